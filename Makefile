@@ -1,0 +1,44 @@
+# `make` alone lists what there is. VENV and PY choose where the environment lies and which Python makes it.
+VENV ?= .venv
+PY ?= python3
+ARGS ?=
+
+PYTHON := $(VENV)/bin/python
+PYTEST := HF_HUB_OFFLINE=1 $(PYTHON) -m pytest
+READY := $(VENV)/.ready
+REST := slow or browser or extra or gpu
+
+# A waiting OpenMP thread that spins slows small models 30 times wherever another process uses a core.
+export OMP_WAIT_POLICY := PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## make the environment; nothing to do when it is up to date
+
+$(READY): pyproject.toml constraints.txt weights.txt scripts/setup.sh
+	@VENV='$(VENV)' PY='$(PY)' sh scripts/setup.sh
+
+run: $(READY) ## train: make run ARGS="encoder=plain lr=0.3"
+	$(PYTHON) run.py task=cb encoder=residual $(ARGS)
+
+test: $(READY) ## the quick tests: no network, no GPU
+	$(PYTEST) -m "not ($(REST))"
+
+test-all: $(READY) ## format, lint, types, and every test that `make test` leaves out
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(PYTEST) -m "$(REST)" || { code=$$?; [ $$code -eq 5 ] && echo "test-all: there are no such tests" >&2; }
+
+format: $(READY) ## put the code into the one format, and mend what ruff can mend
+	$(PYTHON) -m ruff check --fix-only .
+	$(PYTHON) -m ruff format .
+
+clean: ## remove caches, builds and the environment; runs stay
+	find . -path ./runs -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	[ ! -f '$(VENV)/pyvenv.cfg' ] || rm -rf '$(VENV)'
