@@ -1,0 +1,1 @@
+"""Residual Prompt Tuning experiments whose numbers can be trusted."""

@@ -1,0 +1,122 @@
+"""Check a component's options against its constructor's signature, without importing it.
+
+Encoders, inits and optimizers are open groups: adding one is a class and a YAML file, and no schema elsewhere
+repeats its options. The constructor's signature *is* the schema. It is read from the source text, because
+importing the class would import torch, and a wrong option must be refused within a second.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import typing
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    create_model,
+)
+
+from rpt import options
+from rpt.errors import Problem
+from rpt.problems import problems_of
+
+_PYDANTIC = {
+    "Field": Field,
+    "NonNegativeFloat": NonNegativeFloat,
+    "NonNegativeInt": NonNegativeInt,
+    "PositiveFloat": PositiveFloat,
+    "PositiveInt": PositiveInt,
+}
+_NAMES = {**vars(typing), **_PYDANTIC, **vars(options)}
+"""What an option's annotation may be written with."""
+
+
+class UnknownTarget(LookupError):
+    """A `_target_` whose module or name does not exist, or whose signature cannot be read."""
+
+
+def check_component(group: str, values: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with the options of one component, e.g. of `encoder`.
+
+    Args:
+        group: The config group, for the keys in the problems.
+        values: `_target_`, `_partial_` and the options, as composed.
+    """
+    target = values.get("_target_")
+    if target is None:  # a named absence, such as encoder=none
+        return
+    try:
+        model = signature(str(target))
+    except UnknownTarget as error:
+        yield Problem(f"{group}._target_", target, f"{error}. Name a class or function that exists.")
+        return
+    given = {key: value for key, value in values.items() if not key.startswith("_")}
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        yield from problems_of(error, group, model)
+
+
+@cache
+def signature(target: str) -> type[BaseModel]:
+    """Build the schema of a constructor's keyword-only options from its source text.
+
+    Raises:
+        UnknownTarget: The module, or the name inside it, does not exist.
+    """
+    module, _, name = target.rpartition(".")
+    function = _find(_source(module), name, target)
+    fields: dict[str, Any] = {}
+    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        if argument.arg in ("length", "hidden"):  # known only once the backbone is
+            continue
+        required = ... if default is None else ast.literal_eval(default)
+        fields[argument.arg] = (_annotation(argument), required)
+    strict = ConfigDict(extra="forbid", strict=True)
+    return create_model(name, __config__=strict, **fields)
+
+
+def _source(module: str) -> ast.Module:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ModuleNotFoundError, ValueError):
+        spec = None
+    if spec is None or spec.origin is None:
+        raise UnknownTarget(f"there is no module {module!r}")
+    return ast.parse(Path(spec.origin).read_text())
+
+
+def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+            if inits:
+                return inits[0]
+            return ast.parse("def __init__(self): ...").body[0]  # type: ignore[return-value]
+    raise UnknownTarget(f"{target.rpartition('.')[0]} holds no {name!r}")
+
+
+def _annotation(argument: ast.arg) -> Any:
+    """Evaluate an annotation among typing's, pydantic's and rpt.options' names."""
+    text = ast.unparse(argument.annotation) if argument.annotation is not None else "Any"
+    try:
+        annotation = eval(text, dict(_NAMES))  # source text of the project, or of the user's own module
+    except NameError as error:
+        allowed = "builtins, typing, rpt.options and pydantic's number types"
+        raise UnknownTarget(f"{argument.arg}: {text} uses {error.name!r}; options use {allowed}") from error
+    if typing.get_origin(annotation) is tuple:  # YAML has lists
+        return typing.Annotated[annotation, Field(strict=False)]
+    return annotation

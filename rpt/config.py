@@ -1,0 +1,216 @@
+"""The typed schema of a run's configuration, and how a configuration is composed from `conf/`.
+
+Values and their explanations live in the YAML files; this module holds types, bounds and nothing else, so that
+a wrong value is refused with everything else that is wrong (`rpt.check`). It imports neither torch nor Hydra at
+the top, because a refusal must not wait for them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
+
+ASIDE = Field(json_schema_extra={"identity": False})
+"""Marks a field that cannot change the number, so that it stays out of a run's identity."""
+
+Texts = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: no unknown key, no conversion of types, no change after the check."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Component(BaseModel):
+    """A leaf chosen by its constructor: `_target_` names it, every other key is one of its options."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    target: str | None = Field(alias="_target_")
+    partial: bool = Field(default=False, alias="_partial_")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The constructor's own options, as the YAML and the command line set them."""
+        return dict(self.model_extra or {})
+
+
+class PairFormat(Section):
+    """How an encoder backbone reads a row: two texts; `first` is the one that a limit may cut."""
+
+    first: str
+    second: str
+
+
+class Formats(Section):
+    """A task's text formats, one per backbone family."""
+
+    encoder: PairFormat
+
+
+class TaskConfig(Section):
+    """A task on one screen: its fields, labels, choices, metrics and formats."""
+
+    name: str
+    version: PositiveInt
+    folder: str
+    fields: Texts
+    labels: Labels
+    choices: Annotated[Texts, Field(min_length=2)]
+    metrics: Annotated[tuple[Literal["accuracy", "f1_macro"], ...], Field(min_length=1, strict=False)]
+    formats: Formats
+
+
+class DataConfig(Section):
+    """Where the rows come from and which seeds order them."""
+
+    source: Literal["sample", "jsonl"]
+    root: Annotated[str | None, ASIDE]  # the rows' checksum is part of the identity instead
+    sample_seed: NonNegativeInt | None
+    split_seed: NonNegativeInt
+    order_seed: NonNegativeInt
+    max_cut_share: Annotated[float, Field(ge=0, le=1), ASIDE]
+
+
+class ProtocolConfig(Section):
+    """How the checkpoint is chosen and what is reported."""
+
+    name: str
+    select_on: Literal["held_out"]
+    held_out_share: Annotated[float, Field(gt=0, lt=1)]
+
+
+class BackboneConfig(Section):
+    """The frozen language model and how the prompt meets it."""
+
+    name: str
+    family: Literal["encoder"]
+    package: Annotated[str | None, ASIDE]
+    path: Annotated[str, ASIDE]  # the weights' sha256 is part of the identity instead
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    dtype: Literal["auto", "float32", "bfloat16", "float64"]
+    attention: Literal["auto", "eager", "sdpa"]
+    pooling: Literal["mean", "cls"]
+    prompt_at: Literal["after_cls", "front"]
+    text_limit: Annotated[int, Field(ge=8)]
+
+
+class ScorerConfig(Section):
+    """How a row becomes one score per choice."""
+
+    name: Literal["head"]
+
+
+class TrainerConfig(Section):
+    """The loop: how long, how wide, on what."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    patience: PositiveInt | None
+    token_budget: PositiveInt
+    eval_token_budget: PositiveInt
+    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE]
+    checkpoint_steps: Annotated[PositiveInt, ASIDE]
+    progress: Annotated[bool, ASIDE]
+
+
+class LoggerConfig(Section):
+    """One place that curves go to besides the run folder."""
+
+    kind: Literal["csv", "wandb", "tensorboard"]
+    project: str | None = None
+    entity: str | None = None
+    mode: Literal["offline", "online", "disabled"] = "offline"
+
+
+class PromptConfig(Section):
+    """The soft prompt's shape."""
+
+    length: PositiveInt
+
+
+class Config(Section):
+    """One run, whole. Built by `rpt.check.check` alone."""
+
+    task: TaskConfig
+    data: DataConfig
+    protocol: ProtocolConfig
+    backbone: BackboneConfig
+    encoder: Component
+    init: Component
+    scorer: ScorerConfig
+    optim: Component
+    trainer: TrainerConfig
+    logger: Annotated[dict[str, LoggerConfig], ASIDE]
+    prompt: PromptConfig
+    lr: PositiveFloat
+    encoder_lr: PositiveFloat | None
+    head_lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+    encoder_weight_decay: NonNegativeFloat
+    head_weight_decay: NonNegativeFloat
+    schedule: Literal["constant", "linear"]
+    warmup_steps: NonNegativeInt
+    clip_norm: PositiveFloat | None
+    seed: NonNegativeInt
+    output_dir: Annotated[str, ASIDE]
+    group: Annotated[str | None, ASIDE]
+    rerun: Annotated[bool, ASIDE]
+    chosen: Annotated[dict[str, str], ASIDE]  # the option taken from each group, for names and tables
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether a soft prompt is trained; without one (`encoder=none`) only the head is."""
+        return self.encoder.target is not None
+
+
+def config_dir() -> Path:
+    """The folder of the option files: `conf/` of a checkout, or its copy inside an installed wheel."""
+    checkout = Path(__file__).parent.parent / "conf"
+    return checkout if checkout.is_dir() else Path(__file__).parent / "conf"
+
+
+def compose(overrides: list[str]) -> dict[str, Any]:
+    """Compose a configuration as `python run.py OVERRIDES` does, for use from Python and in tests.
+
+    Returns:
+        The plain, resolved dictionary that `rpt.check.check` takes.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        composed = hydra_compose("config", overrides, return_hydra_config=True)
+    return plain(composed, composed.hydra.runtime.choices)
+
+
+def plain(composed: Any, choices: Any) -> dict[str, Any]:
+    """Turn a composed configuration into a plain resolved dictionary.
+
+    Args:
+        composed: The composed configuration, with or without its `hydra` part.
+        choices: Hydra's record of the option taken from each group; kept as `chosen`.
+
+    Returns:
+        The values. What nobody set stays as the text `???`.
+    """
+    from omegaconf import OmegaConf, open_dict
+
+    task = composed.copy()
+    with open_dict(task):
+        task.pop("hydra", None)
+    values = OmegaConf.to_container(task, resolve=True)
+    assert isinstance(values, dict)
+    chosen = {str(k): str(v) for k, v in choices.items() if not str(k).startswith("hydra")}
+    return {**{str(key): value for key, value in values.items()}, "chosen": chosen}

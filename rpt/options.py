@@ -1,0 +1,22 @@
+"""Types of the leaves' options: each states its bounds once, for check and reader.
+
+Only pydantic is imported here, so that a configuration can be checked without waiting for torch.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+__all__ = ["Activation", "Finite", "PositiveInt", "Probability", "Scale"]
+
+Probability = Annotated[float, Field(ge=0, lt=1)]
+"""A share of units to drop; 1 would drop everything."""
+
+Activation = Literal["relu", "gelu", "tanh", "silu"]
+"""The nonlinearities that an encoder offers. The paper finds that the choice matters little."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+"""Any number, but neither infinite nor NaN."""
+
+Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A standard deviation or another positive, finite factor."""

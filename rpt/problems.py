@@ -1,0 +1,68 @@
+"""Turn what pydantic and difflib find into problems in one form: key, value, what is allowed, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from rpt.errors import Problem
+
+HINTS = {
+    "prompt.length": "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none.",
+    "encoder.bottleneck_dim": "Set encoder.bottleneck_dim=128, the shipped setting.",
+    "lr": "Set lr=0.01, the shipped setting.",
+    "data.root": "Set data.root=DIR, the folder that holds the task folders of the official release.",
+    "init.path": "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden].",
+    "init.text": "Set 'init.text=\"some words\"'.",
+}
+"""What to do about a key, where naming the bound is not enough."""
+
+
+def near_miss(word: str, known: Iterable[str], noun: str) -> str:
+    """Say which known word was probably meant, and list them all."""
+    known = sorted(known)
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    return f"{meant} {noun}: {', '.join(known)}.".strip()
+
+
+def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> Iterator[Problem]:
+    """Translate a validation error, every finding of it, into problems.
+
+    Args:
+        error: What pydantic raised.
+        prefix: The dotted place of the validated values in the whole configuration; empty for its root.
+        model: The schema, for the names of its keys.
+    """
+    for finding in error.errors(include_url=False):
+        places = [str(part) for part in finding["loc"]]
+        key = ".".join([prefix, *places] if prefix else places)
+        if finding["type"] == "missing":
+            yield Problem(key, "???", hinted(key, "needs a value."))
+        elif finding["type"] == "extra_forbidden":
+            siblings = _keys_at(model, places[:-1])
+            advice = "no such key. " + near_miss(places[-1], siblings, "Keys here")
+            yield Problem(key, finding["input"], advice)
+        else:
+            allowed = finding["msg"].removeprefix("Input ").replace("should", "must", 1)
+            yield Problem(key, finding["input"], hinted(key, f"{allowed}."))
+
+
+def hinted(key: str, advice: str) -> str:
+    """Add what to do about a key, where that is known."""
+    return f"{advice} {HINTS[key]}" if key in HINTS else advice
+
+
+def _keys_at(model: type[BaseModel], places: list[str]) -> list[str]:
+    for place in places:
+        annotation = model.model_fields[place].annotation if place in model.model_fields else None
+        options = [annotation, *get_args(annotation)]
+        nested = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    fields = model.model_fields.items()
+    return [field.alias or name for name, field in fields if name != "chosen"]
