@@ -1,0 +1,250 @@
+"""Prompt initialisations: functions `(source, length, rng, *, options) -> [length, hidden]`.
+
+They give float32 on the CPU. All randomness comes from `rng`, so that the same seed gives the same
+bits whatever else the program draws. Options have no defaults here; `conf/init/` holds their
+values.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int64
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from rpt.errors import ConfigError
+from rpt.options import Finite, PositiveInt, Scale
+
+RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f]{2}>")
+"""Vocabulary entries that stand for no text: spare rows, T5's sentinels, single bytes."""
+
+PROMPT_KEYS = ("prompt", "prompt_embeddings")
+"""What the prompt is called in a file of several tensors: our name, then PEFT's."""
+
+
+@dataclass(frozen=True)
+class InitSource:
+    """What an initialisation may look at.
+
+    Attributes:
+        embedding: The backbone's input embeddings, in any float dtype and on any device.
+        tokenizer: The backbone's fast tokenizer (transformers).
+        choices: The task's label texts in label order; empty where every row brings its own
+            choices.
+    """
+
+    embedding: Float[Tensor, "vocab hidden"]
+    tokenizer: Any
+    choices: tuple[str, ...]
+
+    @property
+    def hidden(self) -> int:
+        """The backbone's embedding width."""
+        return self.embedding.shape[1]
+
+    def rows(self, ids: Int64[Tensor, " tokens"]) -> Float32[Tensor, "tokens hidden"]:
+        """The embeddings of these tokens, copied to float32 on the CPU."""
+        return self.embedding.detach()[ids.to(self.embedding.device)].float().cpu()
+
+    def token_ids(self, text: str) -> Int64[Tensor, " tokens"]:
+        """A text's tokens, without any special ones."""
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return torch.tensor(ids, dtype=torch.int64)
+
+
+def vocab(
+    source: InitSource, length: int, rng: torch.Generator, *, num_tokens: PositiveInt
+) -> Float32[Tensor, "length hidden"]:
+    """Embeddings of random frequent tokens, each used once unless the prompt is longer.
+
+    Args:
+        source: What an initialisation may look at.
+        length: Virtual tokens.
+        rng: Draws the tokens.
+        num_tokens: How many of the most frequent tokens to draw from; a smaller vocabulary gives
+            all it has.
+
+    Raises:
+        ConfigError: the vocabulary has no usable token.
+
+    Source: Lester et al. 2021 (arXiv 2104.08691), "Sampled Vocab".
+    """
+    ids = torch.tensor(frequent_token_ids(source.tokenizer, num_tokens), dtype=torch.int64)
+    if len(ids) == 0:
+        raise ConfigError.of(
+            "init.num_tokens",
+            num_tokens,
+            "this tokenizer has no tokens of more than one character to draw from. Set init=uniform or init=normal.",
+        )
+    if length > len(ids):
+        drawn = torch.randint(len(ids), (length,), generator=rng)
+    else:
+        drawn = torch.randperm(len(ids), generator=rng)[:length]
+    return source.rows(ids[drawn])
+
+
+def uniform(
+    source: InitSource, length: int, rng: torch.Generator, *, low: Finite, high: Finite
+) -> Float32[Tensor, "length hidden"]:
+    """Uniform numbers between `low` and `high`: the paper's "Rand" with -0.5 and 0.5 (Table 4).
+
+    Raises:
+        ConfigError: `low` is not below `high`.
+    """
+    if low >= high:
+        raise ConfigError.of("init.low", low, f"must be below init.high, which is {high}.")
+    return torch.empty(length, source.hidden, dtype=torch.float32).uniform_(low, high, generator=rng)
+
+
+def normal(source: InitSource, length: int, rng: torch.Generator, *, std: Scale) -> Float32[Tensor, "length hidden"]:
+    """Normal numbers with mean 0 and standard deviation `std`."""
+    return std * torch.randn(length, source.hidden, dtype=torch.float32, generator=rng)
+
+
+def labels(
+    source: InitSource, length: int, rng: torch.Generator, *, num_tokens: PositiveInt
+) -> Float32[Tensor, "length hidden"]:
+    """The label texts' embeddings in label order, one row per label; `vocab` fills the rest.
+
+    A label of several tokens gives the mean of their embeddings.
+
+    Raises:
+        ConfigError: the task has no fixed label texts, one has no tokens, or there are more than
+            `length`.
+
+    Source: Lester et al. 2021 (arXiv 2104.08691), "Class Label"; the mean and the filling are
+    those of GitHub google-research/prompt-tuning, `prompts.py` (`from_embedded_list`), which cuts
+    what we refuse.
+    """
+    if not source.choices:
+        raise ConfigError.of(
+            "init",
+            "labels",
+            "this task has no label texts of its own, each row brings its choices. Set init=vocab.",
+        )
+    if len(source.choices) > length:
+        raise ConfigError.of(
+            "prompt.length",
+            length,
+            f"init=labels needs one virtual token per label, here {len(source.choices)}. "
+            f"Set prompt.length={len(source.choices)} or more, or init=vocab.",
+        )
+    tokens = [source.token_ids(choice) for choice in source.choices]
+    if any(len(ids) == 0 for ids in tokens):
+        raise ConfigError.of("init", "labels", f"a label text has no tokens: {source.choices}. Set init=vocab.")
+    means = torch.stack([source.rows(ids).mean(dim=0) for ids in tokens])  # [choices, hidden]
+    rest = vocab(source, length - len(means), rng, num_tokens=num_tokens)
+    return torch.cat([means, rest])
+
+
+def text(source: InitSource, length: int, rng: torch.Generator, *, text: str) -> Float32[Tensor, "length hidden"]:
+    """The embeddings of a text's tokens, repeated or cut to the prompt's length.
+
+    Raises:
+        ConfigError: the text has no tokens.
+
+    Source: PEFT 0.21.2, `tuners/prompt_tuning/model.py` (`PromptTuningInit.TEXT`), but without
+    special tokens.
+    """
+    ids = source.token_ids(text)
+    if len(ids) == 0:
+        raise ConfigError.of("init.text", text, "has no tokens. Set init.text to some words, or init=vocab.")
+    return source.rows(ids[torch.arange(length) % len(ids)])
+
+
+def file(source: InitSource, length: int, rng: torch.Generator, *, path: str) -> Float32[Tensor, "length hidden"]:
+    """A prompt trained before: ours, PEFT's, or a NumPy array as Google's prompt-tuning writes it.
+
+    Args:
+        source: What an initialisation may look at.
+        length: Virtual tokens; the file must hold as many.
+        rng: Not used.
+        path: A `.safetensors` with one tensor, or with one named `prompt` or `prompt_embeddings`;
+            or a `.npy`.
+
+    Raises:
+        ConfigError: the file is missing or unreadable, or its array does not fit this prompt and
+            backbone.
+    """
+    prompt = _read(path)
+    if not prompt.is_floating_point() or not (prompt := prompt.float()).isfinite().all():
+        raise _bad_file(path, "holds values that are no finite floats. Choose a trained prompt.")
+    found, needed = list(prompt.shape), [length, source.hidden]
+    if found != needed:
+        fits_backbone = len(found) == 2 and found[1] == source.hidden and found[0] > 0
+        cure = (
+            f"Set prompt.length={found[0]}." if fits_backbone else "Choose a prompt that was trained for this backbone."
+        )
+        raise _bad_file(
+            path,
+            f"has shape {found}, needed is {needed} (prompt.length, backbone width). {cure}",
+        )
+    return prompt
+
+
+def frequent_token_ids(
+    tokenizer: Any,
+    count: int,
+) -> list[int]:
+    """Up to `count` ids of the vocabulary's most frequent words and word pieces, in order.
+
+    WordPiece, SentencePiece and BPE vocabularies are listed by falling frequency (of words, or of
+    merges), once these entries are left out: special and added tokens, spare rows, sentinels and
+    bytes (`RESERVED`), and all that is one character long, because BERT lists its alphabet first,
+    by code point, and BPE starts from bytes.
+    """
+    left_out = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+
+    def is_usable(token: str, index: int) -> bool:
+        if index in left_out or RESERVED.fullmatch(token):
+            return False
+        # "##" marks a WordPiece inside a word; the other kinds' marks vanish in the conversion.
+        word = tokenizer.convert_tokens_to_string([token]).strip().removeprefix("##")
+        return len(word) > 1 and "\N{REPLACEMENT CHARACTER}" not in word
+
+    entries = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    return list(islice((index for token, index in entries if is_usable(token, index)), count))
+
+
+def _read(path: str) -> Tensor:
+    """The array in a prompt file, whatever its shape; no format that could run code is read."""
+    place = Path(path).expanduser()
+    if place.suffix not in {".safetensors", ".npy"}:
+        raise _bad_file(path, "must end in .safetensors or .npy.")
+    if not place.is_file():
+        raise _bad_file(path, "no such file. Give a path relative to where the run was started.")
+    try:
+        return _read_numpy(place) if place.suffix == ".npy" else _read_safetensors(place)
+    except ConfigError:
+        raise
+    except (OSError, ValueError, TypeError, EOFError, SafetensorError) as error:
+        raise _bad_file(path, f"cannot be read ({error}). Choose another file.") from error
+
+
+def _read_numpy(place: Path) -> Tensor:
+    with place.open("rb") as stream:
+        array = np.lib.format.read_array(stream, allow_pickle=False)
+    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def _read_safetensors(place: Path) -> Tensor:
+    tensors = load_file(place)
+    if len(tensors) == 1:
+        return next(iter(tensors.values()))
+    for key in PROMPT_KEYS:
+        if key in tensors:
+            return tensors[key]
+    raise _bad_file(
+        str(place),
+        f"holds {sorted(tensors)}: it must hold one tensor, or {' or '.join(PROMPT_KEYS)}.",
+    )
+
+
+def _bad_file(path: str, advice: str) -> ConfigError:
+    return ConfigError.of("init.path", path, advice)

@@ -1,0 +1,90 @@
+"""Insertion: each row of a batch gets the soft prompt of its own run, and no gaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int, Int64
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Inserted:
+    """A batch with its prompts in place.
+
+    Attributes:
+        embeds: Prompt and text embeddings in the backbone's dtype; padding holds zeros.
+        mask: 1 at prompt and text, 0 at padding.
+        text: True at text tokens, false at prompt and padding.
+    """
+
+    embeds: Float[Tensor, "batch width hidden"]
+    mask: Int64[Tensor, "batch width"]
+    text: Bool[Tensor, "batch width"]
+
+
+def insert(
+    prompts: Sequence[Float[Tensor, "_ hidden"]],
+    run: Int64[Tensor, " batch"],
+    embeds: Float[Tensor, "batch tokens hidden"],
+    mask: Int[Tensor, "batch tokens"] | Bool[Tensor, "batch tokens"],
+    at: int,
+) -> Inserted:
+    """Put prompt `run[b]` before text position `at` of row b, for every row of the batch.
+
+    With `at` = 1, C for [CLS], p for a prompt row, w for a word and . for padding::
+
+        row of run 0 (3 rows)   C w w w .        C p p p w w w
+        row of run 1 (1 row)    C w w w w   ->   C p w w w w .
+        row of run 1 (1 row)    C w . . .        C p w . . . .
+
+    Padding stands at the right end of a row only, and the width is that of the longest row. A
+    row's values and the gradients of its prompt do not depend on the other runs in the batch.
+
+    Args:
+        prompts: The encoded prompt of each run; their lengths may differ, and 0 rows mean no
+            prompt.
+        run: For each row of the batch the index of its prompt.
+        embeds: Text embeddings, right-padded.
+        mask: 1 at text, 0 at padding.
+        at: 0 puts the prompt in front, 1 behind [CLS]. A text of fewer tokens gets it at its end.
+    """
+    prompt, is_prompt = _one_per_row(prompts, run, embeds.dtype)
+    is_text, no_text = mask.bool(), torch.zeros_like(is_prompt)
+    joined = torch.cat([embeds[:, :at], prompt, embeds[:, at:]], dim=1)
+    keep = torch.cat([is_text[:, :at], is_prompt, is_text[:, at:]], dim=1)
+    text = torch.cat([is_text[:, :at], no_text, is_text[:, at:]], dim=1)
+
+    has_gap = (keep[:, 1:] > keep[:, :-1]).any()
+    width, gaps = torch.stack([keep.sum(dim=1).max(), has_gap]).tolist()  # one wait for the device
+    if gaps:  # prompts of several lengths: close the gaps behind the shorter ones
+        order = (~keep).byte().argsort(dim=1, stable=True)[:, :width]
+        joined = joined.take_along_dim(order[..., None], dim=1)  # [batch, width, hidden]
+        keep, text = keep.take_along_dim(order, dim=1), text.take_along_dim(order, dim=1)
+
+    keep = keep[:, :width]
+    filled = joined[:, :width].masked_fill(~keep[..., None], 0)
+    return Inserted(embeds=filled, mask=keep.long(), text=text[:, :width])
+
+
+def _one_per_row(
+    prompts: Sequence[Float[Tensor, "_ hidden"]], run: Int64[Tensor, " batch"], dtype: torch.dtype
+) -> tuple[Float[Tensor, "batch longest hidden"], Bool[Tensor, "batch longest"]]:
+    """Each row's prompt, right-padded with zeros to the longest in use, and where it is no padding.
+
+    The copies of one prompt are an `expand`, whose gradient is a sum over the run's rows in their
+    order: the same bits at every repetition and beside any other runs, which an indexed lookup
+    would not promise. They are cast after that, so that the sum is taken in the prompt's own
+    precision.
+    """
+    counts = torch.bincount(run, minlength=len(prompts)).tolist()
+    used = [(prompt, count) for prompt, count in zip(prompts, counts, strict=True) if count]
+    longest = max(len(prompt) for prompt, _ in used)
+    padded = [(F.pad(prompt, (0, 0, 0, longest - len(prompt))), count) for prompt, count in used]
+    rows = torch.cat([prompt.expand(count, -1, -1) for prompt, count in padded]).to(dtype)
+    if len(used) > 1:  # the rows lie grouped by run: bring them into the batch's order
+        rows = rows.index_select(0, run.argsort(stable=True).argsort())
+
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=run.device)[run]  # [batch]
+    return rows, torch.arange(longest, device=run.device) < lengths[:, None]
