@@ -1,0 +1,62 @@
+"""Which rows go together: length buckets for the steps of training, cuts under a token budget for a forward.
+
+Everything here is plain arithmetic on row numbers and lengths. A batch is a pure function of
+(seed, epoch, position), so a resumed run goes on with the very rows that an uninterrupted one would have had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+WINDOW = 16
+"""Batches whose rows are sorted by length together: near-equal lengths in a batch, and still a random order."""
+
+
+def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """The batches of one epoch: every row once, in random order, rows of similar length together.
+
+    Args:
+        lengths: Tokens of each row.
+        batch_size: Rows of a batch; the last may have fewer.
+        seed: The order's seed.
+        epoch: Counted from 0; each has an order of its own.
+
+    Returns:
+        Lists of row numbers.
+    """
+    rng = torch.Generator().manual_seed(seed * 100_003 + epoch)
+    order = torch.randperm(len(lengths), generator=rng).tolist()
+    window = WINDOW * batch_size
+    batches: list[list[int]] = []
+    for start in range(0, len(order), window):
+        rows = sorted(order[start : start + window], key=lambda row: lengths[row])
+        batches += [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
+    shuffled = torch.randperm(len(batches), generator=rng).tolist()
+    return [batches[index] for index in shuffled]
+
+
+def num_batches(num_rows: int, batch_size: int) -> int:
+    """Steps of one epoch."""
+    return -(-num_rows // batch_size)
+
+
+def cuts(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
+    """Cut rows into forwards: sorted by length, each padded forward within the budget.
+
+    Args:
+        lengths: Tokens of each row as the backbone sees it, prompt included.
+        token_budget: Most tokens, padding included, of one forward; a single longer row goes alone.
+
+    Returns:
+        Lists of positions in `lengths`; together they hold each position once.
+    """
+    order = sorted(range(len(lengths)), key=lambda position: (lengths[position], position))
+    forwards: list[list[int]] = []
+    for position in order:  # ascending, so the newest row is the longest of its forward
+        if forwards and (len(forwards[-1]) + 1) * lengths[position] <= token_budget:
+            forwards[-1].append(position)
+        else:
+            forwards.append([position])
+    return forwards

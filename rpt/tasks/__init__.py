@@ -1,0 +1,1 @@
+"""The tasks: rows to examples, metrics, majority scores."""
