@@ -1,0 +1,62 @@
+"""A run's own stream of random numbers, apart from every other run's and from the program's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+
+class RandomStream:
+    """Torch's global generators, as one run sees them.
+
+    Layers draw their initial weights and their dropout from the global generators. Inside `active()` these hold
+    this run's state, outside they are as if the run had never drawn: so what a run draws depends on its seed
+    alone, however many runs share a pack.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._device = device if device.type == "cuda" else None
+        with _restored(self._device):
+            torch.manual_seed(seed)
+            self._cpu, self._cuda = _states(self._device)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Draw from this run's stream inside the block."""
+        with _restored(self._device):
+            _set(self._cpu, self._cuda, self._device)
+            yield
+            self._cpu, self._cuda = _states(self._device)
+
+    def state(self) -> dict[str, Tensor | None]:
+        """The stream's position, as tensors."""
+        return {"cpu": self._cpu, "cuda": self._cuda}
+
+    def restore(self, state: dict[str, Tensor | None]) -> None:
+        """Go back to a position; that of a GPU is kept only where there is one again."""
+        cpu, cuda = state["cpu"], state["cuda"]
+        assert cpu is not None
+        self._cpu = cpu
+        self._cuda = cuda if cuda is not None else self._cuda
+
+
+@contextmanager
+def _restored(device: torch.device | None) -> Iterator[None]:
+    cpu, cuda = _states(device)
+    try:
+        yield
+    finally:
+        _set(cpu, cuda, device)
+
+
+def _states(device: torch.device | None) -> tuple[Tensor, Tensor | None]:
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device is not None else None
+
+
+def _set(cpu: Tensor, cuda: Tensor | None, device: torch.device | None) -> None:
+    torch.set_rng_state(cpu)
+    if device is not None and cuda is not None:
+        torch.cuda.set_rng_state(cuda, device)

@@ -1,0 +1,207 @@
+"""One run: everything that belongs to a single training and is shared with no other run of its pack."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.randomness import RandomStream
+
+
+@dataclass(frozen=True)
+class Best:
+    """The evaluation that chose the checkpoint.
+
+    Attributes:
+        epoch: Epochs trained by then.
+        step: Steps trained by then.
+        metrics: Of the rows that choose, `loss` and `score` among them.
+    """
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+
+    def is_below(self, metrics: dict[str, float]) -> bool:
+        """Whether another evaluation is better: a higher score, or the same at a lower loss."""
+        ours, theirs = self.metrics, metrics
+        return (theirs["score"], -theirs["loss"]) > (ours["score"], -ours["loss"])
+
+
+class Trainable(nn.Module):
+    """What a run trains: the soft prompt (none for the head-only baseline) and the head."""
+
+    def __init__(self, prompt: SoftPrompt | None, head: nn.Module, hidden: int) -> None:
+        super().__init__()
+        self.prompt = prompt
+        self.head = head
+        # A prompt of no rows, so that a run without one takes the same way through the code.
+        self.no_prompt: Tensor
+        self.register_buffer("no_prompt", next(head.parameters()).new_zeros(0, hidden), persistent=False)
+
+    def forward(self) -> Float[Tensor, "length hidden"]:
+        """The encoded prompt."""
+        encoded = self.prompt() if self.prompt is not None else self.no_prompt
+        assert isinstance(encoded, Tensor)
+        return encoded
+
+    def fold(self) -> Float[Tensor, "length hidden"]:
+        """The encoded prompt without dropout, detached."""
+        folded = self.prompt.fold() if self.prompt is not None else self.no_prompt
+        assert isinstance(folded, Tensor)
+        return folded
+
+
+class Run:
+    """A single training in a pack of one or many: its parameters, optimizer, rates, randomness and best state.
+
+    Args:
+        trainable: Prompt and head, on their device.
+        optimizer: Over the trainable's parameters alone.
+        schedule: Of the optimizer.
+        random: The run's own stream.
+        clip_norm: Largest norm of the run's gradient; None: no clipping.
+        patience: Epochs without a better evaluation before the run stops; None: never.
+    """
+
+    def __init__(
+        self,
+        *,
+        trainable: Trainable,
+        optimizer: Optimizer,
+        schedule: LRScheduler,
+        random: RandomStream,
+        clip_norm: float | None,
+        patience: int | None,
+    ) -> None:
+        self.trainable = trainable
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.random = random
+        self.clip_norm = clip_norm
+        self.patience = patience
+        self.status = "active"
+        self.error: str | None = None
+        self.best: Best | None = None
+        self.tokens = 0  # of prompt and text that it trained on
+        self._best_state: dict[str, Tensor] = {}
+        self._stale_epochs = 0
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run still trains."""
+        return self.status == "active"
+
+    @property
+    def length(self) -> int:
+        """Virtual tokens; 0 without a prompt."""
+        return 0 if self.trainable.prompt is None else len(self.trainable.prompt.table)
+
+    def encode(self) -> Float[Tensor, "length hidden"]:
+        """The encoded prompt of one training step, drawing dropout from the run's own stream."""
+        with self.random.active():
+            encoded: Tensor = self.trainable()
+        return encoded
+
+    def step(self) -> dict[str, float]:
+        """Take one optimizer step with the gradients that have gathered, and forget them.
+
+        Returns:
+            `grad_norm` before clipping, and the prompt's `lr` of this step.
+        """
+        parameters = list(self.trainable.parameters())
+        limit = math.inf if self.clip_norm is None else self.clip_norm
+        norm = float(nn.utils.clip_grad_norm_(parameters, limit))
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        if math.isfinite(norm):
+            self.optimizer.step()
+            self.schedule.step()
+        else:
+            self.fail(f"its gradient norm is {norm}")
+        self.optimizer.zero_grad(set_to_none=True)
+        return {"grad_norm": norm, "lr": rate}
+
+    def fail(self, reason: str) -> None:
+        """Leave the pack; the other runs go on."""
+        self.status, self.error = "failed", reason
+
+    def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
+        """Take an evaluation: keep the state if it is the best so far, stop if patience is at its end."""
+        if self.best is None or self.best.is_below(metrics):
+            self.best = Best(epoch, step, metrics)
+            self._best_state = copy.deepcopy(self.trainable.state_dict())
+            self._stale_epochs = 0
+            return
+        self._stale_epochs += 1
+        if self.patience is not None and self._stale_epochs >= self.patience:
+            self.status = "stopped"
+
+    def restore_best(self) -> None:
+        """Go back to the state that the held-out rows chose."""
+        self.trainable.load_state_dict(self._best_state, strict=True)
+
+    def state(self) -> dict[str, Any]:
+        """All that the run needs to go on to the same bits: tensors and plain values only."""
+        return {
+            "trainable": self.trainable.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": self.random.state(),
+            "status": self.status,
+            "error": self.error,
+            "best": None if self.best is None else asdict(self.best),
+            "best_state": self._best_state,
+            "stale_epochs": self._stale_epochs,
+            "tokens": self.tokens,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a `state`."""
+        self.trainable.load_state_dict(state["trainable"], strict=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.random.restore(state["random"])
+        self.status, self.error = state["status"], state["error"]
+        self.best = None if state["best"] is None else Best(**state["best"])
+        device = next(self.trainable.parameters()).device
+        self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
+        self._stale_epochs = state["stale_epochs"]
+        self.tokens = state["tokens"]
+
+
+def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:
+    """The optimizer's groups: table, encoder and head, each with its own rate and weight decay.
+
+    Args:
+        trainable: Of one run.
+        rates: Under `table`, `encoder` and `head`.
+        decays: Likewise.
+    """
+    members: dict[str, list[nn.Parameter]] = {"head": list(trainable.head.parameters())}
+    if trainable.prompt is not None:
+        table, encoder = trainable.prompt.table, trainable.prompt.encoder
+        members = {"table": [table], "encoder": list(encoder.parameters()), **members}
+    return [
+        {"params": parameters, "lr": rates[name], "weight_decay": decays[name]}
+        for name, parameters in members.items()
+        if parameters
+    ]
+
+
+def count_seconds(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def dtype_of_training(backbone: torch.dtype) -> torch.dtype:
+    """Prompt, encoder, head and optimizer state are float32; float64 where the backbone is, for exact comparisons."""
+    return torch.float64 if backbone == torch.float64 else torch.float32

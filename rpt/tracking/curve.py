@@ -1,0 +1,53 @@
+"""`metrics.csv`: a row for every step and every evaluation, exact to the last bit and cut back on resume."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+from rpt.tracking.files import storage
+
+Row = dict[str, float | int]
+
+
+class Curve:
+    """A run's curve. Rows are kept in memory until `flush`, which a checkpoint calls first.
+
+    So the file never lags behind a checkpoint, and the checkpoint's `size` says where to cut it on resume.
+    """
+
+    def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
+        self.path = path
+        self.columns = columns
+        self.size = 0
+        self._rows: list[Row] = []
+
+    def start(self, size: int) -> None:
+        """Begin anew (`size` 0), or go on from a file cut back to its first `size` bytes."""
+        with storage(self.path):
+            with self.path.open("ab") as file:
+                file.truncate(size)
+            self.size = size
+            if size == 0:
+                self._append([dict(zip(self.columns, self.columns, strict=True))])
+
+    def add(self, row: Row) -> None:
+        """Take a row; columns that it does not name stay empty. Floats are written so that they read back exact."""
+        self._rows.append(row)
+
+    def flush(self) -> None:
+        """Append all rows taken so far and sync them to disk."""
+        with storage(self.path):
+            self._append([{key: repr(value) for key, value in row.items()} for row in self._rows])
+            self._rows = []
+
+    def _append(self, rows: list[dict[str, str]]) -> None:
+        text = io.StringIO()
+        csv.DictWriter(text, self.columns, lineterminator="\n").writerows(rows)
+        with self.path.open("ab") as file:
+            file.write(text.getvalue().encode())
+            file.flush()
+            os.fsync(file.fileno())
+            self.size = file.tell()

@@ -1,0 +1,81 @@
+"""Write files whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rpt.errors import StorageError
+
+
+@contextlib.contextmanager
+def storage(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a StorageError that names the path and what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
+        raise StorageError(f"{path}: cannot be written ({error.strerror or error}). {advice}") from error
+
+
+def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> None:
+    """Write a file by way of a temporary one beside it, so that a kill leaves the old file or the new one.
+
+    Args:
+        path: The file.
+        content: All of it.
+        keep: Where the file that is replaced goes on living, if anywhere.
+
+    Raises:
+        StorageError: The disk is full, or the folder cannot be written. The old file is then unchanged.
+    """
+    with storage(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        draft = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if keep is not None and path.exists():
+                path.replace(keep)
+            draft.replace(path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                draft.unlink()
+            raise
+        _sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON atomically; NaN and infinity become null, which every reader understands."""
+    write_atomic(path, (json.dumps(_finite(value), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
+    """Write one JSON object a line, atomically."""
+    lines = (json.dumps(_finite(value), ensure_ascii=False) + "\n" for value in values)
+    write_atomic(path, "".join(lines).encode())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    is_odd = isinstance(value, float) and (value != value or value in (float("inf"), float("-inf")))
+    return None if is_odd else value
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,61 @@
+"""What a run is: everything that can change its number, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from rpt.config import Config
+
+SCHEMA = 1
+"""Version of run.json and of checkpoints; raised when a reader must know."""
+
+
+def identity(config: Config, data_checksum: str) -> dict[str, Any]:
+    """The part of a configuration that can change the number, with the data's checksum.
+
+    Paths, loggers, devices and bars are left out: their fields are marked in `rpt.config`. The backbone enters by
+    its weights' sha256, the data by the rows' checksum.
+    """
+    return {"schema": SCHEMA, **_part(config), "data_checksum": data_checksum}
+
+
+def digest(value: dict[str, Any]) -> str:
+    """sha256 of a plain dictionary, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def folder_name(config: Config, identity_hash: str) -> str:
+    """The run folder's name: the choices that a reader looks for, then the hash that tells all others apart."""
+    prompt = f"n{config.prompt.length}-lr{config.lr:g}" if config.has_prompt else f"lr{config.head_lr:g}"
+    encoder = config.chosen.get("encoder", "encoder")
+    names = (config.task.name, config.data.source, config.backbone.name, encoder, prompt)
+    return "-".join((*names, f"s{config.seed}", identity_hash[:10]))
+
+
+def _part(section: BaseModel) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
+        if not _is_aside(field):
+            kept[name] = _value(getattr(section, name))
+    return {**kept, **{key: _value(value) for key, value in (section.model_extra or {}).items()}}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _part(value)
+    if isinstance(value, dict):
+        return {str(key): _value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_value(item) for item in value]
+    return value
+
+
+def _is_aside(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and typing.cast(dict[str, Any], extra).get("identity") is False

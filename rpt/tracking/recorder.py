@@ -1,0 +1,125 @@
+"""Everything that one run writes: its record, curve, checkpoints, results, loggers."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from rpt.config import Config
+from rpt.tracking import checkpoint
+from rpt.tracking.curve import Curve, Row
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.identity import SCHEMA
+from rpt.tracking.loggers import Loggers
+
+
+class Recorder:
+    """Writes one run's folder, from its start to its end.
+
+    Args:
+        config: The run's configuration.
+        identity_hash: What the run is (`rpt.tracking.identity`).
+        folder: Open, so that nobody else writes it.
+        metrics: Names of the task's metrics, for the curve's columns.
+    """
+
+    def __init__(self, config: Config, identity_hash: str, folder: RunFolder, metrics: tuple[str, ...]) -> None:
+        self.config = config
+        self.identity_hash = identity_hash
+        self.folder = folder
+        held_out = tuple(f"held_out/{name}" for name in (*metrics, "score", "loss"))
+        columns = ("step", "epoch", "train/loss", "train/grad_norm", "train/lr", *held_out)
+        self.curve = Curve(folder.curve, columns)
+        self.record: dict[str, Any] = {
+            "schema": SCHEMA,
+            "status": "running",
+            "name": folder.path.name,
+            "identity_hash": identity_hash,
+            "chosen": config.chosen,
+            "config": config.model_dump(by_alias=True, exclude={"chosen"}, mode="json"),
+            "started": _now(),
+            "warnings": [],
+        }
+        self._loggers: Loggers | None = None
+        self._seconds_before = 0.0
+        self._since = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training and evaluation, those before a resume included."""
+        return self._seconds_before + time.perf_counter() - self._since
+
+    def start(self, facts: dict[str, Any], resumed: dict[str, Any] | None) -> None:
+        """Begin the run's files, or go on with them from a checkpoint's state.
+
+        Args:
+            facts: What the record says from the start: data, backbone, parameters, environment, pack.
+            resumed: What `checkpoint` stored of the recorder; None for a new run.
+        """
+        self.record.update(facts)
+        self.curve.start(resumed["curve_size"] if resumed else 0)
+        if resumed:
+            self._seconds_before = resumed["seconds"]
+            self.record["started"] = resumed["started"]
+            self.record["resumed"] = [*resumed["resumed"], _now()]
+            self._note_other_bits(resumed["bits"], facts["environment"]["bits"])
+        self._since = time.perf_counter()
+        self.folder.sweep_up()
+        self.folder.write_record(self.record)
+        self._loggers = Loggers(self.config.logger, self.folder.path, self.record, self.warn)
+
+    def _note_other_bits(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        differing = [f"{key} {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
+        if differing:
+            self.warn("resumed elsewhere, so not bit-exact: " + ", ".join(differing))
+
+    def warn(self, message: str) -> None:
+        """Note what a reader of the number must know."""
+        self.record["warnings"].append(message)
+
+    def add(self, row: Row) -> None:
+        """Add a row to the curve and hand it to the loggers."""
+        self.curve.add(row)
+        if self._loggers is not None:
+            self._loggers.log(row)
+
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        """Write the curve so far, then the state from which the run goes on."""
+        self.curve.flush()
+        recorder = {
+            "curve_size": self.curve.size,
+            "seconds": self.seconds,
+            "started": self.record["started"],
+            "resumed": self.record.get("resumed", []),
+            "bits": self.record["environment"]["bits"],
+        }
+        whole = {
+            "schema": SCHEMA,
+            "identity_hash": self.identity_hash,
+            "recorder": recorder,
+            **state,
+        }
+        checkpoint.save(self.folder, whole)
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """The state to go on from, if there is one."""
+        return checkpoint.load(self.folder, self.identity_hash)
+
+    def finish(self, status: str, facts: dict[str, Any]) -> None:
+        """End the run: the record's last version, and the end of every logger.
+
+        Args:
+            status: `finished`, `failed` or `interrupted`.
+            facts: What is known only now: scores, seconds, warnings' causes, an error.
+        """
+        self.curve.flush()
+        self.record.update({"status": status, "finished": _now(), **facts})
+        if self._loggers is not None:
+            summary = {**self.record.get("scores", {}), "status": status, "seconds": self.seconds}
+            self._loggers.finish(summary, succeeded=status == "finished")
+        self.folder.write_record(self.record)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
