@@ -10,6 +10,7 @@ it cannot beat the majority; and no predicate of one split occurs in another.
 """
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -115,6 +116,19 @@ def render_premise(scene: Scene, predicate: Predicate, clause: str) -> str:
     return f"{scene.context.format(name=scene.name)} {sentence[0].upper()}{sentence[1:]}"
 
 
+def contradict(clause: str, other: str) -> str:
+    """A clause that cannot be true together with `clause`.
+
+    Its own negation where that is plain English ("the lake was not frozen"), else the issue's other value. Both
+    predicates of a pair of twins meet the same hypothesis, so that its "not" tells no more than majority.
+    """
+    auxiliary = re.search(r" (was|were|had been) ", clause)
+    if auxiliary is None or re.search(r" (still|un\w+)\b", clause):
+        return other
+    first, *rest = auxiliary[1].split()
+    return clause.replace(auxiliary[0], f" {' '.join([first, 'not', *rest])} ", 1)
+
+
 class _Deck(Generic[T]):
     """Deals items in random order, every item once before any comes again."""
 
@@ -167,10 +181,12 @@ class _Writer:
             consequent=self._consequents.deal() if operator == "conditional" else "",
         )
         issue = self._issues.deal()
+        clause, other = issue[embedded], issue[1 - embedded]
+        hypothesis = clause if is_match else contradict(clause, other)
         return [
             {
-                "premise": render_premise(scene, self._predicates[is_factive, operator, kind].deal(), issue[embedded]),
-                "hypothesis": issue[embedded if is_match else 1 - embedded],
+                "premise": render_premise(scene, self._predicates[is_factive, operator, kind].deal(), clause),
+                "hypothesis": hypothesis,
                 "label": label(is_factive=is_factive, is_match=is_match),
             }
             for is_factive in (True, False)
