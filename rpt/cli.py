@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import NoReturn
 
 import hydra
@@ -17,25 +18,39 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from rpt.config import config_dir, plain
 from rpt.errors import RptError
+from rpt.places import config_dir, sweeps_dir
 
-REFUSED = 2
-"""Exit code for what the user can mend: configuration, data, files."""
+BROKEN, REFUSED = 1, 2
+"""Exit codes: an error of the program's own, and what the user can mend (configuration, data, files)."""
+
+USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+failed_points: dict[str, Exception] = {}
+"""Points of this process's sweep that were not trained to their end. The sweeper raises the first of them alone."""
 
 
 def main() -> None:
     """Run the command line. User errors end with exit code 2 and no traceback (HYDRA_FULL_ERROR=1 shows it)."""
+    from rpt.refusals import unnamed_option
+
     # A waiting OpenMP thread that spins slows small models 30 times wherever another process uses a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
     sys.argv[1:] = [_as_list(argument) for argument in sys.argv[1:]]
+    if not {"-cd", "--config-dir"} & set(sys.argv):
+        sys.argv[1:1] = ["--config-dir", str(sweeps_dir())]  # so that `-cn learning_rate` finds the study
+    if message := unnamed_option(sys.argv[1:]):
+        sys.stderr.write(message + "\n")
+        sys.exit(REFUSED)
     app = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
     try:
         app(_job)()
-    except (RptError, HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
+        if failed_points:
+            _end_sweep()
         _refuse(error)
 
 
@@ -49,6 +64,7 @@ def _as_list(argument: str) -> str:
 def _job(composed: DictConfig) -> float | None:
     """Train one accepted configuration; returns its score, which sweepers maximise."""
     import rpt.check
+    from rpt.config import plain
 
     hydra_config = HydraConfig.get()
     try:
@@ -57,16 +73,41 @@ def _job(composed: DictConfig) -> float | None:
 
         [outcome] = train([config])
         return outcome.score
-    except RptError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            raise  # of this point alone: the others of the sweep go on
-        _refuse(error)
+    except Exception as error:
+        if hydra_config.mode != RunMode.MULTIRUN:
+            _refuse(error)
+        _fail_point(list(hydra_config.overrides.task), error)
+        raise  # of this point alone: the others of the sweep go on
+
+
+def _fail_point(overrides: list[str], error: Exception) -> None:
+    """Say at once that a point failed; the sweeper tells of the first such point, and only at its end."""
+    from rpt.refusals import explain
+    from rpt.sweep import name
+
+    point = name(overrides, sys.argv[1:])
+    failed_points[point] = error
+    is_ours = isinstance(error, USER_ERRORS) and not WANTS_TRACEBACK
+    reason = explain(error) if is_ours else "".join(traceback.format_exception(error))
+    sys.stderr.write(f"failed: {point}\n{reason.rstrip()}\n")
+
+
+def _end_sweep() -> NoReturn:
+    count = len(failed_points)
+    sys.stderr.write(f"{count} {'point' if count == 1 else 'points'} of the sweep failed:\n")
+    sys.stderr.writelines(f"  {point}\n" for point in failed_points)
+    is_mendable = all(isinstance(error, USER_ERRORS) for error in failed_points.values())
+    sys.exit(REFUSED if is_mendable else BROKEN)
 
 
 def _refuse(error: Exception) -> NoReturn:
+    """End with a message where the user can mend it; a bug keeps its traceback."""
     from rpt.refusals import explain
 
-    if WANTS_TRACEBACK:
+    if not isinstance(error, USER_ERRORS):
         raise error
-    sys.stderr.write(explain(error).rstrip() + "\n")
+    if WANTS_TRACEBACK:
+        traceback.print_exception(error)
+    else:
+        sys.stderr.write(explain(error).rstrip() + "\n")
     sys.exit(REFUSED)

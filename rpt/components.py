@@ -46,15 +46,15 @@ class UnknownTarget(LookupError):
     """A `_target_` whose module or name does not exist, or whose signature cannot be read."""
 
 
-def check_component(group: str, values: dict[str, Any]) -> Iterator[Problem]:
+def check_component(group: str, values: Any) -> Iterator[Problem]:
     """Yield what is wrong with the options of one component, e.g. of `encoder`.
 
     Args:
         group: The config group, for the keys in the problems.
         values: `_target_`, `_partial_` and the options, as composed.
     """
-    target = values.get("_target_")
-    if target is None:  # a named absence, such as encoder=none
+    target = values.get("_target_") if isinstance(values, dict) else None
+    if target is None:  # a named absence, such as encoder=none; the schema reports what is no group of keys
         return
     try:
         model = signature(str(target))
@@ -83,7 +83,7 @@ def signature(target: str) -> type[BaseModel]:
             continue
         required = ... if default is None else ast.literal_eval(default)
         fields[argument.arg] = (_annotation(argument), required)
-    strict = ConfigDict(extra="forbid", strict=True)
+    strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     return create_model(name, __config__=strict, **fields)
 
 
@@ -92,9 +92,11 @@ def _source(module: str) -> ast.Module:
         spec = importlib.util.find_spec(module)
     except (ModuleNotFoundError, ValueError):
         spec = None
-    if spec is None or spec.origin is None:
+    if spec is None:
         raise UnknownTarget(f"there is no module {module!r}")
-    return ast.parse(Path(spec.origin).read_text())
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        raise UnknownTarget(f"the module {module!r} has no source text that could be read")
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
 
 
 def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef:

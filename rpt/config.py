@@ -7,7 +7,6 @@ the top, because a refusal must not wait for them.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,6 +19,9 @@ from pydantic import (
     PositiveInt,
 )
 
+from rpt.errors import ConfigError
+from rpt.places import config_dir
+
 ASIDE = Field(json_schema_extra={"identity": False})
 """Marks a field that cannot change the number, so that it stays out of a run's identity."""
 
@@ -27,10 +29,14 @@ Texts = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
 
 
-class Section(BaseModel):
-    """A part of the configuration: no unknown key, no conversion of types, no change after the check."""
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every generator takes, also times the number of an epoch."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+class Section(BaseModel):
+    """A part of the configuration: no unknown key, no conversion of types, no infinity, no change after the check."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Component(BaseModel):
@@ -77,9 +83,9 @@ class DataConfig(Section):
 
     source: Literal["sample", "jsonl"]
     root: Annotated[str | None, ASIDE]  # the rows' checksum is part of the identity instead
-    sample_seed: NonNegativeInt | None
-    split_seed: NonNegativeInt
-    order_seed: NonNegativeInt
+    sample_seed: Seed | None
+    split_seed: Seed
+    order_seed: Seed
     max_cut_share: Annotated[float, Field(ge=0, le=1), ASIDE]
 
 
@@ -152,7 +158,7 @@ class Config(Section):
     scorer: ScorerConfig
     optim: Component
     trainer: TrainerConfig
-    logger: Annotated[dict[str, LoggerConfig], ASIDE]
+    logger: Annotated[dict[str, LoggerConfig], ASIDE] = {}  # Hydra leaves the key out for logger=[]
     prompt: PromptConfig
     lr: PositiveFloat
     encoder_lr: PositiveFloat | None
@@ -163,7 +169,7 @@ class Config(Section):
     schedule: Literal["constant", "linear"]
     warmup_steps: NonNegativeInt
     clip_norm: PositiveFloat | None
-    seed: NonNegativeInt
+    seed: Seed
     output_dir: Annotated[str, ASIDE]
     group: Annotated[str | None, ASIDE]
     rerun: Annotated[bool, ASIDE]
@@ -173,12 +179,6 @@ class Config(Section):
     def has_prompt(self) -> bool:
         """Whether a soft prompt is trained; without one (`encoder=none`) only the head is."""
         return self.encoder.target is not None
-
-
-def config_dir() -> Path:
-    """The folder of the option files: `conf/` of a checkout, or its copy inside an installed wheel."""
-    checkout = Path(__file__).parent.parent / "conf"
-    return checkout if checkout.is_dir() else Path(__file__).parent / "conf"
 
 
 def compose(overrides: list[str]) -> dict[str, Any]:
@@ -204,6 +204,9 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
 
     Returns:
         The values. What nobody set stays as the text `???`.
+
+    Raises:
+        ConfigError: Somebody has set `chosen` itself.
     """
     from omegaconf import OmegaConf, open_dict
 
@@ -212,5 +215,7 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
         task.pop("hydra", None)
     values = OmegaConf.to_container(task, resolve=True)
     assert isinstance(values, dict)
+    if "chosen" in values:
+        raise ConfigError.of("chosen", values["chosen"], "no such key. Options are chosen as GROUP=OPTION.")
     chosen = {str(k): str(v) for k, v in choices.items() if not str(k).startswith("hydra")}
     return {**{str(key): value for key, value in values.items()}, "chosen": chosen}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-__all__ = ["Activation", "Finite", "PositiveInt", "Probability", "Scale"]
+__all__ = ["Activation", "Decay", "Finite", "Negative", "PositiveInt", "Probability", "Scale"]
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 """A share of units to drop; 1 would drop everything."""
@@ -20,3 +20,9 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A standard deviation or another positive, finite factor."""
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+"""How much of a running mean stays from one step to the next; 1 would never learn."""
+
+Negative = Annotated[float, Field(lt=0, allow_inf_nan=False)]
+"""A number below zero."""

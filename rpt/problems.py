@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,13 +20,27 @@ HINTS = {
 }
 """What to do about a key, where naming the bound is not enough."""
 
+ALLOWED = {
+    "int_type": "must be a whole number.",
+    "float_type": "must be a number.",
+    "finite_number": "must be a finite number.",
+    "bool_type": "must be true or false.",
+    "tuple_type": "must be a list, such as [a,b].",
+    "dict_type": "must be a group of keys.",
+    "model_type": "must be a group of keys.",
+}
+"""What is allowed, where pydantic's own words are a programmer's."""
+
+LABEL_TYPES = ("str", "int", "bool")
+"""Where several types are allowed, pydantic complains once for each."""
+
 
 def near_miss(word: str, known: Iterable[str], noun: str) -> str:
     """Say which known word was probably meant, and list them all."""
     known = sorted(known)
     close = get_close_matches(word, known, n=1, cutoff=0.5)
-    meant = f" Did you mean {close[0]}?" if close else ""
-    return f"{meant} {noun}: {', '.join(known)}.".strip()
+    meant = f"Did you mean {close[0]}? " if close else ""
+    return f"{meant}{noun}: {', '.join(known) or 'none'}."
 
 
 def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> Iterator[Problem]:
@@ -39,21 +53,43 @@ def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> 
     """
     for finding in error.errors(include_url=False):
         places = [str(part) for part in finding["loc"]]
+        if len(places) > 1 and places[-1] in LABEL_TYPES and places[-2].isdigit():
+            yield Problem(".".join(places[:-1]), finding["input"], "must be text, a whole number, or true or false.")
+            continue
         key = ".".join([prefix, *places] if prefix else places)
-        if finding["type"] == "missing":
+        if finding["type"] == "missing" and places[-1].isdigit():
+            yield Problem(key.rpartition(".")[0], finding["input"], "must hold one more value.")
+        elif finding["type"] == "missing":
             yield Problem(key, "???", hinted(key, "needs a value."))
         elif finding["type"] == "extra_forbidden":
             siblings = _keys_at(model, places[:-1])
             advice = "no such key. " + near_miss(places[-1], siblings, "Keys here")
             yield Problem(key, finding["input"], advice)
         else:
-            allowed = finding["msg"].removeprefix("Input ").replace("should", "must", 1)
-            yield Problem(key, finding["input"], hinted(key, f"{allowed}."))
+            yield Problem(key, finding["input"], hinted(key, _allowed(key, finding)))
 
 
 def hinted(key: str, advice: str) -> str:
     """Add what to do about a key, where that is known."""
     return f"{advice} {HINTS[key]}" if key in HINTS else advice
+
+
+def _allowed(key: str, finding: Any) -> str:
+    """What a value must be, from one finding of pydantic."""
+    kind, value, bounds = finding["type"], finding["input"], finding.get("ctx", {})
+    if kind in ALLOWED:
+        return ALLOWED[kind]
+    if kind == "string_type":
+        is_number = isinstance(value, int | float)
+        quoted = f" Quote it: '{key}=\"{str(value).lower()}\"'." if is_number and key not in HINTS else ""
+        return f"must be text.{quoted}"
+    if kind == "string_pattern_mismatch":
+        return f"must match {bounds['pattern']!r}."
+    if kind in ("too_short", "too_long"):
+        bound = f"at least {bounds['min_length']}" if kind == "too_short" else f"at most {bounds['max_length']}"
+        return f"must hold {bound} values."
+    words = str(finding["msg"]).removeprefix("Input ").replace("should", "must", 1)
+    return words.replace("greater than or equal to", "at least").replace("less than or equal to", "at most") + "."
 
 
 def _keys_at(model: type[BaseModel], places: list[str]) -> list[str]:

@@ -2,27 +2,76 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from hydra.errors import ConfigCompositionException, MissingConfigException
-from omegaconf.errors import OmegaConfBaseException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from rpt.config import config_dir
+from rpt.places import config_dir, sweeps_dir
 from rpt.problems import near_miss
 
 
 def explain(error: BaseException) -> str:
     """One message for a refused configuration: the key, what is allowed, what to do."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return f"{group} = {option}: no such option. {near_miss(option, error.options, 'Options')}"
     cause = error.__cause__
-    if isinstance(error, ConfigCompositionException) and isinstance(cause, OmegaConfBaseException):
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _unknown_option(str(error.missing_cfg_file), error.options or [])
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override)
+    if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause) or str(error)
     if isinstance(error, ConfigCompositionException):
-        return _unknown_group(str(error)) or str(error)
+        return _unknown_group(str(error)) or _set_twice(str(error)) or str(error)
+    if isinstance(error, OmegaConfBaseException):
+        return _unresolved(error)
     return str(error)
+
+
+def groups() -> list[str]:
+    """The names of the config groups."""
+    return [folder.name for folder in config_dir().iterdir() if folder.is_dir()]
+
+
+def unnamed_option(overrides: list[str]) -> str | None:
+    """The message for `encoder=null` or `=3`, for which Hydra itself raises an error that names nothing."""
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if equals and not key:
+            return _unreadable(override)
+        if equals and key in groups() and not _names_options(override):
+            return f"{override}: a group takes the name of an option. {near_miss('', _options(key), 'Options')}"
+    return None
+
+
+def _names_options(override: str) -> bool:
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except OverrideParseException:
+        return True  # Hydra says what is wrong with it
+    value = parsed.value()
+    is_list_of_names = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return parsed.is_sweep_override() or isinstance(value, str) or is_list_of_names
+
+
+def _options(group: str) -> list[str]:
+    return [file.stem for file in (config_dir() / group).glob("*.yaml")]
+
+
+def _unknown_option(missing: str, known: Sequence[str]) -> str:
+    group, _, option = missing.removesuffix(".yaml").rpartition("/")
+    if not group:
+        sweeps = [file.stem for file in sweeps_dir().glob("*.yaml")]
+        return f"--config-name {option}: no such file. {near_miss(option, ['config', *sweeps], 'There are')}"
+    return f"{group} = {option}: no such option. {near_miss(option, known or _options(group), 'Options')}"
+
+
+def _unreadable(override: str) -> str:
+    key, _, value = override.partition("=")
+    if not key or "=" not in override:
+        return f"{override}: is not KEY=VALUE. See --help for the groups, --cfg job for every key."
+    return f"{override}: cannot be read. Quote a value with special characters: '{key}=\"{value}\"'."
 
 
 def _unknown_key(cause: OmegaConfBaseException) -> str | None:
@@ -31,8 +80,8 @@ def _unknown_key(cause: OmegaConfBaseException) -> str | None:
     parent: Any = cause.parent_node
     place, _, name = str(cause.full_key).rpartition(".")
     keys = [str(key) for key in parent if key != "hydra"] if hasattr(parent, "keys") else []
-    inside = f" {place} has" if place else " The keys are"
-    return f"{cause.full_key}: no such key. {near_miss(name, keys, inside.strip())}"
+    options = [key for key in keys if not key.startswith("_")]
+    return f"{cause.full_key}: no such key. {near_miss(name, options, f'{place} has' if place else 'The keys are')}"
 
 
 def _unknown_group(message: str) -> str | None:
@@ -41,5 +90,20 @@ def _unknown_group(message: str) -> str | None:
     if marker not in message:
         return None
     name = message.split(marker, 1)[1].split("'", 1)[0]
-    groups = [folder.name for folder in Path(config_dir()).iterdir() if folder.is_dir()]
-    return f"{name}: no such group or key. {near_miss(name, groups, 'Groups')}"
+    return f"{name}: no such group or key. {near_miss(name, groups(), 'Groups')}"
+
+
+def _set_twice(message: str) -> str | None:
+    """Hydra's text for `+experiment=NAME`, whose advice is for files."""
+    marker = "Multiple values for "
+    if not message.startswith(marker):
+        return None
+    group = message.removeprefix(marker).split(".", 1)[0]
+    return f"{group}: has a value already. Write {group}=OPTION, once and without +."
+
+
+def _unresolved(error: OmegaConfBaseException) -> str:
+    """An interpolation `${...}` that leads nowhere."""
+    reason = str(error.msg or error).splitlines()[0].rstrip(".")
+    advice = "Name a key by its whole dotted path, such as ${seed}, in single quotes."
+    return f"{error.full_key}: {reason}. {advice}" if error.full_key else reason

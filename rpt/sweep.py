@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from itertools import product
+import traceback
+from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
@@ -15,55 +17,92 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rpt.check import check
 from rpt.config import plain
-from rpt.errors import RptError
-from rpt.refusals import explain
+from rpt.errors import ConfigError, RptError
+from rpt.refusals import explain, unnamed_option
+from rpt.tracking.files import storage
+
+USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
 
 
 class CheckPoints(Callback):
     """Check every point of a multirun at its start, before anything is written or trained.
 
     Each refused point is said at once with its problems and later fails as that point alone, while the others
-    train. Where no point can be accepted, the sweep ends here with exit code 2. Sweepers that invent their points
-    as they go (optuna) have them checked one by one instead, when each is launched.
+    train. Where no point can be accepted, or one cannot even be composed (an unknown option or key), the sweep
+    ends here with exit code 2. Sweepers that invent their points as they go (optuna) have them checked one by
+    one instead, when each is launched.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Hydra's hook; see the class."""
-        if not str(config.hydra.sweeper["_target_"]).endswith("BasicSweeper"):
-            return
-        points = list(expand(config))
-        refusals = {tuple(point): message for point in points if (message := refusal(config, point))}
-        for point, message in refusals.items():
-            sys.stderr.write(f"refused: {' '.join(point)}\n  " + message.replace("\n", "\n  ") + "\n")
-        if len(refusals) == len(points):
-            # Hydra turns exceptions of a callback into warnings; an exit is not one.
+        # Hydra turns exceptions of a callback into warnings; an exit is not one.
+        try:
+            if not may_begin(config):
+                sys.exit(2)
+            with storage(Path(config.hydra.sweep.dir)):  # the sweeper's first act, whose error names no cure
+                Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        except USER_ERRORS as error:
+            sys.stderr.write(explain(error) + "\n")
             sys.exit(2)
+        except Exception:
+            traceback.print_exc()
+            sys.exit(1)
 
 
-def expand(config: DictConfig) -> Iterator[list[str]]:
-    """Every point of a grid sweep, as the overrides that compose it."""
-    given = [str(text) for text in config.hydra.overrides.task]
-    params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create()) or {}
+def may_begin(config: DictConfig) -> bool:
+    """Say which points of a sweep are refused; whether the others may train."""
+    if not str(config.hydra.sweeper["_target_"]).endswith("BasicSweeper"):
+        return True
+    points = expand(config)
+    refusals = [(point, error) for point in points if (error := refusal(config, point)) is not None]
+    given = given_overrides(config)
+    for point, error in refusals:
+        sys.stderr.write(f"refused: {name(point, given)}\n{indented(explain(error))}\n")
+    whole = all(isinstance(error, ConfigError) for _, error in refusals)
+    if len(refusals) == len(points) or not whole:
+        sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; nothing was trained or written\n")
+        return False
+    if refusals:
+        sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; the others are trained\n")
+    return True
+
+
+def expand(config: DictConfig) -> list[list[str]]:
+    """Every point of a grid sweep, as the overrides that compose it, by the sweeper's own code."""
+    params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create(), resolve=True)
     assert isinstance(params, dict)
-    texts = [f"{key}={value}" for key, value in params.items()] + given
-    axes = []
-    for override in OverridesParser.create().parse_overrides(texts):
-        key = override.get_key_element()
-        if override.is_sweep_override():
-            axes.append([f"{key}={value!s}" for value in override.sweep_string_iterator()])
-        else:
-            axes.append([override.input_line or key])
-    for point in product(*axes):
-        yield list(point)
+    texts = [*(f"{key!s}={value}" for key, value in params.items()), *given_overrides(config)]
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    [points] = BasicSweeper.split_arguments(parser.parse_overrides(texts), None)
+    return points
 
 
-def refusal(config: DictConfig, point: list[str]) -> str | None:
+def given_overrides(config: DictConfig) -> list[str]:
+    """What the command line says, word for word."""
+    given = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    assert isinstance(given, list)
+    return [str(text) for text in given]
+
+
+def name(point: list[str], given: list[str]) -> str:
+    """A point by what tells it from the others: what the command line does not fix for all of them."""
+    return " ".join([text for text in point if text not in given] or point)
+
+
+def refusal(config: DictConfig, point: list[str]) -> Exception | None:
     """Why a point cannot be trained, or None where it can."""
     from hydra import compose
 
+    if message := unnamed_option(point):
+        return HydraException(message)
     try:
         composed = compose(config.hydra.job.config_name, point, return_hydra_config=True)
         check(plain(composed, composed.hydra.runtime.choices))
-    except (RptError, HydraException, OmegaConfBaseException) as error:
-        return explain(error)
+    except USER_ERRORS as error:
+        return error
     return None
+
+
+def indented(message: str) -> str:
+    """A message of several lines below a heading."""
+    return "\n".join(f"  {line}" for line in message.splitlines())

@@ -12,6 +12,9 @@ from rpt.errors import DataError
 SPLITS = ("train", "val")
 """The splits that a training needs, by their file names."""
 
+JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+"""What JSON calls the values that are no object; the others are numbers."""
+
 
 def split_path(root: str, folder: str, split: str) -> Path:
     """The file of one split, e.g. `ROOT/CB/train.jsonl`."""
@@ -36,10 +39,16 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _object(line: str, place: str) -> dict[str, Any]:
+    again = "Download the file again, or mend the line."
     try:
         row = json.loads(line)
+        if "\\ud" in line.lower():  # half of a surrogate pair is valid JSON and no text
+            json.dumps(row, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise DataError(f"{place}: is not JSON ({error.msg}, column {error.colno}).") from error
+        raise DataError(f"{place}: is not JSON ({error.msg}, column {error.colno}). {again}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place}: cannot be taken ({error}). {again}") from error
     if not isinstance(row, dict):
-        raise DataError(f"{place}: holds a JSON {type(row).__name__}, where one object per line is expected.")
+        kind = JSON_KINDS.get(type(row), "number")
+        raise DataError(f"{place}: holds a JSON {kind}, where one object per line is expected. {again}")
     return row

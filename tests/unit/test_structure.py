@@ -13,7 +13,15 @@ ROOT = Path(__file__).parents[2]
 MOST_LINES_OF_A_FILE = 299
 MOST_LINES_OF_A_FUNCTION = 50
 
-FRAME = ("rpt/cli.py", "rpt/config.py", "rpt/check.py", "rpt/build.py", "rpt/train.py", "rpt/sweep.py")
+FRAME = (
+    "rpt/cli.py",
+    "rpt/config.py",
+    "rpt/check.py",
+    "rpt/build.py",
+    "rpt/train.py",
+    "rpt/sweep.py",
+    "rpt/refusals.py",
+)
 LOOP = ("rpt/module.py", "rpt/train.py", "rpt/progress.py", "rpt/data/module.py", "rpt/tracking/*")
 LEAVES = ("rpt.prompt", "rpt.tasks", "rpt.data.samples", "rpt.backbones", "rpt.scoring", "rpt.metrics*")
 

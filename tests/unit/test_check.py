@@ -1,0 +1,242 @@
+"""A bad configuration is refused whole, and each message says what is allowed and what to do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rpt.check import check
+from rpt.config import compose
+from rpt.errors import ConfigError
+from rpt.refusals import explain
+
+ROOT_KEYS = (
+    "backbone, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, group, head_lr, head_weight_decay, init, "
+    "logger, lr, optim, output_dir, prompt, protocol, rerun, schedule, scorer, seed, task, trainer, warmup_steps, "
+    "weight_decay."
+)
+LR = "Set lr=0.01, the shipped setting."
+LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."
+WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
+ROOT = "Set data.root=DIR, the folder that holds the task folders of the official release."
+PATH = "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden]."
+
+# Overrides, and the whole message.
+VALUES = {
+    "prompt.length=0": f"prompt.length = 0: must be greater than 0. {LENGTH}",
+    "prompt.length=true": f"prompt.length = true: must be a whole number. {LENGTH}",
+    "prompt.length=1.0": f"prompt.length = 1.0: must be a whole number. {LENGTH}",
+    "prompt.length=257": "prompt.length = 257: with backbone.text_limit=256 at most 256 virtual tokens fit the 512 "
+    "positions of this backbone. Set prompt.length=256 or less, or backbone.text_limit=255 or less.",
+    "prompt.length=600": "prompt.length = 600: with backbone.text_limit=256 at most 256 virtual tokens fit the 512 "
+    "positions of this backbone. Set prompt.length=256 or less.",
+    "backbone.text_limit=512": "backbone.text_limit = 512: must be at most 511 with the 512 positions of this "
+    "backbone. Set backbone.text_limit=256.",
+    "backbone.text_limit=7": "backbone.text_limit = 7: must be at least 8.",
+    "encoder.bottleneck_dim=0": f"encoder.bottleneck_dim = 0: must be greater than 0. {WIDTH}",
+    "encoder.bottleneck_dim=wide": f"encoder.bottleneck_dim = wide: must be a whole number. {WIDTH}",
+    "encoder=lstm encoder.dropout=0.1": "encoder.dropout = 0.1: has no effect with one layer. Set "
+    "encoder.num_layers=2, or encoder.dropout=0.0.",
+    "lr=-1": f"lr = -1: must be greater than 0. {LR}",
+    "lr=0": f"lr = 0: must be greater than 0. {LR}",
+    "lr=nan": f"lr = nan: must be a finite number. {LR}",
+    "lr=inf": f"lr = inf: must be a finite number. {LR}",
+    "lr=true": f"lr = true: must be a number. {LR}",
+    "lr=": f"lr = '': must be a number. {LR}",
+    "lr=???": f"lr = ???: needs a value. {LR}",
+    "~lr": f"lr = ???: needs a value. {LR}",
+    "data.order_seed=-1": "data.order_seed = -1: must be at least 0.",
+    "data.order_seed=4294967296": "data.order_seed = 4294967296: must be less than 4294967296.",
+    "schedule=cosine": "schedule = cosine: must be 'constant' or 'linear'.",
+    "rerun=1": "rerun = 1: must be true or false.",
+    "group=2024": "group = 2024: must be text. Quote it: 'group=\"2024\"'.",
+    "prompt=3": "prompt = 3: must be a group of keys.",
+    "data.max_cut_share=2": "data.max_cut_share = 2: must be at most 1.",
+    "optim.betas=[0.9]": "optim.betas = [0.9]: must hold one more value.",
+    "optim.betas=[0.9,0.9,0.9]": "optim.betas = [0.9, 0.9, 0.9]: must hold at most 2 values.",
+    "optim.betas=[0.9,1]": "optim.betas.1 = 1: must be less than 1.",
+    "optim.betas=0.9": "optim.betas = 0.9: must be a list, such as [a,b].",
+    "optim=adafactor optim.decay_rate=0.8": "optim.decay_rate = 0.8: must be less than 0.",
+    "task.labels=[a,1.5,c]": "task.labels.1 = 1.5: must be text, a whole number, or true or false.",
+    "backbone.sha256=abc": "backbone.sha256 = abc: must match '^[0-9a-f]{64}$'.",
+    "logger=wandb logger.wandb.mode=loud": "logger.wandb.mode = loud: must be 'offline', 'online' or 'disabled'.",
+}
+RELATIONS = {
+    "data=jsonl": f"data.root = ???: needs a value. {ROOT}",
+    "data.root=???": f"data.root = ???: needs a value. {ROOT}",
+    "data=jsonl data.root=null": f"data.root = null: needs a value. {ROOT}",
+    "data=jsonl data.root=/nowhere": f"data.root = /nowhere: there is no such folder. {ROOT}",
+    "data.root=/tmp": "data.root = /tmp: data=sample reads no files. Set data=jsonl to train on that folder, or "
+    "leave data.root out.",
+    "data.sample_seed=null": "data.sample_seed = null: must be a whole number for data=sample. Set data.sample_seed=0.",
+    "task.name=boolq": "data = sample: no sample rows for task boolq; there are for cb. Use data=jsonl.",
+    "init=file": f"init.path = ???: needs a value. {PATH}",
+    "init=file init.path=/nowhere.npy": f"init.path = /nowhere.npy: there is no such file. {PATH}",
+    "init=text init.text=": "init.text = '': holds no word. Set 'init.text=\"some words\"'.",
+    "init=uniform init.low=0.5": "init.low = 0.5: must be below init.high, which is 0.5. Set init.low=-0.5.",
+    'output_dir="~/runs"': "output_dir = ~/runs: ~ is not expanded behind =. Set output_dir=$HOME/runs",
+    "encoder=[plain,mlp]": "encoder = [...]: takes one option. To compare several, sweep: -m encoder=A,B",
+    "backbone.package=no_such": "backbone.package = no_such: its weights come in the package no_such, which is not "
+    "installed. Run: make setup",
+    "backbone.package=no.such": "backbone.package = no.such: its weights come in the package no.such, which is not "
+    "installed. Run: make setup",
+    "backbone.package=null backbone.path=/nowhere": "backbone.path = /nowhere: there is no config.json in /nowhere. "
+    "Run make setup, or name another folder.",
+    "task.labels=[a,b]": "task.choices = ['entailment', 'contradiction', 'neutral']: needs one text for each of the 2 "
+    "labels, in their order.",
+    "task.choices=[a,b,a]": "task.choices = ['a', 'b', 'a']: must differ from each other.",
+    'task.formats.encoder.first="{premis}"': "task.formats.encoder.first = {premis}: {premis} names no field of the "
+    "task. Did you mean premise? Fields: hypothesis, premise.",
+    'task.formats.encoder.first="{"': "task.formats.encoder.first = {: cannot be filled in (Single '{' encountered in "
+    "format string). Write {FIELD}, and {{ or }} for a brace.",
+    'task.formats.encoder.first="{premise:d}"': "task.formats.encoder.first = {premise:d}: cannot be filled in "
+    "(Unknown format code 'd' for object of type 'str'). Write {FIELD}, and {{ or }} for a brace.",
+}
+UNKNOWN = {
+    "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
+    "residual.",
+    "task=cbb": "task = cbb: no such option. Did you mean cb? Options: cb.",
+    "experiment=none": "experiment = none: no such option. Options: paper_code.",
+    "logger=[csv,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: csv, none, tensorboard, "
+    "wandb.",
+    "encoderr=plain": f"encoderr: no such key. Did you mean encoder? The keys are: {ROOT_KEYS}",
+    "prompt.lenght=3": "prompt.lenght: no such key. Did you mean length? prompt has: length.",
+    "encoder.bottleneck=3": "encoder.bottleneck: no such key. Did you mean bottleneck_dim? encoder has: activation, "
+    "bottleneck_dim, dropout, layer_norm, shared.",
+    "encoder=plain encoder.dropout=0.1": "encoder.dropout: no such key. encoder has: none.",
+    "+lrr=1": f"lrr = 1: no such key. Did you mean lr? Keys here: {ROOT_KEYS}",
+    "+prompt.size=1": "prompt.size = 1: no such key. Keys here: length.",
+    "+encoder.bottleneck=1": "encoder.bottleneck = 1: no such key. Did you mean bottleneck_dim? Keys here: activation, "
+    "bottleneck_dim, dropout, layer_norm, shared.",
+    "+chosen.task=x": "chosen = {'task': 'x'}: no such key. Options are chosen as GROUP=OPTION.",
+    "+experiment=paper_code": "experiment: has a value already. Write experiment=OPTION, once and without +.",
+    "lr=${nothing}": "lr: Interpolation key 'nothing' not found. Name a key by its whole dotted path, such as "
+    "${seed}, in single quotes.",
+    "lr=${lr}": "lr: Recursive interpolation detected. Name a key by its whole dotted path, such as ${seed}, in "
+    "single quotes.",
+    "lr": "lr: is not KEY=VALUE. See --help for the groups, --cfg job for every key.",
+    "group=é": "group=é: cannot be read. Quote a value with special characters: 'group=\"é\"'.",
+}
+
+
+def refusal(overrides: list[str]) -> str:
+    """The message that a user sees."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011  (`explain` takes whatever Hydra raises)
+        check(compose(overrides))
+    return explain(caught.value)
+
+
+@pytest.mark.parametrize("overrides", VALUES)
+def test_a_wrong_value_is_refused_with_what_is_allowed(overrides):
+    assert refusal(overrides.split()) == VALUES[overrides]
+
+
+@pytest.mark.parametrize("overrides", RELATIONS)
+def test_what_does_not_go_together_is_refused_with_what_to_do(overrides):
+    assert refusal(overrides.split()) == RELATIONS[overrides]
+
+
+@pytest.mark.parametrize("overrides", UNKNOWN)
+def test_an_unknown_name_is_refused_with_what_was_probably_meant(overrides):
+    assert refusal(overrides.split()) == UNKNOWN[overrides]
+
+
+def test_all_problems_are_told_at_once_sorted_by_key():
+    overrides = ["lr=-1", "prompt.length=0", "encoder.bottleneck_dim=0", "data=jsonl", "+foo=1", "schedule=x"]
+    keys = [line.partition(" = ")[0] for line in refusal(overrides).splitlines()]
+    assert keys == ["data.root", "encoder.bottleneck_dim", "foo", "lr", "prompt.length", "schedule"]
+
+
+def test_a_key_with_several_faults_is_told_once():
+    assert refusal(["init=file", "init.path=???"]).count("init.path =") == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "names"),
+    [
+        ("logger=wandb", ["wandb"]),
+        ("logger=[wandb,tensorboard]", ["tensorboard", "wandb"]),
+        ("logger=[]", []),
+        ("logger=none", []),
+    ],
+)
+def test_loggers_compose(override, names):
+    assert sorted(check(compose([override])).logger) == names
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-5", 1e-5), ("1.0e-5", 1e-5), ("1", 1.0), ("1E+2", 100.0)])
+def test_numbers_may_be_written_as_people_write_them(text, value):
+    assert check(compose([f"lr={text}"])).lr == value
+
+
+def test_without_a_prompt_its_length_does_not_matter():
+    assert not check(compose(["encoder=none", "prompt.length=500"])).has_prompt
+
+
+def test_without_a_prompt_the_text_must_still_fit():
+    assert refusal(["encoder=none", "backbone.text_limit=513"]).startswith("backbone.text_limit = 513: must be at most")
+
+
+def test_a_quoted_path_may_hold_any_letters(tmp_path):
+    folder = tmp_path / "läufe, 1"
+    assert check(compose([f'output_dir="{folder}"'])).output_dir == str(folder)
+
+
+def test_an_output_folder_below_a_file_is_refused(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    assert refusal([f"output_dir={file}/runs"]) == (
+        f"output_dir = {file}/runs: nothing can be written in {file}. Set output_dir=DIR to a folder of yours."
+    )
+
+
+def test_a_release_that_lacks_a_split_is_refused(tmp_path):
+    (tmp_path / "CB").mkdir()
+    (tmp_path / "CB" / "train.jsonl").touch()
+    advice = "Unpack the official CB.zip there."
+    overrides = ["data=jsonl", f"data.root={tmp_path}"]
+    assert refusal(overrides) == f"data.root = {tmp_path}: there is no CB/val.jsonl in it. {advice}"
+    (tmp_path / "CB" / "val.partial.jsonl").touch()
+    partial = "holds CB/val.partial.jsonl, a part of the official val.jsonl, which is not taken for it."
+    assert refusal(overrides) == f"data.root = {tmp_path}: {partial} {advice}"
+
+
+def test_a_backbone_whose_config_is_damaged_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    message = refusal(["backbone.package=null", f"backbone.path={tmp_path}"])
+    assert message.startswith(f"backbone.path = {tmp_path}: {tmp_path}/config.json cannot be read (Expecting property")
+    assert message.endswith("). Install the backbone again.")
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "message"),
+    [
+        (
+            "encoder",
+            "_target_: rpt.prompt.encoders.Plain\nwidth: 3",
+            "encoder.width = 3: no such key. Keys here: none.",
+        ),
+        ("trainer", "defaults: [default]\nepochs: ten", "trainer.epochs = ten: must be a whole number."),
+        ("scorer", "name: head\nnames: x", "scorer.names = x: no such key. Did you mean name? Keys here: name."),
+    ],
+)
+def test_an_option_file_of_ones_own_is_checked_too(group, text, message, tmp_path):
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "mine.yaml").write_text(text)
+    assert refusal([f"hydra.searchpath=[{tmp_path}]", f"{group}=mine"]) == message
+
+
+def test_what_hydra_composed_is_never_taken_unchecked():
+    with pytest.raises(ConfigError, match=r"^trainer = \?\?\?: needs a value\.$"):
+        check({key: value for key, value in compose([]).items() if key != "trainer"})
+
+
+def test_a_refusal_does_not_wait_for_torch():
+    code = (
+        "import sys; from rpt.check import check; from rpt.config import compose\n"
+        "try: check(compose(['lr=-1']))\nexcept ValueError: print('torch' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
