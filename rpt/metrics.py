@@ -1,13 +1,18 @@
-"""Official metrics by torchmetrics, and the majority line that a score is read against. All values are 0 to 1."""
+"""Official metrics, and the majority line that a score is read against. All values are 0 to 1.
+
+torchmetrics counts; the shares are taken of its whole numbers in double precision, where torchmetrics itself would
+round to float32.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+from torchmetrics.functional.classification import multiclass_stat_scores
 
 Labels = Int64[Tensor, " rows"]
 Metric = Callable[[Labels, Labels, int], float]
@@ -15,12 +20,24 @@ Metric = Callable[[Labels, Labels, int], float]
 
 def accuracy(predicted: Labels, target: Labels, num_choices: int) -> float:
     """Share of rows whose prediction is right."""
-    return float(multiclass_accuracy(predicted, target, num_classes=num_choices, average="micro"))
+    hits, _, _, _, support = _counts(predicted, target, num_choices)
+    return sum(hits) / sum(support)
 
 
 def f1_macro(predicted: Labels, target: Labels, num_choices: int) -> float:
     """Unweighted mean of the per-class F1 over the classes that are predicted or right somewhere (CB)."""
-    return float(multiclass_f1_score(predicted, target, num_classes=num_choices, average="macro"))
+    hits, false_alarms, _, misses, _ = _counts(predicted, target, num_choices)
+    doubled = [(2 * hit, 2 * hit + alarm + miss) for hit, alarm, miss in zip(hits, false_alarms, misses, strict=True)]
+    scores = [part / whole for part, whole in doubled if whole]
+    return math.fsum(scores) / len(scores)
+
+
+def _counts(predicted: Labels, target: Labels, num_choices: int) -> list[list[int]]:
+    """For every class its hits, false alarms, right rejections, misses and rows."""
+    counts = multiclass_stat_scores(predicted, target, num_classes=num_choices, average="none")
+    assert isinstance(counts, Tensor)
+    listed: list[list[int]] = counts.T.tolist()
+    return listed
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "f1_macro": f1_macro}

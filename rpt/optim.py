@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from pydantic import PositiveFloat
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
 from transformers.optimization import Adafactor
 
+from rpt.options import Decay, Negative, Scale
+
 Groups = Sequence[dict[str, Any]]
 """Parameter groups, each with its own `lr` and `weight_decay`."""
 
 
-def adamw(groups: Groups, *, betas: tuple[float, float], eps: PositiveFloat) -> Optimizer:
+def adamw(groups: Groups, *, betas: tuple[Decay, Decay], eps: Scale) -> Optimizer:
     """AdamW with decoupled weight decay. Source: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2."""
     return torch.optim.AdamW(groups, betas=(betas[0], betas[1]), eps=eps)
 
@@ -24,9 +25,9 @@ def adamw(groups: Groups, *, betas: tuple[float, float], eps: PositiveFloat) -> 
 def adafactor(
     groups: Groups,
     *,
-    eps: tuple[float, float],
-    clip_threshold: PositiveFloat,
-    decay_rate: float,
+    eps: tuple[Scale, Scale],
+    clip_threshold: Scale,
+    decay_rate: Negative,
 ) -> Optimizer:
     """Adafactor at the given rate: no relative step, no scaling by the parameter's norm, no warm-up of its own.
 

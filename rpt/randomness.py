@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,7 @@ class RandomStream:
     def __init__(self, seed: int, device: torch.device) -> None:
         self._device = device if device.type == "cuda" else None
         with _restored(self._device):
-            torch.manual_seed(seed)
+            torch.manual_seed(_spread(seed))
             self._cpu, self._cuda = _states(self._device)
 
     @contextmanager
@@ -41,6 +42,11 @@ class RandomStream:
         assert cpu is not None
         self._cpu = cpu
         self._cuda = cuda if cuda is not None else self._cuda
+
+
+def _spread(seed: int) -> int:
+    """A seed for the stream alone: a generator seeded with the bare number (an init's) draws other numbers."""
+    return int.from_bytes(hashlib.sha256(f"stream {seed}".encode()).digest()[:7])
 
 
 @contextmanager

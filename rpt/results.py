@@ -85,7 +85,7 @@ def write_results(
         "seconds": seconds,
         "tokens": run.tokens,
         "tokens_per_second": run.tokens / seconds,
-        "steps": tuner.steps_done,
+        "steps": run.steps,
         "peak_memory_bytes": peak_memory_bytes(device),
     }
     if predictions is None or run.best is None:

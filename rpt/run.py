@@ -92,6 +92,7 @@ class Run:
         self.status = "active"
         self.error: str | None = None
         self.best: Best | None = None
+        self.steps = 0  # taken by its optimizer
         self.tokens = 0  # of prompt and text that it trained on
         self._best_state: dict[str, Tensor] = {}
         self._stale_epochs = 0
@@ -125,6 +126,7 @@ class Run:
         if math.isfinite(norm):
             self.optimizer.step()
             self.schedule.step()
+            self.steps += 1
         else:
             self.fail(f"its gradient norm is {norm}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -135,7 +137,13 @@ class Run:
         self.status, self.error = "failed", reason
 
     def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
-        """Take an evaluation: keep the state if it is the best so far, stop if patience is at its end."""
+        """Take an evaluation: keep the state if it is the best so far, stop if patience is at its end.
+
+        A loss that is no number fails the run, as it does in training.
+        """
+        if not math.isfinite(metrics["loss"]):
+            self.fail(f"its held-out loss is {metrics['loss']}")
+            return
         if self.best is None or self.best.is_below(metrics):
             self.best = Best(epoch, step, metrics)
             self._best_state = copy.deepcopy(self.trainable.state_dict())
@@ -161,6 +169,7 @@ class Run:
             "best": None if self.best is None else asdict(self.best),
             "best_state": self._best_state,
             "stale_epochs": self._stale_epochs,
+            "steps": self.steps,
             "tokens": self.tokens,
         }
 
@@ -175,7 +184,7 @@ class Run:
         device = next(self.trainable.parameters()).device
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
         self._stale_epochs = state["stale_epochs"]
-        self.tokens = state["tokens"]
+        self.steps, self.tokens = state["steps"], state["tokens"]
 
 
 def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:

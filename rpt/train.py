@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from rpt.config import Config
 from rpt.console import closing, opening, say
 from rpt.data.module import PackData
 from rpt.data.sources import Source
-from rpt.errors import CheckpointError, RptError
+from rpt.errors import RptError
 from rpt.module import Predictions, PromptTuner
 from rpt.progress import Bar
 from rpt.quiet import quiet_libraries
@@ -26,6 +28,7 @@ from rpt.tracking.callback import Tracking
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import digest, folder_name, identity
 from rpt.tracking.recorder import Recorder
+from rpt.tracking.resume import Pack, State, packs
 
 
 class RunFailed(RptError):
@@ -65,7 +68,9 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
         recorders = [_open(config, source, stack) for config in configs]
         finished = {r: old for r in recorders if (old := _finished(r)) is not None}
         pending = [recorder for recorder in recorders if recorder not in finished]
-        trained = dict(zip(pending, _train(pending, source), strict=True)) if pending else {}
+        trained: dict[Recorder, dict[str, Any]] = {}
+        for pack in packs(pending, configs[0].trainer.epochs):
+            trained |= zip(pack.recorders, _train(pack, source), strict=True)
         records = [{**finished, **trained}[recorder] for recorder in recorders]
     outcomes = [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
     for outcome in outcomes:
@@ -75,18 +80,16 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
 
 
 def _open(config: Config, source: Source, stack: ExitStack) -> Recorder:
-    """Name the run's folder, take its lock, and set an earlier training aside if asked."""
+    """Name the run's folder and take its lock."""
     identity_hash = digest(identity(config, source.checksum))
     folder = RunFolder(Path(config.output_dir) / folder_name(config, identity_hash))
     folder.open()
     stack.callback(folder.close)
-    if config.rerun:
-        folder.supersede()
     return Recorder(config, identity_hash, folder, config.task.metrics)
 
 
 def _finished(recorder: Recorder) -> dict[str, Any] | None:
-    record = recorder.folder.read_record()
+    record = None if recorder.config.rerun else recorder.folder.read_record()
     if record is None or record["status"] != "finished":
         return None
     say("this run is finished; nothing to do (rerun=true trains it again)\n")
@@ -94,27 +97,27 @@ def _finished(recorder: Recorder) -> dict[str, Any] | None:
     return record
 
 
-def _train(recorders: Sequence[Recorder], source: Source) -> list[dict[str, Any]]:
+def _train(pack: Pack, source: Source) -> list[dict[str, Any]]:
     """Build the pack, go on where it stopped, train, and write the results."""
+    recorders, states = pack.recorders, pack.states
     configs = [recorder.config for recorder in recorders]
     config = configs[0]
     splits = build.build_splits(config, source)
     device = build.build_device(config)
-    states = [recorder.load_checkpoint() for recorder in recorders]
     backbone = build.build_backbone(config, device)
     total_steps = -(-len(splits.train) // config.trainer.batch_size) * config.trainer.epochs
     runs = [build.build_run(one, backbone, device, total_steps) for one in configs]
     tuner = build.build_module(config, backbone, runs)
     data = build.build_data(configs, backbone, splits, tuner)
-    _resume(tuner, states, recorders)
+    _resume(tuner, states)
     for recorder, run, state in zip(recorders, runs, states, strict=True):
         facts = opening_facts(recorder.config, source, data, backbone, run, device)
-        facts["pack"] = {"size": len(runs), "members": [other.identity_hash for other in recorders]}
+        facts["pack"] = {"size": len(pack.members), "members": pack.members}
         recorder.start(facts, state["recorder"] if state else None)
     for recorder in recorders:
         say(opening(recorder.record, recorder.folder.path) + "\n")
-    with _ended_properly(recorders):
-        _fit(tuner, data, recorders, device)
+    with _ended_properly(recorders), _terminable():
+        _fit(tuner, data, pack, device)
         predictions = _evaluate(tuner, data, device)
         records = [
             write_results(recorder, run, tuner, data, predicted, device)
@@ -126,30 +129,23 @@ def _train(recorders: Sequence[Recorder], source: Source) -> list[dict[str, Any]
     return records
 
 
-def _resume(tuner: PromptTuner, states: Sequence[dict[str, Any] | None], recorders: Sequence[Recorder]) -> None:
-    """Put the pack back where its checkpoints stand; they must all stand at the same step."""
-    if not any(states):
-        return
-    known = [state for state in states if state is not None]
-    members = [recorder.identity_hash for recorder in recorders]
-    if len(known) < len(states) or any(state["pack"] != members for state in known):
-        path = next(r.folder.path for r, state in zip(recorders, states, strict=True) if state)
-        advice = "Sweep the same points again, or set rerun=true."
-        raise CheckpointError(f"{path}: was trained in a pack with other runs. {advice}")
-    for run, state in zip(tuner.runs, known, strict=True):
+def _resume(tuner: PromptTuner, states: Sequence[State | None]) -> None:
+    """Put the pack back where its checkpoints stand."""
+    for run, state in zip(tuner.runs, states, strict=True):
+        if state is None:
+            return
         run.restore(state["run"])
-    tuner.steps_done, tuner.epochs_done = known[0]["steps_done"], known[0]["epochs_done"]
+        tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
     say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
 
 
-def _fit(tuner: PromptTuner, data: PackData, recorders: Sequence[Recorder], device: torch.device) -> None:
+def _fit(tuner: PromptTuner, data: PackData, pack: Pack, device: torch.device) -> None:
     """Train from the step that the pack stands at to the last epoch, unless every run has left."""
-    section = recorders[0].config.trainer
+    section = pack.recorders[0].config.trainer
     epochs_left = section.epochs - tuner.epochs_done
     if epochs_left == 0 or not any(run.is_active for run in tuner.runs):
         return
-    members = [recorder.identity_hash for recorder in recorders]
-    callbacks: list[Any] = [Tracking(recorders, section.checkpoint_steps, members)]
+    callbacks: list[Any] = [Tracking(pack.recorders, section.checkpoint_steps, pack.members)]
     if section.progress and sys.stderr.isatty():
         callbacks.append(Bar(data.steps_per_epoch * section.epochs))
     trainer = _trainer(device, max_epochs=epochs_left, callbacks=callbacks)
@@ -171,7 +167,7 @@ def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
-        precision="64-true" if torch.get_default_dtype() == torch.float64 else "32-true",
+        precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
         min_epochs=0,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, the first may start in its middle
@@ -185,14 +181,35 @@ def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
 
 
 @contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a training as Ctrl-C does, wherever it stands; a launcher's own handler stays in place."""
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
+    if not is_ours:
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
 def _ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
     """Whatever ends the training, say so in every record and to every logger, and let it go on up."""
     try:
         yield
     except BaseException as error:
         by_hand = isinstance(error, KeyboardInterrupt | SystemExit)
-        facts = {"error": f"{type(error).__name__}: {error}"}
-        for recorder in recorders:
+        cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error  # Lightning exits
+        facts = {"error": f"{type(cause).__name__}: {cause}".removesuffix(": ")}
+        for recorder in (one for one in recorders if one.record["status"] == "running"):
             with suppress(RptError):  # a full disk: the record stays as it was, the first error goes up
                 recorder.finish("interrupted" if by_hand else "failed", facts)
         raise

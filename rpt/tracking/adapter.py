@@ -48,9 +48,12 @@ def write_adapter(folder: Path, prompt: Tensor, base_model: str, model_config: A
     }
     with storage(folder):
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".adapter."))
-        write_atomic(draft / "adapter_model.safetensors", save({"prompt_embeddings": prompt.contiguous()}))
-        write_json(draft / "adapter_config.json", config)
-        draft.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.rename(folder)
+        try:
+            write_atomic(draft / "adapter_model.safetensors", save({"prompt_embeddings": prompt.contiguous()}))
+            write_json(draft / "adapter_config.json", config)
+            draft.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)  # gone already, unless writing failed

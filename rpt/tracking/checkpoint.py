@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from rpt.errors import CheckpointError
-from rpt.tracking.files import write_atomic
+from rpt.tracking.files import storage, write_atomic
 from rpt.tracking.folder import RunFolder
 
 ADVICE = "Move it away to start over, put previous.ckpt in its place, or set rerun=true."
@@ -32,8 +32,20 @@ def load(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
         CheckpointError: The file is damaged, or belongs to another run.
     """
     path = folder.checkpoint if folder.checkpoint.exists() else folder.previous_checkpoint
-    if not path.exists():
-        return None
+    return _load(path, identity_hash) if path.exists() else None
+
+
+def load_previous(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
+    """Read the checkpoint before the newest, or None where there is none.
+
+    Raises:
+        CheckpointError: As in `load`.
+    """
+    is_before = folder.checkpoint.exists() and folder.previous_checkpoint.exists()
+    return _load(folder.previous_checkpoint, identity_hash) if is_before else None
+
+
+def _load(path: Path, identity_hash: str) -> dict[str, Any]:
     state = _read(path)
     if not isinstance(state, dict) or "identity_hash" not in state:
         raise CheckpointError(f"{path}: is no checkpoint of rpt. {ADVICE}")
@@ -43,9 +55,22 @@ def load(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
     return state
 
 
+def step_back(folder: RunFolder) -> None:
+    """Take the newest checkpoint away, so that the one before it, if there is one, is the newest."""
+    with storage(folder.checkpoint):
+        if folder.previous_checkpoint.exists():
+            folder.previous_checkpoint.replace(folder.checkpoint)
+        else:
+            folder.checkpoint.unlink()
+
+
 def _read(path: Path) -> Any:
     try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()  # torch does not compare checksums
+        if bad is not None:
+            raise zipfile.BadZipFile(f"the checksum of {bad} is another")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damaged bytes can lead zipfile and torch to any of a dozen errors
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: is damaged ({reason}). {ADVICE}") from error

@@ -7,6 +7,7 @@ import io
 import os
 from pathlib import Path
 
+from rpt.errors import CheckpointError
 from rpt.tracking.files import storage
 
 Row = dict[str, float | int]
@@ -25,9 +26,16 @@ class Curve:
         self._rows: list[Row] = []
 
     def start(self, size: int) -> None:
-        """Begin anew (`size` 0), or go on from a file cut back to its first `size` bytes."""
+        """Begin anew (`size` 0), or go on from a file cut back to its first `size` bytes.
+
+        Raises:
+            CheckpointError: The file is shorter than that: somebody has changed or removed it.
+        """
         with storage(self.path):
             with self.path.open("ab") as file:
+                if file.tell() < size:
+                    advice = "Put the file back, or set rerun=true."
+                    raise CheckpointError(f"{self.path}: is shorter than when the checkpoint was written. {advice}")
                 file.truncate(size)
             self.size = size
             if size == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from filelock import FileLock, Timeout
 
 from rpt.errors import RptError, StorageError
 from rpt.tracking.files import storage, write_json
+
+LOCK = ".lock"
 
 
 class FolderInUse(RptError):
@@ -33,7 +36,7 @@ class RunFolder:
         self.adapter = path / "adapter"
         self.checkpoint = path / "last.ckpt"
         self.previous_checkpoint = path / "previous.ckpt"
-        self._lock = FileLock(path / ".lock", blocking=False)
+        self._lock = FileLock(path / LOCK, blocking=False)
 
     def open(self) -> None:
         """Make the folder if need be and take its lock.
@@ -51,23 +54,29 @@ class RunFolder:
                 raise FolderInUse(f"{self.path}: another process is training this run. {advice}") from error
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Give the lock back; a folder that nothing was written to goes, too, as after a refusal."""
+        if self._lock.is_locked:
+            with suppress(OSError):
+                if [entry.name for entry in self.path.iterdir()] == [LOCK]:
+                    (self.path / LOCK).unlink()
+                    self.path.rmdir()
         self._lock.release()
 
     def read_record(self) -> dict[str, Any] | None:
         """The run's record, or None where there is none yet.
 
         Raises:
-            StorageError: There is one, but it is not JSON.
+            StorageError: There is one, but it is not JSON, or not a record.
         """
         if not self.record.exists():
             return None
+        advice = "Move the folder away, or set rerun=true to train again."
         try:
             record = json.loads(self.record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            advice = "Move the folder away, or set rerun=true to train again."
             raise StorageError(f"{self.record}: cannot be read ({error}). {advice}") from error
-        assert isinstance(record, dict)
+        if not isinstance(record, dict) or "status" not in record:
+            raise StorageError(f"{self.record}: is no record of rpt. {advice}")
         return record
 
     def write_record(self, record: dict[str, Any]) -> None:
@@ -82,7 +91,7 @@ class RunFolder:
             target = aside / str(1 + sum(1 for _ in aside.iterdir()))
             target.mkdir()
             for entry in self.path.iterdir():
-                if entry.name not in (".lock", aside.name):
+                if entry.name not in (LOCK, aside.name):
                     shutil.move(entry, target / entry.name)
 
     def sweep_up(self) -> None:
@@ -91,5 +100,5 @@ class RunFolder:
             for entry in self.path.glob(".*"):
                 if entry.is_dir():
                     shutil.rmtree(entry)
-                elif entry.name != ".lock":
+                elif entry.name != LOCK:
                     entry.unlink()

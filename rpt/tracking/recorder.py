@@ -58,11 +58,14 @@ class Recorder:
             resumed: What `checkpoint` stored of the recorder; None for a new run.
         """
         self.record.update(facts)
+        if self.config.rerun:  # only now, when nothing can be refused any more
+            self.folder.supersede()
         self.curve.start(resumed["curve_size"] if resumed else 0)
         if resumed:
             self._seconds_before = resumed["seconds"]
             self.record["started"] = resumed["started"]
             self.record["resumed"] = [*resumed["resumed"], _now()]
+            self.record["warnings"] = [*resumed["warnings"]]
             self._note_other_bits(resumed["bits"], facts["environment"]["bits"])
         self._since = time.perf_counter()
         self.folder.sweep_up()
@@ -93,6 +96,7 @@ class Recorder:
             "started": self.record["started"],
             "resumed": self.record.get("resumed", []),
             "bits": self.record["environment"]["bits"],
+            "warnings": self.record["warnings"],
         }
         whole = {
             "schema": SCHEMA,
@@ -103,8 +107,16 @@ class Recorder:
         checkpoint.save(self.folder, whole)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The state to go on from, if there is one."""
-        return checkpoint.load(self.folder, self.identity_hash)
+        """The state to go on from, if there is one and the run is not to be trained again."""
+        return None if self.config.rerun else checkpoint.load(self.folder, self.identity_hash)
+
+    def load_previous_checkpoint(self) -> dict[str, Any] | None:
+        """The state before the newest, if there is one."""
+        return checkpoint.load_previous(self.folder, self.identity_hash)
+
+    def step_back(self) -> None:
+        """Drop the newest checkpoint; the one before it, if there is one, is then the newest."""
+        checkpoint.step_back(self.folder)
 
     def finish(self, status: str, facts: dict[str, Any]) -> None:
         """End the run: the record's last version, and the end of every logger.
