@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from rpt.prompt.soft_prompt import SoftPrompt
 
-OPTIONS = sorted((Path(__file__).parents[2] / "conf" / "encoder").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[2] / "conf" / "encoder").glob("*.yaml"))
+OPTIONS = [path for path in FILES if OmegaConf.load(path)["_target_"] is not None]
 LENGTH, HIDDEN = 5, 12
 
 
@@ -44,6 +45,7 @@ each_variant = pytest.mark.parametrize("config", variants())
 
 def test_all_encoder_options_are_discovered():
     assert len(OPTIONS) >= 4
+    assert {path.stem for path in FILES} - {path.stem for path in OPTIONS} == {"none"}  # no prompt, so no encoder
 
 
 @each_option

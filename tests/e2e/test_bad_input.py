@@ -1,0 +1,266 @@
+"""What a user can mend ends with a message, exit code 2, no traceback, and nothing half-written."""
+
+import json
+import resource
+import shutil
+
+import numpy as np
+import pytest
+
+from rpt.errors import CheckpointError, ConfigError, DataError, RptError, StorageError, WeightsError
+from rpt.places import config_dir
+from rpt.tracking.folder import RunFolder
+from rpt.train import train
+
+GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
+INSTALL = "Install the package again: make setup"
+
+# Arguments, and all that is printed.
+REFUSED = {
+    "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
+    "residual.\n",
+    "lr=-1 prompt.length=0 data=jsonl": "data.root = ???: needs a value. Set data.root=DIR, the folder that holds the "
+    "task folders of the official release.\nlr = -1: must be greater than 0. Set lr=0.01, the shipped setting.\n"
+    "prompt.length = 0: must be greater than 0. Set prompt.length=10, as in the paper's Table 1; for no prompt at "
+    "all, encoder=none.\n",
+    "lr=${nothing}": "lr: Interpolation key 'nothing' not found. Name a key by its whole dotted path, such as "
+    "${seed}, in single quotes.\n",
+    "encoder=null": "encoder=null: a group takes the name of an option. Options: lstm, mlp, none, plain, residual.\n",
+    "logger=null": "logger=[null]: a group takes the name of an option. Options: csv, none, tensorboard, wandb.\n",
+    "=3": "=3: is not KEY=VALUE. See --help for the groups, --cfg job for every key.\n",
+    "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: config, ",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_a_refusal_is_a_message_and_nothing_else(arguments, command, workplace):
+    done = command(*arguments.split())
+    assert done.stdout.startswith(REFUSED[arguments])
+    assert done.stdout.count("\n") == max(REFUSED[arguments].count("\n"), 1)
+    assert done.returncode == 2
+    assert list(workplace.iterdir()) == []
+
+
+def test_a_traceback_is_shown_on_request(command, workplace):
+    done = command("lr=-1", HYDRA_FULL_ERROR="1")
+    assert done.returncode == 2
+    assert "Traceback (most recent call last)" in done.stdout
+    assert "rpt.errors.ConfigError: lr = -1: must be greater than 0." in done.stdout
+    assert list(workplace.iterdir()) == []
+
+
+def test_help_lists_every_group_with_its_options(command, workplace):
+    done = command("--help")
+    assert done.returncode == 0
+    groups = [folder for folder in config_dir().iterdir() if folder.is_dir()]
+    assert len(groups) >= 11
+    for group in groups:
+        options = ", ".join(sorted(file.stem for file in group.glob("*.yaml")))
+        assert f"\n{group.name}: {options}\n" in done.stdout
+    assert list(workplace.iterdir()) == []
+
+
+# What only a training finds: its errors are those that the command line turns into a message and exit code 2.
+
+
+@pytest.fixture
+def release(tiny_cb, tmp_path):
+    """A small release of one's own: a function that changes one line of a split and says where it lies."""
+    root = tmp_path / "release"
+    shutil.copytree(tiny_cb[1].removeprefix("data.root="), root)
+
+    def change(split, number, edit):
+        path = root / "CB" / f"{split}.jsonl"
+        lines = path.read_text().splitlines()
+        lines[number - 1] = edit(lines[number - 1])
+        path.write_text("\n".join(lines) + "\n")
+        return ["data=jsonl", f"data.root={root}"], f"{path}:{number}"
+
+    return change
+
+
+def changed(**fields):
+    return lambda line: json.dumps({**json.loads(line), **fields})
+
+
+@pytest.mark.parametrize(
+    ("split", "edit", "reason"),
+    [
+        ("train", lambda line: line[:-1], "is not JSON (Expecting ',' delimiter, column "),
+        ("train", lambda line: "[]", "holds a JSON array, where one object per line is expected."),
+        (
+            "train",
+            lambda line: '{"idx": 1}',
+            "lacks the field 'premise'; a cb row has premise, hypothesis, idx, label.",
+        ),
+        ("val", changed(label="yes"), "unknown label 'yes'; allowed are 'entailment', 'contradiction', 'neutral'."),
+        ("val", changed(premise=3), "premise = 3 is not a text."),
+        ("val", changed(idx=0), "idx 0 was already used at "),
+    ],
+)
+def test_a_damaged_row_is_refused_before_anything_is_written(split, edit, reason, release, configure, tmp_path):
+    overrides, place = release(split, 7, edit)
+    with pytest.raises(DataError) as caught:
+        train([configure(*overrides)])
+    assert str(caught.value).startswith(f"{place}: {reason}")
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def wrong_weights(tmp_path):
+    return ["backbone.sha256=" + "0" * 64]
+
+
+def wrong_prompt(tmp_path):
+    np.save(tmp_path / "prompt.npy", np.zeros((10, 33), dtype=np.float32))
+    return ["init=file", f"init.path={tmp_path}/prompt.npy"]
+
+
+def no_prompt(tmp_path):
+    (tmp_path / "prompt.npy").write_text("words")
+    return ["init=file", f"init.path={tmp_path}/prompt.npy"]
+
+
+def long_texts(tmp_path):
+    return ["backbone.text_limit=24"]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "start", "end"),
+    [
+        (wrong_weights, WeightsError, "/model.safetensors: its sha256 is ", f"{'0' * 64}. {INSTALL}"),
+        (
+            wrong_prompt,
+            ConfigError,
+            "init.path = {tmp_path}/prompt.npy: has shape [10, 33], needed is [10, 32] (prompt.length, backbone ",
+            "width). Choose a prompt that was trained for this backbone.",
+        ),
+        (no_prompt, ConfigError, "init.path = {tmp_path}/prompt.npy: cannot be read (", "Choose another file."),
+        (
+            long_texts,
+            DataError,
+            "32 of 32 train texts are over backbone.text_limit=24, more than data.max_cut_share=0.05.",
+            "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant.",
+        ),
+    ],
+    ids=["weights", "width", "file", "texts"],
+)
+def test_parts_that_do_not_fit_are_refused_before_anything_is_written(
+    make, error, start, end, configure, tiny_cb, tmp_path
+):
+    with pytest.raises(error) as caught:
+        train([configure(*tiny_cb, *make(tmp_path))])
+    assert start.format(tmp_path=tmp_path) in str(caught.value)
+    assert str(caught.value).endswith(end)
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_cut_texts_are_counted_in_the_record(configure, tiny_cb):
+    limits = ["backbone.text_limit=24", "data.max_cut_share=1.0"]
+    [outcome] = train([configure(*tiny_cb, *limits, "trainer.epochs=1")])
+    assert outcome.record["data"]["cut"] == {"train": 32, "held_out": 8, "reported": 20}
+
+
+@pytest.fixture
+def finished(configure, tiny_cb):
+    """A finished training: the configuration and its folder."""
+    config = configure(*tiny_cb, "trainer.epochs=1")
+    [outcome] = train([config])
+    return config, RunFolder(outcome.folder)
+
+
+def contents(folder):
+    return {entry.name: entry.read_bytes() for entry in folder.path.iterdir() if entry.is_file()}
+
+
+def test_damaged_files_of_a_run_are_refused_and_left_alone(finished):
+    config, folder = finished
+    record, state = folder.record.read_text(), folder.checkpoint.read_bytes()
+    damages: list[tuple[type[RptError], str, bytes, str]] = [
+        (StorageError, "{", state, "run.json: cannot be read (Expecting property name"),
+        (CheckpointError, record.replace('"finished"', '"interrupted"'), state[:-100], "last.ckpt: is damaged ("),
+        (CheckpointError, record.replace('"finished"', '"interrupted"'), b"", "last.ckpt: is damaged ("),
+    ]
+    for error, damaged_record, damaged_state, reason in damages:
+        folder.record.write_text(damaged_record)
+        folder.checkpoint.write_bytes(damaged_state)
+        before = contents(folder)
+        with pytest.raises(error) as caught:
+            train([config])
+        assert str(caught.value).startswith(f"{folder.path}/{reason}")
+        assert str(caught.value).endswith(("or set rerun=true.", "or set rerun=true to train again."))
+        assert contents(folder) == before
+
+
+def test_a_checkpoint_of_another_run_is_refused(finished, configure, tiny_cb):
+    config, folder = finished
+    [other] = train([configure(*tiny_cb, "trainer.epochs=1", "seed=1")])
+    shutil.copy(other.folder / "last.ckpt", folder.checkpoint)
+    folder.record.unlink()
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: belongs to another run \("):
+        train([config])
+
+
+def test_training_again_loses_nothing_to_a_refusal(finished, tmp_path):
+    config, folder = finished
+    before = contents(folder)
+    shutil.copytree(config.backbone.path, tmp_path / "bert")
+    (tmp_path / "bert" / "model.safetensors").write_bytes(b"damaged")
+    backbone = config.backbone.model_copy(update={"path": str(tmp_path / "bert")})
+    with pytest.raises(WeightsError, match=rf"its sha256 is [0-9a-f]{{64}}, expected {backbone.sha256}\. {INSTALL}"):
+        train([config.model_copy(update={"rerun": True, "backbone": backbone})])
+    assert contents(folder) == before
+    [again] = train([config.model_copy(update={"rerun": True})])
+    assert again.folder == folder.path
+    aside = folder.path / "superseded" / "1"
+    assert {entry.name: entry.read_bytes() for entry in aside.iterdir()} == {
+        name: content for name, content in before.items() if name != ".lock"
+    }
+
+
+def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_cb, tmp_path):
+    config = configure(*tiny_cb, "trainer.epochs=1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(StorageError) as caught:
+            train([config])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    [folder] = (tmp_path / "runs").iterdir()
+    assert str(caught.value) == f"{folder}/last.ckpt: cannot be written (File too large). {GOES_ON}"
+    assert json.loads((folder / "run.json").read_text())["status"] == "failed"
+    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "metrics.csv", "run.json"]
+    [outcome] = train([config])
+    assert outcome.record["status"] == "finished"
+
+
+# The same through the command line.
+
+
+def test_a_second_process_is_refused_a_run_that_is_being_trained(command, configure, tiny_bert, tiny_cb, tmp_path):
+    config = configure(*tiny_cb, "trainer.epochs=1")
+    [outcome] = train([config])
+    folder = RunFolder(outcome.folder)
+    folder.open()
+    before = contents(folder)
+    done = command(*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}")
+    folder.close()
+    advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
+    assert done.stdout == f"{folder.path}: another process is training this run. {advice}\n"
+    assert done.returncode == 2
+    assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_the_command_survives_a_full_disk(command, workplace, tiny_bert, tiny_cb):
+    arguments = [*tiny_bert, *tiny_cb, "trainer.epochs=1"]
+    done = command(*arguments, file_bytes=20_000)
+    [folder] = (workplace / "runs").iterdir()
+    message = f"runs/{folder.name}/last.ckpt: cannot be written (File too large). {GOES_ON}"
+    assert done.stdout.splitlines()[-1] == message
+    assert "Traceback" not in done.stdout
+    assert done.returncode == 2
+    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "metrics.csv", "run.json"]
+    again = command(*arguments)
+    assert again.returncode == 0
+    assert json.loads((folder / "run.json").read_text())["status"] == "finished"

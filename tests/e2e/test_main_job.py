@@ -1,0 +1,53 @@
+"""The main job on the real packaged backbone: the command of the README's first screen."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from rpt.build import build_source, build_splits
+from rpt.check import check
+from rpt.config import compose
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_the_main_job_ends_in_a_number_above_majority_that_explains_itself(tmp_path):
+    done = run("task=cb", "encoder=residual", f"output_dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    [folder] = tmp_path.iterdir()
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["scores"]["score"] > record["majority"]["score"] + 0.1
+    assert record["scores"]["accuracy"] > record["majority"]["accuracy"] + 0.03
+    assert record["peak_memory_bytes"] < 1.5 * 2**30
+    backbone = record["backbone"]
+    assert backbone["fingerprint_checkpoint"] == backbone["fingerprint_before"] == backbone["fingerprint_after"]
+    assert load_file(folder / "prompt.safetensors")["prompt"].shape == (10, 384)
+    assert "SAMPLE rows made by this project" in done.stdout
+    assert "majority" in done.stdout
+    assert done.stderr == ""  # no library noise
+
+    again = run("task=cb", "encoder=residual", f"output_dir={tmp_path}")
+    assert again.returncode == 0
+    assert "this run is finished; nothing to do" in again.stdout
+
+
+@pytest.mark.shared
+def test_the_official_release_has_its_official_counts(shared_dir):
+    config = check(compose(["data=jsonl", f"data.root={shared_dir / 'superglue'}"]))
+    splits = build_splits(config, build_source(config))
+    assert len(splits.train) + len(splits.held_out) == 250
+    assert len(splits.held_out) == 50
+    assert len(splits.reported) == 56
+    counts = [sum(example.target == label for example in splits.reported) for label in range(3)]
+    assert counts == [23, 28, 5]  # entailment, contradiction, neutral

@@ -1,0 +1,252 @@
+"""An interrupted training goes on to the same bytes as one that was left in peace."""
+
+import json
+import os
+import signal
+from itertools import count
+
+import pytest
+import torch
+
+import rpt.train
+from rpt.errors import CheckpointError
+from rpt.module import PromptTuner
+from rpt.tracking import checkpoint
+from rpt.train import train
+
+BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
+# Four steps an epoch, so that checkpoints fall on 4, 7, 8, 12, 14, 16 and 20; all that has a state is switched on.
+STATEFUL = ["encoder.dropout=0.3", "schedule=linear", "clip_norm=1.0", "trainer.patience=4", "trainer.epochs=5"]
+
+
+@pytest.fixture
+def config(configure, tiny_cb, tmp_path):
+    def make(folder, *overrides):
+        steps = ["trainer.checkpoint_steps=7", f"output_dir={tmp_path / folder}"]
+        return configure(*tiny_cb, *STATEFUL, *steps, *overrides)
+
+    return make
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in BYTES}
+
+
+def record(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+def only(tmp_path, folder):
+    [path] = (tmp_path / folder).iterdir()
+    return path
+
+
+@pytest.fixture
+def stop(monkeypatch):
+    """Do something in the middle of a training step; each number is used once, a resumed run passes it."""
+
+    def at(steps, action):
+        left, step = list(steps), PromptTuner.training_step
+
+        def training_step(self, batch, batch_idx):
+            if left and self.steps_done == left[0]:
+                left.pop(0)
+                action()
+            step(self, batch, batch_idx)
+
+        monkeypatch.setattr(PromptTuner, "training_step", training_step)
+
+    return at
+
+
+@pytest.fixture
+def stop_saving(monkeypatch):
+    """Raise at the n-th checkpoint from now on, in its place or right behind it."""
+    save = checkpoint.save
+
+    def at(number, *, behind):
+        calls = count(1)
+
+        def saving(folder, state):
+            is_now = next(calls) == number
+            if is_now and not behind:
+                raise OSError("pulled the plug")
+            save(folder, state)
+            if is_now:
+                raise OSError("pulled the plug")
+
+        monkeypatch.setattr(checkpoint, "save", saving)
+
+    return at
+
+
+def raise_error():
+    raise RuntimeError("something broke")
+
+
+def test_the_same_seed_twice_gives_the_same_bytes_and_another_seed_others(config):
+    first, second, other = (train([config(f, f"seed={s}")])[0] for f, s in (("one", 0), ("two", 0), ("three", 1)))
+    assert contents(first.folder) == contents(second.folder)
+    assert all(contents(first.folder)[name] != contents(other.folder)[name] for name in BYTES)
+
+
+def test_a_training_that_broke_at_any_step_ends_in_the_same_bytes(config, stop, tmp_path):
+    whole = train([config("whole")])[0]
+    # In the first epoch before any checkpoint, at an epoch's start, its middle, behind a checkpoint, at the last step.
+    steps = [2, 4, 9, 14, 19]
+    stop(steps, raise_error)
+    for _ in steps:
+        with pytest.raises(RuntimeError, match="something broke"):
+            train([config("broken")])
+        assert record(only(tmp_path, "broken"))["status"] == "failed"
+    resumed = train([config("broken")])[0]
+    assert contents(resumed.folder) == contents(whole.folder)
+    assert len(resumed.record["resumed"]) == 4  # the first time there was nothing to go on from
+    for key in ("scores", "best", "steps", "tokens", "loss"):
+        assert resumed.record[key] == whole.record[key], key
+    assert "error" not in resumed.record
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_training_that_broke_at_a_checkpoint_ends_in_the_same_bytes(behind, config, stop_saving):
+    whole = train([config("whole")])[0]
+    for number in (1, 2, 3):
+        stop_saving(number, behind=behind)
+        with pytest.raises(OSError, match="plug"):
+            train([config("broken")])
+    assert contents(train([config("broken")])[0].folder) == contents(whole.folder)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_pack_whose_checkpoints_are_of_two_steps_goes_on_from_the_older(behind, config, stop_saving):
+    def pair(folder):
+        return [config(folder, "prompt.length=4"), config(folder, "encoder=mlp", "seed=1")]
+
+    whole = train(pair("whole"))
+    for number in (1, 2, 3, 5, 6):  # odd: the second run's checkpoint is a step behind the first's
+        stop_saving(number, behind=behind)
+        with pytest.raises(OSError, match="plug"):
+            train(pair("broken"))
+    for ours, theirs in zip(train(pair("broken")[::-1])[::-1], whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
+
+
+def test_a_pack_that_broke_between_two_results_keeps_the_finished_one(config, monkeypatch):
+    pair = [config("broken"), config("broken", "seed=1")]
+    whole = train([config("whole"), config("whole", "seed=1")])
+    write, calls = rpt.train.write_results, count()
+
+    def breaking(*arguments):
+        if next(calls) == 1:
+            raise_error()
+        return write(*arguments)
+
+    monkeypatch.setattr(rpt.train, "write_results", breaking)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train(pair)
+    resumed = train(pair)
+    assert "resumed" not in resumed[0].record
+    assert "resumed" in resumed[1].record
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
+        assert ours.record["pack"] == theirs.record["pack"]
+
+
+def test_half_a_pack_is_refused_while_it_has_steps_to_train_and_loses_nothing(config, stop):
+    pair, whole = [config("runs"), config("runs", "seed=1")], train([config("whole"), config("whole", "seed=1")])
+    stop([9], raise_error)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train(pair)
+    with pytest.raises(CheckpointError, match=r"was trained in a pack with other runs\. Sweep the same points again"):
+        train(pair[:1])
+    with pytest.raises(CheckpointError, match="was trained in a pack"):
+        train([pair[0], config("runs", "seed=1", "rerun=true")])
+    for ours, theirs in zip(train(pair), whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
+
+
+def test_a_pack_that_lost_a_checkpoint_is_refused_and_loses_no_other(config, stop, tmp_path):
+    pair = [config("runs"), config("runs", "seed=1")]
+    stop([9], raise_error)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train(pair)
+    kept, lost = sorted((tmp_path / "runs").iterdir())
+    for name in ("last.ckpt", "previous.ckpt"):
+        (lost / name).unlink()
+    before = {path.name: path.read_bytes() for path in kept.iterdir()}
+    with pytest.raises(CheckpointError, match=r"stands at another step than the rest of its pack.*rerun=true"):
+        train(pair)
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+
+
+def test_a_new_run_beside_an_interrupted_one_starts_and_the_other_goes_on(config, stop):
+    whole = [train([config("whole", f"seed={seed}")])[0] for seed in (0, 1)]
+    stop([9], raise_error)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([config("runs")])
+    both = train([config("runs"), config("runs", "seed=1")])
+    assert [("resumed" in outcome.record) for outcome in both] == [True, False]
+    for ours, theirs in zip(both, whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_the_word_interrupted_and_a_run_that_goes_on(number, config, stop, tmp_path):
+    whole = train([config("whole")])[0]
+    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+    stop([10], lambda: os.kill(os.getpid(), number))
+    with pytest.raises(SystemExit) as exit_code:
+        train([config("stopped")])
+    assert exit_code.value.code not in (0, None)
+    stopped = record(only(tmp_path, "stopped"))
+    assert stopped["status"] == "interrupted"
+    assert stopped["error"] == ("KeyboardInterrupt" if number == signal.SIGINT else "SystemExit: 143")
+    assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == handlers
+    resumed = train([config("stopped")])[0]
+    assert contents(resumed.folder) == contents(whole.folder)
+    assert len(resumed.record["resumed"]) == 1
+    assert resumed.record["started"] == stopped["started"]
+
+
+def test_a_finished_run_trains_nothing_says_so_and_touches_no_file(config, stop, capsys):
+    folder = train([config("runs")])[0].folder
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != ".lock"}
+    capsys.readouterr()
+    stop(range(20), raise_error)
+    again = train([config("runs")])[0]
+    assert again.record == record(folder)
+    assert "this run is finished; nothing to do" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != ".lock"} == before
+
+
+def test_rerun_trains_again_and_keeps_the_old_files(config):
+    first = train([config("runs")])[0]
+    old = {path.name: path.read_bytes() for path in first.folder.iterdir() if path.name != ".lock"}
+    again = train([config("runs", "rerun=true")])[0]
+    assert again.folder == first.folder
+    kept = first.folder / "superseded" / "1"
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == old
+    assert contents(again.folder) == contents(kept)
+    assert "resumed" not in again.record
+    train([config("runs", "rerun=true")])
+    assert sorted(path.name for path in (first.folder / "superseded").iterdir()) == ["1", "2"]
+
+
+def test_a_resume_on_another_number_of_threads_goes_on_and_says_so_for_good(config, stop, monkeypatch):
+    stop([5, 10], raise_error)
+    for threads in (1, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        with pytest.raises(RuntimeError, match="something broke"):
+            train([config("runs")])
+    done = train([config("runs")])[0]
+    assert done.record["status"] == "finished"
+    assert "resumed elsewhere, so not bit-exact: threads 1 -> 3" in done.record["warnings"]
+
+
+def test_a_curve_that_somebody_cut_is_refused(config, stop, tmp_path):
+    stop([5], raise_error)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([config("runs")])
+    (only(tmp_path, "runs") / "metrics.csv").unlink()
+    with pytest.raises(CheckpointError, match=r"is shorter than when the checkpoint was written.*rerun=true"):
+        train([config("runs")])

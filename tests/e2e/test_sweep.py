@@ -1,0 +1,152 @@
+"""A sweep checks all its points before it trains any; a point that fails stops no other."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from rpt import cli
+from rpt.errors import RptError
+from rpt.places import config_dir
+from rpt.sweep import expand
+
+WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
+LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."
+
+
+def points(*overrides, name="config"):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = GlobalHydra.instance().hydra.compose_config(name, list(overrides), run_mode=RunMode.MULTIRUN)
+        return [" ".join(point) for point in expand(config)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ("lr=1,2 seed=3", ["lr=1 seed=3", "lr=2 seed=3"]),
+        ("lr=1,2 seed=3,4", ["lr=1 seed=3", "lr=1 seed=4", "lr=2 seed=3", "lr=2 seed=4"]),
+        ("seed=range(3)", ["seed=0", "seed=1", "seed=2"]),
+        ("lr=choice(0.5,1e-5)", ["lr=0.5", "lr=1e-05"]),
+        ("encoder=glob(*l*,exclude=m*)", ["encoder=lstm", "encoder=plain", "encoder=residual"]),
+        ("group='a,b','c'", ["group='a,b'", "group='c'"]),
+        ("logger=[csv],[wandb]", ["logger=[csv]", "logger=[wandb]"]),
+        ("+key=1,2", ["+key=1", "+key=2"]),
+        ("~lr seed=1,2", ["~lr=null seed=1", "~lr=null seed=2"]),  # which then deletes nothing: a bug of Hydra 1.3
+        ("lr=1,2 lr=3", ["lr=3"]),
+        ("lr=1", ["lr=1"]),
+        ("lr=${nothing},1", ["lr=$\\{nothing\\}", "lr=1"]),
+    ],
+)  # fmt: skip
+def test_a_grid_is_expanded_as_hydra_runs_it(overrides, expected):
+    assert points(*overrides.split()) == expected
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A sweep file of one's own; the arguments that start it."""
+    folder = tmp_path / "studies"
+    folder.mkdir()
+
+    def write(params):
+        text = "defaults: [config, _self_]\nhydra: {mode: MULTIRUN, sweeper: {params: {" + params + "}}}\n"
+        (folder / "mine.yaml").write_text(text)
+        return ["-cd", str(folder), "-cn", "mine"]
+
+    return write
+
+
+REFUSED = {
+    ("prompt.length=0,-1", "lr=1"): f"refused: prompt.length=0\n  prompt.length = 0: must be greater than 0. {LENGTH}\n"
+    f"refused: prompt.length=-1\n  prompt.length = -1: must be greater than 0. {LENGTH}\n"
+    "refused: 2 of 2 points; nothing was trained or written\n",
+    ("encoder=residul,plain",): "refused: encoder=residul\n  encoder = residul: no such option. Did you mean residual? "
+    "Options: lstm, mlp, none, plain, residual.\nrefused: 1 of 2 points; nothing was trained or written\n",
+    ("lr=${nothing},1",): "refused: lr=$\\{nothing\\}\n  lr: Interpolation key 'nothing' not found. Name a key by its "
+    "whole dotted path, such as ${seed}, in single quotes.\nrefused: 1 of 2 points; nothing was trained or written\n",
+    ("prompt.lenght=1", "lr=1,2"): "prompt.lenght: no such key. Did you mean length? prompt has: length.\n",
+    (
+        "encoder=plain,null",
+    ): "refused: encoder=null\n  encoder=null: a group takes the name of an option. Options: lstm, "
+    "mlp, none, plain, residual.\nrefused: 1 of 2 points; nothing was trained or written\n",
+    ("lr=interval(0,1)",): "BasicSweeper does not support sweep type : INTERVAL_SWEEP\n",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_a_sweep_without_a_right_point_or_with_an_unknown_name_writes_nothing(arguments, command, workplace):
+    done = command("-m", *arguments)
+    assert done.stdout == REFUSED[arguments]
+    assert done.returncode == 2
+    assert list(workplace.iterdir()) == []
+
+
+def test_a_place_that_takes_no_folder_is_said_before_the_first_point(command, workplace):
+    if not Path("/proc/self").is_dir():
+        pytest.skip("needs /proc, where nobody can make a folder")
+    done = command("-m", "output_dir=/proc/rpt")
+    advice = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
+    assert done.stdout == f"/proc/rpt: cannot be written (No such file or directory). {advice}\n"
+    assert done.returncode == 2
+    assert list(workplace.iterdir()) == []
+
+
+def test_a_study_in_a_file_is_checked_as_well(study, command, workplace):
+    done = command(*study("encoder: 'mlp,residual', encoder.bottleneck_dim: 0"), "encoder=mlp")
+    assert done.stdout == (
+        "refused: encoder.bottleneck_dim=0\n"
+        f"  encoder.bottleneck_dim = 0: must be greater than 0. {WIDTH}\n"
+        "refused: 1 of 1 points; nothing was trained or written\n"
+    )
+    assert done.returncode == 2
+    assert list(workplace.iterdir()) == []
+
+
+@pytest.mark.parametrize(("second", "code"), [(RptError("mend it"), 2), (RuntimeError("a bug"), 1)])
+def test_a_bug_in_a_point_keeps_its_traceback(second, code, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "failed_points", {})
+    cli._fail_point(["seed=1"], RptError("mend it"))
+    cli._fail_point(["seed=2"], second)
+    with pytest.raises(SystemExit) as ended:
+        cli._end_sweep()
+    assert ended.value.code == code
+    reason = {1: "RuntimeError: a bug", 2: "mend it"}[code]
+    points = "2 points of the sweep failed:\n  seed=1\n  seed=2\n"
+    assert capsys.readouterr().err == f"failed: seed=1\nmend it\nfailed: seed=2\n{reason}\n{points}"
+
+
+def records(folder):
+    made = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
+    return {(one["config"]["lr"], one["config"]["prompt"]["length"]): one["status"] for one in made}
+
+
+@pytest.mark.slow
+def test_a_failing_point_stops_no_other(command, workplace, tiny_bert, tiny_cb, tmp_path):
+    """Two points are refused at the start, one has damaged rows, one diverges, and one is trained."""
+    damaged = tmp_path / "damaged"
+    (damaged / "CB").mkdir(parents=True)
+    for split in ("train", "val"):
+        (damaged / "CB" / f"{split}.jsonl").write_text("{\n")
+    good = tiny_cb[1].removeprefix("data.root=")
+    axes = ["lr=1e30,0.01", "prompt.length=0,4", f"data.root={damaged},{good}"]
+    done = command("-m", *tiny_bert, "data=jsonl", "trainer.epochs=1", *axes)
+    lines = done.stdout.splitlines()
+
+    summary = lines.index("refused: 4 of 8 points; the others are trained")
+    first_training = next(number for number, line in enumerate(lines) if line.startswith("task "))
+    for rate in ("1e+30", "0.01"):
+        for root in (damaged, good):
+            assert lines.index(f"refused: lr={rate} prompt.length=0 data.root={root}") < summary < first_training
+    assert f"  prompt.length = 0: must be greater than 0. {LENGTH}" in lines[:summary]
+
+    for rate in ("1e+30", "0.01"):
+        failed = lines.index(f"failed: lr={rate} prompt.length=4 data.root={damaged}")
+        assert lines[failed + 1].startswith(f"{damaged}/CB/train.jsonl:1: is not JSON (")
+    diverged = lines.index(f"failed: lr=1e+30 prompt.length=4 data.root={good}")
+    assert lines[diverged + 1].endswith("Lower lr, or set clip_norm=1.")
+    assert "7 points of the sweep failed:" in lines[-8:]
+    assert "Traceback" not in done.stdout
+    assert done.returncode == 2
+    assert records(workplace / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}

@@ -1,0 +1,57 @@
+"""`adapter/` against PEFT itself: it loads there, and gives the same hidden states."""
+
+import json
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+
+from rpt.data.module import make_rows
+from rpt.prompt.insert import insert
+from rpt.train import train
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT 0.21 asks for it
+def test_an_adapter_gives_peft_the_same_hidden_states(configure, tiny_cb, assemble):
+    config = configure(*tiny_cb, "backbone.prompt_at=front", "prompt.length=6", "lr=0.1")
+    outcome = train([config])[0]
+    assert outcome.record["adapter"] is None
+    prompt = load_file(outcome.folder / "prompt.safetensors")["prompt"]
+    tuner, data = assemble(config)
+    rows = make_rows(data.reported, [(0, row) for row in range(8)], data.pad_id, [1] * 8)
+    ours = insert([prompt], rows.run, tuner.backbone.embed(rows.ids), rows.mask, 0)
+    with torch.no_grad():
+        expected = tuner.backbone(ours.embeds, ours.mask)
+        theirs = PeftModel.from_pretrained(tuner.backbone.model, outcome.folder / "adapter").eval()
+        # PEFT embeds padding as [PAD], we put zeros there; no row looks at either.
+        found = theirs(input_ids=rows.ids, attention_mask=rows.mask).last_hidden_state
+    seen = ours.mask.bool()
+    assert theirs.peft_config["default"].num_virtual_tokens == 6
+    assert found.shape == expected.shape
+    assert not bool(seen.all())  # some rows are padded
+    assert float((found - expected)[seen].abs().max()) == 0.0
+
+
+def test_the_adapters_files_are_those_that_peft_writes(configure, tiny_cb, tmp_path):
+    outcome = train([configure(*tiny_cb, "backbone.prompt_at=front", "encoder=plain")])[0]
+    folder = outcome.folder / "adapter"
+    assert sorted(path.name for path in folder.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    tensors = load_file(folder / "adapter_model.safetensors")
+    assert set(tensors) == {"prompt_embeddings"}
+    assert torch.equal(tensors["prompt_embeddings"], load_file(outcome.folder / "prompt.safetensors")["prompt"])
+    written = json.loads((folder / "adapter_config.json").read_text())
+    assert (written["peft_type"], written["task_type"]) == ("PROMPT_TUNING", "FEATURE_EXTRACTION")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["backbone.prompt_at=after_cls"], "PEFT puts a prompt in front of [CLS]"),
+        (["backbone.prompt_at=front", "encoder=none"], "there is no prompt"),
+    ],
+)
+def test_where_peft_cannot_represent_the_prompt_the_record_says_why(overrides, reason, configure, tiny_cb):
+    outcome = train([configure(*tiny_cb, "trainer.epochs=1", *overrides)])[0]
+    assert outcome.record["adapter"].startswith(reason)
+    assert not (outcome.folder / "adapter").exists()

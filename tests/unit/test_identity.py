@@ -1,0 +1,48 @@
+"""A run's identity holds all that can change its number, and nothing else."""
+
+import pytest
+
+from rpt.check import check
+from rpt.config import compose
+from rpt.tracking.identity import digest, folder_name, identity
+
+
+def hash_of(*overrides, data="checksum"):
+    return digest(identity(check(compose(list(overrides))), data))
+
+
+SAME = hash_of()
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "output_dir=elsewhere",
+        "logger=none",
+        "trainer.device=cpu",
+        "trainer.progress=false",
+        "group=study",
+        "rerun=true",
+    ],
+)
+def test_what_cannot_change_the_number_is_no_part_of_the_identity(override):
+    assert hash_of(override) == SAME
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["lr=0.02", "seed=1", "encoder=plain", "encoder.dropout=0.1", "init=uniform", "trainer.epochs=3", "optim.eps=1e-7"],
+)
+def test_what_can_change_the_number_is_part_of_the_identity(override):
+    assert hash_of(override) != SAME
+
+
+def test_other_rows_make_another_run():
+    assert hash_of(data="other") != SAME
+
+
+def test_a_folder_is_named_by_its_choices_and_its_hash():
+    plain = check(compose(["encoder=plain", "lr=1e-5", "prompt.length=20", "seed=3"]))
+    assert folder_name(plain, "0123456789abcdef") == "cb-sample-minilm-plain-n20-lr1e-05-s3-0123456789"
+    bare = check(compose(["encoder=none", "head_lr=0.001"]))
+    assert folder_name(bare, "0123456789abcdef") == "cb-sample-minilm-none-lr0.001-s0-0123456789"

@@ -1,0 +1,166 @@
+"""A pack gives each run what it would have alone."""
+
+import csv
+import itertools
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from rpt.run import Run
+from rpt.train import RunFailed, train
+
+THREE = [
+    ["encoder=residual", "init=vocab", "prompt.length=5", "lr=0.01", "seed=1"],
+    ["encoder=lstm", "encoder.hidden_dim=16", "init=normal", "prompt.length=9", "lr=0.003", "seed=2"],
+    ["encoder=mlp", "encoder.dropout=0.2", "init=labels", "prompt.length=3", "lr=0.03", "seed=3"],
+]
+
+
+@pytest.fixture
+def three(configure, tiny_cb, tmp_path):
+    """Configurations of three runs that differ in all that runs of a pack may differ in."""
+
+    def make(folder, *shared):
+        return [configure(*tiny_cb, *own, *shared, f"output_dir={tmp_path / folder}") for own in THREE]
+
+    return make
+
+
+def curve(outcome):
+    """The run's curve by columns, empty cells left out."""
+    with (outcome.folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
+
+
+def predictions(outcome):
+    lines = (outcome.folder / "predictions.jsonl").read_text().splitlines()
+    return [(line["idx"], line["predicted"], line["right"]) for line in map(json.loads, lines)]
+
+
+def files(outcome):
+    names = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
+    return {name: (outcome.folder / name).read_bytes() for name in names}
+
+
+@pytest.fixture
+def gradients(monkeypatch):
+    """Each run's gradient at its steps, in order, beside the step itself."""
+    seen, step = {}, Run.step
+
+    def spy(run):
+        flat = torch.cat([value.grad.flatten() for value in run.trainable.parameters() if value.grad is not None])
+        seen.setdefault(run, []).append(flat.clone())
+        return step(run)
+
+    monkeypatch.setattr(Run, "step", spy)
+    return seen
+
+
+def test_initial_bits_and_data_order_are_those_alone(three, assemble):
+    configs = three("runs")
+    packed, data = assemble(*configs)
+    orders = [step.rows for step in data.train_dataloader()]
+    for index, config in enumerate(configs):
+        alone, its_data = assemble(config)
+        ours, theirs = packed.runs[index].trainable.state_dict(), alone.runs[0].trainable.state_dict()
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+        assert [rows[index] for rows in orders] == [step.rows[0] for step in its_data.train_dataloader()]
+    assert len({tuple(rows) for rows in orders[0]}) == 3  # their seeds order the rows in three ways
+
+
+def test_in_float64_whole_trainings_packed_and_alone_agree_to_1e8(three):
+    packed = train(three("packed", "backbone.dtype=float64"))
+    alone = [train([config])[0] for config in three("alone", "backbone.dtype=float64")]
+    for ours, theirs in zip(packed, alone, strict=True):
+        assert ours.folder.name == theirs.folder.name
+        assert ours.record["pack"]["size"] == 3
+        mine, its = curve(ours), curve(theirs)
+        assert len(mine["train/loss"]) == 8
+        for name in its:
+            assert mine[name] == pytest.approx(its[name], abs=1e-8), name
+        prompts = [load_file(one.folder / "prompt.safetensors")["prompt"] for one in (ours, theirs)]
+        assert prompts[0].dtype == torch.float64
+        torch.testing.assert_close(prompts[0], prompts[1], rtol=0, atol=1e-8)
+        assert {key: ours.record["best"][key] for key in ("epoch", "step")} == {
+            key: theirs.record["best"][key] for key in ("epoch", "step")
+        }
+        assert predictions(ours) == predictions(theirs)
+        assert ours.record["scores"] == theirs.record["scores"]
+        for key in ("steps", "tokens", "parameters"):
+            assert ours.record[key] == theirs.record[key], key
+
+
+def test_in_float32_the_first_step_is_that_of_the_run_alone(three, assemble, loop, gradients):
+    def first_step(configs):
+        tuner, data = assemble(*configs)
+        for run in tuner.runs:  # heads start at zero, from which nothing reaches the prompt
+            torch.manual_seed(0)
+            torch.nn.init.normal_(run.trainable.head.linear.weight)
+        loop(tuner).training_step(next(iter(data.train_dataloader())), 0)
+        return [(values["loss"], gradients[run][0]) for values, run in zip(tuner.last_step, tuner.runs, strict=True)]
+
+    configs = three("runs")
+    for (loss, gradient), config in zip(first_step(configs), configs, strict=True):
+        [(loss_alone, gradient_alone)] = first_step([config])
+        assert loss == pytest.approx(loss_alone, rel=1e-6)
+        assert float((gradient - gradient_alone).norm() / gradient_alone.norm()) < 1e-4
+
+
+def test_a_pack_of_one_repeats_to_the_last_bit(three):
+    first, second = ([train([config])[0] for config in three(folder)[:1]] for folder in ("one", "two"))
+    assert files(first[0]) == files(second[0])
+
+
+def test_rows_that_are_no_numbers_leave_the_bits_of_the_other_runs_alone(three, assemble, loop, gradients):
+    def gradient_of_the_first(poison):
+        tuner, data = assemble(*three("runs"))
+        if poison:
+            with torch.no_grad():
+                tuner.runs[1].trainable.prompt.table.fill_(math.nan)
+        loop(tuner).training_step(next(iter(data.train_dataloader())), 0)
+        return tuner, tuner.last_step[0]["loss"], gradients[tuner.runs[0]][0]
+
+    sound, loss, gradient = gradient_of_the_first(poison=False)
+    sick, loss_beside, gradient_beside = gradient_of_the_first(poison=True)
+    assert [run.status for run in sound.runs] == ["active"] * 3
+    assert [run.status for run in sick.runs] == ["active", "failed", "active"]
+    assert sick.runs[1].error == "its loss is not a number"
+    assert loss == loss_beside
+    assert torch.equal(gradient, gradient_beside)
+
+
+def test_a_run_that_diverges_is_marked_and_the_others_finish_as_alone(three, configure, tiny_cb, tmp_path):
+    float64 = "backbone.dtype=float64"
+    wild = configure(*tiny_cb, "encoder=plain", "lr=1e300", float64, f"output_dir={tmp_path / 'packed'}")
+    sound = three("packed", float64)[0]
+    with pytest.raises(RunFailed, match=wild.encoder.target.rpartition(".")[2].lower()):
+        train([wild, sound])
+    records = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "packed").glob("*/run.json")}
+    [failed] = [record for record in records.values() if record["status"] == "failed"]
+    [finished] = [record for record in records.values() if record["status"] == "finished"]
+    assert failed["config"]["lr"] == 1e300
+    assert "not a number" in failed["error"] or "gradient norm" in failed["error"]
+    assert "scores" not in failed
+    assert failed["steps"] < finished["steps"] == 8
+    alone = train(three("alone", float64)[:1])[0]
+    assert finished["loss"] == pytest.approx(alone.record["loss"], abs=1e-8)
+    assert finished["best"] == {**alone.record["best"], "held_out": pytest.approx(alone.record["best"]["held_out"])}
+    with pytest.raises(RunFailed):  # asked again, it says the same and does not spoil the finished one
+        train([wild, sound])
+
+
+def test_runs_that_stop_early_keep_their_own_patience(three):
+    outcomes = train(three("packed", "trainer.epochs=6", "trainer.patience=1", "head_lr=0.03"))
+    assert len({outcome.record["steps"] for outcome in outcomes}) > 1
+    for outcome in outcomes:
+        column = curve(outcome)
+        evaluations = list(zip(column["held_out/score"], (-loss for loss in column["held_out/loss"]), strict=True))
+        rises = [new > old for old, new in itertools.pairwise(evaluations)]
+        assert rises in ([True] * 5, [True] * (len(rises) - 1) + [False])  # up to the first that is no better
+        assert outcome.record["steps"] == len(column["train/loss"]) == 4 * len(evaluations)
+        assert outcome.record["best"]["epoch"] == 1 + rises.count(True)
