@@ -1,0 +1,1 @@
+"""Speed against peers and against the floor, in one run, as ratios."""

@@ -1,0 +1,157 @@
+"""Seconds per training step of the main job: ours, PEFT with transformers' Trainer, and the floor.
+
+    python -m benchmarks.step            # CB sample, MiniLM, 10 virtual tokens, batch 8; about three minutes
+
+All are measured in one process, in turns, over the same rows. The floor is the matrix products alone: their
+operations over the speed at which this machine multiplies matrices of MiniLM's shapes in the dtype that ours uses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch
+from torch import Tensor
+
+from rpt import build
+from rpt.backbones.files import locate
+from rpt.backbones.frozen import choose_dtype
+from rpt.check import check
+from rpt.config import Config, compose
+from rpt.console import say
+from rpt.data.encode import Encoded
+from rpt.quiet import quiet_libraries
+from rpt.tracking.environment import environment
+
+STEPS = 32
+ROUNDS = 5
+BATCH = 8
+LENGTH = 10
+
+
+def main() -> None:
+    """Measure, print the table, keep it in `benchmarks/results/`."""
+    quiet_libraries()
+    config = check(compose(["trainer.progress=false"]))
+    ours, encoded = our_steps(config)
+    contenders: dict[str, Callable[[], None]] = {
+        "rpt": ours,
+        "PEFT + Trainer, as its guides show it": peft_steps(config, encoded, tuned=False),
+        "PEFT + Trainer, bfloat16 and grouped by length": peft_steps(config, encoded, tuned=True),
+    }
+    for run in contenders.values():
+        run()  # warm-up
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append((time.perf_counter() - start) / STEPS)
+    report(seconds, floor(encoded))
+
+
+def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
+    """Steps of the module itself, as the training loop takes them."""
+    device = build.build_device(config)
+    backbone = build.build_backbone(config, device)
+    splits = build.build_splits(config, build.build_source(config))
+    run = build.build_run(config, backbone, device, total_steps=10_000)
+    tuner = build.build_module(config, backbone, [run])
+    data = build.build_data([config], backbone, splits, tuner)
+    tuner.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+
+    def steps() -> None:
+        for index, step in zip(range(STEPS), data.train_dataloader(), strict=False):
+            tuner.training_step(step, index)
+        tuner.steps_done = 0
+
+    return steps, data.train
+
+
+def peft_steps(config: Config, encoded: Encoded, *, tuned: bool) -> Callable[[], None]:
+    """Steps of PEFT's prompt tuning in transformers' Trainer, over the same rows."""
+    from peft import PromptTuningConfig, TaskType, get_peft_model
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainingArguments,
+    )
+
+    folder = locate(config.backbone.package, config.backbone.path)
+    dtype = torch.bfloat16 if tuned else torch.float32
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=3, dtype=dtype)
+    peft = PromptTuningConfig(task_type=TaskType.SEQ_CLS, num_virtual_tokens=LENGTH)
+    rows = [
+        {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": example.target}
+        for ids, example in zip(encoded.ids, encoded.examples, strict=True)
+    ]
+    arguments = TrainingArguments(
+        output_dir=tempfile.mkdtemp(),
+        per_device_train_batch_size=BATCH,
+        max_steps=STEPS,
+        learning_rate=1e-2,
+        lr_scheduler_type="constant",
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+        use_cpu=True,
+        train_sampling_strategy="group_by_length" if tuned else "random",
+    )
+    collator = DataCollatorWithPadding(AutoTokenizer.from_pretrained(folder))
+    prepared = get_peft_model(model, peft)
+
+    def steps() -> None:
+        Trainer(model=prepared, args=arguments, train_dataset=rows, data_collator=collator).train()
+
+    return steps
+
+
+def floor(encoded: Encoded) -> float:
+    """Seconds that a step's matrix products take at this machine's own speed."""
+    config = check(compose([]))
+    device = build.build_device(config)
+    dtype = choose_dtype("auto", device)
+    tokens = BATCH * (LENGTH + statistics.mean(encoded.lengths))
+    weights = 6 * (4 * 384 * 384 + 2 * 384 * 1536)
+    operations = 2 * 2 * weights * tokens  # forward, and backward to the inputs alone; two operations a product
+    left, right = torch.randn(round(tokens), 384).to(dtype), torch.randn(384, 1536).to(dtype)
+    return operations / _speed(left, right)
+
+
+def _speed(left: Tensor, right: Tensor) -> float:
+    """Operations per second of one matrix product, the best of a hundred."""
+    best = float("inf")
+    for _ in range(100):
+        start = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - start)
+    return 2 * left.shape[0] * left.shape[1] * right.shape[1] / best
+
+
+def report(seconds: dict[str, list[float]], least: float) -> None:
+    """Print and keep medians and ratios to ours."""
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    lines = {name: {"seconds": value, "ratio": value / medians["rpt"]} for name, value in medians.items()}
+    lines["floor: matrix products alone"] = {"seconds": least, "ratio": least / medians["rpt"]}
+    for name, line in lines.items():
+        say(f"{name:50} {line['seconds'] * 1000:8.1f} ms a step   {line['ratio']:5.2f} of ours")
+    facts = environment(torch.device("cpu"))
+    result = {"environment": facts, "all_seconds": seconds, "table": lines}
+    path = Path(__file__).parent / "results" / "step.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
