@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import typing
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,14 +16,23 @@ from rpt.config import Config
 SCHEMA = 1
 """Version of run.json and of checkpoints; raised when a reader must know."""
 
+OF_THE_PROMPT = ("prompt", "init", "lr", "encoder_lr", "weight_decay", "encoder_weight_decay")
+"""What has no effect where no prompt is trained (`encoder=none`)."""
+
 
 def identity(config: Config, data_checksum: str) -> dict[str, Any]:
     """The part of a configuration that can change the number, with the data's checksum.
 
     Paths, loggers, devices and bars are left out: their fields are marked in `rpt.config`. The backbone enters by
-    its weights' sha256, the data by the rows' checksum.
+    its weights' sha256, the data by the rows' checksum, a file that the prompt starts from by its own sha256.
+    Without a prompt, what only a prompt would feel is left out too.
     """
-    return {"schema": SCHEMA, **_part(config), "data_checksum": data_checksum}
+    parts = _part(config)
+    if not config.has_prompt:
+        parts = {key: value for key, value in parts.items() if key not in OF_THE_PROMPT}
+    elif isinstance(path := config.init.options.get("path"), str):
+        parts["init"]["path"] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return {"schema": SCHEMA, **parts, "data_checksum": data_checksum}
 
 
 def digest(value: dict[str, Any]) -> str:

@@ -46,3 +46,21 @@ def test_a_folder_is_named_by_its_choices_and_its_hash():
     assert folder_name(plain, "0123456789abcdef") == "cb-sample-minilm-plain-n20-lr1e-05-s3-0123456789"
     bare = check(compose(["encoder=none", "head_lr=0.001"]))
     assert folder_name(bare, "0123456789abcdef") == "cb-sample-minilm-none-lr0.001-s0-0123456789"
+
+
+def test_without_a_prompt_its_settings_make_no_other_run():
+    bare = [check(compose(["encoder=none", *more])) for more in ([], ["lr=0.3", "prompt.length=5", "init=normal"])]
+    assert identity(bare[0], "data") == identity(bare[1], "data")
+    other_head = check(compose(["encoder=none", "head_lr=0.5"]))
+    assert identity(other_head, "data") != identity(bare[0], "data")
+
+
+def test_a_prompt_file_counts_by_its_content_and_not_by_its_path(tmp_path):
+    def identity_of(name: str, content: bytes) -> object:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return identity(check(compose(["init=file", f"init.path={path}"])), "data")
+
+    first = identity_of("one.npy", b"1")
+    assert identity_of("two.npy", b"1") == first
+    assert identity_of("one.npy", b"2") != first
