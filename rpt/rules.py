@@ -160,6 +160,15 @@ def paths_are_whole(values: Values) -> Iterator[Problem]:
             yield Problem(key, path, f"~ is not expanded behind =. Set {key}=$HOME{path[1:]}")
 
 
+def labels_fit_prompt(values: Values) -> Iterator[Problem]:
+    """A prompt that starts from the labels has room for one row of each."""
+    length, choices = _get(values, "prompt.length", int), _get(values, "task.choices", list)
+    starts_there = str(_get(values, "init._target_", str)).endswith(".labels")
+    if starts_there and length is not None and choices is not None and 0 < length < len(choices):
+        advice = f"init=labels needs a virtual token for each of the {len(choices)} labels. "
+        yield Problem("prompt.length", length, advice + f"Set prompt.length={len(choices)} or more, or init=vocab.")
+
+
 def files_exist(values: Values) -> Iterator[Problem]:
     """A file that an option names must be there."""
     path = _get(values, "init.path", str)
@@ -207,6 +216,7 @@ RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     data_is_there,
     task_is_sound,
     lstm_can_drop,
+    labels_fit_prompt,
     bounds_are_ordered,
     text_says_something,
     files_exist,

@@ -227,6 +227,12 @@ def test_an_option_file_of_ones_own_is_checked_too(group, text, message, tmp_pat
     assert refusal([f"hydra.searchpath=[{tmp_path}]", f"{group}=mine"]) == message
 
 
+def test_a_start_from_the_labels_needs_room_for_each():
+    advice = "init=labels needs a virtual token for each of the 3 labels. Set prompt.length=3 or more, or init=vocab."
+    assert refusal(["init=labels", "prompt.length=2"]) == f"prompt.length = 2: {advice}"
+    check(compose(["init=labels", "prompt.length=3"]))
+
+
 def test_what_hydra_composed_is_never_taken_unchecked():
     with pytest.raises(ConfigError, match=r"^trainer = \?\?\?: needs a value\.$"):
         check({key: value for key, value in compose([]).items() if key != "trainer"})
