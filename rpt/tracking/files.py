@@ -29,10 +29,11 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
     Args:
         path: The file.
         content: All of it.
-        keep: Where the file that is replaced goes on living, if anywhere.
+        keep: Where the file that is replaced goes on living, if anywhere. A kill between the two renames then
+            leaves it there and nothing at `path`, which a reader must look for.
 
     Raises:
-        StorageError: The disk is full, or the folder cannot be written. The old file is then unchanged.
+        StorageError: The disk is full, or the folder cannot be written. The old content is then still there.
     """
     with storage(path):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
