@@ -67,7 +67,7 @@ def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
     run = build.build_run(config, backbone, device, total_steps=10_000)
     tuner = build.build_module(config, backbone, [run])
     data = build.build_data([config], backbone, splits, tuner)
-    tuner.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+    tuner.manual_backward = _backward  # type: ignore[method-assign]
 
     def steps() -> None:
         for index, step in zip(range(STEPS), data.train_dataloader(), strict=False):
@@ -75,6 +75,11 @@ def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
         tuner.steps_done = 0
 
     return steps, data.train
+
+
+def _backward(loss: Tensor, *_: object, **__: object) -> None:
+    """What Lightning's `manual_backward` comes down to, outside a Trainer."""
+    loss.backward()
 
 
 def peft_steps(config: Config, encoded: Encoded, *, tuned: bool) -> Callable[[], None]:
