@@ -107,8 +107,9 @@ class PromptTuner(lightning.LightningModule):
             losses = self.scorer.losses(scores, rows.target)
             share = losses / rows.rows_of_run
             self.manual_backward(share.sum())
-            # A product, because adding by index has no fixed order on a GPU.
-            sums += share.detach().double() @ nn.functional.one_hot(rows.run, len(self.runs)).double()
+            # Chosen and summed, because adding by index has no fixed order on a GPU.
+            is_own = rows.run[:, None] == torch.arange(len(self.runs), device=self.device)  # [batch, runs]
+            sums += torch.where(is_own, share.detach().double()[:, None], 0.0).sum(dim=0)
         means = sums.tolist()
         self.last_step = [{} for _ in self.runs]
         for index, run in enumerate(self.runs):

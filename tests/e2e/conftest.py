@@ -13,15 +13,15 @@ RUN = Path(__file__).parents[2] / "run.py"
 
 
 @pytest.fixture
-def workplace(tmp_path: Path) -> Path:
+def start_folder(tmp_path: Path) -> Path:
     """Where commands are started; a refused one leaves it empty."""
-    folder = tmp_path / "workplace"
+    folder = tmp_path / "start_folder"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def command(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `python run.py ARGUMENTS`; stderr is joined to stdout, so that their order can be seen."""
 
     def run(*arguments: str, file_bytes: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def command(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
         return subprocess.run(
             [sys.executable, str(RUN), *arguments],
-            cwd=workplace,
+            cwd=start_folder,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -33,23 +33,23 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("arguments", REFUSED)
-def test_a_refusal_is_a_message_and_nothing_else(arguments, command, workplace):
+def test_a_refusal_is_a_message_and_nothing_else(arguments, command, start_folder):
     done = command(*arguments.split())
     assert done.stdout.startswith(REFUSED[arguments])
     assert done.stdout.count("\n") == max(REFUSED[arguments].count("\n"), 1)
     assert done.returncode == 2
-    assert list(workplace.iterdir()) == []
+    assert list(start_folder.iterdir()) == []
 
 
-def test_a_traceback_is_shown_on_request(command, workplace):
+def test_a_traceback_is_shown_on_request(command, start_folder):
     done = command("lr=-1", HYDRA_FULL_ERROR="1")
     assert done.returncode == 2
     assert "Traceback (most recent call last)" in done.stdout
     assert "rpt.errors.ConfigError: lr = -1: must be greater than 0." in done.stdout
-    assert list(workplace.iterdir()) == []
+    assert list(start_folder.iterdir()) == []
 
 
-def test_help_lists_every_group_with_its_options(command, workplace):
+def test_help_lists_every_group_with_its_options(command, start_folder):
     done = command("--help")
     assert done.returncode == 0
     groups = [folder for folder in config_dir().iterdir() if folder.is_dir()]
@@ -57,7 +57,7 @@ def test_help_lists_every_group_with_its_options(command, workplace):
     for group in groups:
         options = ", ".join(sorted(file.stem for file in group.glob("*.yaml")))
         assert f"\n{group.name}: {options}\n" in done.stdout
-    assert list(workplace.iterdir()) == []
+    assert list(start_folder.iterdir()) == []
 
 
 # What only a training finds: its errors are those that the command line turns into a message and exit code 2.
@@ -252,10 +252,10 @@ def test_a_second_process_is_refused_a_run_that_is_being_trained(command, config
 
 
 @pytest.mark.slow
-def test_the_command_survives_a_full_disk(command, workplace, tiny_bert, tiny_cb):
+def test_the_command_survives_a_full_disk(command, start_folder, tiny_bert, tiny_cb):
     arguments = [*tiny_bert, *tiny_cb, "trainer.epochs=1"]
     done = command(*arguments, file_bytes=20_000)
-    [folder] = (workplace / "runs").iterdir()
+    [folder] = (start_folder / "runs").iterdir()
     message = f"runs/{folder.name}/last.ckpt: cannot be written (File too large). {GOES_ON}"
     assert done.stdout.splitlines()[-1] == message
     assert "Traceback" not in done.stdout

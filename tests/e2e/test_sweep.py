@@ -76,24 +76,24 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("arguments", REFUSED)
-def test_a_sweep_without_a_right_point_or_with_an_unknown_name_writes_nothing(arguments, command, workplace):
+def test_a_sweep_without_a_right_point_or_with_an_unknown_name_writes_nothing(arguments, command, start_folder):
     done = command("-m", *arguments)
     assert done.stdout == REFUSED[arguments]
     assert done.returncode == 2
-    assert list(workplace.iterdir()) == []
+    assert list(start_folder.iterdir()) == []
 
 
-def test_a_place_that_takes_no_folder_is_said_before_the_first_point(command, workplace):
+def test_a_place_that_takes_no_folder_is_said_before_the_first_point(command, start_folder):
     if not Path("/proc/self").is_dir():
         pytest.skip("needs /proc, where nobody can make a folder")
     done = command("-m", "output_dir=/proc/rpt")
     advice = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
     assert done.stdout == f"/proc/rpt: cannot be written (No such file or directory). {advice}\n"
     assert done.returncode == 2
-    assert list(workplace.iterdir()) == []
+    assert list(start_folder.iterdir()) == []
 
 
-def test_a_study_in_a_file_is_checked_as_well(study, command, workplace):
+def test_a_study_in_a_file_is_checked_as_well(study, command, start_folder):
     done = command(*study("encoder: 'mlp,residual', encoder.bottleneck_dim: 0"), "encoder=mlp")
     assert done.stdout == (
         "refused: encoder.bottleneck_dim=0\n"
@@ -101,7 +101,7 @@ def test_a_study_in_a_file_is_checked_as_well(study, command, workplace):
         "refused: 1 of 1 points; nothing was trained or written\n"
     )
     assert done.returncode == 2
-    assert list(workplace.iterdir()) == []
+    assert list(start_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(("second", "code"), [(RptError("mend it"), 2), (RuntimeError("a bug"), 1)])
@@ -123,7 +123,7 @@ def records(folder):
 
 
 @pytest.mark.slow
-def test_a_failing_point_stops_no_other(command, workplace, tiny_bert, tiny_cb, tmp_path):
+def test_a_failing_point_stops_no_other(command, start_folder, tiny_bert, tiny_cb, tmp_path):
     """Two points are refused at the start, one has damaged rows, one diverges, and one is trained."""
     damaged = tmp_path / "damaged"
     (damaged / "CB").mkdir(parents=True)
@@ -149,4 +149,4 @@ def test_a_failing_point_stops_no_other(command, workplace, tiny_bert, tiny_cb, 
     assert "7 points of the sweep failed:" in lines[-8:]
     assert "Traceback" not in done.stdout
     assert done.returncode == 2
-    assert records(workplace / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}
+    assert records(start_folder / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}
