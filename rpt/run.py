@@ -206,11 +206,6 @@ def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict
     ]
 
 
-def count_seconds(seconds: float) -> str:
-    """Seconds as a person reads them."""
-    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
-
-
 def dtype_of_training(backbone: torch.dtype) -> torch.dtype:
     """Prompt, encoder, head and optimizer state are float32; float64 where the backbone is, for exact comparisons."""
     return torch.float64 if backbone == torch.float64 else torch.float32
