@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ from rpt.progress import Bar
 from rpt.quiet import quiet_libraries
 from rpt.results import opening_facts, write_results
 from rpt.tracking.callback import Tracking
+from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import digest, folder_name, identity
 from rpt.tracking.recorder import Recorder
@@ -70,6 +72,7 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
         pending = [recorder for recorder in recorders if recorder not in finished]
         trained: dict[Recorder, dict[str, Any]] = {}
         for pack in packs(pending, configs[0].trainer.epochs):
+            gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
             trained |= zip(pack.recorders, _train(pack, source), strict=True)
         records = [{**finished, **trained}[recorder] for recorder in recorders]
     outcomes = [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
@@ -104,6 +107,7 @@ def _train(pack: Pack, source: Source) -> list[dict[str, Any]]:
     config = configs[0]
     splits = build.build_splits(config, source)
     device = build.build_device(config)
+    forget_peak_memory(device)
     backbone = build.build_backbone(config, device)
     total_steps = -(-len(splits.train) // config.trainer.batch_size) * config.trainer.epochs
     runs = [build.build_run(one, backbone, device, total_steps) for one in configs]

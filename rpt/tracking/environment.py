@@ -6,11 +6,15 @@ import platform
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+
+CLEAR_PEAK, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+"""Linux's own: writing "5" to the first sets the peak in the second (VmHWM) back to what is resident now."""
 
 PACKAGES = ("rpt", "torch", "lightning", "transformers", "hydra-core", "torchmetrics", "numpy")
 
@@ -64,9 +68,21 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
 
 
+def forget_peak_memory(device: torch.device) -> None:
+    """Start the peak anew, so that a run of a sweep is not charged with those before it, where the system can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif CLEAR_PEAK.exists():
+        with suppress(OSError):  # refused in some containers; the peak is then the process's
+            CLEAR_PEAK.write_text("5")
+
+
 def peak_memory_bytes(device: torch.device) -> int:
-    """Most memory that was in use: of the GPU where one is used, else of the process."""
+    """Most memory that was in use since the peak was last forgotten: of the GPU where one is used, else resident."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if STATUS.exists():
+        [peak] = [line.split()[1] for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(peak) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

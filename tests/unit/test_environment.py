@@ -1,0 +1,28 @@
+"""What the record says of the machine."""
+
+import pytest
+import torch
+
+from rpt.tracking.environment import CLEAR_PEAK, environment, forget_peak_memory, peak_memory_bytes
+
+CPU = torch.device("cpu")
+
+
+def test_a_peak_of_memory_is_forgotten_before_the_next_run():
+    if not CLEAR_PEAK.exists():
+        pytest.skip("this system cannot set the peak of a process back")
+    forget_peak_memory(CPU)
+    before = peak_memory_bytes(CPU)
+    block = torch.ones(100 * 2**20, dtype=torch.uint8)  # 100 MiB, written, so resident
+    del block
+    peak = peak_memory_bytes(CPU)
+    assert peak - before > 90 * 2**20
+    forget_peak_memory(CPU)
+    assert peak_memory_bytes(CPU) < peak - 50 * 2**20
+
+
+def test_the_environment_names_versions_and_what_bits_depend_on():
+    facts = environment(CPU)
+    assert facts["packages"]["torch"] == facts["bits"]["torch"] == torch.__version__
+    assert facts["bits"]["threads"] == torch.get_num_threads()
+    assert facts["git"] is None or len(facts["git"]["commit"]) == 40
