@@ -102,11 +102,6 @@ class Run:
         """Whether the run still trains."""
         return self.status == "active"
 
-    @property
-    def length(self) -> int:
-        """Virtual tokens; 0 without a prompt."""
-        return 0 if self.trainable.prompt is None else len(self.trainable.prompt.table)
-
     def encode(self) -> Float[Tensor, "length hidden"]:
         """The encoded prompt of one training step, drawing dropout from the run's own stream."""
         with self.random.active():

@@ -18,9 +18,10 @@ import torch
 from rpt import build
 from rpt.config import Config
 from rpt.console import closing, opening, say
+from rpt.data.batches import num_batches
 from rpt.data.module import PackData
 from rpt.data.sources import Source
-from rpt.errors import RptError
+from rpt.errors import ConfigError, RptError
 from rpt.module import Predictions, PromptTuner
 from rpt.progress import Bar
 from rpt.quiet import quiet_libraries
@@ -28,7 +29,7 @@ from rpt.results import opening_facts, write_results
 from rpt.tracking.callback import Tracking
 from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.identity import digest, folder_name, identity
+from rpt.tracking.identity import digest, folder_name, identity, shared
 from rpt.tracking.recorder import Recorder
 from rpt.tracking.resume import Pack, State, packs
 
@@ -61,10 +62,12 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
     A run that is finished is not trained again; one that was interrupted goes on where it stopped.
 
     Raises:
+        ConfigError: The configurations do not share what a pack shares.
         RptError: Rows, weights, folders or checkpoints are not as they must be; nothing half-written stays.
         RunFailed: A run diverged; its record says so, the others of the pack are finished.
     """
     quiet_libraries()
+    _check_pack(configs)
     source = build.build_source(configs[0])
     with ExitStack() as stack:
         recorders = [_open(config, source, stack) for config in configs]
@@ -80,6 +83,24 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
         if outcome.record["status"] == "failed":
             raise RunFailed(f"{outcome.folder}: {outcome.record['error']}. Lower lr, or set clip_norm=1.")
     return outcomes
+
+
+def _check_pack(configs: Sequence[Config]) -> None:
+    """A pack has one backbone, one set of rows and one loop; runs differ in prompt, rates and seeds."""
+    first = shared(configs[0])
+    for config in configs[1:]:
+        for key, value in shared(config).items():
+            if value != first[key]:
+                raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train them apart.")
+
+
+def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
+    for config in configs:
+        if config.warmup_steps >= total_steps:
+            advice = (
+                f"must be less than the {total_steps} steps of this training. Set warmup_steps={total_steps // 10}."
+            )
+            raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
 
 
 def _open(config: Config, source: Source, stack: ExitStack) -> Recorder:
@@ -109,18 +130,19 @@ def _train(pack: Pack, source: Source) -> list[dict[str, Any]]:
     device = build.build_device(config)
     forget_peak_memory(device)
     backbone = build.build_backbone(config, device)
-    total_steps = -(-len(splits.train) // config.trainer.batch_size) * config.trainer.epochs
+    total_steps = num_batches(len(splits.train), config.trainer.batch_size) * config.trainer.epochs
+    _check_warmup(configs, total_steps)
     runs = [build.build_run(one, backbone, device, total_steps) for one in configs]
     tuner = build.build_module(config, backbone, runs)
     data = build.build_data(configs, backbone, splits, tuner)
     _resume(tuner, states)
-    for recorder, run, state in zip(recorders, runs, states, strict=True):
-        facts = opening_facts(recorder.config, source, data, backbone, run, device)
-        facts["pack"] = {"size": len(pack.members), "members": pack.members}
-        recorder.start(facts, state["recorder"] if state else None)
-    for recorder in recorders:
-        say(opening(recorder.record, recorder.folder.path) + "\n")
     with _ended_properly(recorders), _terminable():
+        for recorder, run, state in zip(recorders, runs, states, strict=True):
+            facts = opening_facts(recorder.config, source, data, backbone, run, device)
+            facts["pack"] = {"size": len(pack.members), "members": pack.members}
+            facts["resumed_step"] = state["steps_done"] if state else 0
+            recorder.start(facts, state["recorder"] if state else None)
+            say(opening(recorder.record, recorder.folder.path) + "\n")
         _fit(tuner, data, pack, device)
         predictions = _evaluate(tuner, data, device)
         records = [
@@ -172,6 +194,7 @@ def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
         precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
+        deterministic="warn" if device.type == "cuda" else None,  # where a kernel of that kind exists
         min_epochs=0,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, the first may start in its middle

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from rpt.config import Config
+from rpt.errors import ConfigError
 
 SCHEMA = 1
 """Version of run.json and of checkpoints; raised when a reader must know."""
@@ -31,8 +32,17 @@ def identity(config: Config, data_checksum: str) -> dict[str, Any]:
     if not config.has_prompt:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_PROMPT}
     elif isinstance(path := config.init.options.get("path"), str):
-        parts["init"]["path"] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        parts["init"]["path"] = _sha256(Path(path))
     return {"schema": SCHEMA, **parts, "data_checksum": data_checksum}
+
+
+def shared(config: Config) -> dict[str, Any]:
+    """What the runs of one pack must have in common, by dotted key."""
+    sections = {
+        name: _part(getattr(config, name)) for name in ("task", "data", "protocol", "backbone", "scorer", "trainer")
+    }
+    values = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
+    return {key: value for key, value in values.items() if key != "data.order_seed"}
 
 
 def digest(value: dict[str, Any]) -> str:
@@ -46,6 +56,14 @@ def folder_name(config: Config, identity_hash: str) -> str:
     encoder = config.chosen.get("encoder", "encoder")
     names = (config.task.name, config.data.source, config.backbone.name, encoder, prompt)
     return "-".join((*names, f"s{config.seed}", identity_hash[:10]))
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError.of("init.path", str(path), f"cannot be read ({error.strerror}).") from error
 
 
 def _part(section: BaseModel) -> dict[str, Any]:

@@ -64,3 +64,8 @@ def test_a_prompt_file_counts_by_its_content_and_not_by_its_path(tmp_path):
     first = identity_of("one.npy", b"1")
     assert identity_of("two.npy", b"1") == first
     assert identity_of("one.npy", b"2") != first
+
+
+@pytest.mark.parametrize(("written", "meant"), [("encoder.dropout=0", "encoder.dropout=0.0"), ("lr=1", "lr=1.0")])
+def test_a_number_written_in_two_ways_is_one_run(written, meant):
+    assert hash_of(written) == hash_of(meant)

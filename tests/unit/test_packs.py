@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from rpt.errors import ConfigError
 from rpt.run import Run
 from rpt.train import RunFailed, train
 
@@ -164,3 +165,17 @@ def test_runs_that_stop_early_keep_their_own_patience(three):
         assert rises in ([True] * 5, [True] * (len(rises) - 1) + [False])  # up to the first that is no better
         assert outcome.record["steps"] == len(column["train/loss"]) == 4 * len(evaluations)
         assert outcome.record["best"]["epoch"] == 1 + rises.count(True)
+
+
+@pytest.mark.parametrize("other", ["trainer.batch_size=4", "backbone.pooling=cls", "data.split_seed=1"])
+def test_runs_that_do_not_share_what_a_pack_shares_are_refused(other, configure, tiny_cb, tmp_path):
+    key, _, value = other.partition("=")
+    with pytest.raises(ConfigError, match=rf"^{key} = {value}: is .* for another run of the pack\."):
+        train([configure(*tiny_cb), configure(*tiny_cb, other)])
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_warm_up_longer_than_the_training_is_refused(configure, tiny_cb):
+    advice = r"must be less than the 8 steps of this training\. Set warmup_steps=0\."
+    with pytest.raises(ConfigError, match=rf"^warmup_steps = 8: {advice}$"):
+        train([configure(*tiny_cb, "warmup_steps=8")])
