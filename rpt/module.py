@@ -91,6 +91,7 @@ class PromptTuner(lightning.LightningModule):
         self.last_step: list[dict[str, float]] = []
         self.last_evaluation: list[dict[str, float] | None] = []
         self.predictions: list[Predictions | None] = []
+        self.folded: list[Tensor] = []  # the prompts that the newest evaluation used
         self._scores: list[list[tuple[Tensor, Tensor, Tensor]]] = []
 
     def configure_optimizers(self) -> None:
@@ -136,14 +137,14 @@ class PromptTuner(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin to gather scores; the prompts are folded once."""
         self._scores = [[] for _ in self.runs]
-        self._folded = [run.trainable.fold() for run in self.runs]
+        self.folded = [run.trainable.fold() for run in self.runs]
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
         """Score rows with every run that needs it, one run at a time."""
         for index, run in enumerate(self.runs):
             if run.is_active or (not self._in_fit() and run.status != "failed"):
                 rows = batch.of_run(index)
-                scores = self._scores_of(rows, self._folded)
+                scores = self._scores_of(rows, self.folded)
                 self._scores[index].append((scores.cpu(), rows.row.cpu(), rows.target.cpu()))
 
     def on_validation_epoch_end(self) -> None:

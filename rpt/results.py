@@ -39,6 +39,7 @@ def opening_facts(
         "protocol": config.protocol.model_dump(),
         "data": {
             "source": source.name,
+            "version": source.version,
             "checksum": source.checksum,
             "rows": {name: len(split) for name, split in splits.items()},
             "cut": {name: split.num_cut for name, split in splits.items() if split.num_cut},
@@ -118,7 +119,8 @@ def _doubts(predictions: Predictions, scores: dict[str, float], line: dict[str, 
 
 
 def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, split: Encoded, predictions: Predictions) -> None:
-    folder, prompt = recorder.folder, run.trainable.fold().cpu()
+    folder = recorder.folder
+    prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the very numbers that made the predictions
     write_json_lines(folder.predictions, list(prediction_lines(split, predictions)))
     head = {name: value.cpu().contiguous() for name, value in run.trainable.head.state_dict().items()}
     write_atomic(folder.head, save(head))

@@ -81,8 +81,9 @@ def peak_memory_bytes(device: torch.device) -> int:
     """Most memory that was in use since the peak was last forgotten: of the GPU where one is used, else resident."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if STATUS.exists():
-        [peak] = [line.split()[1] for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(peak) * 1024
+    status = STATUS.read_text().splitlines() if STATUS.exists() else []
+    for line in status:
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

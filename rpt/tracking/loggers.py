@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +24,11 @@ class RunLogger(Protocol):
         """End the run: its scores and how it ended."""
 
 
+def run_id(record: dict[str, Any]) -> str:
+    """The same for a run and its resumes, another for each `rerun=true`."""
+    return hashlib.sha256(f"{record['identity_hash']} {record['started']}".encode()).hexdigest()[:16]
+
+
 class WandbLogger:
     """A run of its own in W&B, however many runs the process has. Offline unless `mode=online`."""
 
@@ -36,8 +42,8 @@ class WandbLogger:
             entity=section.entity,
             mode=section.mode,
             dir=folder,
-            id=record["identity_hash"][:16],
-            resume="allow" if section.mode == "online" else None,
+            id=run_id(record),
+            resume="allow",
             name=record["name"],
             group=record["config"]["group"],
             config={**record["config"], "data_source": record["data"]["source"]},
@@ -62,7 +68,8 @@ class TensorBoardLogger:
     def __init__(self, section: LoggerConfig, folder: Path, record: dict[str, Any]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder / "tensorboard"))
+        # Of an interrupted training's points, those that will be drawn again are dropped.
+        self._writer: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=record["resumed_step"] + 1)
 
     def log(self, values: Values) -> None:
         """Take a row of the curve."""

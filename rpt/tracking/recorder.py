@@ -33,7 +33,7 @@ class Recorder:
         self.curve = Curve(folder.curve, columns)
         self.record: dict[str, Any] = {
             "schema": SCHEMA,
-            "status": "running",
+            "status": "new",
             "name": folder.path.name,
             "identity_hash": identity_hash,
             "chosen": config.chosen,
@@ -57,7 +57,7 @@ class Recorder:
             facts: What the record says from the start: data, backbone, parameters, environment, pack.
             resumed: What `checkpoint` stored of the recorder; None for a new run.
         """
-        self.record.update(facts)
+        self.record.update({**facts, "status": "running"})
         if self.config.rerun:  # only now, when nothing can be refused any more
             self.folder.supersede()
         self.curve.start(resumed["curve_size"] if resumed else 0)

@@ -15,11 +15,11 @@ from rpt.train import train
 
 REQUIRED = {
     "": """adapter backbone best chosen config data environment finished identity_hash loss majority name pack
-        parameters peak_memory_bytes protocol schema scores seconds started status steps task tokens tokens_per_second
-        warnings""",
+        parameters peak_memory_bytes protocol schema resumed_step scores seconds started status steps task tokens
+        tokens_per_second warnings""",
     "task": "name version",
-    "protocol": "name select_on held_out_share",
-    "data": "source checksum rows cut",
+    "protocol": "name held_out_share",
+    "data": "source version checksum rows cut",
     "data.rows": "train held_out reported",
     "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
         attention""",
