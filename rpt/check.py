@@ -10,11 +10,14 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from rpt.components import check_component
+from rpt.components import check_component, coerce
 from rpt.config import Config
 from rpt.errors import ConfigError, Problem
 from rpt.problems import hinted, problems_of
 from rpt.rules import RULES, Values
+
+COMPONENTS = ("encoder", "init", "optim")
+"""The groups whose options are those of a constructor."""
 
 
 def check(values: Values) -> Config:
@@ -32,13 +35,13 @@ def check(values: Values) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         problems += problems_of(error, "", Config)
-    for group in ("encoder", "init", "optim"):
+    for group in COMPONENTS:
         problems += check_component(group, values.get(group))
     for rule in RULES:
         problems += rule(values)
     if problems or config is None:
         raise ConfigError(_first_of_each_key(problems))
-    return config
+    return config.model_copy(update={group: coerce(getattr(config, group)) for group in COMPONENTS})
 
 
 def unset(values: Values, place: str = "") -> Iterator[Problem]:

@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from rpt import options
+from rpt.config import Component
 from rpt.errors import Problem
 from rpt.problems import problems_of
 
@@ -66,6 +67,14 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
         model.model_validate(given)
     except ValidationError as error:
         yield from problems_of(error, group, model)
+
+
+def coerce(component: Component) -> Component:
+    """The component with its options in their declared types, so that `1` and `1.0` are the same run."""
+    if component.target is None:
+        return component
+    options = signature(component.target).model_validate(component.options).model_dump()
+    return Component.model_validate({"_target_": component.target, "_partial_": component.partial, **options})
 
 
 @cache

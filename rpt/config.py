@@ -25,6 +25,9 @@ from rpt.places import config_dir
 ASIDE = Field(json_schema_extra={"identity": False})
 """Marks a field that cannot change the number, so that it stays out of a run's identity."""
 
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]*[A-Za-z0-9_]$")]
+"""A name that becomes part of a run folder's name."""
+
 Texts = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
 
@@ -68,7 +71,7 @@ class Formats(Section):
 class TaskConfig(Section):
     """A task on one screen: its fields, labels, choices, metrics and formats."""
 
-    name: str
+    name: Word
     version: PositiveInt
     folder: str
     fields: Texts
@@ -90,17 +93,16 @@ class DataConfig(Section):
 
 
 class ProtocolConfig(Section):
-    """How the checkpoint is chosen and what is reported."""
+    """How the checkpoint is chosen and what is reported; `name` stands for all of it in records and reports."""
 
-    name: str
-    select_on: Literal["held_out"]
+    name: Literal["official"]
     held_out_share: Annotated[float, Field(gt=0, lt=1)]
 
 
 class BackboneConfig(Section):
     """The frozen language model and how the prompt meets it."""
 
-    name: str
+    name: Word
     family: Literal["encoder"]
     package: Annotated[str | None, ASIDE]
     path: Annotated[str, ASIDE]  # the weights' sha256 is part of the identity instead
@@ -170,7 +172,7 @@ class Config(Section):
     warmup_steps: NonNegativeInt
     clip_norm: PositiveFloat | None
     seed: Seed
-    output_dir: Annotated[str, ASIDE]
+    output_dir: Annotated[str, Field(min_length=1), ASIDE]
     group: Annotated[str | None, ASIDE]
     rerun: Annotated[bool, ASIDE]
     chosen: Annotated[dict[str, str], ASIDE]  # the option taken from each group, for names and tables

@@ -86,8 +86,8 @@ def _allowed(key: str, finding: Any) -> str:
     if kind == "string_pattern_mismatch":
         return f"must match {bounds['pattern']!r}."
     if kind in ("too_short", "too_long"):
-        bound = f"at least {bounds['min_length']}" if kind == "too_short" else f"at most {bounds['max_length']}"
-        return f"must hold {bound} values."
+        bound, count = ("least", bounds["min_length"]) if kind == "too_short" else ("most", bounds["max_length"])
+        return f"must hold at {bound} {count} {'value' if count == 1 else 'values'}."
     words = str(finding["msg"]).removeprefix("Input ").replace("should", "must", 1)
     return words.replace("greater than or equal to", "at least").replace("less than or equal to", "at most") + "."
 
