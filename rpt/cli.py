@@ -13,18 +13,14 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from rpt.errors import RptError
 from rpt.places import config_dir, sweeps_dir
 
 BROKEN, REFUSED = 1, 2
 """Exit codes: an error of the program's own, and what the user can mend (configuration, data, files)."""
 
-USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
@@ -39,7 +35,9 @@ def main() -> None:
     # A waiting OpenMP thread that spins slows small models 30 times wherever another process uses a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
-    sys.argv[1:] = [_as_list(argument) for argument in sys.argv[1:]]
+    flags = [argument for argument in sys.argv[1:] if argument in ("-m", "--multirun")]
+    rest = [_as_list(argument) for argument in sys.argv[1:] if argument not in flags]
+    sys.argv[1:] = [*flags[:1], *rest]  # argparse takes no flag between overrides: `task=cb -m lr=1,2`
     if not {"-cd", "--config-dir"} & set(sys.argv):
         sys.argv[1:1] = ["--config-dir", str(sweeps_dir())]  # so that `-cn learning_rate` finds the study
     if message := unnamed_option(sys.argv[1:]):
@@ -82,7 +80,7 @@ def _job(composed: DictConfig) -> float | None:
 
 def _fail_point(overrides: list[str], error: Exception) -> None:
     """Say at once that a point failed; the sweeper tells of the first such point, and only at its end."""
-    from rpt.refusals import explain
+    from rpt.refusals import USER_ERRORS, explain
     from rpt.sweep import name
 
     point = name(overrides, sys.argv[1:])
@@ -93,6 +91,8 @@ def _fail_point(overrides: list[str], error: Exception) -> None:
 
 
 def _end_sweep() -> NoReturn:
+    from rpt.refusals import USER_ERRORS
+
     count = len(failed_points)
     sys.stderr.write(f"{count} {'point' if count == 1 else 'points'} of the sweep failed:\n")
     sys.stderr.writelines(f"  {point}\n" for point in failed_points)
@@ -102,7 +102,7 @@ def _end_sweep() -> NoReturn:
 
 def _refuse(error: Exception) -> NoReturn:
     """End with a message where the user can mend it; a bug keeps its traceback."""
-    from rpt.refusals import explain
+    from rpt.refusals import USER_ERRORS, explain
 
     if not isinstance(error, USER_ERRORS):
         raise error

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from rpt.errors import RptError
 from rpt.places import config_dir, sweeps_dir
 from rpt.problems import near_miss
+
+USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
+"""What the user can mend: told without a traceback."""
 
 
 def explain(error: BaseException) -> str:

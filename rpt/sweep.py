@@ -13,15 +13,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from rpt.check import check
 from rpt.config import plain
-from rpt.errors import ConfigError, RptError
-from rpt.refusals import explain, unnamed_option
+from rpt.errors import ConfigError
+from rpt.refusals import USER_ERRORS, explain, unnamed_option
 from rpt.tracking.files import storage
-
-USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
 
 
 class CheckPoints(Callback):
