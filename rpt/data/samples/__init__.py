@@ -6,7 +6,7 @@ A task is added by one module and one line in `GENERATORS`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rpt.data.samples import cb
+from rpt.data.samples import boolq, cb, rte
 
 __all__ = ["GENERATORS", "Sample"]
 
@@ -16,12 +16,14 @@ class Sample:
     """The sample data of one task."""
 
     version: int
-    """Part of a run's identity: bumped whenever any row of any seed can change."""
+    """Bumped whenever any row of any seed can change; records carry it."""
 
     rows: Callable[[int], dict[str, list[dict[str, object]]]]
     """Seed to rows, by split name: train, val and test."""
 
 
 GENERATORS: dict[str, Sample] = {
+    "boolq": Sample(version=boolq.VERSION, rows=boolq.rows),
     "cb": Sample(version=cb.VERSION, rows=cb.rows),
+    "rte": Sample(version=rte.VERSION, rows=rte.rows),
 }

@@ -11,10 +11,8 @@ it cannot beat the majority; and no predicate of one split occurs in another.
 
 import random
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Generic, TypeVar
 
 from rpt.data.samples.cb_lexicon import LEXICONS, Lexicon, Pronoun
 from rpt.data.samples.cb_predicates import (
@@ -25,13 +23,11 @@ from rpt.data.samples.cb_predicates import (
     Operator,
     Predicate,
 )
+from rpt.data.samples.crossing import Deck, Row
 
 __all__ = ["FRAMES", "VERSION", "Scene", "label", "render_premise", "rows"]
 
 VERSION = 1
-
-Row = dict[str, object]
-T = TypeVar("T")
 
 # Past or perfect throughout, so that every clause, itself in the past, agrees in tense.
 FRAMES: dict[tuple[Operator, Kind], tuple[str, ...]] = {
@@ -129,32 +125,18 @@ def contradict(clause: str, other: str) -> str:
     return clause.replace(auxiliary[0], f" {' '.join([first, 'not', *rest])} ", 1)
 
 
-class _Deck(Generic[T]):
-    """Deals items in random order, every item once before any comes again."""
-
-    def __init__(self, items: Sequence[T], rng: random.Random) -> None:
-        self._items = items
-        self._rng = rng
-        self._left: list[T] = []
-
-    def deal(self) -> T:
-        if not self._left:
-            self._left = self._rng.sample(self._items, len(self._items))
-        return self._left.pop()
-
-
 class _Writer:
     """Writes twins for one split, using all of its words evenly."""
 
     def __init__(self, split: str, rng: random.Random) -> None:
         lexicon: Lexicon = LEXICONS[split]
-        self._names = _Deck(lexicon.names, rng)
-        self._contexts = _Deck(lexicon.contexts, rng)
-        self._issues = _Deck(lexicon.issues, rng)
-        self._consequents = _Deck(lexicon.consequents, rng)
-        self._frames = {key: _Deck(frames, rng) for key, frames in FRAMES.items()}
+        self._names = Deck(lexicon.names, rng)
+        self._contexts = Deck(lexicon.contexts, rng)
+        self._issues = Deck(lexicon.issues, rng)
+        self._consequents = Deck(lexicon.consequents, rng)
+        self._frames = {key: Deck(frames, rng) for key, frames in FRAMES.items()}
         self._predicates = {
-            (is_factive, operator, kind): _Deck(
+            (is_factive, operator, kind): Deck(
                 [p for p in predicates[split] if p.kind == kind and operator in p.operators], rng
             )
             for is_factive, predicates in ((True, FACTIVE), (False, NON_FACTIVE))
