@@ -29,6 +29,11 @@ from rpt.scoring.head import HeadScorer
 from rpt.tasks.example import Example
 from rpt.tasks.task import Task
 
+FAMILIES = {"encoder": load_encoder}
+"""How a backbone of each family is loaded."""
+
+SCORERS = {"head": HeadScorer}
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -42,7 +47,8 @@ class Splits:
 def build_source(config: Config) -> Source:
     """Read the task's rows."""
     if config.data.source == "sample":
-        return sample_source(config.task.name, config.data.sample_seed or 0)
+        assert config.data.sample_seed is not None
+        return sample_source(config.task.name, config.data.sample_seed)
     assert config.data.root is not None
     return jsonl_source(config.data.root, config.task.folder)
 
@@ -51,11 +57,9 @@ def build_splits(config: Config, source: Source) -> Splits:
     """Turn rows into examples and hold out those that choose the checkpoint."""
     task = Task(
         name=config.task.name,
-        version=config.task.version,
         fields=config.task.fields,
         labels=config.task.labels,
         choices=config.task.choices,
-        metrics=config.task.metrics,
     )
     examples = list(task.examples(source.splits["train"]))
     train, held = hold_out(examples, config.protocol.held_out_share, config.data.split_seed)
@@ -80,7 +84,7 @@ def build_backbone(config: Config, device: torch.device) -> EncoderBackbone:
     dtype = choose_dtype(section.dtype, device)
     attention = choose_attention(section.attention, device, dtype)
     folder = locate(section.package, section.path)
-    return load_encoder(folder, section.sha256, dtype, attention).to(device)
+    return FAMILIES[section.family](folder, section.sha256, dtype, attention).to(device)
 
 
 def build_encoded(config: Config, backbone: EncoderBackbone, examples: Sequence[Example], split: str) -> Encoded:
@@ -104,9 +108,7 @@ def build_run(config: Config, backbone: EncoderBackbone, device: torch.device, t
     random = RandomStream(config.seed, device)
     with random.active():
         prompt = _build_prompt(config, backbone) if config.has_prompt else None
-        head = HeadScorer(pooling=config.backbone.pooling).new_head(
-            hidden=backbone.hidden_size, num_choices=len(config.task.choices)
-        )
+        head = build_scorer(config).new_head(hidden=backbone.hidden_size, num_choices=len(config.task.choices))
     trainable = Trainable(prompt, head, backbone.hidden_size)
     trainable = trainable.to(device=device, dtype=dtype_of_training(backbone.dtype))
     rates = {"table": config.lr, "encoder": config.encoder_lr or config.lr, "head": config.head_lr}
@@ -135,11 +137,16 @@ def _build_prompt(config: Config, backbone: EncoderBackbone) -> SoftPrompt:
     return SoftPrompt(table, encoder)
 
 
+def build_scorer(config: Config) -> HeadScorer:
+    """What turns hidden states into a score per choice."""
+    return SCORERS[config.scorer.name](pooling=config.backbone.pooling)
+
+
 def build_module(config: Config, backbone: EncoderBackbone, runs: Sequence[Run]) -> PromptTuner:
     """Compose backbone, scorer and runs."""
     return PromptTuner(
         backbone=backbone,
-        scorer=HeadScorer(pooling=config.backbone.pooling),
+        scorer=build_scorer(config),
         runs=runs,
         prompt_at=1 if config.backbone.prompt_at == "after_cls" else 0,
         metrics=config.task.metrics,
@@ -156,6 +163,7 @@ def build_data(configs: Sequence[Config], backbone: EncoderBackbone, splits: Spl
         pad_id=backbone.tokenizer.pad_token_id,
         batch_size=config.trainer.batch_size,
         order_seeds=[one.data.order_seed for one in configs],
+        longest_prompt=max(one.prompt.length if one.has_prompt else 0 for one in configs),
         eval_token_budget=config.trainer.eval_token_budget,
         is_active=lambda: [run.is_active for run in tuner.runs],
         steps_done=lambda: tuner.steps_done,

@@ -63,7 +63,7 @@ def encode_pairs(tokenizer: Any, examples: Sequence[Example], first: str, second
     for index in long:
         if len(tokenizer(seconds[index], add_special_tokens=False, verbose=False)["input_ids"]) >= room:
             idx, advice = examples[index].idx, "Set backbone.text_limit higher."
-            raise DataError(f"row idx {idx}: its second text alone is over {limit} tokens. {advice}")
+            raise DataError(f"row idx {idx}: its second text leaves no room for the first in {limit} tokens. {advice}")
         cut = tokenizer(firsts[index], seconds[index], truncation="only_first", max_length=limit)
         whole[index] = cut["input_ids"]
     return Encoded(examples, whole, len(long))

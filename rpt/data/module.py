@@ -127,7 +127,8 @@ class PackData(lightning.LightningDataModule):
         pad_id: The tokenizer's padding token.
         batch_size: Rows of one run in a step.
         order_seeds: Of each run.
-        eval_token_budget: Most tokens in one forward of an evaluation, prompts not counted.
+        longest_prompt: Virtual tokens of the run that has most.
+        eval_token_budget: Most tokens in one forward of an evaluation.
         is_active: Says of each run whether it still trains.
         steps_done: Says how many steps are done, so that a resumed epoch goes on in its middle.
     """
@@ -141,6 +142,7 @@ class PackData(lightning.LightningDataModule):
         pad_id: int,
         batch_size: int,
         order_seeds: Sequence[int],
+        longest_prompt: int,
         eval_token_budget: int,
         is_active: Callable[[], Sequence[bool]],
         steps_done: Callable[[], int],
@@ -152,6 +154,7 @@ class PackData(lightning.LightningDataModule):
         self.pad_id = pad_id
         self.batch_size = batch_size
         self.order_seeds = list(order_seeds)
+        self.longest_prompt = longest_prompt
         self.eval_token_budget = eval_token_budget
         self.is_active = is_active
         self.steps_done = steps_done
@@ -171,16 +174,17 @@ class PackData(lightning.LightningDataModule):
 
     def evaluation(self, split: Encoded) -> EvalRows:
         """A split's rows in forwards of similar length; `run` is filled in by the module."""
-        return EvalRows(split, self.pad_id, self.eval_token_budget)
+        return EvalRows(split, self.pad_id, self.longest_prompt, self.eval_token_budget)
 
 
 class EvalRows:
     """A split in forwards of similar length. An iterable that Lightning takes as one dataloader."""
 
-    def __init__(self, split: Encoded, pad_id: int, token_budget: int) -> None:
+    def __init__(self, split: Encoded, pad_id: int, longest_prompt: int, token_budget: int) -> None:
+        lengths = [longest_prompt + length for length in split.lengths]
         self._forwards = [
             make_rows(split, [(0, row) for row in rows], pad_id, [1] * len(rows))
-            for rows in cuts(split.lengths, token_budget)
+            for rows in cuts(lengths, token_budget)
         ]
 
     def __len__(self) -> int:

@@ -21,11 +21,13 @@ class Source:
 
     Attributes:
         name: `sample` or `jsonl`, as records and reports say it.
+        version: Of the generator; None for rows that it did not make.
         checksum: sha256 over the rows of all splits, in order, whatever file they came from.
         splits: `train` and `val`, each a list of `(place, row)`.
     """
 
     name: str
+    version: int | None
     checksum: str
     splits: dict[str, Rows]
 
@@ -34,7 +36,9 @@ def sample_source(task: str, seed: int) -> Source:
     """Rows made by the task's own generator."""
     made = GENERATORS[task].rows(seed)
     splits = {split: list(_placed(rows, f"sample:{task}/{split}")) for split, rows in made.items()}
-    return Source("sample", _checksum(splits), {split: splits[split] for split in ("train", "val")})
+    return Source(
+        "sample", GENERATORS[task].version, _checksum(splits), {split: splits[split] for split in ("train", "val")}
+    )
 
 
 def jsonl_source(root: str, folder: str) -> Source:
@@ -49,7 +53,7 @@ def jsonl_source(root: str, folder: str) -> Source:
         splits[split] = list(read_rows(path))
         if not splits[split]:
             raise DataError(f"{path}: is empty; the official {folder}/{path.name} has one row a line.")
-    return Source("jsonl", _checksum(splits), splits)
+    return Source("jsonl", None, _checksum(splits), splits)
 
 
 def _placed(rows: list[dict[str, Any]], place: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -15,8 +15,8 @@ from rpt.prompt.insert import Inserted
 class ClassHead(nn.Module):
     """One linear layer from the pooled text to a logit per choice; belongs to one run. Float32.
 
-    Starts at zero, so that every run begins at the uniform distribution and the seed enters through the prompt
-    alone. Source: Residual Prompt Tuning, section 3 (BERT: linear layer and softmax on h_[CLS]).
+    Starts at zero, so that every run begins at the uniform distribution, whatever its seed.
+    Source: Residual Prompt Tuning, section 3 (BERT: linear layer and softmax on h_[CLS]).
     """
 
     def __init__(self, *, hidden: int, num_choices: int) -> None:

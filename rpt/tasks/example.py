@@ -15,11 +15,9 @@ class Example:
         fields: The row's texts by name, before any template.
         choices: The texts to choose from, in label order; the row's own candidates where a task has them.
         target: Index of the right choice; None where the release gives no label.
-        group: What is scored together (a question's answers); None where every row stands alone.
     """
 
     idx: int
     fields: Mapping[str, str]
     choices: tuple[str, ...]
     target: int | None
-    group: int | None = None

@@ -16,19 +16,15 @@ class Task:
 
     Attributes:
         name: The word on the command line.
-        version: Raised whenever a number can change.
         fields: The texts that a row must have.
         labels: The release's label values, in label order.
         choices: The labels' texts (the verbalizer), in label order.
-        metrics: The official metrics; the score is their mean.
     """
 
     name: str
-    version: int
     fields: Sequence[str]
     labels: Sequence[str | int | bool]
     choices: Sequence[str]
-    metrics: Sequence[str]
 
     def examples(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Example]:
         """Turn rows into examples.

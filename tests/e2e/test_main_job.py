@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
-from rpt.build import build_source, build_splits
+from rpt.build import Splits, build_source, build_splits
 from rpt.check import check
 from rpt.config import compose
+from rpt.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,12 +44,27 @@ def test_the_main_job_ends_in_a_number_above_majority_that_explains_itself(tmp_p
     assert "this run is finished; nothing to do" in again.stdout
 
 
+def official(task: str, shared_dir: Path) -> Splits:
+    config = check(compose([f"task={task}", "data=jsonl", f"data.root={shared_dir / 'superglue'}"]))
+    return build_splits(config, build_source(config))
+
+
 @pytest.mark.shared
-def test_the_official_release_has_its_official_counts(shared_dir):
-    config = check(compose(["data=jsonl", f"data.root={shared_dir / 'superglue'}"]))
-    splits = build_splits(config, build_source(config))
-    assert len(splits.train) + len(splits.held_out) == 250
-    assert len(splits.held_out) == 50
-    assert len(splits.reported) == 56
-    counts = [sum(example.target == label for example in splits.reported) for label in range(3)]
-    assert counts == [23, 28, 5]  # entailment, contradiction, neutral
+@pytest.mark.parametrize(
+    ("task", "num_train", "num_held_out", "validation"),
+    [
+        ("cb", 250, 50, {"entailment": 23, "contradiction": 28, "neutral": 5}),
+        ("rte", 2490, 498, {"entailment": 146, "not_entailment": 131}),
+    ],
+)
+def test_the_official_release_has_its_official_counts(task, num_train, num_held_out, validation, shared_dir):
+    splits = official(task, shared_dir)
+    assert len(splits.train) + len(splits.held_out) == num_train
+    assert len(splits.held_out) == num_held_out
+    assert Counter(example.choices[example.target] for example in splits.reported) == validation
+
+
+@pytest.mark.shared
+def test_a_partial_file_is_not_taken_for_the_official_one(shared_dir):
+    with pytest.raises(ConfigError, match=r"holds BoolQ/train\.partial\.jsonl, a part of the official train\.jsonl"):
+        official("boolq", shared_dir)

@@ -70,7 +70,7 @@ RELATIONS = {
     "data.root=/tmp": "data.root = /tmp: data=sample reads no files. Set data=jsonl to train on that folder, or "
     "leave data.root out.",
     "data.sample_seed=null": "data.sample_seed = null: must be a whole number for data=sample. Set data.sample_seed=0.",
-    "task.name=boolq": "data = sample: no sample rows for task boolq; there are for cb. Use data=jsonl.",
+    "task.name=wic": "data = sample: no sample rows for task wic; there are for boolq, cb, rte. Use data=jsonl.",
     "init=file": f"init.path = ???: needs a value. {PATH}",
     "init=file init.path=/nowhere.npy": f"init.path = /nowhere.npy: there is no such file. {PATH}",
     "init=text init.text=": "init.text = '': holds no word. Set 'init.text=\"some words\"'.",
@@ -96,7 +96,7 @@ RELATIONS = {
 UNKNOWN = {
     "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
     "residual.",
-    "task=cbb": "task = cbb: no such option. Did you mean cb? Options: cb.",
+    "task=cbb": "task = cbb: no such option. Did you mean cb? Options: boolq, cb, rte.",
     "experiment=none": "experiment = none: no such option. Options: paper_code.",
     "logger=[csv,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: csv, none, tensorboard, "
     "wandb.",

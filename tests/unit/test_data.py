@@ -20,11 +20,9 @@ from rpt.tasks.task import Task
 ROW = {"premise": "It rained.", "hypothesis": "It was wet.", "idx": 0, "label": "neutral"}
 TASK = Task(
     name="cb",
-    version=1,
     fields=("premise", "hypothesis"),
     labels=("entailment", "contradiction", "neutral"),
     choices=("yes", "no", "maybe"),
-    metrics=("accuracy",),
 )
 AGAIN = "Download the file again, or mend the line."
 
@@ -160,7 +158,7 @@ def test_a_missing_field_is_named_with_its_line(field):
 
 
 def test_a_yes_is_not_taken_for_a_one():
-    task = Task(name="t", version=1, fields=(), labels=(0, 1), choices=("no", "yes"), metrics=("accuracy",))
+    task = Task(name="t", fields=(), labels=(0, 1), choices=("no", "yes"))
     with pytest.raises(DataError, match=r"^f:1: unknown label True; allowed are 0, 1\.$"):
         list(task.examples([("f:1", {"idx": 0, "label": True})]))
 
@@ -265,4 +263,7 @@ def test_no_row_is_over_the_limit_and_no_second_text_is_cut(minilm_tokenizer, fi
 def test_a_second_text_over_the_limit_is_refused(minilm_tokenizer):
     with pytest.raises(DataError) as caught:
         encoded(minilm_tokenizer, 8, "rain", "sun " * 9)
-    assert str(caught.value) == "row idx 7: its second text alone is over 8 tokens. Set backbone.text_limit higher."
+    assert (
+        str(caught.value)
+        == "row idx 7: its second text leaves no room for the first in 8 tokens. Set backbone.text_limit higher."
+    )
