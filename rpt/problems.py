@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from rpt.errors import Problem
+from rpt.near_miss import near_miss
 
 HINTS = {
     "prompt.length": "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none.",
@@ -33,14 +33,6 @@ ALLOWED = {
 
 LABEL_TYPES = ("str", "int", "bool")
 """Where several types are allowed, pydantic complains once for each."""
-
-
-def near_miss(word: str, known: Iterable[str], noun: str) -> str:
-    """Say which known word was probably meant, and list them all."""
-    known = sorted(known)
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
-    meant = f"Did you mean {close[0]}? " if close else ""
-    return f"{meant}{noun}: {', '.join(known) or 'none'}."
 
 
 def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> Iterator[Problem]:

@@ -10,8 +10,8 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from rpt.errors import RptError
+from rpt.near_miss import near_miss
 from rpt.places import config_dir, sweeps_dir
-from rpt.problems import near_miss
 
 USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
 """What the user can mend: told without a traceback."""

@@ -17,7 +17,8 @@ from rpt.backbones.files import NoSuchBackbone, locate, num_positions
 from rpt.data.files import SPLITS, split_path
 from rpt.data.samples import GENERATORS
 from rpt.errors import Problem
-from rpt.problems import hinted, near_miss
+from rpt.near_miss import near_miss
+from rpt.problems import hinted
 
 T = TypeVar("T")
 Values = dict[str, Any]

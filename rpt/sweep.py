@@ -14,8 +14,6 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from rpt.check import check
-from rpt.config import plain
 from rpt.errors import ConfigError
 from rpt.refusals import USER_ERRORS, explain, unnamed_option
 from rpt.tracking.files import storage
@@ -89,6 +87,9 @@ def name(point: list[str], given: list[str]) -> str:
 def refusal(config: DictConfig, point: list[str]) -> Exception | None:
     """Why a point cannot be trained, or None where it can."""
     from hydra import compose
+
+    from rpt.check import check  # here, because Hydra imports this module at every start, for help too
+    from rpt.config import plain
 
     if message := unnamed_option(point):
         return HydraException(message)

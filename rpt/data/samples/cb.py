@@ -78,7 +78,7 @@ class Scene:
     """The main clause of a conditional; other operators have none."""
 
 
-def rows(seed: int, *, num_train: int = 640, num_val: int = 240, num_test: int = 240) -> dict[str, list[Row]]:
+def rows(seed: int, *, num_train: int = 448, num_val: int = 240, num_test: int = 240) -> dict[str, list[Row]]:
     """Rows of the three splits in the official schema; test rows carry no label.
 
     Each size is rounded up to a multiple of 32, so that operator, embedded clause, match and
