@@ -190,6 +190,15 @@ def test_a_new_run_beside_an_interrupted_one_starts_and_the_other_goes_on(config
         assert contents(ours.folder) == contents(theirs.folder)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own answer to Ctrl-C: a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_the_word_interrupted_and_a_run_that_goes_on(number, config, stop, tmp_path):
     whole = train([config("whole")])[0]
