@@ -156,7 +156,7 @@ def test_a_run_that_diverges_is_marked_and_the_others_finish_as_alone(three, con
 
 
 def test_runs_that_stop_early_keep_their_own_patience(three):
-    outcomes = train(three("packed", "trainer.epochs=6", "trainer.patience=1", "head_lr=0.03"))
+    outcomes = train(three("packed", "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01"))
     assert len({outcome.record["steps"] for outcome in outcomes}) > 1
     for outcome in outcomes:
         column = curve(outcome)
