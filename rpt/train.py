@@ -127,11 +127,11 @@ def _train(pack: Pack, source: Source) -> list[dict[str, Any]]:
     configs = [recorder.config for recorder in recorders]
     config = configs[0]
     splits = build.build_splits(config, source)
+    total_steps = num_batches(len(splits.train), config.trainer.batch_size) * config.trainer.epochs
+    _check_warmup(configs, total_steps)
     device = build.build_device(config)
     forget_peak_memory(device)
     backbone = build.build_backbone(config, device)
-    total_steps = num_batches(len(splits.train), config.trainer.batch_size) * config.trainer.epochs
-    _check_warmup(configs, total_steps)
     runs = [build.build_run(one, backbone, device, total_steps) for one in configs]
     tuner = build.build_module(config, backbone, runs)
     data = build.build_data(configs, backbone, splits, tuner)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rpt.data.files import read_rows, split_path
+from rpt.data.files import SPLITS, read_rows, split_path
 from rpt.data.samples import GENERATORS
 from rpt.errors import DataError
 
@@ -34,11 +34,10 @@ class Source:
 
 def sample_source(task: str, seed: int) -> Source:
     """Rows made by the task's own generator."""
-    made = GENERATORS[task].rows(seed)
-    splits = {split: list(_placed(rows, f"sample:{task}/{split}")) for split, rows in made.items()}
-    return Source(
-        "sample", GENERATORS[task].version, _checksum(splits), {split: splits[split] for split in ("train", "val")}
-    )
+    generator = GENERATORS[task]
+    made = generator.rows(seed)
+    splits = {split: list(_placed(made[split], f"sample:{task}/{split}")) for split in SPLITS}
+    return Source("sample", generator.version, _checksum(splits), splits)
 
 
 def jsonl_source(root: str, folder: str) -> Source:
@@ -48,7 +47,7 @@ def jsonl_source(root: str, folder: str) -> Source:
         DataError: A file cannot be read, a line is not a JSON object, or a split is empty.
     """
     splits: dict[str, Rows] = {}
-    for split in ("train", "val"):
+    for split in SPLITS:
         path = split_path(root, folder, split)
         splits[split] = list(read_rows(path))
         if not splits[split]:
@@ -62,7 +61,7 @@ def _placed(rows: list[dict[str, Any]], place: str) -> Iterator[tuple[str, dict[
 
 def _checksum(splits: dict[str, Rows]) -> str:
     digest = hashlib.sha256()
-    for split in ("train", "val"):
+    for split in SPLITS:
         for _, row in splits[split]:
             digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode())
             digest.update(b"\n")
