@@ -1,55 +1,131 @@
-"""Official metrics, and the majority line that a score is read against. All values are 0 to 1.
+"""The tasks' metrics. All values are 0 to 1, and 1 where every answer is right.
 
-torchmetrics counts; the shares are taken of its whole numbers in double precision, where torchmetrics itself would
-round to float32.
+torchmetrics counts classes; the shares are taken of its whole numbers in double precision, where torchmetrics itself
+would round to float32. An answer that is none of the choices is wrong: a miss of the right class, a false alarm of
+none, and no class of its own.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_stat_scores
 
-Labels = Int64[Tensor, " rows"]
-Metric = Callable[[Labels, Labels, int], float]
+from rpt.tasks.example import Answer, Example
+from rpt.tasks.text import normalised
+
+Metric = Callable[[Sequence[Example], Sequence[Answer]], float]
 
 
-def accuracy(predicted: Labels, target: Labels, num_choices: int) -> float:
-    """Share of rows whose prediction is right."""
-    hits, _, _, _, support = _counts(predicted, target, num_choices)
-    return sum(hits) / sum(support)
+def accuracy(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
+    """Share of examples whose choice is the target."""
+    return sum(hits for hits, _, _ in _counts(examples, answers)) / len(examples)
 
 
-def f1_macro(predicted: Labels, target: Labels, num_choices: int) -> float:
-    """Unweighted mean of the per-class F1 over the classes that are predicted or right somewhere (CB)."""
-    hits, false_alarms, _, misses, _ = _counts(predicted, target, num_choices)
-    doubled = [(2 * hit, 2 * hit + alarm + miss) for hit, alarm, miss in zip(hits, false_alarms, misses, strict=True)]
-    scores = [part / whole for part, whole in doubled if whole]
+def f1_macro(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
+    """Unweighted mean of the per-class F1 over the classes that are chosen or right somewhere (CB)."""
+    scores = [_f1(*counts) for counts in _counts(examples, answers) if any(counts)]
     return math.fsum(scores) / len(scores)
 
 
-def _counts(predicted: Labels, target: Labels, num_choices: int) -> list[list[int]]:
-    """For every class its hits, false alarms, right rejections, misses and rows."""
-    counts = multiclass_stat_scores(predicted, target, num_classes=num_choices, average="none")
-    assert isinstance(counts, Tensor)
-    listed: list[list[int]] = counts.T.tolist()
-    return listed
+def f1a(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
+    """F1 of the second choice over all examples pooled (MultiRC); 1 where it is neither chosen nor right anywhere."""
+    counts = _counts(examples, answers)[1]
+    return _f1(*counts) if any(counts) else 1.0
 
 
-METRICS: dict[str, Metric] = {"accuracy": accuracy, "f1_macro": f1_macro}
+def em(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
+    """Exact match: share of groups in which every answer is right; an example without a group is one by itself.
+
+    Right is the target, or where an example has several right texts (ReCoRD) one of them, whatever its case,
+    punctuation and articles.
+    """
+    all_right: dict[object, bool] = {}
+    for index, (example, answer) in enumerate(zip(examples, answers, strict=True)):
+        group = ("alone", index) if example.group is None else ("group", example.group)
+        all_right[group] = all_right.get(group, True) and is_right(example, answer)
+    return sum(all_right.values()) / len(all_right)
 
 
-def evaluate(names: Sequence[str], predicted: Labels, target: Labels, num_choices: int) -> dict[str, float]:
-    """A task's metrics, and under `score` their mean."""
-    values = {name: METRICS[name](predicted, target, num_choices) for name in names}
+def f1(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
+    """Mean over examples of the best token F1 with one of the right texts (ReCoRD); every occurrence of a word counts.
+
+    Source: SQuAD's evaluation script (Rajpurkar et al. 2016).
+    """
+    return _mean_best(examples, answers, lambda one, other: (Counter(one) & Counter(other)).total())
+
+
+def f1_of_sets(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
+    """`f1`, but a word in common counts once however often it occurs: a text that repeats a word stays below 1.
+
+    Source: github.com/arazd/ResidualPrompts, 53087ca, prompt_tuner2.py, compute_f1.
+    """
+    return _mean_best(examples, answers, lambda one, other: len(set(one) & set(other)))
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "f1_macro": f1_macro,
+    "f1a": f1a,
+    "em": em,
+    "f1": f1,
+    "f1_of_sets": f1_of_sets,
+}
+
+
+def evaluate(names: Sequence[str], examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, float]:
+    """A task's metrics, and under `score` their mean.
+
+    Args:
+        names: Keys of `METRICS`.
+        examples: The rows, at least one.
+        answers: One for each, in order.
+    """
+    values = {name: METRICS[name](examples, answers) for name in names}
     return {**values, "score": sum(values.values()) / len(values)}
 
 
-def majority(names: Sequence[str], target: Labels, num_choices: int) -> dict[str, float]:
-    """What always answering with the most frequent label of these rows scores."""
-    most = torch.bincount(target, minlength=num_choices).argmax()
-    return evaluate(names, most.expand_as(target), target, num_choices)
+def _counts(examples: Sequence[Example], answers: Sequence[Answer]) -> list[tuple[int, int, int]]:
+    """For every choice its hits, false alarms and misses."""
+    most = max(len(example.choices) for example in examples)
+    none_chosen, none_right = most, most + 1  # two classes more, which never meet and are left out below
+    chosen = [none_chosen if answer.choice is None else answer.choice for answer in answers]
+    right = [none_right if example.target is None else example.target for example in examples]
+    table = multiclass_stat_scores(torch.tensor(chosen), torch.tensor(right), num_classes=most + 2, average="none")
+    assert isinstance(table, Tensor)
+    return [(hits, alarms, misses) for hits, alarms, _, misses, _ in table[:most].tolist()]
+
+
+def _f1(hits: int, false_alarms: int, misses: int) -> float:
+    return 2 * hits / (2 * hits + false_alarms + misses)
+
+
+def is_right(example: Example, answer: Answer) -> bool:
+    """Whether an answer is the target, or where an example has several right texts, one of them (`em`)."""
+    if example.answers:
+        return normalised(answer.text) in map(normalised, example.answers)
+    return answer.choice is not None and answer.choice == example.target
+
+
+def _mean_best(
+    examples: Sequence[Example],
+    answers: Sequence[Answer],
+    count_common: Callable[[Sequence[str], Sequence[str]], int],
+) -> float:
+    """Mean over examples of the best F1 of an answer's words with those of one of the right texts."""
+    best = []
+    for example, answer in zip(examples, answers, strict=True):
+        said = normalised(answer.text).split()
+        meant = [normalised(text).split() for text in example.answers]
+        best.append(max(_word_f1(said, words, count_common(said, words)) for words in meant))
+    return math.fsum(best) / len(best)
+
+
+def _word_f1(said: Sequence[str], meant: Sequence[str], num_common: int) -> float:
+    if not said or not meant:
+        return float(said == meant)
+    return 2 * num_common / (len(said) + len(meant))

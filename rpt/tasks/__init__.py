@@ -1,1 +1,1 @@
-"""The tasks: rows to examples, metrics, majority scores."""
+"""The tasks: rows to examples, what was written to answers, and the majority's answers."""

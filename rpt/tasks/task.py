@@ -2,68 +2,125 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from rpt.errors import DataError
-from rpt.tasks.example import Example
+from rpt.errors import ConfigError, DataError
+from rpt.tasks.example import Answer, Example, Idx
+from rpt.tasks.row import Label, Row
+from rpt.tasks.text import folded
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task whose labels are fixed, as its YAML file describes it.
+    """A task as its YAML file describes it: one example a row, one label out of a few.
 
     Attributes:
         name: The word on the command line.
         fields: The texts that a row must have.
-        labels: The release's label values, in label order.
-        choices: The labels' texts (the verbalizer), in label order.
+        labels: The release's label values, in label order; None: each row brings its own choices.
+        choices: What may be written, in label order, as templates over a row's texts; None: each row brings its own.
+        framing: What is made of a row; each task says which framings it knows.
     """
 
     name: str
     fields: Sequence[str]
-    labels: Sequence[str | int | bool]
-    choices: Sequence[str]
+    labels: Sequence[Label] | None
+    choices: Sequence[str] | None
+    framing: str = "choice"
+
+    is_stratified: ClassVar[bool] = True
+    """Whether the target is a class, so that rows can be drawn by it."""
+
+    has_own_choices: ClassVar[bool] = False
+    """Whether each row brings its own choices."""
+
+    framings: ClassVar[tuple[str, ...]] = ("choice",)
+    """What the task can make of a row."""
+
+    def __post_init__(self) -> None:
+        if self.framing not in self.framings:
+            known = ", ".join(self.framings)
+            raise ConfigError.of("framing", self.framing, f"task={self.name} knows {known}. Set framing=choice.")
+        for key, value in (("labels", self.labels), ("choices", self.choices)):
+            if self.has_own_choices and value is not None:
+                raise ConfigError.of(key, value, f"each row of task={self.name} brings its own. Set {key}=null.")
+            if not self.has_own_choices and value is None:
+                raise ConfigError.of(key, None, f"task={self.name} needs them, in label order. Leave {key} out.")
 
     def examples(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Example]:
-        """Turn rows into examples.
+        """Turn rows into the examples that are evaluated.
 
         Args:
             rows: `(place, row)`; the place (`file:line`) is for messages.
 
         Raises:
-            DataError: A row lacks a field, has an unknown label, or an idx that came before.
+            DataError: A row is not what the task's schema says, or its idx came before.
         """
-        seen: dict[int, str] = {}
-        for place, row in rows:
-            example = self._example(place, row)
-            if example.idx in seen:
-                first = seen[example.idx]
-                raise DataError(f"{place}: idx {example.idx} was already used at {first}; each must be unique.")
-            seen[example.idx] = place
-            yield example
+        seen: dict[Idx, str] = {}
+        for place, values in rows:
+            for example in self.read_row(Row(place, f"a {self.name} row has {self.schema}", values)):
+                if example.idx in seen:
+                    first = seen[example.idx]
+                    raise DataError(f"{place}: idx {example.idx} was already used at {first}; each must be unique.")
+                seen[example.idx] = place
+                yield example
 
-    def _example(self, place: str, row: Mapping[str, Any]) -> Example:
-        for field in (*self.fields, "idx", "label"):
-            if field not in row:
-                raise DataError(f"{place}: lacks the field {field!r}; a {self.name} row has {self._schema()}.")
-        idx, texts = row["idx"], {field: row[field] for field in self.fields}
-        if not isinstance(idx, int) or isinstance(idx, bool):
-            raise DataError(f"{place}: idx = {idx!r} is not a whole number.")
-        for field, text in texts.items():
-            if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{place}: {field} = {text!r} is not a text.")
-        return Example(idx=idx, fields=texts, choices=tuple(self.choices), target=self._target(place, row))
+    def training(self, examples: Sequence[Example]) -> list[Example]:
+        """What trains, of the examples of the train split."""
+        return list(examples)
 
-    def _target(self, place: str, row: Mapping[str, Any]) -> int:
-        label = row["label"]
-        # `1 == True` in Python, so the type must agree too.
-        for index, known in enumerate(self.labels):
-            if known == label and type(known) is type(label):
-                return index
-        allowed = ", ".join(map(repr, self.labels))
-        raise DataError(f"{place}: unknown label {label!r}; allowed are {allowed}.")
+    def candidate(self, example: Example, index: int) -> Mapping[str, str]:
+        """The texts for a template that is read once for each choice: the row's, and its `choice`."""
+        return {**example.fields, "choice": example.choices[index]}
 
-    def _schema(self) -> str:
+    def read(self, example: Example, text: str) -> Answer:
+        """Take what was generated for an answer: the choice that it spells, or none."""
+        written = folded(text)
+        same = (index for index, choice in enumerate(example.choices) if folded(choice) == written)
+        return Answer(next(same, None), text)
+
+    def majority(self, examples: Sequence[Example]) -> list[Answer]:
+        """The answers of always giving the most frequent label, the first of them where several are."""
+        counts = Counter(example.target for example in examples if example.target is not None)
+        most = min(counts, key=lambda target: (-counts[target], target))
+        return [Answer(most, example.choices[most]) for example in examples]
+
+    @property
+    def schema(self) -> str:
+        """What a row has, in words, for messages."""
         return ", ".join((*self.fields, "idx", "label"))
+
+    def read_row(self, row: Row) -> Iterator[Example]:
+        """The examples of a row.
+
+        Raises:
+            DataError: The row is not what the task's schema says.
+        """
+        texts = {field: row.text(field) for field in self.fields}
+        yield self.example(row, row.number("idx"), {**texts, **self.derived(row, texts)})
+
+    def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """Texts that the templates need beside the row's own."""
+        return {}
+
+    def example(self, row: Row, idx: Idx, texts: Mapping[str, str], **more: Any) -> Example:
+        """An example with the task's choices.
+
+        Args:
+            row: Has the `label`.
+            idx: The example's.
+            texts: Its fields.
+            more: Its other attributes.
+
+        Raises:
+            DataError: The label is unknown, or two choices are one text.
+        """
+        assert self.choices is not None
+        assert self.labels is not None
+        choices = tuple(choice.format_map(texts) for choice in self.choices)
+        if len({folded(choice) for choice in choices}) < len(choices):
+            raise DataError(f"{row.place}: its choices must differ from each other; they are {', '.join(choices)}.")
+        return Example(idx=idx, fields=texts, choices=choices, target=row.label("label", self.labels), **more)

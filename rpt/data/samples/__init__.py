@@ -6,7 +6,7 @@ A task is added by one module and one line in `GENERATORS`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rpt.data.samples import boolq, cb, rte
+from rpt.data.samples import boolq, cb, copa, multirc, record, rte, wic, wsc
 
 __all__ = ["GENERATORS", "Sample"]
 
@@ -25,5 +25,10 @@ class Sample:
 GENERATORS: dict[str, Sample] = {
     "boolq": Sample(version=boolq.VERSION, rows=boolq.rows),
     "cb": Sample(version=cb.VERSION, rows=cb.rows),
+    "copa": Sample(version=copa.VERSION, rows=copa.rows),
+    "multirc": Sample(version=multirc.VERSION, rows=multirc.rows),
+    "record": Sample(version=record.VERSION, rows=record.rows),
     "rte": Sample(version=rte.VERSION, rows=rte.rows),
+    "wic": Sample(version=wic.VERSION, rows=wic.rows),
+    "wsc": Sample(version=wsc.VERSION, rows=wsc.rows),
 }

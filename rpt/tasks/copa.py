@@ -1,0 +1,37 @@
+"""COPA (Roemmele et al. 2011): which of two events is the cause, or the effect, of the premise?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rpt.tasks.row import Row
+from rpt.tasks.task import Task
+
+CONNECTORS = {"cause": "because", "effect": "so"}
+QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a result?"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copa(Task):
+    """Adds what joins a premise and a choice: `stem connector ending`, or `premise asks choice`."""
+
+    def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """`connector`, `asks`, the premise as `stem`, the choices as `ending1` and `ending2`."""
+        if texts["question"] not in CONNECTORS:
+            raise row.fault("question", "is unknown; allowed are 'cause', 'effect'.")
+        return {
+            "connector": CONNECTORS[texts["question"]],
+            "asks": QUESTIONS[texts["question"]],
+            "stem": texts["premise"].strip().removesuffix("."),
+            "ending1": _inside_a_sentence(texts["choice1"]),
+            "ending2": _inside_a_sentence(texts["choice2"]),
+        }
+
+
+def _inside_a_sentence(text: str) -> str:
+    """A sentence that another one goes on with: a small first letter, except in `I` and in abbreviations."""
+    text = text.strip()
+    first = text.split(maxsplit=1)[0]
+    keeps = first == "I" or first.startswith("I'") or first[1:2].isupper()
+    return text if keeps else text[0].lower() + text[1:]

@@ -1,0 +1,33 @@
+"""MultiRC (Khashabi et al. 2018): which answers to a question about a passage are right?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rpt.tasks.example import Example
+from rpt.tasks.row import Row
+from rpt.tasks.task import Task
+from rpt.tasks.text import without_tags
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiRc(Task):
+    """An example for each answer; the answers of one question are a group."""
+
+    @property
+    def schema(self) -> str:
+        """What a row has, in words, for messages."""
+        answers = "answers: a list of {text, idx, label}"
+        return f"idx and passage: {{text, questions: a list of {{question, idx, {answers}}}}}"
+
+    def read_row(self, row: Row) -> Iterator[Example]:
+        """The examples of a passage, HTML tags removed. An empty answer is one: the release has three."""
+        number, passage = row.number("idx"), row.part("passage")
+        text = without_tags(passage.text("text"))
+        for question in passage.parts("questions"):
+            group = (number, question.number("idx"))
+            texts = {"passage": text, "question": without_tags(question.text("question"))}
+            for answer in question.parts("answers"):
+                written = {**texts, "answer": without_tags(answer.text("text", may_be_empty=True))}
+                yield self.example(answer, (*group, answer.number("idx")), written, group=group)

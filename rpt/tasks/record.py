@@ -1,0 +1,128 @@
+"""ReCoRD (Zhang et al. 2018): which entity of an article does a statement about it speak of?"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from rpt.errors import DataError
+from rpt.tasks.example import Answer, Example
+from rpt.tasks.row import Row
+from rpt.tasks.task import Task
+from rpt.tasks.text import normalised
+
+PLACEHOLDER = "@placeholder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(Task):
+    """An example for each query; its choices are the article's entities, several of which may be right.
+
+    Framings: `choice`, and the published code's `joined`, where all right entities are written, joined by `; `.
+    """
+
+    is_stratified: ClassVar[bool] = False
+    has_own_choices: ClassVar[bool] = True
+    framings: ClassVar[tuple[str, ...]] = ("choice", "joined")
+
+    @property
+    def schema(self) -> str:
+        """What a row has, in words, for messages."""
+        answers = "answers: a list of {text}"
+        return (
+            f"idx, passage: {{text, entities: a list of {{start, end}}}} and qas: a list of {{query, idx, {answers}}}"
+        )
+
+    def read_row(self, row: Row) -> Iterator[Example]:
+        """The examples of an article; one entity text is one candidate, in order of first mention."""
+        number, passage = row.number("idx"), row.part("passage")
+        text = passage.text("text")
+        mentions = [_mention(entity, text) for entity in sorted(passage.parts("entities"), key=_start)]
+        counts = Counter(mentions)
+        listed = sorted(counts)  # as in the hub's view, which T5 and the published code read
+        texts = {
+            "text": text,
+            "passage": _in_sentences(text),
+            "entities": ", ".join(listed),
+            "entities_by_semicolon": "; ".join(listed),
+            "most_mentioned": max(counts, key=counts.__getitem__),
+        }
+        for query in row.parts("qas"):
+            yield self._of_query(query, number, texts, tuple(counts))
+
+    def _of_query(self, query: Row, number: int, texts: Mapping[str, str], candidates: tuple[str, ...]) -> Example:
+        if PLACEHOLDER not in query.text("query"):
+            raise query.fault("query", f"has no {PLACEHOLDER}.")
+        answers = tuple(dict.fromkeys(answer.text("text") for answer in query.parts("answers")))
+        right = [candidates.index(answer) for answer in answers if answer in candidates]
+        if not right:
+            raise query.fault("answers", f"has none of the passage's entities: {', '.join(candidates)}.")
+        is_joined = self.framing == "joined"
+        return Example(
+            idx=(number, query.number("idx")),
+            fields={**texts, "query": query.text("query")},
+            choices=candidates,
+            target=None if is_joined else right[0],
+            answers=answers,
+            output="; ".join(sorted(answers)) if is_joined else None,
+        )
+
+    def training(self, examples: Sequence[Example]) -> list[Example]:
+        """Each query once for every right candidate, its number behind the query's; under `joined` as it is."""
+        if self.framing == "joined":
+            return list(examples)
+        return [
+            replace(example, idx=(*_numbers(example), number), target=example.choices.index(answer))
+            for example in examples
+            for number, answer in enumerate(one for one in example.answers if one in example.choices)
+        ]
+
+    def candidate(self, example: Example, index: int) -> Mapping[str, str]:
+        """The texts for a template that is read once for each candidate: also the query as `filled` with it."""
+        choice = example.choices[index]
+        return {**example.fields, "choice": choice, "filled": example.fields["query"].replace(PLACEHOLDER, choice)}
+
+    def read(self, example: Example, text: str) -> Answer:
+        """Take what was generated for a candidate, compared as the metric compares them."""
+        written = normalised(text)
+        same = (index for index, choice in enumerate(example.choices) if normalised(choice) == written)
+        return Answer(next(same, None), text)
+
+    def majority(self, examples: Sequence[Example]) -> list[Answer]:
+        """Of each article the entity that it mentions most often, the first mentioned of them where several are."""
+        mentioned = [example.fields["most_mentioned"] for example in examples]
+        return [Answer(one.choices.index(most), most) for one, most in zip(examples, mentioned, strict=True)]
+
+
+def _numbers(example: Example) -> tuple[int, ...]:
+    assert isinstance(example.idx, tuple)
+    return example.idx
+
+
+def _start(entity: Row) -> int:
+    return entity.number("start")
+
+
+def _mention(entity: Row, text: str) -> str:
+    """The text of an entity's mention; `end` is its last character."""
+    start, end = entity.number("start"), entity.number("end")
+    if not 0 <= start < len(text):
+        raise entity.fault("start", f"is outside of the passage, 0 to {len(text) - 1}.")
+    if not start <= end < len(text):
+        raise entity.fault("end", f"is not in the passage behind its start: {start} to {len(text) - 1}.")
+    mention = text[start : end + 1]
+    if not mention.strip():
+        raise DataError(f"{entity.place}: {entity.path}start = {start} to end = {end} holds no text.")
+    return mention
+
+
+def _in_sentences(text: str) -> str:
+    """A passage whose highlights, each on a line behind `@highlight`, are sentences as the others are.
+
+    Source: T5's `record` (github.com/google-research/text-to-text-transfer-transformer, t5/data/preprocessors.py).
+    """
+    text = re.sub(r"""([.?!"'])\n@highlight\n""", r"\1 ", text)
+    return text.replace("\n@highlight\n", ". ")

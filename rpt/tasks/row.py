@@ -1,0 +1,95 @@
+"""A row of the release, or a part of one, whose faults are told by file, line and field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rpt.errors import DataError
+
+Label = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A JSON object of a row.
+
+    Attributes:
+        place: `file:line`, for messages.
+        schema: What a row of the task has, in words, for messages.
+        values: The object.
+        path: Where in the row it lies, `passage.questions[0].`; empty for the row itself.
+    """
+
+    place: str
+    schema: str
+    values: Mapping[str, Any]
+    path: str = ""
+
+    def text(self, name: str, *, may_be_empty: bool = False) -> str:
+        """The text in a field.
+
+        Raises:
+            DataError: The field is missing, no text, or blank.
+        """
+        value = self._value(name)
+        if not isinstance(value, str) or not (may_be_empty or value.strip()):
+            raise self.fault(name, "is not a text.")
+        return value
+
+    def number(self, name: str) -> int:
+        """The whole number in a field.
+
+        Raises:
+            DataError: The field is missing or no whole number.
+        """
+        value = self._value(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.fault(name, "is not a whole number.")
+        return value
+
+    def label(self, name: str, labels: Sequence[Label]) -> int:
+        """The position of a field's value among the labels.
+
+        Raises:
+            DataError: The field is missing, or its value is none of the labels.
+        """
+        value = self._value(name)
+        # `1 == True` in Python, so the type must agree too.
+        for index, known in enumerate(labels):
+            if known == value and type(known) is type(value):
+                return index
+        allowed = ", ".join(map(repr, labels))
+        raise DataError(f"{self.place}: unknown {self.path}{name} {value!r}; allowed are {allowed}.")
+
+    def part(self, name: str) -> Row:
+        """The object in a field.
+
+        Raises:
+            DataError: The field is missing or no object.
+        """
+        value = self._value(name)
+        if not isinstance(value, Mapping):
+            raise self.fault(name, "is not a JSON object.")
+        return Row(self.place, self.schema, value, f"{self.path}{name}.")
+
+    def parts(self, name: str) -> list[Row]:
+        """The objects in a field's list, at least one.
+
+        Raises:
+            DataError: The field is missing or no list of objects, or the list is empty.
+        """
+        value = self._value(name)
+        if not isinstance(value, list) or not value or not all(isinstance(one, Mapping) for one in value):
+            raise self.fault(name, "is not a list of one JSON object or more.")
+        return [Row(self.place, self.schema, one, f"{self.path}{name}[{at}].") for at, one in enumerate(value)]
+
+    def fault(self, name: str, reason: str) -> DataError:
+        """The error of a field whose value cannot be taken."""
+        return DataError(f"{self.place}: {self.path}{name} = {self.values[name]!r} {reason}")
+
+    def _value(self, name: str) -> Any:
+        if name not in self.values:
+            raise DataError(f"{self.place}: lacks the field {self.path + name!r}; {self.schema}.")
+        return self.values[name]

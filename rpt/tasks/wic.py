@@ -1,0 +1,34 @@
+"""WiC (Pilehvar and Camacho-Collados 2019): does a word have the same sense in two sentences?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rpt.tasks.row import Row
+from rpt.tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wic(Task):
+    """Marks the word in both sentences, where the row says that it stands."""
+
+    @property
+    def schema(self) -> str:
+        """What a row has, in words, for messages."""
+        return "word, sentence1, sentence2, start1, end1, start2, end2, idx, label"
+
+    def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """`marked1` and `marked2`, the sentences with `*word*`; the four positions as texts."""
+        made: dict[str, str] = {}
+        for number in "12":
+            start, end = row.number(f"start{number}"), row.number(f"end{number}")
+            sentence = texts[f"sentence{number}"]
+            if not 0 <= start < len(sentence):
+                raise row.fault(f"start{number}", f"is outside of sentence{number}, 0 to {len(sentence) - 1}.")
+            if not start < end <= len(sentence):
+                allowed = f"{start + 1} to {len(sentence)}, one past the word's last letter"
+                raise row.fault(f"end{number}", f"is not behind start{number} in sentence{number}: {allowed}.")
+            made |= {f"start{number}": str(start), f"end{number}": str(end)}
+            made[f"marked{number}"] = f"{sentence[:start]}*{sentence[start:end]}*{sentence[end:]}"
+        return made
