@@ -1,18 +1,23 @@
-"""Where rows come from: this project's own sample generator, or the official release on disk."""
+"""Where rows come from: this project's own sample generator, the official release on disk, or the hub's copy of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from rpt.data.files import SPLITS, read_rows, split_path
+from rpt.data.hub import hub_rows
 from rpt.data.samples import GENERATORS
 from rpt.errors import DataError
 
 Rows = list[tuple[str, dict[str, Any]]]
+
+UNREAD = ("source", "version")
+"""Top-level keys of the release that no example reads and that the hub's view has lost: left out of the checksum."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +25,9 @@ class Source:
     """The labelled splits of one task.
 
     Attributes:
-        name: `sample` or `jsonl`, as records and reports say it.
+        name: `sample`, `jsonl` or `hub`, as records and reports say it.
         version: Of the generator; None for rows that it did not make.
-        checksum: sha256 over the rows of all splits, in order, whatever file they came from.
+        checksum: sha256 over the rows of all splits, in order and in the release's form, whatever file they came from.
         splits: `train` and `val`, each a list of `(place, row)`.
     """
 
@@ -32,16 +37,22 @@ class Source:
     splits: dict[str, Rows]
 
 
-def sample_source(task: str, seed: int) -> Source:
-    """Rows made by the task's own generator."""
+def sample_source(task: str, seed: int, max_rows: int | None = None) -> Source:
+    """Rows made by the task's own generator; of each split the first `max_rows`, None: all."""
     generator = GENERATORS[task]
     made = generator.rows(seed)
-    splits = {split: list(_placed(made[split], f"sample:{task}/{split}")) for split in SPLITS}
+    splits = {split: _first(_placed(made[split], f"sample:{task}/{split}"), max_rows) for split in SPLITS}
     return Source("sample", generator.version, _checksum(splits), splits)
 
 
-def jsonl_source(root: str, folder: str) -> Source:
+def jsonl_source(root: str, folder: str, max_rows: int | None = None) -> Source:
     """Rows of the official release in `root/folder/{train,val}.jsonl`.
+
+    Args:
+        root: The folder that the release was unpacked in.
+        folder: The task's own folder in it.
+        max_rows: How many rows of each file are taken, from its beginning; None: all. Where a row nests (MultiRC,
+            ReCoRD) it is a whole passage.
 
     Raises:
         DataError: A file cannot be read, a line is not a JSON object, or a split is empty.
@@ -49,10 +60,34 @@ def jsonl_source(root: str, folder: str) -> Source:
     splits: dict[str, Rows] = {}
     for split in SPLITS:
         path = split_path(root, folder, split)
-        splits[split] = list(read_rows(path))
+        splits[split] = _first(read_rows(path), max_rows)
         if not splits[split]:
             raise DataError(f"{path}: is empty; the official {folder}/{path.name} has one row a line.")
     return Source("jsonl", None, _checksum(splits), splits)
+
+
+def hub_source(hub_id: str, folder: str, max_rows: int | None = None) -> Source:
+    """Rows of the hub's copy, turned back into rows of the official release.
+
+    Args:
+        hub_id: The data set on the hub, or a local folder in its layout.
+        folder: The release's folder, which names the task.
+        max_rows: As in `jsonl_source`: counted in rows of the release.
+
+    Raises:
+        DataError: The copy cannot be had or read, a row is not of its view, or a split is empty.
+    """
+    splits = {split: _first(rows, max_rows) for split, rows in hub_rows(hub_id, folder).items()}
+    for split, rows in splits.items():
+        if not rows:
+            raise DataError(
+                f"{hub_id}/{folder.lower()}: its {split} split is empty. Fetch it again, or use data=jsonl."
+            )
+    return Source("hub", None, _checksum(splits), splits)
+
+
+def _first(rows: Iterable[tuple[str, dict[str, Any]]], max_rows: int | None) -> Rows:
+    return list(islice(rows, max_rows))
 
 
 def _placed(rows: list[dict[str, Any]], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -63,7 +98,8 @@ def _checksum(splits: dict[str, Rows]) -> str:
     digest = hashlib.sha256()
     for split in SPLITS:
         for _, row in splits[split]:
-            digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode())
+            read = {key: value for key, value in row.items() if key not in UNREAD}
+            digest.update(json.dumps(read, sort_keys=True, ensure_ascii=False).encode())
             digest.update(b"\n")
         digest.update(b"\0")
     return digest.hexdigest()

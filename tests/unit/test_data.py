@@ -15,15 +15,8 @@ from rpt.data.sources import jsonl_source, sample_source
 from rpt.data.splits import hold_out
 from rpt.errors import DataError
 from rpt.tasks.example import Example
-from rpt.tasks.task import Task
 
 ROW = {"premise": "It rained.", "hypothesis": "It was wet.", "idx": 0, "label": "neutral"}
-TASK = Task(
-    name="cb",
-    fields=("premise", "hypothesis"),
-    labels=("entailment", "contradiction", "neutral"),
-    choices=("yes", "no", "maybe"),
-)
 AGAIN = "Download the file again, or mend the line."
 
 lengths_of_rows = st.lists(st.integers(1, 300), min_size=1, max_size=200)
@@ -116,53 +109,6 @@ def test_sample_rows_are_the_same_for_the_same_seed():
     assert sample_source("cb", 0).checksum != sample_source("cb", 1).checksum
 
 
-# Rows to examples
-
-
-def test_a_row_becomes_an_example():
-    [made] = TASK.examples([("f:1", {**ROW, "annotator": 7})])
-    assert made == Example(
-        idx=0,
-        fields={"premise": "It rained.", "hypothesis": "It was wet."},
-        choices=("yes", "no", "maybe"),
-        target=2,
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"premise": None}, "premise = None is not a text."),
-        ({"hypothesis": " "}, "hypothesis = ' ' is not a text."),
-        ({"idx": "7"}, "idx = '7' is not a whole number."),
-        ({"idx": True}, "idx = True is not a whole number."),
-        ({"label": "maybe"}, "unknown label 'maybe'; allowed are 'entailment', 'contradiction', 'neutral'."),
-        ({"label": 2}, "unknown label 2; allowed are 'entailment', 'contradiction', 'neutral'."),
-        ({"label": ["neutral"]}, "unknown label ['neutral']; allowed are 'entailment', 'contradiction', 'neutral'."),
-        ({"idx": 1}, "idx 1 was already used at f:1; each must be unique."),
-    ],
-)
-def test_a_wrong_field_is_named_with_its_line(change, reason):
-    rows = [("f:1", {**ROW, "idx": 1}), ("f:2", {**ROW, **change})]
-    with pytest.raises(DataError) as caught:
-        list(TASK.examples(rows))
-    assert str(caught.value) == f"f:2: {reason}"
-
-
-@pytest.mark.parametrize("field", ["premise", "hypothesis", "idx", "label"])
-def test_a_missing_field_is_named_with_its_line(field):
-    row = {key: value for key, value in ROW.items() if key != field}
-    with pytest.raises(DataError) as caught:
-        list(TASK.examples([("f:1", row)]))
-    assert str(caught.value) == f"f:1: lacks the field '{field}'; a cb row has premise, hypothesis, idx, label."
-
-
-def test_a_yes_is_not_taken_for_a_one():
-    task = Task(name="t", fields=(), labels=(0, 1), choices=("no", "yes"))
-    with pytest.raises(DataError, match=r"^f:1: unknown label True; allowed are 0, 1\.$"):
-        list(task.examples([("f:1", {"idx": 0, "label": True})]))
-
-
 # Holding out
 
 
@@ -243,19 +189,19 @@ def encoded(tokenizer, limit, first="rain " * 5, second="sun " * 3):
 
 def test_a_pair_is_encoded_as_the_backbone_reads_it(minilm_tokenizer):
     result = encoded(minilm_tokenizer, 11)
-    assert minilm_tokenizer.decode(result.ids[0]) == "[CLS] rain rain rain rain rain [SEP] sun sun sun [SEP]"
+    assert minilm_tokenizer.decode(result.inputs[0][0]) == "[CLS] rain rain rain rain rain [SEP] sun sun sun [SEP]"
     assert (result.num_cut, result.cut_share, result.lengths) == (0, 0.0, [11])
 
 
 def test_only_the_first_text_is_cut_and_the_cut_is_counted(minilm_tokenizer):
     result = encoded(minilm_tokenizer, 8)
-    assert minilm_tokenizer.decode(result.ids[0]) == "[CLS] rain rain [SEP] sun sun sun [SEP]"
+    assert minilm_tokenizer.decode(result.inputs[0][0]) == "[CLS] rain rain [SEP] sun sun sun [SEP]"
     assert (result.num_cut, result.cut_share, result.lengths) == (1, 1.0, [8])
 
 
 @given(st.integers(1, 30), st.integers(1, 8), st.integers(12, 40))
 def test_no_row_is_over_the_limit_and_no_second_text_is_cut(minilm_tokenizer, firsts, seconds, limit):
-    [ids] = encoded(minilm_tokenizer, limit, "rain " * firsts, "sun " * seconds).ids
+    [[ids]] = encoded(minilm_tokenizer, limit, "rain " * firsts, "sun " * seconds).inputs
     assert len(ids) == min(limit, firsts + seconds + 3)
     assert minilm_tokenizer.decode(ids).count("sun") == seconds
 

@@ -1,0 +1,150 @@
+"""The hub's copy of SuperGLUE: found on disk or fetched once, and read through `datasets` as it streams."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rpt.data.files import SPLITS
+from rpt.data.flattened import canonical, label_names
+from rpt.errors import DataError
+
+REVISIONS = ("main", "refs/convert/parquet")
+"""Where Parquet files may lie: in the data set itself, and in the copy that the hub makes of any data set."""
+
+VIEW_SPLITS = {"train": "train", "val": "validation"}
+"""The view's names of the release's splits."""
+
+SHARD = re.compile(r"-of-(\d+)\.parquet$")
+
+INSTEAD = "Use data=jsonl with the official release instead"
+
+
+def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+    """Open a task's splits in the hub's view, as rows of the official release.
+
+    Nothing is read before it is asked for, and a split is never whole in memory.
+
+    Args:
+        hub_id: The data set on the hub, or a local folder with a folder of Parquet files for each task.
+        folder: The release's folder, which names the task: `CB`, `MultiRC`, ...
+
+    Returns:
+        `(place, row)` by split, train and val.
+
+    Raises:
+        DataError: The view cannot be had, here or while rows are read: not in the cache and no network, damaged, or
+            not laid out as the hub's view.
+    """
+    # wsc, though others take wsc.fixed: that view changes texts of the release, which is what tasks are defined on.
+    config = folder.lower()
+    files = _find(hub_id, config)
+    view = _open(hub_id, files)
+    names = label_names(folder)
+    for split in view.values():
+        told = getattr((split.features or {}).get("label"), "names", names)
+        if told != names:
+            raise DataError(f"{hub_id}/{config}: numbers its labels as {told}, where the view has {names}. {INSTEAD}.")
+    return {
+        split: canonical(folder, _placed(view, f"{hub_id}/{config}", files[split], VIEW_SPLITS[split]))
+        for split in SPLITS
+    }
+
+
+def _open(hub_id: str, files: dict[str, list[Path]]) -> Any:
+    """The view's splits, which give their rows one by one."""
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    from datasets import load_dataset  # type: ignore[import-untyped]
+
+    by_name = {VIEW_SPLITS[split]: [str(path) for path in paths] for split, paths in files.items()}
+    try:
+        return load_dataset("parquet", data_files=by_name, streaming=True)
+    except (OSError, ValueError) as error:  # pyarrow's errors are among these
+        raise DataError(f"{hub_id}: cannot be read ({_line(error)}). Fetch it again. {INSTEAD}.") from error
+
+
+def _placed(view: Any, origin: str, files: list[Path], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Number a split's rows from 1, as the files of the release number their lines."""
+    try:
+        # Row group by row group: within one, pyarrow reads on as long as memory below a gigabyte lasts.
+        for number, row in enumerate(view[split].reshard(), start=1):
+            yield f"{origin}/{split}:{number}", row
+    except (OSError, ValueError) as error:
+        where = ", ".join(map(str, files))
+        raise DataError(f"{origin}/{split}: {where} cannot be read ({_line(error)}). Fetch it again.") from error
+
+
+def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
+    """The Parquet files of the splits: in a local folder, else in the cache, else fetched from the hub."""
+    if Path(hub_id).is_dir():
+        files = _split_files(Path(hub_id, config))
+        if files is None:
+            wanted = f"{config}/train-00000-of-00001.parquet and {config}/validation-00000-of-00001.parquet"
+            raise DataError(
+                f"data.hub_id={hub_id}: lacks files such as {wanted}. Complete the folder, or use data=jsonl."
+            )
+        return files
+    for fetch in (False, True):  # what is on disk first: the network is asked for what is missing only
+        for revision in REVISIONS:
+            files = _snapshot(hub_id, config, revision, fetch=fetch)
+            if files is not None:
+                return files
+    raise DataError(f"data.hub_id={hub_id}: holds no whole {config} view in Parquet files. {INSTEAD}.")
+
+
+def _snapshot(hub_id: str, config: str, revision: str, *, fetch: bool) -> dict[str, list[Path]] | None:
+    """The files of one revision, or None where it is not in the cache, does not exist or is not whole."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's or httpx2's
+
+    wanted = [f"{config}/*.parquet"]
+    try:
+        root = snapshot_download(
+            hub_id, repo_type="dataset", revision=revision, allow_patterns=wanted, local_files_only=not fetch
+        )
+    except HFValidationError as error:
+        raise DataError(
+            f"data.hub_id={hub_id}: is no folder and no data set's id. Set data.hub_id=aps/super_glue."
+        ) from error
+    except RevisionNotFoundError:
+        return None
+    except (OSError, TransportError) as error:
+        if not fetch and isinstance(error, LocalEntryNotFoundError):
+            return None
+        raise _unreachable(hub_id, config, error) from error
+    return _split_files(Path(root, config))
+
+
+def _unreachable(hub_id: str, config: str, error: Exception) -> DataError:
+    from huggingface_hub import constants
+
+    reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"the hub does not give it ({_line(error)})"
+    advice = f"{INSTEAD}, or run once where the hub can be reached."
+    return DataError(f"data.hub_id={hub_id}: {config} is not, or not whole, in the local cache, and {reason}. {advice}")
+
+
+def _split_files(folder: Path) -> dict[str, list[Path]] | None:
+    """The Parquet files by split, or None where a split or one of its parts is missing.
+
+    Three layouts are known: `cb/train-00000-of-00001.parquet`, `cb/train/0000.parquet`, `cb/super_glue-train.parquet`.
+    """
+    paths = sorted(folder.rglob("*.parquet"))
+    files = {
+        split: [path for path in paths if name in str(path.relative_to(folder))] for split, name in VIEW_SPLITS.items()
+    }
+    return files if all(map(_is_whole, files.values())) else None
+
+
+def _is_whole(paths: list[Path]) -> bool:
+    """Whether no part is missing, as an interrupted download leaves it."""
+    parts = [int(shard[1]) for path in paths if (shard := SHARD.search(path.name))]
+    return bool(paths) and all(count == len(paths) for count in parts)
+
+
+def _line(error: Exception) -> str:
+    """The first line of an error, without its full stop."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].removeprefix("Got: ").rstrip(".")
