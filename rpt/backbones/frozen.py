@@ -14,10 +14,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
-
-from rpt.errors import WeightsError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
@@ -28,7 +25,7 @@ class FrozenBackbone(nn.Module):
     Args:
         model: The transformers model; frozen here.
         tokenizer: Its fast tokenizer.
-        checkpoint_fingerprint: `fingerprint` of the weight file's own tensors, in the dtype they are loaded in.
+        checkpoint_fingerprint: `fingerprint` of the weight files' own tensors, in the dtype they are loaded in.
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -54,25 +51,15 @@ class FrozenBackbone(nn.Module):
         """The weights' dtype."""
         return self.embedding.dtype
 
+    @property
+    def pad_id(self) -> int:
+        """What padding is filled with; no model looks at it."""
+        tokenizer = self.tokenizer
+        return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+
     def embed(self, ids: Int64[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens hidden"]:
         """Look up input embeddings, without positions."""
         return nn.functional.embedding(ids, self.embedding)
-
-    def forward(
-        self, embeds: Float[Tensor, "batch tokens hidden"], mask: Int64[Tensor, "batch tokens"]
-    ) -> Float[Tensor, "batch tokens hidden"]:
-        """Run the model on input embeddings.
-
-        Args:
-            embeds: Prompt and text, padded on the right, in the backbone's dtype.
-            mask: 1 at prompt and text, 0 at padding.
-
-        Returns:
-            The last layer's hidden states, in the backbone's dtype.
-        """
-        hidden = self.model(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
-        assert isinstance(hidden, Tensor)
-        return hidden
 
     def train(self, mode: bool = True) -> FrozenBackbone:
         """Stay in eval mode: no dropout in the frozen network, whatever Lightning or a caller asks for."""
@@ -91,35 +78,6 @@ def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def verify_file(path: Path, sha256: str) -> None:
-    """Refuse a weight file whose content is not the expected one.
-
-    Raises:
-        WeightsError: The file is missing, unreadable, or has another sha256.
-    """
-    try:
-        with path.open("rb") as weights:
-            found = hashlib.file_digest(weights, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"{path}: the weights cannot be read ({error.strerror}). Run: make setup") from error
-    if found != sha256:
-        expected = f"expected {sha256}"
-        raise WeightsError(f"{path}: its sha256 is {found}, {expected}. Install the package again: make setup")
-
-
-def read_weights(path: Path, names: Iterable[str], dtype: torch.dtype) -> list[tuple[str, Tensor]]:
-    """Read named tensors of a safetensors file, cast to a dtype.
-
-    Raises:
-        WeightsError: The file is no safetensors file, or lacks one of the names.
-    """
-    try:
-        with safe_open(path, framework="pt") as weights:
-            return [(name, weights.get_tensor(name).to(dtype)) for name in names]
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: {error}. The file does not fit the model's config.json.") from error
 
 
 def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:

@@ -1,0 +1,88 @@
+"""What scorers ask of a language model, of either family."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from transformers import GenerationConfig
+
+from rpt.backbones.frozen import FrozenBackbone
+
+
+class LanguageModel(FrozenBackbone):
+    """A frozen language model that reads a source and writes behind it."""
+
+    def source_encoding(self, texts: list[str]) -> Any:
+        """Tokenise sources, with the special tokens that the family reads.
+
+        Returns:
+            `input_ids` and `offset_mapping`, unpadded lists.
+        """
+        return self.tokenizer(texts, return_offsets_mapping=True, verbose=False)
+
+    @abstractmethod
+    def target_ids(self, text: str) -> list[int]:
+        """The tokens that write a text, end marker included."""
+
+    @abstractmethod
+    def log_likelihoods(
+        self,
+        embeds: Float[Tensor, "rows width hidden"],
+        mask: Int64[Tensor, "rows width"],
+        ids: Int64[Tensor, "choices written"],
+        id_mask: Int64[Tensor, "choices written"],
+        row_of: Int64[Tensor, " choices"],
+    ) -> Float[Tensor, "choices written"]:
+        """Log-probability, in nats, of each token of texts that are written behind sources; 0 at padding.
+
+        The source is read once, however many texts stand behind it. Float32, or float64 where the model is.
+
+        Args:
+            embeds: Prompt and source, padded on the right, in the backbone's dtype.
+            mask: 1 at prompt and source, 0 at padding.
+            ids: The texts' tokens, padded on the right.
+            id_mask: 1 at tokens, 0 at padding.
+            row_of: For each text the row of its source, ascending.
+        """
+
+    @abstractmethod
+    def generate(
+        self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int
+    ) -> list[str]:
+        """Write greedily behind each source, up to the end marker.
+
+        Returns:
+            The texts, without special tokens.
+        """
+
+    def _greedy(self, max_new_tokens: int) -> GenerationConfig:
+        """Greedy decoding, whatever the model's own generation config asks for."""
+        config = self.model.config
+        start = getattr(config, "decoder_start_token_id", None)
+        return GenerationConfig(
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            num_beams=1,
+            eos_token_id=self.tokenizer.eos_token_id,
+            pad_token_id=self.pad_id,
+            decoder_start_token_id=start,
+        )
+
+    def _texts(self, ids: Int64[Tensor, "rows written"]) -> list[str]:
+        texts: list[str] = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return texts
+
+
+def gathered(
+    logits: Float[Tensor, "choices written vocab"],
+    ids: Int64[Tensor, "choices written"],
+    id_mask: Int64[Tensor, "choices written"],
+) -> Float[Tensor, "choices written"]:
+    """Log-probabilities of given tokens, 0 at padding; float32 at least."""
+    wide = logits if logits.dtype == torch.float64 else logits.float()
+    chosen = wide.gather(2, ids.unsqueeze(2)).squeeze(2) - wide.logsumexp(dim=2)
+    return chosen.masked_fill(id_mask == 0, 0.0)

@@ -1,0 +1,57 @@
+"""Encoder-decoder backbones (the T5 family): the prompt stands in front of the encoder's input."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
+
+from rpt.backbones.language import LanguageModel, gathered
+
+
+class Seq2SeqBackbone(LanguageModel):
+    """A frozen T5. The source ends in `</s>`, and so does what is written."""
+
+    def target_ids(self, text: str) -> list[int]:
+        """The text's tokens and `</s>`."""
+        ids: list[int] = self.tokenizer(text)["input_ids"]
+        return ids
+
+    def log_likelihoods(
+        self,
+        embeds: Float[Tensor, "rows width hidden"],
+        mask: Int64[Tensor, "rows width"],
+        ids: Int64[Tensor, "choices written"],
+        id_mask: Int64[Tensor, "choices written"],
+        row_of: Int64[Tensor, " choices"],
+    ) -> Float[Tensor, "choices written"]:
+        """See `LanguageModel`: one pass of the encoder, its states repeated for each text's pass of the decoder."""
+        hidden = self._encode(embeds, mask)
+        if len(row_of) != len(hidden):  # else each source has one text
+            hidden, mask = hidden.index_select(0, row_of), mask.index_select(0, row_of)
+        start = ids.new_full((len(ids), 1), self.model.config.decoder_start_token_id)
+        logits = self.model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
+            attention_mask=mask,
+            decoder_input_ids=torch.cat([start, ids[:, :-1]], dim=1),
+            use_cache=False,
+        ).logits
+        return gathered(logits, ids, id_mask)
+
+    def generate(
+        self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int
+    ) -> list[str]:
+        """See `LanguageModel`."""
+        hidden = BaseModelOutput(last_hidden_state=self._encode(embeds, mask))
+        written = self.model.generate(
+            encoder_outputs=hidden, attention_mask=mask, generation_config=self._greedy(max_new_tokens)
+        )
+        return self._texts(written)
+
+    def _encode(
+        self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"]
+    ) -> Float[Tensor, "rows width hidden"]:
+        hidden = self.model.get_encoder()(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
+        assert isinstance(hidden, Tensor)
+        return hidden
