@@ -62,12 +62,9 @@ def main() -> None:
 
 def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
     """Steps of the module itself, as the training loop takes them."""
-    device = build.build_device(config)
-    backbone = build.build_backbone(config, device)
-    splits = build.build_splits(config, build.build_source(config))
-    run = build.build_run(config, backbone, device, total_steps=10_000)
-    tuner = build.build_module(config, backbone, [run])
-    data = build.build_data([config], backbone, splits, tuner)
+    task = build.build_task(config)
+    splits = build.build_splits(config, build.build_source(config), task)
+    tuner, data = build.build_pack([config], task, splits, build.build_device(config))
     tuner.manual_backward = _backward  # type: ignore[method-assign]
 
     def steps() -> None:
@@ -94,13 +91,13 @@ def peft_steps(config: Config, encoded: Encoded, *, tuned: bool) -> Callable[[],
         TrainingArguments,
     )
 
-    folder = locate(config.backbone.package, config.backbone.path)
+    folder = locate(config.backbone.package, config.backbone.path, None, None)
     dtype = torch.bfloat16 if tuned else torch.float32
     model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=3, dtype=dtype)
     peft = PromptTuningConfig(task_type=TaskType.SEQ_CLS, num_virtual_tokens=LENGTH)
     rows = [
         {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": example.target}
-        for ids, example in zip(encoded.ids, encoded.examples, strict=True)
+        for [ids], example in zip(encoded.inputs, encoded.examples, strict=True)
     ]
     arguments = TrainingArguments(
         output_dir=tempfile.mkdtemp(),

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from rpt.backbones.encoder import EncoderBackbone, load_encoder
-from rpt.backbones.files import locate
-from rpt.backbones.frozen import choose_attention, choose_dtype
-from rpt.config import Component, Config
-from rpt.data.encode import Encoded, encode_pairs
+from rpt.backbones.files import NoSuchBackbone, locate, weights_sha256
+from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
+from rpt.backbones.language import LanguageModel
+from rpt.backbones.load import load_backbone
+from rpt.config import Component, Config, PairFormat, TextFormat
+from rpt.data.batches import num_batches
+from rpt.data.encode import Encoded, encode_pairs, encode_texts
 from rpt.data.module import PackData
-from rpt.data.sources import Source, jsonl_source, sample_source
-from rpt.data.splits import hold_out
-from rpt.errors import ConfigError, DataError
+from rpt.data.sources import Source, hub_source, jsonl_source, sample_source
+from rpt.data.splits import few_shot, hold_out
+from rpt.errors import ConfigError, DataError, WeightsError
 from rpt.module import PromptTuner
 from rpt.optim import schedule
 from rpt.prompt.init import InitSource
 from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.protocol import format_of, metrics_of, own_choices, pair_format
 from rpt.randomness import RandomStream
 from rpt.run import Run, Trainable, dtype_of_training, parameter_groups
 from rpt.scoring.head import HeadScorer
+from rpt.scoring.language import GenerateScorer, RankScorer
+from rpt.scoring.scorer import Scorer
 from rpt.tasks.example import Example
 from rpt.tasks.task import Task
-
-FAMILIES = {"encoder": load_encoder}
-"""How a backbone of each family is loaded."""
-
-SCORERS = {"head": HeadScorer}
 
 
 @dataclass(frozen=True)
@@ -46,24 +47,44 @@ class Splits:
 
 def build_source(config: Config) -> Source:
     """Read the task's rows."""
-    if config.data.source == "sample":
-        assert config.data.sample_seed is not None
-        return sample_source(config.task.name, config.data.sample_seed)
-    assert config.data.root is not None
-    return jsonl_source(config.data.root, config.task.folder)
+    section, folder = config.data, config.task.folder
+    if section.source == "sample":
+        assert section.sample_seed is not None
+        return sample_source(config.task.name, section.sample_seed, section.max_rows)
+    if section.source == "hub":
+        assert section.hub_id is not None
+        return hub_source(section.hub_id, folder, section.max_rows)
+    assert section.root is not None
+    return jsonl_source(section.root, folder, section.max_rows)
 
 
-def build_splits(config: Config, source: Source) -> Splits:
-    """Turn rows into examples and hold out those that choose the checkpoint."""
-    task = Task(
+def build_task(config: Config) -> Task:
+    """The task as the backbone's family and the protocol see it."""
+    module, _, name = config.task.reader.rpartition(".")
+    form = format_of(config)
+    made = getattr(importlib.import_module(module), name)(
         name=config.task.name,
         fields=config.task.fields,
         labels=config.task.labels,
-        choices=config.task.choices,
+        choices=form.choices,
+        framing=form.framing if isinstance(form, TextFormat) else "choice",
     )
-    examples = list(task.examples(source.splits["train"]))
-    train, held = hold_out(examples, config.protocol.held_out_share, config.data.split_seed)
-    return Splits(train, held, list(task.examples(source.splits["val"])))
+    assert isinstance(made, Task)
+    return made
+
+
+def build_splits(config: Config, source: Source, task: Task) -> Splits:
+    """Turn rows into examples: those that train, those that choose the checkpoint, those that are reported."""
+    examples, reported = (list(task.examples(source.splits[split])) for split in ("train", "val"))
+    if config.protocol.select_on == "validation":
+        train, held = examples, reported
+    else:
+        share = config.protocol.held_out_share if config.data.k_per_class is None else 0.5
+        train, held = hold_out(examples, share, config.data.split_seed, stratified=task.is_stratified)
+    if config.data.k_per_class is not None:
+        few = few_shot(train, held, config.data.k_per_class, config.data.split_seed, stratified=task.is_stratified)
+        train, held = few[0], (held if config.protocol.select_on == "validation" else few[1])
+    return Splits(task.training(train), held, reported)
 
 
 def build_device(config: Config) -> torch.device:
@@ -78,44 +99,98 @@ def build_device(config: Config) -> torch.device:
     return torch.device("cuda" if has_gpu and config.trainer.device != "cpu" else "cpu")
 
 
-def build_backbone(config: Config, device: torch.device) -> EncoderBackbone:
+def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     """Load the frozen backbone onto its device and prove its weights."""
     section = config.backbone
-    dtype = choose_dtype(section.dtype, device)
+    tunes = config.trainer.tune == "all"
+    dtype = choose_dtype("float32" if tunes and section.dtype == "auto" else section.dtype, device)
     attention = choose_attention(section.attention, device, dtype)
-    folder = locate(section.package, section.path)
-    return FAMILIES[section.family](folder, section.sha256, dtype, attention).to(device)
+    place, _ = find_backbone(config)
+    return load_backbone(
+        place, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256
+    ).to(device)
 
 
-def build_encoded(config: Config, backbone: EncoderBackbone, examples: Sequence[Example], split: str) -> Encoded:
-    """Tokenise a split.
+def find_backbone(config: Config) -> tuple[Path, str]:
+    """The place of the backbone's files, fetched from the hub where that was asked for, and the weights' sha256.
 
     Raises:
-        DataError: More of its texts are over the limit than `data.max_cut_share` allows.
+        WeightsError: They are not on this machine and cannot be had.
     """
-    form = config.task.formats.encoder
-    limit = config.backbone.text_limit
-    encoded = encode_pairs(backbone.tokenizer, examples, form.first, form.second, limit)
-    if encoded.cut_share > config.data.max_cut_share:
-        found = f"{encoded.num_cut} of {len(encoded)} {split} texts are over backbone.text_limit={limit}"
-        advice = "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant."
-        raise DataError(f"{found}, more than data.max_cut_share={config.data.max_cut_share}. {advice}")
+    section = config.backbone
+    try:
+        place = locate(section.package, section.path, section.hub_id, section.revision)
+        return place, weights_sha256(place)
+    except NoSuchBackbone as error:
+        raise WeightsError(f"backbone={section.name}: {error}") from error
+
+
+def build_encoded(config: Config, backbone: FrozenBackbone, task: Task, examples: Sequence[Example]) -> Encoded:
+    """Tokenise a split."""
+    form, limit = format_of(config), config.backbone.text_limit
+    if isinstance(form, PairFormat):
+        candidate = task.candidate if form.per_choice else None
+        return encode_pairs(backbone.tokenizer, examples, form.first, form.second, limit, candidate)
+    assert isinstance(backbone, LanguageModel)
+    template = (form.prefix if config.protocol.task_prefix else "") + form.source
+    return encode_texts(backbone.source_encoding, backbone.target_ids, examples, template, form.cut, limit)
+
+
+def build_all_encoded(config: Config, backbone: FrozenBackbone, task: Task, splits: Splits) -> dict[str, Encoded]:
+    """Tokenise the splits.
+
+    Raises:
+        DataError: More of their texts are over the limit than `data.max_cut_share` allows.
+    """
+    limit, most = config.backbone.text_limit, config.data.max_cut_share
+    encoded = {name: build_encoded(config, backbone, task, rows) for name, rows in vars(splits).items()}
+    for name, split in encoded.items():
+        if split.cut_share > most:
+            found = f"{split.num_cut} of {len(split)} {name} texts are over backbone.text_limit={limit}"
+            advice = "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant."
+            raise DataError(f"{found}, more than data.max_cut_share={most}. {advice}")
     return encoded
 
 
-def build_run(config: Config, backbone: EncoderBackbone, device: torch.device, total_steps: int) -> Run:
+def total_steps(config: Config, splits: Splits) -> int:
+    """Steps of the whole training."""
+    return num_batches(len(splits.train), config.trainer.batch_size) * config.trainer.epochs
+
+
+def build_pack(
+    configs: Sequence[Config], task: Task, splits: Splits, device: torch.device
+) -> tuple[PromptTuner, PackData]:
+    """Load the backbone once, and make the runs that share it."""
+    config = configs[0]
+    backbone = build_backbone(config, device)
+    encoded = build_all_encoded(config, backbone, task, splits)
+    scorer = build_scorer(config, backbone, encoded)
+    steps = total_steps(config, splits)
+    runs = [build_run(one, backbone, scorer, device, steps) for one in configs]
+    tuner = build_module(config, backbone, scorer, task, runs)
+    return tuner, build_data(configs, encoded, tuner)
+
+
+def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: torch.device, total_steps: int) -> Run:
     """Make one run: its prompt, head, optimizer and schedule, all drawn from its own seed."""
     random = RandomStream(config.seed, device)
     with random.active():
         prompt = _build_prompt(config, backbone) if config.has_prompt else None
-        head = build_scorer(config).new_head(hidden=backbone.hidden_size, num_choices=len(config.task.choices))
-    trainable = Trainable(prompt, head, backbone.hidden_size)
+        head = scorer.new_head()
+    body = backbone.requires_grad_(True) if config.trainer.tune == "all" else None
+    trainable = Trainable(prompt, head, body, backbone.hidden_size)
     trainable = trainable.to(device=device, dtype=dtype_of_training(backbone.dtype))
-    rates = {"table": config.lr, "encoder": config.encoder_lr or config.lr, "head": config.head_lr}
+    rates = {
+        "table": config.lr,
+        "encoder": config.encoder_lr or config.lr,
+        "head": config.head_lr,
+        "body": config.trainer.tune_lr,
+    }
     decays = {
         "table": config.weight_decay,
         "encoder": config.encoder_weight_decay,
         "head": config.head_weight_decay,
+        "body": config.head_weight_decay,
     }
     optimizer = construct(config.optim)(parameter_groups(trainable, rates, decays))
     return Run(
@@ -128,8 +203,8 @@ def build_run(config: Config, backbone: EncoderBackbone, device: torch.device, t
     )
 
 
-def _build_prompt(config: Config, backbone: EncoderBackbone) -> SoftPrompt:
-    source = InitSource(backbone.embedding, backbone.tokenizer, tuple(config.task.choices))
+def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
+    source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config))
     rng = torch.Generator().manual_seed(config.seed)
     length = config.prompt.length
     table = construct(config.init)(source, length, rng)
@@ -137,34 +212,43 @@ def _build_prompt(config: Config, backbone: EncoderBackbone) -> SoftPrompt:
     return SoftPrompt(table, encoder)
 
 
-def build_scorer(config: Config) -> HeadScorer:
-    """What turns hidden states into a score per choice."""
-    return SCORERS[config.scorer.name](pooling=config.backbone.pooling)
+def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:
+    """What turns rows with their prompts in place into losses and answers."""
+    if config.scorer.name == "head":
+        form = pair_format(config)
+        num_labels = None if form.per_choice else len(form.choices or ())
+        return HeadScorer(hidden=backbone.hidden_size, num_labels=num_labels, pooling=config.backbone.pooling)
+    if config.scorer.name == "rank":
+        return RankScorer(length_normalised=config.scorer.length_normalised)
+    return GenerateScorer(max_new_tokens=max(split.longest_output for split in encoded.values()))
 
 
-def build_module(config: Config, backbone: EncoderBackbone, runs: Sequence[Run]) -> PromptTuner:
-    """Compose backbone, scorer and runs."""
+def build_module(
+    config: Config, backbone: FrozenBackbone, scorer: Scorer, task: Task, runs: Sequence[Run]
+) -> PromptTuner:
+    """Compose backbone, scorer, task and runs."""
     return PromptTuner(
         backbone=backbone,
-        scorer=build_scorer(config),
+        scorer=scorer,
+        task=task,
         runs=runs,
         prompt_at=1 if config.backbone.prompt_at == "after_cls" else 0,
-        metrics=config.task.metrics,
+        metrics=metrics_of(config),
         token_budget=config.trainer.token_budget,
     )
 
 
-def build_data(configs: Sequence[Config], backbone: EncoderBackbone, splits: Splits, tuner: PromptTuner) -> PackData:
-    """Tokenise the splits once and plan the pack's batches."""
+def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner: PromptTuner) -> PackData:
+    """Plan the pack's batches."""
     config = configs[0]
-    encoded = {name: build_encoded(config, backbone, rows, name) for name, rows in vars(splits).items()}
     return PackData(
         **encoded,
-        pad_id=backbone.tokenizer.pad_token_id,
+        pad_id=tuner.backbone.pad_id,
         batch_size=config.trainer.batch_size,
         order_seeds=[one.data.order_seed for one in configs],
         longest_prompt=max(one.prompt.length if one.has_prompt else 0 for one in configs),
         eval_token_budget=config.trainer.eval_token_budget,
+        with_choices=tuner.scorer.with_choices,
         is_active=lambda: [run.is_active for run in tuner.runs],
         steps_done=lambda: tuner.steps_done,
     )

@@ -15,6 +15,7 @@ from rpt.config import Config
 from rpt.errors import ConfigError, Problem
 from rpt.problems import hinted, problems_of
 from rpt.rules import RULES, Values
+from rpt.rules.backbone import family
 
 COMPONENTS = ("encoder", "init", "optim")
 """The groups whose options are those of a constructor."""
@@ -41,7 +42,20 @@ def check(values: Values) -> Config:
         problems += rule(values)
     if problems or config is None:
         raise ConfigError(_first_of_each_key(problems))
-    return config.model_copy(update={group: coerce(getattr(config, group)) for group in COMPONENTS})
+    components = {group: coerce(getattr(config, group)) for group in COMPONENTS}
+    return _resolved(config.model_copy(update=components), family(values))
+
+
+def _resolved(config: Config, served: str | None) -> Config:
+    """Put what `auto` stands for in its place, so that the record says what was done."""
+    assert served is not None  # `backbone_can_serve` has refused a folder whose family is not known
+    backbone = config.backbone.model_copy(update={"family": served})
+    scorer = config.scorer
+    if scorer.name == "auto":
+        writes = config.protocol.name == "paper" and served == "seq2seq"
+        name = "head" if served == "encoder" else "generate" if writes else "rank"
+        scorer = scorer.model_copy(update={"name": name})
+    return config.model_copy(update={"backbone": backbone, "scorer": scorer})
 
 
 def unset(values: Values, place: str = "") -> Iterator[Problem]:

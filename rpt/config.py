@@ -28,7 +28,9 @@ ASIDE = Field(json_schema_extra={"identity": False})
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]*[A-Za-z0-9_]$")]
 """A name that becomes part of a run folder's name."""
 
-Texts = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+Choices = Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
+MetricName = Literal["accuracy", "f1_macro", "f1a", "em", "f1", "f1_of_sets"]
+Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
 Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
 
 
@@ -60,53 +62,85 @@ class PairFormat(Section):
 
     first: str
     second: str
+    per_choice: bool = False  # true: the pair is read once for each choice, and the head gives one logit
+    choices: Choices | None  # the label texts, in label order; null: each row brings its own
+
+
+class TextFormat(Section):
+    """How a language model reads a row and what it is to write."""
+
+    prefix: str = ""  # the task's name, which protocol.task_prefix=false leaves out
+    source: str
+    cut: str | None  # the field whose text a limit may cut; null: none
+    choices: Choices | None  # what may be written, in label order; null: each row brings its own
+    framing: Literal["choice", "referent", "positives", "joined"] = "choice"  # what the task's reader makes of a row
 
 
 class Formats(Section):
-    """A task's text formats, one per backbone family."""
+    """A task's text formats, one per backbone family; `referent` replaces seq2seq's where text is generated."""
 
     encoder: PairFormat
+    seq2seq: TextFormat
+    causal: TextFormat
+    referent: TextFormat | None = None
+
+
+class PaperConfig(Section):
+    """What protocol=paper changes for a task: the published code's format, metrics and habits."""
+
+    seq2seq: TextFormat
+    metrics: Metrics
+    habits: Annotated[tuple[str, ...], Field(strict=False)]  # each goes into the record
 
 
 class TaskConfig(Section):
-    """A task on one screen: its fields, labels, choices, metrics and formats."""
+    """A task on one screen: its fields, labels, metrics and formats."""
 
     name: Word
     version: PositiveInt
     folder: str
-    fields: Texts
-    labels: Labels
-    choices: Annotated[Texts, Field(min_length=2)]
-    metrics: Annotated[tuple[Literal["accuracy", "f1_macro"], ...], Field(min_length=1, strict=False)]
+    reader: str  # the class that makes examples of rows
+    fields: Annotated[tuple[str, ...], Field(strict=False)]
+    derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
+    labels: Labels | None  # null: each row brings its own choices
+    metrics: Metrics
     formats: Formats
+    paper: PaperConfig
 
 
 class DataConfig(Section):
     """Where the rows come from and which seeds order them."""
 
-    source: Literal["sample", "jsonl"]
+    source: Literal["sample", "jsonl", "hub"]
     root: Annotated[str | None, ASIDE]  # the rows' checksum is part of the identity instead
+    hub_id: Annotated[str | None, ASIDE]
     sample_seed: Seed | None
     split_seed: Seed
     order_seed: Seed
+    max_rows: PositiveInt | None
+    k_per_class: PositiveInt | None
     max_cut_share: Annotated[float, Field(ge=0, le=1), ASIDE]
 
 
 class ProtocolConfig(Section):
     """How the checkpoint is chosen and what is reported; `name` stands for all of it in records and reports."""
 
-    name: Literal["official"]
+    name: Literal["official", "paper"]
+    select_on: Literal["held_out", "validation"]
     held_out_share: Annotated[float, Field(gt=0, lt=1)]
+    task_prefix: bool
 
 
 class BackboneConfig(Section):
     """The frozen language model and how the prompt meets it."""
 
     name: Word
-    family: Literal["encoder"]
+    family: Literal["auto", "encoder", "seq2seq", "causal"]
     package: Annotated[str | None, ASIDE]
-    path: Annotated[str, ASIDE]  # the weights' sha256 is part of the identity instead
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    path: Annotated[str | None, ASIDE]  # the weights' sha256 is part of the identity instead
+    hub_id: Annotated[str | None, ASIDE]
+    revision: Annotated[str | None, ASIDE]
+    sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$"), ASIDE]
     dtype: Literal["auto", "float32", "bfloat16", "float64"]
     attention: Literal["auto", "eager", "sdpa"]
     pooling: Literal["mean", "cls"]
@@ -115,9 +149,10 @@ class BackboneConfig(Section):
 
 
 class ScorerConfig(Section):
-    """How a row becomes one score per choice."""
+    """How a row becomes an answer. `auto` is resolved by `rpt.check`."""
 
-    name: Literal["head"]
+    name: Literal["auto", "head", "rank", "generate"]
+    length_normalised: bool
 
 
 class TrainerConfig(Section):
@@ -126,6 +161,8 @@ class TrainerConfig(Section):
     epochs: PositiveInt
     batch_size: PositiveInt
     patience: PositiveInt | None
+    tune: Literal["prompt", "all"]
+    tune_lr: PositiveFloat
     token_budget: PositiveInt
     eval_token_budget: PositiveInt
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE]

@@ -6,6 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+SELECTION = {
+    "held_out": "the held-out rows choose the checkpoint, validation is scored once",
+    "validation": "validation chooses the checkpoint and is reported: a maximum over epochs",
+}
+"""What chooses the checkpoint, in words."""
+
 
 def say(text: str = "") -> None:
     """Print a line, at once."""
@@ -20,27 +26,32 @@ def opening(record: dict[str, Any], folder: Path) -> str:
     if data["source"] == "sample":
         origin = "SAMPLE rows made by this project, not SuperGLUE (data=jsonl data.root=DIR for the real ones)"
     else:
-        origin = f"the official release, sha256 {data['checksum'][:10]}"
+        origin = f"SuperGLUE from {data['source']}, sha256 {data['checksum'][:10]}"
+    held = f"{rows['held_out']:,} held out of it, " if protocol["select_on"] == "held_out" else ""
     lines = {
         "task": f"{record['task']['name']} (version {record['task']['version']}), {origin}",
-        "rows": f"{rows['train']:,} train, {rows['held_out']:,} held out of it, {rows['reported']:,} validation",
-        "protocol": f"{protocol['name']}: the held-out rows choose the checkpoint, validation is scored once",
+        "rows": f"{rows['train']:,} train, {held}{rows['reported']:,} validation",
+        "protocol": f"{protocol['name']}: {SELECTION[protocol['select_on']]}",
         "frozen": f"{backbone['name']}, {backbone['parameters']:,} weights, {backbone['dtype']}, "
         f"{record['environment']['bits']['device']}",
         "trains": _trains(parameters),
         "folder": str(folder),
     }
     if data["cut"]:
-        lines["cut"] = ", ".join(f"{count} {split}" for split, count in data["cut"].items()) + " texts"
+        lines["cut"] = ", ".join(f"{count} of {rows[split]} {split}" for split, count in data["cut"].items()) + " texts"
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
 
 
 def _trains(parameters: dict[str, int]) -> str:
-    if not parameters["kept"]:
-        return f"{parameters['head']:,} numbers: the head alone, no prompt"
-    held, paper, kept = parameters["held"], parameters["paper"], parameters["kept"]
-    inside = f"prompt and encoder {held:,} ({paper:,} as the paper counts)"
-    return f"{held + parameters['head']:,} numbers: {inside}, head {parameters['head']:,}; {kept:,} kept when folded"
+    held, head, body = parameters["held"], parameters["head"], parameters["body"]
+    if not held + head + body:
+        return "nothing: zero-shot, no prompt"
+    parts = []
+    if held:
+        parts.append(f"prompt and encoder {held:,} ({parameters['paper']:,} as the paper counts)")
+    parts += [f"{name} {count:,}" for name, count in (("head", head), ("the whole backbone", body)) if count]
+    kept = f"; {parameters['kept']:,} kept when folded" if held else "; no prompt"
+    return f"{held + head + body:,} numbers: {', '.join(parts)}{kept}"
 
 
 def closing(record: dict[str, Any], folder: Path) -> str:
@@ -51,9 +62,10 @@ def closing(record: dict[str, Any], folder: Path) -> str:
     for row, values in ((name, record["scores"]), ("majority", record["majority"])):
         lines.append(f"{row:12}" + "".join(f"{values[metric]:12.3f}" for metric in names))
     best = record["best"]
+    chosen = f"best step {best['step']} (epoch {best['epoch']})" if best else "nothing trained"
     lines.append("")
     lines.append(
-        f"best step {best['step']} (epoch {best['epoch']}), {record['seconds']:.1f} s, "
+        f"{chosen}, {record['seconds']:.1f} s, "
         f"{record['tokens_per_second']:,.0f} tokens/s, peak {record['peak_memory_bytes'] / 2**30:.2f} GiB"
     )
     if record["data"]["source"] == "sample":

@@ -9,7 +9,7 @@ each optimizer. Memory is bounded by the cut, not by the number of runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import lightning
 import torch
@@ -18,41 +18,15 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from rpt.backbones.frozen import FrozenBackbone
-from rpt.data.module import Rows, Step
-from rpt.metrics import evaluate
-from rpt.prompt.insert import insert
+from rpt.data.module import EvalRows, Step
+from rpt.data.rows import Rows
+from rpt.predictions import Predictions, gather
+from rpt.prompt.insert import Inserted, insert
 from rpt.run import Run
-from rpt.scoring.head import HeadScorer
+from rpt.scoring.scorer import Scored, Scorer
+from rpt.tasks.task import Task
 
 Prompts = Sequence[Float[Tensor, "_ hidden"]]
-
-
-@dataclass
-class Predictions:
-    """What a run answers for the rows of one split, in the split's order.
-
-    Attributes:
-        scores: [rows, choices] on the CPU: logits in label order.
-        target: Int64 [rows].
-    """
-
-    scores: Float[Tensor, "rows choices"]
-    target: Tensor
-
-    @property
-    def predicted(self) -> Tensor:
-        """The index of the highest score, int64 [rows]."""
-        return self.scores.argmax(dim=1)
-
-    @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats."""
-        return float(nn.functional.cross_entropy(self.scores, self.target))
-
-    def metrics(self, names: Sequence[str]) -> dict[str, float]:
-        """The task's metrics, their mean as `score`, and the `loss`."""
-        values = evaluate(names, self.predicted, self.target, self.scores.shape[1])
-        return {**values, "loss": self.loss}
 
 
 class PromptTuner(lightning.LightningModule):
@@ -60,7 +34,8 @@ class PromptTuner(lightning.LightningModule):
 
     Args:
         backbone: Shared, never changed.
-        scorer: Turns hidden states into a score per choice.
+        scorer: Turns rows with their prompts in place into losses and answers.
+        task: Reads what is generated.
         runs: The runs; each owns its parameters and optimizer.
         prompt_at: Text position that the prompt is put before: 0 in front, 1 after `[CLS]`.
         metrics: Names of the task's metrics.
@@ -71,7 +46,8 @@ class PromptTuner(lightning.LightningModule):
         self,
         *,
         backbone: FrozenBackbone,
-        scorer: HeadScorer,
+        scorer: Scorer,
+        task: Task,
         runs: Sequence[Run],
         prompt_at: int,
         metrics: Sequence[str],
@@ -81,6 +57,7 @@ class PromptTuner(lightning.LightningModule):
         self.automatic_optimization = False  # each run has an optimizer of its own
         self.backbone = backbone
         self.scorer = scorer
+        self.task = task
         self.runs = list(runs)
         self.trainables = nn.ModuleList(run.trainable for run in runs)
         self.prompt_at = prompt_at
@@ -92,21 +69,20 @@ class PromptTuner(lightning.LightningModule):
         self.last_evaluation: list[dict[str, float] | None] = []
         self.predictions: list[Predictions | None] = []
         self.folded: list[Tensor] = []  # the prompts that the newest evaluation used
-        self._scores: list[list[tuple[Tensor, Tensor, Tensor]]] = []
+        self._gathered: list[list[tuple[Tensor, Scored]]] = []
 
     def configure_optimizers(self) -> None:
         """None for Lightning: the runs own theirs."""
 
     def training_step(self, batch: Step, batch_idx: int) -> None:
-        """Take one step of every active run; a run's loss is the mean over its own rows."""
+        """Take one step of every active run; a run's loss is the mean over its own rows, or written tokens."""
         active = [run.is_active for run in self.runs]
         encoded = [run.encode() if run.is_active else run.trainable.no_prompt for run in self.runs]
         leaves = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in encoded]
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=self.device)
         for rows in batch.cut([len(prompt) for prompt in leaves], self.token_budget):
-            scores = self._scores_of(rows, leaves)
-            losses = self.scorer.losses(scores, rows.target)
-            share = losses / rows.rows_of_run
+            losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
+            share = losses / rows.terms_of_run
             self.manual_backward(share.sum())
             # Chosen and summed, because adding by index has no fixed order on a GPU.
             is_own = rows.run[:, None] == torch.arange(len(self.runs), device=self.device)  # [batch, runs]
@@ -128,28 +104,35 @@ class PromptTuner(lightning.LightningModule):
             encoded.backward(leaf.grad)
         return {"loss": loss, **run.step()}
 
-    def _scores_of(self, rows: Rows, prompts: Prompts) -> Float[Tensor, "batch choices"]:
-        embeds = self.backbone.embed(rows.ids)
-        inserted = insert(prompts, rows.run, embeds, rows.mask, self.prompt_at)
-        heads = [run.trainable.head for run in self.runs]
-        return self.scorer.scores(self.backbone, inserted, rows.run, heads)
+    def _inserted(self, rows: Rows, prompts: Prompts) -> Inserted:
+        return insert(prompts, rows.run_of_text, self.backbone.embed(rows.ids), rows.mask, self.prompt_at)
+
+    def _heads(self) -> list[nn.Module | None]:
+        return [run.trainable.head for run in self.runs]
+
+    def score(self, rows: Rows, prompts: Prompts) -> Scored:
+        """Answer rows with the prompts of their runs."""
+        return self.scorer.score(self.backbone, self._inserted(rows, prompts), rows, self._heads())
 
     def on_validation_epoch_start(self) -> None:
-        """Begin to gather scores; the prompts are folded once."""
-        self._scores = [[] for _ in self.runs]
+        """Begin to gather answers; the prompts are folded once."""
+        self._gathered = [[] for _ in self.runs]
         self.folded = [run.trainable.fold() for run in self.runs]
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
-        """Score rows with every run that needs it, one run at a time."""
+        """Answer rows with every run that needs it, one run at a time."""
         for index, run in enumerate(self.runs):
             if run.is_active or (not self._in_fit() and run.status != "failed"):
-                rows = batch.of_run(index)
-                scores = self._scores_of(rows, self.folded)
-                self._scores[index].append((scores.cpu(), rows.row.cpu(), rows.target.cpu()))
+                scored = self.score(batch.of_run(index), self.folded)
+                on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
+                self._gathered[index].append((batch.row.cpu(), on_cpu))
 
     def on_validation_epoch_end(self) -> None:
-        """Bring scores into the split's order; while training, let each run take its evaluation."""
-        self.predictions = [_in_order(gathered) if gathered else None for gathered in self._scores]
+        """Bring answers into the split's order; while training, let each run take its evaluation."""
+        loader = self.trainer.val_dataloaders
+        assert isinstance(loader, EvalRows)
+        examples = loader.split.examples
+        self.predictions = [gather(self.task, examples, parts) if parts else None for parts in self._gathered]
         if not self._in_fit():
             return
         self.epochs_done += 1
@@ -162,9 +145,3 @@ class PromptTuner(lightning.LightningModule):
 
     def _in_fit(self) -> bool:
         return self.trainer.state.fn == TrainerFn.FITTING
-
-
-def _in_order(gathered: list[tuple[Tensor, Tensor, Tensor]]) -> Predictions:
-    scores, rows, targets = (torch.cat(parts) for parts in zip(*gathered, strict=True))
-    order = rows.argsort()
-    return Predictions(scores[order], targets[order])

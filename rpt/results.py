@@ -8,45 +8,54 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from rpt.backbones.frozen import FrozenBackbone
 from rpt.config import Config
 from rpt.data.encode import Encoded
 from rpt.data.module import PackData
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
-from rpt.metrics import majority
-from rpt.module import Predictions, PromptTuner
+from rpt.metrics import evaluate, is_right
+from rpt.module import PromptTuner
+from rpt.predictions import Predictions
 from rpt.prompt.soft_prompt import count_params
-from rpt.run import Run
+from rpt.protocol import habits_of
+from rpt.run import Best, Run
 from rpt.tracking.adapter import why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
 from rpt.tracking.files import write_atomic, write_json_lines
 from rpt.tracking.recorder import Recorder
+
+TASK_TYPES = {"encoder": "FEATURE_EXTRACTION", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
+"""What PEFT calls the families."""
+
+MANY_CUT = 0.05
+"""The share of a split's rows above which a reader must know that texts were cut."""
 
 
 def opening_facts(
     config: Config,
     source: Source,
     data: PackData,
-    backbone: FrozenBackbone,
+    tuner: PromptTuner,
     run: Run,
     device: torch.device,
 ) -> dict[str, Any]:
     """What is known before the first step: the record's lasting part."""
+    backbone = tuner.backbone
     splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
     return {
         "task": {"name": config.task.name, "version": config.task.version},
-        "protocol": config.protocol.model_dump(),
+        "protocol": {**config.protocol.model_dump(), "habits": habits_of(config)},
         "data": {
             "source": source.name,
             "version": source.version,
             "checksum": source.checksum,
             "rows": {name: len(split) for name, split in splits.items()},
             "cut": {name: split.num_cut for name, split in splits.items() if split.num_cut},
+            **_few_shot(config, splits),
         },
         "backbone": {
             "name": config.backbone.name,
-            "weights_sha256": config.backbone.sha256,
+            "family": config.backbone.family,
             "fingerprint_checkpoint": backbone.checkpoint_fingerprint,
             "fingerprint_before": backbone.fingerprint(),
             "parameters": sum(weight.numel() for weight in backbone.parameters()),
@@ -58,14 +67,25 @@ def opening_facts(
     }
 
 
+def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
+    """Which rows were drawn, so that anybody can draw them again."""
+    if config.data.k_per_class is None:
+        return {}
+    drawn = {name: [example.idx for example in splits[name].examples] for name in ("train", "held_out")}
+    return {"k_per_class": config.data.k_per_class, "drawn": drawn}
+
+
 def parameters(run: Run) -> dict[str, int]:
     """How many numbers are trained and kept; `paper` counts no biases, `held` counts every number."""
-    prompt = run.trainable.prompt
-    head = count_params(run.trainable.head).held
-    if prompt is None:
-        return {"paper": 0, "held": 0, "kept": 0, "head": head}
-    count = count_params(prompt)
-    return {"paper": count.paper, "held": count.held, "kept": prompt.table.numel(), "head": head}
+    trainable = run.trainable
+    others = {
+        name: 0 if module is None else count_params(module).held
+        for name, module in (("head", trainable.head), ("body", trainable.body))
+    }
+    if trainable.prompt is None:
+        return {"paper": 0, "held": 0, "kept": 0, **others}
+    count = count_params(trainable.prompt)
+    return {"paper": count.paper, "held": count.held, "kept": trainable.prompt.table.numel(), **others}
 
 
 def write_results(
@@ -89,47 +109,66 @@ def write_results(
         "steps": run.steps,
         "peak_memory_bytes": peak_memory_bytes(device),
     }
-    if predictions is None or run.best is None:
+    if predictions is None or run.status == "failed":
         recorder.finish("failed", {**facts, "error": run.error})
         return recorder.record
     after = tuner.backbone.fingerprint()
-    if after != recorder.record["backbone"]["fingerprint_before"]:
+    if run.trainable.body is None and after != recorder.record["backbone"]["fingerprint_before"]:
         raise WeightsError("the frozen backbone has changed while training; the number means nothing.")
     recorder.record["backbone"]["fingerprint_after"] = after
-    metrics = predictions.metrics(tuner.metric_names)
-    scores = {name: metrics[name] for name in ("score", *tuner.metric_names)}
-    choices = predictions.scores.shape[1]
-    line = majority(tuner.metric_names, predictions.target, choices)
-    for warning in _doubts(predictions, scores, line):
+    names = tuner.metric_names
+    metrics = predictions.metrics(names)
+    scores = {name: metrics[name] for name in ("score", *names)}
+    line = evaluate(names, predictions.examples, tuner.task.majority(predictions.examples))
+    for warning in _doubts(predictions, scores, line, data):
         recorder.warn(warning)
-    _write_files(recorder, run, tuner, data.reported, predictions)
-    best = {"epoch": run.best.epoch, "step": run.best.step, "held_out": run.best.metrics}
-    results = {"scores": scores, "loss": metrics["loss"], "majority": line, "best": best}
+    _write_files(recorder, run, tuner, predictions)
+    results = {
+        "scores": scores,
+        "loss": metrics["loss"],
+        "majority": line,
+        "off_label_share": predictions.off_label_share,
+        "best": None if run.best is None else _best(run.best),  # none where nothing was trained
+    }
     recorder.finish("finished", {**facts, **results, "adapter": _adapter_note(recorder, run)})
     return recorder.record
 
 
-def _doubts(predictions: Predictions, scores: dict[str, float], line: dict[str, float]) -> Sequence[str]:
+def _best(best: Best) -> dict[str, Any]:
+    return {"epoch": best.epoch, "step": best.step, "held_out": best.metrics}
+
+
+def _doubts(
+    predictions: Predictions, scores: dict[str, float], line: dict[str, float], data: PackData
+) -> Sequence[str]:
     doubts = []
-    if len(set(predictions.predicted.tolist())) == 1:
+    answers = predictions.answers
+    is_position = len({example.choices for example in predictions.examples}) > 1  # each row has its own choices
+    if len({(None if is_position else answer.choice, answer.text) for answer in answers}) == 1:
         doubts.append("constant prediction: every row got the same answer")
     if scores["score"] <= line["score"]:
         doubts.append("at or below majority: always giving the most frequent answer scores as much")
+    if predictions.off_label_share:
+        doubts.append(f"off label: {predictions.off_label_share:.1%} of the answers are none of the choices")
+    if (share := max(data.train.cut_share, data.reported.cut_share)) > MANY_CUT:
+        doubts.append(f"cut texts: up to {share:.0%} of a split's rows are over backbone.text_limit")
     return doubts
 
 
-def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, split: Encoded, predictions: Predictions) -> None:
+def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: Predictions) -> None:
     folder = recorder.folder
     prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the very numbers that made the predictions
-    write_json_lines(folder.predictions, list(prediction_lines(split, predictions)))
-    head = {name: value.cpu().contiguous() for name, value in run.trainable.head.state_dict().items()}
-    write_atomic(folder.head, save(head))
+    write_json_lines(folder.predictions, list(prediction_lines(predictions)))
+    if run.trainable.head is not None:
+        head = {name: value.cpu().contiguous() for name, value in run.trainable.head.state_dict().items()}
+        write_atomic(folder.head, save(head))
     if run.trainable.prompt is None:
         return
     write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
     if _adapter_note(recorder, run) is None:
-        name = recorder.config.backbone.name
-        write_adapter(folder.adapter, prompt, name, tuner.backbone.model.config)
+        section = recorder.config.backbone
+        base = section.hub_id or section.name
+        write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], tuner.backbone.model.config)
 
 
 def _adapter_note(recorder: Recorder, run: Run) -> str | None:
@@ -137,19 +176,16 @@ def _adapter_note(recorder: Recorder, run: Run) -> str | None:
     return why_not(recorder.config.backbone.prompt_at, run.trainable.prompt is not None)
 
 
-def prediction_lines(split: Encoded, predictions: Predictions) -> Sequence[dict[str, Any]]:
-    """One object a row: its idx, what was predicted, what is right, and the score of every choice."""
-    lines = []
-    for example, scores in zip(split.examples, predictions.scores.tolist(), strict=True):
-        predicted = max(range(len(scores)), key=scores.__getitem__)
-        right = example.target
-        lines.append(
-            {
-                "idx": example.idx,
-                "predicted": example.choices[predicted],
-                "target": None if right is None else example.choices[right],
-                "right": predicted == right,
-                "scores": scores,
-            }
-        )
-    return lines
+def prediction_lines(predictions: Predictions) -> Sequence[dict[str, Any]]:
+    """One object a row: its idx, what was answered, what is right, and the score of every choice."""
+    rows = zip(predictions.examples, predictions.answers, predictions.scores, strict=True)
+    return [
+        {
+            "idx": example.idx,
+            "predicted": answer.text,
+            "target": list(example.answers) or example.gold,
+            "right": is_right(example, answer),
+            **({"scores": scores} if scores else {}),
+        }
+        for example, answer, scores in rows
+    ]

@@ -38,15 +38,23 @@ class Best:
 
 
 class Trainable(nn.Module):
-    """What a run trains: the soft prompt (none for the head-only baseline) and the head."""
+    """What a run trains: the soft prompt, the head, the backbone itself; each may be missing.
 
-    def __init__(self, prompt: SoftPrompt | None, head: nn.Module, hidden: int) -> None:
+    Args:
+        prompt: None for a baseline without one.
+        head: None for a language model.
+        body: The backbone of a full fine-tuning; None where it is frozen.
+        hidden: Width of the backbone's input embeddings.
+    """
+
+    def __init__(self, prompt: SoftPrompt | None, head: nn.Module | None, body: nn.Module | None, hidden: int) -> None:
         super().__init__()
         self.prompt = prompt
         self.head = head
+        self.body = body
         # A prompt of no rows, so that a run without one takes the same way through the code.
         self.no_prompt: Tensor
-        self.register_buffer("no_prompt", next(head.parameters()).new_zeros(0, hidden), persistent=False)
+        self.register_buffer("no_prompt", torch.zeros(0, hidden), persistent=False)
 
     def forward(self) -> Float[Tensor, "length hidden"]:
         """The encoded prompt."""
@@ -176,29 +184,32 @@ class Run:
         self.random.restore(state["random"])
         self.status, self.error = state["status"], state["error"]
         self.best = None if state["best"] is None else Best(**state["best"])
-        device = next(self.trainable.parameters()).device
+        device = self.trainable.no_prompt.device
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
         self._stale_epochs = state["stale_epochs"]
         self.steps, self.tokens = state["steps"], state["tokens"]
 
 
 def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:
-    """The optimizer's groups: table, encoder and head, each with its own rate and weight decay.
+    """The optimizer's groups: table, encoder, head and body, each with its own rate and weight decay.
 
     Args:
         trainable: Of one run.
-        rates: Under `table`, `encoder` and `head`.
+        rates: Under `table`, `encoder`, `head` and `body`.
         decays: Likewise.
+
+    Returns:
+        At least one group; it holds nothing where nothing is trained (zero-shot).
     """
-    members: dict[str, list[nn.Parameter]] = {"head": list(trainable.head.parameters())}
-    if trainable.prompt is not None:
-        table, encoder = trainable.prompt.table, trainable.prompt.encoder
-        members = {"table": [table], "encoder": list(encoder.parameters()), **members}
-    return [
-        {"params": parameters, "lr": rates[name], "weight_decay": decays[name]}
-        for name, parameters in members.items()
-        if parameters
-    ]
+    prompt = trainable.prompt
+    members: dict[str, list[nn.Parameter]] = {
+        "table": [] if prompt is None else [prompt.table],
+        "encoder": [] if prompt is None else list(prompt.encoder.parameters()),
+        "head": [] if trainable.head is None else list(trainable.head.parameters()),
+        "body": [] if trainable.body is None else list(trainable.body.parameters()),
+    }
+    trained = [name for name, parameters in members.items() if parameters] or ["table"]
+    return [{"params": members[name], "lr": rates[name], "weight_decay": decays[name]} for name in trained]
 
 
 def dtype_of_training(backbone: torch.dtype) -> torch.dtype:

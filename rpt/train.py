@@ -18,12 +18,13 @@ import torch
 from rpt import build
 from rpt.config import Config
 from rpt.console import closing, opening, say
-from rpt.data.batches import num_batches
 from rpt.data.module import PackData
 from rpt.data.sources import Source
 from rpt.errors import ConfigError, RptError
-from rpt.module import Predictions, PromptTuner
+from rpt.module import PromptTuner
+from rpt.predictions import Predictions
 from rpt.progress import Bar
+from rpt.protocol import metrics_of
 from rpt.quiet import quiet_libraries
 from rpt.results import opening_facts, write_results
 from rpt.tracking.callback import Tracking
@@ -68,15 +69,16 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
     """
     quiet_libraries()
     _check_pack(configs)
+    _, weights = build.find_backbone(configs[0])
     source = build.build_source(configs[0])
     with ExitStack() as stack:
-        recorders = [_open(config, source, stack) for config in configs]
+        recorders = [_open(config, digest(identity(config, source.checksum, weights)), stack) for config in configs]
         finished = {r: old for r in recorders if (old := _finished(r)) is not None}
         pending = [recorder for recorder in recorders if recorder not in finished]
         trained: dict[Recorder, dict[str, Any]] = {}
         for pack in packs(pending, configs[0].trainer.epochs):
             gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
-            trained |= zip(pack.recorders, _train(pack, source), strict=True)
+            trained |= zip(pack.recorders, _train(pack, source, weights), strict=True)
         records = [{**finished, **trained}[recorder] for recorder in recorders]
     outcomes = [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
     for outcome in outcomes:
@@ -87,6 +89,8 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
 
 def _check_pack(configs: Sequence[Config]) -> None:
     """A pack has one backbone, one set of rows and one loop; runs differ in prompt, rates and seeds."""
+    if len(configs) > 1 and configs[0].trainer.tune == "all":
+        raise ConfigError.of("trainer.tune", "all", "a run that trains the backbone shares it with no other.")
     first = shared(configs[0])
     for config in configs[1:]:
         for key, value in shared(config).items():
@@ -103,13 +107,12 @@ def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
             raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
 
 
-def _open(config: Config, source: Source, stack: ExitStack) -> Recorder:
+def _open(config: Config, identity_hash: str, stack: ExitStack) -> Recorder:
     """Name the run's folder and take its lock."""
-    identity_hash = digest(identity(config, source.checksum))
     folder = RunFolder(Path(config.output_dir) / folder_name(config, identity_hash))
     folder.open()
     stack.callback(folder.close)
-    return Recorder(config, identity_hash, folder, config.task.metrics)
+    return Recorder(config, identity_hash, folder, metrics_of(config))
 
 
 def _finished(recorder: Recorder) -> dict[str, Any] | None:
@@ -121,24 +124,22 @@ def _finished(recorder: Recorder) -> dict[str, Any] | None:
     return record
 
 
-def _train(pack: Pack, source: Source) -> list[dict[str, Any]]:
+def _train(pack: Pack, source: Source, weights: str) -> list[dict[str, Any]]:
     """Build the pack, go on where it stopped, train, and write the results."""
     recorders, states = pack.recorders, pack.states
     configs = [recorder.config for recorder in recorders]
     config = configs[0]
-    splits = build.build_splits(config, source)
-    total_steps = num_batches(len(splits.train), config.trainer.batch_size) * config.trainer.epochs
-    _check_warmup(configs, total_steps)
+    task = build.build_task(config)
+    splits = build.build_splits(config, source, task)
+    _check_warmup(configs, build.total_steps(config, splits))
     device = build.build_device(config)
     forget_peak_memory(device)
-    backbone = build.build_backbone(config, device)
-    runs = [build.build_run(one, backbone, device, total_steps) for one in configs]
-    tuner = build.build_module(config, backbone, runs)
-    data = build.build_data(configs, backbone, splits, tuner)
+    tuner, data = build.build_pack(configs, task, splits, device)
     _resume(tuner, states)
     with _ended_properly(recorders), _terminable():
-        for recorder, run, state in zip(recorders, runs, states, strict=True):
-            facts = opening_facts(recorder.config, source, data, backbone, run, device)
+        for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
+            facts = opening_facts(recorder.config, source, data, tuner, run, device)
+            facts["backbone"]["weights_sha256"] = weights
             facts["pack"] = {"size": len(pack.members), "members": pack.members}
             facts["resumed_step"] = state["steps_done"] if state else 0
             recorder.start(facts, state["recorder"] if state else None)
@@ -147,7 +148,7 @@ def _train(pack: Pack, source: Source) -> list[dict[str, Any]]:
         predictions = _evaluate(tuner, data, device)
         records = [
             write_results(recorder, run, tuner, data, predicted, device)
-            for recorder, run, predicted in zip(recorders, runs, predictions, strict=True)
+            for recorder, run, predicted in zip(recorders, tuner.runs, predictions, strict=True)
         ]
     for recorder in recorders:
         if recorder.record["status"] == "finished":
@@ -169,7 +170,8 @@ def _fit(tuner: PromptTuner, data: PackData, pack: Pack, device: torch.device) -
     """Train from the step that the pack stands at to the last epoch, unless every run has left."""
     section = pack.recorders[0].config.trainer
     epochs_left = section.epochs - tuner.epochs_done
-    if epochs_left == 0 or not any(run.is_active for run in tuner.runs):
+    is_trained = any(parameter.requires_grad for parameter in tuner.trainables.parameters())  # else zero-shot
+    if epochs_left == 0 or not is_trained or not any(run.is_active for run in tuner.runs):
         return
     callbacks: list[Any] = [Tracking(pack.recorders, section.checkpoint_steps, pack.members)]
     if section.progress and sys.stderr.isatty():

@@ -4,7 +4,10 @@ import hashlib
 import importlib.util
 import json
 import os
+import string
+from collections import Counter
 from collections.abc import Callable
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +72,96 @@ def tiny_bert(minilm_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
+def sample_texts() -> list[str]:
+    """Texts of the sample data that the tiny tokenizers are made of."""
+    from rpt.data.samples import GENERATORS
+
+    rows = [row for name in ("boolq", "cb", "rte") for row in GENERATORS[name].rows(0)["train"][:100]]
+    return [value for row in rows for value in row.values() if isinstance(value, str)]
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides that put a tiny random T5 in the backbone's place; its tokenizer is T5's own kind on few pieces.
+
+    The pieces are counted, not trained: the unigram trainer of `tokenizers` gives other scores in every process.
+    """
+    from transformers import T5Tokenizer
+
+    words = Counter(f"\u2581{word}" for text in sample_texts for word in text.split())
+    letters = [sign for sign in string.printable if not sign.isspace()]
+    counts = {**dict.fromkeys(["\u2581", *letters], 0.5), **dict(words.most_common(400))}
+    total = sum(counts.values())
+    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    pieces = [(piece, log(count / total)) for piece, count in counts.items()]
+    return _save_t5(
+        T5Tokenizer(vocab=special + pieces, extra_ids=0), tmp_path_factory.mktemp("tiny_t5", numbered=False)
+    )
+
+
+@pytest.fixture(scope="session")
+def real_tiny_t5(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """`tiny_t5` with T5's real vocabulary, for tests marked `shared`."""
+    from transformers import AutoTokenizer
+
+    folder = shared_dir / "t5-tokenizer"
+    if not folder.is_dir():
+        pytest.skip(f"no tokenizer of T5 at {folder}")
+    return _save_t5(AutoTokenizer.from_pretrained(folder), tmp_path_factory.mktemp("real_tiny_t5", numbered=False))
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides that put a tiny random Llama, with a byte-level tokenizer and no pad token, in the backbone's place."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    options = {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet(), "show_progress": False}
+    bpe.train_from_iterator(
+        sample_texts, trainers.BpeTrainer(vocab_size=600, special_tokens=["<|endoftext|>"], **options)
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|endoftext|>")
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        num_key_value_heads=1,
+        max_position_embeddings=1024,
+        initializer_range=0.2,  # as `tiny_bert` says
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        **sizes,
+    )
+    torch.manual_seed(0)
+    return _save(LlamaForCausalLM(config), tokenizer, tmp_path_factory.mktemp("tiny_llama", numbered=False))
+
+
+def _save_t5(tokenizer: Any, folder: Path) -> list[str]:
+    """Save a tiny random T5 around a tokenizer.
+
+    At T5's own scale a prompt moves the log-probabilities of a model of this size by 0.06, at 1.5 times it by 0.7.
+    """
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    config = T5Config(vocab_size=len(tokenizer), initializer_factor=1.5, decoder_start_token_id=0, **sizes)
+    torch.manual_seed(0)
+    return _save(T5ForConditionalGeneration(config), tokenizer, folder)
+
+
+def _save(model: Any, tokenizer: Any, folder: Path) -> list[str]:
+    """Save a language model in the hub's layout; returns the overrides that name it, by the folder's name."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return ["backbone=local", f"backbone.name={folder.name}", f"backbone.path={folder}", "backbone.dtype=float32"]
+
+
+@pytest.fixture(scope="session")
 def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Overrides that put 40 train and 20 validation rows, in the official release's layout, in the data's place.
 
@@ -103,12 +196,11 @@ def assemble() -> Callable[..., tuple[Any, Any]]:
     from rpt import build
 
     def make(*configs: Config) -> tuple[Any, Any]:
-        config, device = configs[0], torch.device("cpu")
-        splits = build.build_splits(config, build.build_source(config))
-        backbone = build.build_backbone(config, device)
-        steps = -(-len(splits.train) // config.trainer.batch_size) * config.trainer.epochs
-        tuner = build.build_module(config, backbone, [build.build_run(c, backbone, device, steps) for c in configs])
-        return tuner, build.build_data(configs, backbone, splits, tuner)
+        config = configs[0]
+        task = build.build_task(config)
+        splits = build.build_splits(config, build.build_source(config), task)
+        tuner, data = build.build_pack(configs, task, splits, torch.device("cpu"))
+        return tuner, data
 
     return make
 

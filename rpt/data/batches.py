@@ -42,21 +42,26 @@ def num_batches(num_rows: int, batch_size: int) -> int:
     return -(-num_rows // batch_size)
 
 
-def cuts(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
+def cuts(lengths: Sequence[int], token_budget: int, counts: Sequence[int] | None = None) -> list[list[int]]:
     """Cut rows into forwards: sorted by length, each padded forward within the budget.
 
     Args:
         lengths: Tokens of each row as the backbone sees it, prompt included.
-        token_budget: Most tokens, padding included, of one forward; a single longer row goes alone.
+        token_budget: Most tokens, padding included, of one forward; a single larger row goes alone.
+        counts: How many texts of that length each row brings; one where none are given.
 
     Returns:
         Lists of positions in `lengths`; together they hold each position once.
     """
+    sizes = counts or [1] * len(lengths)
     order = sorted(range(len(lengths)), key=lambda position: (lengths[position], position))
     forwards: list[list[int]] = []
+    texts = 0  # of the newest forward
     for position in order:  # ascending, so the newest row is the longest of its forward
-        if forwards and (len(forwards[-1]) + 1) * lengths[position] <= token_budget:
+        texts += sizes[position]
+        if forwards and texts * lengths[position] <= token_budget:
             forwards[-1].append(position)
         else:
             forwards.append([position])
+            texts = sizes[position]
     return forwards

@@ -7,41 +7,51 @@ from dataclasses import dataclass, replace
 
 import lightning
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
 
 from rpt.data.batches import cuts, epoch_batches, num_batches
 from rpt.data.encode import Encoded, pad
+from rpt.data.rows import Rows
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows for one forward, each with the run that it belongs to.
+def make_rows(
+    split: Encoded,
+    pairs: Sequence[tuple[int, int]],
+    pad_id: int,
+    terms_of_run: Sequence[int],
+    *,
+    with_choices: bool = False,
+) -> Rows:
+    """Put `(run, row)` pairs of a split into tensors.
 
-    Attributes:
-        run: Index of the run in the pack.
-        row: Number of the row in its split.
-        ids: Token ids, padded on the right.
-        mask: 1 at text, 0 at padding.
-        target: The right choice.
-        rows_of_run: How many rows the row's run has in the whole step, of which this may be a cut.
+    Args:
+        split: The split.
+        pairs: The rows, each with its run.
+        pad_id: The tokenizer's padding token.
+        terms_of_run: For each pair the terms of its run's loss.
+        with_choices: Whether all that may be written comes along, or only what is right.
     """
-
-    run: Int64[Tensor, batch]
-    row: Int64[Tensor, batch]
-    ids: Int64[Tensor, "batch tokens"]
-    mask: Int64[Tensor, "batch tokens"]
-    target: Int64[Tensor, batch]
-    rows_of_run: Float[Tensor, batch]
-
-    def to(self, device: torch.device) -> Rows:
-        """The same rows on a device."""
-        moved = {name: value.to(device, non_blocking=True) for name, value in vars(self).items()}
-        return Rows(**moved)
-
-    def of_run(self, index: int) -> Rows:
-        """The same rows as another run sees them."""
-        return replace(self, run=torch.full_like(self.run, index))
+    texts = [(at, ids) for at, (_, row) in enumerate(pairs) for ids in split.inputs[row]]
+    written = [
+        (at, ids)
+        for at, (_, row) in enumerate(pairs)
+        for ids in (split.choices[row] if with_choices else [split.outputs[row]])
+        if ids
+    ]
+    ids, mask = pad([ids for _, ids in texts], pad_id)
+    written_ids, written_mask = pad([ids for _, ids in written], pad_id)
+    targets = [split.examples[row].target for _, row in pairs]
+    return Rows(
+        run=torch.tensor([run for run, _ in pairs]),
+        row=torch.tensor([row for _, row in pairs]),
+        target=torch.tensor([-1 if target is None else target for target in targets]),
+        terms_of_run=torch.tensor(terms_of_run, dtype=torch.get_default_dtype()),
+        ids=ids,
+        mask=mask,
+        row_of_text=torch.tensor([at for at, _ in texts]),
+        written=written_ids,
+        written_mask=written_mask,
+        row_of_written=torch.tensor([at for at, _ in written], dtype=torch.long),
+    )
 
 
 @dataclass(frozen=True)
@@ -67,28 +77,18 @@ class Step:
     def cut(self, prompt_lengths: Sequence[int], token_budget: int) -> Iterator[Rows]:
         """Cut the step into forwards of similar length under a token budget."""
         pairs = [(run, row) for run, rows in enumerate(self.rows) for row in rows]
-        lengths = [prompt_lengths[run] + len(self.split.ids[row]) for run, row in pairs]
-        for positions in cuts(lengths, token_budget):
+        terms = [sum(map(self.split.terms, rows)) for rows in self.rows]
+        lengths = [prompt_lengths[run] + self.split.lengths[row] for run, row in pairs]
+        counts = [len(self.split.inputs[row]) for _, row in pairs]
+        for positions in cuts(lengths, token_budget, counts):
             chosen = [pairs[position] for position in positions]
-            counts = [len(self.rows[run]) for run, _ in chosen]
-            yield make_rows(self.split, chosen, self.pad_id, counts).to(self.device)
+            yield make_rows(self.split, chosen, self.pad_id, [terms[run] for run, _ in chosen]).to(self.device)
 
     def tokens(self, run: int, prompt_length: int) -> int:
-        """Tokens of prompt and text that one run trains on in this step, padding not counted."""
-        return sum(prompt_length + len(self.split.ids[row]) for row in self.rows[run])
-
-
-def make_rows(split: Encoded, pairs: Sequence[tuple[int, int]], pad_id: int, rows_of_run: Sequence[int]) -> Rows:
-    """Put `(run, row)` pairs of a split into tensors."""
-    ids, mask = pad([split.ids[row] for _, row in pairs], pad_id)
-    return Rows(
-        run=torch.tensor([run for run, _ in pairs]),
-        row=torch.tensor([row for _, row in pairs]),
-        ids=ids,
-        mask=mask,
-        target=torch.tensor([split.examples[row].target for _, row in pairs]),
-        rows_of_run=torch.tensor(rows_of_run, dtype=torch.get_default_dtype()),
-    )
+        """Tokens of prompt, text and output that one run trains on in this step, padding not counted."""
+        texts = (text for row in self.rows[run] for text in self.split.inputs[row])
+        written = sum(len(self.split.outputs[row]) for row in self.rows[run])
+        return sum(prompt_length + len(text) for text in texts) + written
 
 
 class TrainSteps:
@@ -129,6 +129,7 @@ class PackData(lightning.LightningDataModule):
         order_seeds: Of each run.
         longest_prompt: Virtual tokens of the run that has most.
         eval_token_budget: Most tokens in one forward of an evaluation.
+        with_choices: Whether an evaluation reads all of a row's choices, or only the right one.
         is_active: Says of each run whether it still trains.
         steps_done: Says how many steps are done, so that a resumed epoch goes on in its middle.
     """
@@ -144,6 +145,7 @@ class PackData(lightning.LightningDataModule):
         order_seeds: Sequence[int],
         longest_prompt: int,
         eval_token_budget: int,
+        with_choices: bool,
         is_active: Callable[[], Sequence[bool]],
         steps_done: Callable[[], int],
     ) -> None:
@@ -156,6 +158,7 @@ class PackData(lightning.LightningDataModule):
         self.order_seeds = list(order_seeds)
         self.longest_prompt = longest_prompt
         self.eval_token_budget = eval_token_budget
+        self.with_choices = with_choices
         self.is_active = is_active
         self.steps_done = steps_done
         self.steps_per_epoch = num_batches(len(train), batch_size)
@@ -174,17 +177,22 @@ class PackData(lightning.LightningDataModule):
 
     def evaluation(self, split: Encoded) -> EvalRows:
         """A split's rows in forwards of similar length; `run` is filled in by the module."""
-        return EvalRows(split, self.pad_id, self.longest_prompt, self.eval_token_budget)
+        return EvalRows(split, self.pad_id, self.longest_prompt, self.eval_token_budget, self.with_choices)
 
 
 class EvalRows:
     """A split in forwards of similar length. An iterable that Lightning takes as one dataloader."""
 
-    def __init__(self, split: Encoded, pad_id: int, longest_prompt: int, token_budget: int) -> None:
+    def __init__(self, split: Encoded, pad_id: int, longest_prompt: int, token_budget: int, with_choices: bool) -> None:
+        self.split = split
         lengths = [longest_prompt + length for length in split.lengths]
+        counts = [
+            max(len(texts), len(choices) if with_choices else 1)
+            for texts, choices in zip(split.inputs, split.choices, strict=True)
+        ]
         self._forwards = [
-            make_rows(split, [(0, row) for row in rows], pad_id, [1] * len(rows))
-            for rows in cuts(lengths, token_budget)
+            make_rows(split, [(0, row) for row in rows], pad_id, [1] * len(rows), with_choices=with_choices)
+            for rows in cuts(lengths, token_budget, counts)
         ]
 
     def __len__(self) -> int:

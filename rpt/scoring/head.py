@@ -8,24 +8,27 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.encoder import EncoderBackbone
+from rpt.data.rows import Rows
 from rpt.prompt.insert import Inserted
+from rpt.scoring.scorer import Scored, by_row
 
 
 class ClassHead(nn.Module):
-    """One linear layer from the pooled text to a logit per choice; belongs to one run. Float32.
+    """One linear layer from the pooled text to logits; belongs to one run. Float32.
 
-    Starts at zero, so that every run begins at the uniform distribution, whatever its seed.
+    Starts at zero, so that every run begins at the uniform distribution, whatever its seed. A single logit has no
+    bias, which would not change a choice among several texts.
     Source: Residual Prompt Tuning, section 3 (BERT: linear layer and softmax on h_[CLS]).
     """
 
-    def __init__(self, *, hidden: int, num_choices: int) -> None:
+    def __init__(self, *, hidden: int, num_logits: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(hidden, num_choices)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.linear = nn.Linear(hidden, num_logits, bias=num_logits > 1)
+        for parameter in self.linear.parameters():
+            nn.init.zeros_(parameter)
 
-    def forward(self, pooled: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch choices"]:
+    def forward(self, pooled: Float[Tensor, "texts hidden"]) -> Float[Tensor, "texts logits"]:
         """Logits in label order, natural units."""
         logits = self.linear(pooled)
         assert isinstance(logits, Tensor)
@@ -33,10 +36,10 @@ class ClassHead(nn.Module):
 
 
 def pool(
-    hidden: Float[Tensor, "batch tokens hidden"],
-    text: Bool[Tensor, "batch tokens"],
+    hidden: Float[Tensor, "texts tokens hidden"],
+    text: Bool[Tensor, "texts tokens"],
     pooling: str,
-) -> Float[Tensor, "batch hidden"]:
+) -> Float[Tensor, "texts hidden"]:
     """Pool hidden states over the text, float32.
 
     Args:
@@ -46,54 +49,69 @@ def pool(
     """
     states = hidden if hidden.dtype == torch.float64 else hidden.float()
     if pooling == "cls":
-        first = text.int().argmax(dim=1)  # [batch]
+        first = text.int().argmax(dim=1)  # [texts]
         return states[torch.arange(len(states), device=states.device), first]
-    weight = text.to(states.dtype).unsqueeze(-1)  # [batch, tokens, 1]
+    weight = text.to(states.dtype).unsqueeze(-1)  # [texts, tokens, 1]
     return (states * weight).sum(dim=1) / weight.sum(dim=1)
 
 
 class HeadScorer:
     """Scores the choices of a row by the head of the run that the row belongs to.
 
+    A row is read once and gets a logit for each label; where each row brings its own choices, it is read once with
+    each of them, and each reading gets one logit.
+
     Args:
+        hidden: Width of the backbone's states.
+        num_labels: Logits of a reading; None: one, for the choice that it was read with.
         pooling: `mean` of the text tokens, or `cls`.
     """
 
-    def __init__(self, *, pooling: str) -> None:
+    with_choices = False
+
+    def __init__(self, *, hidden: int, num_labels: int | None, pooling: str) -> None:
+        self.hidden = hidden
+        self.num_labels = num_labels
         self.pooling = pooling
 
-    def new_head(self, *, hidden: int, num_choices: int) -> nn.Module:
+    def new_head(self) -> nn.Module:
         """A fresh head for one run."""
-        return ClassHead(hidden=hidden, num_choices=num_choices)
+        return ClassHead(hidden=self.hidden, num_logits=self.num_labels or 1)
 
-    def scores(
-        self,
-        backbone: FrozenBackbone,
-        inserted: Inserted,
-        run: Int64[Tensor, batch],
-        heads: Sequence[nn.Module],
-    ) -> Float[Tensor, "batch choices"]:
-        """Logits of each row's choices, in label order.
+    def losses(
+        self, backbone: EncoderBackbone, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
+    ) -> Float[Tensor, batch]:
+        """Cross-entropy of each row among its choices, in nats."""
+        return self.score(backbone, inserted, rows, heads).losses
+
+    def score(
+        self, backbone: EncoderBackbone, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
+    ) -> Scored:
+        """Logits of each row's choices.
 
         Args:
-            backbone: Run once over all rows.
-            inserted: The rows with their prompts in place.
-            run: For each row the index of its run.
+            backbone: Run once over all texts.
+            inserted: The texts with their prompts in place.
+            rows: Whose they are.
             heads: The heads of all runs.
         """
         hidden = backbone(inserted.embeds, inserted.mask)
-        pooled = pool(hidden, inserted.text, self.pooling)  # [batch, hidden]
-        used = torch.unique(run).tolist()
-        if len(used) == 1:
-            logits = heads[used[0]](pooled)
-        else:
-            parts = [(run == index).nonzero().squeeze(1) for index in used]  # rows of each run
-            order = torch.cat(parts).argsort()
-            scored = [heads[i](pooled[part]) for i, part in zip(used, parts, strict=True)]
-            logits = torch.cat(scored)[order]
-        assert isinstance(logits, Tensor)
-        return logits
+        logits = _by_head(pool(hidden, inserted.text, self.pooling), rows.run_of_text, heads)
+        scores = logits if self.num_labels else by_row(logits.squeeze(1), rows.row_of_text, len(rows.row))
+        return Scored(nn.functional.cross_entropy(scores, rows.target, reduction="none"), scores)
 
-    def losses(self, scores: Float[Tensor, "batch choices"], target: Int64[Tensor, batch]) -> Float[Tensor, batch]:
-        """Cross-entropy of each row, in nats."""
-        return nn.functional.cross_entropy(scores, target, reduction="none")
+
+def _by_head(
+    pooled: Float[Tensor, "texts hidden"], run: Int64[Tensor, texts], heads: Sequence[nn.Module | None]
+) -> Float[Tensor, "texts logits"]:
+    """Each text through the head of its own run."""
+    used = torch.unique(run).tolist()
+    parts = [(run == index).nonzero().squeeze(1) for index in used]  # texts of each run
+    scored: list[Tensor] = []
+    for index, part in zip(used, parts, strict=True):
+        head = heads[index]
+        assert head is not None
+        scored.append(head(pooled if len(used) == 1 else pooled[part]))
+    if len(used) == 1:
+        return scored[0]
+    return torch.cat(scored)[torch.cat(parts).argsort()]

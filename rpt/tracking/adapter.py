@@ -22,20 +22,21 @@ def why_not(prompt_at: str, has_prompt: bool) -> str | None:
     return None
 
 
-def write_adapter(folder: Path, prompt: Tensor, base_model: str, model_config: Any) -> None:
+def write_adapter(folder: Path, prompt: Tensor, base_model: str, task_type: str, model_config: Any) -> None:
     """Write an adapter folder, whole or not at all.
 
     Args:
         folder: Made or replaced.
         prompt: The folded prompt [length, hidden], float32.
         base_model: The backbone's name, for whoever loads the adapter.
+        task_type: PEFT's word for how the model is used, such as `SEQ_2_SEQ_LM`.
         model_config: The backbone's transformers config.
 
     Source: the format of PEFT 0.21, `PeftModel.save_pretrained` for PROMPT_TUNING.
     """
     config = {
         "peft_type": "PROMPT_TUNING",
-        "task_type": "FEATURE_EXTRACTION",
+        "task_type": task_type,
         "base_model_name_or_path": base_model,
         "inference_mode": True,
         "num_virtual_tokens": len(prompt),

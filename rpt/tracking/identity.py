@@ -14,14 +14,14 @@ from pydantic.fields import FieldInfo
 from rpt.config import Config
 from rpt.errors import ConfigError
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of run.json and of checkpoints; raised when a reader must know."""
 
 OF_THE_PROMPT = ("prompt", "init", "lr", "encoder_lr", "weight_decay", "encoder_weight_decay")
 """What has no effect where no prompt is trained (`encoder=none`)."""
 
 
-def identity(config: Config, data_checksum: str) -> dict[str, Any]:
+def identity(config: Config, data_checksum: str, weights_sha256: str) -> dict[str, Any]:
     """The part of a configuration that can change the number, with the data's checksum.
 
     Paths, loggers, devices and bars are left out: their fields are marked in `rpt.config`. The backbone enters by
@@ -33,7 +33,9 @@ def identity(config: Config, data_checksum: str) -> dict[str, Any]:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_PROMPT}
     elif isinstance(path := config.init.options.get("path"), str):
         parts["init"]["path"] = _sha256(Path(path))
-    return {"schema": SCHEMA, **parts, "data_checksum": data_checksum}
+    if config.trainer.tune == "prompt":
+        del parts["trainer"]["tune_lr"]
+    return {"schema": SCHEMA, **parts, "data_checksum": data_checksum, "weights_sha256": weights_sha256}
 
 
 def shared(config: Config) -> dict[str, Any]:
@@ -42,7 +44,9 @@ def shared(config: Config) -> dict[str, Any]:
         name: _part(getattr(config, name)) for name in ("task", "data", "protocol", "backbone", "scorer", "trainer")
     }
     values = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
-    return {key: value for key, value in values.items() if key != "data.order_seed"}
+    places = {f"data.{name}": getattr(config.data, name) for name in ("root", "hub_id")}
+    places |= {f"backbone.{name}": getattr(config.backbone, name) for name in ("package", "path", "hub_id", "revision")}
+    return {key: value for key, value in {**values, **places}.items() if key != "data.order_seed"}
 
 
 def digest(value: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ from rpt.config import compose
 from rpt.tracking.identity import digest, folder_name, identity
 
 
-def hash_of(*overrides, data="checksum"):
-    return digest(identity(check(compose(list(overrides))), data))
+def hash_of(*overrides, data="checksum", weights="sha256"):
+    return digest(identity(check(compose(list(overrides))), data, weights))
 
 
 SAME = hash_of()
@@ -23,6 +23,8 @@ SAME = hash_of()
         "trainer.progress=false",
         "group=study",
         "rerun=true",
+        "trainer.tune_lr=0.5",
+        "backbone.revision=abc",
     ],
 )
 def test_what_cannot_change_the_number_is_no_part_of_the_identity(override):
@@ -37,8 +39,9 @@ def test_what_can_change_the_number_is_part_of_the_identity(override):
     assert hash_of(override) != SAME
 
 
-def test_other_rows_make_another_run():
+def test_other_rows_or_other_weights_make_another_run():
     assert hash_of(data="other") != SAME
+    assert hash_of(weights="other") != SAME
 
 
 def test_a_folder_is_named_by_its_choices_and_its_hash():
@@ -50,16 +53,16 @@ def test_a_folder_is_named_by_its_choices_and_its_hash():
 
 def test_without_a_prompt_its_settings_make_no_other_run():
     bare = [check(compose(["encoder=none", *more])) for more in ([], ["lr=0.3", "prompt.length=5", "init=normal"])]
-    assert identity(bare[0], "data") == identity(bare[1], "data")
+    assert identity(bare[0], "data", "w") == identity(bare[1], "data", "w")
     other_head = check(compose(["encoder=none", "head_lr=0.5"]))
-    assert identity(other_head, "data") != identity(bare[0], "data")
+    assert identity(other_head, "data", "w") != identity(bare[0], "data", "w")
 
 
 def test_a_prompt_file_counts_by_its_content_and_not_by_its_path(tmp_path):
     def identity_of(name: str, content: bytes) -> object:
         path = tmp_path / name
         path.write_bytes(content)
-        return identity(check(compose(["init=file", f"init.path={path}"])), "data")
+        return identity(check(compose(["init=file", f"init.path={path}"])), "data", "weights")
 
     first = identity_of("one.npy", b"1")
     assert identity_of("two.npy", b"1") == first

@@ -56,7 +56,7 @@ def scores(tuner, split, pairs, pad_id, extra=0):
     rows = make_rows(split, pairs, pad_id, [1] * len(pairs))
     rows = replace(rows, ids=F.pad(rows.ids, (0, extra), value=pad_id), mask=F.pad(rows.mask, (0, extra)))
     with torch.no_grad():
-        return tuner._scores_of(rows, [run.trainable.fold() for run in tuner.runs])
+        return tuner.score(rows, [run.trainable.fold() for run in tuner.runs]).scores
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -143,7 +143,7 @@ def test_the_evaluations_token_budget_changes_no_score(pair, budget):
     found = torch.zeros(len(data.reported), 3)
     for rows in data.evaluation(data.reported):
         with torch.no_grad():
-            found[rows.row] = tuner._scores_of(rows, [run.trainable.fold() for run in tuner.runs])
+            found[rows.row] = tuner.score(rows, [run.trainable.fold() for run in tuner.runs]).scores
     alone = [scores(tuner, data.reported, [(0, row)], data.pad_id) for row in range(len(data.reported))]
     torch.testing.assert_close(found, torch.cat(alone), **CLOSE)
 
@@ -171,7 +171,7 @@ def reference(tuner, data, rows, prompt_at, pooling):
     [run], model = tuner.runs, tuner.backbone.model
     losses = []
     for row in rows:
-        text = model.get_input_embeddings()(torch.tensor(data.train.ids[row]))  # [tokens, hidden]
+        text = model.get_input_embeddings()(torch.tensor(data.train.inputs[row][0]))  # [tokens, hidden]
         prompt = run.trainable.prompt.encoder(run.trainable.prompt.table)
         embeds = torch.cat([text[:prompt_at], prompt, text[prompt_at:]])[None]
         hidden = model(inputs_embeds=embeds).last_hidden_state[0]

@@ -14,16 +14,16 @@ from rpt.run import Trainable
 from rpt.train import train
 
 REQUIRED = {
-    "": """adapter backbone best chosen config data environment finished identity_hash loss majority name pack
+    "": """adapter backbone best chosen config data environment finished identity_hash loss majority name off_label_share pack
         parameters peak_memory_bytes protocol schema resumed_step scores seconds started status steps task tokens
         tokens_per_second warnings""",
     "task": "name version",
-    "protocol": "name held_out_share",
+    "protocol": "name select_on held_out_share task_prefix habits",
     "data": "source version checksum rows cut",
     "data.rows": "train held_out reported",
     "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
-        attention""",
-    "parameters": "paper held kept head",
+        attention family""",
+    "parameters": "paper held kept head body",
     "environment": "python packages git platform bits",
     "environment.bits": "device threads torch transformers",
     "pack": "size members",
@@ -35,9 +35,9 @@ REQUIRED = {
 
 # Prompt 10 x 32, bottleneck 16. Weights 2 * 16 * 32, biases 16 + 32, LayerNorm 2 * 32; head 32 * 3 + 3.
 PARAMETERS = {
-    "plain": {"paper": 320, "held": 320, "kept": 320, "head": 99},
-    "residual": {"paper": 320 + 1024 + 64, "held": 320 + 1024 + 64 + 48, "kept": 320, "head": 99},
-    "none": {"paper": 0, "held": 0, "kept": 0, "head": 99},
+    "plain": {"paper": 320, "held": 320, "kept": 320, "head": 99, "body": 0},
+    "residual": {"paper": 320 + 1024 + 64, "held": 320 + 1024 + 64 + 48, "kept": 320, "head": 99, "body": 0},
+    "none": {"paper": 0, "held": 0, "kept": 0, "head": 99, "body": 0},
 }
 
 
@@ -94,7 +94,7 @@ def test_every_validation_row_is_predicted_once_and_in_order(encoder, trained):
     rows = [json.loads(line) for line in Path(config.data.root, "CB", "val.jsonl").read_text().splitlines()]
     found = lines(outcome)
     assert [(line["idx"], line["target"]) for line in found] == [(row["idx"], row["label"]) for row in rows]
-    choices = config.task.choices
+    choices = config.task.formats.encoder.choices
     for line in found:
         assert set(line) == {"idx", "predicted", "target", "right", "scores"}
         assert line["predicted"] == choices[torch.tensor(line["scores"]).argmax()]
@@ -126,12 +126,12 @@ def test_prompt_and_head_files_alone_give_the_predictions_to_the_last_bit(encode
         matrix = load_file(outcome.folder / "prompt.safetensors")["prompt"]
         assert matrix.dtype == torch.float32
         prompt = SoftPrompt(matrix, Plain(length=10, hidden=32))
-    tuner.runs[0].trainable = Trainable(prompt, head, 32)
+    tuner.runs[0].trainable = Trainable(prompt, head, None, 32)
     head.load_state_dict(load_file(outcome.folder / "head.safetensors"))
     found = {}
     for rows in data.evaluation(data.reported):
         with torch.no_grad():
-            scores = tuner._scores_of(rows, [tuner.runs[0].trainable.fold()])
+            scores = tuner.score(rows, [tuner.runs[0].trainable.fold()]).scores
         found |= dict(zip(rows.row.tolist(), scores.tolist(), strict=True))
     assert [found[row] for row in range(20)] == [line["scores"] for line in lines(outcome)]
 

@@ -21,8 +21,9 @@ def make_run(optimizer=torch.optim.SGD, encoder=None, *, clip_norm=None, patienc
     table = torch.linspace(-1, 1, LENGTH * HIDDEN).reshape(LENGTH, HIDDEN)
     torch.manual_seed(0)
     prompt = SoftPrompt(table, encoder or Plain(length=LENGTH, hidden=HIDDEN))
-    trainable = Trainable(prompt, ClassHead(hidden=HIDDEN, num_choices=2), HIDDEN)
-    rates, decays = {"table": 0.3, "encoder": 0.1, "head": 0.01}, {"table": 0.5, "encoder": 0.25, "head": 0.125}
+    trainable = Trainable(prompt, ClassHead(hidden=HIDDEN, num_logits=2), None, HIDDEN)
+    rates = {"table": 0.3, "encoder": 0.1, "head": 0.01, "body": 0.001}
+    decays = {"table": 0.5, "encoder": 0.25, "head": 0.125, "body": 0.0}
     made = optimizer(parameter_groups(trainable, rates, decays))
     return Run(
         trainable=trainable,

@@ -1,0 +1,33 @@
+"""What must hold between the parts of a configuration, and between it and this machine.
+
+A rule takes the plain values, whatever is wrong with them otherwise, and yields what it finds. None of them
+imports torch: a refusal must not wait for it.
+"""
+
+from collections.abc import Callable, Iterator
+
+from rpt.errors import Problem
+from rpt.rules import backbone, data, options, task
+from rpt.rules.access import Values
+
+__all__ = ["RULES", "Values"]
+
+RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
+    options.one_option_a_group,
+    options.paths_are_whole,
+    backbone.backbone_can_serve,
+    backbone.prompt_fits_backbone,
+    backbone.scorer_fits_family,
+    backbone.prompt_place_fits_family,
+    backbone.tuning_has_no_prompt,
+    data.data_is_there,
+    task.task_is_sound,
+    task.framing_has_a_scorer,
+    task.labels_fit_prompt,
+    options.lstm_can_drop,
+    options.bounds_are_ordered,
+    options.text_says_something,
+    options.files_exist,
+    options.output_is_writable,
+    options.loggers_are_installed,
+)

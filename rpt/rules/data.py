@@ -1,0 +1,54 @@
+"""The rows of the task must exist in the chosen source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rpt.data.files import SPLITS, split_path
+from rpt.data.samples import GENERATORS
+from rpt.errors import Problem
+from rpt.problems import hinted
+from rpt.rules.access import Values, get
+
+
+def data_is_there(values: Values) -> Iterator[Problem]:
+    """The rows of the task must exist in the chosen source, and no other source may be half meant."""
+    source, root = get(values, "data.source", str), get(values, "data.root", str)
+    name, seed = get(values, "task.name", str), get(values, "data.sample_seed", int)
+    if source == "sample":
+        if name is not None and name not in GENERATORS:
+            tasks = ", ".join(sorted(GENERATORS))
+            yield Problem("data", "sample", f"no sample rows for task {name}; there are for {tasks}. Use data=jsonl.")
+        if root is not None:
+            advice = "data=sample reads no files. Set data=jsonl to train on that folder, or leave data.root out."
+            yield Problem("data.root", root, advice)
+        if seed is None:
+            yield Problem("data.sample_seed", None, "must be a whole number for data=sample. Set data.sample_seed=0.")
+        return
+    if seed is not None:
+        yield Problem("data.sample_seed", seed, f"has no effect on data={source}. Leave it out, or set data=sample.")
+    if source == "jsonl":
+        yield from _release_is_there(root, get(values, "task.folder", str))
+    elif source == "hub" and get(values, "data.hub_id", str) is None:
+        yield Problem("data.hub_id", None, "needs a value. Set data.hub_id=aps/super_glue.")
+
+
+def _release_is_there(root: str | None, folder: str | None) -> Iterator[Problem]:
+    if root is None or root == "???" or folder is None:
+        if root is None:
+            yield Problem("data.root", None, hinted("data.root", "needs a value."))
+        return
+    if not Path(root).is_dir():
+        yield Problem("data.root", root, hinted("data.root", "there is no such folder."))
+        return
+    for split in SPLITS:
+        path = split_path(root, folder, split)
+        if path.is_file():
+            continue
+        partial = path.with_name(f"{split}.partial.jsonl")
+        lacks = f"there is no {folder}/{path.name} in it."
+        if partial.is_file():
+            lacks = f"holds {folder}/{partial.name}, a part of the official {path.name}, which is not taken for it."
+        yield Problem("data.root", root, f"{lacks} Unpack the official {folder}.zip there.")
+        return

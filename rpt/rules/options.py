@@ -1,0 +1,80 @@
+"""Relations between single options, and with this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from rpt.errors import Problem
+from rpt.problems import hinted
+from rpt.rules.access import Values, get, number
+
+GROUPS = ("task", "data", "protocol", "backbone", "encoder", "init", "scorer", "optim", "trainer")
+"""The groups that take one option."""
+
+
+def one_option_a_group(values: Values) -> Iterator[Problem]:
+    """Only `logger` takes several options; elsewhere Hydra would quietly lay one over the other."""
+    chosen = get(values, "chosen", dict) or {}  # lists are missing from it
+    for group in GROUPS:
+        if group in values and group not in chosen:
+            yield Problem(group, "[...]", f"takes one option. To compare several, sweep: -m {group}=A,B")
+
+
+def lstm_can_drop(values: Values) -> Iterator[Problem]:
+    """An LSTM drops out between its layers, so one layer has nothing to drop."""
+    layers, dropout = get(values, "encoder.num_layers", int), get(values, "encoder.dropout", float)
+    if layers == 1 and dropout:
+        advice = "has no effect with one layer. Set encoder.num_layers=2, or encoder.dropout=0.0."
+        yield Problem("encoder.dropout", dropout, advice)
+
+
+def bounds_are_ordered(values: Values) -> Iterator[Problem]:
+    """A uniform start needs an interval."""
+    low, high = number(values, "init.low"), number(values, "init.high")
+    if low is not None and high is not None and low >= high:
+        yield Problem("init.low", low, f"must be below init.high, which is {high}. Set init.low={-abs(high) or -0.5}.")
+
+
+def text_says_something(values: Values) -> Iterator[Problem]:
+    """A start from a text needs a word."""
+    text = get(values, "init.text", str)
+    if text is not None and not text.strip():
+        yield Problem("init.text", text, hinted("init.text", "holds no word."))
+
+
+def paths_are_whole(values: Values) -> Iterator[Problem]:
+    """A shell leaves `~` alone behind `=`; a folder of that name is not what is meant."""
+    for key in ("data.root", "output_dir", "backbone.path", "init.path"):
+        path = get(values, key, str)
+        if path is not None and path.startswith("~"):
+            yield Problem(key, path, f"~ is not expanded behind =. Set {key}=$HOME{path[1:]}")
+
+
+def files_exist(values: Values) -> Iterator[Problem]:
+    """A file that an option names must be there."""
+    path = get(values, "init.path", str)
+    if path is not None and path != "???" and not Path(path).is_file():
+        yield Problem("init.path", path, hinted("init.path", "there is no such file."))
+
+
+def output_is_writable(values: Values) -> Iterator[Problem]:
+    """The nearest existing folder above the run folders must take new entries."""
+    output = get(values, "output_dir", str)
+    if output is None:
+        return
+    parents = [Path(output).absolute(), *Path(output).absolute().parents]
+    nearest = next(parent for parent in parents if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        advice = f"nothing can be written in {nearest}. Set output_dir=DIR to a folder of yours."
+        yield Problem("output_dir", output, advice)
+
+
+def loggers_are_installed(values: Values) -> Iterator[Problem]:
+    """A chosen logger's package must be installed."""
+    for name, logger in (get(values, "logger", dict) or {}).items():
+        kind = logger.get("kind") if isinstance(logger, dict) else None
+        if kind in ("wandb", "tensorboard") and importlib.util.find_spec(kind) is None:
+            yield Problem(f"logger.{name}", kind, f"is not installed. Run: pip install {kind}")
