@@ -1,74 +1,203 @@
-"""Metrics against scikit-learn, and what is true of every score."""
+"""Metrics against scikit-learn and hand-made cases, and what is true of every score."""
 
 import math
+from dataclasses import replace
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
-from rpt.metrics import METRICS, evaluate, majority
+from rpt.metrics import METRICS, evaluate, is_right
+from rpt.tasks.example import Answer, Example
 
 NAMES = tuple(METRICS)
+WORDS = ("the", "Ann", "roe", "Roe", "bob,", "New", "York")
+
+
+def example(idx, target, num_choices=2, group=None, answers=()):
+    choices = tuple(f"c{index}" for index in range(num_choices))
+    return Example(idx=idx, fields={}, choices=choices, target=target, group=group, answers=answers)
+
+
+def of_choices(targets, predicted, num_choices=2, groups=None):
+    """Rows and answers by index of the choice; None is an answer that is none of them."""
+    groups = groups or [None] * len(targets)
+    rows = [
+        example(idx, target, num_choices, group)
+        for idx, (target, group) in enumerate(zip(targets, groups, strict=True))
+    ]
+    answers = [Answer(choice, "off" if choice is None else f"c{choice}") for choice in predicted]
+    return rows, answers
+
+
+def of_texts(*pairs):
+    """Rows with several right texts, and what was written."""
+    rows = [example(idx, 0, answers=right) for idx, (right, _) in enumerate(pairs)]
+    return rows, [Answer(None, written) for _, written in pairs]
 
 
 @st.composite
-def answers(draw):
-    """Predictions and targets over some of the choices: classes may be absent in either or in both."""
-    num_choices = draw(st.integers(2, 11))
-    rows = draw(st.integers(1, 40))
-    labels = {name: draw(st.sets(st.integers(0, num_choices - 1), min_size=1)) for name in ("predicted", "target")}
-    drawn = {
-        name: draw(st.lists(st.sampled_from(sorted(some)), min_size=rows, max_size=rows))
-        for name, some in labels.items()
-    }
-    return torch.tensor(drawn["predicted"]), torch.tensor(drawn["target"]), num_choices
+def answered(draw, off_label=True):
+    """Rows and answers over some of the choices: classes may be absent in either or in both."""
+    num_choices, rows = draw(st.integers(2, 11)), draw(st.integers(1, 40))
+    some = [draw(st.sets(st.integers(0, num_choices - 1), min_size=1)) for _ in range(2)]
+    targets, predicted = (draw(st.lists(st.sampled_from(sorted(one)), min_size=rows, max_size=rows)) for one in some)
+    if off_label:
+        predicted = [None if draw(st.booleans()) and draw(st.booleans()) else choice for choice in predicted]
+    groups = draw(st.lists(st.sampled_from([None, 0, 1, (1, 2)]), min_size=rows, max_size=rows))
+    return (*of_choices(targets, predicted, num_choices, groups), targets, predicted, num_choices)
 
 
-@given(answers())
-def test_accuracy_is_scikit_learns(made):
-    predicted, target, num_choices = made
-    assert METRICS["accuracy"](predicted, target, num_choices) == accuracy_score(target, predicted)
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
+written = st.lists(st.tuples(st.lists(texts, min_size=1, max_size=3).map(tuple), texts), min_size=1, max_size=8).map(
+    lambda pairs: of_texts(*pairs)
+)
 
 
-@given(answers())
-def test_macro_f1_is_scikit_learns_over_the_labels_that_occur(made):
-    predicted, target, num_choices = made
-    theirs = f1_score(target, predicted, average="macro", zero_division=0)
-    assert METRICS["f1_macro"](predicted, target, num_choices) == pytest.approx(theirs, rel=1e-12)
+# Classes
 
 
-@given(answers())
+@given(answered())
+def test_accuracy_is_scikit_learns_and_an_answer_of_no_class_is_wrong(made):
+    rows, answers, targets, predicted, num_choices = made
+    theirs = accuracy_score(targets, [num_choices if choice is None else choice for choice in predicted])
+    assert METRICS["accuracy"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+
+
+@given(answered())
+def test_macro_f1_is_scikit_learns_over_the_classes_that_occur(made):
+    rows, answers, targets, predicted, num_choices = made
+    occurring = sorted({*targets, *predicted} - {None})
+    numbers = [num_choices if choice is None else choice for choice in predicted]
+    theirs = f1_score(targets, numbers, labels=occurring, average="macro", zero_division=0)
+    assert METRICS["f1_macro"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+
+
+@given(answered())
+def test_f1a_is_scikit_learns_binary_f1_over_all_rows(made):
+    rows, answers, targets, predicted, num_choices = made
+    numbers = [num_choices if choice is None else choice for choice in predicted]
+    theirs = f1_score(targets, numbers, labels=[1], average="macro", zero_division=1)
+    assert METRICS["f1a"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+
+
+def test_macro_f1_leaves_out_a_class_that_is_neither_right_nor_answered():
+    # Neutral is absent: entailment 2*1/(2*1+0+1) = 2/3, contradiction 2*1/(2*1+1+0) = 2/3.
+    rows, answers = of_choices([0, 0, 1], [0, 1, 1], num_choices=3)
+    assert METRICS["f1_macro"](rows, answers) == pytest.approx(2 / 3)
+    # Answered once, it counts with 0.
+    rows, answers = of_choices([0, 0, 1], [0, 2, 1], num_choices=3)
+    assert METRICS["f1_macro"](rows, answers) == pytest.approx((2 / 3 + 1 + 0) / 3)
+
+
+def test_an_answer_of_no_class_adds_no_class_and_no_false_alarm():
+    rows, answers = of_choices([0, 0, 1], [0, None, 1], num_choices=3)
+    assert METRICS["accuracy"](rows, answers) == pytest.approx(2 / 3)
+    assert METRICS["f1_macro"](rows, answers) == pytest.approx((2 / 3 + 1) / 2)
+    assert METRICS["f1a"](rows, answers) == 1.0
+
+
+# Groups
+
+
+def test_multirc_pools_f1_over_answers_and_counts_questions_whose_answers_are_all_right():
+    # Three questions, their rows interleaved; the second is wholly right, an answer of the first is off-label.
+    groups = [(0, 0), (0, 1), (0, 0), (1, 0), (0, 1), (1, 0)]
+    rows, answers = of_choices([1, 1, 0, 1, 0, 0], [1, 1, None, 0, 0, 1], groups=groups)
+    # Choice 1: hits 2, false alarms 1, misses 1.
+    assert evaluate(["f1a", "em"], rows, answers) == pytest.approx({"f1a": 2 / 3, "em": 1 / 3, "score": 1 / 2})
+
+
+def test_a_row_of_no_group_is_judged_by_itself():
+    rows, answers = of_choices([1, 1, 1, 1], [1, 0, 1, 0], groups=[None, None, 0, 0])
+    assert METRICS["em"](rows, answers) == pytest.approx(1 / 3)
+
+
+# Texts
+
+
+@pytest.mark.parametrize(
+    ("right", "text", "f1", "of_sets", "em"),
+    [
+        (("Ann Roe", "Roe"), "the roe.", 1, 1, 1),
+        (("Ann Roe", "Roe"), "Ann", 2 / 3, 2 / 3, 0),
+        (("New York",), "New Jersey", 0.5, 0.5, 0),
+        (("Ann Roe",), "Bob", 0, 0, 0),
+        (("Roe Roe",), "roe roe roe", 0.8, 0.4, 0),
+        (("Roe Roe",), "roe roe", 1, 0.5, 1),
+        (("The",), "a", 1, 1, 1),
+        (("The",), "Roe", 0, 0, 0),
+        (("Roe",), "", 0, 0, 0),
+    ],
+)
+def test_a_text_is_scored_by_the_best_of_the_right_ones(right, text, f1, of_sets, em):
+    rows, answers = of_texts((right, text))
+    expected = {"f1": f1, "f1_of_sets": of_sets, "em": em, "score": (f1 + of_sets + em) / 3}
+    assert evaluate(["f1", "f1_of_sets", "em"], rows, answers) == pytest.approx(expected)
+
+
+def test_a_text_is_scored_by_the_right_choice_where_a_row_names_no_answers():
+    row = replace(example(0, 1), choices=("Bob", "Ann Roe"))
+    assert METRICS["f1"]([row], [Answer(None, "Ann")]) == pytest.approx(2 / 3)
+
+
+def test_a_row_is_right_by_its_choice_or_by_one_of_its_texts():
+    assert is_right(example(0, 1), Answer(1, "anything"))
+    assert not is_right(example(0, 1), Answer(0, "c1"))
+    assert not is_right(example(0, None), Answer(None, "c1"))
+    assert is_right(example(0, 0, answers=("Roe", "Ann")), Answer(None, "ann."))
+    assert not is_right(example(0, 0, answers=("Roe",)), Answer(0, "c0"))
+
+
+# What is true of every metric
+
+
+@given(answered())
 def test_every_metric_lies_between_0_and_1_and_the_score_is_their_mean(made):
-    values = evaluate(NAMES, *made)
+    values = evaluate(NAMES, *made[:2])
     assert set(values) == {*NAMES, "score"}
     assert all(0 <= value <= 1 for value in values.values())
     assert values["score"] == pytest.approx(math.fsum(values[name] for name in NAMES) / len(NAMES), rel=1e-12)
 
 
-@given(answers())
-def test_perfect_predictions_score_exactly_1(made):
-    _, target, num_choices = made
-    assert evaluate(NAMES, target, target, num_choices) == {"accuracy": 1.0, "f1_macro": 1.0, "score": 1.0}
+@given(written)
+def test_every_metric_of_texts_lies_between_0_and_1(made):
+    values = evaluate(("f1", "f1_of_sets", "em"), *made)
+    assert all(0 <= value <= 1 for value in values.values())
+    assert values["em"] <= values["f1"]
+    assert values["f1_of_sets"] <= values["f1"]
 
 
-@given(answers())
-def test_renaming_the_classes_changes_no_metric(made):
-    predicted, target, num_choices = made
-    renamed = torch.arange(num_choices - 1, -1, -1)
-    assert evaluate(NAMES, renamed[predicted], renamed[target], num_choices) == pytest.approx(
-        evaluate(NAMES, predicted, target, num_choices)
-    )
+@given(answered())
+def test_perfect_answers_score_exactly_1(made):
+    rows = made[0]
+    assert evaluate(NAMES, rows, [Answer(row.target, row.gold) for row in rows]) == {
+        **dict.fromkeys(NAMES, 1.0),
+        "score": 1.0,
+    }
 
 
-def test_majority_is_the_score_of_always_answering_the_most_frequent_label():
-    target = torch.tensor([2, 2, 2, 0, 1])
-    # F1 of the label that is always given: 2 * 3 / (2 * 3 + 2) = 0.75; the other two score 0.
-    expected = {"accuracy": 0.6, "f1_macro": 0.25, "score": 0.425}
-    assert majority(NAMES, target, 3) == pytest.approx(expected)
+@given(written)
+def test_perfect_texts_score_exactly_1(made):
+    rows = made[0]
+    answers = [Answer(None, row.answers[-1]) for row in rows]
+    assert evaluate(["f1", "em"], rows, answers) == {"f1": 1.0, "em": 1.0, "score": 1.0}
 
 
-def test_majority_needs_no_row_of_every_label():
-    # One class occurs and is always given; a class that neither occurs nor is given does not count.
-    assert majority(NAMES, torch.tensor([1, 1]), 4) == {"accuracy": 1.0, "f1_macro": 1.0, "score": 1.0}
+@given(answered())
+def test_renaming_the_classes_changes_no_metric_that_treats_them_alike(made):
+    rows, answers, _, _, num_choices = made
+    last = num_choices - 1
+    renamed = [replace(row, choices=row.choices[::-1], target=last - row.target) for row in rows]
+    same = [answer if answer.choice is None else replace(answer, choice=last - answer.choice) for answer in answers]
+    names = [name for name in NAMES if name != "f1a"]
+    assert evaluate(names, renamed, same) == pytest.approx(evaluate(names, rows, answers))
+
+
+@given(answered(), st.randoms())
+def test_the_order_of_the_rows_changes_no_metric(made, rng):
+    pairs = list(zip(made[0], made[1], strict=True))
+    rng.shuffle(pairs)
+    rows, answers = zip(*pairs, strict=True)
+    assert evaluate(NAMES, rows, answers) == pytest.approx(evaluate(NAMES, *made[:2]))
