@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from rpt.backbones.files import NoSuchBackbone, locate, weights_sha256
+from rpt.backbones.files import NoSuchBackbone, locate, model_type, weights_sha256
 from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
@@ -104,8 +104,8 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     section = config.backbone
     tunes = config.trainer.tune == "all"
     dtype = choose_dtype("float32" if tunes and section.dtype == "auto" else section.dtype, device)
-    attention = choose_attention(section.attention, device, dtype)
     place, _ = find_backbone(config)
+    attention = choose_attention(section.attention, device, dtype, model_type(place))
     return load_backbone(
         place, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256
     ).to(device)

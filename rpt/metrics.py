@@ -116,11 +116,11 @@ def _mean_best(
     answers: Sequence[Answer],
     count_common: Callable[[Sequence[str], Sequence[str]], int],
 ) -> float:
-    """Mean over examples of the best F1 of an answer's words with those of one of the right texts."""
+    """Mean over examples of the best F1 of an answer's words with those of one of the right texts (or the only one)."""
     best = []
     for example, answer in zip(examples, answers, strict=True):
         said = normalised(answer.text).split()
-        meant = [normalised(text).split() for text in example.answers]
+        meant = [normalised(text).split() for text in example.answers or (example.gold,)]
         best.append(max(_word_f1(said, words, count_common(said, words)) for words in meant))
     return math.fsum(best) / len(best)
 

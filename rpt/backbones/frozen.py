@@ -89,15 +89,20 @@ def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
 
 
-def choose_attention(wanted: str, device: torch.device, dtype: torch.dtype) -> str:
-    """The attention implementation; `auto` is eager for bfloat16 on a CPU, else PyTorch's fused one.
+EAGER_ONLY = ("deberta-v2",)
+"""Model types that transformers has no fused attention for."""
+
+
+def choose_attention(wanted: str, device: torch.device, dtype: torch.dtype, model_type: str) -> str:
+    """The attention implementation; `auto` is eager for bfloat16 on a CPU, else PyTorch's fused one where there is one.
 
     On a CPU the backward of the fused kernel in bfloat16 takes half of MiniLM's whole step; plain matrix products
     and a softmax halve the step (benchmarks/).
     """
     if wanted != "auto":
         return wanted
-    return "eager" if device.type == "cpu" and dtype == torch.bfloat16 else "sdpa"
+    is_slow_fused = device.type == "cpu" and dtype == torch.bfloat16
+    return "eager" if is_slow_fused or model_type in EAGER_ONLY else "sdpa"
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -16,6 +16,11 @@ from rpt.backbones.frozen import FrozenBackbone
 class LanguageModel(FrozenBackbone):
     """A frozen language model that reads a source and writes behind it."""
 
+    def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
+        super().__init__(model, tokenizer, checkpoint_fingerprint)
+        # What `generate` is not told it would take from here: sampling, penalties, forced tokens.
+        model.generation_config = GenerationConfig()
+
     def source_encoding(self, texts: list[str]) -> Any:
         """Tokenise sources, with the special tokens that the family reads.
 

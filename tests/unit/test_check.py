@@ -70,7 +70,8 @@ RELATIONS = {
     "data.root=/tmp": "data.root = /tmp: data=sample reads no files. Set data=jsonl to train on that folder, or "
     "leave data.root out.",
     "data.sample_seed=null": "data.sample_seed = null: must be a whole number for data=sample. Set data.sample_seed=0.",
-    "task.name=wic": "data = sample: no sample rows for task wic; there are for boolq, cb, rte. Use data=jsonl.",
+    "task.name=mine": "data = sample: no sample rows for task mine; there are for boolq, cb, copa, multirc, record, rte, "
+    "wic, wsc. Use data=jsonl.",
     "init=file": f"init.path = ???: needs a value. {PATH}",
     "init=file init.path=/nowhere.npy": f"init.path = /nowhere.npy: there is no such file. {PATH}",
     "init=text init.text=": "init.text = '': holds no word. Set 'init.text=\"some words\"'.",
@@ -83,11 +84,25 @@ RELATIONS = {
     "installed. Run: make setup",
     "backbone.package=null backbone.path=/nowhere": "backbone.path = /nowhere: there is no config.json in /nowhere. "
     "Run make setup, or name another folder.",
-    "task.labels=[a,b]": "task.choices = ['entailment', 'contradiction', 'neutral']: needs one text for each of the 2 "
+    "task.formats.causal.choices=[a,b]": "task.formats.causal.choices = ['a', 'b']: needs one text for each of the 3 "
     "labels, in their order.",
-    "task.choices=[a,b,a]": "task.choices = ['a', 'b', 'a']: must differ from each other.",
+    "task.paper.seq2seq.choices=[a,b,a]": "task.paper.seq2seq.choices = ['a', 'b', 'a']: must differ from each other.",
+    "task.formats.seq2seq.cut=premis": "task.formats.seq2seq.cut = premis: names no field of the task. Did you mean "
+    "premise? Fields: hypothesis, premise.",
+    "scorer=rank": "scorer.name = rank: does not go with a backbone of family encoder. Set scorer=head.",
+    "backbone=smollm2 scorer=head": "scorer.name = head: does not go with a backbone of family causal. Set "
+    "scorer=rank or scorer=generate.",
+    "backbone=smollm2 backbone.prompt_at=after_cls": "backbone.prompt_at = after_cls: a backbone of family causal has "
+    "no [CLS]. Set backbone.prompt_at=front.",
+    "backbone=smollm2 backbone.family=seq2seq": "backbone.family = seq2seq: the model's own config says causal. Set "
+    "backbone.family=causal.",
+    "trainer.tune=all": "trainer.tune = all: is the baseline without a prompt. Set encoder=none.",
+    "encoder=none trainer.tune=all backbone.dtype=bfloat16": "backbone.dtype = bfloat16: is too coarse to train "
+    "weights in. Set backbone.dtype=float32.",
+    "data=hub data.hub_id=null": "data.hub_id = null: needs a value. Set data.hub_id=aps/super_glue.",
+    "backbone=local": "backbone.path = ???: needs a value.",
     'task.formats.encoder.first="{premis}"': "task.formats.encoder.first = {premis}: {premis} names no field of the "
-    "task. Did you mean premise? Fields: hypothesis, premise.",
+    "task. Did you mean premise? Fields: choice, hypothesis, premise.",
     'task.formats.encoder.first="{"': "task.formats.encoder.first = {: cannot be filled in (Single '{' encountered in "
     "format string). Write {FIELD}, and {{ or }} for a brace.",
     'task.formats.encoder.first="{premise:d}"': "task.formats.encoder.first = {premise:d}: cannot be filled in "
@@ -96,7 +111,8 @@ RELATIONS = {
 UNKNOWN = {
     "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
     "residual.",
-    "task=cbb": "task = cbb: no such option. Did you mean cb? Options: boolq, cb, rte.",
+    "task=cbb": "task = cbb: no such option. Did you mean cb? Options: boolq, cb, copa, multirc, record, rte, wic, "
+    "wsc.",
     "experiment=none": "experiment = none: no such option. Options: paper_code.",
     "logger=[csv,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: csv, none, tensorboard, "
     "wandb.",
@@ -203,7 +219,8 @@ def test_a_release_that_lacks_a_split_is_refused(tmp_path):
 
 
 def test_a_backbone_whose_config_is_damaged_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text("{")
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (tmp_path / name).write_text("{")
     message = refusal(["backbone.package=null", f"backbone.path={tmp_path}"])
     assert message.startswith(f"backbone.path = {tmp_path}: {tmp_path}/config.json cannot be read (Expecting property")
     assert message.endswith("). Install the backbone again.")
@@ -218,7 +235,11 @@ def test_a_backbone_whose_config_is_damaged_is_refused(tmp_path):
             "encoder.width = 3: no such key. Keys here: none.",
         ),
         ("trainer", "defaults: [default]\nepochs: ten", "trainer.epochs = ten: must be a whole number."),
-        ("scorer", "name: head\nnames: x", "scorer.names = x: no such key. Did you mean name? Keys here: name."),
+        (
+            "scorer",
+            "defaults: [auto]\nnames: x",
+            "scorer.names = x: no such key. Did you mean name? Keys here: length_normalised, name.",
+        ),
     ],
 )
 def test_an_option_file_of_ones_own_is_checked_too(group, text, message, tmp_path):

@@ -100,20 +100,20 @@ def test_the_published_framing_writes_all_answers_and_compares_the_output_with_e
     [
         (article(query(3, "Bob"), entities=[]), "passage.entities = [] is not a list of one JSON object or more."),
         (
-            article(query(3, "Bob"), entities=[{"start": 86, "end": 87}]),
-            "passage.entities[0].start = 86 is outside of the passage, 0 to 85.",
+            article(query(3, "Bob"), entities=[{"start": 85, "end": 85}]),
+            "passage.entities[0].start = 85 is outside of the passage, 0 to 84.",
         ),
         (
             article(query(3, "Bob"), entities=[{"start": -1, "end": 4}]),
-            "passage.entities[0].start = -1 is outside of the passage, 0 to 85.",
+            "passage.entities[0].start = -1 is outside of the passage, 0 to 84.",
         ),
         (
             article(query(3, "Bob"), entities=[{"start": 5, "end": 4}]),
-            "passage.entities[0].end = 4 is not in the passage behind its start: 5 to 85.",
+            "passage.entities[0].end = 4 is not in the passage behind its start: 5 to 84.",
         ),
         (
-            article(query(3, "Bob"), entities=[span("Bob"), {"start": 3, "end": 86}]),
-            "passage.entities[1].end = 86 is not in the passage behind its start: 3 to 85.",
+            article(query(3, "Bob"), entities=[span("Bob"), {"start": 3, "end": 85}]),
+            "passage.entities[1].end = 85 is not in the passage behind its start: 3 to 84.",
         ),
         (
             article(query(3, "Bob"), entities=[{"start": 3, "end": 3}]),

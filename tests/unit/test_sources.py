@@ -1,0 +1,145 @@
+"""Rows come with their places from files, generators and the hub; a damaged line is refused with file and number."""
+
+import json
+
+import pytest
+
+from rpt.data.files import SPLITS, read_rows
+from rpt.data.samples import GENERATORS
+from rpt.data.sources import jsonl_source, sample_source
+from rpt.errors import DataError
+
+ROW = {"premise": "It rained.", "hypothesis": "It was wet.", "idx": 0, "label": "neutral"}
+AGAIN = "Download the file again, or mend the line."
+
+
+def write_release(root, train=(ROW,), val=(ROW,)):
+    (root / "CB").mkdir(parents=True)
+    for split, rows in (("train", train), ("val", val)):
+        (root / "CB" / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(root)
+
+
+# Files
+
+
+def test_rows_come_with_their_file_and_line(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"idx": 0}\n\n{"idx": 1}\n')
+    assert list(read_rows(path)) == [(f"{path}:1", {"idx": 0}), (f"{path}:3", {"idx": 1})]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"idx": 1', f"is not JSON (Expecting ',' delimiter, column 1). {AGAIN}"),
+        ("idx", f"is not JSON (Expecting value, column 1). {AGAIN}"),
+        ("[1, 2]", f"holds a JSON array, where one object per line is expected. {AGAIN}"),
+        ("null", f"holds a JSON null, where one object per line is expected. {AGAIN}"),
+        ("1.5", f"holds a JSON number, where one object per line is expected. {AGAIN}"),
+        (
+            '{"premise": "\\ud800"}',
+            "cannot be taken ('utf-8' codec can't encode character '\\ud800' in position 13: surrogates not "
+            f"allowed). {AGAIN}",
+        ),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(line, reason, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"idx": 0}\n' + line + "\n")
+    with pytest.raises(DataError) as caught:
+        list(read_rows(path))
+    assert str(caught.value) == f"{path}:2: {reason}"
+
+
+def test_a_number_too_long_to_read_is_named(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"idx": ' + "9" * 5000 + "}\n")
+    with pytest.raises(DataError, match=r"train\.jsonl:1: cannot be taken \(Exceeds the limit"):
+        list(read_rows(path))
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes('{"premise": "é"}'.encode("latin-1"))
+    with pytest.raises(DataError) as caught:
+        list(read_rows(path))
+    assert str(caught.value) == f"{path}: is not UTF-8 text (invalid continuation byte). Download the file again."
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError) as caught:
+        list(read_rows(tmp_path / "train.jsonl"))
+    assert str(caught.value) == f"{tmp_path / 'train.jsonl'}: cannot be read (No such file or directory)."
+
+
+# Sources
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_an_empty_split_is_named(split, tmp_path):
+    root = write_release(tmp_path / "data", **{split: ()})
+    with pytest.raises(DataError) as caught:
+        jsonl_source(root, "CB")
+    path = tmp_path / "data" / "CB" / f"{split}.jsonl"
+    assert str(caught.value) == f"{path}: is empty; the official CB/{split}.jsonl has one row a line."
+
+
+def test_the_checksum_is_of_the_rows_and_not_of_their_spelling(tmp_path):
+    one = jsonl_source(write_release(tmp_path / "one"), "CB")
+    two = jsonl_source(write_release(tmp_path / "two", train=[dict(reversed(ROW.items()))]), "CB")
+    three = jsonl_source(write_release(tmp_path / "three", train=[{**ROW, "premise": "It snowed."}]), "CB")
+    swapped = jsonl_source(write_release(tmp_path / "four", train=[ROW, ROW], val=[ROW]), "CB")
+    assert one.checksum == two.checksum
+    assert len({one.checksum, three.checksum, swapped.checksum}) == 3
+
+
+def test_sample_rows_are_the_same_for_the_same_seed():
+    assert sample_source("cb", 0) == sample_source("cb", 0)
+    assert sample_source("cb", 0).checksum != sample_source("cb", 1).checksum
+
+
+def test_what_no_example_reads_stays_out_of_the_checksum(tmp_path):
+    plain = jsonl_source(write_release(tmp_path / "plain"), "CB")
+    more = jsonl_source(write_release(tmp_path / "more", train=[{**ROW, "version": 1.1, "source": "CNN"}]), "CB")
+    assert plain.checksum == more.checksum
+
+
+def test_the_first_rows_of_each_split_are_kept_for_a_quick_look(tmp_path):
+    root = write_release(tmp_path, train=[{**ROW, "idx": number} for number in range(3)])
+    few = jsonl_source(root, "CB", 2)
+    assert [row["idx"] for _, row in few.splits["train"]] == [0, 1]
+    assert [len(few.splits[split]) for split in SPLITS] == [2, 1]
+    assert few.checksum != jsonl_source(root, "CB").checksum
+    assert jsonl_source(root, "CB", 3) == jsonl_source(root, "CB", None)
+
+
+def test_rows_beyond_a_quick_look_are_not_read(tmp_path):
+    root = write_release(tmp_path)
+    with (tmp_path / "CB" / "train.jsonl").open("a") as lines:
+        lines.write("idx\n")
+    assert jsonl_source(root, "CB", 1).splits["train"] == [(f"{root}/CB/train.jsonl:1", ROW)]
+
+
+def test_part_of_a_file_is_not_taken_for_it(tmp_path):
+    root = write_release(tmp_path)
+    (tmp_path / "CB" / "train.jsonl").rename(tmp_path / "CB" / "train.partial.jsonl")
+    with pytest.raises(DataError) as caught:
+        jsonl_source(root, "CB")
+    assert str(caught.value) == f"{root}/CB/train.jsonl: cannot be read (No such file or directory)."
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("folder", ["BoolQ", "ReCoRD"])
+def test_an_official_folder_with_partial_files_is_refused(shared_dir, folder):
+    with pytest.raises(DataError, match=rf"{folder}/train\.jsonl: cannot be read"):
+        jsonl_source(str(shared_dir / "superglue"), folder)
+
+
+@pytest.mark.parametrize("task", GENERATORS)
+def test_sample_rows_come_with_their_split_and_number(task):
+    made = sample_source(task, 0, 2)
+    assert (made.name, made.version) == ("sample", GENERATORS[task].version)
+    for split in SPLITS:
+        places = [f"sample:{task}/{split}:{number}" for number in (1, 2)]
+        assert made.splits[split] == list(zip(places, GENERATORS[task].rows(0)[split][:2], strict=True))
