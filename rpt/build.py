@@ -20,7 +20,7 @@ from rpt.data.batches import num_batches
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
 from rpt.data.module import PackData
 from rpt.data.sources import Source, hub_source, jsonl_source, sample_source
-from rpt.data.splits import few_shot, hold_out
+from rpt.data.splits import draw, few_shot, hold_out
 from rpt.errors import ConfigError, DataError, WeightsError
 from rpt.module import PromptTuner
 from rpt.optim import schedule
@@ -81,9 +81,10 @@ def build_splits(config: Config, source: Source, task: Task) -> Splits:
     else:
         share = config.protocol.held_out_share if config.data.k_per_class is None else 0.5
         train, held = hold_out(examples, share, config.data.split_seed, stratified=task.is_stratified)
-    if config.data.k_per_class is not None:
-        few = few_shot(train, held, config.data.k_per_class, config.data.split_seed, stratified=task.is_stratified)
-        train, held = few[0], (held if config.protocol.select_on == "validation" else few[1])
+    if (k := config.data.k_per_class) is not None and config.protocol.select_on == "validation":
+        train = draw(train, k, config.data.split_seed, stratified=task.is_stratified)
+    elif k is not None:
+        train, held = few_shot(train, held, k, config.data.split_seed, stratified=task.is_stratified)
     return Splits(task.training(train), held, reported)
 
 

@@ -121,7 +121,7 @@ def no_prompt(tmp_path):
 
 
 def long_texts(tmp_path):
-    return ["backbone.text_limit=24"]
+    return ["backbone.text_limit=24", "data.max_cut_share=0.05"]
 
 
 @pytest.mark.parametrize(

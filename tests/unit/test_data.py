@@ -10,7 +10,6 @@ from rpt.data.encode import encode_pairs, pad
 from rpt.errors import DataError
 from rpt.tasks.example import Example
 
-
 lengths_of_rows = st.lists(st.integers(1, 300), min_size=1, max_size=200)
 
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from itertools import groupby, product
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -113,7 +113,7 @@ def test_another_seed_holds_out_other_rows():
 def test_the_rows_held_out_of_version_0_1_are_still_held_out():
     # hold_out(rows, 0.2, 0) of rpt 0.1.0 gave these: records and golden losses rest on the draw.
     examples = rows_of(number % 3 for number in range(40))
-    assert idx_of(hold_out(examples, 0.2, 0, stratified=True)[1]) == GOLDEN
+    assert idx_of(hold_out(examples, 0.2, 0, stratified=True)[1]) == [1, 13, 14, 18, 20, 23, 25, 36, 39]
 
 
 # Few-shot
@@ -150,11 +150,13 @@ def test_whole_questions_are_drawn_until_every_class_has_k_answers(passages, k, 
     )
 
 
-@given(st.one_of(PASSAGES.map(answers_of), st.lists(st.integers(0, 2), min_size=2, max_size=80).map(rows_of)), SEEDS)
-def test_what_few_draw_is_part_of_what_more_draw(examples, seed):
+@given(st.one_of(PASSAGES, st.lists(st.integers(0, 2), min_size=2, max_size=80)), SEEDS)
+def test_what_few_draw_is_part_of_what_more_draw(rows, seed):
+    # The examples are made here: beartype draws which element of a list it checks, which a strategy may not.
+    examples = answers_of(rows) if isinstance(rows[0], list) else rows_of(rows)
     most = min(per_class(examples).values())
     drawn = [set(idx_of(draw(examples, k, seed, stratified=True))) for k in range(1, most + 1)]
-    assert all(fewer <= more for fewer, more in zip(drawn, drawn[1:], strict=False))
+    assert all(fewer <= more for fewer, more in pairwise(drawn))
 
 
 @given(st.lists(st.integers(1, 3), min_size=2, max_size=40), SEEDS)
@@ -217,7 +219,7 @@ def test_the_largest_k_named_can_be_drawn():
     assert all(min(per_class(part).values()) >= 2 for part in few_shot(*parts, 2, 0, stratified=True))
 
 
-def test_columns_of_choices_do_not_make_classes():
+def test_choices_of_their_own_do_not_make_rows_classes_of_their_own():
     rows = [example(number, number % 2, choices=(f"x{number}", f"y{number}")) for number in range(20)]
     assert per_class(draw(rows, 4, 0, stratified=True)) == {0: 4, 1: 4}
     with pytest.raises(DataError, match=r"^data\.k_per_class = 11: train has 10 rows of label 0; at most 10"):
