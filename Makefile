@@ -25,8 +25,8 @@ $(READY): pyproject.toml constraints.txt weights.txt scripts/setup.sh
 run: $(READY) ## train: make run ARGS="encoder=plain lr=0.3"
 	$(PYTHON) run.py task=cb encoder=residual $(ARGS)
 
-test: $(READY) ## the quick tests: no network, no GPU
-	$(PYTEST) -m "not ($(REST))"
+test: $(READY) ## the quick tests: no network, no GPU; on all cores up to four
+	$(PYTEST) -n logical --maxprocesses 4 --dist worksteal -m "not ($(REST))"
 
 test-all: $(READY) ## format, lint, types, and every test that `make test` leaves out
 	$(PYTHON) -m ruff format --check .

@@ -14,6 +14,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from rpt import build
 from rpt.config import Config
@@ -195,6 +196,7 @@ def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
+        plugins=[LightningEnvironment()],  # one process, also inside a job of SLURM, whose signals are ours
         precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
         deterministic="warn" if device.type == "cuda" else None,  # where a kernel of that kind exists
         min_epochs=0,

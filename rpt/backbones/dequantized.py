@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from rpt.errors import StorageError, WeightsError
 
@@ -44,9 +45,9 @@ def dequantized(gguf: Path) -> Path:
         _write(gguf, draft)
         draft.chmod(0o755)
         draft.rename(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the second is how safetensors reports a full disk
         if not (folder / "config.json").is_file():  # else another process was quicker, with the same content
-            raise StorageError(f"{folder}: cannot be written ({error.strerror}). Set RPT_CACHE=DIR.") from error
+            raise StorageError(f"{folder}: cannot be written ({error}). Set RPT_CACHE=DIR.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
@@ -74,7 +75,8 @@ def _write(gguf: Path, folder: Path) -> None:
     # What was loaded calls itself quantized, and cannot be saved; the same model without that name can.
     left_out = ("quantization_config", "model_type", "architectures", "dtype")
     values = {key: value for key, value in loaded.config.to_dict().items() if key not in left_out}
-    plain = type(loaded)(type(loaded.config)(**values)).to(torch.float32)
+    plain: Any = type(loaded)(type(loaded.config)(**values))
+    plain.to(torch.float32)
     plain.load_state_dict(loaded.state_dict())
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -146,7 +146,7 @@ def model_type(folder: Path) -> str:
         return f"gguf {_head(packed).get('general.architecture')}"
     found = _config(folder).get("model_type")
     if not isinstance(found, str):
-        raise NoSuchBackbone(f"{folder / 'config.json'} names no model_type. Add it, such as \"model_type\": \"bert\".")
+        raise NoSuchBackbone(f'{folder / "config.json"} names no model_type. Add it, such as "model_type": "bert".')
     return found
 
 

@@ -16,12 +16,14 @@ class HubError(LookupError):
 
 
 def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
-    """The folder of a model in the hub's local cache; None where it was never fetched."""
+    """The folder of a model in the hub's local cache, perhaps not all of it; None where it was never fetched."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(hub_id, revision=revision, local_files_only=True))
+        # One file: of all, the client would miss those that `fetch` leaves out. The caller sees to the others.
+        one = "config.json"
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=one, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
@@ -41,14 +43,17 @@ def fetch(hub_id: str, revision: str | None) -> Path:
     try:
         info = HfApi().model_info(hub_id, revision=revision, timeout=PATIENCE)
         names = wanted([entry.rfilename for entry in info.siblings or []])
-        return Path(snapshot_download(hub_id, revision=info.sha, allow_patterns=names, etag_timeout=PATIENCE))
+        # By its name, not by the commit it stands for: only so the cache notes which commit `main` is.
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=names, etag_timeout=PATIENCE))
     except GatedRepoError as error:
         advice = f"accept its licence at https://huggingface.co/{hub_id} and log in: hf auth login"
         raise HubError(f"the hub gives {hub_id} only to those who accepted its licence: {advice}") from error
     except RevisionNotFoundError as error:
         raise HubError(f"the hub's {hub_id} has no revision {revision}. Set backbone.revision=null.") from error
     except RepositoryNotFoundError as error:
-        raise HubError(f"the hub has no public model {hub_id}. Correct backbone.hub_id, or log in: hf auth login") from error
+        raise HubError(
+            f"the hub has no public model {hub_id}. Correct backbone.hub_id, or log in: hf auth login"
+        ) from error
     except Exception as error:  # network failures have no common class: of httpx, of the hub's client, of the system
         why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else type(error).__name__
         place = f"is not in the cache at {constants.HF_HUB_CACHE} and the hub cannot be reached ({why})"

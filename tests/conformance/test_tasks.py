@@ -42,14 +42,15 @@ def test_no_line_of_the_release_is_on_both_sides(task):
     config = check(compose([f"task={task}"]))
     splits = build_splits(config, build_source(config), build_task(config))
     train, held = (
-        {row.idx if isinstance(row.idx, int) else row.idx[0] for row in rows} for rows in (splits.train, splits.held_out)
+        {row.idx if isinstance(row.idx, int) else row.idx[0] for row in rows}
+        for rows in (splits.train, splits.held_out)
     )
     assert not train & held
 
 
 @each_task
 def test_its_formats_ask_about_every_text_that_matters(task):
-    # A format may leave a field out, as COPA's question is in its connector; but rows that differ must read differently.
+    # A format may leave a field out (COPA's question is in its connector), but other rows must read otherwise.
     config = check(compose([f"task={task}"]))
     rows = list(build_task(config).examples(build_source(config).splits["val"]))
     formats = config.task.formats

@@ -14,9 +14,9 @@ from rpt.run import Trainable
 from rpt.train import train
 
 REQUIRED = {
-    "": """adapter backbone best chosen config data environment finished identity_hash loss majority name off_label_share pack
-        parameters peak_memory_bytes protocol schema resumed_step scores seconds started status steps task tokens
-        tokens_per_second warnings""",
+    "": """adapter backbone best chosen config data environment finished identity_hash loss majority name
+        off_label_share pack parameters peak_memory_bytes protocol schema resumed_step scores seconds started status
+        steps task tokens tokens_per_second warnings""",
     "task": "name version",
     "protocol": "name select_on held_out_share task_prefix habits",
     "data": "source version checksum rows cut",

@@ -23,7 +23,15 @@ FRAME = (
     "rpt/refusals.py",
 )
 LOOP = ("rpt/module.py", "rpt/train.py", "rpt/progress.py", "rpt/data/module.py", "rpt/tracking/*")
-LEAVES = ("rpt.prompt", "rpt.tasks", "rpt.data.samples", "rpt.data.rows", "rpt.backbones", "rpt.scoring", "rpt.metrics*")
+LEAVES = (
+    "rpt.prompt",
+    "rpt.tasks",
+    "rpt.data.samples",
+    "rpt.data.rows",
+    "rpt.backbones",
+    "rpt.scoring",
+    "rpt.metrics*",
+)
 
 # A library, and the files that may import it; `*` crosses folders.
 ALLOWED = {
