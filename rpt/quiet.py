@@ -21,6 +21,7 @@ def quiet_libraries() -> None:
         r".*in eval mode at the start of training.*",  # meant: the backbone is frozen
         r".*configure_optimizers` returned `None`.*",  # meant: every run has its own
         r".*does not have many workers.*",  # rows are tokenised before training
+        r".*`srun` command is available.*",  # a run is one process, on a machine of SLURM too
         r".*GPU available but not used.*",  # trainer.device=cpu was asked for
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -14,7 +14,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
 from rpt import build
 from rpt.config import Config
