@@ -236,6 +236,7 @@ def build_module(
         prompt_at=1 if config.backbone.prompt_at == "after_cls" else 0,
         metrics=metrics_of(config),
         token_budget=config.trainer.token_budget,
+        exact=config.packing.exact,
     )
 
 
@@ -247,7 +248,7 @@ def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner:
         pad_id=tuner.backbone.pad_id,
         batch_size=config.trainer.batch_size,
         order_seeds=[one.data.order_seed for one in configs],
-        longest_prompt=max(one.prompt.length if one.has_prompt else 0 for one in configs),
+        prompt_lengths=[one.prompt.length if one.has_prompt else 0 for one in configs],
         eval_token_budget=config.trainer.eval_token_budget,
         with_choices=tuner.scorer.with_choices,
         is_active=lambda: [run.is_active for run in tuner.runs],

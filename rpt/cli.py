@@ -69,15 +69,29 @@ def _job(composed: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     try:
         config = rpt.check.check(plain(composed, hydra_config.runtime.choices))
+        if config.replay is not None:
+            return _replay(config.replay)
         from rpt.train import train
 
         [outcome] = train([config])
-        return outcome.score
+        return outcome.check().score
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:
             _refuse(error)
         _fail_point(list(hydra_config.overrides.task), error)
         raise  # of this point alone: the others of the sweep go on
+
+
+def _replay(folder: str) -> float:
+    """Repeat a run of a pack alone; returns the share of answers that stayed the same."""
+    from pathlib import Path
+
+    from rpt.console import say
+    from rpt.replay import replay, report
+
+    found = replay(Path(folder))
+    say(report(found))
+    return found.same_answers
 
 
 def _fail_point(overrides: list[str], error: Exception) -> None:

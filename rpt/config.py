@@ -179,6 +179,12 @@ class LoggerConfig(Section):
     mode: Literal["offline", "online", "disabled"] = "offline"
 
 
+class PackingConfig(Section):
+    """How runs that are trained together share a forward; a run alone is not touched by it."""
+
+    exact: bool
+
+
 class PromptConfig(Section):
     """The soft prompt's shape."""
 
@@ -198,6 +204,7 @@ class Config(Section):
     optim: Component
     trainer: TrainerConfig
     logger: Annotated[dict[str, LoggerConfig], ASIDE] = {}  # Hydra leaves the key out for logger=[]
+    packing: Annotated[PackingConfig, ASIDE]  # the same run, to the last bits; the record says how it was packed
     prompt: PromptConfig
     lr: PositiveFloat
     encoder_lr: PositiveFloat | None
@@ -212,6 +219,7 @@ class Config(Section):
     output_dir: Annotated[str, Field(min_length=1), ASIDE]
     group: Annotated[str | None, ASIDE]
     rerun: Annotated[bool, ASIDE]
+    replay: Annotated[str | None, ASIDE]
     chosen: Annotated[dict[str, str], ASIDE]  # the option taken from each group, for names and tables
 
     @property

@@ -8,8 +8,9 @@ each optimizer. Memory is bounded by the cut, not by the number of runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import lightning
 import torch
@@ -26,6 +27,7 @@ from rpt.run import Run
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.tasks.task import Task
 
+T = TypeVar("T")
 Prompts = Sequence[Float[Tensor, "_ hidden"]]
 
 
@@ -39,7 +41,8 @@ class PromptTuner(lightning.LightningModule):
         runs: The runs; each owns its parameters and optimizer.
         prompt_at: Text position that the prompt is put before: 0 in front, 1 after `[CLS]`.
         metrics: Names of the task's metrics.
-        token_budget: Most tokens in one forward of a training step.
+        token_budget: Most tokens in one forward of a training step; halved when a forward does not fit the memory.
+        exact: Whether no forward holds rows of two runs.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class PromptTuner(lightning.LightningModule):
         prompt_at: int,
         metrics: Sequence[str],
         token_budget: int,
+        exact: bool,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # each run has an optimizer of its own
@@ -63,6 +67,7 @@ class PromptTuner(lightning.LightningModule):
         self.prompt_at = prompt_at
         self.metric_names = metrics
         self.token_budget = token_budget
+        self.exact = exact
         self.steps_done = 0
         self.epochs_done = 0
         self.last_step: list[dict[str, float]] = []
@@ -75,34 +80,65 @@ class PromptTuner(lightning.LightningModule):
         """None for Lightning: the runs own theirs."""
 
     def training_step(self, batch: Step, batch_idx: int) -> None:
-        """Take one step of every active run; a run's loss is the mean over its own rows, or written tokens."""
+        """Take one step of every active run; a run's loss is the mean over its own rows, or written tokens.
+
+        What a run does by itself (its encoder, its optimizer) fails that run alone when it raises.
+        """
         active = [run.is_active for run in self.runs]
-        encoded = [run.encode() if run.is_active else run.trainable.no_prompt for run in self.runs]
-        leaves = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in encoded]
+        encoded = [guarded(run, run.encode) if run.is_active else None for run in self.runs]
+        left = {index for index, prompt in enumerate(encoded) if active[index] and prompt is None}
+        leaves, losses = self._forward_and_backward(batch.without(left), encoded)
+        self.last_step = [{} for _ in self.runs]
+        for index, run in enumerate(self.runs):
+            prompt = encoded[index]
+            if active[index] and prompt is not None:
+                self.last_step[index] = self._update(run, prompt, leaves[index], losses[index])
+                run.tokens += batch.tokens(index, len(prompt))
+        self.steps_done += 1
+
+    def _forward_and_backward(self, batch: Step, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
+        """Run every cut forward and backward onto detached prompts; in smaller cuts where the memory does not suffice.
+
+        Returns:
+            The detached prompts with their gradients, and each run's loss.
+        """
+        while True:
+            prompts = [
+                run.trainable.no_prompt if one is None else one for run, one in zip(self.runs, encoded, strict=True)
+            ]
+            leaves = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in prompts]
+            try:
+                return leaves, self._cut_by_cut(batch, leaves)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or self.token_budget <= 1:
+                    raise
+            for run in self.runs:  # what the cuts before have left
+                run.optimizer.zero_grad(set_to_none=True)
+            self.token_budget //= 2
+
+    def _cut_by_cut(self, batch: Step, leaves: Sequence[Tensor]) -> list[float]:
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=self.device)
-        for rows in batch.cut([len(prompt) for prompt in leaves], self.token_budget):
+        for rows in batch.cut([len(leaf) for leaf in leaves], self.token_budget, exact=self.exact):
             losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
             share = losses / rows.terms_of_run
             self.manual_backward(share.sum())
             # Chosen and summed, because adding by index has no fixed order on a GPU.
             is_own = rows.run[:, None] == torch.arange(len(self.runs), device=self.device)  # [batch, runs]
             sums += torch.where(is_own, share.detach().double()[:, None], 0.0).sum(dim=0)
-        means = sums.tolist()
-        self.last_step = [{} for _ in self.runs]
-        for index, run in enumerate(self.runs):
-            if active[index]:
-                self.last_step[index] = self._update(run, encoded[index], leaves[index], means[index])
-                run.tokens += batch.tokens(index, len(leaves[index]))
-        self.steps_done += 1
+        means: list[float] = sums.tolist()
+        return means
 
     def _update(self, run: Run, encoded: Tensor, leaf: Tensor, loss: float) -> dict[str, float]:
         if loss != loss:
-            run.optimizer.zero_grad(set_to_none=True)
             run.fail("its loss is not a number")
             return {"loss": loss}
-        if leaf.grad is not None:
-            encoded.backward(leaf.grad)
-        return {"loss": loss, **run.step()}
+
+        def update() -> dict[str, float]:
+            if leaf.grad is not None:
+                encoded.backward(leaf.grad)
+            return run.step()
+
+        return {"loss": loss, **(guarded(run, update) or {})}
 
     def _inserted(self, rows: Rows, prompts: Prompts) -> Inserted:
         return insert(prompts, rows.run_of_text, self.backbone.embed(rows.ids), rows.mask, self.prompt_at)
@@ -117,15 +153,19 @@ class PromptTuner(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin to gather answers; the prompts are folded once."""
         self._gathered = [[] for _ in self.runs]
-        self.folded = [run.trainable.fold() for run in self.runs]
+        folds = [guarded(run, run.trainable.fold) if run.status != "failed" else None for run in self.runs]
+        self.folded = [
+            run.trainable.no_prompt if one is None else one for run, one in zip(self.runs, folds, strict=True)
+        ]
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
-        """Answer rows with every run that needs it, one run at a time."""
-        for index, run in enumerate(self.runs):
-            if run.is_active or (not self._in_fit() and run.status != "failed"):
-                scored = self.score(batch.of_run(index), self.folded)
-                on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
-                self._gathered[index].append((batch.row.cpu(), on_cpu))
+        """Answer rows, all of one run."""
+        index = int(batch.run[0])
+        if self.runs[index].status == "failed":  # its prompt could not be folded
+            return
+        scored = self.score(batch, self.folded)
+        on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
+        self._gathered[index].append((batch.row.cpu(), on_cpu))
 
     def on_validation_epoch_end(self) -> None:
         """Bring answers into the split's order; while training, let each run take its evaluation."""
@@ -145,3 +185,17 @@ class PromptTuner(lightning.LightningModule):
 
     def _in_fit(self) -> bool:
         return self.trainer.state.fn == TrainerFn.FITTING
+
+
+def guarded(run: Run, act: Callable[[], T]) -> T | None:
+    """What a run does by itself; where that raises, the run fails and no other does."""
+    try:
+        return act()
+    except Exception as error:
+        run.fail(f"{type(error).__name__}: {error}")
+        return None
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory has run out, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -120,6 +120,8 @@ def write_results(
     metrics = predictions.metrics(names)
     scores = {name: metrics[name] for name in ("score", *names)}
     line = evaluate(names, predictions.examples, tuner.task.majority(predictions.examples))
+    if tuner.token_budget < recorder.config.trainer.token_budget:
+        recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
     for warning in _doubts(predictions, scores, line, data):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)

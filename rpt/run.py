@@ -138,6 +138,7 @@ class Run:
     def fail(self, reason: str) -> None:
         """Leave the pack; the other runs go on."""
         self.status, self.error = "failed", reason
+        self.optimizer.zero_grad(set_to_none=True)
 
     def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
         """Take an evaluation: keep the state if it is the best so far, stop if patience is at its end.

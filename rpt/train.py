@@ -57,16 +57,26 @@ class Outcome:
         """The task's score on the reported rows, 0 to 1."""
         return float(self.record["scores"]["score"])
 
+    def check(self) -> Outcome:
+        """Itself, if the run was trained to its end.
+
+        Raises:
+            RunFailed: It was not.
+        """
+        if self.record["status"] == "failed":
+            raise RunFailed(f"{self.folder}: {self.record['error']}. Lower lr, or set clip_norm=1.")
+        return self
+
 
 def train(configs: Sequence[Config]) -> list[Outcome]:
     """Train runs that share task, data, backbone and batch size, packed over one backbone.
 
-    A run that is finished is not trained again; one that was interrupted goes on where it stopped.
+    A run that is finished is not trained again; one that was interrupted goes on where it stopped; one that diverges
+    or raises is marked failed, and the others go on (`Outcome.check` raises).
 
     Raises:
         ConfigError: The configurations do not share what a pack shares.
         RptError: Rows, weights, folders or checkpoints are not as they must be; nothing half-written stays.
-        RunFailed: A run diverged; its record says so, the others of the pack are finished.
     """
     quiet_libraries()
     _check_pack(configs)
@@ -81,11 +91,7 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
             gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
             trained |= zip(pack.recorders, _train(pack, source, weights), strict=True)
         records = [{**finished, **trained}[recorder] for recorder in recorders]
-    outcomes = [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
-    for outcome in outcomes:
-        if outcome.record["status"] == "failed":
-            raise RunFailed(f"{outcome.folder}: {outcome.record['error']}. Lower lr, or set clip_norm=1.")
-    return outcomes
+    return [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
 
 
 def _check_pack(configs: Sequence[Config]) -> None:
@@ -141,7 +147,9 @@ def _train(pack: Pack, source: Source, weights: str) -> list[dict[str, Any]]:
         for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
             facts = opening_facts(recorder.config, source, data, tuner, run, device)
             facts["backbone"]["weights_sha256"] = weights
-            facts["pack"] = {"size": len(pack.members), "members": pack.members}
+            facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.packing.exact}
+            is_shared = len(pack.members) > 1 and not config.packing.exact
+            facts["environment"]["bits"]["forwards"] = "shared" if is_shared else "own"
             facts["resumed_step"] = state["steps_done"] if state else 0
             recorder.start(facts, state["recorder"] if state else None)
             say(opening(recorder.record, recorder.folder.path) + "\n")
@@ -164,6 +172,7 @@ def _resume(tuner: PromptTuner, states: Sequence[State | None]) -> None:
             return
         run.restore(state["run"])
         tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
+        tuner.token_budget = state["token_budget"]
     say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
 
 
@@ -187,7 +196,10 @@ def _evaluate(tuner: PromptTuner, data: PackData, device: torch.device) -> list[
         if run.best is not None and run.status != "failed":
             run.restore_best()
     trainer = _trainer(device)
-    trainer.validate(tuner, dataloaders=data.evaluation(data.reported), verbose=False)
+    wanted = [run.status != "failed" for run in tuner.runs]
+    if not any(wanted):
+        return [None for _ in wanted]
+    trainer.validate(tuner, dataloaders=data.evaluation(data.reported, lambda: wanted), verbose=False)
     return tuner.predictions
 
 

@@ -29,6 +29,12 @@ class LanguageModel(FrozenBackbone):
         """
         return self.tokenizer(texts, return_offsets_mapping=True, verbose=False)
 
+    @property
+    def start_id(self) -> int:
+        """What a decoder of its own begins with, before any written token."""
+        start = getattr(self.model.config, "decoder_start_token_id", None)
+        return self.pad_id if start is None else int(start)
+
     @abstractmethod
     def target_ids(self, text: str) -> list[int]:
         """The tokens that write a text, end marker included."""
@@ -66,15 +72,13 @@ class LanguageModel(FrozenBackbone):
 
     def _greedy(self, max_new_tokens: int) -> GenerationConfig:
         """Greedy decoding, whatever the model's own generation config asks for."""
-        config = self.model.config
-        start = getattr(config, "decoder_start_token_id", None)
         return GenerationConfig(
             max_new_tokens=max_new_tokens,
             do_sample=False,
             num_beams=1,
             eos_token_id=self.tokenizer.eos_token_id,
             pad_token_id=self.pad_id,
-            decoder_start_token_id=start,
+            decoder_start_token_id=self.start_id,
         )
 
     def _texts(self, ids: Int64[Tensor, "rows written"]) -> list[str]:

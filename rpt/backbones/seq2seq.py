@@ -30,7 +30,7 @@ class Seq2SeqBackbone(LanguageModel):
         hidden = self._encode(embeds, mask)
         if len(row_of) != len(hidden):  # else each source has one text
             hidden, mask = hidden.index_select(0, row_of), mask.index_select(0, row_of)
-        start = ids.new_full((len(ids), 1), self.model.config.decoder_start_token_id)
+        start = ids.new_full((len(ids), 1), self.start_id)
         logits = self.model(
             encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
             attention_mask=mask,

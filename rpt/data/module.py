@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import lightning
@@ -74,8 +74,23 @@ class Step:
         """The same step, whose cuts will be made on a device."""
         return replace(self, device=device)
 
-    def cut(self, prompt_lengths: Sequence[int], token_budget: int) -> Iterator[Rows]:
-        """Cut the step into forwards of similar length under a token budget."""
+    def without(self, runs: Container[int]) -> Step:
+        """The step of the other runs."""
+        return replace(self, rows=[[] if run in runs else rows for run, rows in enumerate(self.rows)])
+
+    def cut(self, prompt_lengths: Sequence[int], token_budget: int, *, exact: bool) -> Iterator[Rows]:
+        """Cut the step into forwards of similar length under a token budget.
+
+        Args:
+            prompt_lengths: Virtual tokens of each run.
+            token_budget: Most tokens of one forward, padding included.
+            exact: Whether every forward holds rows of one run alone, in the very cuts that it would have alone.
+        """
+        if exact:
+            for run in range(len(self.rows)):
+                others = set(range(len(self.rows))) - {run}
+                yield from self.without(others).cut(prompt_lengths, token_budget, exact=False)
+            return
         pairs = [(run, row) for run, rows in enumerate(self.rows) for row in rows]
         terms = [sum(map(self.split.terms, rows)) for rows in self.rows]
         lengths = [prompt_lengths[run] + self.split.lengths[row] for run, row in pairs]
@@ -127,7 +142,7 @@ class PackData(lightning.LightningDataModule):
         pad_id: The tokenizer's padding token.
         batch_size: Rows of one run in a step.
         order_seeds: Of each run.
-        longest_prompt: Virtual tokens of the run that has most.
+        prompt_lengths: Virtual tokens of each run.
         eval_token_budget: Most tokens in one forward of an evaluation.
         with_choices: Whether an evaluation reads all of a row's choices, or only the right one.
         is_active: Says of each run whether it still trains.
@@ -143,7 +158,7 @@ class PackData(lightning.LightningDataModule):
         pad_id: int,
         batch_size: int,
         order_seeds: Sequence[int],
-        longest_prompt: int,
+        prompt_lengths: Sequence[int],
         eval_token_budget: int,
         with_choices: bool,
         is_active: Callable[[], Sequence[bool]],
@@ -156,7 +171,7 @@ class PackData(lightning.LightningDataModule):
         self.pad_id = pad_id
         self.batch_size = batch_size
         self.order_seeds = list(order_seeds)
-        self.longest_prompt = longest_prompt
+        self.prompt_lengths = list(prompt_lengths)
         self.eval_token_budget = eval_token_budget
         self.with_choices = with_choices
         self.is_active = is_active
@@ -168,37 +183,48 @@ class PackData(lightning.LightningDataModule):
         return TrainSteps(self, self.steps_done())
 
     def val_dataloader(self) -> EvalRows:
-        """The rows that choose the checkpoint."""
-        return self.evaluation(self.held_out)
+        """The rows that choose the checkpoint, for every run that still trains."""
+        return self.evaluation(self.held_out, self.is_active)
 
     def transfer_batch_to_device(self, batch: Rows | Step, device: torch.device, dataloader_idx: int) -> Rows | Step:
         """Rows and steps know how to move themselves."""
         return batch.to(device)
 
-    def evaluation(self, split: Encoded) -> EvalRows:
-        """A split's rows in forwards of similar length; `run` is filled in by the module."""
-        return EvalRows(split, self.pad_id, self.longest_prompt, self.eval_token_budget, self.with_choices)
+    def evaluation(self, split: Encoded, wanted: Callable[[], Sequence[bool]]) -> EvalRows:
+        """A split's rows, once for every run that is wanted when the evaluation begins."""
+        return EvalRows(self, split, wanted)
 
 
 class EvalRows:
-    """A split in forwards of similar length. An iterable that Lightning takes as one dataloader."""
+    """A split in forwards of similar length, run after run. An iterable that Lightning takes as one dataloader.
 
-    def __init__(self, split: Encoded, pad_id: int, longest_prompt: int, token_budget: int, with_choices: bool) -> None:
+    A run's forwards are cut as they would be alone, so that its answers have the bits that they would have alone.
+    """
+
+    def __init__(self, data: PackData, split: Encoded, wanted: Callable[[], Sequence[bool]]) -> None:
         self.split = split
-        lengths = [longest_prompt + length for length in split.lengths]
-        counts = [
-            max(len(texts), len(choices) if with_choices else 1)
-            for texts, choices in zip(split.inputs, split.choices, strict=True)
-        ]
-        self._forwards = [
-            make_rows(split, [(0, row) for row in rows], pad_id, [1] * len(rows), with_choices=with_choices)
-            for rows in cuts(lengths, token_budget, counts)
-        ]
+        self._wanted = wanted
+        self._plans = {length: list(_evaluated(data, split, length)) for length in set(data.prompt_lengths)}
+        self._plan_of = [self._plans[length] for length in data.prompt_lengths]
 
     def __len__(self) -> int:
         """Number of forwards."""
-        return len(self._forwards)
+        return sum(len(plan) for plan, wanted in zip(self._plan_of, self._wanted(), strict=True) if wanted)
 
     def __iter__(self) -> Iterator[Rows]:
-        """Yield the forwards."""
-        return iter(self._forwards)
+        """Yield the forwards of each run."""
+        for run, (plan, wanted) in enumerate(zip(self._plan_of, self._wanted(), strict=True)):
+            if wanted:
+                yield from (rows.of_run(run) for rows in plan)
+
+
+def _evaluated(data: PackData, split: Encoded, prompt_length: int) -> Iterator[Rows]:
+    """A split's forwards for a prompt of some length."""
+    lengths = [prompt_length + length for length in split.lengths]
+    counts = [
+        max(len(texts), len(choices) if data.with_choices else 1)
+        for texts, choices in zip(split.inputs, split.choices, strict=True)
+    ]
+    for rows in cuts(lengths, data.eval_token_budget, counts):
+        pairs = [(0, row) for row in rows]
+        yield make_rows(split, pairs, data.pad_id, [1] * len(rows), with_choices=data.with_choices)

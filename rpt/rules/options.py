@@ -47,7 +47,7 @@ def text_says_something(values: Values) -> Iterator[Problem]:
 
 def paths_are_whole(values: Values) -> Iterator[Problem]:
     """A shell leaves `~` alone behind `=`; a folder of that name is not what is meant."""
-    for key in ("data.root", "output_dir", "backbone.path", "init.path"):
+    for key in ("data.root", "output_dir", "backbone.path", "init.path", "replay"):
         path = get(values, key, str)
         if path is not None and path.startswith("~"):
             yield Problem(key, path, f"~ is not expanded behind =. Set {key}=$HOME{path[1:]}")

@@ -56,6 +56,7 @@ class Tracking(Callback):
         shared = {
             "steps_done": tuner.steps_done,
             "epochs_done": tuner.epochs_done,
+            "token_budget": tuner.token_budget,
             "pack": self.pack,
         }
         for recorder, run in zip(self.recorders, tuner.runs, strict=True):

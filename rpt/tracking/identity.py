@@ -46,7 +46,8 @@ def shared(config: Config) -> dict[str, Any]:
     values = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
     places = {f"data.{name}": getattr(config.data, name) for name in ("root", "hub_id")}
     places |= {f"backbone.{name}": getattr(config.backbone, name) for name in ("package", "path", "hub_id", "revision")}
-    return {key: value for key, value in {**values, **places}.items() if key != "data.order_seed"}
+    values |= {**places, "packing.exact": config.packing.exact}
+    return {key: value for key, value in values.items() if key != "data.order_seed"}
 
 
 def digest(value: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ from rpt.refusals import explain
 
 ROOT_KEYS = (
     "backbone, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, group, head_lr, head_weight_decay, init, "
-    "logger, lr, optim, output_dir, prompt, protocol, rerun, schedule, scorer, seed, task, trainer, warmup_steps, "
-    "weight_decay."
+    "logger, lr, optim, output_dir, packing, prompt, protocol, replay, rerun, schedule, scorer, seed, task, trainer, "
+    "warmup_steps, weight_decay."
 )
 LR = "Set lr=0.01, the shipped setting."
 LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."

@@ -1,0 +1,162 @@
+"""Runs of language models: without a prompt, with every weight trained, and interrupted."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from rpt.backbones.files import weight_files
+from rpt.check import check
+from rpt.config import compose
+from rpt.errors import ConfigError
+from rpt.module import PromptTuner
+from rpt.train import train
+
+FAMILIES = ["tiny_t5", "tiny_llama"]
+SCORERS = ["rank", "generate"]
+BYTES = ("prompt.safetensors", "predictions.jsonl", "metrics.csv", "adapter/adapter_model.safetensors")
+TUNE = ["encoder=none", "trainer.tune=all", "trainer.tune_lr=0.003"]
+each_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+@pytest.fixture
+def configure(request, tmp_path):
+    def build(family, *overrides):
+        few = ["data.max_rows=20", "trainer.progress=false", "trainer.epochs=3", f"output_dir={tmp_path / 'runs'}"]
+        return check(compose([*request.getfixturevalue(family), *few, "trainer.batch_size=4", *overrides]))
+
+    return build
+
+
+def lines(outcome):
+    return list(map(json.loads, (outcome.folder / "predictions.jsonl").read_text().splitlines()))
+
+
+def train_losses(outcome):
+    with (outcome.folder / "metrics.csv").open() as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+# Zero-shot
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@each_family
+def test_without_a_prompt_nothing_is_trained_and_a_score_is_reported(family, scorer, configure):
+    outcome = train([configure(family, "encoder=none", f"scorer={scorer}")])[0]
+    record = outcome.record
+    assert (record["status"], record["steps"], record["tokens"], record["best"]) == ("finished", 0, 0, None)
+    assert record["parameters"] == {"paper": 0, "held": 0, "kept": 0, "head": 0, "body": 0}
+    assert set(record["scores"]) == {"score", "accuracy", "f1_macro"}
+    assert record["adapter"] == "there is no prompt"
+    assert record["backbone"]["fingerprint_after"] == record["backbone"]["fingerprint_checkpoint"]
+    assert len(lines(outcome)) == record["data"]["rows"]["reported"] == 20
+    assert not list(outcome.folder.glob("*.safetensors"))
+
+
+@each_family
+def test_a_zero_shot_answer_needs_no_training_rows_order_or_epochs(family, configure):
+    first = train([configure(family, "encoder=none")])[0]
+    other = train([configure(family, "encoder=none", "seed=1", "trainer.epochs=1", "trainer.batch_size=2")])[0]
+    assert lines(first) == lines(other)
+
+
+# Full fine-tuning
+
+
+@each_family
+def test_full_fine_tuning_changes_the_weights_and_lowers_the_loss(family, configure):
+    outcome = train([configure(family, *TUNE, "trainer.epochs=5")])[0]
+    record, losses = outcome.record, train_losses(outcome)
+    steps = len(losses) // 5  # of an epoch
+    assert sum(losses[-steps:]) < 0.8 * sum(losses[:steps])
+    assert record["status"] == "finished"
+    assert record["config"]["trainer"]["tune"] == "all"
+    assert record["parameters"] == {
+        "paper": 0,
+        "held": 0,
+        "kept": 0,
+        "head": 0,
+        "body": record["backbone"]["parameters"],
+    }
+    prints = {when: record["backbone"][f"fingerprint_{when}"] for when in ("checkpoint", "before", "after")}
+    assert prints["checkpoint"] == prints["before"] != prints["after"]
+    assert record["adapter"] == "there is no prompt"
+
+
+@each_family
+def test_fine_tuning_moves_every_weight_and_leaves_the_file_alone(family, configure, assemble, loop):
+    config = configure(family, *TUNE)
+    [file] = weight_files(Path(config.backbone.path))
+    stored = file.read_bytes()
+    tuner, data = assemble(config)
+    loop(tuner).train()
+    before = {name: value.detach().clone() for name, value in tuner.backbone.named_parameters()}
+    for index, step in enumerate(data.train_dataloader()):
+        tuner.training_step(step, index)
+    still = [name for name, value in tuner.backbone.named_parameters() if torch.equal(value, before[name])]
+    assert still == []
+    assert not any(module.training for module in tuner.backbone.modules())  # no dropout here either
+    assert file.read_bytes() == stored
+
+
+def test_a_pack_of_fully_tuned_runs_is_refused(configure):
+    pair = [configure("tiny_t5", *TUNE, f"seed={seed}") for seed in (0, 1)]
+    with pytest.raises(ConfigError) as caught:
+        train(pair)
+    assert str(caught.value) == "trainer.tune = all: a run that trains the backbone shares it with no other."
+
+
+# Resume
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Break in the middle of a step, once."""
+    step = PromptTuner.training_step
+
+    def at(number):
+        left = [number]
+
+        def training_step(self, batch, batch_idx):
+            if left and self.steps_done == left[0]:
+                left.pop()
+                raise RuntimeError("something broke")
+            step(self, batch, batch_idx)
+
+        monkeypatch.setattr(PromptTuner, "training_step", training_step)
+
+    return at
+
+
+def contents(outcome, names=BYTES):
+    return {name: (outcome.folder / name).read_bytes() for name in names}
+
+
+def whole_and_resumed(config, stop_at, tmp_path):
+    whole = train([config(f"output_dir={tmp_path / 'whole'}")])[0]
+    stop_at(whole.record["steps"] // 2)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([config()])
+    resumed = train([config()])[0]
+    assert len(resumed.record["resumed"]) == 1
+    return whole, resumed
+
+
+@each_family
+def test_an_interrupted_rank_run_ends_in_the_same_bytes(family, configure, stop_at, tmp_path):
+    options = ["scorer=rank", "encoder.dropout=0.3", "lr=0.1", "trainer.checkpoint_steps=3"]
+    whole, resumed = whole_and_resumed(lambda *more: configure(family, *options, *more), stop_at, tmp_path)
+    assert contents(resumed) == contents(whole)
+    for key in ("scores", "best", "steps", "tokens", "loss"):
+        assert resumed.record[key] == whole.record[key], key
+
+
+@each_family
+def test_an_interrupted_fine_tuning_ends_in_the_same_bytes(family, configure, stop_at, tmp_path):
+    whole, resumed = whole_and_resumed(lambda *more: configure(family, *TUNE, *more), stop_at, tmp_path)
+    files = ("predictions.jsonl", "metrics.csv")
+    assert contents(resumed, files) == contents(whole, files)
+    assert resumed.record["backbone"] == whole.record["backbone"]  # also the weights that the training began with

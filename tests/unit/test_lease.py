@@ -1,0 +1,130 @@
+"""Who trains a run: the lock says it on one machine, the lease on all others."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from rpt.packing.state import state_of
+from rpt.tracking import lease
+from rpt.tracking.folder import FolderInUse, RunFolder
+
+HOLDS = """
+import sys, pathlib, time
+from rpt.tracking.folder import RunFolder
+folder = RunFolder(pathlib.Path(sys.argv[1]))
+folder.open()
+folder.write_record({"status": "running"})
+print("open", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that has a run's folder open, and the folder."""
+    place = tmp_path / "run"
+    process = subprocess.Popen([sys.executable, "-c", HOLDS, str(place)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "open\n"
+    yield process, place
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def of_another_machine(place, *, age):
+    """Put a lease into a folder as another machine would have, so many seconds ago."""
+    place.mkdir(exist_ok=True)
+    RunFolder(place).write_record({"status": "running"})
+    beat = time.time() - age
+    held = {"host": "node7", "machine": "node7/x", "pid": 12, "started": "2026-01-01", "beat": beat, "token": "t"}
+    (place / lease.NAME).write_text(json.dumps(held))
+
+
+def test_a_run_is_running_until_its_process_is_killed(holder):
+    process, place = holder
+    assert state_of(place).name == "running"
+    assert state_of(place).holder.startswith(f"process {process.pid} on ")
+    with pytest.raises(FolderInUse, match="another process is training this run"):
+        RunFolder(place).open()
+    process.kill()
+    process.wait()
+    assert (place / lease.NAME).exists()
+    assert state_of(place).name == "interrupted"
+
+
+def test_a_dead_process_of_this_machine_is_succeeded_at_once(holder):
+    process, place = holder
+    process.kill()
+    process.wait()
+    folder = RunFolder(place)
+    folder.open()
+    assert state_of(place).name == "running"
+    folder.close()
+    assert state_of(place).name == "interrupted"
+    assert not (place / lease.NAME).exists()
+
+
+def test_a_fresh_lease_of_another_machine_keeps_a_folder_closed(tmp_path):
+    of_another_machine(tmp_path, age=10)
+    assert state_of(tmp_path).holder == "process 12 on node7"
+    with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
+        RunFolder(tmp_path).open()
+
+
+def test_a_lease_that_nobody_renews_is_taken_over(tmp_path):
+    of_another_machine(tmp_path, age=lease.STALE_SECONDS + 1)
+    assert state_of(tmp_path).name == "interrupted"
+    folder = RunFolder(tmp_path)
+    folder.open()
+    assert lease.read(tmp_path).is_here
+    folder.close()
+    assert lease.read(tmp_path) is None
+
+
+def test_a_lease_is_renewed_while_it_is_held_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.01)
+    folder = RunFolder(tmp_path / "run")
+    folder.open()
+    first = lease.read(folder.path).beat
+    deadline = time.monotonic() + 20
+    while lease.read(folder.path).beat == first and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert lease.read(folder.path).beat > first
+    folder.close()
+    assert not folder.path.exists()
+
+
+def test_a_process_that_lost_its_lease_does_not_take_it_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.5)
+    mine = lease.Lease(tmp_path)
+    assert mine.take() is None
+    of_another_machine(tmp_path, age=0)
+    [renewing] = [thread for thread in threading.enumerate() if thread.name == f"lease of {tmp_path.name}"]
+    renewing.join(timeout=60)
+    assert not renewing.is_alive()
+    mine.give_back()
+    assert lease.read(tmp_path).host == "node7"
+
+
+def test_lock_and_lease_stay_when_a_training_is_set_aside(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.open()
+    (folder.path / ".draft").touch()
+    folder.write_record({"status": "failed"})
+    folder.sweep_up()
+    folder.supersede()
+    assert sorted(path.name for path in folder.path.iterdir()) == [lease.NAME, ".lock", "superseded"]
+    folder.close()
+
+
+def test_half_a_lease_is_none(tmp_path):
+    (tmp_path / lease.NAME).write_text('{"host": ')
+    assert lease.read(tmp_path) is None
+    folder = RunFolder(tmp_path)
+    folder.open()
+    assert lease.read(tmp_path).is_here
+    folder.close()
