@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from rpt.backbones.files import NoSuchBackbone, locate, model_type, weights_sha256
+from rpt.backbones.files import NoSuchBackbone, locate, model_type, num_positions, weights_sha256
 from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
@@ -165,11 +165,27 @@ def build_pack(
     config = configs[0]
     backbone = build_backbone(config, device)
     encoded = build_all_encoded(config, backbone, task, splits)
+    _check_positions(configs, encoded)
     scorer = build_scorer(config, backbone, encoded)
     steps = total_steps(config, splits)
     runs = [build_run(one, backbone, scorer, device, steps) for one in configs]
     tuner = build_module(config, backbone, scorer, task, runs)
     return tuner, build_data(configs, encoded, tuner)
+
+
+def _check_positions(configs: Sequence[Config], encoded: Mapping[str, Encoded]) -> None:
+    """What a decoder-only model writes takes positions behind prompt and text, which only the rows can tell."""
+    section = configs[0].backbone
+    positions = num_positions(find_backbone(configs[0])[0])
+    if section.family != "causal" or positions is None:
+        return
+    written = max(split.longest_output for split in encoded.values())
+    prompt = max(config.prompt.length if config.has_prompt else 0 for config in configs)
+    longest = max(len(text) for split in encoded.values() for [text] in split.inputs)
+    if prompt + longest + written > positions:
+        room = positions - prompt - written
+        advice = f"prompt, text and {written} written tokens must fit {positions} positions. Set it to {room} or less."
+        raise ConfigError.of("backbone.text_limit", section.text_limit, advice)
 
 
 def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: torch.device, total_steps: int) -> Run:

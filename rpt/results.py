@@ -41,6 +41,8 @@ def opening_facts(
 ) -> dict[str, Any]:
     """What is known before the first step: the record's lasting part."""
     backbone = tuner.backbone
+    # A fine-tuning may be under way already, where a run goes on.
+    is_frozen = run.trainable.body is None
     splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
     return {
         "task": {"name": config.task.name, "version": config.task.version},
@@ -57,7 +59,7 @@ def opening_facts(
             "name": config.backbone.name,
             "family": config.backbone.family,
             "fingerprint_checkpoint": backbone.checkpoint_fingerprint,
-            "fingerprint_before": backbone.fingerprint(),
+            "fingerprint_before": backbone.fingerprint() if is_frozen else backbone.checkpoint_fingerprint,
             "parameters": sum(weight.numel() for weight in backbone.parameters()),
             "dtype": str(backbone.dtype).removeprefix("torch."),
             "attention": backbone.model.config._attn_implementation,

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from rpt import build
 from rpt.backbones.files import weight_files
 from rpt.check import check
 from rpt.config import compose
@@ -24,7 +26,7 @@ each_family = pytest.mark.parametrize("family", FAMILIES)
 @pytest.fixture
 def configure(request, tmp_path):
     def build(family, *overrides):
-        few = ["data.max_rows=20", "trainer.progress=false", "trainer.epochs=3", f"output_dir={tmp_path / 'runs'}"]
+        few = ["data.max_rows=15", "trainer.progress=false", "trainer.epochs=2", f"output_dir={tmp_path / 'runs'}"]
         return check(compose([*request.getfixturevalue(family), *few, "trainer.batch_size=4", *overrides]))
 
     return build
@@ -52,7 +54,7 @@ def test_without_a_prompt_nothing_is_trained_and_a_score_is_reported(family, sco
     assert set(record["scores"]) == {"score", "accuracy", "f1_macro"}
     assert record["adapter"] == "there is no prompt"
     assert record["backbone"]["fingerprint_after"] == record["backbone"]["fingerprint_checkpoint"]
-    assert len(lines(outcome)) == record["data"]["rows"]["reported"] == 20
+    assert len(lines(outcome)) == record["data"]["rows"]["reported"] == 15
     assert not list(outcome.folder.glob("*.safetensors"))
 
 
@@ -147,7 +149,7 @@ def whole_and_resumed(config, stop_at, tmp_path):
 
 @each_family
 def test_an_interrupted_rank_run_ends_in_the_same_bytes(family, configure, stop_at, tmp_path):
-    options = ["scorer=rank", "encoder.dropout=0.3", "lr=0.1", "trainer.checkpoint_steps=3"]
+    options = ["scorer=rank", "encoder.dropout=0.3", "lr=0.1", "trainer.checkpoint_steps=2"]
     whole, resumed = whole_and_resumed(lambda *more: configure(family, *options, *more), stop_at, tmp_path)
     assert contents(resumed) == contents(whole)
     for key in ("scores", "best", "steps", "tokens", "loss"):
@@ -160,3 +162,26 @@ def test_an_interrupted_fine_tuning_ends_in_the_same_bytes(family, configure, st
     files = ("predictions.jsonl", "metrics.csv")
     assert contents(resumed, files) == contents(whole, files)
     assert resumed.record["backbone"] == whole.record["backbone"]  # also the weights that the training began with
+
+
+def test_what_is_written_must_fit_the_positions_too(tiny_llama, tmp_path):
+    folder = tmp_path / "short"
+    shutil.copytree(tiny_llama[2].removeprefix("backbone.path="), folder)
+    config = json.loads((folder / "config.json").read_text())
+    few = ["task=cb", "data.max_rows=16", "trainer=debug", f"output_dir={tmp_path / 'runs'}", f"backbone.path={folder}"]
+    longest = max(map(len, texts_of([*tiny_llama, *few])))
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": longest + 11}))
+    fits = [*tiny_llama, *few, "prompt.length=10", f"backbone.text_limit={longest + 1}"]
+    with pytest.raises(ConfigError, match=r"written tokens must fit \d+ positions\. Set it to \d+ or less\.$"):
+        train([check(compose(fits))])
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": longest + 20}))
+    assert train([check(compose(fits))])[0].record["status"] == "finished"
+
+
+def texts_of(overrides):
+    """Token ids of every source."""
+    config = check(compose(overrides))
+    task = build.build_task(config)
+    splits = build.build_splits(config, build.build_source(config), task)
+    _, data = build.build_pack([config], task, splits, torch.device("cpu"))
+    return [text for split in (data.train, data.held_out, data.reported) for [text] in split.inputs]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rpt.config import compose
+from rpt.packing import memory
 from rpt.packing.memory import COPIES, bytes_of_run
 from rpt.packing.plan import Limits, pack_key, plan
 from rpt.packing.point import Point
@@ -50,7 +51,8 @@ def test_runs_may_share_a_pack_whatever_belongs_to_one_of_them(other, configure)
     "other",
     [
         "trainer.batch_size=4", "trainer.epochs=3", "trainer.patience=2", "trainer.device=cpu",
-        "trainer.token_budget=9", "trainer.checkpoint_steps=3", "task=rte", "data.split_seed=5", "data.max_rows=9", "protocol=paper",
+        "trainer.token_budget=9", "trainer.checkpoint_steps=3", "task=rte", "data.split_seed=5", "data.max_rows=9",
+        "protocol=paper",
         "backbone.pooling=cls", "backbone.text_limit=9", "data.max_cut_share=0.5", "packing.exact=true",
     ],
 )  # fmt: skip
@@ -114,6 +116,23 @@ def test_the_memory_of_a_run_is_five_times_what_it_trains(encoder, configure, ti
     trained = sum(parameter.numel() for group in groups for parameter in group["params"])
     biases = 3  # of the head, which the estimate leaves out
     assert bytes_of_run(config) == (trained - biases) * 4 * COPIES
+
+
+def test_half_of_the_free_memory_may_go_to_runs_and_a_container_counts_by_its_own_limit(
+    configure, tmp_path, monkeypatch
+):
+    config = configure("trainer.device=cpu")
+    (tmp_path / "meminfo").write_text("MemTotal: 900 kB\nMemAvailable: 400 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.budget_bytes(config) == 200 * 1024
+    (tmp_path / "memory.current").write_text("1024\n")
+    for limit, budget in (("max", 200 * 1024), (str(101 * 1024), 50 * 1024)):
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        assert memory.budget_bytes(config) == budget
+    (tmp_path / "memory.max").unlink()
+    (tmp_path / "meminfo").unlink()
+    assert memory.budget_bytes(config) is None
 
 
 def test_rows_and_weights_are_read_once_for_a_whole_sweep(configure, tmp_path, tiny_cb):

@@ -119,7 +119,7 @@ def test_a_refused_process_takes_nothing_away(folder):
     with pytest.raises(FolderInUse):
         other.open()
     other.close()
-    assert names(folder.path) == [".lock"]
+    assert names(folder.path) == [".lease", ".lock"]
 
 
 @pytest.mark.parametrize(("place", "reason"), [("file", "Not a directory"), ("/proc", "No such file or directory")])
@@ -154,7 +154,7 @@ def test_an_earlier_training_is_set_aside_whole(folder):
         (folder.adapter).mkdir()
         (folder.adapter / "file").write_text(text)
         folder.supersede()
-        assert names(folder.path) == [".lock", "superseded"]
+        assert names(folder.path) == [".lease", ".lock", "superseded"]
     for number, text in (("1", "one"), ("2", "two")):
         aside = folder.path / "superseded" / number
         assert names(aside) == ["adapter", "run.json"]
@@ -166,7 +166,7 @@ def test_drafts_of_a_killed_writer_are_swept_up(folder):
     (folder.path / ".adapter.x1y2").mkdir()
     folder.record.touch()
     folder.sweep_up()
-    assert names(folder.path) == [".lock", "run.json"]
+    assert names(folder.path) == [".lease", ".lock", "run.json"]
 
 
 # The curve

@@ -1,0 +1,119 @@
+"""`adapter/` of a language model against PEFT: it loads there, gives the same logits, and writes the same text."""
+
+import json
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+from rpt import build
+from rpt.check import check
+from rpt.config import compose
+from rpt.data.encode import pad
+from rpt.prompt.insert import insert
+from rpt.train import train
+
+FAMILIES = {"tiny_t5": (AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM"), "tiny_llama": (AutoModelForCausalLM, "CAUSAL_LM")}
+TASKS = {"tiny_t5": "wsc", "tiny_llama": "copa"}
+"""Tasks of which several words are written."""
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning",  # PEFT 0.21 asks for it
+    "ignore:Position ids are not supported for parameter efficient tuning:UserWarning",  # transformers passes them
+)
+each_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+@pytest.fixture(scope="module")
+def trained(request, tmp_path_factory):
+    """Train each family once; gives the configuration, the outcome and PEFT's model with the exported adapter."""
+    known = {}
+
+    def once(family):
+        if family not in known:
+            place = tmp_path_factory.mktemp(family)
+            few = [
+                f"task={TASKS[family]}",
+                "data.max_rows=12",
+                "trainer=debug",
+                "prompt.length=6",
+                "lr=0.1",
+                f"output_dir={place}",
+            ]
+            config = check(compose([*request.getfixturevalue(family), *few, "scorer=generate"]))
+            outcome = train([config])[0]
+            model = FAMILIES[family][0].from_pretrained(config.backbone.path).eval()
+            known[family] = config, outcome, PeftModel.from_pretrained(model, outcome.folder / "adapter").eval()
+        return known[family]
+
+    return once
+
+
+def reported(config):
+    """The backbone, and the reported rows as it reads them."""
+    backbone = build.build_backbone(config, torch.device("cpu"))
+    task = build.build_task(config)
+    examples = list(task.examples(build.build_source(config).splits["val"]))
+    return backbone, build.build_encoded(config, backbone, task, examples)
+
+
+@each_family
+def test_the_adapter_says_what_it_is_for(family, trained):
+    _, outcome, theirs = trained(family)
+    written = json.loads((outcome.folder / "adapter" / "adapter_config.json").read_text())
+    assert (written["peft_type"], written["task_type"]) == ("PROMPT_TUNING", FAMILIES[family][1])
+    assert (written["num_transformer_submodules"], written["num_virtual_tokens"], written["token_dim"]) == (1, 6, 32)
+    assert outcome.record["adapter"] is None
+    assert type(theirs).__name__ == {"tiny_t5": "PeftModelForSeq2SeqLM", "tiny_llama": "PeftModelForCausalLM"}[family]
+
+
+@each_family
+def test_peft_gives_the_same_logits(family, trained):
+    config, _, theirs = trained(family)
+    backbone, split = reported(config)
+    prompt = theirs.get_prompt(batch_size=1)[0].detach()
+    seen = []
+    backbone.model.get_output_embeddings().register_forward_hook(lambda layer, read, logits: seen.append(logits))
+    for [source], output in zip(split.inputs, split.outputs, strict=True):
+        ids, written = torch.tensor([source]), torch.tensor([output])
+        ours = insert([prompt], torch.tensor([0]), backbone.embed(ids), torch.ones_like(ids), 0)
+        row_of = torch.tensor([0])
+        with torch.no_grad():
+            found = backbone.log_likelihoods(ours.embeds, ours.mask, written, torch.ones_like(written), row_of)
+            if family == "tiny_t5":
+                expected = theirs(input_ids=ids, attention_mask=torch.ones_like(ids), labels=written).logits[0]
+            else:
+                whole = torch.cat([ids, written], dim=1)
+                expected = theirs(input_ids=whole, attention_mask=torch.ones_like(whole)).logits[0]
+                expected = expected[len(prompt) + len(source) - 1 : -1]
+        difference = float((seen[-1].reshape(expected.shape) - expected).abs().max())
+        assert difference == 0.0
+        assert expected.std() > 0.1
+        likelihoods = expected.log_softmax(dim=1).gather(1, written.T)[:, 0]
+        torch.testing.assert_close(found[0], likelihoods, rtol=0, atol=1e-5)
+
+
+@each_family
+def test_peft_writes_the_same_tokens(family, trained, monkeypatch):
+    config, outcome, theirs = trained(family)
+    backbone, split = reported(config)
+    generate, seen = backbone.model.generate, []
+    monkeypatch.setattr(backbone.model, "generate", lambda **given: seen.append(generate(**given)) or seen[-1])
+    ids, mask = pad([source for [source] in split.inputs], backbone.pad_id)
+    prompt = theirs.get_prompt(batch_size=1)[0].detach()
+    ours = insert([prompt], torch.zeros(len(split), dtype=torch.long), backbone.embed(ids), mask, 0)
+    assert not bool(mask.all())  # we write behind all rows at once, some of them padded; PEFT behind each alone
+    texts = backbone.generate(ours.embeds, ours.mask, split.longest_output)
+    options = {"max_new_tokens": split.longest_output, "do_sample": False, "num_beams": 1}
+    options |= {"eos_token_id": backbone.tokenizer.eos_token_id, "pad_token_id": backbone.pad_id}
+    for [source], mine in zip(split.inputs, seen[0], strict=True):
+        alone = torch.tensor([source])
+        [written] = theirs.generate(input_ids=alone, attention_mask=torch.ones_like(alone), **options)
+        if family == "tiny_llama":  # PEFT gives back what was read, too
+            written = written[len(source) :]
+        assert torch.equal(mine[: len(written)], written)
+        assert bool((mine[len(written) :] == backbone.pad_id).all())
+    lines = (outcome.folder / "predictions.jsonl").read_text().splitlines()
+    assert texts == [json.loads(line)["predicted"] for line in lines]
+    assert len(set(texts)) > 1
+    assert max(len(backbone.tokenizer(text)["input_ids"]) for text in texts) > 3

@@ -1,0 +1,243 @@
+"""Likelihoods, training loss and ranking against transformers' own losses, the prompt concatenated by hand."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    GPT2Config,
+    GPTNeoXConfig,
+    LlamaConfig,
+    MistralConfig,
+    MT5Config,
+    Olmo2Config,
+    Phi3Config,
+    Qwen2Config,
+    Qwen3Config,
+    T5Config,
+)
+
+from rpt.backbones.causal import CausalBackbone
+from rpt.backbones.files import FAMILIES as SERVED
+from rpt.backbones.seq2seq import Seq2SeqBackbone
+from rpt.check import check
+from rpt.config import compose
+from rpt.data.module import Step
+from rpt.train import train
+
+VOCAB = 60
+DECODER = {
+    "vocab_size": VOCAB,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.3,
+    "bos_token_id": None,
+    "eos_token_id": 1,
+}
+GPT2 = {
+    "vocab_size": VOCAB,
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 2,
+    "n_positions": 64,
+    "initializer_range": 0.3,
+    "bos_token_id": 1,
+    "eos_token_id": 1,
+}
+T5 = {
+    "vocab_size": VOCAB,
+    "d_model": 32,
+    "d_kv": 16,
+    "d_ff": 64,
+    "num_layers": 2,
+    "num_heads": 2,
+    "decoder_start_token_id": 0,
+    "initializer_factor": 1.5,
+}
+CONFIGS = {
+    "llama": LlamaConfig(**DECODER),
+    "mistral": MistralConfig(**DECODER, sliding_window=None),
+    "qwen2": Qwen2Config(**DECODER),
+    "qwen3": Qwen3Config(**DECODER, head_dim=8),
+    "olmo2": Olmo2Config(**DECODER),
+    "phi3": Phi3Config(**DECODER, pad_token_id=0),
+    "gpt_neox": GPTNeoXConfig(**{name: value for name, value in DECODER.items() if "key_value" not in name}),
+    "gpt2": GPT2Config(**GPT2),
+    "t5": T5Config(**T5),
+    "t5_v1_1": T5Config(**T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+    "mt5": MT5Config(**T5),
+}
+FAMILIES = {"tiny_t5": AutoModelForSeq2SeqLM, "tiny_llama": AutoModelForCausalLM}
+IGNORED = -100  # transformers' label of a position that has no loss
+LENGTHS = (5, 7, 3)  # tokens of prompt and source
+TEXTS = ((2, 0), (4, 0), (1, 1), (3, 2), (4, 2), (1, 2))  # tokens of what is written, and the row that it stands behind
+
+
+# Likelihoods
+
+
+def tiny(name, attention):
+    torch.manual_seed(0)
+    auto, made = (AutoModelForSeq2SeqLM, Seq2SeqBackbone) if "t5" in name else (AutoModelForCausalLM, CausalBackbone)
+    model = auto.from_config(CONFIGS[name], attn_implementation=attention).double()
+    return made(model, None, "")
+
+
+def ragged():
+    """Three padded sources, six padded texts behind them, and a weight for each token of these."""
+    rng = torch.Generator().manual_seed(0)
+    widest, longest = max(LENGTHS), max(length for length, _ in TEXTS)
+    embeds = torch.randn(len(LENGTHS), widest, 32, dtype=torch.float64, generator=rng)
+    mask = (torch.arange(widest) < torch.tensor(LENGTHS)[:, None]).long()
+    ids = torch.randint(3, VOCAB, (len(TEXTS), longest), generator=rng)
+    id_mask = (torch.arange(longest) < torch.tensor([length for length, _ in TEXTS])[:, None]).long()
+    weights = torch.randn(ids.shape, dtype=torch.float64, generator=rng)
+    return embeds, mask, ids, id_mask, torch.tensor([row for _, row in TEXTS]), weights
+
+
+def one_by_one(backbone, embeds, ids):
+    """Every text behind its own source in a forward of its own, without any padding."""
+    found = []
+    for text, (length, row) in zip(ids, TEXTS, strict=True):
+        source, labels = embeds[row, : LENGTHS[row]], text[:length]
+        if isinstance(backbone, CausalBackbone):
+            joined = torch.cat([source[None], backbone.embed(labels[None])], dim=1)
+            logits = backbone.model(inputs_embeds=joined).logits[0, LENGTHS[row] - 1 : -1]
+        else:
+            logits = backbone.model(inputs_embeds=source[None], labels=labels[None]).logits[0]
+        chosen = logits.log_softmax(dim=1).gather(1, labels[:, None])[:, 0]
+        found.append(torch.cat([chosen, chosen.new_zeros(ids.shape[1] - length)]))
+    return torch.stack(found)
+
+
+def test_every_language_model_type_that_is_served_is_here():
+    assert {config.model_type for config in CONFIGS.values()} == {*SERVED["seq2seq"], *SERVED["causal"]}
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_many_texts_behind_many_sources_have_the_likelihoods_of_each_alone(name, attention):
+    backbone = tiny(name, attention)
+    embeds, mask, ids, id_mask, row_of, weights = ragged()
+    results = []
+    for likelihoods in (
+        lambda leaf: backbone.log_likelihoods(leaf, mask, ids, id_mask, row_of),
+        lambda leaf: one_by_one(backbone, leaf, ids),
+    ):
+        leaf = embeds.clone().requires_grad_(True)
+        values = likelihoods(leaf)
+        (values * weights).sum().backward()
+        results.append((values.detach(), leaf.grad))
+    (ours, our_gradient), (theirs, their_gradient) = results
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    assert ours.std() > 0.1  # else any text would do
+    # Norms or softmax of most of these models are float32 inside transformers.
+    scale = float(their_gradient.abs().max())
+    torch.testing.assert_close(our_gradient, their_gradient, rtol=0, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_what_padding_holds_changes_no_likelihood(name):
+    backbone = tiny(name, "sdpa")
+    embeds, mask, ids, id_mask, row_of, _ = ragged()
+    expected = backbone.log_likelihoods(embeds, mask, ids, id_mask, row_of)
+    embeds = embeds.masked_fill(mask[..., None] == 0, 7.0)
+    found = backbone.log_likelihoods(embeds, mask, ids.masked_fill(id_mask == 0, 9), id_mask, row_of)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    assert bool((found[id_mask == 0] == 0).all())
+
+
+# Losses
+
+
+@pytest.fixture
+def configure(request, tmp_path):
+    def build(backbone, *overrides):
+        few = ["data.max_rows=10", "trainer=debug", "lr=0.1", "prompt.length=5", f"output_dir={tmp_path}"]
+        return check(compose([*request.getfixturevalue(backbone), *few, *overrides]))
+
+    return build
+
+
+def their_loss(model, prompt, sources, targets):
+    """Transformers' loss, a mean over all that is written, with the prompt in front of every source."""
+    embed = model.get_input_embeddings()
+    read, labels = [], []
+    for source, target in zip(sources, targets, strict=True):
+        parts = [prompt, embed(torch.tensor(source))]
+        before = []
+        if not model.config.is_encoder_decoder:
+            parts.append(embed(torch.tensor(target)))
+            before = [IGNORED] * (len(prompt) + len(source))
+        read.append(torch.cat(parts))
+        labels.append(torch.tensor([*before, *target]))
+    padded = torch.nn.utils.rnn.pad_sequence
+    mask = padded([torch.ones(len(row), dtype=torch.long) for row in read], batch_first=True)
+    labels = padded(labels, batch_first=True, padding_value=IGNORED)
+    return model(inputs_embeds=padded(read, batch_first=True), attention_mask=mask, labels=labels).loss
+
+
+@pytest.mark.parametrize("encoder", ["plain", "residual"])
+@pytest.mark.parametrize("backbone", FAMILIES)
+def test_the_training_loss_and_its_gradient_are_transformers_own(backbone, encoder, configure, assemble, loop):
+    config = configure(backbone, "task=record", "data.max_rows=3", "backbone.text_limit=500", f"encoder={encoder}")
+    tuner, data = assemble(config)
+    loop(tuner)
+    [run] = tuner.runs
+    model = FAMILIES[backbone].from_pretrained(config.backbone.path).eval()
+    split, gradients = data.train, []
+    run.step = lambda: gradients.append(run.trainable.prompt.table.grad.clone()) or run.optimizer.zero_grad() or {}
+    batches = [list(range(len(split))), *([row] for row in range(3))]
+    for rows in batches:
+        tuner.training_step(Step(split, [rows], data.pad_id), 0)
+        prompt = run.trainable()
+        expected = their_loss(
+            model, prompt, [split.inputs[row][0] for row in rows], [split.outputs[row] for row in rows]
+        )
+        (gradient,) = torch.autograd.grad(expected, run.trainable.prompt.table)
+        assert tuner.last_step[0]["loss"] == pytest.approx(expected.item(), rel=1e-6)
+        torch.testing.assert_close(gradients[-1], gradient, rtol=0, atol=1e-4 * float(gradient.abs().max()))
+    assert len({len(split.outputs[row]) for row in batches[0]}) > 1  # else a mean over rows would be the same
+
+
+def ranked(config, folder):
+    """Each reported row's candidates, and minus transformers' loss of each, each in a forward of its own."""
+    from rpt import build
+
+    model = FAMILIES[config.backbone.name].from_pretrained(config.backbone.path).eval()
+    backbone = build.build_backbone(config, torch.device("cpu"))
+    task = build.build_task(config)
+    examples = list(task.examples(build.build_source(config).splits["val"]))
+    encoded = build.build_encoded(config, backbone, task, examples)
+    prompt = torch.zeros(0, backbone.hidden_size)
+    if config.has_prompt:
+        prompt = load_file(folder / "prompt.safetensors")["prompt"]
+    with torch.no_grad():
+        for example, [source], candidates in zip(examples, encoded.inputs, encoded.choices, strict=True):
+            means = [float(their_loss(model, prompt, [source], [ids])) for ids in candidates]
+            terms = [1 if config.scorer.length_normalised else len(ids) for ids in candidates]
+            yield example.choices, [-mean * count for mean, count in zip(means, terms, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ["task=record", "data.max_rows=3", "encoder=residual"],
+        ["task=copa", "encoder=plain", "scorer.length_normalised=true"],
+        ["task=cb", "encoder=none"],
+    ],
+)
+@pytest.mark.parametrize("backbone", FAMILIES)
+def test_a_rank_run_answers_with_the_candidate_of_least_loss_in_transformers(backbone, chosen, configure):
+    config = configure(backbone, *chosen)
+    outcome = train([config])[0]
+    lines = list(map(json.loads, (outcome.folder / "predictions.jsonl").read_text().splitlines()))
+    for line, (choices, expected) in zip(lines, ranked(config, outcome.folder), strict=True):
+        assert line["scores"] == pytest.approx(expected, rel=1e-6)
+        assert line["predicted"] == choices[expected.index(max(expected))]
