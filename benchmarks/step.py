@@ -30,6 +30,7 @@ from rpt.check import check
 from rpt.config import Config, compose
 from rpt.console import say
 from rpt.data.encode import Encoded
+from rpt.provenance import build_source
 from rpt.quiet import quiet_libraries
 from rpt.tracking.environment import environment
 
@@ -63,7 +64,7 @@ def main() -> None:
 def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
     """Steps of the module itself, as the training loop takes them."""
     task = build.build_task(config)
-    splits = build.build_splits(config, build.build_source(config), task)
+    splits = build.build_splits(config, build_source(config), task)
     tuner, data = build.build_pack([config], task, splits, build.build_device(config))
     tuner.manual_backward = _backward  # type: ignore[method-assign]
 

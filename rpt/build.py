@@ -6,12 +6,11 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from rpt.backbones.files import NoSuchBackbone, locate, model_type, num_positions, weights_sha256
+from rpt.backbones.files import model_type, num_positions
 from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
@@ -19,14 +18,15 @@ from rpt.config import Component, Config, PairFormat, TextFormat
 from rpt.data.batches import num_batches
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
 from rpt.data.module import PackData
-from rpt.data.sources import Source, hub_source, jsonl_source, sample_source
+from rpt.data.sources import Source
 from rpt.data.splits import draw, few_shot, hold_out
-from rpt.errors import ConfigError, DataError, WeightsError
+from rpt.errors import ConfigError, DataError
 from rpt.module import PromptTuner
 from rpt.optim import schedule
 from rpt.prompt.init import InitSource
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.protocol import format_of, metrics_of, own_choices, pair_format
+from rpt.provenance import find_backbone
 from rpt.randomness import RandomStream
 from rpt.run import Run, Trainable, dtype_of_training, parameter_groups
 from rpt.scoring.head import HeadScorer
@@ -43,19 +43,6 @@ class Splits:
     train: list[Example]
     held_out: list[Example]
     reported: list[Example]
-
-
-def build_source(config: Config) -> Source:
-    """Read the task's rows."""
-    section, folder = config.data, config.task.folder
-    if section.source == "sample":
-        assert section.sample_seed is not None
-        return sample_source(config.task.name, section.sample_seed, section.max_rows)
-    if section.source == "hub":
-        assert section.hub_id is not None
-        return hub_source(section.hub_id, folder, section.max_rows)
-    assert section.root is not None
-    return jsonl_source(section.root, folder, section.max_rows)
 
 
 def build_task(config: Config) -> Task:
@@ -110,20 +97,6 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     return load_backbone(
         place, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256
     ).to(device)
-
-
-def find_backbone(config: Config) -> tuple[Path, str]:
-    """The place of the backbone's files, fetched from the hub where that was asked for, and the weights' sha256.
-
-    Raises:
-        WeightsError: They are not on this machine and cannot be had.
-    """
-    section = config.backbone
-    try:
-        place = locate(section.package, section.path, section.hub_id, section.revision)
-        return place, weights_sha256(place)
-    except NoSuchBackbone as error:
-        raise WeightsError(f"backbone={section.name}: {error}") from error
 
 
 def build_encoded(config: Config, backbone: FrozenBackbone, task: Task, examples: Sequence[Example]) -> Encoded:

@@ -52,6 +52,8 @@ def main() -> None:
         if failed_points:
             _end_sweep()
         _refuse(error)
+    if failed_points:  # some sweepers go on without a word
+        _end_sweep()
 
 
 def _as_list(argument: str) -> str:

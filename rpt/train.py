@@ -26,6 +26,7 @@ from rpt.module import PromptTuner
 from rpt.predictions import Predictions
 from rpt.progress import Bar
 from rpt.protocol import metrics_of
+from rpt.provenance import build_source, find_backbone
 from rpt.quiet import quiet_libraries
 from rpt.results import opening_facts, write_results
 from rpt.tracking.callback import Tracking
@@ -80,8 +81,8 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
     """
     quiet_libraries()
     _check_pack(configs)
-    _, weights = build.find_backbone(configs[0])
-    source = build.build_source(configs[0])
+    _, weights = find_backbone(configs[0])
+    source = build_source(configs[0])
     with ExitStack() as stack:
         recorders = [_open(config, digest(identity(config, source.checksum, weights)), stack) for config in configs]
         finished = {r: old for r in recorders if (old := _finished(r)) is not None}

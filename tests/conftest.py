@@ -194,11 +194,12 @@ def assemble() -> Callable[..., tuple[Any, Any]]:
     import torch
 
     from rpt import build
+    from rpt.provenance import build_source
 
     def make(*configs: Config) -> tuple[Any, Any]:
         config = configs[0]
         task = build.build_task(config)
-        splits = build.build_splits(config, build.build_source(config), task)
+        splits = build.build_splits(config, build_source(config), task)
         tuner, data = build.build_pack(configs, task, splits, torch.device("cpu"))
         return tuner, data
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +13,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from rpt.errors import RptError, StorageError
+from rpt.tracking import lease
 from rpt.tracking.files import storage, write_json
 
 LOCK = ".lock"
+LOCK_SECONDS = 0.5
+"""How long a folder's lock is waited for: a reader that looks whether it is held holds it for a moment itself."""
 
 
 class FolderInUse(RptError):
@@ -23,7 +28,8 @@ class FolderInUse(RptError):
 class RunFolder:
     """The folder of one run. Locked from `open` to `close`; nobody else writes it meanwhile.
 
-    The lock is the kernel's (flock): it ends with its process, however that ends.
+    The lock is the kernel's (flock): it ends with its process, however that ends. A lease (`rpt.tracking.lease`) says
+    the same to other machines.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,31 +42,68 @@ class RunFolder:
         self.adapter = path / "adapter"
         self.checkpoint = path / "last.ckpt"
         self.previous_checkpoint = path / "previous.ckpt"
-        self._lock = FileLock(path / LOCK, blocking=False)
+        self._lock = FileLock(path / LOCK, timeout=LOCK_SECONDS)
+        self._lease = lease.Lease(path)
 
     def open(self) -> None:
-        """Make the folder if need be and take its lock.
+        """Make the folder if need be, take its lock and its lease.
 
         Raises:
-            FolderInUse: Another process holds it.
+            FolderInUse: Another process holds them.
             StorageError: The folder cannot be made or written.
         """
         with storage(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             try:
-                self._lock.acquire()
+                self._lock.acquire(poll_interval=0.05)
             except Timeout as error:
-                advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
-                raise FolderInUse(f"{self.path}: another process is training this run. {advice}") from error
+                raise self._in_use("another process") from error
+            try:
+                other = self._lease.take()
+            except OSError:
+                self._lock.release()
+                raise
+            if other is not None:
+                self._lock.release()
+                raise self._in_use(str(other))
+
+    def _in_use(self, holder: str) -> FolderInUse:
+        advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
+        return FolderInUse(f"{self.path}: {holder} is training this run. {advice}")
 
     def close(self) -> None:
-        """Give the lock back; a folder that nothing was written to goes, too, as after a refusal."""
+        """Give lock and lease back; a folder that nothing was written to goes, too, as after a refusal."""
+        self._lease.give_back()
         if self._lock.is_locked:
             with suppress(OSError):
                 if [entry.name for entry in self.path.iterdir()] == [LOCK]:
                     (self.path / LOCK).unlink()
                     self.path.rmdir()
         self._lock.release()
+
+    def holder(self) -> lease.Holder | None:
+        """Who trains the run at this moment; None where nobody does.
+
+        A process of this machine is believed by its lock, one of another by its lease.
+        """
+        found = lease.read(self.path)
+        if found is None:
+            return None
+        is_alive = self._is_locked() if found.is_here else found.is_fresh
+        return found if is_alive else None
+
+    def _is_locked(self) -> bool:
+        try:
+            handle = os.open(self.path / LOCK, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
     def read_record(self) -> dict[str, Any] | None:
         """The run's record, or None where there is none yet.
@@ -91,7 +134,7 @@ class RunFolder:
             target = aside / str(1 + sum(1 for _ in aside.iterdir()))
             target.mkdir()
             for entry in self.path.iterdir():
-                if entry.name not in (LOCK, aside.name):
+                if entry.name != aside.name and not _is_of_the_holder(entry):
                     shutil.move(entry, target / entry.name)
 
     def sweep_up(self) -> None:
@@ -100,5 +143,10 @@ class RunFolder:
             for entry in self.path.glob(".*"):
                 if entry.is_dir():
                     shutil.rmtree(entry)
-                elif entry.name != LOCK:
+                elif not _is_of_the_holder(entry):
                     entry.unlink()
+
+
+def _is_of_the_holder(entry: Path) -> bool:
+    """Whether a file is lock or lease, which say who writes the folder and belong to no training."""
+    return entry.name == LOCK or entry.name.startswith(lease.NAME)

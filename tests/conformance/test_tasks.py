@@ -5,10 +5,11 @@ from string import Formatter
 
 import pytest
 
-from rpt.build import build_source, build_splits, build_task
+from rpt.build import build_splits, build_task
 from rpt.check import check
 from rpt.config import PairFormat, compose
 from rpt.data.samples import GENERATORS
+from rpt.provenance import build_source
 
 TASKS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 PASSAGES = ("multirc", "record")

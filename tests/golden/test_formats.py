@@ -16,6 +16,7 @@ import torch
 from rpt import build
 from rpt.check import check
 from rpt.config import compose
+from rpt.provenance import build_source
 
 GOLDEN = Path(__file__).with_name("formats.json")
 TASKS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
@@ -61,7 +62,7 @@ def rendered(config, source, backbone):
 def test_t5_reads_and_writes_the_stored_rows(task, real_tiny_t5, backbone):
     shared = [*real_tiny_t5, f"task={task}", "data.max_rows=20", "backbone.text_limit=512"]
     configs = {name: check(compose([*shared, *chosen])) for name, chosen in FORMATS.items()}
-    source = build.build_source(configs["paper"])
+    source = build_source(configs["paper"])
     found = same({name: rendered(config, source, backbone) for name, config in configs.items()})
     stored = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("RPT_MAKE_GOLDEN") == "1":

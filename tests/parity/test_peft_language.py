@@ -12,6 +12,7 @@ from rpt.check import check
 from rpt.config import compose
 from rpt.data.encode import pad
 from rpt.prompt.insert import insert
+from rpt.provenance import build_source
 from rpt.train import train
 
 FAMILIES = {"tiny_t5": (AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM"), "tiny_llama": (AutoModelForCausalLM, "CAUSAL_LM")}
@@ -53,7 +54,7 @@ def reported(config):
     """The backbone, and the reported rows as it reads them."""
     backbone = build.build_backbone(config, torch.device("cpu"))
     task = build.build_task(config)
-    examples = list(task.examples(build.build_source(config).splits["val"]))
+    examples = list(task.examples(build_source(config).splits["val"]))
     return backbone, build.build_encoded(config, backbone, task, examples)
 
 

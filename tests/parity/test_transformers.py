@@ -209,11 +209,12 @@ def test_the_training_loss_and_its_gradient_are_transformers_own(backbone, encod
 def ranked(config, folder):
     """Each reported row's candidates, and minus transformers' loss of each, each in a forward of its own."""
     from rpt import build
+    from rpt.provenance import build_source
 
     model = FAMILIES[config.backbone.name].from_pretrained(config.backbone.path).eval()
     backbone = build.build_backbone(config, torch.device("cpu"))
     task = build.build_task(config)
-    examples = list(task.examples(build.build_source(config).splits["val"]))
+    examples = list(task.examples(build_source(config).splits["val"]))
     encoded = build.build_encoded(config, backbone, task, examples)
     prompt = torch.zeros(0, backbone.hidden_size)
     if config.has_prompt:

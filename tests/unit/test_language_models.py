@@ -14,6 +14,7 @@ from rpt.check import check
 from rpt.config import compose
 from rpt.errors import ConfigError
 from rpt.module import PromptTuner
+from rpt.provenance import build_source
 from rpt.train import train
 
 FAMILIES = ["tiny_t5", "tiny_llama"]
@@ -182,6 +183,6 @@ def texts_of(overrides):
     """Token ids of every source."""
     config = check(compose(overrides))
     task = build.build_task(config)
-    splits = build.build_splits(config, build.build_source(config), task)
+    splits = build.build_splits(config, build_source(config), task)
     _, data = build.build_pack([config], task, splits, torch.device("cpu"))
     return [text for split in (data.train, data.held_out, data.reported) for [text] in split.inputs]

@@ -1,0 +1,72 @@
+"""`python -m rpt.ledger DIR`: what the sweeps of an output folder consist of, and where each run stands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rpt.errors import RptError
+from rpt.packing.ledger import FOLDER, LedgerError, Sweep, sweeps
+from rpt.packing.state import NAMES, State
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 2 where there is no ledger, or one that cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m rpt.ledger", description=__doc__)
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the sweeps' output_dir, such as runs")
+    parser.add_argument("--json", action="store_true", help="for other programs")
+    given = parser.parse_args(arguments)
+    try:
+        found, errors = sweeps(given.dir)
+        if not found and not errors:
+            raise LedgerError(f"{given.dir / FOLDER}: holds no ledger. Name the output_dir of a sweep, such as runs.")
+    except RptError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    looked = [(sweep, sweep.states()) for sweep in found]
+    if given.json:
+        sys.stdout.write(json.dumps([as_json(*one) for one in looked], indent=2) + "\n")
+    else:
+        sys.stdout.write("\n".join(table(*one) for one in looked))
+    sys.stderr.writelines(f"{error}\n" for error in errors)
+    return 2 if errors else 0
+
+
+def table(sweep: Sweep, states: Mapping[str, State]) -> str:
+    """A sweep for people: its counts, then one line a run: state, score, overrides, and what else is known."""
+    counts = Counter(state.name for state in states.values())
+    summary = ", ".join(f"{counts[name]} {name}" for name in NAMES if counts[name])
+    lines = [f"{sweep.path}  started {sweep.started}  {len(sweep.entries)} runs: {summary}"]
+    width = max((len(entry.name) for entry in sweep.entries), default=0)
+    for entry in sweep.entries:
+        state = states[entry.identity]
+        score = "" if state.score is None else f"{state.score:.3f}"
+        more = (state.error or state.holder or "").strip().splitlines()
+        row = f"  {state.name:11} {score:>6}  {entry.name:{width}}  {entry.folder.name}  {more[-1] if more else ''}"
+        lines.append(row.rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def as_json(sweep: Sweep, states: Mapping[str, State]) -> dict[str, object]:
+    """A sweep for programs."""
+    runs = [
+        {
+            "name": entry.name,
+            "identity": entry.identity,
+            "folder": str(entry.folder),
+            "state": states[entry.identity].name,
+            "score": states[entry.identity].score,
+            "error": states[entry.identity].error,
+            "holder": states[entry.identity].holder,
+        }
+        for entry in sweep.entries
+    ]
+    return {"ledger": str(sweep.path), "started": sweep.started, "runs": runs}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""From a sweep's ledger to the last result: what has ended is settled, the rest is trained or waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from rpt.config import Config
+from rpt.console import say
+from rpt.packing.executors import Executor
+from rpt.packing.ledger import Sweep
+from rpt.packing.plan import Limits, plan
+from rpt.packing.point import Result
+from rpt.packing.prepare import Prepared
+from rpt.packing.settings import Settings
+from rpt.packing.state import State
+from rpt.tracking.folder import FolderInUse, RunFolder
+
+POLL_SECONDS = 1.0
+"""Between two looks at runs that other processes train."""
+
+
+class Campaign:
+    """One start of a sweep, from the first look at its ledger to the last result.
+
+    Args:
+        sweep: Its ledger.
+        runs: Those of its points that can be trained, each once.
+        executor: Who trains.
+        settings: How.
+        note: Told of each run's result once, and whether this start brought it about.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        runs: Sequence[Prepared],
+        executor: Executor,
+        settings: Settings,
+        note: Callable[[Result, bool], None],
+    ) -> None:
+        self._sweep = sweep
+        self._executor = executor
+        self._settings = settings
+        self._note = note
+        self._open = {run.identity_hash: run for run in runs}  # without a result
+        self._runs = dict(self._open)
+        self._by_number = {run.point.number: run for run in runs}
+        self._untried = set(self._open) if settings.retry_failed else set()  # may fail once more
+        self._is_first_look = True
+        self._has_said_waiting = False
+
+    def run(self) -> None:
+        """Settle every run."""
+        while self._open:
+            states = self._sweep.states()
+            self._settle(states)
+            todo = [run for run in self._open.values() if _is_free(run, states)]
+            if todo:
+                self._train(todo, states)
+            elif self._open:
+                self._wait(states)
+            self._is_first_look = False
+
+    def _settle(self, states: Mapping[str, State]) -> None:
+        """Note the runs that have an end: one of an earlier start, or one that another process brought about."""
+        for identity, run in list(self._open.items()):
+            state = states[identity]
+            if state.name == "done" and not run.config.rerun:
+                self._end(run, Result(run.point.number, "finished", str(run.folder), state.score))
+            elif state.name == "failed" and not run.config.rerun and identity not in self._untried:
+                self._end(run, Result(run.point.number, "failed", str(run.folder), error=state.error))
+
+    def _end(self, run: Prepared, result: Result, *, is_new: bool | None = None) -> None:
+        del self._open[run.identity_hash]
+        self._note(result, not self._is_first_look if is_new is None else is_new)
+
+    def _train(self, todo: Sequence[Prepared], states: Mapping[str, State]) -> None:
+        """Train what can be trained now. Failed runs ride along with an interrupted pack, which goes on whole."""
+        states = dict(states)
+        going_on = {member for run in todo for member in _pack_to_resume(states[run.identity_hash])}
+        riding = {one: run for one, run in self._runs.items() if one in going_on and states[one].name == "failed"}
+        for run in todo:
+            if states[run.identity_hash].name == "failed" and run.identity_hash not in riding and self._set_aside(run):
+                states[run.identity_hash] = State("missing")
+        together = {run.identity_hash: run for run in todo} | riding
+        packs = plan(list(together.values()), states, self._limits(todo[0].config))
+        interrupted: list[Result] = []
+
+        def report(result: Result) -> None:
+            run = self._by_number[result.number]
+            if run.identity_hash not in self._open or (run.identity_hash in riding and result.status == "failed"):
+                return  # known before, or to be tried anew once its pack has ended
+            if result.status == "interrupted":
+                interrupted.append(result)
+            else:
+                self._end(run, result, is_new=True)
+
+        self._executor.run([[run.point for run in pack] for pack in packs], report)
+        self._give_up(interrupted, packs)
+
+    def _set_aside(self, run: Prepared) -> bool:
+        """Put a failed training aside, so that the run begins anew; False where another process has begun it."""
+        self._untried.discard(run.identity_hash)
+        folder = RunFolder(run.folder)
+        with suppress(FolderInUse):
+            folder.open()
+            try:
+                folder.supersede()
+            finally:
+                folder.close()
+            return True
+        return False
+
+    def _give_up(self, interrupted: Sequence[Result], packs: Sequence[Sequence[Prepared]]) -> None:
+        """End the runs that nobody goes on with; those that another process is in the way of are waited for."""
+        states = self._sweep.states()
+        results = {self._by_number[result.number].identity_hash: result for result in interrupted}
+        for pack in packs:
+            names = {member.identity_hash: states[member.identity_hash].name for member in pack}
+            if "running" in names.values() or results.keys().isdisjoint(names):
+                continue
+            for member in pack:  # one that is done by now is settled with the next look
+                identity = member.identity_hash
+                if identity in self._open and names[identity] == "failed":  # it rode along with a pack that must stay
+                    error = states[identity].error
+                    self._end(member, Result(member.point.number, "failed", str(member.folder), error=error))
+                elif identity in results and (names[identity] != "done" or member.config.rerun):
+                    self._end(member, results[identity], is_new=True)
+
+    def _wait(self, states: Mapping[str, State]) -> None:
+        """Let other processes train."""
+        if not self._has_said_waiting:
+            holders = sorted({str(states[identity].holder) for identity in self._open})
+            count = f"{len(self._open)} {'point' if len(self._open) == 1 else 'points'}"
+            say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
+            self._has_said_waiting = True
+        time.sleep(POLL_SECONDS)
+
+    def _limits(self, config: Config) -> Limits:
+        if self._settings.executor != "inline":  # the memory here says nothing about that of the workers' machines
+            return Limits(self._settings.pack_size, None, lambda _: 0)
+        from rpt.packing.memory import budget_bytes, bytes_of_run  # torch
+
+        return Limits(self._settings.pack_size, budget_bytes(config), bytes_of_run)
+
+
+def _is_free(run: Prepared, states: Mapping[str, State]) -> bool:
+    """Whether no other process trains the run, or one that it can only go on with."""
+    pack = (run.identity_hash, *_pack_to_resume(states[run.identity_hash]))
+    return all(states[member].name != "running" for member in pack if member in states)
+
+
+def _pack_to_resume(state: State) -> tuple[str, ...]:
+    return state.members if state.name == "interrupted" else ()

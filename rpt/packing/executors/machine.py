@@ -1,0 +1,85 @@
+"""Workers on this machine: processes of submitit's local executor, spread over the GPUs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rpt.errors import ConfigError
+from rpt.packing.executors.attend import Lost, Pack
+from rpt.packing.executors.jobs import MOST_REQUEUES, PLACE, Job, SubmititOptions, Work, results
+from rpt.packing.point import Result
+
+FOREVER_MINUTES = 60 * 24 * 365
+
+
+class Machine:
+    """A process for each pack, which outlives the controller's death.
+
+    Args:
+        folder: For jobs and logs.
+        options: Of them all.
+
+    Raises:
+        ConfigError: The machine has fewer GPUs than one pack is to have.
+    """
+
+    def __init__(self, folder: Path, options: SubmititOptions) -> None:
+        from submitit import LocalExecutor
+
+        self._executor = LocalExecutor(folder, max_num_timeout=MOST_REQUEUES)
+        self._executor.update_parameters(timeout_min=options.timeout or FOREVER_MINUTES)
+        self._threads = options.threads
+        devices = shares(visible_gpus(), options.gpus)
+        self.at_once = options.array_parallelism or len(devices)
+        self._free = [devices[number % len(devices)] for number in range(self.at_once)]  # many workers share a GPU
+        self._taken: dict[Job, str] = {}
+
+    def hand_in(self, packs: Sequence[Pack]) -> list[Job]:
+        """Start a process for each pack, on a GPU that no other has, where there are enough."""
+        return [self._start(pack) for pack in packs]
+
+    def _start(self, pack: Pack) -> Job:
+        gpus = self._free.pop(0)
+        job = self._executor.submit(Work(pack, {"CUDA_VISIBLE_DEVICES": gpus, **self._threads}))
+        self._taken[job] = gpus
+        return job
+
+    def ask(self, job: Job) -> list[Result] | Lost | None:
+        """The results, or that the process is gone; None while it lives."""
+        if not job.done():  # looks after the process alone, and reaps it
+            return None
+        self._free.append(self._taken.pop(job))
+        return results(job) if job.paths.result_pickle.exists() else Lost("its process ended", job.paths.stderr)
+
+    def leave(self) -> None:
+        """Stop what still trains, when the controller is asked to stop; checkpoints stay."""
+        for job in self._taken:
+            job.cancel()
+
+
+def shares(gpus: Sequence[str], wanted: int | None) -> list[str]:
+    """The GPUs of each worker, as CUDA_VISIBLE_DEVICES names them; one empty share where there are none.
+
+    Args:
+        gpus: Those of the machine.
+        wanted: How many a worker has; None: one, if there are any.
+
+    Raises:
+        ConfigError: The machine has fewer than one worker is to have.
+    """
+    if len(gpus) < (wanted or 0):
+        raise ConfigError.of(f"{PLACE}.gpus", wanted, f"this machine has {len(gpus)}. Set it to that or less.")
+    width = wanted or 1
+    whole = range(0, 0 if wanted == 0 else len(gpus) - width + 1, width)
+    return [",".join(gpus[at : at + width]) for at in whole] or [""]
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, each as CUDA_VISIBLE_DEVICES would name it."""
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return named.split(",")[:count] if named else [str(number) for number in range(count)]

@@ -1,0 +1,184 @@
+"""Packs as tasks of Ray: on a cluster of this machine, or on a running one that is joined by its address.
+
+Controller and nodes share a file system: that of `output_dir`, of the environment and of the weights.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from rpt.config import Section
+from rpt.packing.executors.attend import ClusterError, Lost, Pack, attend, checked, need, train_in_worker
+from rpt.packing.point import Result
+
+Job = Any
+"""A reference to a task's results."""
+
+OBJECT_STORE_BYTES = 100 * 1024**2
+"""Room for what tasks hand over, a few kilobytes each; by default Ray takes 30 % of the memory."""
+
+KNOCK_SECONDS = 10.0
+
+
+class RayOptions(Section):
+    """What `hydra.launcher.ray` may hold."""
+
+    address: str | None = None  # of a running cluster, HOST:PORT or auto; null: one on this machine, for this sweep
+    num_cpus: PositiveFloat = 1.0  # a pack; also its number of threads
+    num_gpus: NonNegativeFloat | None = None  # a pack; null: 1 where the cluster has any
+    workers: PositiveInt | None = None  # packs at once; null: as many as the resources allow
+    retries: NonNegativeInt = 2  # how often a pack whose worker died is handed in again
+
+
+class RayExecutor:
+    """Makes each pack a task with its resources.
+
+    Args:
+        options: See `RayOptions`.
+        folder: For the workers' logs, on a file system that the nodes share.
+
+    Raises:
+        ConfigError: An option is wrong, or the package is missing.
+    """
+
+    def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
+        self.options = checked(options, RayOptions, "ray")
+        self._folder = folder.absolute()
+        need("ray", "ray", "ray")
+
+    def run(self, packs: Sequence[Pack], report: Callable[[Result], None]) -> None:
+        """Train every pack; each point is reported once, when its result is known.
+
+        Raises:
+            ClusterError: There is no cluster at the address, or no node of it is large enough for a pack.
+        """
+        if not packs:
+            return
+        tasks = Tasks(self._folder, self.options)
+        try:
+            attend(tasks, packs, report, retries=self.options.retries, at_once=self.options.workers)
+        finally:
+            tasks.leave()
+
+
+class Tasks:
+    """Workers of a Ray cluster, which is joined from here to `leave`.
+
+    Args:
+        folder: For logs, on a file system that the nodes share.
+        options: Of them all.
+
+    Raises:
+        ClusterError: There is no cluster at the address, or no node of it is large enough for a pack.
+    """
+
+    def __init__(self, folder: Path, options: RayOptions) -> None:
+        self._folder = folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._logs: dict[Job, Path] = {}
+        self._ray = _join(options)
+        try:
+            needed = {"CPU": options.num_cpus, "GPU": self._gpus(options)}
+            self._check_size(needed)
+        except BaseException:
+            self._ray.shutdown()
+            raise
+        # A worker of its own for each pack: it gives back all memory. Retries are ours, which know the pack's log.
+        resources = {"num_cpus": needed["CPU"], "num_gpus": needed["GPU"]}
+        self._train = self._ray.remote(max_calls=1, max_retries=0, **resources)(_train)
+
+    def hand_in(self, packs: Sequence[Pack]) -> list[Job]:
+        """Queue a task for each pack."""
+        return [self._start(pack) for pack in packs]
+
+    def _start(self, pack: Pack) -> Job:
+        names = (self._folder / f"{pack[0].number}-{attempt}.log" for attempt in itertools.count())
+        log = next(name for name in names if not name.exists())
+        log.touch()
+        job = self._train.remote(pack, str(log))
+        self._logs[job] = log
+        return job
+
+    def ask(self, job: Job) -> list[Result] | Lost | None:
+        """The results, or why there are none; None while the task waits or trains."""
+        done, _ = self._ray.wait([job], timeout=0)
+        if not done:
+            return None
+        log = self._logs.pop(job)
+        try:
+            results: list[Result] = self._ray.get(job)
+        except self._ray.exceptions.RayError as error:
+            return Lost(type(error).__name__, log)
+        return results
+
+    def leave(self) -> None:
+        """End a cluster of our own and its workers; a joined one stays, without our tasks."""
+        for job in self._logs:
+            self._ray.cancel(job, force=True)
+        self._ray.shutdown()
+
+    def _gpus(self, options: RayOptions) -> float:
+        if options.num_gpus is not None:
+            return options.num_gpus
+        return min(1.0, float(self._ray.cluster_resources().get("GPU", 0)))
+
+    def _check_size(self, needed: dict[str, float]) -> None:
+        """Refuse a pack that no node has room for: Ray would wait for such a node without end."""
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        if not any(all(node.get(name, 0) >= amount for name, amount in needed.items()) for node in nodes):
+            sizes = "; ".join(f"{node.get('CPU', 0):g} CPU, {node.get('GPU', 0):g} GPU" for node in nodes)
+            wanted = f"{needed['CPU']:g} CPU and {needed['GPU']:g} GPU"
+            advice = "Lower hydra.launcher.ray.num_cpus or num_gpus."
+            raise ClusterError(f"no node of the Ray cluster has {wanted} for a pack (there are: {sizes}). {advice}")
+
+
+def _join(options: RayOptions) -> Any:
+    """Start or join the cluster; returns the module `ray`."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's coming default, asked for by a warning
+    if options.address is None:
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else a token is written into the home folder
+    import ray
+
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if options.address is None:
+            ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        else:
+            _knock(options.address)
+            ray.init(address=options.address, **quiet)
+    except (OSError, ValueError, RuntimeError) as error:
+        where = f"at {options.address}" if options.address else "on this machine"
+        reason = str(error).splitlines()[0].rstrip(".")
+        advice = "Set hydra.launcher.ray.address to that of a running one (ray start --head), or to null."
+        raise ClusterError(f"no Ray cluster {where} ({reason}). {advice}") from error
+    return ray
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens: Ray itself tries for minutes.
+
+    Raises:
+        OSError: Nobody listens, or the address is none.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        raise OSError("an address is HOST:PORT, or auto")
+    socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+
+
+def _train(pack: Pack, log: str) -> list[Result]:
+    """What a task runs, in a worker process of its own."""
+    target = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (1, 2):
+        os.dup2(target, stream)
+    return train_in_worker(pack)

@@ -1,0 +1,57 @@
+"""Packs as jobs of submitit: an array on a SLURM cluster, or processes of this machine.
+
+The controller and the nodes share a file system: that of `output_dir`, of the environment and of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rpt.errors import ConfigError
+from rpt.packing.executors.attend import Pack, attend, checked, need
+from rpt.packing.executors.jobs import PLACE, SubmititOptions
+from rpt.packing.executors.machine import Machine
+from rpt.packing.executors.slurm import Slurm, wrong_parameters
+from rpt.packing.point import Result
+
+
+class SubmititExecutor:
+    """Hands each pack to a job of its own.
+
+    Args:
+        options: See `SubmititOptions`.
+        folder: For jobs and their logs; on SLURM, on a file system that the nodes share.
+
+    Raises:
+        ConfigError: An option is wrong, the package is missing, or there is no SLURM here.
+    """
+
+    def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
+        self.options = checked(options, SubmititOptions, "submitit")
+        self._folder = folder.absolute()
+        need("submitit", "submitit", "cluster")
+        from submitit import AutoExecutor
+
+        found = AutoExecutor.which()
+        self.cluster = found if self.options.cluster == "auto" else self.options.cluster
+        if self.cluster == "slurm" and found != "slurm":
+            advice = "there is no srun on this machine. Start on a login node of the cluster, or set it to local."
+            raise ConfigError.of(f"{PLACE}.cluster", "slurm", advice)
+        if problems := list(wrong_parameters(self.options)):
+            raise ConfigError(problems)
+
+    def run(self, packs: Sequence[Pack], report: Callable[[Result], None]) -> None:
+        """Train every pack; each point is reported once, when its result is known.
+
+        Raises:
+            ClusterError: SLURM refuses the jobs.
+            ConfigError: A pack is to have more GPUs than this machine has.
+        """
+        is_slurm = self.cluster == "slurm"
+        crew = Slurm(self._folder, self.options) if is_slurm else Machine(self._folder, self.options)
+        try:
+            attend(crew, packs, report, retries=self.options.retries, at_once=crew.at_once)
+        finally:
+            crew.leave()

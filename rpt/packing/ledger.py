@@ -1,0 +1,128 @@
+"""The ledger: which runs a sweep consists of, and where each stands.
+
+A sweep is identified by its runs. `OUTPUT_DIR/sweeps/HASH.json` lists them and is never changed; where a run stands is
+read from its folder, so that nothing can contradict the records. Points that cannot be composed, or whose rows or
+weights cannot be read, have no identity yet and are not listed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from os.path import relpath
+from pathlib import Path
+from typing import Any
+
+from rpt.errors import RptError
+from rpt.packing.prepare import Prepared
+from rpt.packing.state import State, state_of
+from rpt.tracking.files import storage, write_json
+from rpt.tracking.identity import SCHEMA, digest
+
+FOLDER = "sweeps"
+LEDGER_SCHEMA = 1
+"""Version of the ledger's files; SCHEMA, that of identities, stands beside it."""
+
+
+class LedgerError(RptError):
+    """A ledger that cannot be read, or is of another version."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a sweep.
+
+    Attributes:
+        name: The overrides that tell it from the others.
+        identity: Of the run.
+        folder: The run's folder.
+    """
+
+    name: str
+    identity: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The runs of a sweep.
+
+    Attributes:
+        path: The sweep's file.
+        started: When it was first started, ISO 8601.
+        entries: Its runs, in the order of their points.
+    """
+
+    path: Path
+    started: str
+    entries: tuple[Entry, ...]
+
+    def states(self) -> dict[str, State]:
+        """Where each run stands at this moment, by identity."""
+        return {entry.identity: state_of(entry.folder) for entry in self.entries}
+
+
+def register(runs: Sequence[Prepared], output_dir: Path) -> Sweep:
+    """Write the file of a sweep, unless an earlier start of the same sweep did.
+
+    Raises:
+        LedgerError: There is one that cannot be read.
+        StorageError: It cannot be written.
+    """
+    name = digest({"runs": sorted(run.identity_hash for run in runs)})[:16]
+    path = output_dir / FOLDER / f"{name}.json"
+    if path.exists():
+        return read(path)
+    entries = [
+        {"name": run.point.name, "identity": run.identity_hash, "folder": relpath(run.folder, output_dir)}
+        for run in runs
+    ]
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"ledger": LEDGER_SCHEMA, "schema": SCHEMA, "started": started, "points": entries})
+    return read(path)
+
+
+def read(path: Path) -> Sweep:
+    """Read a sweep's file.
+
+    Raises:
+        LedgerError: It is damaged, or was written by another version.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        versions = (found["ledger"], found["schema"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LedgerError(f"{path}: is no ledger of rpt ({error}). {_ADVICE}") from error
+    if versions != (LEDGER_SCHEMA, SCHEMA):
+        ours = f"{LEDGER_SCHEMA} and {SCHEMA}"
+        raise LedgerError(
+            f"{path}: was written by another version (schemas {versions[0]} and {versions[1]}, here {ours}). {_ADVICE}"
+        )
+    output_dir = path.parent.parent
+    try:
+        entries = tuple(_entry(point, output_dir) for point in found["points"])
+        return Sweep(path, str(found["started"]), entries)
+    except (KeyError, TypeError) as error:
+        raise LedgerError(f"{path}: is damaged ({error!r}). {_ADVICE}") from error
+
+
+def sweeps(output_dir: Path) -> tuple[list[Sweep], list[LedgerError]]:
+    """All sweeps below an output folder, the oldest first, and what is wrong with files that cannot be read."""
+    found, errors = [], []
+    for path in sorted((output_dir / FOLDER).glob("*.json")):
+        try:
+            found.append(read(path))
+        except LedgerError as error:
+            errors.append(error)
+    return sorted(found, key=lambda sweep: sweep.started), errors
+
+
+_ADVICE = "Move it away and start the sweep again: finished runs are found by their folders."
+
+
+def _entry(point: dict[str, Any], output_dir: Path) -> Entry:
+    return Entry(str(point["name"]), str(point["identity"]), output_dir / str(point["folder"]))

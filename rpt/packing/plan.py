@@ -1,0 +1,82 @@
+"""Which runs are trained together: those that share a key, as many as memory and `pack_size` allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+
+from rpt.config import Config
+from rpt.packing.prepare import Prepared
+from rpt.packing.state import State
+from rpt.tracking.identity import digest, shared
+
+SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
+"""Taken from one run for the whole pack, also where a value cannot change the number (a device, a bar)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a pack may be.
+
+    Attributes:
+        runs: Most runs in it.
+        bytes: Most memory that their trainable states may take; None: no limit.
+        bytes_of: What one run takes; asked only where there is a limit.
+    """
+
+    runs: int
+    bytes: int | None
+    bytes_of: Callable[[Config], int]
+
+
+def pack_key(config: Config) -> str:
+    """A hash of all that runs must share to be trained together."""
+    sections = {name: getattr(config, name).model_dump(mode="json") for name in SECTIONS}
+    del sections["data"]["order_seed"]
+    return digest({"shared": shared(config), "sections": sections})
+
+
+def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) -> list[list[Prepared]]:
+    """Put runs into packs.
+
+    Interrupted packs go on whole, whatever their size, because that is what makes them end in the same bits. New
+    packs hold runs of one key in their order, and are of nearly equal size. A run that trains the backbone itself
+    has a pack of its own.
+
+    Args:
+        runs: Those to be trained.
+        states: Where each stands, by identity.
+        limits: Of a new pack.
+    """
+    resumed = _resumed(runs, states)
+    begun = {run.identity_hash for pack in resumed for run in pack}
+    groups: dict[str, list[Prepared]] = {}
+    for run in runs:
+        if run.identity_hash not in begun:
+            alone = run.identity_hash if run.config.trainer.tune == "all" else ""
+            groups.setdefault(pack_key(run.config) + alone, []).append(run)
+    return [*resumed, *(pack for group in groups.values() for pack in _split(group, limits))]
+
+
+def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list[Prepared]]:
+    """The packs that were interrupted, with those of their members that had not written anything yet."""
+    packs: dict[tuple[str, ...], list[Prepared]] = {}
+    begun = [states[run.identity_hash] for run in runs if states[run.identity_hash].name == "interrupted"]
+    of_member = {member: state.members for state in begun for member in state.members}
+    for run in runs:
+        if run.identity_hash in of_member:
+            packs.setdefault(of_member[run.identity_hash], []).append(run)
+    return list(packs.values())
+
+
+def _split(group: list[Prepared], limits: Limits) -> list[list[Prepared]]:
+    """Cut a group into the fewest packs of nearly equal numbers that keep the limits; a run too large is alone."""
+    sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
+    for count in range(ceil(len(group) / limits.runs), len(group) + 1):
+        cuts = [number * len(group) // count for number in range(count + 1)]
+        parts = list(pairwise(cuts))
+        if all(sum(sizes[a:b]) <= (limits.bytes or 0) or b - a == 1 for a, b in parts):
+            return [group[a:b] for a, b in parts]
+    raise AssertionError("packs of one run each keep every limit")

@@ -1,0 +1,72 @@
+"""From points to runs: check each, give it its identity and its folder, and find those that are the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rpt.check import check
+from rpt.config import Config
+from rpt.errors import ConfigError, RptError
+from rpt.packing.point import Point, Result, Status
+from rpt.packing.provenance import Provenance
+from rpt.tracking.identity import digest, folder_name, identity
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A point that can be trained.
+
+    Attributes:
+        point: Of the sweep.
+        config: Its checked configuration.
+        identity_hash: What the run is (`rpt.tracking.identity`).
+        folder: The run's folder.
+    """
+
+    point: Point
+    config: Config
+    identity_hash: str
+    folder: Path
+
+
+@dataclass
+class Preparation:
+    """What a sweep's points are.
+
+    Attributes:
+        runs: Those that can be trained, each run once.
+        results: Of those that cannot.
+        twins: Points that are the same run as an earlier one, as pairs of the point and the earlier one's number.
+    """
+
+    runs: list[Prepared] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    twins: list[tuple[Point, int]] = field(default_factory=list)
+
+
+def prepare(points: Sequence[Point]) -> Preparation:
+    """Check and name points; each data set and each weight file is read once."""
+    made, provenance = Preparation(), Provenance()
+    first: dict[Path, int] = {}
+    for point in points:
+        try:
+            run = _prepared(point, provenance)
+        except RptError as error:
+            status: Status = "refused" if isinstance(error, ConfigError) else "failed"
+            made.results.append(Result(point.number, status, error=str(error)))
+            continue
+        if run.folder in first:
+            made.twins.append((point, first[run.folder]))
+        else:
+            first[run.folder] = point.number
+            made.runs.append(run)
+    return made
+
+
+def _prepared(point: Point, provenance: Provenance) -> Prepared:
+    config = check(point.values)
+    checksum, weights = provenance.data_checksum(config), provenance.weights_sha256(config)
+    identity_hash = digest(identity(config, checksum, weights))
+    return Prepared(point, config, identity_hash, Path(config.output_dir) / folder_name(config, identity_hash))

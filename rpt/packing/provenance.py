@@ -1,0 +1,47 @@
+"""What rows and weights a sweep's points read, each read once; without torch, so that a finished sweep ends at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rpt.config import Config
+from rpt.errors import RptError
+from rpt.provenance import build_source, find_backbone
+
+
+class Provenance:
+    """The checksums that make a configuration a run. What could not be read is not tried again for the next point."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], str | RptError] = {}
+
+    def data_checksum(self, config: Config) -> str:
+        """sha256 of the rows.
+
+        Raises:
+            DataError: They cannot be read.
+        """
+        section = config.data
+        key = (config.task.name, config.task.folder, section.source, section.root, section.hub_id)
+        return self._once((*key, section.sample_seed, section.max_rows), lambda: build_source(config).checksum)
+
+    def weights_sha256(self, config: Config) -> str:
+        """sha256 of the backbone's weight files.
+
+        Raises:
+            WeightsError: They are not on this machine and cannot be had.
+        """
+        section = config.backbone
+        key = ("backbone", section.package, section.path, section.hub_id, section.revision)
+        return self._once(key, lambda: find_backbone(config)[1])
+
+    def _once(self, key: tuple[object, ...], read: Callable[[], str]) -> str:
+        if key not in self._found:
+            try:
+                self._found[key] = read()
+            except RptError as error:
+                self._found[key] = error
+        found = self._found[key]
+        if isinstance(found, RptError):
+            raise found
+        return found

@@ -1,0 +1,41 @@
+"""Where a run's rows and weights come from. Without torch, so that a sweep that is finished can say so at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rpt.backbones.files import NoSuchBackbone, locate, weights_sha256
+from rpt.config import Config
+from rpt.data.sources import Source, hub_source, jsonl_source, sample_source
+from rpt.errors import WeightsError
+
+
+def build_source(config: Config) -> Source:
+    """Read the task's rows.
+
+    Raises:
+        DataError: They cannot be read.
+    """
+    section, folder = config.data, config.task.folder
+    if section.source == "sample":
+        assert section.sample_seed is not None
+        return sample_source(config.task.name, section.sample_seed, section.max_rows)
+    if section.source == "hub":
+        assert section.hub_id is not None
+        return hub_source(section.hub_id, folder, section.max_rows)
+    assert section.root is not None
+    return jsonl_source(section.root, folder, section.max_rows)
+
+
+def find_backbone(config: Config) -> tuple[Path, str]:
+    """The place of the backbone's files, fetched from the hub where that was asked for, and the weights' sha256.
+
+    Raises:
+        WeightsError: They are not on this machine and cannot be had.
+    """
+    section = config.backbone
+    try:
+        place = locate(section.package, section.path, section.hub_id, section.revision)
+        return place, weights_sha256(place)
+    except NoSuchBackbone as error:
+        raise WeightsError(f"backbone={section.name}: {error}") from error

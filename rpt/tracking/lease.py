@@ -1,0 +1,135 @@
+"""A lease says who trains a run, to readers on any machine that sees the run's folder.
+
+On one machine the kernel's lock is the authority: it ends with its process, however that ends. Other machines that
+share the file system may not see that lock, so whoever trains a run also keeps a small file in its folder and renews
+it every few seconds. A lease that has not been renewed for a minute is a dead one. Clocks of machines that share
+runs must therefore agree to well within a minute, as network time makes them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+NAME = ".lease"
+BEAT_SECONDS = 5.0
+STALE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who trains a run.
+
+    Attributes:
+        host: The machine's name.
+        machine: Tells a boot of one machine from all others.
+        pid: Of the process.
+        started: When it took the lease, ISO 8601.
+        beat: When it last renewed the lease, seconds since 1970.
+        token: Tells the lease from all others.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    started: str
+    beat: float
+    token: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine, where the lock says more than the lease."""
+        return self.machine == machine()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was renewed within the last minute."""
+        return time.time() - self.beat < STALE_SECONDS
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def read(folder: Path) -> Holder | None:
+    """The lease in a run's folder, fresh or not; None where there is none that could be read."""
+    try:
+        return Holder(**json.loads((folder / NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@cache
+def machine() -> str:
+    """The name of this machine and the id of its boot, where the system has one."""
+    boot = ""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{socket.gethostname()}/{boot}"
+
+
+class Lease:
+    """This process's lease of one run folder, renewed by a thread of its own until it is given back."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / NAME
+        self._draft = folder / f"{NAME}.draft"
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._mine = Holder(socket.gethostname(), machine(), os.getpid(), started, time.time(), secrets.token_hex(8))
+
+    def take(self) -> Holder | None:
+        """Take the lease. The caller holds the folder's lock, so that no process of this machine does the same.
+
+        Returns:
+            None where it was taken; else the living holder on another machine.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        other = read(self._folder)
+        if other is not None and other.is_fresh and not other.is_here:
+            return other
+        self._path.unlink(missing_ok=True)
+        self._mine = replace(self._mine, beat=time.time())
+        try:
+            with self._path.open("x", encoding="utf-8") as file:  # of several machines that try, one makes it
+                json.dump(asdict(self._mine), file)
+        except FileExistsError:
+            return read(self._folder) or other
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._renew, name=f"lease of {self._folder.name}", daemon=True)
+        self._thread.start()
+        return None
+
+    def give_back(self) -> None:
+        """Stop renewing, and remove the file if it is still this process's."""
+        if self._thread is None:
+            return
+        self._ended.set()
+        self._thread.join()
+        self._thread = None
+        if self._is_mine():
+            with suppress(OSError):
+                self._path.unlink()
+                self._draft.unlink(missing_ok=True)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS) and self._is_mine():
+            with suppress(OSError):  # a full disk: the lease grows stale, the training itself says what is wrong
+                self._draft.write_text(json.dumps(asdict(replace(self._mine, beat=time.time()))), encoding="utf-8")
+                self._draft.replace(self._path)
+
+    def _is_mine(self) -> bool:
+        found = read(self._folder)
+        return found is None or found.token == self._mine.token

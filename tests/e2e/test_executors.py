@@ -1,0 +1,215 @@
+"""Packs in processes of their own, by submitit and by Ray: a worker may be killed, and nothing is trained twice."""
+
+import csv
+import json
+import os
+import signal
+import threading
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rpt.config import compose
+from rpt.errors import ConfigError
+from rpt.packing.executors.attend import ClusterError, need
+from rpt.packing.executors.machine import shares
+from rpt.packing.executors.ray import RayExecutor
+from rpt.packing.executors.submitit import SubmititExecutor
+from rpt.packing.point import Point, Result
+
+EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor}
+EPOCHS = 30
+STEPS = {0: 4, 1: 4, 2: 8, 3: 8}  # an epoch, by the points' numbers: 32 rows in batches of 8 and 4
+LOCAL = {"cluster": "local", "array_parallelism": 2}
+ABSENT = pytest.mark.skipif(find_spec("ray") is None, reason="needs ray: pip install -c constraints.txt -e '.[ray]'")
+KINDS = [
+    pytest.param("submitit", LOCAL, "submitit.core._submit", id="submitit"),
+    pytest.param("ray", {"workers": 2}, "ray::_train", id="ray", marks=[pytest.mark.extra, ABSENT]),
+]
+
+
+@pytest.fixture
+def packs(tiny_bert, tiny_cb, tmp_path):
+    """Two packs of two points each: they differ in their rate."""
+    common = [*tiny_bert, *tiny_cb, f"output_dir={tmp_path / 'runs'}", "trainer.checkpoint_steps=3"]
+
+    def make(**values):
+        names = [[f"lr={rate}", f"trainer.batch_size={size}"] for size in (8, 4) for rate in (0.01, 0.03)]
+        composed = [compose([*common, f"trainer.epochs={EPOCHS}", *name]) | values for name in names]
+        points = [Point(number, composed[number], " ".join(name)) for number, name in enumerate(names)]
+        return [points[:2], points[2:]]
+
+    return make
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Train packs by an executor; returns what it reported, by the points' numbers."""
+
+    def train(kind, options, packs):
+        reported = []
+        EXECUTORS[kind](options, tmp_path / kind).run(packs, reported.append)
+        assert sorted(result.number for result in reported) == [0, 1, 2, 3]
+        return {result.number: result for result in reported}
+
+    return train
+
+
+class Killer(threading.Thread):
+    """Sends a signal to one worker of a test, once every run of its pack has a checkpoint: one has its second."""
+
+    def __init__(self, folder: Path, command: str, number: int) -> None:
+        super().__init__(daemon=True)
+        self.folder, self.command, self.number = folder, command, number
+        self.killed: list[int] = []
+
+    def run(self) -> None:
+        while not (trained := {str(path.with_name(".lock")) for path in self.folder.glob("runs/*/previous.ckpt")}):
+            time.sleep(0.01)
+        found = [one for one in psutil.process_iter(["cmdline"]) if self.command in " ".join(one.info["cmdline"] or [])]
+        [worker] = [one for one in found if trained & {file.path for file in one.open_files()}]
+        os.kill(worker.pid, self.number)
+        self.killed.append(worker.pid)
+
+
+def record_of(result: Result) -> dict:
+    return json.loads(Path(result.folder, "run.json").read_text())
+
+
+def members_of(result: Result) -> list[str]:
+    return record_of(result)["pack"]["members"]
+
+
+def steps_of(result: Result) -> list[int]:
+    """The steps that the run was trained, as its curve has them; one that was trained twice is there twice."""
+    with Path(result.folder, "metrics.csv").open() as file:
+        return [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+def resumed(results: dict[int, Result]) -> list[bool]:
+    return ["resumed" in record_of(results[number]) for number in range(4)]
+
+
+@pytest.mark.slow  # about 20 s: workers import torch, one of them twice
+@pytest.mark.parametrize(("kind", "options", "command"), KINDS)
+def test_the_pack_of_a_killed_worker_goes_on_in_another(kind, options, command, packs, run, tmp_path, capfd):
+    killer = Killer(tmp_path, command, signal.SIGKILL)
+    killer.start()
+    results = run(kind, options, packs())
+    assert killer.killed
+    assert {result.status for result in results.values()} == {"finished"}
+    assert resumed(results) in ([True, True, False, False], [False, False, True, True])
+    assert members_of(results[0]) == members_of(results[1]) != members_of(results[2]) == members_of(results[3])
+    for number, result in results.items():
+        assert steps_of(result) == list(range(1, EPOCHS * STEPS[number] + 1))
+    said = capfd.readouterr().err
+    assert "a worker was lost" in said
+    assert "its 2 points handed in again, tries left: 1" in said
+
+
+@pytest.mark.slow  # about 20 s, as above
+@pytest.mark.parametrize(("kind", "options", "command"), KINDS)
+def test_a_pack_without_tries_left_is_interrupted_and_goes_on_next_time(kind, options, command, packs, run, tmp_path):
+    Killer(tmp_path, command, signal.SIGKILL).start()
+    results = run(kind, {**options, "retries": 0}, packs())
+    lost = [result for result in results.values() if result.status != "finished"]
+    assert len(lost) == 2
+    for result in lost:
+        assert result.status == "interrupted"
+        assert result.error.startswith("a worker was lost (")
+        assert result.error.endswith(". Run the same command again: it goes on where it stopped.")
+        log = result.error.split("its log: ")[1].split(").")[0]
+        assert Path(log).is_file()
+    again = run(kind, options, packs())
+    assert {result.status for result in again.values()} == {"finished"}
+    assert resumed(again) == [number in {result.number for result in lost} for number in range(4)]
+
+
+@pytest.mark.slow  # about 20 s, as above
+def test_a_preempted_job_is_queued_again_and_goes_on(packs, run, tmp_path, capfd):
+    killer = Killer(tmp_path, "submitit.core._submit", signal.SIGUSR2)
+    killer.start()
+    results = run("submitit", {**LOCAL, "retries": 0}, packs())
+    assert killer.killed
+    assert {result.status for result in results.values()} == {"finished"}
+    assert resumed(results).count(True) == 2
+    assert "lost" not in capfd.readouterr().err
+
+
+@pytest.mark.slow  # about 15 s, as above
+def test_points_that_are_to_be_trained_anew_are_not_handed_in_again(packs, run, tmp_path):
+    Killer(tmp_path, "submitit.core._submit", signal.SIGKILL).start()
+    results = run("submitit", LOCAL, packs(rerun=True))
+    lost = [result for result in results.values() if result.status != "finished"]
+    assert len(lost) == 2
+    assert all("Run the same command again without rerun=true: it goes on" in result.error for result in lost)
+
+
+WRONG = [
+    ({"clutser": "local"}, "hydra.launcher.submitit.clutser = local: no such key. Did you mean cluster?"),
+    ({"nodes": 2}, "hydra.launcher.submitit.nodes = 2: must be at most 1."),
+    ({"timeout": 0}, "hydra.launcher.submitit.timeout = 0: must be greater than 0."),
+    ({"slurm": {"qqos": "high"}}, "hydra.launcher.submitit.slurm.qqos = high: no such key here. Did you "),
+    ({"slurm": {"time": 5}}, "hydra.launcher.submitit.slurm.time = 5: no such key here. "),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_a_wrong_option_is_refused_before_anything_is_handed_in(options, message, tmp_path):
+    with pytest.raises(ConfigError) as refused:
+        SubmititExecutor(options, tmp_path / "logs")
+    assert str(refused.value).startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_slurm_is_refused_where_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"submitit.cluster = slurm: there is no srun on this machine. Start on a"):
+        SubmititExecutor({"cluster": "slurm"}, tmp_path / "logs")
+
+
+def test_a_missing_package_is_said_with_the_command_that_installs_it():
+    with pytest.raises(ConfigError) as refused:
+        need("no_such_package", "ray", "ray")
+    assert str(refused.value) == (
+        "hydra.launcher.executor = ray: needs no_such_package, which is not installed. Run: pip install -e '.[ray]'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("gpus", "wanted", "expected"),
+    [
+        ([], None, [""]),
+        ([], 0, [""]),
+        (["0", "1"], None, ["0", "1"]),
+        (["0", "1"], 0, [""]),
+        (["4", "5", "6"], 2, ["4,5"]),
+        (["MIG-a", "MIG-b"], 1, ["MIG-a", "MIG-b"]),
+    ],
+)
+def test_the_gpus_of_a_machine_are_shared_out_among_its_workers(gpus, wanted, expected):
+    assert shares(gpus, wanted) == expected
+
+
+def test_more_gpus_than_the_machine_has_are_refused():
+    with pytest.raises(ConfigError, match=r"^hydra.launcher.submitit.gpus = 2: this machine has 1. Set it to that or "):
+        shares(["0"], 2)
+
+
+@ABSENT
+@pytest.mark.extra
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"address": "127.0.0.1:9"}, "no Ray cluster at 127.0.0.1:9 ([Errno 111] Connection refused). Set hydra."),
+        ({"address": "head"}, "no Ray cluster at head (an address is HOST:PORT, or auto). Set hydra."),
+        ({"num_cpus": 10_000}, "no node of the Ray cluster has 10000 CPU and 0 GPU for a pack (there are: "),
+    ],
+)
+def test_a_ray_cluster_that_cannot_train_a_pack_is_refused(options, message, packs, run):
+    with pytest.raises(ClusterError) as refused:
+        run("ray", options, packs())
+    assert str(refused.value).startswith(message)

@@ -1,0 +1,149 @@
+"""`hydra/launcher=packed` on the command line: processes that are killed, that meet, and what they print."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).parents[2] / "run.py"
+PACKED = ("-m", "hydra/launcher=packed")
+BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
+
+
+def records(folder):
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/run.json"))}
+
+
+def steps(folder):
+    """The steps of a run's curve, in the order in which they were written."""
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    return [int(line.split(",")[0]) for line in lines[1:] if line.split(",")[2]]
+
+
+def test_what_the_launcher_does_not_take_is_refused_before_anything_is_trained(command, start_folder):
+    done = command(*PACKED, "lr=1,2", "hydra.launcher.executor=inlin", "hydra.launcher.pack_size=0")
+    assert done.stdout == (
+        "hydra.launcher.executor = inlin: must be 'inline', 'submitit' or 'ray'.\n"
+        "hydra.launcher.pack_size = 0: must be greater than 0.\n"
+    )
+    assert done.returncode == 2
+    assert records(start_folder / "runs") == {}
+
+
+def start(arguments, folder):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(RUN), *PACKED, *arguments],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow  # about 40 s: five sweeps in processes of their own
+def test_a_killed_sweep_goes_on_and_trains_nothing_twice(tiny_bert, tiny_cb, start_folder):
+    """Two packs of three points, one of which diverges. The first pack is killed in its middle, the other before it."""
+    axes = ["encoder=plain,residual", "lr=0.01,0.03,1e30", "trainer.epochs=12", "trainer.checkpoint_steps=7"]
+    arguments = [*tiny_bert, *tiny_cb, *axes, "hydra.launcher.pack_size=3"]
+    whole = start([*arguments, "output_dir=whole"], start_folder)
+    assert "6 points: 4 trained, 2 failed" in whole.communicate()[0]
+
+    killed = start(arguments, start_folder)
+    runs = start_folder / "runs"
+    while not list(runs.glob("*/previous.ckpt")) and killed.poll() is None:
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    before = records(runs)
+    assert {record["status"] for record in before.values()} == {"running"}
+    listed = subprocess.run(
+        [sys.executable, "-m", "rpt.ledger", "runs", "--json"], cwd=start_folder, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(RUN.parent)}, check=True,
+    )  # fmt: skip
+    states = [run["state"] for run in json.loads(listed.stdout)[0]["runs"]]
+    assert states == ["interrupted"] * 3 + ["missing"] * 3
+
+    again = start(arguments, start_folder)
+    output = again.communicate()[0]
+    assert "6 points: 4 trained, 2 failed" in output, output
+    assert again.returncode == whole.returncode == 2
+    after = records(runs)
+    assert after.keys() == records(start_folder / "whole").keys()
+    for name, record in after.items():
+        diverges = record["config"]["lr"] == 1e30
+        assert record["status"] == ("failed" if diverges else "finished")
+        assert (record["resumed_step"] > 0) == (name in before)
+        assert steps(runs / name) == ([1, 2] if diverges else list(range(1, 49)))
+        for file in ("metrics.csv",) if diverges else BYTES:
+            assert (runs / name / file).read_bytes() == (start_folder / "whole" / name / file).read_bytes()
+
+    last = start(arguments, start_folder)
+    assert "6 points: 4 finished before, 2 failed" in last.communicate()[0]
+    assert records(runs) == after
+
+
+@pytest.mark.slow  # about 15 s: two sweeps at once in processes of their own
+def test_two_controllers_of_one_sweep_train_each_run_once(tiny_bert, tiny_cb, start_folder):
+    arguments = [*tiny_bert, *tiny_cb, "lr=0.01,0.03,0.1,0.3", "trainer.epochs=6", "hydra.launcher.pack_size=2"]
+    both = [start(arguments, start_folder) for _ in range(2)]
+    outputs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    for name, record in records(start_folder / "runs").items():
+        assert (record["status"], "resumed" in record) == ("finished", False)
+        assert steps(start_folder / "runs" / name) == list(range(1, 25))
+
+
+@pytest.mark.slow  # about 15 s: two sweeps in processes of their own
+def test_the_command_leaves_what_the_basic_launcher_leaves(tiny_bert, tiny_cb, command, start_folder):
+    arguments = [*tiny_bert, *tiny_cb, "encoder=plain,residual", "lr=0.01,1e30,0", "trainer.epochs=1"]
+    packed = command(*PACKED, *arguments, "output_dir=packed")
+    basic = command("-m", *arguments, "output_dir=basic")
+    assert packed.returncode == basic.returncode == 2
+    made, expected = records(start_folder / "packed"), records(start_folder / "basic")
+    assert made.keys() == expected.keys()
+    for name, record in made.items():
+        files = [sorted(path.name for path in (start_folder / top / name).iterdir()) for top in ("packed", "basic")]
+        assert files[0] == files[1]
+        assert record["status"] == expected[name]["status"]
+        assert record["config"] == {**expected[name]["config"], "output_dir": "packed"}
+        assert record.keys() == expected[name].keys()
+
+    lines = packed.stdout.splitlines()
+    diverged = lines.index("failed: encoder=plain lr=1e+30")
+    assert lines[diverged + 1].endswith("its loss is not a number. Lower lr, or set clip_norm=1.")
+    assert [line.split()[-2:] for line in lines if " score " in line] == [
+        ["encoder=plain", "lr=0.01"],
+        ["encoder=residual", "lr=0.01"],
+    ]
+    assert "6 points: 2 trained, 2 failed, 2 refused" in lines
+    assert "4 points of the sweep failed:" in lines
+    assert "Traceback" not in packed.stdout
+
+
+@pytest.mark.extra  # pip install hydra-list-sweeper 'hydra-core<1.4'
+def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_bert, tiny_cb, command):
+    lists = ["+hydra.sweeper.list_params.lr=[0.01,0.02,0]", "+hydra.sweeper.list_params.seed=[1,2,3]"]
+    done = command(*PACKED, "hydra/sweeper=list", *lists, *tiny_bert, *tiny_cb, "trainer.epochs=1")
+    lines = done.stdout.splitlines()
+    assert lines.count("refused: lr=0 seed=3") == 1
+    assert "3 points: 2 trained, 1 refused" in lines
+    assert done.returncode == 2
+
+
+@pytest.mark.extra  # pip install --no-deps hydra-optuna-sweeper 'optuna>=5'; pip install colorlog
+def test_optuna_gets_the_scores_of_a_batch_that_is_one_pack(tiny_bert, tiny_cb, command, start_folder):
+    (start_folder / "search.yaml").write_text(
+        "defaults: [config, override /hydra/sweeper: optuna, override /hydra/launcher: packed, _self_]\n"
+        "hydra: {mode: MULTIRUN, sweeper: {n_trials: 4, n_jobs: 2, direction: maximize, "
+        "params: {lr: 'interval(0.001,0.1)'}}}\n"
+    )
+    done = command("-cd", str(start_folder), "-cn", "search", *tiny_bert, *tiny_cb, "trainer.epochs=1")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("2 points: 2 trained") == 2
+    assert [record["pack"]["size"] for record in records(start_folder / "runs").values()] == [2] * 4
+    found = (start_folder / "runs" / "optimization_results.yaml").read_text()
+    best = max(record["scores"]["score"] for record in records(start_folder / "runs").values())
+    assert f"best_value: {best}" in found
