@@ -241,8 +241,8 @@ def test_a_second_process_is_refused_a_run_that_is_being_trained(command, config
     config = configure(*tiny_cb, "trainer.epochs=1")
     [outcome] = train([config])
     folder = RunFolder(outcome.folder)
-    folder.open()
     before = contents(folder)
+    folder.open()
     done = command(*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}")
     folder.close()
     advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
