@@ -8,6 +8,7 @@ each optimizer. Memory is bounded by the cut, not by the number of runs.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -192,7 +193,7 @@ def guarded(run: Run, act: Callable[[], T]) -> T | None:
     try:
         return act()
     except Exception as error:
-        run.fail(f"{type(error).__name__}: {error}")
+        run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
         return None
 
 

@@ -112,7 +112,8 @@ def write_results(
         "peak_memory_bytes": peak_memory_bytes(device),
     }
     if predictions is None or run.status == "failed":
-        recorder.finish("failed", {**facts, "error": run.error})
+        trace = {} if run.trace is None else {"traceback": run.trace}
+        recorder.finish("failed", {**facts, "error": run.error, **trace})
         return recorder.record
     after = tuner.backbone.fingerprint()
     if run.trainable.body is None and after != recorder.record["backbone"]["fingerprint_before"]:

@@ -99,6 +99,7 @@ class Run:
         self.patience = patience
         self.status = "active"
         self.error: str | None = None
+        self.trace: str | None = None
         self.best: Best | None = None
         self.steps = 0  # taken by its optimizer
         self.tokens = 0  # of prompt and text that it trained on
@@ -135,9 +136,14 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         return {"grad_norm": norm, "lr": rate}
 
-    def fail(self, reason: str) -> None:
-        """Leave the pack; the other runs go on."""
-        self.status, self.error = "failed", reason
+    def fail(self, reason: str, trace: str | None = None) -> None:
+        """Leave the pack; the other runs go on.
+
+        Args:
+            reason: In words.
+            trace: The traceback, where the run has raised.
+        """
+        self.status, self.error, self.trace = "failed", reason, trace
         self.optimizer.zero_grad(set_to_none=True)
 
     def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
@@ -170,6 +176,7 @@ class Run:
             "random": self.random.state(),
             "status": self.status,
             "error": self.error,
+            "trace": self.trace,
             "best": None if self.best is None else asdict(self.best),
             "best_state": self._best_state,
             "stale_epochs": self._stale_epochs,
@@ -183,7 +190,7 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.random.restore(state["random"])
-        self.status, self.error = state["status"], state["error"]
+        self.status, self.error, self.trace = state["status"], state["error"], state["trace"]
         self.best = None if state["best"] is None else Best(**state["best"])
         device = self.trainable.no_prompt.device
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}

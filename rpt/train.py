@@ -65,7 +65,9 @@ class Outcome:
             RunFailed: It was not.
         """
         if self.record["status"] == "failed":
-            raise RunFailed(f"{self.folder}: {self.record['error']}. Lower lr, or set clip_norm=1.")
+            has_raised = "traceback" in self.record
+            advice = "The traceback is in its run.json" if has_raised else "Lower lr, or set clip_norm=1"
+            raise RunFailed(f"{self.folder}: {self.record['error']}. {advice}.")
         return self
 
 

@@ -11,7 +11,7 @@ from rpt.check import check
 from rpt.config import compose
 from rpt.run import Run
 from rpt.scoring.head import HeadScorer
-from rpt.train import train
+from rpt.train import RunFailed, train
 
 RUNS = {
     "residual": ["encoder=residual", "prompt.length=10", "lr=0.01", "seed=1", "clip_norm=0.5"],
@@ -71,6 +71,9 @@ def test_an_encoder_that_raises_fails_its_run_and_leaves_the_bits_of_the_others(
     sick = train(pack("sick", "tiny_bert", "packing.exact=true"))
     assert [outcome.record["status"] for outcome in sick] == ["finished", "failed", "finished", "finished"]
     assert sick[1].record["error"] == "ValueError: no such state"
+    assert "in breaks" in sick[1].record["traceback"]
+    with pytest.raises(RunFailed, match=r"ValueError: no such state\. The traceback is in its run\.json\.$"):
+        sick[1].check()
     assert sick[1].record["steps"] == 2
     for index in (0, 2, 3):
         assert files(sick[index]) == files(sound[index])
