@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from rpt.backbones.files import model_type, num_positions
+from rpt.backbones.files import family_of, model_type, num_positions
 from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
@@ -26,7 +26,7 @@ from rpt.optim import schedule
 from rpt.prompt.init import InitSource
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.protocol import format_of, metrics_of, own_choices, pair_format
-from rpt.provenance import find_backbone
+from rpt.provenance import find_place
 from rpt.randomness import RandomStream
 from rpt.run import Run, Trainable, dtype_of_training, parameter_groups
 from rpt.scoring.head import HeadScorer
@@ -92,7 +92,9 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     section = config.backbone
     tunes = config.trainer.tune == "all"
     dtype = choose_dtype("float32" if tunes and section.dtype == "auto" else section.dtype, device)
-    place, _ = find_backbone(config)
+    place = find_place(config)
+    if (found := family_of(place)) != section.family:  # what the hub gave is known only now
+        raise ConfigError.of("backbone.family", section.family, f"the model's own config says {found}.")
     attention = choose_attention(section.attention, device, dtype, model_type(place))
     return load_backbone(
         place, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256
@@ -106,8 +108,18 @@ def build_encoded(config: Config, backbone: FrozenBackbone, task: Task, examples
         candidate = task.candidate if form.per_choice else None
         return encode_pairs(backbone.tokenizer, examples, form.first, form.second, limit, candidate)
     assert isinstance(backbone, LanguageModel)
+    _check_choices(config, backbone)
     template = (form.prefix if config.protocol.task_prefix else "") + form.source
     return encode_texts(backbone.source_encoding, backbone.target_ids, examples, template, form.cut, limit)
+
+
+def _check_choices(config: Config, backbone: LanguageModel) -> None:
+    """Label texts that the tokenizer takes for the same would always tie."""
+    seen: dict[tuple[int, ...], str] = {}
+    for choice in own_choices(config):
+        other = seen.setdefault(tuple(backbone.target_ids(choice)), choice)
+        if other != choice:
+            raise ConfigError.of("task", config.task.name, f"{other!r} and {choice!r} are the same tokens. Change one.")
 
 
 def build_all_encoded(config: Config, backbone: FrozenBackbone, task: Task, splits: Splits) -> dict[str, Encoded]:
@@ -147,14 +159,15 @@ def build_pack(
 
 
 def _check_positions(configs: Sequence[Config], encoded: Mapping[str, Encoded]) -> None:
-    """What a decoder-only model writes takes positions behind prompt and text, which only the rows can tell."""
+    """Prompt and text, and behind them what a decoder-only model writes, which only the rows can tell, must fit."""
     section = configs[0].backbone
-    positions = num_positions(find_backbone(configs[0])[0])
-    if section.family != "causal" or positions is None:
+    positions = num_positions(find_place(configs[0]))
+    if positions is None:
         return
-    written = max(split.longest_output for split in encoded.values())
+    is_causal = section.family == "causal"
+    written = max(split.longest_output for split in encoded.values()) if is_causal else 0
     prompt = max(config.prompt.length if config.has_prompt else 0 for config in configs)
-    longest = max(len(text) for split in encoded.values() for [text] in split.inputs)
+    longest = max(len(text) for split in encoded.values() for texts in split.inputs for text in texts)
     if prompt + longest + written > positions:
         room = positions - prompt - written
         advice = f"prompt, text and {written} written tokens must fit {positions} positions. Set it to {room} or less."

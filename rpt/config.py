@@ -227,6 +227,11 @@ class Config(Section):
         """Whether a soft prompt is trained; without one (`encoder=none`) only the head is."""
         return self.encoder.target is not None
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether anything is trained; a language model without a prompt is not, unless its own weights are."""
+        return self.has_prompt or self.backbone.family == "encoder" or self.trainer.tune == "all"
+
 
 def compose(overrides: list[str]) -> dict[str, Any]:
     """Compose a configuration as `python run.py OVERRIDES` does, for use from Python and in tests.

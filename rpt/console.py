@@ -32,7 +32,9 @@ def opening(record: dict[str, Any], folder: Path) -> str:
         "task": f"{record['task']['name']} (version {record['task']['version']}), {origin}",
         "rows": f"{rows['train']:,} train, {held}{rows['reported']:,} validation",
         "protocol": f"{protocol['name']}: {SELECTION[protocol['select_on']]}",
-        "frozen": f"{backbone['name']}, {backbone['parameters']:,} weights, {backbone['dtype']}, "
+        (
+            "tunes" if parameters["body"] else "frozen"
+        ): f"{backbone['name']}, {backbone['parameters']:,} weights, {backbone['dtype']}, "
         f"{record['environment']['bits']['device']}",
         "trains": _trains(parameters),
         "folder": str(folder),

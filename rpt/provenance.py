@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
-from rpt.backbones.files import NoSuchBackbone, locate, weights_sha256
+from rpt.backbones.files import NoSuchBackbone, files_sha256, locate, weights_sha256
 from rpt.config import Config
 from rpt.data.sources import Source, hub_source, jsonl_source, sample_source
 from rpt.errors import WeightsError
+
+
+class Found(NamedTuple):
+    """A backbone's files.
+
+    Attributes:
+        place: Their folder.
+        weights_sha256: Of the weight files.
+        files_sha256: Of weights, config and tokenizer: all that can change a number.
+    """
+
+    place: Path
+    weights_sha256: str
+    files_sha256: str
 
 
 def build_source(config: Config) -> Source:
@@ -27,15 +42,28 @@ def build_source(config: Config) -> Source:
     return jsonl_source(section.root, folder, section.max_rows)
 
 
-def find_backbone(config: Config) -> tuple[Path, str]:
-    """The place of the backbone's files, fetched from the hub where that was asked for, and the weights' sha256.
+def find_backbone(config: Config) -> Found:
+    """The backbone's files, fetched from the hub where that was asked for, and their hashes.
+
+    Raises:
+        WeightsError: They are not on this machine and cannot be had.
+    """
+    place = find_place(config)
+    try:
+        weights = weights_sha256(place)
+        return Found(place, weights, files_sha256(place, weights))
+    except NoSuchBackbone as error:
+        raise WeightsError(f"backbone={config.backbone.name}: {error}") from error
+
+
+def find_place(config: Config) -> Path:
+    """The folder of the backbone's files, without a look into the weights.
 
     Raises:
         WeightsError: They are not on this machine and cannot be had.
     """
     section = config.backbone
     try:
-        place = locate(section.package, section.path, section.hub_id, section.revision)
-        return place, weights_sha256(place)
+        return locate(section.package, section.path, section.hub_id, section.revision)
     except NoSuchBackbone as error:
         raise WeightsError(f"backbone={section.name}: {error}") from error

@@ -125,7 +125,7 @@ def write_results(
     line = evaluate(names, predictions.examples, tuner.task.majority(predictions.examples))
     if tuner.token_budget < recorder.config.trainer.token_budget:
         recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
-    for warning in _doubts(predictions, scores, line, data):
+    for warning in _doubts(recorder.config, predictions, scores, line, data):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)
     results = {
@@ -144,15 +144,17 @@ def _best(best: Best) -> dict[str, Any]:
 
 
 def _doubts(
-    predictions: Predictions, scores: dict[str, float], line: dict[str, float], data: PackData
+    config: Config, predictions: Predictions, scores: dict[str, float], line: dict[str, float], data: PackData
 ) -> Sequence[str]:
     doubts = []
     answers = predictions.answers
-    is_position = len({example.choices for example in predictions.examples}) > 1  # each row has its own choices
-    if len({(None if is_position else answer.choice, answer.text) for answer in answers}) == 1:
+    said, chosen = {answer.text for answer in answers}, {answer.choice for answer in answers}
+    if len(said) == 1 or (len(chosen) == 1 and chosen != {None}):
         doubts.append("constant prediction: every row got the same answer")
     if scores["score"] <= line["score"]:
         doubts.append("at or below majority: always giving the most frequent answer scores as much")
+    if (most := config.data.max_rows) is not None:
+        doubts.append(f"a quick look: only the first {most} rows of each split were read (data.max_rows)")
     if predictions.off_label_share:
         doubts.append(f"off label: {predictions.off_label_share:.1%} of the answers are none of the choices")
     if (share := max(data.train.cut_share, data.reported.cut_share)) > MANY_CUT:
@@ -172,7 +174,7 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
     write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
     if _adapter_note(recorder, run) is None:
         section = recorder.config.backbone
-        base = section.hub_id or section.name
+        base = section.hub_id or section.path or section.name
         write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], tuner.backbone.model.config)
 
 

@@ -83,16 +83,18 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
     """
     quiet_libraries()
     _check_pack(configs)
-    _, weights = find_backbone(configs[0])
+    backbone = find_backbone(configs[0])
     source = build_source(configs[0])
     with ExitStack() as stack:
-        recorders = [_open(config, digest(identity(config, source.checksum, weights)), stack) for config in configs]
+        recorders = [
+            _open(config, digest(identity(config, source.checksum, backbone.files_sha256)), stack) for config in configs
+        ]
         finished = {r: old for r in recorders if (old := _finished(r)) is not None}
         pending = [recorder for recorder in recorders if recorder not in finished]
         trained: dict[Recorder, dict[str, Any]] = {}
         for pack in packs(pending, configs[0].trainer.epochs):
             gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
-            trained |= zip(pack.recorders, _train(pack, source, weights), strict=True)
+            trained |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256), strict=True)
         records = [{**finished, **trained}[recorder] for recorder in recorders]
     return [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
 
@@ -183,8 +185,10 @@ def _fit(tuner: PromptTuner, data: PackData, pack: Pack, device: torch.device) -
     """Train from the step that the pack stands at to the last epoch, unless every run has left."""
     section = pack.recorders[0].config.trainer
     epochs_left = section.epochs - tuner.epochs_done
-    is_trained = any(parameter.requires_grad for parameter in tuner.trainables.parameters())  # else zero-shot
-    if epochs_left == 0 or not is_trained or not any(run.is_active for run in tuner.runs):
+    for run in tuner.runs:
+        if run.is_active and not any(one.requires_grad for one in run.trainable.parameters()):
+            run.status = "stopped"  # zero-shot: it waits for the evaluation
+    if epochs_left == 0 or not any(run.is_active for run in tuner.runs):
         return
     callbacks: list[Any] = [Tracking(pack.recorders, section.checkpoint_steps, pack.members)]
     if section.progress and sys.stderr.isatty():

@@ -135,6 +135,21 @@ def weights_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def files_sha256(folder: Path, weights: str) -> str:
+    """sha256 of all that makes the model: its weights, its config and its tokenizer.
+
+    Args:
+        folder: Of the model.
+        weights: What `weights_sha256` says of it.
+    """
+    if gguf_file(folder) is not None:
+        return weights  # one file holds it all
+    texts = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt", *TOKENIZERS, *PIECES)
+    lines = [f"weights {weights}\n"]
+    lines += [f"{name} {_sha256(folder / name)}\n" for name in sorted(texts) if (folder / name).is_file()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def model_type(folder: Path) -> str:
     """What the model's own config calls its architecture: `bert`, `t5`, `llama`; of a GGUF file `gguf llama`.
 

@@ -115,7 +115,7 @@ def _require(parts: Mapping[str, Sequence[Example]], k: int, stratified: bool) -
     label = _of_label(everything, target) if target is not None else ""
     advice = f"Set data.k_per_class={largest} or lower" if largest else "Leave data.k_per_class out"
     if name != "train":
-        advice += ", or protocol.held_out_share higher"
+        advice += " (of the train rows, half may choose the checkpoint)"
     raise DataError(
         f"data.k_per_class = {k}: {name} has {count} rows{label}; at most {largest} can be drawn. {advice}."
     )

@@ -67,6 +67,6 @@ def prepare(points: Sequence[Point]) -> Preparation:
 
 def _prepared(point: Point, provenance: Provenance) -> Prepared:
     config = check(point.values)
-    checksum, weights = provenance.data_checksum(config), provenance.weights_sha256(config)
+    checksum, weights = provenance.data_checksum(config), provenance.backbone_sha256(config)
     identity_hash = digest(identity(config, checksum, weights))
     return Prepared(point, config, identity_hash, Path(config.output_dir) / folder_name(config, identity_hash))

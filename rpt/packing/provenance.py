@@ -25,15 +25,15 @@ class Provenance:
         key = (config.task.name, config.task.folder, section.source, section.root, section.hub_id)
         return self._once((*key, section.sample_seed, section.max_rows), lambda: build_source(config).checksum)
 
-    def weights_sha256(self, config: Config) -> str:
-        """sha256 of the backbone's weight files.
+    def backbone_sha256(self, config: Config) -> str:
+        """sha256 of the backbone's files.
 
         Raises:
             WeightsError: They are not on this machine and cannot be had.
         """
         section = config.backbone
         key = ("backbone", section.package, section.path, section.hub_id, section.revision)
-        return self._once(key, lambda: find_backbone(config)[1])
+        return self._once(key, lambda: find_backbone(config).files_sha256)
 
     def _once(self, key: tuple[object, ...], read: Callable[[], str]) -> str:
         if key not in self._found:

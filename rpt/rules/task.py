@@ -68,6 +68,11 @@ def labels_fit_prompt(values: Values) -> Iterator[Problem]:
     form = {"encoder": "encoder", "causal": "causal"}.get(family(values) or "", "seq2seq")
     length, choices = get(values, "prompt.length", int), get(values, f"task.formats.{form}.choices", list)
     starts_there = str(get(values, "init._target_", str)).endswith(".labels")
+    if starts_there and (choices is None or any("{" in str(choice) for choice in choices)):
+        if get(values, "task.formats", dict) is not None:
+            advice = "this task has no label texts of its own, each row brings its choices. Set init=vocab."
+            yield Problem("init", "labels", advice)
+        return
     if starts_there and length is not None and choices is not None and 0 < length < len(choices):
         advice = f"init=labels needs a virtual token for each of the {len(choices)} labels. "
         yield Problem("prompt.length", length, advice + f"Set prompt.length={len(choices)} or more, or init=vocab.")

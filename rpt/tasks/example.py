@@ -17,7 +17,7 @@ class Example:
         idx: Unique in its split; predictions carry it. All that came from one line of the release begins alike.
         fields: The row's texts by name, for the templates.
         choices: The texts to choose from, in label order; the row's own candidates where a task has them.
-        target: Index of the right choice; None where what is written decides (WSC's referent, ReCoRD's joined answers).
+        target: Index of the right choice; None where what is written decides (ReCoRD's joined answers).
         group: Examples of one group are right or wrong together (MultiRC's question); None: each for itself.
         answers: Every text that is right, where a row has several (ReCoRD); empty: the target alone.
         output: What a language model is trained to write, where that is not the right choice.

@@ -21,21 +21,32 @@ OF_THE_PROMPT = ("prompt", "init", "lr", "encoder_lr", "weight_decay", "encoder_
 """What has no effect where no prompt is trained (`encoder=none`)."""
 
 
-def identity(config: Config, data_checksum: str, weights_sha256: str) -> dict[str, Any]:
+OF_THE_TRAINING = (
+    *OF_THE_PROMPT,
+    *("seed", "head_lr", "head_weight_decay", "encoder", "optim", "schedule", "warmup_steps", "clip_norm", "trainer"),
+)
+"""What has no effect where nothing is trained (zero-shot)."""
+
+
+def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
     """The part of a configuration that can change the number, with the data's checksum.
 
     Paths, loggers, devices and bars are left out: their fields are marked in `rpt.config`. The backbone enters by
-    its weights' sha256, the data by the rows' checksum, a file that the prompt starts from by its own sha256.
+    the sha256 of its files, the data by the rows' checksum, a file that the prompt starts from by its own sha256.
     Without a prompt, what only a prompt would feel is left out too.
     """
     parts = _part(config)
+    if not config.is_trained:
+        parts = {key: value for key, value in parts.items() if key not in OF_THE_TRAINING}
+        parts["data"].pop("order_seed")
+        return {"schema": SCHEMA, **parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
     if not config.has_prompt:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_PROMPT}
     elif isinstance(path := config.init.options.get("path"), str):
         parts["init"]["path"] = _sha256(Path(path))
     if config.trainer.tune == "prompt":
         del parts["trainer"]["tune_lr"]
-    return {"schema": SCHEMA, **parts, "data_checksum": data_checksum, "weights_sha256": weights_sha256}
+    return {"schema": SCHEMA, **parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
 
 
 def shared(config: Config) -> dict[str, Any]:
@@ -57,10 +68,13 @@ def digest(value: dict[str, Any]) -> str:
 
 def folder_name(config: Config, identity_hash: str) -> str:
     """The run folder's name: the choices that a reader looks for, then the hash that tells all others apart."""
-    prompt = f"n{config.prompt.length}-lr{config.lr:g}" if config.has_prompt else f"lr{config.head_lr:g}"
     encoder = config.chosen.get("encoder", "encoder")
-    names = (config.task.name, config.data.source, config.backbone.name, encoder, prompt)
-    return "-".join((*names, f"s{config.seed}", identity_hash[:10]))
+    names = (config.task.name, config.data.source, config.backbone.name, encoder)
+    if not config.is_trained:
+        return "-".join((*names, "zeroshot", identity_hash[:10]))
+    rate = config.trainer.tune_lr if config.trainer.tune == "all" else config.head_lr
+    trained = f"n{config.prompt.length}-lr{config.lr:g}" if config.has_prompt else f"lr{rate:g}"
+    return "-".join((*names, trained, f"s{config.seed}", identity_hash[:10]))
 
 
 def _sha256(path: Path) -> str:

@@ -99,6 +99,8 @@ RELATIONS = {
     "trainer.tune=all": "trainer.tune = all: is the baseline without a prompt. Set encoder=none.",
     "encoder=none trainer.tune=all backbone.dtype=bfloat16": "backbone.dtype = bfloat16: is too coarse to train "
     "weights in. Set backbone.dtype=float32.",
+    "task=copa init=labels": "init = labels: this task has no label texts of its own, each row brings its choices. Set "
+    "init=vocab.",
     "data=hub data.hub_id=null": "data.hub_id = null: needs a value. Set data.hub_id=aps/super_glue.",
     "backbone=local": "backbone.path = ???: needs a value.",
     'task.formats.encoder.first="{premis}"': "task.formats.encoder.first = {premis}: {premis} names no field of the "

@@ -1,7 +1,10 @@
 """A run's identity holds all that can change its number, and nothing else."""
 
+import shutil
+
 import pytest
 
+from rpt.backbones.files import files_sha256
 from rpt.check import check
 from rpt.config import compose
 from rpt.tracking.identity import digest, folder_name, identity
@@ -72,3 +75,28 @@ def test_a_prompt_file_counts_by_its_content_and_not_by_its_path(tmp_path):
 @pytest.mark.parametrize(("written", "meant"), [("encoder.dropout=0", "encoder.dropout=0.0"), ("lr=1", "lr=1.0")])
 def test_a_number_written_in_two_ways_is_one_run(written, meant):
     assert hash_of(written) == hash_of(meant)
+
+
+def test_zero_shot_is_one_run_whatever_a_training_would_have_been():
+    zero = [
+        check(compose(["backbone=smollm2", "encoder=none", *more]))
+        for more in ([], ["seed=3", "head_lr=0.5", "trainer.epochs=3", "lr=0.3", "init=normal"])
+    ]
+    assert not zero[0].is_trained
+    assert identity(zero[0], "data", "files") == identity(zero[1], "data", "files")
+    names = {folder_name(one, "0123456789abcdef") for one in zero}
+    assert names == {"cb-sample-smollm2-none-zeroshot-0123456789"}
+    assert check(compose(["backbone=smollm2", "encoder=none", "trainer.tune=all"])).is_trained
+
+
+def test_the_files_of_a_backbone_count_beside_its_weights(tiny_bert, tmp_path):
+    folder = tmp_path / "bert"
+    shutil.copytree(tiny_bert[2].removeprefix("backbone.path="), folder)
+    before = files_sha256(folder, "weights")
+    assert files_sha256(folder, "others") != before
+    for name in ("config.json", "tokenizer.json"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content + b" ")
+        assert files_sha256(folder, "weights") != before
+        (folder / name).write_bytes(content)
+    assert files_sha256(folder, "weights") == before

@@ -193,3 +193,20 @@ def test_the_states_differ_from_step_to_step(worn):
     assert not torch.equal(tables[0], tables[1])
     assert not torch.equal(tables[1], tables[2])
     assert json.dumps(sorted(states)) == "[0, 50, 200]"
+
+
+@pytest.mark.parametrize("exact", ["true", "false"])
+def test_a_run_that_trains_nothing_rides_along_and_is_scored(exact, tiny_llama, tiny_cb, tmp_path):
+    def configs(folder):
+        shared = [*tiny_llama, *tiny_cb, "trainer=debug", "trainer.token_budget=400", f"packing.exact={exact}"]
+        return [check(compose([*shared, one, f"output_dir={tmp_path / folder}"])) for one in ("encoder=none", "lr=0.1")]
+
+    together = train(configs("packed"))
+    alone = [train([config])[0] for config in configs("alone")]
+    for ours, theirs in zip(together, alone, strict=True):
+        assert ours.folder.name == theirs.folder.name
+        for key in ("status", "steps", "scores", "best"):
+            if key != "best" or exact == "true":
+                assert ours.record[key] == theirs.record[key], key
+    assert together[0].record["best"] is None
+    assert together[0].record["steps"] == 0

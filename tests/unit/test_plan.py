@@ -142,9 +142,9 @@ def test_rows_and_weights_are_read_once_for_a_whole_sweep(configure, tmp_path, t
     for split in ("train", "val"):
         (copy / f"{split}.jsonl").write_bytes((source / "CB" / f"{split}.jsonl").read_bytes())
     config, provenance = configure("data=jsonl", f"data.root={copy.parent}"), Provenance()
-    first = provenance.data_checksum(config), provenance.weights_sha256(config)
+    first = provenance.data_checksum(config), provenance.backbone_sha256(config)
     (copy / "train.jsonl").unlink()
-    assert (provenance.data_checksum(config), provenance.weights_sha256(config)) == first
+    assert (provenance.data_checksum(config), provenance.backbone_sha256(config)) == first
 
 
 def test_points_that_cannot_be_trained_and_points_that_are_the_same_run_are_told_apart(tiny_bert, tiny_cb, tmp_path):

@@ -193,14 +193,14 @@ def test_another_seed_draws_other_rows():
             [0, 0, 0, 1],
             True,
             "the held-out part of train has 1 rows of label 'b'; at most 1 can be drawn. "
-            "Set data.k_per_class=1 or lower, or protocol.held_out_share higher.",
+            "Set data.k_per_class=1 or lower (of the train rows, half may choose the checkpoint).",
         ),
         (
             [0, 0, 0, 1, 1, 1],
             [0, 0, 0],
             True,
             "the held-out part of train has 0 rows of label 'b'; at most 0 can be drawn. "
-            "Leave data.k_per_class out, or protocol.held_out_share higher.",
+            "Leave data.k_per_class out (of the train rows, half may choose the checkpoint).",
         ),
         ([0, 1], [0, 1, 2, 2], False, "train has 2 rows; at most 2 can be drawn. Set data.k_per_class=2 or lower."),
         ([], [], True, "train has 0 rows; at most 0 can be drawn. Leave data.k_per_class out."),
