@@ -11,7 +11,6 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from rpt.backbones.frozen import FrozenBackbone
-from rpt.errors import WeightsError
 
 
 class LanguageModel(FrozenBackbone):
@@ -19,8 +18,6 @@ class LanguageModel(FrozenBackbone):
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
         super().__init__(model, tokenizer, checkpoint_fingerprint)
-        if tokenizer.eos_token_id is None:
-            raise WeightsError("the tokenizer has no end marker (eos_token). Name one in its tokenizer_config.json.")
         # What `generate` is not told it would take from here: sampling, penalties, forced tokens.
         model.generation_config = GenerationConfig()
 

@@ -66,6 +66,8 @@ def load_backbone(
         missing = ", ".join(sorted(loading["missing_keys"])[:3])
         raise WeightsError(f"{place}: the weight files lack what config.json asks for: {missing} ...")
     tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=True)
+    if family != "encoder" and tokenizer.eos_token_id is None:
+        raise WeightsError(f"{place}: its tokenizer has no end marker. Name an eos_token in tokenizer_config.json.")
     expected = fingerprint(_own(read_weights(weight_files(place)), model, dtype))
     backbone = made(model, tokenizer, expected)
     if backbone.fingerprint() != expected:

@@ -12,7 +12,7 @@ from rpt import build
 from rpt.backbones.files import weight_files
 from rpt.check import check
 from rpt.config import compose
-from rpt.errors import ConfigError
+from rpt.errors import ConfigError, WeightsError
 from rpt.module import PromptTuner
 from rpt.provenance import build_source
 from rpt.train import train
@@ -186,3 +186,13 @@ def texts_of(overrides):
     splits = build.build_splits(config, build_source(config), task)
     _, data = build.build_pack([config], task, splits, torch.device("cpu"))
     return [text for split in (data.train, data.held_out, data.reported) for [text] in split.inputs]
+
+
+def test_a_tokenizer_without_an_end_marker_is_refused(tiny_llama, tmp_path):
+    folder = tmp_path / "endless"
+    shutil.copytree(tiny_llama[2].removeprefix("backbone.path="), folder)
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**told, "eos_token": None}))
+    few = ["task=cb", "data.max_rows=16", "trainer=debug", f"output_dir={tmp_path}", f"backbone.path={folder}"]
+    with pytest.raises(WeightsError, match=r"its tokenizer has no end marker\. Name an eos_token in"):
+        train([check(compose([*tiny_llama, *few]))])
