@@ -1,5 +1,6 @@
 """`hydra/launcher=packed` on the command line: processes that are killed, that meet, and what they print."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -123,7 +124,14 @@ def test_the_command_leaves_what_the_basic_launcher_leaves(tiny_bert, tiny_cb, c
     assert "Traceback" not in packed.stdout
 
 
-@pytest.mark.extra  # pip install hydra-list-sweeper 'hydra-core<1.4'
+def needs(plugin: str, command: str) -> pytest.MarkDecorator:
+    """Skip a test of a sweeper that `make setup` does not install, and say how to have it."""
+    is_there = importlib.util.find_spec(f"hydra_plugins.{plugin}") is not None
+    return pytest.mark.skipif(not is_there, reason=f"needs {plugin}: {command}")
+
+
+@pytest.mark.extra
+@needs("list_sweeper_plugin", "pip install hydra-list-sweeper 'hydra-core<1.4'")
 def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_bert, tiny_cb, command):
     lists = ["+hydra.sweeper.list_params.lr=[0.01,0.02,0]", "+hydra.sweeper.list_params.seed=[1,2,3]"]
     done = command(*PACKED, "hydra/sweeper=list", *lists, *tiny_bert, *tiny_cb, "trainer.epochs=1")
@@ -133,7 +141,8 @@ def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_
     assert done.returncode == 2
 
 
-@pytest.mark.extra  # pip install --no-deps hydra-optuna-sweeper 'optuna>=5'; pip install colorlog
+@pytest.mark.extra
+@needs("hydra_optuna_sweeper", "pip install --no-deps hydra-optuna-sweeper 'optuna>=5'; pip install colorlog")
 def test_optuna_gets_the_scores_of_a_batch_that_is_one_pack(tiny_bert, tiny_cb, command, start_folder):
     (start_folder / "search.yaml").write_text(
         "defaults: [config, override /hydra/sweeper: optuna, override /hydra/launcher: packed, _self_]\n"
