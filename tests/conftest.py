@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from rpt.check import check
 from rpt.config import Config, compose
@@ -19,6 +20,10 @@ from rpt.config import Config, compose
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Read when torch is imported. On one thread tiny models are faster, and their bits do not depend on the machine's load.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# The same examples each time: whoever runs the tests sees what the last one saw.
+settings.register_profile("rpt", derandomize=True)
+settings.load_profile("rpt")
 
 REPOSITORY = Path(__file__).parents[1]
 

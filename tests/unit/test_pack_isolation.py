@@ -1,6 +1,8 @@
 """Runs of a pack cannot touch each other: exact mode to the last bit, failures of one, memory that runs out."""
 
 import json
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
@@ -124,6 +126,17 @@ def test_another_error_of_the_shared_forward_ends_the_pack_and_blames_it_on_no_r
         train(configs)
 
 
+@dataclass
+class Worn:
+    """A pack, its data, the states of its runs at some steps, and every run in a pack of its own."""
+
+    # Hypothesis writes each argument out for its message, and a module's own words fill pages.
+    tuner: Any = field(repr=False)
+    data: Any = field(repr=False)
+    states: dict = field(repr=False)
+    alone: list = field(repr=False)
+
+
 @pytest.fixture(scope="module")
 def worn(tiny_bert, tiny_cb, assemble, loop):
     """A pack at its steps 0, 50 and 200: the module, its data, and every run's state at each."""
@@ -138,7 +151,7 @@ def worn(tiny_bert, tiny_cb, assemble, loop):
                 states[tuner.steps_done] = [json_safe(run.state()) for run in tuner.runs]
             tuner.training_step(step, 0)
     alone = [loop(assemble(config)[0]) for config in configs]
-    return tuner, data, states, alone
+    return Worn(tuner, data, states, alone)
 
 
 def json_safe(state):
@@ -173,7 +186,7 @@ def gradients_of(tuner, step, monkeypatch):
 def test_from_any_shared_state_a_packed_step_is_that_of_the_run_alone(at, rows, budget, worn, monkeypatch):
     from rpt.data.module import Step
 
-    tuner, data, states, alone = worn
+    tuner, data, states, alone = worn.tuner, worn.data, worn.states, worn.alone
     for run, state in zip(tuner.runs, states[at], strict=True):
         run.restore(json_safe(state))
     tuner.token_budget = budget
@@ -188,7 +201,7 @@ def test_from_any_shared_state_a_packed_step_is_that_of_the_run_alone(at, rows, 
 @pytest.mark.slow
 def test_the_states_differ_from_step_to_step(worn):
     # Else the test above would look at one state three times.
-    _, _, states, _ = worn
+    states = worn.states
     tables = [states[at][0]["trainable"]["prompt.table"] for at in (0, 50, 200)]
     assert not torch.equal(tables[0], tables[1])
     assert not torch.equal(tables[1], tables[2])
