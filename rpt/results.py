@@ -38,11 +38,20 @@ def opening_facts(
     tuner: PromptTuner,
     run: Run,
     device: torch.device,
+    fingerprint: str,
 ) -> dict[str, Any]:
-    """What is known before the first step: the record's lasting part."""
+    """What is known before the first step: the record's lasting part.
+
+    Args:
+        config: Of the run.
+        source: The pack's rows.
+        data: The pack's splits.
+        tuner: The pack.
+        run: The run.
+        device: Where it is trained.
+        fingerprint: The backbone's before training, taken once for the pack.
+    """
     backbone = tuner.backbone
-    # A fine-tuning may be under way already, where a run goes on.
-    is_frozen = run.trainable.body is None
     splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
     return {
         "task": {"name": config.task.name, "version": config.task.version},
@@ -59,7 +68,7 @@ def opening_facts(
             "name": config.backbone.name,
             "family": config.backbone.family,
             "fingerprint_checkpoint": backbone.checkpoint_fingerprint,
-            "fingerprint_before": backbone.fingerprint() if is_frozen else backbone.checkpoint_fingerprint,
+            "fingerprint_before": fingerprint,
             "parameters": sum(weight.numel() for weight in backbone.parameters()),
             "dtype": str(backbone.dtype).removeprefix("torch."),
             "attention": backbone.model.config._attn_implementation,
@@ -97,8 +106,9 @@ def write_results(
     data: PackData,
     predictions: Predictions | None,
     device: torch.device,
+    fingerprint: str,
 ) -> dict[str, Any]:
-    """Write what a run leaves behind, its record last, and return the record.
+    """Write what a run leaves behind, its record last, and return the record; `fingerprint` is that after training.
 
     Raises:
         WeightsError: The backbone is not the one that the training began with.
@@ -115,10 +125,9 @@ def write_results(
         trace = {} if run.trace is None else {"traceback": run.trace}
         recorder.finish("failed", {**facts, "error": run.error, **trace})
         return recorder.record
-    after = tuner.backbone.fingerprint()
-    if run.trainable.body is None and after != recorder.record["backbone"]["fingerprint_before"]:
+    if run.trainable.body is None and fingerprint != recorder.record["backbone"]["fingerprint_before"]:
         raise WeightsError("the frozen backbone has changed while training; the number means nothing.")
-    recorder.record["backbone"]["fingerprint_after"] = after
+    recorder.record["backbone"]["fingerprint_after"] = fingerprint
     names = tuner.metric_names
     metrics = predictions.metrics(names)
     scores = {name: metrics[name] for name in ("score", *names)}

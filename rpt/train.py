@@ -148,9 +148,12 @@ def _train(pack: Pack, source: Source, weights: str) -> list[dict[str, Any]]:
     forget_peak_memory(device)
     tuner, data = build.build_pack(configs, task, splits, device)
     _resume(tuner, states)
+    # A fine-tuning that goes on has changed its weights already.
+    is_frozen = config.trainer.tune == "prompt"
+    before = tuner.backbone.fingerprint() if is_frozen else tuner.backbone.checkpoint_fingerprint
     with _ended_properly(recorders), _terminable():
         for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
-            facts = opening_facts(recorder.config, source, data, tuner, run, device)
+            facts = opening_facts(recorder.config, source, data, tuner, run, device, before)
             facts["backbone"]["weights_sha256"] = weights
             facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.packing.exact}
             is_shared = len(pack.members) > 1 and not config.packing.exact
@@ -160,8 +163,9 @@ def _train(pack: Pack, source: Source, weights: str) -> list[dict[str, Any]]:
             say(opening(recorder.record, recorder.folder.path) + "\n")
         _fit(tuner, data, pack, device)
         predictions = _evaluate(tuner, data, device)
+        after = tuner.backbone.fingerprint()
         records = [
-            write_results(recorder, run, tuner, data, predicted, device)
+            write_results(recorder, run, tuner, data, predicted, device, after)
             for recorder, run, predicted in zip(recorders, tuner.runs, predictions, strict=True)
         ]
     for recorder in recorders:
