@@ -193,14 +193,21 @@ def _adapter_note(recorder: Recorder, run: Run) -> str | None:
 
 
 def prediction_lines(predictions: Predictions) -> Sequence[dict[str, Any]]:
-    """One object a row: its idx, what was answered, what is right, and the score of every choice."""
+    """One object a row: its idx, what was answered, what is right, and the score of every choice.
+
+    `choice` and `target_choice` are places among the row's choices, null where there is none; `group` is written for
+    rows that are right or wrong together. From these lines alone the metrics can be computed again.
+    """
     rows = zip(predictions.examples, predictions.answers, predictions.scores, strict=True)
     return [
         {
             "idx": example.idx,
             "predicted": answer.text,
             "target": list(example.answers) or example.gold,
+            "choice": answer.choice,
+            "target_choice": example.target,
             "right": is_right(example, answer),
+            **({} if example.group is None else {"group": example.group}),
             **({"scores": scores} if scores else {}),
         }
         for example, answer, scores in rows

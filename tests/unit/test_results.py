@@ -96,7 +96,7 @@ def test_every_validation_row_is_predicted_once_and_in_order(encoder, trained):
     assert [(line["idx"], line["target"]) for line in found] == [(row["idx"], row["label"]) for row in rows]
     choices = config.task.formats.encoder.choices
     for line in found:
-        assert set(line) == {"idx", "predicted", "target", "right", "scores"}
+        assert set(line) == {"idx", "predicted", "target", "choice", "target_choice", "right", "scores"}
         assert line["predicted"] == choices[torch.tensor(line["scores"]).argmax()]
         assert line["right"] == (line["predicted"] == line["target"])
 
