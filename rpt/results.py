@@ -74,6 +74,7 @@ def opening_facts(
             "attention": backbone.model.config._attn_implementation,
         },
         "parameters": parameters(run),
+        "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
         "environment": environment(device),
     }
 
@@ -131,7 +132,7 @@ def write_results(
     names = tuner.metric_names
     metrics = predictions.metrics(names)
     scores = {name: metrics[name] for name in ("score", *names)}
-    line = evaluate(names, predictions.examples, tuner.task.majority(predictions.examples))
+    line = recorder.record["majority"]
     if tuner.token_budget < recorder.config.trainer.token_budget:
         recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
     for warning in _doubts(recorder.config, predictions, scores, line, data):
@@ -140,7 +141,6 @@ def write_results(
     results = {
         "scores": scores,
         "loss": metrics["loss"],
-        "majority": line,
         "off_label_share": predictions.off_label_share,
         "best": None if run.best is None else _best(run.best),  # none where nothing was trained
     }

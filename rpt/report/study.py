@@ -49,12 +49,12 @@ class StudyRun:
     @property
     def is_baseline(self) -> bool:
         """Whether it trains no prompt."""
-        return self.record["chosen"].get("encoder") == "none"
+        return bool(self.record["chosen"].get("encoder") == "none")
 
     @property
     def diverged(self) -> bool:
         """Whether it has no score, because its loss turned to no number or it raised."""
-        return self.record["status"] == "failed"
+        return bool(self.record["status"] == "failed")
 
     @property
     def score(self) -> float:
