@@ -10,10 +10,7 @@ records have them) are the compute; what the clock has beyond them, one process 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,12 +19,9 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-import torch
-
+from benchmarks.command import keep, records, run
 from rpt.console import say
-from rpt.tracking.environment import environment
 
-ROOT = Path(__file__).parents[1]
 ENCODERS = ("plain", "residual")
 RATES = ("0.003", "0.01", "0.03", "0.1")
 
@@ -70,13 +64,6 @@ def main() -> None:
     report(measured, grid)
 
 
-def run(*arguments: str) -> None:
-    """One command, quietly; a failure ends the benchmark."""
-    done = subprocess.run([sys.executable, "run.py", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(done.stdout + done.stderr)
-
-
 def processes(grid: Grid, folder: Path, *, at_once: int) -> None:
     """One process a point."""
     with ThreadPoolExecutor(at_once) as pool:
@@ -89,12 +76,10 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, float]:
     before, start = os.times(), time.perf_counter()
     way(folder)
     wall, after = time.perf_counter() - start, os.times()
-    records = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
-    assert len(records) == count
-    assert all(record["status"] == "finished" for record in records)
-    loops = sum(record["seconds"] / record["pack"]["size"] for record in records)
+    found = records(folder, count)
+    loops = sum(record["seconds"] / record["pack"]["size"] for record in found)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    score = sum(record["scores"]["score"] for record in records) / count
+    score = sum(record["scores"]["score"] for record in found) / count
     return {"wall": wall, "cpu": cpu, "loops": loops, "mean_score": score}
 
 
@@ -108,9 +93,7 @@ def report(measured: dict[str, dict[str, float]], grid: Grid) -> None:
             f"{found['loops']:8.0f} s in loops   {found['cpu']:8.0f} s of processors   "
             f"mean score {found['mean_score']:.3f}"
         )
-    path = Path(__file__).parent / "results" / "sweep.json"
-    result = {"environment": environment(torch.device("cpu")), "points": grid.points, "table": measured}
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    keep("sweep", {"points": grid.points, "table": measured})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""What benchmarks of whole commands share: one command, and the records that it left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rpt.console import say
+from rpt.tracking.environment import environment
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: str) -> None:
+    """`python run.py ARGUMENTS`, quietly; a failure ends the benchmark."""
+    done = subprocess.run([sys.executable, "run.py", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(done.stdout + done.stderr)
+
+
+def records(folder: Path, count: int) -> list[dict[str, Any]]:
+    """The records of a folder's runs, all finished, ordered by seed and name."""
+    found = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
+    assert len(found) == count
+    assert all(record["status"] == "finished" for record in found)
+    return sorted(found, key=lambda record: (record["config"]["seed"], record["name"]))
+
+
+def keep(name: str, result: dict[str, Any]) -> None:
+    """Write what was measured, with the machine it was measured on, to `benchmarks/results/`."""
+    path = Path(__file__).parent / "results" / f"{name}.json"
+    path.write_text(json.dumps({"environment": environment(torch.device("cpu")), **result}, indent=2) + "\n")
+    say(str(path.relative_to(ROOT)))
