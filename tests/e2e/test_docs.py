@@ -1,0 +1,148 @@
+"""README and docs: every command on them runs as written, and the files that they show work as they stand there.
+
+Commands run in a copy of the checkout. Two things are added to those that train: a tiny backbone, where the command
+names none, and an end after a few rows. Models of the hub are tiny random ones, saved in the layout of its cache.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LEFT_OUT = shutil.ignore_patterns(".*", "runs", "build", "dist", "*.egg-info", "__pycache__", "docs", "outputs")
+FENCE = re.compile(r"^```(\w*)(?: title=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FEW = ["trainer.epochs=1", "trainer.progress=false", "data.max_rows=16"]
+HUB = {"google-t5/t5-base": "tiny_t5", "google-t5/t5-large": "tiny_t5", "google-bert/bert-base-uncased": "tiny_bert"}
+
+
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """The page's fences: language, title, text."""
+    return FENCE.findall(page.read_text())
+
+
+def commands(text: str) -> list[str]:
+    """Of a fence the lines that are commands, without prompt and remark."""
+    joined = text.replace("\\\n", " ")
+    lines = (line.removeprefix("$ ").split("  #")[0].strip() for line in joined.splitlines())
+    return [line for line in lines if line.startswith(("python ", "make "))]
+
+
+def path_of(overrides: list[str]) -> Path:
+    """The folder of a fixture's tiny model."""
+    [path] = [one.partition("=")[2] for one in overrides if one.startswith("backbone.path=")]
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def hub_cache(request, tmp_path_factory) -> Path:
+    """The hub's cache, holding tiny models under the names of large ones."""
+    cache = tmp_path_factory.mktemp("hub")
+    commit = "a" * 40
+    for name, fixture in HUB.items():
+        folder = cache / f"models--{name.replace('/', '--')}"
+        shutil.copytree(path_of(request.getfixturevalue(fixture)), folder / "snapshots" / commit)
+        (folder / "refs").mkdir()
+        (folder / "refs" / "main").write_text(commit)
+    return cache
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A copy of the checkout with rows in the release's layout, MRPC's among them."""
+    from rpt.data.samples import GENERATORS
+
+    place = tmp_path / "rpt"
+    shutil.copytree(ROOT, place, ignore=LEFT_OUT)
+    folders = {name: (ROOT / "conf" / "task" / f"{name}.yaml").read_text() for name in GENERATORS}
+    for name, text in folders.items():
+        [folder] = re.findall(r"^folder: (\w+)", text, re.MULTILINE)
+        write_rows(place / "superglue" / folder, GENERATORS[name].rows(0))
+    pair = {"sentence1": "It rains.", "sentence2": "Rain falls."}
+    labels = ("equivalent", "not_equivalent")
+    rows = [{"idx": idx, **pair, "label": labels[idx % 2]} for idx in range(40)]
+    write_rows(place / "superglue" / "MRPC", {"train": rows, "val": rows[:8]})
+    return place
+
+
+def write_rows(folder: Path, splits: dict[str, list[dict]]) -> None:
+    folder.mkdir(parents=True)
+    for split, rows in splits.items():
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def as_run(line: str, tiny: list[str]) -> list[str]:
+    """A command as it is run here."""
+    program, *rest = shlex.split(line)
+    if program == "make":
+        return ["make", "-n", *rest]
+    if rest[0] != "run.py" or "--help" in rest:
+        return [sys.executable, *rest]
+    names_backbone = any(one.startswith(("backbone=", "experiment=paper/")) for one in rest)
+    return [sys.executable, *rest, *([] if names_backbone else tiny), *FEW]
+
+
+def expected_refusal(line: str) -> str | None:
+    """What a command says that cannot run here; None where it must run."""
+    if "submitit.partition=" in line and shutil.which("srun") is None:
+        return "is no srun"
+    if "executor=ray" in line:
+        return None if has("ray") else "pip install"
+    return "Set encoder.bottleneck_dim=128" if "bottleneck_dim=0" in line else None  # shown because it is refused
+
+
+def has(package: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(package) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert):
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_CACHE": str(hub_cache),
+        "PYTHONPATH": str(checkout),  # before the installed checkout
+    }
+    for language, title, text in blocks(page):
+        if title:
+            add(checkout / title, text, appended=language == "python")
+        for line in commands(text) if language == "bash" else []:
+            done = subprocess.run(
+                as_run(line, tiny_bert), cwd=checkout, env=environment, capture_output=True, text=True, check=False
+            )
+            said = done.stdout + done.stderr
+            refusal = expected_refusal(line)
+            if refusal is None:
+                assert done.returncode == 0, f"{line}\n{said}"
+            else:
+                assert done.returncode != 0
+                assert refusal in said, f"{line}\n{said}"
+
+
+def add(path: Path, text: str, *, appended: bool) -> None:
+    """Do what the page says of a file: a class goes to the end of its module, a YAML is a file of its own."""
+    path.write_text(f"{path.read_text()}\n\n{text}" if appended else text)
+
+
+def test_every_page_has_its_commands_in_fences_that_are_run():
+    # A fence of another kind would never be run: commands must not stand in one.
+    for page in PAGES:
+        for language, _, text in blocks(page):
+            assert language == "bash" or not [line for line in commands(text) if "..." not in line], page
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
