@@ -2,26 +2,31 @@
 
     python -m benchmarks.sweep                     24 points at the main job's own recipe, over an hour on two cores
     python -m benchmarks.sweep --seeds 1 --rates 2 a quick look: 4 points
+    python -m benchmarks.sweep --ways packed basic --seeds 3        some of the ways; the others' results are kept
 
 Every way trains the very same points in a folder of its own. The seconds in loops (steps and evaluations, as the
-records have them) are the compute; what the clock has beyond them, one process at a time, is start-up.
+records have them) are the compute; what the clock has beyond them, one process at a time, is start-up. Ways are
+compared by seconds a point, so that those whose cost is plainly linear (processes) may be measured on fewer.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 from benchmarks.command import keep, records, run
 from rpt.console import say
 
+RESULT = Path(__file__).parent / "results" / "sweep.json"
 ENCODERS = ("plain", "residual")
 RATES = ("0.003", "0.01", "0.03", "0.1")
 
@@ -52,22 +57,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", type=int, default=len(RATES), help="how many of the four learning rates")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = parser.parse_args()
     grid = Grid(RATES[: given.rates], given.seeds)
-    ways: dict[str, Callable[[Path], None]] = {
-        "packed": lambda folder: run("-m", "hydra/launcher=packed", *grid.overrides, f"output_dir={folder}"),
-        "basic launcher": lambda folder: run("-m", *grid.overrides, f"output_dir={folder}"),
-        "a process each, in turn": lambda folder: processes(grid, folder, at_once=1),
-        "a process each, two at a time": lambda folder: processes(grid, folder, at_once=2),
-    }
-    measured = {name: measure(way, len(grid.points)) for name, way in ways.items()}
-    report(measured, grid)
+    kept = json.loads(RESULT.read_text())["table"] if RESULT.exists() else {}
+    for name in given.ways:
+        kept[name] = measure(partial(WAYS[name], grid), len(grid.points))
+        report(kept)
 
 
 def processes(grid: Grid, folder: Path, *, at_once: int) -> None:
     """One process a point."""
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda point: run(*point, f"output_dir={folder}"), grid.points))
+
+
+WAYS: dict[str, Callable[[Grid, Path], None]] = {
+    "packed": lambda grid, folder: run("-m", "hydra/launcher=packed", *grid.overrides, f"output_dir={folder}"),
+    "basic": lambda grid, folder: run("-m", *grid.overrides, f"output_dir={folder}"),
+    "in_turn": lambda grid, folder: processes(grid, folder, at_once=1),
+    "two_at_a_time": lambda grid, folder: processes(grid, folder, at_once=2),
+}
+"""One packed sweep, Hydra's basic launcher, and a process for each point, one or two of them at a time."""
 
 
 def measure(way: Callable[[Path], None], count: int) -> dict[str, float]:
@@ -80,20 +91,22 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, float]:
     loops = sum(record["seconds"] / record["pack"]["size"] for record in found)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     score = sum(record["scores"]["score"] for record in found) / count
-    return {"wall": wall, "cpu": cpu, "loops": loops, "mean_score": score}
+    return {"points": count, "wall": wall, "cpu": cpu, "loops": loops, "mean_score": score}
 
 
-def report(measured: dict[str, dict[str, float]], grid: Grid) -> None:
-    """Print and keep seconds, and ratios to packed."""
-    packed = measured["packed"]
+def report(measured: dict[str, dict[str, float]]) -> None:
+    """Print and keep seconds a point, and ratios to packed."""
     for name, found in measured.items():
-        found["ratio"] = found["wall"] / packed["wall"]
+        found["wall_per_point"] = found["wall"] / found["points"]
+        found["loops_per_point"] = found["loops"] / found["points"]
+        if "packed" in measured:
+            found["ratio"] = found["wall_per_point"] / measured["packed"]["wall_per_point"]
         say(
-            f"{name:32} {found['wall']:8.0f} s   {found['ratio']:5.2f} of packed   "
-            f"{found['loops']:8.0f} s in loops   {found['cpu']:8.0f} s of processors   "
-            f"mean score {found['mean_score']:.3f}"
+            f"{name:14} {found['points']:3.0f} points  {found['wall_per_point']:6.1f} s a point   "
+            f"{found.get('ratio', 0):5.2f} of packed   {found['loops_per_point']:6.1f} s of it in loops   "
+            f"{found['cpu'] / found['points']:6.1f} s of processors   mean score {found['mean_score']:.3f}"
         )
-    keep("sweep", {"points": grid.points, "table": measured})
+    keep("sweep", {"table": measured})
 
 
 if __name__ == "__main__":
