@@ -2,6 +2,7 @@
 VENV ?= .venv
 PY ?= python3
 ARGS ?=
+STUDY ?= runs/learning_rate
 
 PYTHON := $(VENV)/bin/python
 PYTEST := HF_HUB_OFFLINE=1 $(PYTHON) -m pytest
@@ -12,7 +13,7 @@ REST := slow or browser or extra or gpu
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all format clean
+.PHONY: help setup run study test test-all format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +25,10 @@ $(READY): pyproject.toml constraints.txt weights.txt scripts/setup.sh
 
 run: $(READY) ## train: make run ARGS="encoder=plain lr=0.3"
 	$(PYTHON) run.py task=cb encoder=residual $(ARGS)
+
+study: $(READY) ## the learning-rate study with its report, 40 minutes; it goes on where it was interrupted
+	$(PYTHON) run.py -cn learning_rate $(ARGS) || [ $$? -eq 2 ] # 2: some diverged, which the report counts
+	$(PYTHON) -m rpt.report $(STUDY)
 
 test: $(READY) ## the quick tests: no network, no GPU; on all cores up to four
 	$(PYTEST) -n logical --maxprocesses 4 --dist worksteal -m "not ($(REST))"

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from rpt.errors import ConfigError
+from rpt.options import Devices
 from rpt.places import config_dir
 
 ASIDE = Field(json_schema_extra={"identity": False})
@@ -166,6 +167,7 @@ class TrainerConfig(Section):
     token_budget: PositiveInt
     eval_token_budget: PositiveInt
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE]
+    devices: Annotated[Devices, ASIDE] = 1
     checkpoint_steps: Annotated[PositiveInt, ASIDE]
     progress: Annotated[bool, ASIDE]
 
@@ -189,6 +191,18 @@ class PromptConfig(Section):
     """The soft prompt's shape."""
 
     length: PositiveInt
+
+
+class Expected(Section):
+    """A row of numbers that the paper gives for an experiment; `rpt.reproduce` puts ours beside them."""
+
+    source: str  # the table or figure
+    kind: Literal["printed", "recomputed", "digitised"]
+    at: str | None = None  # the override that the row's setting has beside the experiment's; null: none
+    metric: MetricName | Literal["score"] = "score"  # which of a run's scores the numbers are
+    copied: str | None = None  # whose numbers the paper repeats; null: its own runs'
+    caveat: str | None = None  # why no run of ours can be like those of the paper; null: one can
+    points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # by task; `average` is that of all eight
 
 
 class Config(Section):
@@ -218,6 +232,8 @@ class Config(Section):
     seed: Seed
     output_dir: Annotated[str, Field(min_length=1), ASIDE]
     group: Annotated[str | None, ASIDE]
+    question: Annotated[str | None, ASIDE] = None  # records of before have neither this nor `expected`
+    expected: Annotated[tuple[Expected, ...] | None, Field(strict=False), ASIDE] = None
     rerun: Annotated[bool, ASIDE]
     replay: Annotated[str | None, ASIDE]
     chosen: Annotated[dict[str, str], ASIDE]  # the option taken from each group, for names and tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -60,15 +61,21 @@ def _names_options(override: str) -> bool:
 
 
 def _options(group: str) -> list[str]:
-    return [file.stem for file in (config_dir() / group).glob("*.yaml")]
+    return _names(config_dir() / group)
+
+
+def _names(folder: Path) -> list[str]:
+    return [file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")]
 
 
 def _unknown_option(missing: str, known: Sequence[str]) -> str:
-    group, _, option = missing.removesuffix(".yaml").rpartition("/")
-    if not group:
-        sweeps = [file.stem for file in sweeps_dir().glob("*.yaml")]
-        return f"--config-name {option}: no such file. {near_miss(option, ['config', *sweeps], 'There are')}"
-    return f"{group} = {option}: no such option. {near_miss(option, known or _options(group), 'Options')}"
+    group, _, option = missing.removesuffix(".yaml").partition("/")
+    if group not in groups():
+        studies = [name for name in _names(sweeps_dir()) if not name.startswith("wandb/")]
+        named = f"{group}/{option}" if option else group
+        return f"--config-name {named}: no such file. {near_miss(named, ['config', *studies], 'There are')}"
+    known = _options(group) if "/" in option else known or _options(group)
+    return f"{group} = {option}: no such option. {near_miss(option, known, 'Options')}"
 
 
 def _unreadable(override: str) -> str:

@@ -28,7 +28,7 @@ REFUSED = {
     "encoder=null": "encoder=null: a group takes the name of an option. Options: lstm, mlp, none, plain, residual.\n",
     "logger=null": "logger=[null]: a group takes the name of an option. Options: csv, none, tensorboard, wandb.\n",
     "=3": "=3: is not KEY=VALUE. See --help for the groups, --cfg job for every key.\n",
-    "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: config, ",
+    "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: bottleneck, config, ",
 }
 
 

@@ -9,17 +9,20 @@ import pytest
 from rpt.check import check
 from rpt.config import compose
 from rpt.errors import ConfigError
+from rpt.places import config_dir
 from rpt.refusals import explain
 
+FOLDER = config_dir() / "experiment"
 ROOT_KEYS = (
-    "backbone, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, group, head_lr, head_weight_decay, init, "
-    "logger, lr, optim, output_dir, packing, prompt, protocol, replay, rerun, schedule, scorer, seed, task, trainer, "
-    "warmup_steps, weight_decay."
+    "backbone, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, expected, group, head_lr, "
+    "head_weight_decay, init, logger, lr, optim, output_dir, packing, prompt, protocol, question, replay, rerun, "
+    "schedule, scorer, seed, task, trainer, warmup_steps, weight_decay."
 )
 LR = "Set lr=0.01, the shipped setting."
 LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
 ROOT = "Set data.root=DIR, the folder that holds the task folders of the official release."
+EXPERIMENTS = ", ".join(sorted(f.relative_to(FOLDER).with_suffix("").as_posix() for f in FOLDER.rglob("*.yaml"))) + "."
 PATH = "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden]."
 
 # Overrides, and the whole message.
@@ -116,6 +119,8 @@ UNKNOWN = {
     "task=cbb": "task = cbb: no such option. Did you mean cb? Options: boolq, cb, copa, multirc, record, rte, wic, "
     "wsc.",
     "experiment=none": "experiment = none: no such option. Options: paper_code.",
+    "experiment=paper/t5_base/residul_n10": "experiment = paper/t5_base/residul_n10: no such option. Did you mean "
+    f"paper/t5_base/residual_n10? Options: {EXPERIMENTS}",
     "logger=[csv,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: csv, none, tensorboard, "
     "wandb.",
     "encoderr=plain": f"encoderr: no such key. Did you mean encoder? The keys are: {ROOT_KEYS}",

@@ -1,0 +1,106 @@
+"""`python -m rpt.reproduce DIR`: our numbers beside the paper's, with interval and verdict, or why there is none."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rpt.errors import RptError
+from rpt.reproduce.lines import PAPER_RUNS, Line, compare
+from rpt.reproduce.points import Point, read
+
+HOW = (
+    "difference: ours less the paper's in points, with its 95 % interval over seeds; the paper's number is taken as a "
+    f"mean of {PAPER_RUNS} runs that spread as ours do"
+)
+DROPOUT = "the published code leaves the frozen T5's dropout on while training; here it is off"
+UNPRINTED = (
+    "the paper prints neither bottleneck widths nor epochs of 100 tokens: conf/experiment/ says what is taken instead"
+)
+HEAD = f"{'task':8} {'ours':>6} {'sd':>5} {'seeds':>5} {'paper':>6}  {'difference':22} {'source':38} verdict"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 2 where there is nothing to compare, or a record cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m rpt.reproduce", description=__doc__)
+    parser.add_argument("dir", type=Path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
+    parser.add_argument("--json", action="store_true", help="for other programs")
+    given = parser.parse_args(arguments)
+    try:
+        points, unfinished = read(given.dir)
+        lines = compare(points)
+    except RptError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if given.json:
+        sys.stdout.write(json.dumps([as_json(line) for line in lines], indent=2) + "\n")
+    else:
+        sys.stdout.write(table(lines, notes(points), unfinished))
+    return 0
+
+
+def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
+    """For people: one line a number, below a heading for each published setting."""
+    shown: list[str] = []
+    experiment = None
+    for line in lines:
+        if line.experiment != experiment:
+            experiment = line.experiment
+            shown += ["", experiment, HEAD]
+        shown.append(_row(line))
+    shown += ["", HOW, *notes]
+    if unfinished:
+        shown.append(f"not counted: {unfinished} {'run' if unfinished == 1 else 'runs'} without an end yet")
+    return "\n".join(shown).lstrip("\n") + "\n"
+
+
+def notes(points: Iterable[Point]) -> list[str]:
+    """What rpt does otherwise than the published code, where that code says what to do."""
+    found: list[str] = []
+    for point in points:
+        if point.config.backbone.family == "seq2seq":
+            habits = [habit for habit in point.records[0]["protocol"]["habits"] if habit.startswith("not reproduced")]
+            found += [DROPOUT, UNPRINTED, *(f"{point.config.task.name}: {habit}" for habit in habits)]
+    return [f"note: {text}" for text in dict.fromkeys(found)]
+
+
+def as_json(line: Line) -> dict[str, object]:
+    """For programs."""
+    between = line.difference
+    return {
+        "experiment": line.experiment,
+        "task": line.task,
+        **line.row.model_dump(exclude={"points"}),
+        "expected": line.expected,
+        "ours": line.ours,
+        "sd": line.sd,
+        "seeds": line.seeds,
+        "diverged": line.diverged,
+        "difference": None if between is None else between.value,
+        "interval": None if between is None or not between.has_interval else [between.low, between.high],
+        "verdict": line.verdict.partition(":")[0],
+        "reasons": list(line.reasons),
+    }
+
+
+def _row(line: Line) -> str:
+    source = ", ".join(part for part in (line.row.source, line.row.kind, line.row.at) if part)
+    ours = "" if line.ours is None else f"{line.ours:.1f}"
+    sd = "" if line.sd is None else f"{line.sd:.1f}"
+    diverged = f" ({line.diverged} diverged)" if line.diverged else ""
+    numbers = f"{line.task:8} {ours:>6} {sd:>5} {line.seeds:5} {line.expected:6.1f}"
+    return f"{numbers}  {_between(line):22} {source:38} {line.verdict}{diverged}"
+
+
+def _between(line: Line) -> str:
+    if line.difference is None:
+        return ""
+    ends = f" ({line.difference.low:+.1f} to {line.difference.high:+.1f})" if line.difference.has_interval else ""
+    return f"{line.difference.value:+.1f}{ends}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

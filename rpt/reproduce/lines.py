@@ -1,0 +1,211 @@
+"""Ours beside the paper's: the difference with its interval, and a verdict where one is honest.
+
+The paper prints means of three runs on the very rows that are evaluated here, and no spread. So the interval is that
+of the difference of two means over seeds, `t * sd * sqrt(1/n + 1/3)`, with our standard deviation for both sides,
+widened by how exactly the number is known: half of its last digit, or 0.3 where it was read off a figure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from rpt.config import Expected
+from rpt.protocol import NO_RECIPE, is_published
+from rpt.reproduce.points import Point
+from rpt.reproduce.setting import UnreadableRun, differences, published
+from rpt.stats.estimate import LEVEL, Estimate
+
+PAPER_RUNS = 3
+"""Runs behind each number of the paper."""
+
+FEWEST_SEEDS = 3
+"""Seeds below which there is no verdict."""
+
+EXACT_TO = {"printed": 0.05, "recomputed": 0.05, "digitised": 0.3}
+"""How far a number may be from what the authors measured, in points."""
+
+AVERAGE = "average"
+
+OFFICIAL = {
+    "boolq": (9427, 3270),
+    "cb": (250, 56),
+    "copa": (400, 100),
+    "multirc": (27243, 4848),
+    "record": (100730, 10000),
+    "rte": (2490, 277),
+    "wic": (5428, 638),
+    "wsc": (259, 38),
+}
+"""Training and validation examples that the published code makes of the official release."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number of the paper and ours.
+
+    Attributes:
+        experiment: The published setting.
+        task: Or `average`.
+        row: Of the paper.
+        expected: The paper's number, in points.
+        ours: Mean over seeds, in points; None where there is none to compare.
+        sd: Standard deviation over seeds; None with one seed and for averages.
+        seeds: Of ours; the fewest of a task for averages.
+        diverged: Runs of ours that count with the majority answer's score.
+        difference: Ours less the paper's.
+        reasons: Why there is no verdict; empty where there is one.
+    """
+
+    experiment: str
+    task: str
+    row: Expected
+    expected: float
+    ours: float | None
+    sd: float | None
+    seeds: int
+    diverged: int
+    difference: Estimate | None
+    reasons: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """`agrees`, `above`, `below`, or why none is honest."""
+        if self.reasons or self.difference is None:
+            return f"no verdict: {'; '.join(self.reasons)}"
+        if self.difference.low > 0:
+            return "above"
+        return "below" if self.difference.high < 0 else "agrees"
+
+
+def compare(points: Sequence[Point]) -> list[Line]:
+    """Every number of the paper that a run asks for, experiment by experiment."""
+    by_experiment: dict[str, list[Point]] = defaultdict(list)
+    for point in points:
+        by_experiment[point.experiment].append(point)
+    lines: list[Line] = []
+    for experiment in sorted(by_experiment):
+        alone = [line for point in by_experiment[experiment] for line in _lines_of(point)]
+        order = [*OFFICIAL, AVERAGE]
+        lines += sorted(alone, key=lambda line: order.index(line.task) if line.task in order else len(order))
+        lines += _averages(by_experiment[experiment])
+    return lines
+
+
+def _lines_of(point: Point) -> Iterator[Line]:
+    """The numbers of a point: those of its very setting, or else the nearest, which then gets no verdict."""
+    rows = [row for row in point.config.expected or () if point.config.task.name in row.points]
+    found = {row.at: _differences(point, row.at) for row in rows}
+    exact = [row for row in rows if not found[row.at]]
+    nearest = sorted(rows, key=lambda row: (row.at is not None, len(found[row.at])))[:1]
+    for row in exact or nearest:
+        yield _line(point, row, found[row.at])
+
+
+def _differences(point: Point, at: str | None) -> list[str]:
+    try:
+        return differences(point.config, at)
+    except UnreadableRun as error:
+        return [str(error)]
+
+
+def _line(point: Point, row: Expected, differing: Sequence[str]) -> Line:
+    task = point.config.task.name
+    expected, scores = row.points[task], point.scores(row.metric)
+    reasons = [*differing, *_obstacles(point, row)]
+    if not scores:
+        reasons.append(f"this protocol has no {row.metric}")
+        return Line(
+            point.experiment, task, row, expected, None, None, point.seeds, point.diverged, None, tuple(reasons)
+        )
+    mean, margin = float(np.mean(scores)), _margin(scores)
+    sd = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
+    difference = _difference(mean, expected, margin, EXACT_TO[row.kind], point.seeds)
+    return Line(
+        point.experiment, task, row, expected, mean, sd, point.seeds, point.diverged, difference, tuple(reasons)
+    )
+
+
+def _obstacles(point: Point, row: Expected) -> Iterator[str]:
+    """Why the number was not measured as ours is, whatever the configuration says."""
+    yield from _obstacles_of_rows(point)
+    if NO_RECIPE in point.records[0]["protocol"]["habits"]:
+        yield f"nothing is published on how {point.config.backbone.name} reads the tasks"
+    yield from _obstacles_of_weights(point, row)
+    if row.copied:
+        yield f"copied from {row.copied}, not the paper's own"
+    if row.caveat:
+        yield row.caveat
+    if point.seeds < FEWEST_SEEDS:
+        yield f"{point.seeds} {'seed' if point.seeds == 1 else 'seeds'}, {FEWEST_SEEDS} are needed"
+
+
+def _obstacles_of_rows(point: Point) -> Iterator[str]:
+    data, config = point.records[0]["data"], point.config
+    if data["source"] == "sample":
+        yield "sample rows made by this project, not SuperGLUE"
+    elif is_published(config) and config.task.name in OFFICIAL:
+        train, validation = OFFICIAL[config.task.name]
+        if data["rows"]["reported"] != validation:
+            yield f"{data['rows']['reported']:,} examples were scored, of the official release {validation:,} are"
+        if config.data.k_per_class is None and data["rows"]["train"] != train:
+            yield f"{data['rows']['train']:,} examples trained, of the official release {train:,} do"
+
+
+def _obstacles_of_weights(point: Point, row: Expected) -> Iterator[str]:
+    try:
+        asked = published(point.config, row.at).backbone.hub_id
+    except UnreadableRun:
+        return  # said with the differences
+    section = point.config.backbone
+    if section.hub_id != asked:
+        yield f"weights of {section.hub_id or section.path or section.package}, not those of {asked} from the hub"
+
+
+def _margin(scores: Sequence[float]) -> float:
+    """Half of the interval of our mean less the paper's, in points; nan with one run."""
+    count = len(scores)
+    if count < 2:
+        return math.nan
+    quantile = float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+    return quantile * float(np.std(scores, ddof=1)) * math.sqrt(1 / count + 1 / PAPER_RUNS)
+
+
+def _difference(mean: float, expected: float, margin: float, exact_to: float, seeds: int) -> Estimate:
+    half = margin + exact_to
+    return Estimate(mean - expected, mean - expected - half, mean - expected + half, seeds)
+
+
+def _averages(points: Sequence[Point]) -> Iterator[Line]:
+    """The unweighted mean of the eight tasks; tasks are independent, so their margins add in quadrature."""
+    rows = {str(row): row for point in points for row in point.config.expected or () if AVERAGE in row.points}
+    for row in rows.values():
+        parts = [point for point in points if not _differences(point, row.at)]
+        by_task = {point.config.task.name: point for point in parts}
+        yield _average(points[0].experiment, row, parts, by_task)
+
+
+def _average(experiment: str, row: Expected, parts: Sequence[Point], by_task: Mapping[str, Point]) -> Line:
+    expected, missing = row.points[AVERAGE], [task for task in OFFICIAL if task not in by_task]
+    seeds, diverged = min((part.seeds for part in parts), default=0), sum(part.diverged for part in parts)
+    reasons = [reason for part in parts for reason in _obstacles(part, row)]
+    if missing:
+        reasons.append(f"no run of {', '.join(missing)} in this setting")
+    if len(parts) > len(by_task):
+        reasons.append("some task was run on several sources or weights")
+    scores = [point.scores(row.metric) for point in by_task.values()]
+    if missing or not all(scores):
+        return Line(experiment, AVERAGE, row, expected, None, None, seeds, diverged, None, _once(reasons))
+    mean = float(np.mean([np.mean(task) for task in scores]))
+    margin = math.sqrt(sum(_margin(task) ** 2 for task in scores)) / len(scores)
+    difference = _difference(mean, expected, margin, EXACT_TO[row.kind], seeds)
+    return Line(experiment, AVERAGE, row, expected, mean, None, seeds, diverged, difference, _once(reasons))
+
+
+def _once(reasons: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reasons))

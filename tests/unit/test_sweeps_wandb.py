@@ -1,0 +1,65 @@
+"""The sweep files of W&B: what an agent would start is a configuration that is accepted."""
+
+import pytest
+import yaml
+
+from rpt.check import check
+from rpt.cli import _as_list
+from rpt.config import compose
+from rpt.places import sweeps_dir
+
+FILES = sorted((sweeps_dir() / "wandb").glob("*.yaml"))
+
+
+def load(file):
+    return yaml.safe_load(file.read_text())
+
+
+def some_values(parameter):
+    return parameter["values"] if "values" in parameter else [parameter["min"], parameter["max"]]
+
+
+def started(found, chosen):
+    """The arguments of the command that an agent starts for chosen values, by W&B's own code."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    made = create_sweep_command_args({"args": {name: {"value": value} for name, value in chosen.items()}})
+    command = create_sweep_command(list(found["command"]))
+    assert command[:4] == ["${env}", "python", "${program}", "${args_no_hyphens}"]
+    assert not any("${" in part for part in command[4:])
+    return [*made["args_no_hyphens"], *command[4:]]
+
+
+def test_there_is_a_grid_and_a_search():
+    assert {load(file)["method"] for file in FILES} == {"grid", "bayes"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_an_agent_starts_is_accepted(file):
+    found = load(file)
+    first = {name: some_values(parameter)[0] for name, parameter in found["parameters"].items()}
+    for name, parameter in found["parameters"].items():
+        for value in some_values(parameter):
+            arguments = started(found, {**first, name: value})
+            config = check(compose([_as_list(argument) for argument in arguments]))
+            assert config.logger["wandb"].mode == "online"
+            assert config.logger["wandb"].project == found["project"]
+            assert config.group == f"wandb_{file.stem}"
+            assert config.output_dir == f"runs/wandb/{file.stem}"
+            assert f"{name}={value}" in arguments
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_sweep_is_led_by_the_rows_that_choose_not_by_those_that_are_reported(file):
+    found = load(file)
+    assert found["metric"] == {"name": "held_out/score", "goal": "maximize"}
+    assert (sweeps_dir().parent / found["program"]).is_file()
+    assert file.read_text().splitlines()[0].startswith("# Which ")
+
+
+def test_the_grid_is_that_of_the_study():
+    grid = load(sweeps_dir() / "wandb" / "learning_rate.yaml")["parameters"]
+    study = yaml.safe_load((sweeps_dir() / "learning_rate.yaml").read_text())["hydra"]["sweeper"]["params"]
+    assert grid["lr"]["values"] == [float(value) for value in study["lr"].split(",")]
+    assert ["none", *grid["encoder"]["values"]] == study["encoder"].split(",")
+    assert study["seed"] == f"range({len(grid['seed']['values'])})"
