@@ -28,6 +28,7 @@ from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.protocol import format_of, metrics_of, own_choices, pair_format
 from rpt.provenance import find_place
 from rpt.randomness import RandomStream
+from rpt.ranks import ALONE, Ranks
 from rpt.run import Run, Trainable, dtype_of_training, parameter_groups
 from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
@@ -87,6 +88,20 @@ def build_device(config: Config) -> torch.device:
     return torch.device("cuda" if has_gpu and config.trainer.device != "cpu" else "cpu")
 
 
+def count_devices(config: Config, device: torch.device) -> int:
+    """How many devices of that type train one run: `trainer.devices`; `auto` is all GPUs, or one CPU.
+
+    Raises:
+        ConfigError: The machine has fewer.
+    """
+    wanted, here = config.trainer.devices, torch.cuda.device_count()
+    if wanted == "auto":
+        return here if device.type == "cuda" else 1
+    if device.type == "cuda" and wanted > here:
+        raise ConfigError.of("trainer.devices", wanted, f"this machine has {here}. Set it to that or less, or to auto.")
+    return wanted
+
+
 def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     """Load the frozen backbone onto its device and prove its weights."""
     section = config.backbone
@@ -144,9 +159,9 @@ def total_steps(config: Config, splits: Splits) -> int:
 
 
 def build_pack(
-    configs: Sequence[Config], task: Task, splits: Splits, device: torch.device
+    configs: Sequence[Config], task: Task, splits: Splits, device: torch.device, ranks: Ranks = ALONE
 ) -> tuple[PromptTuner, PackData]:
-    """Load the backbone once, and make the runs that share it."""
+    """Load the backbone once, and make the runs that share it; `ranks` share their rows."""
     config = configs[0]
     backbone = build_backbone(config, device)
     encoded = build_all_encoded(config, backbone, task, splits)
@@ -154,7 +169,7 @@ def build_pack(
     scorer = build_scorer(config, backbone, encoded)
     steps = total_steps(config, splits)
     runs = [build_run(one, backbone, scorer, device, steps) for one in configs]
-    tuner = build_module(config, backbone, scorer, task, runs)
+    tuner = build_module(config, backbone, scorer, task, runs, ranks)
     return tuner, build_data(configs, encoded, tuner)
 
 
@@ -227,7 +242,7 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
 
 
 def build_module(
-    config: Config, backbone: FrozenBackbone, scorer: Scorer, task: Task, runs: Sequence[Run]
+    config: Config, backbone: FrozenBackbone, scorer: Scorer, task: Task, runs: Sequence[Run], ranks: Ranks = ALONE
 ) -> PromptTuner:
     """Compose backbone, scorer, task and runs."""
     return PromptTuner(
@@ -239,6 +254,7 @@ def build_module(
         metrics=metrics_of(config),
         token_budget=config.trainer.token_budget,
         exact=config.packing.exact,
+        ranks=ranks,
     )
 
 
@@ -255,6 +271,7 @@ def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner:
         with_choices=tuner.scorer.with_choices,
         is_active=lambda: [run.is_active for run in tuner.runs],
         steps_done=lambda: tuner.steps_done,
+        ranks=tuner.ranks,
     )
 
 

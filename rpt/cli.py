@@ -18,14 +18,20 @@ from omegaconf import DictConfig
 
 from rpt.places import config_dir, sweeps_dir
 
-BROKEN, REFUSED = 1, 2
-"""Exit codes: an error of the program's own, and what the user can mend (configuration, data, files)."""
+BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
+"""Exit codes: an error of the program's own, what the user can mend (configuration, data, files), and Ctrl-C."""
+
+SAVED = "interrupted: what is finished is kept. Run the same command again: it goes on from the last checkpoint."
 
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 failed_points: dict[str, Exception] = {}
 """Points of this process's sweep that were not trained to their end. The sweeper raises the first of them alone."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, with the line that says what is kept."""
 
 
 def main() -> None:
@@ -40,7 +46,8 @@ def main() -> None:
     flags = [argument for argument in sys.argv[1:] if argument in ("-m", "--multirun")]
     rest = [_as_list(argument) for argument in sys.argv[1:] if argument not in flags]
     sys.argv[1:] = [*flags[:1], *rest]  # argparse takes no flag between overrides: `task=cb -m lr=1,2`
-    if not {"-cd", "--config-dir"} & set(sys.argv):
+    names_study = any(argument.startswith(("-cn", "--config-name")) for argument in sys.argv)
+    if names_study and not {"-cd", "--config-dir"} & set(sys.argv):
         sys.argv[1:1] = ["--config-dir", str(sweeps_dir())]  # so that `-cn learning_rate` finds the study
     if message := unnamed_option(sys.argv[1:]):
         sys.stderr.write(message + "\n")
@@ -48,12 +55,29 @@ def main() -> None:
     app = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
     try:
         app(_job)()
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, Interrupted) or is_ctrl_c(error):
+            sys.stderr.write(f"{error if isinstance(error, Interrupted) else SAVED}\n")
+            sys.exit(INTERRUPTED)
+        if not isinstance(error, Exception):
+            raise
         if failed_points:
             _end_sweep()
         _refuse(error)
     if failed_points:  # some sweepers go on without a word
         _end_sweep()
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """Whether somebody has pressed Ctrl-C, which Lightning turns into an exit."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)
+
+
+def _is_mendable(error: Exception) -> bool:
+    """Whether the user can mend it; a run whose own code raised has its traceback in the record instead."""
+    from rpt.refusals import USER_ERRORS
+
+    return isinstance(error, USER_ERRORS) and not getattr(error, "is_bug", False)
 
 
 def _as_list(argument: str) -> str:
@@ -109,13 +133,10 @@ def _fail_point(overrides: list[str], error: Exception) -> None:
 
 
 def _end_sweep() -> NoReturn:
-    from rpt.refusals import USER_ERRORS
-
     count = len(failed_points)
     sys.stderr.write(f"{count} {'point' if count == 1 else 'points'} of the sweep failed:\n")
     sys.stderr.writelines(f"  {point}\n" for point in failed_points)
-    is_mendable = all(isinstance(error, USER_ERRORS) for error in failed_points.values())
-    sys.exit(REFUSED if is_mendable else BROKEN)
+    sys.exit(REFUSED if all(map(_is_mendable, failed_points.values())) else BROKEN)
 
 
 def _refuse(error: Exception) -> NoReturn:
@@ -128,4 +149,4 @@ def _refuse(error: Exception) -> NoReturn:
         traceback.print_exception(error)
     else:
         sys.stderr.write(explain(error).rstrip() + "\n")
-    sys.exit(REFUSED)
+    sys.exit(REFUSED if _is_mendable(error) else BROKEN)

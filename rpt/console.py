@@ -35,13 +35,18 @@ def opening(record: dict[str, Any], folder: Path) -> str:
         (
             "tunes" if parameters["body"] else "frozen"
         ): f"{backbone['name']}, {backbone['parameters']:,} weights, {backbone['dtype']}, "
-        f"{record['environment']['bits']['device']}",
+        f"{_devices(record['environment']['bits'])}",
         "trains": _trains(parameters),
         "folder": str(folder),
     }
     if data["cut"]:
         lines["cut"] = ", ".join(f"{count} of {rows[split]} {split}" for split, count in data["cut"].items()) + " texts"
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _devices(bits: dict[str, Any]) -> str:
+    count = bits.get("devices", 1)
+    return f"{bits['device']}, {count} processes" if count > 1 else str(bits["device"])
 
 
 def _trains(parameters: dict[str, int]) -> str:

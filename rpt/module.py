@@ -8,10 +8,8 @@ each optimizer. Memory is bounded by the cut, not by the number of runs.
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import lightning
 import torch
@@ -19,16 +17,16 @@ from jaxtyping import Float
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.frozen import FrozenBackbone, fingerprint
 from rpt.data.module import EvalRows, Step
 from rpt.data.rows import Rows
 from rpt.predictions import Predictions, gather
 from rpt.prompt.insert import Inserted, insert
-from rpt.run import Run
+from rpt.ranks import ALONE, Ranks
+from rpt.run import Run, guarded
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.tasks.task import Task
 
-T = TypeVar("T")
 Prompts = Sequence[Float[Tensor, "_ hidden"]]
 
 
@@ -44,6 +42,7 @@ class PromptTuner(lightning.LightningModule):
         metrics: Names of the task's metrics.
         token_budget: Most tokens in one forward of a training step; halved when a forward does not fit the memory.
         exact: Whether no forward holds rows of two runs.
+        ranks: Who trains the same runs on other rows of each step.
     """
 
     def __init__(
@@ -57,6 +56,7 @@ class PromptTuner(lightning.LightningModule):
         metrics: Sequence[str],
         token_budget: int,
         exact: bool,
+        ranks: Ranks = ALONE,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # each run has an optimizer of its own
@@ -69,6 +69,7 @@ class PromptTuner(lightning.LightningModule):
         self.metric_names = metrics
         self.token_budget = token_budget
         self.exact = exact
+        self.ranks = ranks
         self.steps_done = 0
         self.epochs_done = 0
         self.last_step: list[dict[str, float]] = []
@@ -87,15 +88,44 @@ class PromptTuner(lightning.LightningModule):
         """
         active = [run.is_active for run in self.runs]
         encoded = [guarded(run, run.encode) if run.is_active else None for run in self.runs]
-        left = {index for index, prompt in enumerate(encoded) if active[index] and prompt is None}
-        leaves, losses = self._forward_and_backward(batch.without(left), encoded)
+        self._agree()
+        left = {index for index, run in enumerate(self.runs) if active[index] and not run.is_active}
+        leaves, losses = self._over_ranks(*self._forward_and_backward(batch.without(left), encoded))
         self.last_step = [{} for _ in self.runs]
         for index, run in enumerate(self.runs):
             prompt = encoded[index]
-            if active[index] and prompt is not None:
+            if run.is_active and prompt is not None:
                 self.last_step[index] = self._update(run, prompt, leaves[index], losses[index])
                 run.tokens += batch.tokens(index, len(prompt))
+        self._agree()
         self.steps_done += 1
+
+    def _agree(self) -> None:
+        """A run that has failed on one rank fails on all, for all must take the same steps."""
+        failed = [run.status == "failed" for run in self.runs]
+        counts = self.ranks.sum(torch.tensor(failed, dtype=torch.int64)).tolist()
+        if all(count in (0, self.ranks.size) for count in counts):
+            return
+        for everyone in self.ranks.gather([(run.status, run.error or "", run.trace) for run in self.runs]):
+            for run, (status, error, trace) in zip(self.runs, everyone, strict=True):
+                if status == "failed" and run.status != "failed":
+                    run.fail(error, trace)
+
+    def _over_ranks(self, leaves: list[Tensor], losses: list[float]) -> tuple[list[Tensor], list[float]]:
+        """Add up what the ranks have found with their rows, each over the terms of all rows: losses and gradients.
+
+        The gradient of a prompt is added up before it goes back through the encoder, which every rank does alike.
+        """
+        trained: list[Tensor] = [leaf for leaf in leaves if leaf.requires_grad]
+        trained += [
+            parameter
+            for run in self.runs
+            for part in (run.trainable.head, run.trainable.body)
+            if run.is_active and part is not None
+            for parameter in part.parameters()
+        ]
+        self.ranks.add_up(trained)
+        return leaves, self.ranks.sum(torch.tensor(losses, dtype=torch.float64)).tolist()
 
     def _forward_and_backward(self, batch: Step, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
         """Run every cut forward and backward onto detached prompts; in smaller cuts where the memory does not suffice.
@@ -173,9 +203,16 @@ class PromptTuner(lightning.LightningModule):
         loader = self.trainer.val_dataloaders
         assert isinstance(loader, EvalRows)
         examples = loader.split.examples
+        self._agree()
+        everyone = self.ranks.gather(self._gathered)
+        for index, run in enumerate(self.runs):
+            parts = [part for gathered in everyone for part in gathered[index]]
+            self._gathered[index] = [] if run.status == "failed" else parts
         self.predictions = [gather(self.task, examples, parts) if parts else None for parts in self._gathered]
         if not self._in_fit():
             return
+        if self.ranks.size > 1:
+            self.ranks.check_same("trained numbers", fingerprint(self.trainables.state_dict().items()))
         self.epochs_done += 1
         self.last_evaluation = [None for _ in self.runs]
         for index, (run, predictions) in enumerate(zip(self.runs, self.predictions, strict=True)):
@@ -186,15 +223,6 @@ class PromptTuner(lightning.LightningModule):
 
     def _in_fit(self) -> bool:
         return self.trainer.state.fn == TrainerFn.FITTING
-
-
-def guarded(run: Run, act: Callable[[], T]) -> T | None:
-    """What a run does by itself; where that raises, the run fails and no other does."""
-    try:
-        return act()
-    except Exception as error:
-        run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
-        return None
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

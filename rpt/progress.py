@@ -1,4 +1,4 @@
-"""One bar for the whole training, on a terminal only."""
+"""How far a training is: a bar on a terminal, and pulses for whoever shows a whole sweep."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from tqdm import tqdm
 
 from rpt.module import PromptTuner
+from rpt.pulse import Pulse, Watch
 
 
 class Bar(Callback):
@@ -53,3 +55,43 @@ class Bar(Callback):
         """Leave the terminal clean."""
         if self._bar is not None:
             self._bar.close()
+
+
+class Pulses(Callback):
+    """Tell somebody after each step how a pack's training goes.
+
+    Args:
+        watch: Is told.
+        total_steps: Of the whole training.
+    """
+
+    def __init__(self, watch: Watch, total_steps: int) -> None:
+        self._watch = watch
+        self._total = total_steps
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        """One step on."""
+        assert isinstance(pl_module, PromptTuner)
+        statuses = [run.status for run in pl_module.runs]
+        rows = sum(map(len, batch.rows))
+        share = pl_module.steps_done / self._total
+        self._watch(Pulse(statuses.count("active"), failed=statuses.count("failed"), share=share, rows=rows))
+
+
+class Stop(Callback):
+    """End the loop of a process that keeps no records once no run trains any more, as `Tracking` does elsewhere."""
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
+        """After a step."""
+        self._stop(trainer, pl_module)
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """After an evaluation."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._stop(trainer, pl_module)
+
+    def _stop(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        assert isinstance(pl_module, PromptTuner)
+        trainer.should_stop = not any(run.is_active for run in pl_module.runs)

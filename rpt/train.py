@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,19 +13,24 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import Callback
 
 from rpt import build
+from rpt.backbones.frozen import fingerprint
 from rpt.config import Config
 from rpt.console import closing, opening, say
 from rpt.data.module import PackData
 from rpt.data.sources import Source
+from rpt.ending import ended_properly, terminable
 from rpt.errors import ConfigError, RptError
 from rpt.module import PromptTuner
 from rpt.predictions import Predictions
-from rpt.progress import Bar
+from rpt.progress import Bar, Pulses, Stop
 from rpt.protocol import metrics_of
 from rpt.provenance import build_source, find_backbone
+from rpt.pulse import Watch
 from rpt.quiet import quiet_libraries
+from rpt.ranks import Ranks, join
 from rpt.results import opening_facts, write_results
 from rpt.tracking.callback import Tracking
 from rpt.tracking.environment import forget_peak_memory
@@ -38,7 +41,18 @@ from rpt.tracking.resume import Pack, State, packs
 
 
 class RunFailed(RptError):
-    """A run that could not be trained to its end; its record says why."""
+    """A run that could not be trained to its end; its record says why.
+
+    Attributes:
+        is_bug: Whether the run's own code has raised, and not its numbers run away.
+    """
+
+    def __init__(self, message: str, is_bug: bool = False) -> None:
+        super().__init__(message, is_bug)
+        self.is_bug = is_bug
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)
@@ -67,15 +81,19 @@ class Outcome:
         if self.record["status"] == "failed":
             has_raised = "traceback" in self.record
             advice = "The traceback is in its run.json" if has_raised else "Lower lr, or set clip_norm=1"
-            raise RunFailed(f"{self.folder}: {self.record['error']}. {advice}.")
+            raise RunFailed(f"{self.folder}: {self.record['error']}. {advice}.", has_raised)
         return self
 
 
-def train(configs: Sequence[Config]) -> list[Outcome]:
+def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome]:
     """Train runs that share task, data, backbone and batch size, packed over one backbone.
 
     A run that is finished is not trained again; one that was interrupted goes on where it stopped; one that diverges
     or raises is marked failed, and the others go on (`Outcome.check` raises).
+
+    Args:
+        configs: Of the runs.
+        watch: Told after each step how the training goes; None: nobody asks.
 
     Raises:
         ConfigError: The configurations do not share what a pack shares.
@@ -94,7 +112,7 @@ def train(configs: Sequence[Config]) -> list[Outcome]:
         trained: dict[Recorder, dict[str, Any]] = {}
         for pack in packs(pending, configs[0].trainer.epochs):
             gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
-            trained |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256), strict=True)
+            trained |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256, watch), strict=True)
         records = [{**finished, **trained}[recorder] for recorder in recorders]
     return [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
 
@@ -103,6 +121,9 @@ def _check_pack(configs: Sequence[Config]) -> None:
     """A pack has one backbone, one set of rows and one loop; runs differ in prompt, rates and seeds."""
     if len(configs) > 1 and configs[0].trainer.tune == "all":
         raise ConfigError.of("trainer.tune", "all", "a run that trains the backbone shares it with no other.")
+    if len(configs) > 1 and configs[0].trainer.devices != 1:
+        advice = "is for a run alone. Packs are spread over GPUs by hydra.launcher.executor=submitit."
+        raise ConfigError.of("trainer.devices", configs[0].trainer.devices, advice)
     first = shared(configs[0])
     for config in configs[1:]:
         for key, value in shared(config).items():
@@ -136,68 +157,97 @@ def _finished(recorder: Recorder) -> dict[str, Any] | None:
     return record
 
 
-def _train(pack: Pack, source: Source, weights: str) -> list[dict[str, Any]]:
+def _train(pack: Pack, source: Source, weights: str, watch: Watch | None) -> list[dict[str, Any]]:
+    """Train a pack on the devices that it asks for, of which this process has the first."""
+    config = pack.recorders[0].config
+    device = build.build_device(config)
+    size = build.count_devices(config, device)
+    with ended_properly(pack.recorders), terminable(), join(size, device, _follow, config, source.checksum) as ranks:
+        return _lead(pack, source, weights, ranks, watch)
+
+
+def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, watch: Watch | None) -> list[dict[str, Any]]:
     """Build the pack, go on where it stopped, train, and write the results."""
     recorders, states = pack.recorders, pack.states
-    configs = [recorder.config for recorder in recorders]
-    config = configs[0]
-    task = build.build_task(config)
-    splits = build.build_splits(config, source, task)
-    _check_warmup(configs, build.total_steps(config, splits))
-    device = build.build_device(config)
-    forget_peak_memory(device)
-    tuner, data = build.build_pack(configs, task, splits, device)
-    _resume(tuner, states)
+    config = recorders[0].config
+    tuner, data, device = _build([recorder.config for recorder in recorders], source, states, ranks)
+    if states[0] is not None:
+        say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
     # A fine-tuning that goes on has changed its weights already.
     is_frozen = config.trainer.tune == "prompt"
     before = tuner.backbone.fingerprint() if is_frozen else tuner.backbone.checkpoint_fingerprint
-    with _ended_properly(recorders), _terminable():
-        for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
-            facts = opening_facts(recorder.config, source, data, tuner, run, device, before)
-            facts["backbone"]["weights_sha256"] = weights
-            facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.packing.exact}
-            is_shared = len(pack.members) > 1 and not config.packing.exact
-            facts["environment"]["bits"]["forwards"] = "shared" if is_shared else "own"
-            facts["resumed_step"] = state["steps_done"] if state else 0
-            recorder.start(facts, state["recorder"] if state else None)
-            say(opening(recorder.record, recorder.folder.path) + "\n")
-        _fit(tuner, data, pack, device)
-        predictions = _evaluate(tuner, data, device)
-        after = tuner.backbone.fingerprint()
-        records = [
-            write_results(recorder, run, tuner, data, predicted, device, after)
-            for recorder, run, predicted in zip(recorders, tuner.runs, predictions, strict=True)
-        ]
+    for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
+        facts = opening_facts(recorder.config, source, data, tuner, run, device, before)
+        facts["backbone"]["weights_sha256"] = weights
+        facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.packing.exact}
+        is_shared = len(pack.members) > 1 and not config.packing.exact
+        facts["environment"]["bits"]["forwards"] = "shared" if is_shared else "own"
+        facts["environment"]["bits"]["devices"] = ranks.size
+        facts["resumed_step"] = state["steps_done"] if state else 0
+        recorder.start(facts, state["recorder"] if state else None)
+        say(opening(recorder.record, recorder.folder.path) + "\n")
+    callbacks: list[Callback] = [Tracking(recorders, config.trainer.checkpoint_steps, pack.members)]
+    if watch is not None:
+        callbacks.append(Pulses(watch, data.steps_per_epoch * config.trainer.epochs))
+    elif config.trainer.progress and sys.stderr.isatty():
+        callbacks.append(Bar(data.steps_per_epoch * config.trainer.epochs))
+    _fit(tuner, data, config.trainer.epochs, device, callbacks)
+    predictions = _evaluate(tuner, data, device)
+    after = tuner.backbone.fingerprint()
+    records = [
+        write_results(recorder, run, tuner, data, predicted, device, after)
+        for recorder, run, predicted in zip(recorders, tuner.runs, predictions, strict=True)
+    ]
     for recorder in recorders:
         if recorder.record["status"] == "finished":
             say(closing(recorder.record, recorder.folder.path) + "\n")
     return records
 
 
-def _resume(tuner: PromptTuner, states: Sequence[State | None]) -> None:
-    """Put the pack back where its checkpoints stand."""
-    for run, state in zip(tuner.runs, states, strict=True):
-        if state is None:
-            return
-        run.restore(state["run"])
-        tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
-        tuner.token_budget = state["token_budget"]
-    say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
+def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
+    """Train the first rank's run on other rows, in a process of its own that writes and prints nothing."""
+    quiet_libraries()
+    source = build_source(config)
+    if source.checksum != checksum:
+        raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")
+    tuner, data, device = _build([config], source, [None], ranks)
+    _fit(tuner, data, config.trainer.epochs, device, [Stop()])
+    _evaluate(tuner, data, device)
 
 
-def _fit(tuner: PromptTuner, data: PackData, pack: Pack, device: torch.device) -> None:
+def _build(
+    configs: Sequence[Config], source: Source, states: Sequence[State | None], ranks: Ranks
+) -> tuple[PromptTuner, PackData, torch.device]:
+    """Build the pack and put it where the first rank's checkpoints stand, the same on every rank."""
+    config = configs[0]
+    task = build.build_task(config)
+    splits = build.build_splits(config, source, task)
+    _check_warmup(configs, build.total_steps(config, splits))
+    device = build.build_device(config)
+    if device.type == "cuda" and ranks.size > 1:
+        device = torch.device("cuda", ranks.rank)
+    forget_peak_memory(device)
+    tuner, data = build.build_pack(configs, task, splits, device, ranks)
+    for run, state in zip(tuner.runs, ranks.from_first(list(states)), strict=True):
+        if state is not None:
+            run.restore(state["run"])
+            tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
+            tuner.token_budget = state["token_budget"]
+    if ranks.size > 1:
+        ranks.check_same("backbones", tuner.backbone.fingerprint())
+        ranks.check_same("numbers to begin with", fingerprint(tuner.trainables.state_dict().items()))
+    return tuner, data, device
+
+
+def _fit(tuner: PromptTuner, data: PackData, epochs: int, device: torch.device, callbacks: Sequence[Callback]) -> None:
     """Train from the step that the pack stands at to the last epoch, unless every run has left."""
-    section = pack.recorders[0].config.trainer
-    epochs_left = section.epochs - tuner.epochs_done
+    epochs_left = epochs - tuner.epochs_done
     for run in tuner.runs:
         if run.is_active and not any(one.requires_grad for one in run.trainable.parameters()):
             run.status = "stopped"  # zero-shot: it waits for the evaluation
     if epochs_left == 0 or not any(run.is_active for run in tuner.runs):
         return
-    callbacks: list[Any] = [Tracking(pack.recorders, section.checkpoint_steps, pack.members)]
-    if section.progress and sys.stderr.isatty():
-        callbacks.append(Bar(data.steps_per_epoch * section.epochs))
-    trainer = _trainer(device, max_epochs=epochs_left, callbacks=callbacks)
+    trainer = _trainer(device, max_epochs=epochs_left, callbacks=list(callbacks))
     trainer.fit(tuner, datamodule=data)
 
 
@@ -218,7 +268,7 @@ def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
     """Lightning's loop, without what the runs keep themselves: checkpoints, loggers, clipping."""
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=1,
+        devices=[device.index or 0] if device.type == "cuda" else 1,
         plugins=[LightningEnvironment()],  # one process, also inside a job of SLURM, whose signals are ours
         precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
         deterministic="warn" if device.type == "cuda" else None,  # where a kernel of that kind exists
@@ -232,38 +282,3 @@ def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
         inference_mode=False,
         **options,
     )
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a training as Ctrl-C does, wherever it stands; a launcher's own handler stays in place."""
-    is_ours = (
-        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    )
-    if not is_ours:
-        yield
-        return
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@contextmanager
-def _ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
-    """Whatever ends the training, say so in every record and to every logger, and let it go on up."""
-    try:
-        yield
-    except BaseException as error:
-        by_hand = isinstance(error, KeyboardInterrupt | SystemExit)
-        cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error  # Lightning exits
-        facts = {"error": f"{type(cause).__name__}: {cause}".removesuffix(": ")}
-        for recorder in (one for one in recorders if one.record["status"] == "running"):
-            with suppress(RptError):  # a full disk: the record stays as it was, the first error goes up
-                recorder.finish("interrupted" if by_hand else "failed", facts)
-        raise

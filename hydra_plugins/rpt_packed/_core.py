@@ -14,6 +14,7 @@ from rpt.errors import RptError
 from rpt.packing.launch import launch as launch_points
 from rpt.packing.lines import Lines
 from rpt.packing.point import Point, Result
+from rpt.packing.screen import screen
 from rpt.packing.settings import Settings
 from rpt.refusals import explain
 
@@ -42,7 +43,8 @@ def launch(
     """
     settings = Settings.of({key: _plain(value) for key, value in options.items()})
     output_dir = Path(config.hydra.sweep.dir)
-    lines = Lines(len(job_overrides), output_dir)
+    wants_bar = bool(OmegaConf.select(config, "trainer.progress", default=True))
+    lines = Lines(len(job_overrides), output_dir, screen(len(job_overrides), wants_bar))
     points, refused = [], []
     for number, overrides in enumerate(job_overrides, start=first_number):
         is_new = tuple(overrides) not in sweep.examined  # else the check before the sweep has said it
@@ -53,7 +55,13 @@ def launch(
         else:
             refused.append(Result(number, "refused", error=explain(found)))
             lines.report(Point(number, {}, name), refused[-1], is_new)
-    trained = launch_points(points, settings, lines.report, output_dir)
+    try:
+        trained = launch_points(points, settings, lines.report, output_dir, lines.watch)
+    except BaseException as error:
+        stopped = lines.stopped()
+        if cli.is_ctrl_c(error):
+            raise cli.Interrupted(stopped) from None
+        raise
     lines.close()
     results = sorted([*refused, *trained], key=lambda result: result.number)
     names = [sweep.name(overrides, sweep.given_overrides(config)) for overrides in job_overrides]

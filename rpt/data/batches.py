@@ -42,6 +42,25 @@ def num_batches(num_rows: int, batch_size: int) -> int:
     return -(-num_rows // batch_size)
 
 
+def deal(costs: Sequence[int], shares: int) -> list[list[int]]:
+    """Deal items out so that every share costs about the same: the dearest first, each to the cheapest share so far.
+
+    Args:
+        costs: Of each item.
+        shares: How many.
+
+    Returns:
+        For each share the positions of its items, ascending; together they hold each position once.
+    """
+    dealt: list[list[int]] = [[] for _ in range(shares)]
+    sums = [0] * shares
+    for position in sorted(range(len(costs)), key=lambda position: (-costs[position], position)):
+        cheapest = sums.index(min(sums))
+        dealt[cheapest].append(position)
+        sums[cheapest] += costs[position]
+    return [sorted(share) for share in dealt]
+
+
 def cuts(lengths: Sequence[int], token_budget: int, counts: Sequence[int] | None = None) -> list[list[int]]:
     """Cut rows into forwards: sorted by length, each padded forward within the budget.
 

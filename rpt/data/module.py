@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import lightning
 import torch
 
-from rpt.data.batches import cuts, epoch_batches, num_batches
+from rpt.data.batches import cuts, deal, epoch_batches, num_batches
 from rpt.data.encode import Encoded, pad
 from rpt.data.rows import Rows
+from rpt.ranks import ALONE, Ranks
 
 
 def make_rows(
@@ -63,12 +64,14 @@ class Step:
         rows: Row numbers, by index of the run; empty for a run that does not train.
         pad_id: The tokenizer's padding token.
         device: Where forwards run.
+        ranks: Who shares the step; the forwards are those of this rank's rows, over the terms of all.
     """
 
     split: Encoded
     rows: Sequence[Sequence[int]]
     pad_id: int
     device: torch.device = torch.device("cpu")  # noqa: RUF009  (immutable)
+    ranks: Ranks = ALONE
 
     def to(self, device: torch.device) -> Step:
         """The same step, whose cuts will be made on a device."""
@@ -95,8 +98,11 @@ class Step:
         terms = [sum(map(self.split.terms, rows)) for rows in self.rows]
         lengths = [prompt_lengths[run] + self.split.lengths[row] for run, row in pairs]
         counts = [len(self.split.inputs[row]) for _, row in pairs]
-        for positions in cuts(lengths, token_budget, counts):
-            chosen = [pairs[position] for position in positions]
+        mine = deal([length * count for length, count in zip(lengths, counts, strict=True)], self.ranks.size)[
+            self.ranks.rank
+        ]
+        for places in cuts([lengths[at] for at in mine], token_budget, [counts[at] for at in mine]):
+            chosen = [pairs[mine[place]] for place in places]
             yield make_rows(self.split, chosen, self.pad_id, [terms[run] for run, _ in chosen]).to(self.device)
 
     def tokens(self, run: int, prompt_length: int) -> int:
@@ -129,7 +135,7 @@ class TrainSteps:
             rows = [
                 orders[seed][index] if trains else [] for seed, trains in zip(data.order_seeds, active, strict=True)
             ]
-            yield Step(data.train, rows, data.pad_id)
+            yield Step(data.train, rows, data.pad_id, ranks=data.ranks)
 
 
 class PackData(lightning.LightningDataModule):
@@ -147,6 +153,7 @@ class PackData(lightning.LightningDataModule):
         with_choices: Whether an evaluation reads all of a row's choices, or only the right one.
         is_active: Says of each run whether it still trains.
         steps_done: Says how many steps are done, so that a resumed epoch goes on in its middle.
+        ranks: Who shares the rows of every step and evaluation.
     """
 
     def __init__(
@@ -163,6 +170,7 @@ class PackData(lightning.LightningDataModule):
         with_choices: bool,
         is_active: Callable[[], Sequence[bool]],
         steps_done: Callable[[], int],
+        ranks: Ranks = ALONE,
     ) -> None:
         super().__init__()
         self.train = train
@@ -176,6 +184,7 @@ class PackData(lightning.LightningDataModule):
         self.with_choices = with_choices
         self.is_active = is_active
         self.steps_done = steps_done
+        self.ranks = ranks
         self.steps_per_epoch = num_batches(len(train), batch_size)
 
     def train_dataloader(self) -> TrainSteps:
@@ -199,6 +208,7 @@ class EvalRows:
     """A split in forwards of similar length, run after run. An iterable that Lightning takes as one dataloader.
 
     A run's forwards are cut as they would be alone, so that its answers have the bits that they would have alone.
+    Ranks share the forwards, not the rows, for the same reason.
     """
 
     def __init__(self, data: PackData, split: Encoded, wanted: Callable[[], Sequence[bool]]) -> None:
@@ -209,7 +219,10 @@ class EvalRows:
 
     def __len__(self) -> int:
         """Number of forwards."""
-        return sum(len(plan) for plan, wanted in zip(self._plan_of, self._wanted(), strict=True) if wanted)
+        wanted = self._wanted()
+        count = sum(len(plan) for plan, is_wanted in zip(self._plan_of, wanted, strict=True) if is_wanted)
+        # Lightning leaves out an evaluation of no forwards, and the other ranks would wait for this one's answers.
+        return max(count, any(wanted))
 
     def __iter__(self) -> Iterator[Rows]:
         """Yield the forwards of each run."""
@@ -225,6 +238,8 @@ def _evaluated(data: PackData, split: Encoded, prompt_length: int) -> Iterator[R
         max(len(texts), len(choices) if data.with_choices else 1)
         for texts, choices in zip(split.inputs, split.choices, strict=True)
     ]
-    for rows in cuts(lengths, data.eval_token_budget, counts):
+    forwards = cuts(lengths, data.eval_token_budget, counts)
+    costs = [sum(lengths[row] * counts[row] for row in rows) for rows in forwards]
+    for rows in (forwards[at] for at in deal(costs, data.ranks.size)[data.ranks.rank]):
         pairs = [(0, row) for row in rows]
         yield make_rows(split, pairs, data.pad_id, [1] * len(rows), with_choices=data.with_choices)

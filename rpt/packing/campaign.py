@@ -15,10 +15,14 @@ from rpt.packing.point import Result
 from rpt.packing.prepare import Prepared
 from rpt.packing.settings import Settings
 from rpt.packing.state import State
+from rpt.pulse import Pulse, Watch, nobody
 from rpt.tracking.folder import FolderInUse, RunFolder
 
 POLL_SECONDS = 1.0
 """Between two looks at runs that other processes train."""
+
+LOOK_SECONDS = 5.0
+"""Between two looks at the folders of all runs, only to show how many train."""
 
 
 class Campaign:
@@ -30,6 +34,7 @@ class Campaign:
         executor: Who trains.
         settings: How.
         note: Told of each run's result once, and whether this start brought it about.
+        watch: Told how training goes.
     """
 
     def __init__(
@@ -39,11 +44,14 @@ class Campaign:
         executor: Executor,
         settings: Settings,
         note: Callable[[Result, bool], None],
+        watch: Watch = nobody,
     ) -> None:
         self._sweep = sweep
         self._executor = executor
         self._settings = settings
         self._note = note
+        self._watch = watch
+        self._looked = float("-inf")
         self._open = {run.identity_hash: run for run in runs}  # without a result
         self._runs = dict(self._open)
         self._by_number = {run.point.number: run for run in runs}
@@ -70,7 +78,9 @@ class Campaign:
             if state.name == "done" and not run.config.rerun:
                 self._end(run, Result(run.point.number, "finished", str(run.folder), state.score))
             elif state.name == "failed" and not run.config.rerun and identity not in self._untried:
-                self._end(run, Result(run.point.number, "failed", str(run.folder), error=state.error))
+                self._end(
+                    run, Result(run.point.number, "failed", str(run.folder), error=state.error, is_bug=state.is_bug)
+                )
 
     def _end(self, run: Prepared, result: Result, *, is_new: bool | None = None) -> None:
         del self._open[run.identity_hash]
@@ -97,7 +107,7 @@ class Campaign:
             else:
                 self._end(run, result, is_new=True)
 
-        self._executor.run([[run.point for run in pack] for pack in packs], report)
+        self._executor.run([[run.point for run in pack] for pack in packs], report, self._on_pulse)
         self._give_up(interrupted, packs)
 
     def _set_aside(self, run: Prepared) -> bool:
@@ -136,7 +146,17 @@ class Campaign:
             count = f"{len(self._open)} {'point' if len(self._open) == 1 else 'points'}"
             say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
             self._has_said_waiting = True
+        self._on_pulse(None)
         time.sleep(POLL_SECONDS)
+
+    def _on_pulse(self, pulse: Pulse | None) -> None:
+        """Pass a pulse on; where others train, their run folders say how it goes."""
+        if pulse is None and time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
+            states = self._sweep.states()
+            names = [states[identity].name for identity in self._open]
+            pulse = Pulse(names.count("running"), names.count("done"), names.count("failed"))
+        self._watch(pulse)
 
     def _limits(self, config: Config) -> Limits:
         if self._settings.executor != "inline":  # the memory here says nothing about that of the workers' machines

@@ -13,12 +13,15 @@ from rpt.packing.ledger import FOLDER, register
 from rpt.packing.point import Point, Result
 from rpt.packing.prepare import prepare
 from rpt.packing.settings import Settings
+from rpt.pulse import Watch, nobody
 
 Report = Callable[[Point, Result, bool], None]
 """Told of a point's result, and whether this start brought it about; it was known before otherwise."""
 
 
-def launch(points: Sequence[Point], settings: Settings, report: Report, output_dir: Path) -> list[Result]:
+def launch(
+    points: Sequence[Point], settings: Settings, report: Report, output_dir: Path, watch: Watch = nobody
+) -> list[Result]:
     """Train what is missing of a sweep.
 
     Finished runs are not trained again, interrupted ones go on, failed ones stay failed unless they are to be tried
@@ -29,6 +32,7 @@ def launch(points: Sequence[Point], settings: Settings, report: Report, output_d
         settings: How it is trained.
         report: Told of every point once, as soon as its result is known.
         output_dir: Where the ledger is kept.
+        watch: Told how training goes.
 
     Returns:
         One result a point, in the points' order.
@@ -53,7 +57,7 @@ def launch(points: Sequence[Point], settings: Settings, report: Report, output_d
         say(f"the same run twice, trained once: {twin.name} is {by_number[first].name}")
     if prepared.runs:
         sweep = register(prepared.runs, output_dir)
-        Campaign(sweep, prepared.runs, executor, settings, note).run()
+        Campaign(sweep, prepared.runs, executor, settings, note, watch).run()
     for twin, first in prepared.twins:
         note(replace(results[first], number=twin.number), False)
     return [results[point.number] for point in points]

@@ -1,46 +1,115 @@
-"""What a person sees of a packed sweep: one line a point as it ends, and a summary."""
+"""What a person sees of a packed sweep: one line a point as it ends, how far it all is, and a summary."""
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
-from rpt.console import say
 from rpt.packing.point import Point, Result
+from rpt.packing.screen import Screen
+from rpt.pulse import Pulse
 
 WORDS = {"finished": "trained", "failed": "failed", "refused": "refused", "interrupted": "interrupted"}
 
+MOST_BEST = 5
+"""Points in the table of the best."""
+
+RATE_SECONDS = 30.0
+"""Over which the examples a second are counted."""
+
 
 class Lines:
-    """Prints the results of a sweep: scores to stdout, reasons to stderr.
+    """Says what becomes of a sweep: scores to stdout, reasons to stderr.
 
     Args:
         total: Number of points.
         output_dir: Where the ledger is.
+        screen: Where it is shown.
+        clock: Seconds.
     """
 
-    def __init__(self, total: int, output_dir: Path) -> None:
+    def __init__(
+        self, total: int, output_dir: Path, screen: Screen, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._total = total
         self._output_dir = output_dir
+        self._screen = screen
+        self._clock = clock
         self._counts: Counter[str] = Counter()
+        self._known = 0  # points that had an end before this start
+        self._best: list[tuple[float, str]] = []
+        self._pulse = Pulse(0)
+        self._began = clock()
+        self._rows = deque([(self._began, 0)])  # when, and how many had been trained on by then
 
     def report(self, point: Point, result: Result, is_new: bool) -> None:
         """A point's line. What was known before is only counted, but for errors of an earlier start."""
         is_old_score = result.status == "finished" and not is_new
         self._counts["finished before" if is_old_score else WORDS[result.status]] += 1
+        self._known += not is_new
+        self._pulse = Pulse(0)  # it counted this point still
+        if result.score is not None:
+            self._best = sorted([*self._best, (result.score, point.name)], key=lambda one: -one[0])[:MOST_BEST]
         if result.status == "finished" and is_new:
             place = f"[{self._counts.total():{len(str(self._total))}}/{self._total}]"
-            say(f"{place} score {result.score:.3f}  {point.name}")
+            self._screen.write(f"{place} score {result.score:.3f}  {point.name}")
         elif result.status == "failed" or (result.status != "finished" and is_new):
             before = "" if is_new else " before (hydra.launcher.retry_failed=true trains it again)"
             reason = "\n".join(f"  {line}" for line in (result.error or "").splitlines())
-            sys.stderr.write(f"{result.status}{before}: {point.name}\n{reason}\n")
-            sys.stderr.flush()
+            self._screen.write(f"{result.status}{before}: {point.name}\n{reason}", is_error=True)
+        self._show()
+
+    def watch(self, pulse: Pulse | None) -> None:
+        """How training goes at this moment."""
+        if pulse is not None:
+            self._pulse = pulse
+            self._rows.append((self._clock(), self._rows[-1][1] + pulse.rows))
+            while self._rows[-1][0] - self._rows[0][0] > RATE_SECONDS:
+                self._rows.popleft()
+        self._show()
+
+    def how_far(self) -> str:
+        """Points done, active and failed, examples a second, and the time that is left if all goes on like this."""
+        counts, pulse = self._counts, self._pulse
+        done = counts["trained"] + counts["finished before"] + pulse.done
+        failed = counts["failed"] + counts["interrupted"] + counts["refused"] + pulse.failed
+        parts = [f"{done} of {self._total} points done, {pulse.active} active, {failed} failed"]
+        (since, before), (now, rows) = self._rows[0], self._rows[-1]
+        if rows > before and now > since:
+            parts.append(f"{(rows - before) / (now - since):,.0f} examples/s")
+        if (brought := self._ended() - self._known) > 0:
+            seconds = (self._clock() - self._began) / brought * (self._total - self._ended())
+            parts.append(f"{timedelta(seconds=round(seconds))} left")
+        return ", ".join(parts)
+
+    def best(self) -> list[str]:
+        """The table of the best scores so far, the best first."""
+        return [f"{score:.3f}  {name}" for score, name in self._best]
+
+    def stopped(self) -> str:
+        """The line after Ctrl-C: what is kept, and how to go on."""
+        self._screen.close()
+        done = self._counts["trained"] + self._counts["finished before"]
+        return (
+            f"interrupted: {done} of {self._total} points are finished and kept. Run the same command again: "
+            "it goes on from the last checkpoints."
+        )
 
     def close(self) -> None:
         """The summary."""
+        self._screen.close()
         order = ("trained", "finished before", "failed", "interrupted", "refused")
         parts = [f"{self._counts[word]} {word}" for word in order if self._counts[word]]
-        say(f"{self._total} {'point' if self._total == 1 else 'points'}: {', '.join(parts)}")
-        say(f"python -m rpt.ledger {self._output_dir} lists them")
+        self._screen.write(f"{self._total} {'point' if self._total == 1 else 'points'}: {', '.join(parts)}")
+        self._screen.write(f"python -m rpt.ledger {self._output_dir} lists them")
+
+    def _ended(self) -> float:
+        """Points that have an end, and the parts of those that train."""
+        pulse = self._pulse
+        return self._counts.total() + pulse.done + pulse.failed + pulse.share * pulse.active
+
+    def _show(self) -> None:
+        self._screen.show(self._ended(), self.how_far, self.best)

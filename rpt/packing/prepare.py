@@ -67,6 +67,12 @@ def prepare(points: Sequence[Point]) -> Preparation:
 
 def _prepared(point: Point, provenance: Provenance) -> Prepared:
     config = check(point.values)
+    if config.trainer.devices != 1:
+        advice = (
+            "spreads one run over devices, and hydra/launcher=packed trains many on one. Leave trainer=ddp out, and "
+            "spread packs by hydra.launcher.executor=submitit; or add hydra/launcher=basic."
+        )
+        raise ConfigError.of("trainer.devices", config.trainer.devices, advice)
     checksum, weights = provenance.data_checksum(config), provenance.backbone_sha256(config)
     identity_hash = digest(identity(config, checksum, weights))
     return Prepared(point, config, identity_hash, Path(config.output_dir) / folder_name(config, identity_hash))

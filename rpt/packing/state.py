@@ -23,6 +23,7 @@ class State:
             with it; `missing`: never begun.
         score: The task's score on the reported rows, 0 to 1, where it is done.
         error: Why it failed.
+        is_bug: Whether its own code raised.
         holder: Who trains it, where it is running.
         members: Identities of the pack that it was interrupted in, which goes on whole; empty where it has no
             checkpoint that it could go on from.
@@ -33,6 +34,7 @@ class State:
     error: str | None = None
     holder: str | None = None
     members: tuple[str, ...] = ()
+    is_bug: bool = False
 
 
 def state_of(folder: Path) -> State:
@@ -50,7 +52,7 @@ def state_of(folder: Path) -> State:
     if record["status"] == "finished":
         return State("done", score=record.get("scores", {}).get("score"))
     if record["status"] == "failed":
-        return State("failed", error=str(record.get("error")), members=_members(record))
+        return State("failed", error=str(record.get("error")), members=_members(record), is_bug="traceback" in record)
     has_checkpoint = place.checkpoint.exists() or place.previous_checkpoint.exists()
     return State("interrupted", members=_members(record) if has_checkpoint else ())
 

@@ -10,6 +10,7 @@ from rpt.check import check
 from rpt.config import Config
 from rpt.errors import ConfigError
 from rpt.packing.point import Point, Result
+from rpt.pulse import Watch, nobody
 from rpt.refusals import USER_ERRORS, explain
 from rpt.tracking.folder import FolderInUse
 from rpt.train import Outcome, RunFailed, train
@@ -17,11 +18,15 @@ from rpt.train import Outcome, RunFailed, train
 Pair = tuple[Point, Config]
 
 
-def train_pack(points: Sequence[Point]) -> list[Result]:
+def train_pack(points: Sequence[Point], watch: Watch = nobody) -> list[Result]:
     """Train points that share a pack key.
 
     Whatever goes wrong with a point or with all of them is in the results. Only what ends the process goes up:
     Ctrl-C, SIGTERM.
+
+    Args:
+        points: The pack.
+        watch: Told after each step how the training goes.
 
     Returns:
         One result a point, in the points' order.
@@ -33,27 +38,29 @@ def train_pack(points: Sequence[Point]) -> list[Result]:
             pairs.append((point, check(point.values)))
         except ConfigError as error:
             results[point.number] = Result(point.number, "refused", error=str(error))
-    results |= {result.number: result for result in _train(pairs)}
+    results |= {result.number: result for result in _train(pairs, watch)}
     return [results[point.number] for point in points]
 
 
-def _train(pairs: Sequence[Pair]) -> list[Result]:
+def _train(pairs: Sequence[Pair], watch: Watch) -> list[Result]:
     if not pairs:
         return []
     try:
-        outcomes = train([config for _, config in pairs])
+        outcomes: list[Outcome] | None = train([config for _, config in pairs], watch)
     except FolderInUse as error:
         return _all(pairs, Result(0, "interrupted", error=str(error)))
     except ConfigError as error:  # of one point, found only with its data: before anything was trained
         if len(pairs) == 1:
             return _all(pairs, Result(0, "refused", error=str(error)))
-        middle = len(pairs) // 2
-        return [*_train(pairs[:middle]), *_train(pairs[middle:])]
+        outcomes = None
     except USER_ERRORS as error:
         return _all(pairs, Result(0, "failed", error=explain(error)))
     except Exception as error:
         text = "".join(traceback.format_exception(error)).rstrip()
         return _all(pairs, Result(0, "failed", error=text, is_bug=True))
+    if outcomes is None:  # out here, where the error no longer holds the backbone of the whole pack in memory
+        middle = len(pairs) // 2
+        return [*_train(pairs[:middle], watch), *_train(pairs[middle:], watch)]
     return [_result(point, outcome) for (point, _), outcome in zip(pairs, outcomes, strict=True)]
 
 
@@ -66,4 +73,4 @@ def _result(point: Point, outcome: Outcome) -> Result:
     try:
         return Result(point.number, "finished", folder, outcome.check().score)
     except RunFailed as error:
-        return Result(point.number, "failed", folder, error=str(error))
+        return Result(point.number, "failed", folder, error=str(error), is_bug=error.is_bug)

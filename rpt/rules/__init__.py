@@ -27,6 +27,7 @@ RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     options.lstm_can_drop,
     options.bounds_are_ordered,
     options.text_says_something,
+    options.devices_have_rows,
     options.files_exist,
     options.output_is_writable,
     options.loggers_are_installed,

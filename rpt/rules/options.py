@@ -45,6 +45,14 @@ def text_says_something(values: Values) -> Iterator[Problem]:
         yield Problem("init.text", text, hinted("init.text", "holds no word."))
 
 
+def devices_have_rows(values: Values) -> Iterator[Problem]:
+    """The devices of a run share the rows of a step, so each needs one."""
+    devices, rows = get(values, "trainer.devices", int), get(values, "trainer.batch_size", int)
+    if devices is not None and rows is not None and devices > rows > 0:
+        advice = f"a step has {rows} rows for them to share. Set it to {rows} or less, or trainer.batch_size higher."
+        yield Problem("trainer.devices", devices, advice)
+
+
 def paths_are_whole(values: Values) -> Iterator[Problem]:
     """A shell leaves `~` alone behind `=`; a folder of that name is not what is meant."""
     for key in ("data.root", "output_dir", "backbone.path", "init.path", "replay"):

@@ -174,7 +174,7 @@ def test_a_failed_run_rides_along_with_its_interrupted_pack_before_it_is_tried_a
 class Deadly:
     """An executor whose workers die before they write anything."""
 
-    def run(self, packs, report):
+    def run(self, packs, report, watch):
         for point in (point for pack in packs for point in pack):
             report(Result(point.number, "interrupted", error="a worker was lost"))
 

@@ -124,6 +124,21 @@ def test_the_command_leaves_what_the_basic_launcher_leaves(tiny_bert, tiny_cb, c
     assert "Traceback" not in packed.stdout
 
 
+@pytest.mark.slow  # about 10 s: a sweep in a process of its own
+def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_cb, start_folder):
+    process = start([*tiny_bert, *tiny_cb, "lr=0.01,0.03", "trainer.epochs=300"], start_folder)
+    while not list((start_folder / "runs").glob("*/last.ckpt")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert output == (
+        "interrupted: 0 of 2 points are finished and kept. Run the same command again: "
+        "it goes on from the last checkpoints.\n"
+    )
+    assert process.returncode == 130
+    assert {record["status"] for record in records(start_folder / "runs").values()} == {"interrupted"}
+
+
 def needs(plugin: str, command: str) -> pytest.MarkDecorator:
     """Skip a test of a sweeper that `make setup` does not install, and say how to have it."""
     is_there = importlib.util.find_spec(f"hydra_plugins.{plugin}") is not None

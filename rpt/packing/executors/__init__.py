@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from rpt.packing.point import Point, Result
 from rpt.packing.settings import Settings
+from rpt.pulse import Watch, nobody
 
 
 @runtime_checkable  # for the tests, which check every call's types
@@ -18,8 +19,8 @@ class Executor(Protocol):
     trained to its end are reported as interrupted, with the place of the worker's log.
     """
 
-    def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None]) -> None:
-        """Train packs; returns when every point has been reported."""
+    def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+        """Train packs and tell `watch` how it goes; returns when every point has been reported."""
 
 
 def executor_of(settings: Settings, folder: Path) -> Executor:

@@ -18,6 +18,7 @@ from rpt.config import Section
 from rpt.errors import ConfigError, RptError
 from rpt.packing.point import Point, Result
 from rpt.problems import problems_of
+from rpt.pulse import Watch, nobody
 
 Pack = Sequence[Point]
 Options = TypeVar("Options", bound=Section)
@@ -65,6 +66,7 @@ def attend(
     crew: Crew,
     packs: Iterable[Pack],
     report: Callable[[Result], None],
+    watch: Watch = nobody,
     *,
     retries: int,
     at_once: int | None,
@@ -79,6 +81,7 @@ def attend(
         crew: Who trains.
         packs: What to train.
         report: Told of each point.
+        watch: Told with every look that time has passed.
         retries: How often a pack may be handed in again.
         at_once: Most packs with a worker at a time; None: all, and the cluster queues them.
         pause: Seconds between two looks.
@@ -100,6 +103,7 @@ def attend(
                 waiting.extend(_again(task, answer, report))
             else:
                 _report(answer, report)
+        watch(None)
         if not answers:
             time.sleep(pause)
 

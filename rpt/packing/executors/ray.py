@@ -17,6 +17,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from rpt.config import Section
 from rpt.packing.executors.attend import ClusterError, Lost, Pack, attend, checked, need, train_in_worker
 from rpt.packing.point import Result
+from rpt.pulse import Watch, nobody
 
 Job = Any
 """A reference to a task's results."""
@@ -53,7 +54,7 @@ class RayExecutor:
         self._folder = folder.absolute()
         need("ray", "ray", "ray")
 
-    def run(self, packs: Sequence[Pack], report: Callable[[Result], None]) -> None:
+    def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train every pack; each point is reported once, when its result is known.
 
         Raises:
@@ -63,7 +64,7 @@ class RayExecutor:
             return
         tasks = Tasks(self._folder, self.options)
         try:
-            attend(tasks, packs, report, retries=self.options.retries, at_once=self.options.workers)
+            attend(tasks, packs, report, watch, retries=self.options.retries, at_once=self.options.workers)
         finally:
             tasks.leave()
 

@@ -15,6 +15,7 @@ from rpt.packing.executors.jobs import PLACE, SubmititOptions
 from rpt.packing.executors.machine import Machine
 from rpt.packing.executors.slurm import Slurm, wrong_parameters
 from rpt.packing.point import Result
+from rpt.pulse import Watch, nobody
 
 
 class SubmititExecutor:
@@ -42,7 +43,7 @@ class SubmititExecutor:
         if problems := list(wrong_parameters(self.options)):
             raise ConfigError(problems)
 
-    def run(self, packs: Sequence[Pack], report: Callable[[Result], None]) -> None:
+    def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train every pack; each point is reported once, when its result is known.
 
         Raises:
@@ -52,6 +53,6 @@ class SubmititExecutor:
         is_slurm = self.cluster == "slurm"
         crew = Slurm(self._folder, self.options) if is_slurm else Machine(self._folder, self.options)
         try:
-            attend(crew, packs, report, retries=self.options.retries, at_once=crew.at_once)
+            attend(crew, packs, report, watch, retries=self.options.retries, at_once=crew.at_once)
         finally:
             crew.leave()

@@ -1,0 +1,47 @@
+"""However a training ends, say so: SIGTERM ends it as Ctrl-C does, and every record says what has happened."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from rpt.errors import RptError
+from rpt.ranks import RankLost
+from rpt.tracking.recorder import Recorder
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end a training as Ctrl-C does, wherever it stands; a launcher's own handler stays in place."""
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
+    if not is_ours:
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
+    """Whatever ends the training, say so in every record and to every logger, and let it go on up."""
+    try:
+        yield
+    except BaseException as error:
+        goes_on = isinstance(error, KeyboardInterrupt | SystemExit | RankLost)
+        cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error  # Lightning exits
+        facts = {"error": f"{type(cause).__name__}: {cause}".removesuffix(": ")}
+        for recorder in (one for one in recorders if one.record["status"] == "running"):
+            with suppress(RptError):  # a full disk: the record stays as it was, the first error goes up
+                recorder.finish("interrupted" if goes_on else "failed", facts)
+        raise

@@ -1,0 +1,114 @@
+"""What a sweep says of its progress, on a terminal and in a file."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from rpt.packing.lines import Lines
+from rpt.packing.point import Point, Result
+from rpt.packing.screen import Log, Terminal, screen
+from rpt.pulse import Pulse
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def log(clock):
+    """The lines of a sweep of ten points, not on a terminal."""
+    return Lines(10, Path("runs"), Log(clock), clock)
+
+
+def finish(lines, number, score, is_new=True):
+    lines.report(Point(number, {}, f"lr={number}"), Result(number, "finished", "folder", score), is_new)
+
+
+def test_counts_rate_and_time_left(clock):
+    lines = log(clock)
+    finish(lines, 0, 0.5, is_new=False)
+    finish(lines, 1, 0.6)
+    lines.watch(Pulse(active=4, share=0.0, rows=0))
+    clock.now += 10
+    lines.watch(Pulse(active=3, failed=1, share=0.25, rows=800))
+    # In 10 s: one point, one that failed, and a quarter of three: 2.75 of 10; 1 more was there before. 6.25 are left.
+    assert lines.how_far() == "2 of 10 points done, 3 active, 1 failed, 80 examples/s, 0:00:23 left"
+    lines.report(Point(2, {}, "lr=2"), Result(2, "failed", error="no number"), True)
+    assert lines.how_far().startswith("2 of 10 points done, 0 active, 1 failed, ")
+
+
+def test_folders_alone_give_counts_without_rate(clock):
+    lines = log(clock)
+    clock.now += 60
+    lines.watch(Pulse(active=2, done=3, failed=1))
+    assert lines.how_far() == "3 of 10 points done, 2 active, 1 failed, 0:01:30 left"
+
+
+def test_the_rate_is_that_of_the_last_half_minute(clock):
+    lines = log(clock)
+    for rows in (1000, 1000, 10, 10, 10, 10):
+        clock.now += 10
+        lines.watch(Pulse(active=1, rows=rows))
+    assert ", 1 examples/s" in lines.how_far()
+
+
+def test_a_file_has_a_line_a_point_and_one_every_five_minutes(clock, capsys, monkeypatch):
+    lines = log(clock)
+    out = sys.stdout
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # as an executor does while it trains
+    for _ in range(61):
+        clock.now += 10
+        lines.watch(Pulse(active=2, share=0.5, rows=10))
+    monkeypatch.setattr(sys, "stdout", out)
+    finish(lines, 7, 0.75)
+    lines.close()
+    assert capsys.readouterr().out.splitlines() == [
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:45:00 left",
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 1:30:00 left",
+        "[ 1/10] score 0.750  lr=7",
+        "10 points: 1 trained",
+        "python -m rpt.ledger runs lists them",
+    ]
+
+
+def test_the_table_has_the_best_five_the_best_first(clock):
+    lines = log(clock)
+    for number, score in enumerate((0.1, 0.9, 0.3, 0.7, 0.5, 0.6)):
+        finish(lines, number, score)
+    assert lines.best() == ["0.900  lr=1", "0.700  lr=3", "0.600  lr=5", "0.500  lr=4", "0.300  lr=2"]
+
+
+def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = Lines(10, Path("runs"), Terminal(10, clock), clock)
+    finish(lines, 1, 0.625)
+    clock.now += 1
+    lines.watch(Pulse(active=4, share=0.5, rows=80))
+    shown = capsys.readouterr()
+    assert "[ 1/10] score 0.625  lr=1" in shown.out
+    assert "1 of 10 points done, 4 active, 0 failed, 80 examples/s" in shown.err
+    assert " 30%|" in shown.err
+    assert "\n0.625  lr=1" in shown.err.replace("\r", "")
+    lines.close()
+    assert capsys.readouterr().err.split("\r")[-1].strip() == ""
+
+
+def test_a_bar_is_for_terminals_that_want_one(monkeypatch):
+    assert isinstance(screen(3, wants_bar=True), Log)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert isinstance(screen(3, wants_bar=False), Log)
+    terminal = screen(3, wants_bar=True)
+    assert isinstance(terminal, Terminal)
+    terminal.close()
