@@ -16,12 +16,13 @@ from rpt.errors import WeightsError
 from rpt.metrics import evaluate, is_right
 from rpt.module import PromptTuner
 from rpt.predictions import Predictions
+from rpt.prompt.diagnostics import diagnose
 from rpt.prompt.soft_prompt import count_params
 from rpt.protocol import habits_of
 from rpt.run import Best, Run
 from rpt.tracking.adapter import why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
-from rpt.tracking.files import write_atomic, write_json_lines
+from rpt.tracking.files import write_atomic, write_json, write_json_lines
 from rpt.tracking.recorder import Recorder
 
 TASK_TYPES = {"encoder": "FEATURE_EXTRACTION", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
@@ -181,10 +182,13 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
     if run.trainable.prompt is None:
         return
     write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
+    backbone = tuner.backbone
+    found = diagnose(run.trainable.prompt, run.start, prompt, backbone.embedding, backbone.tokenizer)
+    write_json(folder.diagnostics, found)
     if _adapter_note(recorder, run) is None:
         section = recorder.config.backbone
         base = section.hub_id or section.path or section.name
-        write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], tuner.backbone.model.config)
+        write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], backbone.model.config)
 
 
 def _adapter_note(recorder: Recorder, run: Run) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,8 +15,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from rpt.prompt.diagnostics import movement
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.randomness import RandomStream
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,10 @@ class Run:
         random: The run's own stream.
         clip_norm: Largest norm of the run's gradient; None: no clipping.
         patience: Epochs without a better evaluation before the run stops; None: never.
+
+    Attributes:
+        start: The encoded prompt before the first step. It is made anew of the seed whenever the run goes on, so no
+            checkpoint holds it.
     """
 
     def __init__(
@@ -105,6 +114,8 @@ class Run:
         self.tokens = 0  # of prompt and text that it trained on
         self._best_state: dict[str, Tensor] = {}
         self._stale_epochs = 0
+        encoded = guarded(self, trainable.fold)
+        self.start: Tensor = trainable.no_prompt if encoded is None else encoded
 
     @property
     def is_active(self) -> bool:
@@ -163,6 +174,11 @@ class Run:
         if self.patience is not None and self._stale_epochs >= self.patience:
             self.status = "stopped"
 
+    def movement(self, encoded: Float[Tensor, "length hidden"]) -> dict[str, float]:
+        """How far the encoded prompt has come and how much its encoder adds; nothing where there is no prompt."""
+        prompt = self.trainable.prompt
+        return {} if prompt is None or len(encoded) == 0 else movement(prompt, self.start, encoded)
+
     def restore_best(self) -> None:
         """Go back to the state that the held-out rows chose."""
         self.trainable.load_state_dict(self._best_state, strict=True)
@@ -196,6 +212,15 @@ class Run:
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
         self._stale_epochs = state["stale_epochs"]
         self.steps, self.tokens = state["steps"], state["tokens"]
+
+
+def guarded(run: Run, act: Callable[[], T]) -> T | None:
+    """What a run does by itself; where that raises, the run fails and no other does."""
+    try:
+        return act()
+    except Exception as error:
+        run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+        return None
 
 
 def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:

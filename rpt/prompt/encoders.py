@@ -5,7 +5,8 @@ training, when the encoded matrix is folded. Options have no defaults here; `con
 their values. Initial weights are drawn from torch's global generator, which the caller seeds.
 
 To add one, write a class with keyword-only arguments (`length` and `hidden` come from the builder)
-and a YAML.
+and a YAML. One that adds its network's output to the table says `has_skip = True`: how much it adds
+is then followed through the training (`rpt.prompt.diagnostics`).
 """
 
 import torch
@@ -93,6 +94,8 @@ class Residual(nn.Module):
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3; GitHub arazd/ResidualPrompts,
     commit 53087ca, `prompt_tuner2.py` (biases, dropout, eps 1e-5).
     """
+
+    has_skip = True
 
     def __init__(
         self,

@@ -44,10 +44,11 @@ class Tracking(Callback):
         tuner = _tuner(pl_module)
         if trainer.state.fn != lightning.pytorch.trainer.states.TrainerFn.FITTING:
             return
-        for recorder, metrics in zip(self.recorders, tuner.last_evaluation, strict=True):
+        for index, metrics in enumerate(tuner.last_evaluation):
             if metrics is not None:
                 named = {f"held_out/{name}": value for name, value in metrics.items()}
-                recorder.add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
+                named |= tuner.runs[index].movement(tuner.folded[index])
+                self.recorders[index].add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
         self.checkpoint(tuner)
         trainer.should_stop = not any(run.is_active for run in tuner.runs)
 

@@ -29,8 +29,11 @@ class Curve:
         """Begin anew (`size` 0), or go on from a file cut back to its first `size` bytes.
 
         Raises:
-            CheckpointError: The file is shorter than that: somebody has changed or removed it.
+            CheckpointError: The file is shorter than that, or has other columns: somebody has changed or removed it,
+                or another version of rpt began it.
         """
+        if size > 0:
+            self._check_columns()
         with storage(self.path):
             with self.path.open("ab") as file:
                 if file.tell() < size:
@@ -40,6 +43,16 @@ class Curve:
             self.size = size
             if size == 0:
                 self._append([dict(zip(self.columns, self.columns, strict=True))])
+
+    def _check_columns(self) -> None:
+        """Rows under another header would be read as other numbers."""
+        if not self.path.exists():
+            return  # `start` says so
+        with storage(self.path), self.path.open(encoding="utf-8") as file:
+            found = file.readline().rstrip("\n")
+        if found and found != ",".join(self.columns):
+            advice = "Go on with the version that began the run, or set rerun=true."
+            raise CheckpointError(f"{self.path}: has other columns than this version of rpt writes. {advice}")
 
     def add(self, row: Row) -> None:
         """Take a row; columns that it does not name stay empty. Floats are written so that they read back exact."""

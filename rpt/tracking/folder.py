@@ -37,6 +37,7 @@ class RunFolder:
         self.record = path / "run.json"
         self.curve = path / "metrics.csv"
         self.predictions = path / "predictions.jsonl"
+        self.diagnostics = path / "diagnostics.json"
         self.prompt = path / "prompt.safetensors"
         self.head = path / "head.safetensors"
         self.adapter = path / "adapter"
@@ -44,6 +45,11 @@ class RunFolder:
         self.previous_checkpoint = path / "previous.ckpt"
         self._lock = FileLock(path / LOCK, timeout=LOCK_SECONDS)
         self._lease = lease.Lease(path)
+
+    def results(self) -> list[Path]:
+        """The files that explain the run's number and give it again, as far as they are there: no checkpoints."""
+        files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.head)
+        return [file for file in (*files, *sorted(self.adapter.glob("*"))) if file.is_file()]
 
     def open(self) -> None:
         """Make the folder if need be, take its lock and its lease.

@@ -88,7 +88,7 @@ def _sha256(path: Path) -> str:
 def _part(section: BaseModel) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
-        if not _is_aside(field):
+        if not is_aside(field):
             kept[name] = _value(getattr(section, name))
     return {**kept, **{key: _value(value) for key, value in (section.model_extra or {}).items()}}
 
@@ -103,6 +103,7 @@ def _value(value: Any) -> Any:
     return value
 
 
-def _is_aside(field: FieldInfo) -> bool:
+def is_aside(field: FieldInfo) -> bool:
+    """Whether a field of the configuration cannot change the number (`rpt.config.ASIDE`)."""
     extra = field.json_schema_extra
     return isinstance(extra, dict) and typing.cast(dict[str, Any], extra).get("identity") is False

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rpt.config import Config
+from rpt.prompt.diagnostics import COLUMNS
 from rpt.tracking import checkpoint
 from rpt.tracking.curve import Curve, Row
 from rpt.tracking.folder import RunFolder
@@ -29,7 +30,8 @@ class Recorder:
         self.identity_hash = identity_hash
         self.folder = folder
         held_out = tuple(f"held_out/{name}" for name in (*metrics, "score", "loss"))
-        columns = ("step", "epoch", "train/loss", "train/grad_norm", "train/lr", *held_out)
+        of_prompt = COLUMNS if config.has_prompt else ()
+        columns = ("step", "epoch", "train/loss", "train/grad_norm", "train/lr", *held_out, *of_prompt)
         self.curve = Curve(folder.curve, columns)
         self.record: dict[str, Any] = {
             "schema": SCHEMA,
@@ -70,7 +72,7 @@ class Recorder:
         self._since = time.perf_counter()
         self.folder.sweep_up()
         self.folder.write_record(self.record)
-        self._loggers = Loggers(self.config.logger, self.folder.path, self.record, self.warn)
+        self._loggers = Loggers(self.config.logger, self.folder, self.record, self.warn)
 
     def _note_other_bits(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         differing = [f"{key} {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
@@ -121,16 +123,25 @@ class Recorder:
     def finish(self, status: str, facts: dict[str, Any]) -> None:
         """End the run: the record's last version, and the end of every logger.
 
+        The record is written before the loggers take the folder's files, and again where one of them has failed and
+        left a warning. A record that could not be written is told to no logger as a success.
+
         Args:
             status: `finished`, `failed` or `interrupted`.
             facts: What is known only now: scores, seconds, warnings' causes, an error.
         """
-        self.curve.flush()
         self.record.update({"status": status, "finished": _now(), **facts})
-        if self._loggers is not None:
-            summary = {**self.record.get("scores", {}), "status": status, "seconds": self.seconds}
-            self._loggers.finish(summary, succeeded=status == "finished")
-        self.folder.write_record(self.record)
+        is_written = False
+        try:
+            self.curve.flush()
+            self.folder.write_record(self.record)
+            is_written = True
+        finally:
+            warned = len(self.record["warnings"])
+            if self._loggers is not None:
+                self._loggers.finish(self.record, succeeded=is_written and status == "finished")
+        if len(self.record["warnings"]) > warned:
+            self.folder.write_record(self.record)
 
 
 def _now() -> str:

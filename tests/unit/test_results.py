@@ -25,7 +25,7 @@ REQUIRED = {
         attention family""",
     "parameters": "paper held kept head body",
     "environment": "python packages git platform bits",
-    "environment.bits": "device threads torch transformers forwards",
+    "environment.bits": "device devices threads torch transformers forwards",
     "pack": "size members exact",
     "scores": "score accuracy f1_macro",
     "majority": "score accuracy f1_macro",

@@ -212,6 +212,16 @@ def test_a_curve_that_was_cut_by_hand_is_refused(tmp_path):
     assert path.read_text() == "step\n"
 
 
+def test_a_curve_with_the_columns_of_another_version_is_refused(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("step\n1\n")
+    with pytest.raises(CheckpointError) as caught:
+        Curve(path, ("step", "loss")).start(7)
+    advice = "Go on with the version that began the run, or set rerun=true."
+    assert str(caught.value) == f"{path}: has other columns than this version of rpt writes. {advice}"
+    assert path.read_text() == "step\n1\n"
+
+
 # Checkpoints
 
 

@@ -1,0 +1,43 @@
+"""TensorBoard: event files in the run folder's `tensorboard/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rpt.config import LoggerConfig
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.run_logger import Values
+from rpt.tracking.summary import read_diagnostics, settings, summary
+
+
+class TensorBoardLogger:
+    """One run's event files: its curve, its configuration as text, its summary as scalars and as hyper-parameters."""
+
+    def __init__(self, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._folder = folder
+        # Of an interrupted training's points, those that will be drawn again are dropped.
+        self._writer: Any = SummaryWriter(str(folder.path / "tensorboard"), purge_step=record["resumed_step"] + 1)
+        told = json.dumps(record["config"], indent=2, ensure_ascii=False)
+        self._writer.add_text("config", "\n".join(f"    {line}" for line in told.splitlines()))  # Markdown's code
+
+    def log(self, values: Values) -> None:
+        """Take a row of the curve."""
+        for key, value in values.items():
+            if key != "step":
+                self._writer.add_scalar(key, value, int(values["step"]))
+
+    def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
+        """Write how the run ended and close the files."""
+        from torch.utils.tensorboard.summary import hparams
+
+        flat = summary(record, read_diagnostics(self._folder))
+        numbers = {f"summary/{key}": value for key, value in flat.items() if isinstance(value, int | float)}
+        for message in hparams({**settings(record), "status": record["status"]}, numbers):
+            self._writer.file_writer.add_summary(message)
+        for key, value in numbers.items():
+            self._writer.add_scalar(key, value)
+        self._writer.close()

@@ -1,0 +1,210 @@
+"""The dashboard: what it shows, that the runs really have what it reads, and how it is published."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from rpt.dashboard import pages
+from rpt.dashboard.__main__ import main
+from rpt.dashboard.panels import encoders, sections
+from rpt.tracking.summary import summary
+from rpt.tracking.wandb_logger import wandb_config
+from rpt.train import train
+
+ROOT = Path(__file__).parents[2]
+
+
+def panels():
+    return [panel for section in sections(encoders()) for panel in section.panels]
+
+
+def flat(value, path=""):
+    if isinstance(value, dict):
+        return {key for name, item in value.items() for key in flat(item, f"{path}.{name}" if path else name)}
+    return {path}
+
+
+@pytest.fixture(scope="module")
+def nobody(tmp_path_factory):
+    """The environment of a command that nobody has logged in for."""
+    home = tmp_path_factory.mktemp("home")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
+    return {**kept, "HOME": str(home), "NETRC": str(home / "netrc"), "WANDB_CACHE_DIR": str(home / "cache")}
+
+
+def command(environment, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "rpt.dashboard", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+# What it shows
+
+
+def test_every_key_that_it_reads_is_one_that_runs_write(configure, tiny_cb):
+    outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in encoders()])
+    settings, ends, curves = set(), set(), set()
+    for outcome in outcomes:
+        record = json.loads((outcome.folder / "run.json").read_text())
+        diagnostics = json.loads((outcome.folder / "diagnostics.json").read_text())
+        settings |= flat(wandb_config(record))
+        ends |= set(summary(record, diagnostics))
+        curves |= set((outcome.folder / "metrics.csv").read_text().splitlines()[0].split(","))
+    for panel in panels():
+        assert set(panel.over) <= settings, panel
+        assert set(panel.shows) <= (curves if panel.kind == "lines" else ends), panel
+
+
+def test_it_compares_every_encoder_over_every_axis_of_robustness():
+    assert encoders() == ("lstm", "mlp", "plain", "residual")
+    for key in ("lr", "prompt.length", "chosen.init"):
+        [bars] = [one for one in panels() if one.kind == "bars" and one.over == (key,) and "score" in one.title]
+        assert bars.shows == tuple(f"{name}/counted_score" for name in encoders())
+    assert {one.kind for one in panels()} == {"bars", "dots", "lines", "parallel"}
+
+
+# What W&B is given
+
+
+# wandb-workspaces 0.4 is written with validators that pydantic 2 will drop. Until it is not.
+@pytest.mark.filterwarnings("ignore:Pydantic V1 style:DeprecationWarning")
+@pytest.mark.parametrize("group", ["learning_rate", 'it\'s a "study"', None])
+def test_the_workspace_holds_the_sections_with_the_groups_runs(group):
+    made = pages.build_workspace(pages.Place("team", "rpt", group), sections(encoders()))._to_model()
+    spec = made.model_dump(by_alias=True)["spec"]["section"]
+    [runs] = spec["runSets"]
+    filters = [(one["key"]["name"], one["op"], one["value"]) for one in runs["filters"]["filters"]]
+    assert filters == ([] if group is None else [("group", "=", group)])
+    found = spec["panelBankConfig"]["sections"]
+    assert [one["name"] for one in found] == [section.title for section in sections(encoders())]
+    drawn = {panel["config"]["chartTitle"]: panel for one in found for panel in one["panels"]}
+    dots = drawn["residual: score by learning rate"]["config"]
+    assert (dots["xAxis"], dots["yAxis"]) == ("config:lr.value", "summary:residual/counted_score")
+    assert dots["xAxisLogScale"] is True
+    bars = drawn["share of failed runs by encoder"]["config"]
+    assert (bars["metrics"], bars["groupBy"], bars["groupAgg"]) == (["failed"], "chosen.value.encoder", "mean")
+    lines = drawn["prompt/gate by encoder"]["config"]
+    assert (lines["xAxis"], lines["metrics"], lines["groupArea"]) == ("_step", ["prompt/gate"], "stddev")
+    axes = drawn["choices and score"]["config"]["columns"]
+    assert [axis["accessor"] for axis in axes] == [
+        "config:lr.value",
+        "config:chosen.value.encoder",
+        "config:prompt.value.length",
+        "config:chosen.value.init",
+        "config:seed.value",
+        "summary:counted_score",
+    ]
+    assert [bool(axis["log"]) for axis in axes] == [True, False, False, False, False, False]
+
+
+# The command
+
+
+def test_without_publish_it_says_what_it_would_publish(nobody):
+    done = command(nobody, "--entity", "team", "--group", "learning_rate")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *lines, last = done.stdout.splitlines()
+    assert first == "workspace and report 'rpt robustness: learning_rate' in team/rpt, runs of group learning_rate"
+    assert len(lines) == len(panels()) + len(sections(encoders()))
+    assert last == "Nothing was published. Add --publish to save it."
+
+
+def test_publishing_without_a_login_says_how_to_log_in(nobody):
+    done = command(nobody, "--entity", "team", "--publish")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] == "workspace and report 'rpt robustness: rpt' in team/rpt, all runs"
+    advice = "Not logged in to W&B: run `wandb login`, then this again."
+    assert done.stdout.splitlines()[-1] == f"Nothing was published. {advice}"
+
+
+def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
+    for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main(["--entity", "team"]) == 2
+    assert capsys.readouterr() == ("", "wandb-workspaces is not installed. Run: pip install 'rpt[dashboard]'\n")
+
+
+class Server(BaseHTTPRequestHandler):
+    """As much of W&B as saving two pages asks for; it keeps what was saved."""
+
+    saved: ClassVar[list[dict]] = []
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        found = self.answer(json.loads(body)) if self.path == "/graphql" else {}
+        content = json.dumps(found).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def answer(self, asked):
+        query, given = asked["query"], asked.get("variables") or {}
+        if "upsertView" in query:
+            self.saved.append(given)
+            project = {"id": "p", "name": given["projectName"], "entityName": given["entityName"]}
+            page = {"id": f"VmlldzoxMjM{len(self.saved)}", "name": given["name"], "type": given["type"]}
+            page |= {"displayName": given["displayName"], "description": "", "project": project}
+            page |= {"spec": given["spec"], "updatedAt": "2026-01-01T00:00:00", "createdAt": "2026-01-01T00:00:00"}
+            return {"data": {"upsertView": {"view": page, "inserted": True}}}
+        node = {"id": "p", "internalId": "q", "name": "rpt", "entityName": "team", "createdAt": "2026-01-01T00:00:00"}
+        node |= {"isBenchmark": False, "user": None}
+        viewer = {"id": "u", "entity": "team", "username": "u", "email": "", "flags": "{}", "teams": {"edges": []}}
+        edges = {"edges": [{"cursor": "c", "node": node}], "pageInfo": {"endCursor": "c", "hasNextPage": False}}
+        is_known = given.get("projectName", "rpt") == "rpt"
+        return {"data": {"viewer": viewer, "project": node if is_known else None, "models": edges}}
+
+    def log_message(self, *arguments):
+        """Silence."""
+
+
+@pytest.fixture
+def server(nobody, monkeypatch):
+    """The environment of somebody who is logged in to a server of this machine, and what that server was given."""
+    monkeypatch.setattr(Server, "saved", [])
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield {**nobody, "WANDB_BASE_URL": f"http://127.0.0.1:{running.server_port}", "WANDB_API_KEY": "0" * 40}
+    running.shutdown()
+    running.server_close()
+
+
+def test_publishing_saves_the_workspace_and_the_report(server):
+    done = command(server, "--entity", "team", "--group", "learning_rate", "--publish")
+    assert done.returncode == 0, done.stderr
+    report, workspace = Server.saved
+    assert (workspace["type"], report["type"]) == ("project-view", "runs")
+    assert workspace["displayName"] == report["displayName"] == "rpt robustness: learning_rate"
+    assert all(address.startswith(server["WANDB_BASE_URL"]) for address in done.stdout.split())
+    assert len(done.stdout.split()) == 2
+    blocks = json.loads(report["spec"])["blocks"]
+    grids = [block["metadata"] for block in blocks if block["type"] == "panel-grid"]
+    titles = [panel["config"]["chartTitle"] for grid in grids for panel in grid["panelBankSectionConfig"]["panels"]]
+    assert titles == [panel.title for panel in panels()]
+    assert {grid["runSets"][0]["filters"]["filters"][0]["value"] for grid in grids} == {"learning_rate"}
+
+
+def test_a_project_that_is_not_there_is_told_in_a_line_and_nothing_is_saved(server):
+    done = command(server, "--entity", "team", "--project", "typo", "--publish")
+    assert (done.returncode, done.stdout) == (2, "")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(
+        "team/typo: cannot be published (ValueError: Run set 'Run set' project 'team/typo' not found"
+    )
+    assert last.endswith("Check --entity and --project and that this machine reaches W&B.")
+    assert Server.saved == []
