@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from rpt.errors import RptError
+
 Value = float | int | str | bool | None
+
+
+class StudyError(RptError):
+    """Run folders that make no study: missing, damaged, or not to be compared."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,8 @@ class Study:
         axes: What varies, the main axis first; empty for a study of seeds alone.
         is_sample: Whether the rows are sample rows, so that no number is a SuperGLUE score.
         unfinished: Folders that hold no finished or failed run, and what they are instead.
+        notes: What a reader must know of how the runs fit together, in sentences: seeds that are missing at some
+            points, keys that go with an axis, several machines or commits.
     """
 
     name: str
@@ -115,6 +123,7 @@ class Study:
     axes: tuple[Axis, ...]
     is_sample: bool
     unfinished: Mapping[Path, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -1,0 +1,43 @@
+"""`python -m rpt.report DIR`: what the runs of a folder say, as a page, figures and tables."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rpt.errors import RptError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the report, print its answer and where it lies; 2 where the runs make no study."""
+    parser = argparse.ArgumentParser(prog="python -m rpt.report", description=__doc__)
+    parser.add_argument("dir", type=Path, metavar="DIR", help="a sweep's output_dir, such as runs/learning_rate")
+    parser.add_argument("--group", metavar="G", help="the study, where DIR holds several; none: runs of no group")
+    parser.add_argument("--out", type=Path, metavar="OUT", help="the report's folder; DIR/report unless given")
+    given = parser.parse_args(arguments)
+    out = given.out or given.dir / "report"
+    options = [*(["--group", given.group] if given.group else []), *(["--out", str(given.out)] if given.out else [])]
+    command = shlex.join(["python", "-m", "rpt.report", str(given.dir), *options])
+    from rpt.report.write import write_report  # imports torch and matplotlib, for which --help need not wait
+
+    try:
+        study, answer = write_report(given.dir, out, given.group, command)
+    except RptError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    lines = [study.question, *map(str, answer), *study.notes, *_unfinished(study.unfinished), str(out / "index.html")]
+    sys.stdout.write("\n\n".join(line for line in lines if line) + "\n")
+    return 0
+
+
+def _unfinished(folders: Mapping[Path, str]) -> list[str]:
+    if not folders:
+        return []
+    return [f"Not in it, because unfinished: {', '.join(f'{path.name} ({why})' for path, why in folders.items())}."]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

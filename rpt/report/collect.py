@@ -1,0 +1,201 @@
+"""Read the run folders of a study."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from rpt.packing.state import state_of
+from rpt.report.axes import Flat, Record, concerns, find_axes, flatten, method_of, values_on
+from rpt.report.comparable import check_comparable, check_schema, is_comparable
+from rpt.report.notes import notes_on
+from rpt.report.study import Axis, Study, StudyError, StudyRun
+from rpt.report.units import unit_scores
+from rpt.tracking.folder import RunFolder
+
+NO_GROUP = "none"
+"""What `--group` calls the runs that belong to no group."""
+
+ORDER = ("plain", "mlp", "residual", "lstm")
+"""Of encoders in tables and figures; others come behind, by name."""
+
+Found = tuple[Path, Record]
+
+
+def collect(directory: Path, group: str | None = None) -> Study:
+    """Read every run folder right inside a folder, and check that they can be compared.
+
+    Args:
+        directory: The `output_dir` of one or more sweeps.
+        group: Which study of several; `none` for the runs of no group; None where there is one only. Baselines of
+            another group belong to it too, where they were made alike.
+
+    Raises:
+        StudyError: There is no run, runs of several groups, or runs that cannot be compared.
+        StorageError: A record cannot be read.
+    """
+    found, unfinished = _read(directory)
+    prompts = [one for one in found if not _is_baseline(one[1])]
+    if not prompts:
+        advice = "Name the output_dir of a sweep, such as runs/learning_rate."
+        raise StudyError(f"{directory}: holds no finished run of a prompt. {advice}")
+    name = _group(directory, prompts, group)
+    prompts = sorted((one for one in prompts if _group_of(one[1]) == name), key=_start)
+    ours = [*prompts, *(one for one in found if _is_baseline(one[1]) and _group_of(one[1]) == name)]
+    check_comparable(ours)
+    others = [one for one in found if _is_baseline(one[1]) and _group_of(one[1]) != name]
+    ours += [one for one in others if is_comparable(one[1], ours)]
+    left = {folder: state for folder, (group_of, state) in unfinished.items() if group_of == name}
+    return _study(name, prompts, ours[len(prompts) :], left)
+
+
+def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]]]:
+    """The runs that ended, and of the other folders their group and what they are."""
+    if not directory.is_dir():
+        raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
+    found: list[Found] = []
+    unfinished: dict[Path, tuple[str, str]] = {}
+    for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
+        record = RunFolder(folder).read_record()
+        assert record is not None
+        if record["status"] in ("finished", "failed"):
+            check_schema(folder, record)
+            found.append((folder, record))
+        else:
+            state = state_of(folder)
+            who = f", by {state.holder}" if state.holder else ""
+            unfinished[folder] = _group_of(record), f"{state.name}{who}"
+    return found, unfinished
+
+
+def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unfinished: dict[Path, str]) -> Study:
+    records = [record for _, record in (*prompts, *baselines)]
+    flats = flatten(records)
+    axes, tied = find_axes(records[: len(prompts)], flats[: len(prompts)])
+    like = _like(flats[: len(prompts)], axes)
+    runs = [_run(one, flat, axes) for one, flat in zip(prompts, flats, strict=False)]
+    beside = [
+        _run(one, flat, axes)
+        for one, flat in zip(baselines, flats[len(prompts) :], strict=True)
+        if _group_of(one[1]) == name or _is_like(flat, like, method_of(one[1]))
+    ]
+    runs, beside = (sorted(some, key=lambda run: _rank(run, axes)) for some in (runs, beside))
+    _refuse_duplicates([*runs, *beside])
+    _refuse_other_rows([*runs, *beside])
+    questions = Counter(question for record in records if (question := record["config"].get("question")))
+    return Study(
+        name=name,
+        question=questions.most_common(1)[0][0] if questions else None,
+        runs=runs,
+        baselines=beside,
+        axes=axes,
+        is_sample=records[0]["data"]["source"] == "sample",
+        unfinished=unfinished,
+        notes=(*tied, *notes_on([*runs, *beside])),
+    )
+
+
+def _run(found: Found, flat: Flat, axes: Sequence[Axis]) -> StudyRun:
+    folder, record = found
+    method = method_of(record)
+    units = _units(folder, record) if record["status"] == "finished" else None
+    return StudyRun(folder, record, method, values_on(axes, flat, method), units)
+
+
+def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
+    """The score of each sampling unit.
+
+    Raises:
+        StudyError: The predictions are missing, or do not give the record's score.
+    """
+    path = RunFolder(folder).predictions
+    metrics = [name for name in record["scores"] if name != "score"]
+    advice = "Train the run again with rerun=true."
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        units = unit_scores(lines, metrics)
+    except (OSError, ValueError, KeyError) as error:
+        raise StudyError(f"{path}: cannot be read ({error}). {advice}") from error
+    told = record["scores"]["score"]
+    if not np.isclose(units.mean(), told, atol=1e-6):
+        raise StudyError(f"{path}: gives the score {units.mean():.6f}, run.json says {told:.6f}. {advice}")
+    return units
+
+
+def _refuse_duplicates(runs: Sequence[StudyRun]) -> None:
+    seen: dict[object, StudyRun] = {}
+    for run in runs:
+        other = seen.setdefault((run.task, run.method, tuple(sorted(run.values.items())), run.seed), run)
+        if other is not run:
+            raise StudyError(
+                f"{other.folder} and {run.folder}: are the same point, {run.method} with seed {run.seed}. "
+                "Move one of them away."
+            )
+
+
+def _refuse_other_rows(runs: Sequence[StudyRun]) -> None:
+    """Units are paired by their place, so there must be as many in every run of a task."""
+    first: dict[str, tuple[StudyRun, int]] = {}
+    for run in runs:
+        if run.units is not None:
+            other, count = first.setdefault(run.task, (run, len(run.units)))
+            if len(run.units) != count:
+                raise StudyError(
+                    f"{other.folder} and {run.folder}: answer {count} and {len(run.units)} rows or groups of the same "
+                    "data. Train one of them again with rerun=true."
+                )
+
+
+def _group(directory: Path, prompts: Sequence[Found], group: str | None) -> str:
+    counts = Counter(_group_of(record) for _, record in prompts)
+    options = ", ".join(f"--group {name} ({count} runs)" for name, count in sorted(counts.items()))
+    if group is None and len(counts) > 1:
+        raise StudyError(f"{directory}: holds runs of {len(counts)} groups. Name one: {options}.")
+    if group is not None and group not in counts:
+        raise StudyError(f"--group {group}: no run in {directory} belongs to it. There are: {options}.")
+    return group or next(iter(counts))
+
+
+def _group_of(record: Record) -> str:
+    return record["config"]["group"] or NO_GROUP
+
+
+def _is_baseline(record: Record) -> bool:
+    return bool(record["chosen"].get("encoder") == "none")
+
+
+def _start(found: Found) -> tuple[str, str]:
+    return str(found[1]["started"]), found[0].name
+
+
+def _like(flats: Sequence[Flat], axes: Sequence[Axis]) -> Flat:
+    """What all runs of a prompt have in common."""
+    varied = {axis.key for axis in axes}
+    return {key: value for key, value in flats[0].items() if key not in varied and _is_constant(key, flats)}
+
+
+def _is_constant(key: str, flats: Sequence[Flat]) -> bool:
+    return len({flat.get(key) for flat in flats}) == 1
+
+
+def _is_like(flat: Flat, like: Flat, method: str) -> bool:
+    """Whether a baseline of another group was made as the study's runs were, in all that it feels."""
+    keys = [key for key in like if concerns(key, method) and not key.startswith(("encoder.", "trainer.tune"))]
+    return all(flat.get(key) == like[key] for key in keys)
+
+
+def _rank(run: StudyRun, axes: Sequence[Axis]) -> tuple[object, ...]:
+    place = ORDER.index(run.method) if run.method in ORDER else len(ORDER)
+    at = tuple(_places(run, axes))
+    return run.task, place, run.method, at, run.seed
+
+
+def _places(run: StudyRun, axes: Sequence[Axis]) -> Iterator[int]:
+    for axis in axes:
+        value = run.values.get(axis.key)
+        yield axis.values.index(value) if value in axis.values else -1

@@ -1,0 +1,106 @@
+"""Which runs may stand in one study: a number is only compared with numbers that were made in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rpt.report.axes import Record
+from rpt.report.study import StudyError
+from rpt.tracking.identity import SCHEMA
+
+
+class Rule(NamedTuple):
+    """Something that must be the same.
+
+    Attributes:
+        what: In a message.
+        value: Of a run.
+        within: Among which runs: those with the same answer here.
+    """
+
+    what: str
+    value: Callable[[Record], Any]
+    within: Callable[[Record], str]
+
+
+def _everywhere(record: Record) -> str:
+    return "study"
+
+
+def _task(record: Record) -> str:
+    return str(record["task"]["name"])
+
+
+def _backbone(record: Record) -> str:
+    return str(record["backbone"]["name"])
+
+
+def _protocol(record: Record) -> str:
+    section = record["protocol"]
+    return ", ".join(f"{key}={section[key]}" for key in ("name", "select_on", "held_out_share", "task_prefix"))
+
+
+RULES = (
+    Rule("protocol", _protocol, _everywhere),
+    Rule("data source", lambda record: record["data"]["source"], _everywhere),
+    Rule("task version", lambda record: record["task"]["version"], _task),
+    Rule("data version", lambda record: record["data"]["version"], _task),
+    Rule("data checksum", lambda record: record["data"]["checksum"], _task),
+    Rule("number of reported rows", lambda record: record["data"]["rows"]["reported"], _task),
+    Rule("metrics", lambda record: ", ".join(record["majority"]), _task),
+    Rule("weights of the backbone", lambda record: record["backbone"]["weights_sha256"], _backbone),
+)
+
+
+NEEDED = ("chosen", "config", "task", "protocol", "data", "backbone", "majority", "environment", "warnings")
+"""What a report takes from every record, also from that of a run that diverged."""
+
+
+def check_schema(folder: Path, record: Record) -> None:
+    """Refuse a record that this version of rpt does not read.
+
+    Raises:
+        StudyError: It has another schema version, or lacks what a report needs.
+    """
+    found = record.get("schema")
+    if found != SCHEMA:
+        advice = "Train it again with rerun=true, or report it with the rpt that made it."
+        raise StudyError(f"{folder / 'run.json'}: schema = {found}: this rpt reads schema {SCHEMA}. {advice}")
+    missing = [name for name in NEEDED if name not in record]
+    if missing:
+        advice = "An older rpt made it. Train it again with rerun=true."
+        raise StudyError(f"{folder / 'run.json'}: has no {', '.join(missing)}. {advice}")
+
+
+def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:
+    """Refuse runs that were not made in the same way.
+
+    Raises:
+        StudyError: Two runs differ in protocol, task version, data or weights; it names both folders.
+    """
+    runs = list(runs)
+    for rule in RULES:
+        first: dict[str, tuple[Path, Any]] = {}
+        for folder, record in runs:
+            value = rule.value(record)
+            other, expected = first.setdefault(rule.within(record), (folder, value))
+            if value != expected:
+                raise StudyError(_message(rule, other, expected, folder, value))
+
+
+def is_comparable(record: Record, others: Sequence[tuple[Path, Record]]) -> bool:
+    """Whether a run could stand beside others."""
+    try:
+        check_comparable([*others, (Path(), record)])
+    except StudyError:
+        return False
+    return any(_task(record) == _task(other) for _, other in others)
+
+
+def _message(rule: Rule, folder: Path, value: Any, other: Path, other_value: Any) -> str:
+    return (
+        f"{folder} and {other}: the {rule.what} differs, {value} and {other_value}. A report compares what was made "
+        "alike: move one kind of run to a folder of its own, or name one study with --group."
+    )

@@ -1,0 +1,204 @@
+"""Which encoder is better: pairs at equal points, paired by seed and example, adjusted for how many are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from rpt.report.axes import BASELINES
+from rpt.report.series import Curve, Point, Units
+from rpt.report.study import Study, Value
+from rpt.stats.estimate import Comparison
+from rpt.stats.paired import compare, holm
+from rpt.stats.power import seeds_needed
+
+LEADER = "residual"
+"""The encoder that studies are about; it comes first in every pair."""
+
+MOST_METHODS = 4
+"""With more encoders than this only the residual one (or the first) is compared with each other."""
+
+MOST_VALUES = 4
+"""With more options than this on an axis no two of them are compared."""
+
+Where = Literal["sweep", "tuned", "point", "value"]
+
+EFFECT = 0.01
+"""The difference that the seeds needed are for: one point."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods compared on a task.
+
+    Attributes:
+        task: Name of the task.
+        ours: The one that a positive difference speaks for.
+        theirs: The other; may be a baseline.
+        where: `sweep`: averaged over the main axis' points that both have; `tuned`: each at the point that the
+            held-out rows choose; `point`: at one point of both; `value`: one encoder at two values of the main axis.
+        at: Values on the axes that hold for both: none of the main axis unless at a point.
+        comparison: Difference in score, with interval and p, over the seeds that both have.
+        p_holm: The p, adjusted over its family; `nan` with one seed.
+        seeds_needed: How many seeds would show one point with a power of 0.8; None where the data cannot say.
+        num_points: How many points the difference is averaged over.
+        our_value: Where `tuned` or `value`: the main axis' value of ours.
+        their_value: Likewise of theirs; None for a baseline.
+    """
+
+    task: str
+    ours: str
+    theirs: str
+    where: Where
+    at: Mapping[str, Value]
+    comparison: Comparison
+    p_holm: float
+    seeds_needed: int | None
+    num_points: int = 1
+    our_value: Value = None
+    their_value: Value = None
+
+    @property
+    def family(self) -> str:
+        """With which comparisons it is adjusted: what a study asks is not paid for by what it also shows.
+
+        Residual against each other encoder is one family, the other pairs are one, the baselines are one; for each
+        `where` anew, over all tasks.
+        """
+        kind = "baseline" if self.theirs in BASELINES else LEADER if self.ours == LEADER else "others"
+        return f"{self.where}, {kind}"
+
+    @property
+    def verdict(self) -> Literal["higher", "lower", "open"]:
+        """What the data say of ours: `open` where the interval holds 0 or the adjusted p is 0.05 or more."""
+        difference = self.comparison.difference
+        is_told = difference.has_interval and self.p_holm < 1 - difference.level
+        if is_told and difference.low > 0:
+            return "higher"
+        return "lower" if is_told and difference.high < 0 else "open"
+
+
+def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, Sequence[Point]]) -> list[Pair]:
+    """Every comparison of a study, adjusted.
+
+    Args:
+        study: The study.
+        curves: Of its main axis.
+        baselines: By task.
+    """
+    pairs: list[Pair] = []
+    for ours, theirs in _couples(study, curves):
+        pairs += _of_curves(ours, theirs)
+    for ours in curves:
+        pairs += _against(ours, baselines[ours.task])
+        pairs += _of_values(ours)
+    return _adjusted(pairs)
+
+
+def _couples(study: Study, curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
+    """Curves of the same task and the same values on the other axes; residual comes first."""
+    methods = sorted(study.methods, key=lambda method: method != LEADER)
+    wanted = [*combinations(methods, 2)]
+    if len(methods) > MOST_METHODS:
+        wanted = [(methods[0], other) for other in methods[1:]]
+    for one, other in wanted:
+        for ours in curves:
+            for theirs in curves:
+                if (ours.method, theirs.method, ours.task) == (one, other, theirs.task) and _agree(ours.at, theirs.at):
+                    yield ours, theirs
+
+
+def _of_curves(ours: Curve, theirs: Curve) -> Iterator[Pair]:
+    at = {**ours.at, **theirs.at}
+    seeds = [seed for seed in ours.seeds if seed in theirs.seeds]
+    equal = _equal_points(ours, theirs)
+    if seeds and equal and len(ours.points) > 1:
+        pair = _pair(ours, theirs.method, "sweep", at, _average(equal, ours, seeds))
+        yield replace(pair, num_points=len(equal))
+    for value, one, other in equal:
+        where = at if ours.axis is None else {ours.axis.key: value, **at}
+        yield from _of_points(ours, "point", where, one, other)
+    yield from _of_points(ours, "tuned", at, ours.tuned, theirs.tuned)
+
+
+def _of_values(curve: Curve) -> Iterator[Pair]:
+    """One encoder at every two options of an axis that has no order."""
+    if curve.axis is not None and not curve.axis.is_numeric and len(curve.points) <= MOST_VALUES:
+        for one, other in combinations(curve.points, 2):
+            yield from _of_points(curve, "value", curve.at, one, other)
+
+
+def _against(ours: Curve, baselines: Sequence[Point]) -> Iterator[Pair]:
+    key = None if ours.axis is None else ours.axis.key
+    for baseline in baselines:
+        if _agree(ours.tuned.values, baseline.values):
+            yield from _of_points(ours, "tuned", ours.at, ours.tuned, baseline)
+        for point in ours.points if key in baseline.values else ():
+            if _agree(point.values, baseline.values):
+                yield from _of_points(ours, "point", point.values, point, baseline)
+
+
+def _of_points(curve: Curve, where: Where, at: Mapping[str, Value], one: Point, other: Point) -> Iterator[Pair]:
+    """The difference of two points over the seeds that both have; nothing where they share none."""
+    seeds = [seed for seed in one.seeds if seed in other.seeds]
+    ours = one.units(curve.count, seeds) if seeds else None
+    theirs = other.units(curve.count, seeds) if seeds else None
+    if other.method == "zero-shot":  # nothing is drawn, so its one run is that of every seed
+        ours = one.units(curve.count)
+        theirs = np.repeat(other.units(curve.count)[:1], len(ours), axis=0)
+    if ours is not None and theirs is not None:
+        pair = _pair(curve, other.method, where, at, (ours, theirs))
+        key = None if curve.axis is None or where == "point" else curve.axis.key
+        yield pair if key is None else replace(pair, our_value=one.values.get(key), their_value=other.values.get(key))
+
+
+def _equal_points(ours: Curve, theirs: Curve) -> list[tuple[Value, Point, Point]]:
+    """Points of the same value; an encoder that does not have the axis is the same at all of them."""
+    found = []
+    for value in dict.fromkeys((*ours.values, *theirs.values)):
+        one = ours.at_value(value) or _everywhere(ours)
+        other = theirs.at_value(value) or _everywhere(theirs)
+        if one is not None and other is not None:
+            found.append((value, one, other))
+    return found
+
+
+def _everywhere(curve: Curve) -> Point | None:
+    has_axis = curve.axis is not None and any(curve.axis.key in point.values for point in curve.points)
+    return None if has_axis else curve.points[0]
+
+
+def _average(equal: Sequence[tuple[Value, Point, Point]], curve: Curve, seeds: Sequence[int]) -> tuple[Units, Units]:
+    ours = np.mean([one.units(curve.count, seeds) for _, one, _ in equal], axis=0)
+    theirs = np.mean([other.units(curve.count, seeds) for _, _, other in equal], axis=0)
+    return ours, theirs
+
+
+def _pair(
+    curve: Curve,
+    theirs: str,
+    where: Where,
+    at: Mapping[str, Value],
+    both: tuple[Units, Units],
+) -> Pair:
+    differences = (both[0] - both[1]).mean(axis=1)
+    needed = seeds_needed(differences, effect=EFFECT)
+    return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed)
+
+
+def _adjusted(pairs: Sequence[Pair]) -> list[Pair]:
+    """Holm's correction, within each family over all its tasks and pairs."""
+    adjusted: list[Pair] = []
+    for name in dict.fromkeys(pair.family for pair in pairs):
+        family = [pair for pair in pairs if pair.family == name]
+        ps = holm([pair.comparison.p for pair in family])
+        adjusted += [replace(pair, p_holm=p) for pair, p in zip(family, ps, strict=True)]
+    return adjusted
+
+
+def _agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+    return all(other[key] == value for key, value in one.items() if key in other)

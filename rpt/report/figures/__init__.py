@@ -1,0 +1,38 @@
+"""The figures of a report, from the same numbers as its tables.
+
+Every kind of figure is a module with a public function or two. What a study has no numbers for is not drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rpt.report.diagnostics import Diagnosis
+from rpt.report.figures.convergence import convergence
+from rpt.report.figures.figure import Figure, style
+from rpt.report.figures.forest import differences, robustness_forest
+from rpt.report.figures.prompts import prompt_figures
+from rpt.report.figures.sensitivity import by_encoder, sensitivity
+from rpt.report.numbers import Numbers
+from rpt.report.study import Study
+
+__all__ = ["Figure", "draw"]
+
+
+def draw(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
+    """Draw all figures that a study has numbers for, the main one first.
+
+    Args:
+        study: The study.
+        numbers: Of `rpt.report.numbers.measure`.
+        diagnoses: Of `rpt.report.diagnostics.diagnose`.
+    """
+    with style():
+        main = [figure for axis in study.axes for figure in sensitivity(study, numbers, axis)]
+        return [
+            *(main or by_encoder(study, numbers)),
+            *robustness_forest(study, numbers),
+            *differences(study, numbers),
+            *convergence(study, diagnoses),
+            *prompt_figures(study, diagnoses),
+        ]

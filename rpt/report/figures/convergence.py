@@ -1,0 +1,114 @@
+"""Score on the rows that choose the checkpoint, while encoders train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from rpt.report.diagnostics import Diagnosis, History
+from rpt.report.figures import legend
+from rpt.report.figures.figure import Figure, finish, grid_of_panels
+from rpt.report.figures.looks import Look, heading, looks_of, points
+from rpt.report.figures.panels import MOST_PANELS
+from rpt.report.study import Study
+from rpt.report.words import listed
+
+Series = Float[np.ndarray, " evaluations"]
+
+
+def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
+    """Held-out score over epochs, a panel for each task, each encoder at its tuned point."""
+    tasks = [task for task in study.tasks if any(_of_task(diagnoses, task))][:MOST_PANELS]
+    if not tasks:
+        return []
+    looks = looks_of(study)
+    drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample)
+    for ax, task in zip(axes, tasks, strict=True):
+        for one in _of_task(diagnoses, task):
+            _lines(ax, one, "score", looks[one.point.method], scale=100.0)
+        dress(ax, heading(study, task, {}), "held-out score (points)")
+    methods = dict.fromkeys(one.point.method for task in tasks for one in _of_task(diagnoses, task))
+    legend.put_below(drawing, [legend.of_method(method, looks[method]) for method in methods])
+    select = study.runs[0].record["protocol"]["select_on"]
+    rows = "validation rows" if select == "validation" else "rows held out of train"
+    caption = (
+        f"Score on the {rows}, which choose the checkpoint, each encoder at the point that they choose. Thick "
+        "lines are means over seeds, as far as all seeds trained; thin lines single runs."
+    )
+    alt = "Held-out score over epochs. " + " ".join(_say(task, [*_of_task(diagnoses, task)]) for task in tasks)
+    return [finish(drawing, "convergence", "Held-out score over epochs", caption, alt)]
+
+
+def over_time(ax: Axes, diagnoses: Sequence[Diagnosis], name: str, study: Study) -> None:
+    """Draw something that every evaluation notes: `gate`, `norm` or `drift`."""
+    looks = looks_of(study)
+    for one in diagnoses:
+        _lines(ax, one, name, looks[one.point.method], scale=1.0)
+
+
+def dress(ax: Axes, title: str, label: str) -> None:
+    """Title and labels of a panel over epochs."""
+    ax.set_title(title, loc="left")
+    ax.set_xlabel("epochs trained")
+    ax.set_ylabel(label)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def best_of_tasks(diagnoses: Sequence[Diagnosis], task: str) -> list[Diagnosis]:
+    """One diagnosis for each encoder on a task: where other axes vary too, the one with the best held-out score."""
+    best: dict[str, Diagnosis] = {}
+    for one in diagnoses:
+        held = best.get(one.point.method)
+        if one.point.task == task and (held is None or one.point.held_out > held.point.held_out):
+            best[one.point.method] = one
+    return [*best.values()]
+
+
+def has(one: Diagnosis, name: str) -> bool:
+    """Whether a run of it has noted something while it trained."""
+    return any(bool(np.isfinite(_series(history, name)).any()) for history in _histories(one))
+
+
+def mean_of(one: Diagnosis, name: str) -> tuple[Series, Series]:
+    """Epochs and the mean over runs, as far as all runs trained."""
+    histories = [history for history in _histories(one) if np.isfinite(_series(history, name)).any()]
+    count = min(len(history.epochs) for history in histories)
+    stacked = np.stack([_series(history, name)[:count] for history in histories])
+    return histories[0].epochs[:count], stacked.mean(axis=0)
+
+
+def _lines(ax: Axes, one: Diagnosis, name: str, look: Look, scale: float) -> None:
+    if not has(one, name):
+        return
+    for history in _histories(one):
+        ax.plot(history.epochs, scale * _series(history, name), color=look.colour, alpha=0.35, linewidth=0.6)
+    epochs, mean = mean_of(one, name)
+    every = max(len(epochs) // 8, 1)
+    ax.plot(epochs, scale * mean, color=look.colour, linestyle=look.line, marker=look.marker, markevery=every,
+            markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+
+
+def _of_task(diagnoses: Sequence[Diagnosis], task: str) -> Iterator[Diagnosis]:
+    return (one for one in best_of_tasks(diagnoses, task) if has(one, "score"))
+
+
+def _histories(one: Diagnosis) -> list[History]:
+    return [history for history in one.histories if history is not None]
+
+
+def _series(history: History, name: str) -> Series:
+    series: Series = getattr(history, name)
+    return series
+
+
+def _say(task: str, diagnoses: Sequence[Diagnosis]) -> str:
+    said = []
+    for one in diagnoses:
+        epochs, mean = mean_of(one, "score")
+        start, end, best = points(mean[0]), points(mean[-1]), int(mean.argmax())
+        said.append(f"{one.point.method} from {start} to {end}, best {points(mean[best])} after epoch {epochs[best]:g}")
+    return f"{task}: mean in points, {listed(said)}."

@@ -1,0 +1,202 @@
+"""Numbers beside each other with their intervals: robustness of each encoder, and differences between encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from rpt.report.figures.figure import COLUMN, PAGE, Figure, blank, finish
+from rpt.report.figures.looks import Look, heading, looks_of
+from rpt.report.numbers import Numbers, Robustness
+from rpt.report.study import Study
+from rpt.report.words import listed
+from rpt.stats.estimate import Estimate
+
+ROW = 0.19
+"""Height of a row, in inches."""
+
+MOST_ROWS = 42
+"""Of one figure, headings among them: more do not fit a page. They go into further figures."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column of a forest plot: a robustness number.
+
+    Attributes:
+        title: With its unit.
+        scale: What the estimate is multiplied by.
+        of: Takes it from a curve's numbers; None where the curve has none.
+    """
+
+    title: str
+    scale: float
+    of: Callable[[Robustness], Estimate | None]
+
+
+QUANTITIES = (
+    Quantity("window (decades)", 1.0, lambda numbers: None if numbers.window is None else numbers.window.width),
+    Quantity("average (points)", 100.0, lambda numbers: numbers.average),
+    Quantity("worst case (points)", 100.0, lambda numbers: numbers.worst),
+    Quantity("failed runs (%)", 100.0, lambda numbers: numbers.failed),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a forest plot: a label, a look and what it says in each column."""
+
+    label: str
+    look: Look
+    estimates: Sequence[Estimate | None]
+
+
+Group = tuple[str, list[Row]]
+
+
+def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
+    """Window, average, worst case and failed share of each encoder; none where nothing but seeds varies."""
+    curves = [one for one in numbers.robustness if len(one.curve.points) > 1]
+    quantities = [one for one in QUANTITIES if any(one.of(numbers) is not None for numbers in curves)]
+    if not curves:
+        return []
+    looks = looks_of(study)
+    groups: dict[str, list[Row]] = {}
+    for one in curves:
+        row = Row(one.method, looks[one.method], [_scaled(quantity, one) for quantity in quantities])
+        groups.setdefault(heading(study, one.task, one.curve.at), []).append(row)
+    axis = study.axes[0].label
+    titles = [quantity.title for quantity in quantities]
+    caption = (
+        f"Points are estimates, bars 95 % intervals for new seeds and new examples (of shares: Wilson's). Window: the "
+        f"stretch of {axis} around the best point whose mean score is within a point of it. Average and worst case are "
+        "those of the points of the sweep."
+    )
+    alt = f"Robustness of each encoder to {axis}. "
+    title = f"Robustness to {axis}"
+    return [_draw(study, name, title, caption, alt, page, titles) for name, page in _pages("robustness", groups)]
+
+
+def differences(study: Study, numbers: Numbers) -> list[Figure]:
+    """What one encoder scores above another, averaged over the sweep, or tuned where there is no sweep."""
+    pairs = [*numbers.sweep] or [*numbers.tuned]
+    if not pairs:
+        return []
+    looks = looks_of(study)
+    ours = "residual" if any(pair.ours == "residual" for pair in pairs) else pairs[0].ours
+    groups: dict[str, list[Row]] = {}
+    for pair in pairs:
+        if pair.ours == ours:
+            row = Row(f"{ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, 100.0)])
+            groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
+    over = "averaged over the sweep" if numbers.sweep else "each at the point that the held-out rows choose"
+    caption = (
+        f"Difference in score, {over}, paired by seed and example. Bars are 95 % intervals for new seeds and new "
+        "examples, not adjusted for the number of comparisons; the table has the adjusted p."
+    )
+    title = f"Score of {ours} less that of the others"
+    alt = f"{title}, {over}. "
+    return [
+        _draw(study, name, title, caption, alt, page, ["difference (points)"], zero=True)
+        for name, page in _pages("differences", groups)
+    ]
+
+
+def _draw(
+    study: Study,
+    name: str,
+    title: str,
+    caption: str,
+    alt: str,
+    groups: Sequence[Group],
+    columns: Sequence[str],
+    *,
+    zero: bool = False,
+) -> Figure:
+    places, labels, headings = _places(groups)
+    height = 0.75 + ROW * (len(places) + len(headings))
+    drawing = blank(COLUMN if len(columns) == 1 else PAGE, height, is_sample=study.is_sample)
+    axes = drawing.subplots(1, len(columns), sharey=True, squeeze=False).ravel()
+    rows = [row for _, own in groups for row in own]
+    for at, (ax, column) in enumerate(zip(axes, columns, strict=True)):
+        for place, row in zip(places, rows, strict=True):
+            _bar(ax, place, row.estimates[at], row.look)
+        if zero:
+            ax.axvline(0, color="#444444", linewidth=0.8, zorder=1)
+        ax.set_xlabel(column)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        ax.grid(visible=False, axis="y")
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+    axes[0].set_ylim(max(places) + 0.7, min([*places, *headings.values()]) - 0.7)
+    axes[0].set_yticks(places, labels)
+    for text, place in headings.items():
+        axes[0].annotate(text, (0, place), (-6, 0), ("axes fraction", "data"), "offset points", ha="right", va="center",
+                         fontsize=6.5, fontweight="bold")  # fmt: skip
+    return finish(drawing, name, title, caption, alt + _say(groups, columns))
+
+
+def _pages(name: str, groups: Mapping[str, list[Row]]) -> Iterator[tuple[str, list[Group]]]:
+    """The groups of each figure, with its name."""
+    pages: list[list[Group]] = [[]]
+    for group in groups.items():
+        taken = sum(len(rows) + 1 for _, rows in pages[-1])
+        if taken and taken + len(group[1]) + 1 > MOST_ROWS:
+            pages.append([])
+        pages[-1].append(group)
+    for number, page in enumerate(pages, 1):
+        yield (f"{name}-{number}" if len(pages) > 1 else name), page
+
+
+def _bar(ax: Axes, place: float, estimate: Estimate | None, look: Look) -> None:
+    if estimate is None:
+        return
+    if estimate.has_interval:
+        ax.hlines(place, estimate.low, estimate.high, color=look.colour, linewidth=1.6)
+    ax.plot([estimate.value], [place], color=look.colour, marker=look.marker, markersize=5,
+            markeredgecolor="white", markeredgewidth=0.6, zorder=3)  # fmt: skip
+
+
+def _places(groups: Sequence[Group]) -> tuple[list[float], list[str], dict[str, float]]:
+    """Where rows and the headings of groups stand from top to bottom."""
+    places: list[float] = []
+    labels: list[str] = []
+    headings: dict[str, float] = {}
+    at = 0.0
+    for name, rows in groups:
+        headings[name] = at
+        at += 1
+        for row in rows:
+            places.append(at)
+            labels.append(row.label)
+            at += 1
+    return places, labels, headings
+
+
+def _scaled(quantity: Quantity, numbers: Robustness) -> Estimate | None:
+    estimate = quantity.of(numbers)
+    return None if estimate is None else _times(estimate, quantity.scale)
+
+
+def _times(estimate: Estimate, scale: float) -> Estimate:
+    low, high = scale * estimate.low, scale * estimate.high
+    return Estimate(scale * estimate.value, low, high, estimate.seeds, estimate.level)
+
+
+def _say(groups: Sequence[Group], columns: Sequence[str]) -> str:
+    said = []
+    for at, column in enumerate(columns):
+        for name, rows in groups:
+            values = [f"{row.label} {_text(estimate)}" for row in rows if (estimate := row.estimates[at]) is not None]
+            if values:
+                said.append(f"{name}, {column}: {listed(values)}.")
+    return " ".join(said)
+
+
+def _text(estimate: Estimate) -> str:
+    if not estimate.has_interval:
+        return f"{estimate.value:.1f}"
+    return f"{estimate.value:.1f} [{estimate.low:.1f}, {estimate.high:.1f}]"

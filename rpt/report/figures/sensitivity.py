@@ -1,0 +1,205 @@
+"""Score against an axis: how much an encoder minds when a setting is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from rpt.report.figures import legend
+from rpt.report.figures.figure import Figure, finish, grid_of_panels
+from rpt.report.figures.looks import (
+    LINE_OF_MAJORITY,
+    Look,
+    axis_title,
+    heading,
+    looks_of,
+    points,
+)
+from rpt.report.figures.panels import MOST_PANELS, Line, Panel, Scale, panels_of
+from rpt.report.numbers import Numbers, PointScore
+from rpt.report.study import Axis, Study
+from rpt.report.words import listed, several, value_text
+
+DODGE = 0.012
+"""How far methods stand apart along a numeric axis, as a share of its span, so that dots do not hide each other."""
+
+SIDE = 0.16
+"""How far they stand apart on an axis of texts, whose values are 1 apart."""
+
+CAPTION = (
+    "Lines are means over seeds, {spread} 95 % intervals of the mean for new seeds and new examples, small dots single "
+    "runs. Crosses on the dashed majority line are runs that diverged; they count with the majority's score."
+)
+
+
+def sensitivity(study: Study, numbers: Numbers, axis: Axis) -> list[Figure]:
+    """Score against an axis, a panel for each task and combination of values on the other axes."""
+    panels = panels_of(study, numbers, axis)
+    pages = [panels[start : start + MOST_PANELS] for start in range(0, len(panels), MOST_PANELS)]
+    key = axis.key.replace(".", "-")
+    names = [f"score-by-{key}" + (f"-{page}" if len(pages) > 1 else "") for page in range(1, len(pages) + 1)]
+    return [_draw(study, axis, page, name) for name, page in zip(names, pages, strict=True)]
+
+
+def by_encoder(study: Study, numbers: Numbers) -> list[Figure]:
+    """Score of each encoder, for a study in which nothing else varies."""
+    panels = panels_of(study, numbers, None)
+    looks = looks_of(study)
+    drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample, height=1.8)
+    for ax, panel in zip(axes, panels, strict=True):
+        for place, line in enumerate(panel.lines):
+            places = [float(place)] * len(line.points)
+            _dots(ax, line.points, places, looks[line.method], shift=0.18)
+            _bars(ax, line.points, places, looks[line.method])
+        ax.set_xticks(range(len(panel.lines)), [line.method for line in panel.lines], rotation=30, ha="right")
+        ax.set_xlim(-0.5, len(panel.lines) - 0.5)
+        ax.tick_params(axis="x", length=0)
+        ax.grid(visible=False, axis="x")
+        _finish_panel(ax, study, panel)
+    legend.put_below(drawing, _keys(panels))
+    alt = "Score of each encoder. " + " ".join(_say_methods(study, panel) for panel in panels)
+    caption = CAPTION.replace("Lines are means over seeds", "Large markers are means over seeds").format(spread="bars")
+    return [finish(drawing, "score-by-encoder", "Score of each encoder", caption, alt)]
+
+
+def _draw(study: Study, axis: Axis, panels: Sequence[Panel], name: str) -> Figure:
+    looks, scale = looks_of(study), Scale(axis)
+    drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample)
+    for ax, panel in zip(axes, panels, strict=True):
+        plot(ax, study, panel, scale, looks)
+    legend.put_below(drawing, [*_handles(panels, looks, scale), *_keys(panels)])
+    alt = " ".join([f"Score against {axis.label}.", *(_say(study, panel, axis) for panel in panels)])
+    caption = CAPTION.format(spread="bands" if scale.is_spaced else "bars")
+    if not scale.is_spaced:
+        caption = caption.replace("Lines are means over seeds", "Large markers are means over seeds")
+    return finish(drawing, name, f"Score against {axis.label}", caption, alt)
+
+
+def plot(ax: Axes, study: Study, panel: Panel, scale: Scale, looks: Mapping[str, Look]) -> None:
+    """Draw a panel: lines with bands, or points with bars where values have no order, and every run as a dot."""
+    step = DODGE * scale.span if scale.is_spaced else SIDE
+    everywhere = [line for line in panel.lines if line.is_everywhere]
+    dodged = [line for line in panel.lines if not line.is_everywhere]
+    for line in everywhere:
+        _level(ax, line.points[0], looks[line.method])
+    for at, line in enumerate(dodged):
+        shift = (at - (len(dodged) - 1) / 2) * step
+        places = [scale.place(value) for value in line.values]
+        moved = [place + shift for place in places]
+        _dots(ax, line.points, moved, looks[line.method], shift=0.0 if scale.is_spaced else step / 4)
+        if scale.is_spaced:
+            _curve(ax, line.points, places, looks[line.method])
+        else:
+            _bars(ax, line.points, moved, looks[line.method])
+    ax.set_xticks(scale.places, [value_text(value) for value in scale.axis.values])
+    if sum(len(value_text(value)) for value in scale.axis.values) > 26:
+        ax.tick_params(axis="x", labelrotation=30)
+    room = 0.06 * scale.span if scale.is_spaced else 0.5
+    ax.set_xlim(min(scale.places) - room, max(scale.places) + room)
+    ax.set_xlabel(axis_title(scale.axis))
+    _finish_panel(ax, study, panel)
+
+
+def _curve(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
+    """The mean along the axis, and the band that holds it."""
+    means, lows, highs = (100 * values for values in _estimates(scores))
+    known = ~np.isnan(lows)
+    where = np.array(places)
+    ax.fill_between(where[known], lows[known], highs[known], color=look.colour, alpha=0.1, linewidth=0)
+    for edge in (lows, highs):
+        ax.plot(where[known], edge[known], color=look.colour, alpha=0.4, linewidth=0.5)
+    ax.plot(places, means, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
+            markeredgewidth=0.5, zorder=3)  # fmt: skip
+
+
+def _bars(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
+    """The mean and its interval, where values have no order."""
+    means, lows, highs = (100 * values for values in _estimates(scores))
+    ax.vlines(places, lows, highs, color=look.colour, linewidth=1.4, zorder=3)
+    ax.plot(places, means, color=look.colour, linestyle="none", marker=look.marker, markersize=5,
+            markeredgecolor="white", markeredgewidth=0.6, zorder=4)  # fmt: skip
+
+
+def _level(ax: Axes, score: PointScore, look: Look) -> None:
+    """A method that does not have the axis: the same at every value."""
+    if score.score.has_interval:
+        ax.axhspan(100 * score.score.low, 100 * score.score.high, color=look.colour, alpha=0.05, linewidth=0)
+    ax.axhline(100 * score.score.value, color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
+
+
+def _dots(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look, shift: float) -> None:
+    """Every seed; a run that diverged is a cross on the majority line."""
+    for score, place in zip(scores, places, strict=True):
+        runs = score.point.runs
+        spread = np.linspace(-shift, shift, len(runs)) if len(runs) > 1 else np.zeros(1)
+        for run, offset in zip(runs, spread, strict=True):
+            (dot,) = ax.plot([place + offset], [100 * run.score], color=look.colour, linestyle="none")
+            if run.diverged:
+                dot.set(marker="x", markersize=5, markeredgewidth=1.1, zorder=5)
+            else:
+                dot.set(marker=".", markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
+
+
+def _finish_panel(ax: Axes, study: Study, panel: Panel) -> None:
+    ax.axhline(
+        100 * panel.majority, color=LINE_OF_MAJORITY.colour, linestyle=LINE_OF_MAJORITY.line, linewidth=1, zorder=1.5
+    )
+    ax.set_ylabel("score (points)")
+    ax.set_title(heading(study, panel.task, panel.at), loc="left")
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, -2), min(high, 102))  # a band may not leave what scores can be
+
+
+def _estimates(scores: Sequence[PointScore]) -> Iterator[np.ndarray]:
+    for name in ("value", "low", "high"):
+        yield np.array([getattr(score.score, name) for score in scores])
+
+
+def _handles(panels: Sequence[Panel], looks: Mapping[str, Look], scale: Scale) -> list[Line2D]:
+    """One for each encoder and baseline; a level is a line without markers, values without order are the reverse."""
+    levels = {line.method: line.is_everywhere for panel in panels for line in panel.lines}
+    return [
+        legend.of_method(method, looks[method], has_line=is_level or scale.is_spaced, has_marker=not is_level)
+        for method, is_level in levels.items()
+    ]
+
+
+def _keys(panels: Sequence[Panel]) -> list[Line2D]:
+    """What all encoders' marks mean."""
+    keys = [legend.of_majority(), legend.of_marker("one run", ".", size=3.5)]
+    if any(_num_diverged(line) for panel in panels for line in panel.lines):
+        keys.append(legend.of_marker("diverged", "x", size=5.0))
+    return keys
+
+
+def _num_diverged(line: Line) -> int:
+    return sum(run.diverged for score in line.points for run in score.point.runs)
+
+
+def _say(study: Study, panel: Panel, axis: Axis) -> str:
+    """What a panel shows, in words."""
+    said = []
+    for line in panel.lines:
+        best = max(range(len(line.points)), key=lambda at: line.points[at].score.value)
+        worst = min(range(len(line.points)), key=lambda at: line.points[at].score.value)
+        top, bottom = points(line.points[best].score.value), points(line.points[worst].score.value)
+        if line.is_everywhere or best == worst:
+            text = f"{line.method} {top}"
+        else:
+            text = (
+                f"{line.method} from {bottom} at {axis.label} {value_text(line.values[worst])} "
+                f"to {top} at {value_text(line.values[best])}"
+            )
+        diverged = _num_diverged(line)
+        said.append(text + (f", {several(diverged, 'run')} diverged" if diverged else ""))
+    where = heading(study, panel.task, panel.at)
+    return f"{where}: mean score in points, {'; '.join(said)}; majority answer {points(panel.majority)}."
+
+
+def _say_methods(study: Study, panel: Panel) -> str:
+    said = [f"{line.method} {points(score.score.value)}" for line in panel.lines for score in line.points]
+    where = heading(study, panel.task, panel.at)
+    return f"{where}: {listed(said)} points; majority answer {points(panel.majority)}."

@@ -1,0 +1,247 @@
+"""The tables of a report, made of its numbers alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rpt.report.columns import ENCODER, FAILED, POINTS, RUNS, SEEDS, TASK, axis_columns, cells_on
+from rpt.report.comparisons import Pair
+from rpt.report.diagnostics import Diagnosis
+from rpt.report.listings import convergence_table, diagnostics_table, run_table
+from rpt.report.numbers import Numbers, PointScore, Robustness
+from rpt.report.study import Study
+from rpt.report.table import Cell, Column, Table
+from rpt.report.words import caption, several, value_text
+
+INTERVAL = (
+    "In brackets the 95 % interval over new seeds and new examples: both vary, and all seeds answer the same examples."
+)
+ONE_SEED = "With one seed there is no interval."
+
+
+def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Table]:
+    """All tables that a study has numbers for, the most important first."""
+    made = [
+        robustness_table(study, numbers.robustness),
+        comparison_table(study, [*numbers.sweep, *numbers.tuned]),
+        by_value_table(study, numbers.by_value),
+        score_table(study, numbers.points),
+        baseline_table(study, numbers.baselines),
+        by_point_table(study, numbers.by_point),
+        convergence_table(study, diagnoses),
+        diagnostics_table(study, diagnoses),
+        run_table(study),
+    ]
+    return [_without_empty(table) for table in made if table.rows]
+
+
+def score_table(study: Study, points: Sequence[PointScore]) -> Table:
+    """Every point: mean, spread and failures over its seeds."""
+    rows: list[list[Cell]] = [
+        [one.point.task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)] for one in points
+    ]
+    text = (
+        f"Mean score of each point in points (0 to 100). {INTERVAL} {ONE_SEED} A run that diverged counts with the "
+        "majority answer's score."
+    )
+    columns = [TASK, ENCODER, *axis_columns(study), *_POINT_COLUMNS]
+    return Table("scores", "Scores of every point", caption(study, text), columns, rows)
+
+
+def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
+    """The majority answer and the runs without a prompt."""
+    majority = {run.task: run.majority for run in study.runs}
+    rows: list[list[Cell]] = []
+    for task, score in majority.items():
+        rows.append([task, "majority", *cells_on(study.axes, {}), score, None, None, None, None])
+        rows += [
+            [task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)]
+            for one in points
+            if one.point.task == task
+        ]
+    columns = [TASK, Column("baseline", "baseline"), *axis_columns(study), *_POINT_COLUMNS]
+    text = f"Scores without a prompt, in points: always the most frequent answer, and trained baselines. {INTERVAL}"
+    return Table("baselines", "Baselines", caption(study, text), columns, rows)
+
+
+def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
+    """A row for every task and encoder: how it takes a wrong setting."""
+    label = study.axes[0].label if study.axes else "setting"
+    others = study.axes[1:]
+    columns = [
+        TASK,
+        ENCODER,
+        *(Column(axis.key, axis.label) for axis in others),
+        Column("best", "best", scale=POINTS, note="Score of the best point."),
+        Column("best_at", f"best {label}"),
+        Column("average", "average", scale=POINTS, note="Score averaged over the points of the sweep."),
+        Column("worst", "worst", scale=POINTS, note="Score of the worst point."),
+        Column(
+            "window_decades",
+            "window (decades)",
+            2,
+            note=f"Range of the {label} that scores within a point of the best.",
+        ),
+        Column(
+            "window_range", "window from, to", note="Ends; with ≤ or ≥ where the window reaches the end of the sweep."
+        ),
+        Column("reach", "reaches 99 %", 0, note="The smallest value that reaches 99 % of the best."),
+        Column("tuned", "tuned", scale=POINTS, note=f"Score at the {label} that the held-out rows choose."),
+        Column("tuned_at", f"tuned {label}"),
+        Column("spread_seeds", "sd over seeds", scale=POINTS, note="Standard deviation over seeds there."),
+        Column("spread_runs", "sd of all runs", scale=POINTS, note="Over points and seeds together."),
+        Column("failed_share", "failed (%)", 0, POINTS, note=FAILED.note),
+        FAILED,
+        RUNS,
+        SEEDS,
+    ]
+    cells: list[list[Cell]] = [
+        [row.task, row.method, *cells_on(others, row.curve.at), *_of_robustness(row)] for row in rows
+    ]
+    text = (
+        f"How much a wrong {label} costs, in points (0 to 100). {INTERVAL} Intervals of best, worst and window "
+        "allow for their being extremes of noisy means; those of spreads are chi-square, those of shares Wilson's. "
+        f"{ONE_SEED} A run that diverged counts with the majority answer's score. Seeds: those that every point has."
+    )
+    return Table("robustness", "Robustness", caption(study, text), columns, cells)
+
+
+def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
+    """Encoder against encoder and baseline, over the sweep and at the tuned point."""
+    label = study.axes[0].label if study.axes else "setting"
+    rows: list[list[Cell]] = [
+        [pair.task, *cells_on(study.axes[1:], pair.at), pair.ours, pair.theirs, _compared(pair, label), *_of_pair(pair)]
+        for pair in pairs
+    ]
+    others = [Column(axis.key, axis.label) for axis in study.axes[1:]]
+    columns = [TASK, *others, Column("ours", "encoder"), Column("theirs", "against"), Column("compared", "compared")]
+    text = (
+        f"Differences in points, first less second, paired by seed and example. {INTERVAL} p: of no difference over "
+        "new seeds and examples, two-sided; adjusted by Holm over all tasks, in families of so many comparisons: "
+        f"{_families(pairs)}. Seeds needed: to show a difference of one point with a power of 0.8, on the same "
+        "examples. p of each seed: of its examples alone, which says whether these runs differ, not whether the "
+        "encoders do."
+    )
+    return Table("comparisons", "Comparisons", caption(study, text), [*columns, *_PAIR_COLUMNS], rows)
+
+
+def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
+    """The same encoder at every two options of the main axis."""
+    label = study.axes[0].label if study.axes else "setting"
+    others = study.axes[1:]
+    rows: list[list[Cell]] = [
+        [
+            *(pair.task, pair.ours, *cells_on(others, pair.at)),
+            *(value_text(pair.our_value), value_text(pair.their_value), *_of_pair(pair)),
+        ]
+        for pair in pairs
+    ]
+    columns = [
+        *(TASK, ENCODER, *(Column(axis.key, axis.label) for axis in others)),
+        *(Column("ours", label), Column("theirs", "against"), *_PAIR_COLUMNS),
+    ]
+    text = (
+        f"Differences in points between options of the {label}, paired by seed and example. {INTERVAL} p adjusted by "
+        f"Holm over {several(len(pairs), 'comparison')}: all tasks, encoders and pairs of options."
+    )
+    return Table("comparisons_by_value", f"Comparisons of the {label}", caption(study, text), columns, rows)
+
+
+def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
+    """Encoder against encoder at every point that both have."""
+    rows: list[list[Cell]] = [
+        [pair.task, *cells_on(study.axes, pair.at), pair.ours, pair.theirs, *_of_pair(pair)] for pair in pairs
+    ]
+    columns = [TASK, *axis_columns(study), Column("ours", "encoder"), Column("theirs", "against"), *_PAIR_COLUMNS]
+    text = (
+        f"Differences in points at equal points, paired by seed and example. {INTERVAL} p adjusted by Holm over "
+        "all tasks and points, in one family for residual against each other encoder and one for all other pairs."
+    )
+    return Table("comparisons_by_point", "Comparisons at equal points", caption(study, text), columns, rows)
+
+
+_POINT_COLUMNS = (
+    Column("score", "score", scale=POINTS),
+    Column("spread", "sd over seeds", scale=POINTS, note="Standard deviation."),
+    FAILED,
+    RUNS,
+    SEEDS,
+)
+
+_PAIR_COLUMNS = (
+    Column("difference", "difference", scale=POINTS),
+    Column("p", "p", 3),
+    Column("p_holm", "p (Holm)", 3),
+    Column("verdict", "verdict", note="Of the first: higher, lower, or open where the data cannot tell."),
+    Column("seeds_needed", "seeds needed", note="To show one point."),
+    Column("p_per_seed", "p of each seed"),
+    SEEDS,
+)
+
+
+def _of_point(one: PointScore) -> list[Cell]:
+    runs = len(one.point.runs)
+    return [one.score, one.spread if runs > 1 else None, one.num_failed, runs, runs]
+
+
+def _of_robustness(row: Robustness) -> list[Cell]:
+    window = row.window
+    ends = None
+    if window is not None:
+        low, high = f"{window.low:.3g}", f"{window.high:.3g}"
+        ends = f"{'≤ ' if window.open_low else ''}{low} to {'≥ ' if window.open_high else ''}{high}"
+    has_axis = any(value is not None for value in row.curve.values) or len(row.curve.points) > 1
+    has_spread = row.spread.value == row.spread.value
+    return [
+        row.best,
+        value_text(row.best_at) if has_axis else None,
+        row.average,
+        row.worst,
+        None if window is None else window.width,
+        ends,
+        row.reach,
+        row.tuned,
+        value_text(row.tuned_at) if has_axis else None,
+        row.spread if has_spread else None,
+        row.spread_runs,
+        row.failed,
+        row.num_failed,
+        len(row.curve.runs),
+        len(row.curve.seeds),
+    ]
+
+
+def _of_pair(pair: Pair) -> list[Cell]:
+    found = pair.comparison
+    per_seed = ", ".join(f"{p:.2g}" for p in found.per_seed)
+    has_p = found.p == found.p
+    return [
+        found.difference,
+        found.p if has_p else None,
+        pair.p_holm if has_p else None,
+        pair.verdict,
+        pair.seeds_needed,
+        per_seed,
+        found.difference.seeds,
+    ]
+
+
+def _compared(pair: Pair, label: str) -> str:
+    if pair.where == "tuned":
+        values = [value_text(value) for value in (pair.our_value, pair.their_value) if value is not None]
+        return f"each at its tuned {label}: {' and '.join(values)}" if values else "at the one setting"
+    return f"averaged over {several(pair.num_points, 'point')} of the {label}"
+
+
+def _families(pairs: Sequence[Pair]) -> str:
+    names = {"sweep": "over the sweep", "tuned": "tuned"}
+    counts = Counter((pair.where, pair.family.partition(", ")[2]) for pair in pairs)
+    return ", ".join(f"{names[where]}, {kind}: {count}" for (where, kind), count in counts.items())
+
+
+def _without_empty(table: Table) -> Table:
+    """A table without the columns that no row fills."""
+    kept = [place for place in range(len(table.columns)) if any(row[place] not in (None, "") for row in table.rows)]
+    rows = [[row[place] for place in kept] for row in table.rows]
+    return Table(table.name, table.title, table.caption, [table.columns[place] for place in kept], rows)

@@ -1,0 +1,40 @@
+"""Small words that tables, figures and the answer share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rpt.report.study import Axis, Study, Value
+
+SAMPLE = "SAMPLE DATA: not a SuperGLUE score."
+"""What every table and figure of sample rows says."""
+
+
+def value_text(value: Value) -> str:
+    """A configuration value as on the command line: `0.01`, `true`, `null`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def at_text(axes: Sequence[Axis], values: Mapping[str, Value]) -> str:
+    """Where a point lies, in words: `learning rate 0.01, virtual tokens 10`; empty where nothing varies."""
+    labels = {axis.key: axis.label for axis in axes}
+    return ", ".join(f"{labels.get(key, key)} {value_text(value)}" for key, value in values.items())
+
+
+def caption(study: Study, text: str) -> str:
+    """A caption, marked where the rows are sample rows."""
+    return f"{SAMPLE} {text}" if study.is_sample else text
+
+
+def several(count: int, word: str, words: str = "") -> str:
+    """A count with its word: `1 seed`, `3 seeds`."""
+    return f"{count} {word if count == 1 else words or word + 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -1,0 +1,154 @@
+"""Write a table as CSV for programs, Markdown for a README, LaTeX for a paper; and cells as text for all of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+
+from rpt.report.table import Cell, Column, Table
+from rpt.stats.estimate import Estimate
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+
+
+SMALL = 3
+"""Digits from which on a number that is not zero must not be shown as zero: a p."""
+
+
+def cell_text(cell: Cell, column: Column) -> str:
+    """A cell for people: `70.3 [68.1, 72.5]`; without brackets where there is no interval, empty for None.
+
+    With three digits and more, a number above zero that would round to it is written as `<0.001`.
+    """
+    if cell is None:
+        return ""
+    if isinstance(cell, Estimate):
+        value = _number(cell.value, column)
+        if not cell.has_interval:
+            return value
+        return f"{value} [{_number(cell.low, column)}, {_number(cell.high, column)}]"
+    if isinstance(cell, float):
+        return _number(cell, column)
+    return str(cell)
+
+
+def to_csv(table: Table) -> str:
+    """Full precision, unscaled; an estimate `name` becomes `name`, `name_low`, `name_high`.
+
+    Missing numbers are empty fields.
+    """
+    spread = [_has_estimates(table, place) for place in range(len(table.columns))]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [(column.name, is_spread) for column, is_spread in zip(table.columns, spread, strict=True)]
+    ends = ("", "_low", "_high")
+    writer.writerow([f"{name}{end}" for name, is_spread in names for end in (ends if is_spread else ends[:1])])
+    for row in table.rows:
+        writer.writerow([field for cell, wide in zip(row, spread, strict=True) for field in _fields(cell, wide)])
+    return text.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A heading, the table, its caption."""
+    lines = [f"## {_markdown(table.title)}", ""]
+    lines.append(_line(_markdown(column.title) for column in table.columns))
+    lines.append(_line("---:" if _is_numeric(table, place) else "---" for place in range(len(table.columns))))
+    for row in table.rows:
+        cells = zip(row, table.columns, strict=True)
+        lines.append(_line(_markdown(cell_text(cell, column)) for cell, column in cells))
+    return "\n".join([*lines, "", _markdown(table.caption), ""])
+
+
+def to_latex(table: Table) -> str:
+    """A `table` environment with the rules of LaTeX's package booktabs."""
+    align = "".join("r" if _is_numeric(table, place) else "l" for place in range(len(table.columns)))
+    head = " & ".join(_latex(column.title) for column in table.columns)
+    body = [
+        " & ".join(_latex(cell_text(cell, column)) for cell, column in zip(row, table.columns, strict=True)) + r" \\"
+        for row in table.rows
+    ]
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_latex(f'{table.title}. {table.caption}')}}}",
+        rf"\label{{tab:{table.name.replace('_', '-')}}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        rf"{head} \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+WRITERS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
+"""By the ending of the file."""
+
+
+def _number(value: float, column: Column) -> str:
+    """A number for people, scaled; what is not finite says so."""
+    if math.isnan(value):
+        return "n/a"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    scaled = value * column.scale
+    text = f"{scaled:.{column.decimals}f}"
+    if float(text) == 0:
+        is_small = scaled > 0 and column.decimals >= SMALL
+        return f"<{10**-column.decimals:.{column.decimals}f}" if is_small else text.lstrip("-")
+    return text
+
+
+def _has_estimates(table: Table, place: int) -> bool:
+    return any(isinstance(row[place], Estimate) for row in table.rows)
+
+
+def _is_numeric(table: Table, place: int) -> bool:
+    return all(row[place] is None or isinstance(row[place], int | float | Estimate) for row in table.rows)
+
+
+def _fields(cell: Cell, is_spread: bool) -> Iterator[str]:
+    if isinstance(cell, Estimate):
+        yield from (_exact(number) for number in (cell.value, cell.low, cell.high))
+    else:
+        yield _exact(cell) if isinstance(cell, float) else "" if cell is None else str(cell)
+        if is_spread:
+            yield from ("", "")
+
+
+def _exact(value: float) -> str:
+    return "" if math.isnan(value) else repr(float(value))
+
+
+def _line(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str) -> str:
+    for sign in "\\|<>*_`":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("\n", " ")
+
+
+def _latex(text: str) -> str:
+    return "".join(LATEX.get(sign, sign) for sign in text.replace("\n", " "))

@@ -1,0 +1,77 @@
+"""Means over seeds and examples that are crossed: every seed's run answers the same examples.
+
+With seeds s and examples u, both drawn from many, the model of one cell is
+
+    units[s, u] = mean + seed[s] + example[u] + rest[s, u]
+
+and the variance of the grand mean is estimated by mean squares, MS (Searle, Casella, McCulloch 1992, chapter 4):
+
+    (MS_seed + max(0, MS_example - MS_rest)) / (S * U)
+
+Its t has df with 1 / df = w / (S - 1) + (1 - w) / (U - 1), where w is the share of MS_seed in that sum. Satterthwaite's
+rule squares the shares. It trusts an estimated share that with 3 seeds has 2 degrees of freedom and is often far too
+small, and covers 92 to 97 %; this one covers 94 to 97 % over all mixtures of the two variances, and is exact where
+only one of them is there.
+
+Axes before the last two are other studies, or other points of a curve: all are computed at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+Array = Float[np.ndarray, "..."]
+
+ROUNDING = 1e-12
+"""What is less than this is 0: units are 0 to 1, and the jackknife leaves 1 - 1e-16 of 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossedMean:
+    """A grand mean with its standard error, for new seeds and new examples.
+
+    Attributes:
+        value: The mean.
+        error: Its standard error; nan with one seed.
+        df: Degrees of freedom of its t; nan with one seed.
+    """
+
+    value: Array
+    error: Array
+    df: Array
+
+    def half_width(self, miss: float) -> Array:
+        """How far the mean is from its expectation at most, but for a chance of `miss`, above and below together."""
+        return np.asarray(self.error * stats.t.isf(miss / 2, self.df))
+
+    def p(self) -> Array:
+        """Of an expectation of 0, two-sided; 1 where nothing varies and the mean is 0."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            size = np.where(np.abs(self.value) < ROUNDING, 0.0, np.abs(self.value) / self.error)
+        return np.asarray(2 * stats.t.sf(size, self.df))
+
+
+def crossed_mean(units: Float[np.ndarray, "... seeds units"]) -> CrossedMean:
+    """The mean over seeds and units, for new seeds and new units."""
+    num_seeds, num_units = units.shape[-2:]
+    mean = np.asarray(units.mean((-2, -1)))
+    if num_seeds == 1:
+        unknown = np.full_like(mean, np.nan)
+        return CrossedMean(mean, unknown, unknown)
+    by_seed = units.mean(-1) - mean[..., None]
+    by_unit = units.mean(-2) - mean[..., None]
+    rest = units - mean[..., None, None] - by_seed[..., :, None] - by_unit[..., None, :]
+    degrees = num_seeds - 1, max(num_units - 1, 1)
+    of_seeds = num_units * (by_seed**2).sum(-1) / degrees[0]
+    of_units = num_seeds * (by_unit**2).sum(-1) / degrees[1]
+    of_rest = (rest**2).sum((-2, -1)) / (degrees[0] * degrees[1])
+    beyond = np.maximum(0.0, of_units - of_rest)
+    total = np.asarray(of_seeds + beyond)
+    share = np.divide(of_seeds, total, out=np.ones_like(total), where=total > 0)
+    df = np.asarray(1 / (share / degrees[0] + (1 - share) / degrees[1]))
+    error = np.sqrt(total / (num_seeds * num_units))
+    return CrossedMean(mean, np.where(error < ROUNDING, 0.0, error), df)

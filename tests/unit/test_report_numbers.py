@@ -1,0 +1,242 @@
+"""The numbers of a report are those of its runs, and its words claim nothing that they do not carry."""
+
+import numpy as np
+import pytest
+
+from rpt.report.answer import CANNOT_TELL, Paragraph, against_baseline, answer, difference, overall, windows
+from rpt.report.collect import collect
+from rpt.report.comparisons import Pair
+from rpt.report.diagnostics import diagnose
+from rpt.report.numbers import measure
+from rpt.report.study import StudyError
+from rpt.report.tables import tables
+from rpt.report.words import at_text, listed, several, value_text
+from rpt.stats.estimate import Comparison, Estimate
+from rpt.stats.paired import holm
+from tests.report_fixture import METHODS, write_run, write_study
+
+RATES = (0.0003, 0.01, 0.3)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    root = tmp_path_factory.mktemp("study")
+    write_study(root, rates=RATES, diverged=(("plain", 0.3, 0), ("plain", 0.3, 1)), luck=0.02, rows=200)
+    return collect(root)
+
+
+@pytest.fixture(scope="module")
+def numbers(study):
+    return measure(study)
+
+
+@pytest.fixture(scope="module")
+def found(study, numbers):
+    return {table.name: table for table in tables(study, numbers, diagnose(study))}
+
+
+def pair(low, high, p_holm=0.01, theirs="plain", where="sweep", task="cb", ours="residual", needed=12):
+    middle = (low + high) / 2
+    compared = Comparison(Estimate(middle, low, high, 3), p_holm / 2, (0.2, 0.3, 0.4))
+    return Pair(task, ours, theirs, where, {}, compared, p_holm, needed, 5)
+
+
+def by_name(table):
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in table.rows]
+
+
+def test_every_point_has_the_mean_of_its_runs(study, found):
+    rows = by_name(found["scores"])
+    assert len(rows) == len(METHODS) * len(RATES)
+    for row in rows:
+        runs = [run for run in study.runs if run.method == row["encoder"] and value_text(run.values["lr"]) == row["lr"]]
+        scores = [run.score for run in runs]
+        assert row["score"].value == pytest.approx(np.mean(scores))
+        assert row["spread"].value == pytest.approx(np.std(scores, ddof=1))
+        assert row["failed"] == sum(run.is_failed for run in runs)
+        assert (row["seeds"], row["runs"]) == (3, 3)
+
+
+def test_robustness_follows_the_curve(numbers, found):
+    for row, one in zip(by_name(found["robustness"]), numbers.robustness, strict=True):
+        means = one.curve.scores.mean(axis=1)
+        assert row["best"].value == pytest.approx(means.max())
+        assert row["worst"].value == pytest.approx(means.min())
+        assert row["average"].value == pytest.approx(means.mean())
+        assert row["best_at"] == value_text(RATES[int(means.argmax())])
+        assert 0 <= row["window_decades"].value <= 3
+    plain = by_name(found["robustness"])[0]
+    assert plain["encoder"] == "plain"
+    assert plain["failed"] >= 2
+    assert plain["failed_share"].value == pytest.approx(plain["failed"] / plain["runs"])
+
+
+def test_differences_are_those_of_the_means(study, numbers, found):
+    means = {one.method: one.curve.scores.mean() for one in numbers.robustness}
+    rows = [row for row in by_name(found["comparisons"]) if row["compared"].startswith("averaged over 3 points")]
+    assert len(rows) == 6
+    for row in rows:
+        assert row["difference"].value == pytest.approx(means[row["ours"]] - means[row["theirs"]])
+    assert {row["ours"] for row in rows[:3]} == {"residual"}
+
+
+def test_p_is_adjusted_in_the_families_that_the_caption_names(numbers, found):
+    for where, kind, size in (("sweep", "residual", 3), ("sweep", "others", 3), ("tuned", "baseline", 4)):
+        pairs = [one for one in (*numbers.sweep, *numbers.tuned) if one.family == f"{where}, {kind}"]
+        assert len(pairs) == size
+        assert [one.p_holm for one in pairs] == pytest.approx(holm([one.comparison.p for one in pairs]))
+        name = {"sweep": "over the sweep", "tuned": "tuned"}[where]
+        assert f"{name}, {kind}: {size}" in found["comparisons"].caption
+
+
+def test_every_table_of_sample_rows_says_so(found):
+    assert {"robustness", "comparisons", "scores", "baselines", "runs", "diagnostics", "convergence"} <= found.keys()
+    assert all(table.caption.startswith("SAMPLE DATA: not a SuperGLUE score. ") for table in found.values())
+
+
+def test_tables_of_official_rows_do_not(tmp_path):
+    for seed in (0, 1):
+        write_run(tmp_path, f"seed={seed}", "data=hub")
+    study = collect(tmp_path)
+    numbers = measure(study)
+    made = tables(study, numbers, diagnose(study))
+    assert not any("SAMPLE" in table.caption for table in made)
+    assert not any("SAMPLE" in str(part) for part in answer(study, numbers))
+
+
+def test_every_run_is_listed_and_those_that_failed_say_why(study, found):
+    rows = by_name(found["runs"])
+    assert {row["folder"] for row in rows} == {run.folder.name for run in (*study.runs, *study.baselines)}
+    diverged = [row for row in rows if row["status"] == "diverged"]
+    assert len(diverged) == 2
+    assert {row["warnings"] for row in diverged} == {"the loss is no number at step 12"}
+    assert all(row["score"] is None for row in diverged)
+
+
+def test_one_seed_has_no_interval_and_no_claim(tmp_path):
+    for encoder, skill in (("plain", 0.5), ("residual", 0.9)):
+        for rate in (0.01, 0.1):
+            write_run(tmp_path, f"encoder={encoder}", f"lr={rate}", skill=skill)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    made = {table.name: table for table in tables(study, numbers, [])}
+    assert not any(row["average"].has_interval for row in by_name(made["robustness"]))
+    assert {row["verdict"] for row in by_name(made["comparisons"])} == {"open"}
+    text = " ".join(map(str, answer(study, numbers)))
+    assert f"with 1 seed: {CANNOT_TELL}, because nothing is known of other seeds" in text
+    assert "higher than plain, averaged" not in text.replace("whether residual scores higher than plain", "")
+
+
+def test_a_clear_study_is_answered(tmp_path):
+    for seed in range(4):
+        for encoder, skill in (("plain", 0.45), ("residual", 0.92)):
+            for rate in (0.01, 0.1):
+                write_run(
+                    tmp_path, f"encoder={encoder}", f"lr={rate}", f"seed={seed}", skill=skill, luck=0.01, rows=200
+                )
+    study = collect(tmp_path)
+    parts = answer(study, measure(study))
+    assert parts[0] == Paragraph("", ["Averaged over the sweep, residual scores higher than plain."])
+    text = str(parts[1])
+    assert text.startswith("cb: Decades of the learning rate within one point of the best: plain over ")
+    assert "residual scores higher than plain, averaged over 2 points of the sweep: +" in text
+    assert "The worst case of residual is higher than that of plain." in text
+    assert "0 of 8 of residual" in text
+    assert str(parts[-1]).startswith("SAMPLE DATA: not a SuperGLUE score.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "verdict", "words"),
+    [
+        (0.01, 0.05, 0.01, "higher", "residual scores higher than plain, averaged over 5 points of the sweep: "
+         "+3.0 points [1.0, 5.0], p 0.010 after Holm."),
+        (-0.05, -0.01, 0.0001, "lower", "residual scores lower than plain, averaged over 5 points of the sweep: "
+         "-3.0 points [-5.0, -1.0], p below 0.001 after Holm."),
+        (-0.01, 0.05, 0.2, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
+         "the data cannot tell: +2.0 points [-1.0, 5.0], p 0.200 after Holm. About 12 seeds would show a difference of "
+         "one point."),
+        (0.01, 0.05, 0.06, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
+         "the data cannot tell: +3.0 points [1.0, 5.0], p 0.060 after Holm. About 12 seeds would show a difference of "
+         "one point."),
+    ],
+)  # fmt: skip
+def test_a_difference_is_claimed_only_with_interval_and_p(low, high, p, verdict, words):
+    one = pair(low, high, p)
+    assert one.verdict == verdict
+    assert difference(one) == words
+
+
+def test_several_tasks_are_counted():
+    pairs = [pair(0.01, 0.02, task="cb"), pair(-0.02, 0.02, 0.9, task="rte"), pair(-0.03, -0.01, task="wic")]
+    assert overall("residual", pairs) == (
+        "Against plain, of 3 tasks: residual scores higher in 1, residual scores lower in 1, the data cannot tell in 1."
+    )
+
+
+def test_baselines_are_beaten_or_not():
+    pairs = [
+        pair(0.01, 0.03, theirs="head alone", where="tuned"),
+        pair(-0.03, -0.01, theirs="head alone", where="tuned", ours="plain"),
+        pair(-0.01, 0.02, 0.4, theirs="head alone", where="tuned", ours="mlp"),
+    ]
+    assert against_baseline("head alone", pairs) == (
+        "Points more than head alone, each tuned on the held-out rows: residual +2.0 [1.0, 3.0], plain -2.0 [-3.0, "
+        "-1.0], mlp +0.5 [-1.0, 2.0]; residual beats head alone; plain does not beat head alone, it scores lower; "
+        "whether mlp beats it, the data cannot tell."
+    )
+
+
+def test_a_window_at_the_sweeps_end_is_at_least_so_wide(study, numbers):
+    rows = [
+        row for row in numbers.robustness if row.window is not None and (row.window.open_low or row.window.open_high)
+    ]
+    text = " ".join(windows(study.axes[0], numbers.robustness, "residual"))
+    assert rows
+    for row in rows:
+        assert f"{row.method} over at least {row.window.width.value:.2f}" in text
+
+
+def test_diagnostics_are_optional(tmp_path):
+    write_run(tmp_path, "seed=0", diagnostics=False)
+    write_run(tmp_path, "seed=1", diagnostics=False)
+    study = collect(tmp_path)
+    (diagnosis,) = diagnose(study)
+    assert diagnosis.prompts == [None, None]
+    assert diagnosis.mean_cosine is None
+    assert np.isnan(diagnosis.histories[0].gate).all()
+    assert len(diagnosis.histories[0].score) == 10
+    assert "diagnostics" not in {table.name for table in tables(study, measure(study), [diagnosis])}
+
+
+def test_diagnostics_are_read(study):
+    diagnosis = next(one for one in diagnose(study) if one.point.method == "residual")
+    assert diagnosis.cosines.shape == (3, 3)
+    assert np.diag(diagnosis.cosines) == pytest.approx(1)
+    assert 0 < diagnosis.mean_cosine < 1
+    assert diagnosis.prompts[0].nearest[0][0] == ("true", 0.5)
+    assert diagnosis.prompts[0].gate is not None
+    gates = diagnosis.histories[0].gate
+    assert (np.diff(gates) > 0).all()
+    best = diagnosis.histories[0].score.max()
+    assert diagnosis.histories[0].score[int(diagnosis.epochs[0]) - 1] >= best - 0.01
+
+
+def test_damaged_diagnostics_are_refused(tmp_path):
+    folder = write_run(tmp_path)
+    (folder / "diagnostics.json").write_text('{"nearest": []}')
+    with pytest.raises(StudyError, match=r"diagnostics.json: cannot be read \(KeyError\('norms'\)\)"):
+        diagnose(collect(tmp_path))
+
+
+def test_small_words(study):
+    assert [value_text(value) for value in (None, True, 0.0003, 10, "vocab")] == [
+        "null",
+        "true",
+        "0.0003",
+        "10",
+        "vocab",
+    ]
+    assert at_text(study.axes, {"lr": 0.1, "other": 2}) == "learning rate 0.1, other 2"
+    assert [listed(words) for words in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
+    assert [several(1, "run"), several(2, "run"), several(2, "box", "boxes")] == ["1 run", "2 runs", "2 boxes"]

@@ -1,0 +1,67 @@
+"""Tables as CSV, Markdown and LaTeX."""
+
+import csv
+import io
+import math
+import shutil
+import subprocess
+
+import pytest
+
+from rpt.report.table import Column, Table
+from rpt.report.writers import cell_text, to_csv, to_latex, to_markdown
+from rpt.stats.estimate import Estimate
+
+TABLE = Table(
+    "odd",
+    "50 % & more_",
+    "SAMPLE {x}",
+    [Column("name", "name"), Column("score", "a|b", scale=100.0), Column("p", "p", 3), Column("n", "n")],
+    [
+        ["<script>_", Estimate(0.61234567, 0.5, 0.7, 3), 0.0001, 1],
+        ["x,y", Estimate(0.6, math.nan, math.nan, 1), None, 2],
+    ],
+)
+
+
+def test_csv_keeps_every_digit():
+    rows = list(csv.reader(io.StringIO(to_csv(TABLE))))
+    assert rows == [
+        ["name", "score", "score_low", "score_high", "p", "n"],
+        ["<script>_", "0.61234567", "0.5", "0.7", "0.0001", "1"],
+        ["x,y", "0.6", "", "", "", "2"],
+    ]
+
+
+def test_markdown_escapes_what_it_would_read():
+    assert to_markdown(TABLE) == (
+        "## 50 % & more\\_\n\n| name | a\\|b | p | n |\n| --- | ---: | ---: | ---: |\n"
+        "| \\<script\\>\\_ | 61.2 [50.0, 70.0] | \\<0.001 | 1 |\n| x,y | 60.0 |  | 2 |\n\nSAMPLE {x}\n"
+    )
+
+
+def test_latex_escapes_what_it_would_read():
+    text = to_latex(TABLE)
+    assert r"\caption{50 \% \& more\_. SAMPLE \{x\}}" in text
+    assert r"name & a\textbar{}b & p & n \\" in text
+    assert r"\textless{}script\textgreater{}\_ & 61.2 [50.0, 70.0] & \textless{}0.001 & 1 \\" in text
+    assert r"\begin{tabular}{lrrr}" in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex: apt install texlive-latex-recommended")
+def test_latex_compiles(tmp_path):
+    source = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{to_latex(TABLE)}\end{{document}}"
+    (tmp_path / "a.tex").write_text(source)
+    done = subprocess.run(["pdflatex", "-halt-on-error", "a.tex"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimals", "text"),
+    [
+        (None, 1, ""), (3, 1, "3"), (0.0, 3, "0.000"), (-0.0001, 1, "0.0"), (math.nan, 1, "n/a"), (math.inf, 1, "inf"),
+        (-math.inf, 1, "-inf"), (0.0004, 3, "<0.001"), (1.25, 0, "1"), ("a", 1, "a"),
+    ],
+)  # fmt: skip
+def test_cells_are_written_for_people(cell, decimals, text):
+    assert cell_text(cell, Column("x", "x", decimals)) == text
