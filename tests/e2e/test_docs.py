@@ -28,11 +28,16 @@ def blocks(page: Path) -> list[tuple[str, str, str]]:
     return FENCE.findall(page.read_text())
 
 
-def commands(text: str) -> list[str]:
+def commands(text: str, prompt: str = "") -> list[str]:
     """Of a fence the lines that are commands, without prompt and remark."""
     joined = text.replace("\\\n", " ")
-    lines = (line.removeprefix("$ ").split("  #")[0].strip() for line in joined.splitlines())
-    return [line for line in lines if line.startswith(("python ", "make "))]
+    lines = (line.removeprefix(prompt) for line in joined.splitlines() if line.startswith(prompt))
+    bare = (line.split("  #")[0].strip() for line in lines)
+    return [line for line in bare if line.startswith(("python ", "make "))]
+
+
+PROMPTS = {"bash": "", "console": "$ "}
+"""What commands begin with in the fences that hold any; what else stands in `console` is their output."""
 
 
 def path_of(overrides: list[str]) -> Path:
@@ -117,7 +122,7 @@ def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert):
     for language, title, text in blocks(page):
         if title:
             add(checkout / title, text, appended=language == "python")
-        for line in commands(text) if language == "bash" else []:
+        for line in commands(text, PROMPTS[language]) if language in PROMPTS else []:
             done = subprocess.run(
                 as_run(line, tiny_bert), cwd=checkout, env=environment, capture_output=True, text=True, check=False
             )
@@ -139,7 +144,7 @@ def test_every_page_has_its_commands_in_fences_that_are_run():
     # A fence of another kind would never be run: commands must not stand in one.
     for page in PAGES:
         for language, _, text in blocks(page):
-            assert language == "bash" or not [line for line in commands(text) if "..." not in line], page
+            assert language in PROMPTS or not commands(text), page
 
 
 def test_links_between_pages_lead_somewhere():
