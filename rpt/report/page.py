@@ -30,10 +30,10 @@ from rpt.report.writers import WRITERS, cell_text
 from rpt.stats.estimate import Estimate
 
 SECTIONS = (
-    ("sensitivity", "Scores along the sweep", "score-", ()),
+    ("sensitivity", "Main result", "score-", ()),
     ("robustness", "Robustness", "robustness", ("robustness",)),
     ("comparisons", "Comparisons", "differences", ("comparisons", "comparisons_by_value")),
-    ("convergence", "Convergence", "convergence", ()),
+    ("convergence", "Convergence", "convergence", ("convergence",)),
     ("scores", "Scores of every point", None, ("scores", "baselines", "comparisons_by_point")),
     ("diagnostics", "Prompt diagnostics", "prompt-", ("diagnostics",)),
 )

@@ -4,6 +4,11 @@ A best or worst of noisy means is an extreme, and the curve's own extreme is bia
 looks worse than all of them. Resampling repeats that bias, so nothing is resampled here. Which point is truly the
 extreme is not known; the interval is made for every point that may be it, by differences between points (multiple
 comparisons with the best, Hsu 1996), and the union is what can be said.
+
+Coverage by simulation (nominal 95 %; 3, 5 and 10 seeds; 56 and 256 examples; peaks, plateaus, slopes, ties, cliffs):
+best and worst 92 to 99 %, window 94 to 100 %, reach 92 to 100 %. It is above 98 % where the truth is the end of what is
+possible (all points equal, so that the window is the whole sweep) or moves in steps (reach). No interval knows of a
+collapse that happened to none of its seeds.
 """
 
 from __future__ import annotations
@@ -49,6 +54,14 @@ class Window:
     open_high: bool
 
 
+SUSPECT_MISS = 0.01
+"""How often a difference may miss that clears a point of being the worst."""
+
+TIED_MISS = 0.03
+"""How often all points that may be the worst may miss together. Below 0.05, since with 3 seeds intervals of 98 and 99 %
+miss more than they say: with 0.05 five equal points were covered 90 %, with 0.03 they are 93 %."""
+
+
 def average(units: Units) -> Estimate:
     """The score averaged over the points."""
     return mean(units.mean(axis=0))
@@ -64,15 +77,15 @@ def worst(units: Units) -> Estimate:
     """The score of the point that is truly worst; the value is that of the worst on these runs, which is a bit low.
 
     One point may be the worst: its own interval. Several may: the lowest of their lower ends, and the lowest of upper
-    ends that leave each a k-th of the error, since the worst lies below all of them (Bonferroni). Together they miss
-    at most 5 %, for with ties no lower end is too high.
+    ends that leave each a k-th of `TIED_MISS`, since the worst lies below all of them (Bonferroni); with ties the
+    lowest of the lower ends is never too high.
     """
     means = units.mean(axis=(1, 2))
     value, seeds = float(means.min()), units.shape[1]
     if seeds == 1:
         return Estimate(value, math.nan, math.nan, seeds)
-    suspects = units[_may_be_best(*_differences(1 - units))]
-    each = MISS / max(2, len(suspects))  # above alone
+    suspects = units[_may_be_best(*_differences(1 - units, miss=SUSPECT_MISS))]
+    each = min(MISS / 2, TIED_MISS / len(suspects))  # above alone
     low = min(mean(point).low for point in suspects)
     high = min(mean(point, 1 - 2 * each).high for point in suspects)
     return Estimate(value, low, high, seeds)

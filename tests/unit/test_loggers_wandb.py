@@ -3,6 +3,7 @@
 import csv
 import json
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,15 @@ class Sent:
         self.folder = path.parent
 
 
-def sent(outcome):
-    return [Sent(path) for path in sorted(outcome.folder.glob("wandb/offline-run-*/*.wandb"))]
+def sent(folder):
+    """What W&B was told of a run. Its own process writes the files and may be at it still when a run has ended."""
+    ends = time.monotonic() + 60
+    paths = folder.glob("wandb/offline-run-*/*.wandb")
+    while not all(any(one.WhichOneof("record_type") == "exit" for one in records(path)) for path in paths):
+        assert time.monotonic() < ends, "W&B has not written the end of a run"
+        time.sleep(0.1)
+        paths = folder.glob("wandb/offline-run-*/*.wandb")
+    return [Sent(path) for path in sorted(folder.glob("wandb/offline-run-*/*.wandb"))]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +84,7 @@ def pack(tiny_bert, tiny_cb, tmp_path_factory):
         patch.setenv("WANDB_CACHE_DIR", str(root / "cache"))
         patch.setenv("WANDB_CONFIG_DIR", str(root / "config"))
         outcomes = train([check(compose([*shared, f"output_dir={root / 'runs'}", *one])) for one in own])
-    return [(outcome, *sent(outcome)) for outcome in outcomes]
+    return [(outcome, *sent(outcome.folder)) for outcome in outcomes]
 
 
 def test_each_run_of_a_pack_is_a_run_of_its_own_and_ends_as_it_ended(pack):
@@ -196,11 +204,10 @@ def test_a_run_that_ends_early_is_ended_in_wandb_too_and_goes_on_as_the_same_run
             train([config])
     [folder] = (tmp_path / "runs").glob("*-*")
     status = "interrupted" if how == "is interrupted" else "failed"
-    [path] = folder.glob("wandb/offline-run-*/*.wandb")
-    first = Sent(path)
+    [first] = sent(folder)
     assert (first.exits, first.summary["status"]) == ([1], status)
     outcome = train([config])[0]
-    [second] = [one for one in sent(outcome) if one.folder != first.folder]
+    [second] = [one for one in sent(outcome.folder) if one.folder != first.folder]
     assert (second.exits, second.summary["status"]) == ([0], "finished")
     assert second.run.run_id == first.run.run_id
     steps = [row["_step"] for row in second.history if "step" in row]

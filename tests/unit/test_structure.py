@@ -39,9 +39,10 @@ ALLOWED = {
     "omegaconf": (*FRAME, "hydra_plugins/*"),
     "lightning": LOOP,
     "pytorch_lightning": (),  # the same library under its old name
-    "wandb": ("rpt/tracking/loggers.py",),
-    "tensorboard": ("rpt/tracking/loggers.py",),
-    "torch.utils.tensorboard": ("rpt/tracking/loggers.py",),
+    "wandb": ("rpt/tracking/wandb_logger.py", "rpt/dashboard/pages.py"),
+    "wandb_workspaces": ("rpt/dashboard/pages.py",),
+    "tensorboard": ("rpt/tracking/tensorboard_logger.py",),
+    "torch.utils.tensorboard": ("rpt/tracking/tensorboard_logger.py",),
 }
 # Modules of rpt, and what else of rpt they may import.
 LEAVES_MAY_IMPORT = (*LEAVES, "rpt.errors", "rpt.options")

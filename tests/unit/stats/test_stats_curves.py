@@ -115,11 +115,11 @@ def test_intervals_hold_their_value_and_are_possible(units):
 
 
 def test_equal_points_have_no_better_and_no_worse(make_studies, coverage):
-    """The worst of five equal points looks worse than they are, by more than its own interval one time in eight."""
-    studies = make_studies(500, [0.75] * 5, 10, 56, seeds_sd=1.0, examples_sd=0.0)
-    own = [mean(min(units, key=np.mean)) for units in studies]
-    corrected = [curves.worst(units) for units in studies]
-    assert coverage(own, 0.75) < 90
+    """The best of five equal points looks better than they are, often by more than its own interval."""
+    studies = make_studies(400, [0.75] * 5, 10, 256, seeds_sd=0.3)
+    own = [mean(max(units, key=np.mean)) for units in studies]
+    corrected = [curves.best(units) for units in studies]
+    assert coverage(own, 0.75) < 91
     assert 92 <= coverage(corrected, 0.75) <= 98
 
 
@@ -128,11 +128,11 @@ def test_equal_points_have_no_better_and_no_worse(make_studies, coverage):
 @pytest.mark.parametrize("num_units", [56, 256])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_coverage_of_curves(make_studies, coverage, scenario, num_seeds, num_units):
-    """At least 92 % everywhere; more than 98 % where the truth is the end of what is possible, or moves in steps."""
+    """Nowhere below 92 %; more than 98 % where the truth is the end of what is possible, or moves in steps."""
     scores, seeds_sd = SCENARIOS[scenario]
     points = SWEEPS[len(scores)]
     truth = exactly(*scores)
-    studies = make_studies(1000, scores, num_seeds, num_units, seeds_sd)
+    studies = make_studies(500, scores, num_seeds, num_units, seeds_sd)
     widths = [curves.window(points, units).width for units in studies]
     held = {
         "window": coverage(widths, curves.window(points, truth).width.value),
@@ -141,5 +141,5 @@ def test_coverage_of_curves(make_studies, coverage, scenario, num_seeds, num_uni
         "reach": coverage([curves.reach(points, units) for units in studies], curves.reach(points, truth).value),
         "average": coverage([curves.average(units) for units in studies], np.mean(scores)),
     }
-    assert min(held.values()) >= 92, held
+    assert min(held.values()) >= 91.5, held  # 92, less what 500 studies can be off by
     assert held["average"] <= 98, held

@@ -73,8 +73,8 @@ def test_intervals_hold_the_score_of_new_seeds_and_examples(make_studies, covera
 @pytest.mark.parametrize("num_seeds", [3, 5, 10])
 @pytest.mark.parametrize("num_units", [56, 256])
 def test_coverage_of_scores(make_studies, coverage, score, seeds_sd, examples_sd, num_seeds, num_units):
-    studies = make_studies(2000, [score], num_seeds, num_units, seeds_sd, examples_sd)
-    assert 92 <= coverage([mean(units) for (units,) in studies], score) <= 99
+    studies = make_studies(1000, [score], num_seeds, num_units, seeds_sd, examples_sd)
+    assert 91.5 <= coverage([mean(units) for (units,) in studies], score) <= 99  # 92 to 98, and what 1,000 may be off
 
 
 @pytest.mark.slow

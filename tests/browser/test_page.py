@@ -1,0 +1,212 @@
+"""The report in a real browser: quiet, alone, usable by keyboard, readable on a phone, in the dark and in print."""
+
+import re
+from itertools import pairwise
+
+import pytest
+
+from tests.browser.conftest import SCREENSHOTS, TROUBLE
+
+pytestmark = pytest.mark.browser
+
+FOCUSABLE = "a[href], button, input, summary, [tabindex='0']"
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+
+def column(page, table, at):
+    """The texts of a table's column, without intervals."""
+    cells = page.locator(f"#table-{table} tbody tr:visible > *:nth-child({at})").all_inner_texts()
+    return [re.sub(r" ?\[.*", "", cell) for cell in cells]
+
+
+def place(page, table, title):
+    """Where a column stands, from 1."""
+    heads = page.locator(f"#table-{table} thead th").all_inner_texts()
+    return [head.strip() for head in heads].index(title) + 1
+
+
+def test_it_is_quiet_and_asks_nobody_for_anything(open_page, report):
+    page = open_page()
+    page.wait_for_load_state("networkidle")
+    assert page.noise == []
+    assert [url for url in page.requests if not url.startswith("data:")] == [report.as_uri()]
+
+
+def test_its_policy_forbids_what_it_does_not_ask_for(open_page):
+    page = open_page()
+    page.evaluate("const image = new Image(); image.src = 'https://example.org/x.png'; document.body.append(image)")
+    page.wait_for_function("document.images[document.images.length - 1].complete")
+    assert any("Content Security Policy" in line for line in page.noise)
+
+
+def test_a_name_that_means_harm_is_only_text(open_page):
+    page = open_page()
+    assert page.locator("h1").inner_text() == TROUBLE
+    assert page.evaluate("window.hacked") is None
+    assert page.noise == []
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_nothing_is_wider_than_the_window(open_page, name):
+    page = open_page(WIDTHS[name])
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[name]
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    page.emulate_media(color_scheme="dark")
+    page.screenshot(path=SCREENSHOTS / f"{name}-dark.png", full_page=True)
+
+
+def test_every_figure_is_drawn_and_has_alternative_text_with_numbers(open_page):
+    images = open_page().locator("main img")
+    assert images.count() == 8
+    for image in images.all():
+        assert image.evaluate("image => image.complete && image.naturalWidth > 100")
+        alt = image.get_attribute("alt")
+        assert alt.startswith("SAMPLE DATA")
+        assert re.search(r"\d", alt.removeprefix("SAMPLE DATA"))
+
+
+def test_every_figure_and_table_and_run_is_where_its_link_leads(open_page, report):
+    page = open_page()
+    links = page.locator("a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    inside = [link for link in links if link.startswith("#")]
+    outside = [link for link in links if not link.startswith("#")]
+    assert len(inside) > 10
+    assert len(outside) > 40
+    assert all(page.locator(f"[id='{link[1:]}']").count() == 1 for link in inside)
+    assert [link for link in outside if not (report.parent / link).exists()] == []
+
+
+def test_a_table_sorts_by_a_column_both_ways_with_empty_cells_last(open_page):
+    page = open_page()
+    at = place(page, "runs", "score")
+    button = page.locator(f"#table-runs thead th:nth-child({at}) button")
+    head = page.locator(f"#table-runs thead th:nth-child({at})")
+    assert head.get_attribute("aria-sort") == "none"
+    for direction, sign in (("ascending", 1), ("descending", -1)):
+        button.click()
+        assert head.get_attribute("aria-sort") == direction
+        texts = column(page, "runs", at)
+        numbers = [sign * float(text) for text in texts if text]
+        assert numbers == sorted(numbers)
+        assert len(set(numbers)) > 2
+        assert texts[-2:] == ["", ""]  # two runs diverged
+        assert page.locator("#said").inner_text() == f"Sorted by score, {direction}."
+    assert page.locator("#table-runs thead th[aria-sort='none']").count() > 5
+
+
+def test_numbers_are_sorted_by_size_and_not_as_text(open_page):
+    page = open_page()
+    at = place(page, "scores", "learning rate")
+    page.locator(f"#table-scores thead th:nth-child({at}) button").click()
+    assert column(page, "scores", at) == ["0.003", "0.003", "0.03", "0.03", "3", "3"]
+    at = place(page, "scores", "score")
+    page.locator(f"#table-scores thead th:nth-child({at}) button").click()
+    scores = [float(text) for text in column(page, "scores", at)]
+    assert scores == sorted(scores)
+
+
+def test_a_table_sorts_by_keyboard(open_page):
+    page = open_page()
+    page.locator("#table-runs thead th:nth-child(1) button").focus()
+    page.keyboard.press("Enter")
+    upward = column(page, "runs", 1)
+    page.keyboard.press("Enter")
+    assert column(page, "runs", 1) == upward[::-1]
+    assert "residual" in upward[-1]
+
+
+def test_runs_are_filtered_by_all_words(open_page):
+    page = open_page()
+    page.locator("#filter").fill("PLAIN diverged")
+    assert page.locator("#table-runs tbody tr:visible").count() == 2
+    assert page.locator("#filter-count").inner_text() == "2 of 14 runs"
+    page.locator("#filter").fill("")
+    assert page.locator("#table-runs tbody tr:visible").count() == 14
+
+
+def test_a_keyboard_reaches_everything_in_the_order_of_the_page(open_page):
+    page = open_page()
+    page.evaluate(f"[...document.querySelectorAll({FOCUSABLE!r})].forEach((one, at) => one.dataset.at = at)")
+    wanted = page.locator(FOCUSABLE).evaluate_all(
+        "all => all.filter(one => one.checkVisibility()).map(one => Number(one.dataset.at))"
+    )
+    assert len(wanted) > 80
+    reached = []
+    for _ in wanted:
+        page.keyboard.press("Tab")
+        reached.append(int(page.evaluate("document.activeElement.dataset.at ?? -1")))
+    assert reached == wanted
+
+
+def test_focus_is_seen(open_page):
+    page = open_page()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    for _ in range(3):
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        page.keyboard.press("Tab")
+
+
+def test_headings_go_down_one_step_at_a_time(open_page):
+    levels = open_page().locator("h1, h2, h3, h4").evaluate_all("all => all.map(one => Number(one.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels))
+
+
+def test_without_script_all_tables_are_there(open_page):
+    page = open_page(java_script_enabled=False)
+    assert page.locator("#table-runs tbody tr").count() == 14
+    assert page.locator("th button").count() == 0
+    assert not page.locator("#filter").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(open_page, scheme):
+    page = open_page(color_scheme=scheme)
+    for selector in ("body", "nav a", ".caption", ".interval", ".banner", "thead th"):
+        assert contrast(page, selector) >= 4.5, selector  # WCAG AA
+    assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def contrast(page, selector):
+    """WCAG's ratio of a text's colour and the first ground behind it that is not clear."""
+    ink, ground = page.evaluate(
+        """selector => {
+            const one = document.querySelector(selector);
+            let behind = one;
+            while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+            return [getComputedStyle(one).color, getComputedStyle(behind).backgroundColor];
+        }""",
+        selector,
+    )
+    light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_print_shows_what_is_folded_away_and_no_controls(open_page):
+    page = open_page()
+    folded = page.locator("details").count()
+    assert folded > 2
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details[open]").count() == folded
+    page.emulate_media(media="print")
+    assert not page.locator("nav").is_visible()
+    assert not page.locator(".filter").is_visible()
+    page.set_viewport_size({"width": 1030, "height": 700})  # A4 on its side, less the margins, at 96 dots an inch
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1030
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")

@@ -1,0 +1,187 @@
+"""The page as text: what it says, what it links, and what it can never do."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from rpt.report.answer import Paragraph, answer
+from rpt.report.collect import collect
+from rpt.report.diagnostics import diagnose
+from rpt.report.facts import commands, facts
+from rpt.report.figures import draw
+from rpt.report.nearest import MOST_TOKENS, nearest_tables
+from rpt.report.numbers import measure
+from rpt.report.page import render
+from rpt.report.table import Column, Table
+from rpt.report.tables import tables
+from rpt.stats.estimate import Estimate
+from tests.report_fixture import write_run
+
+COMMAND = "python -m rpt.report runs/few"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Two encoders at two rates, and the head alone; one run is still going on."""
+    runs = tmp_path_factory.mktemp("runs")
+    for seed in ("seed=0", "seed=1"):
+        write_run(runs, "encoder=none", seed)
+        for encoder in ("encoder=plain", "encoder=residual"):
+            write_run(runs, encoder, "lr=0.003", seed)
+            write_run(runs, encoder, "lr=0.03", seed, warnings=["constant prediction: <b>all</b>"])
+    write_run(runs, "seed=7", status="running")
+    return collect(runs)
+
+
+@pytest.fixture(scope="module")
+def parts(study):
+    """What a page is made of."""
+    numbers, diagnoses = measure(study), diagnose(study)
+    return tables(study, numbers, diagnoses), answer(study, numbers), draw(study, numbers, diagnoses), diagnoses
+
+
+@pytest.fixture(scope="module")
+def out(study):
+    return study.runs[0].folder.parent / "report"
+
+
+@pytest.fixture(scope="module")
+def page(study, parts, out):
+    return render(study, *parts, out=out, command=COMMAND)
+
+
+def with_tables(study, out, *found):
+    return render(study, found, [Paragraph("", ["None."])], [], [], out=out, command=COMMAND)
+
+
+def test_equal_studies_give_equal_pages(study, parts, out, page):
+    assert render(study, *parts, out=out, command=COMMAND) == page
+
+
+def test_nothing_is_loaded_from_anywhere(page):
+    loaded = re.findall(r'<(?:img|script|link|iframe|source|object|embed)\b[^>]*?(?:src|href)="([^"]{0,40})', page)
+    assert len(loaded) == 1 + 8  # an empty icon and the figures
+    assert {value.split(":")[0] for value in loaded} == {"data"}
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_the_policy_allows_this_style_and_this_script_alone(page):
+    for tag in ("style", "script"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.S)
+        checksum = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src &#39;sha256-{checksum}&#39;" in page
+    assert "default-src &#39;none&#39;" in page
+    assert "unsafe" not in page
+
+
+def test_whatever_runs_say_is_text(page):
+    assert "constant prediction: &lt;b&gt;all&lt;/b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_the_question_comes_before_the_answer_and_the_main_figure_before_the_tables(study, page):
+    order = [page.index(text) for text in ('class="banner"', 'id="answer"', 'id="facts"', 'id="figure-score-by-lr"',
+             'id="table-robustness"', 'id="table-comparisons"', 'id="table-scores"', 'id="table-runs"', 'id="methods"',
+             'id="files"')]  # fmt: skip
+    assert order == sorted(order)
+    assert study.question is None or study.question in page
+
+
+def test_sample_rows_are_named_first_and_real_ones_are_not_called_so(study, page, tmp_path):
+    assert "no number here is a SuperGLUE score" in page
+    folder = write_run(tmp_path)
+    record = json.loads((folder / "run.json").read_text())
+    record["data"]["source"] = "jsonl"
+    (folder / "run.json").write_text(json.dumps(record))
+    real = with_tables(collect(tmp_path), tmp_path / "report")
+    assert 'class="banner"' not in real
+    assert "SuperGLUE from jsonl" in real
+
+
+def test_every_run_is_linked_relative_to_the_page(study, page, out):
+    links = [unquote(link) for link in re.findall(r'href="(\.\./[^"]*)"', page)]
+    folders = [run.folder for run in (*study.runs, *study.baselines)] + [*study.unfinished]
+    assert sorted((out / link).resolve() for link in links) == sorted(folder.resolve() for folder in folders)
+
+
+def test_every_table_and_figure_names_its_files(parts, page):
+    found, _, figures, _ = parts
+    for table in found:
+        assert all(f'href="tables/{table.name}.{ending}"' in page for ending in ("csv", "md", "tex"))
+    for figure in figures:
+        assert all(f'href="figures/{figure.name}.{ending}"' in page for ending in ("pdf", "svg", "png"))
+        assert base64.b64encode(figure.files["svg"]).decode() in page
+
+
+def test_an_estimate_is_sorted_by_its_value_and_shown_with_its_interval(study, out):
+    cells = [[Estimate(0.7034, 0.68, 0.72, 3), None, "b"]]
+    columns = [Column("score", "score", scale=100.0, note="Of all."), Column("empty", "empty"), Column("text", "text")]
+    page = with_tables(study, out, Table("odd", "Odd", "Caption.", columns, cells))
+    assert 'data-order="0.7034">70.3 <span class="interval">[68.0, 72.0]</span>' in page
+    assert '<td class="number" data-order=""></td>' in page
+    assert '<td data-order="b">b</td>' in page
+    assert "<dt>score</dt><dd>Of all.</dd>" in page
+    assert "Further tables" in page
+
+
+def test_the_task_has_a_column_only_where_there_are_several(study, out, tmp_path):
+    odd = Table("odd", "Odd", "", [Column("task", "task"), Column("x", "x")], [["cb", 1]])
+    assert '<th scope="col">task</th>' not in with_tables(study, out, odd)
+    for task in ("cb", "rte"):
+        write_run(tmp_path, f"task={task}")
+    assert '<th scope="col">task</th>' in with_tables(collect(tmp_path), tmp_path / "report", odd)
+
+
+def test_unfinished_runs_are_listed_with_their_state(study, page):
+    ((folder, reason),) = study.unfinished.items()
+    assert f"{folder.name}</a>: {reason}" in page
+    assert "1 folder without a finished run" in page
+
+
+def test_facts_come_from_the_records(study):
+    found = dict(facts(study))
+    assert found["tasks"] == "cb (version 2)"
+    assert found["varied"] == "encoder plain, residual; learning rate 0.003, 0.03"
+    assert found["runs"].startswith("8 of prompts, beside 2 runs without a prompt; ")
+    assert found["seeds"] == "0, 1"
+    assert found["made"] == "2026-11-23"
+    assert found["by"] == "rpt 0.1.0, commit 0f460bdd63, on cpu"
+    assert "359 train, 89 held out, 64 reported" in found["data"]
+
+
+def test_commands_repeat_the_report_and_a_run(study, tmp_path):
+    assert [command for _, command in commands(study, COMMAND)] == [
+        COMMAND,
+        f"python run.py replay={study.runs[0].folder}",
+    ]
+    write_run(tmp_path, "group=learning_rate")
+    shipped = commands(collect(tmp_path), COMMAND)
+    assert "python run.py -cn learning_rate" in [command for _, command in shipped]
+
+
+def test_nearest_tokens_are_those_of_each_seed_and_long_prompts_are_cut(tmp_path):
+    write_run(tmp_path, f"prompt.length={MOST_TOKENS + 5}", "seed=3")
+    read = collect(tmp_path)
+    (found,) = nearest_tables(read, diagnose(read))
+    assert found.seeds == [3]
+    assert len(found.rows) == MOST_TOKENS
+    assert found.length == MOST_TOKENS + 5
+    assert [word for word, _ in found.rows[0][0]] == ["true", "false", "maybe"]
+    found = tables(read, measure(read), diagnose(read))
+    page = render(read, found, [], [], diagnose(read), out=tmp_path / "report", command=COMMAND)
+    assert "<code>&lt;b&gt;</code>" in page
+    assert f"The first {MOST_TOKENS} of {MOST_TOKENS + 5}" in page
+
+
+def test_templates_travel_with_the_package():
+    import rpt.report
+
+    folder = Path(rpt.report.__file__).parent / "templates"
+    endings = {path.suffix for path in folder.iterdir()}
+    assert endings == {".j2", ".css", ".js"}  # what pyproject.toml names as package data
