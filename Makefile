@@ -5,7 +5,7 @@ ARGS ?=
 STUDY ?= runs/learning_rate
 
 PYTHON := $(VENV)/bin/python
-PYTEST := HF_HUB_OFFLINE=1 $(PYTHON) -m pytest
+PYTEST := HF_HUB_OFFLINE=1 $(PYTHON) -m pytest -n logical --maxprocesses 4 --dist worksteal
 READY := $(VENV)/.ready
 REST := slow or browser or extra or gpu
 
@@ -31,7 +31,7 @@ study: $(READY) ## the learning-rate study with its report, 40 minutes; it goes 
 	$(PYTHON) -m rpt.report $(STUDY)
 
 test: $(READY) ## the quick tests: no network, no GPU; on all cores up to four
-	$(PYTEST) -n logical --maxprocesses 4 --dist worksteal -m "not ($(REST))"
+	$(PYTEST) -m "not ($(REST))"
 
 test-all: $(READY) ## format, lint, types, and every test that `make test` leaves out
 	$(PYTHON) -m ruff format --check .

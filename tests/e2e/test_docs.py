@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LEFT_OUT = shutil.ignore_patterns(".*", "runs", "build", "dist", "*.egg-info", "__pycache__", "docs", "outputs")
 FENCE = re.compile(r"^```(\w*)(?: title=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FEW = ["trainer.epochs=1", "trainer.progress=false", "data.max_rows=16"]
+FEW = ["trainer.epochs=1", "trainer.progress=false"]
 HUB = {"google-t5/t5-base": "tiny_t5", "google-t5/t5-large": "tiny_t5", "google-bert/bert-base-uncased": "tiny_bert"}
 
 
@@ -90,14 +90,15 @@ def as_run(line: str, tiny: list[str]) -> list[str]:
         return ["make", "-n", *rest]
     if rest[0] != "run.py" or "--help" in rest:
         return [sys.executable, *rest]
-    names_backbone = any(one.startswith(("backbone=", "experiment=paper/")) for one in rest)
-    return [sys.executable, *rest, *([] if names_backbone else tiny), *FEW]
+    names_backbone = any(one.startswith(("backbone=", "experiment=paper/", "paper/")) for one in rest)
+    rows = 128 if any(one.startswith("data.k_per_class=") for one in rest) else 8  # of which few-shot takes its own
+    return [sys.executable, *rest, *([] if names_backbone else tiny), *FEW, f"data.max_rows={rows}"]
 
 
 def expected_refusal(line: str) -> str | None:
     """What a command says that cannot run here; None where it must run."""
-    if "submitit.partition=" in line and shutil.which("srun") is None:
-        return "is no srun"
+    if "cluster=slurm" in line and shutil.which("srun") is None:
+        return "there is no srun"
     if "executor=ray" in line:
         return None if has("ray") else "pip install"
     return "Set encoder.bottleneck_dim=128" if "bottleneck_dim=0" in line else None  # shown because it is refused

@@ -70,7 +70,7 @@ class Killer(threading.Thread):
         while not (trained := {str(path.with_name(".lock")) for path in self.folder.glob("runs/*/previous.ckpt")}):
             time.sleep(0.01)
         found = [one for one in psutil.process_iter(["cmdline"]) if self.command in " ".join(one.info["cmdline"] or [])]
-        [worker] = [one for one in found if trained & {file.path for file in one.open_files()}]
+        worker = next(one for one in found if trained & {file.path for file in one.open_files()})  # of one or two
         os.kill(worker.pid, self.number)
         self.killed.append(worker.pid)
 

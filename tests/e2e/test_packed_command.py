@@ -41,6 +41,7 @@ def start(arguments, folder):
     return subprocess.Popen(
         [sys.executable, str(RUN), *PACKED, *arguments],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore Ctrl-C
     )  # fmt: skip
 
 

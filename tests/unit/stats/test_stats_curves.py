@@ -124,8 +124,7 @@ def test_equal_points_have_no_better_and_no_worse(make_studies, coverage):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_seeds", [3, 5, 10])
-@pytest.mark.parametrize("num_units", [56, 256])
+@pytest.mark.parametrize(("num_seeds", "num_units"), [(3, 56), (3, 256), (5, 56), (10, 256)])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_coverage_of_curves(make_studies, coverage, scenario, num_seeds, num_units):
     """Nowhere below 92 %; more than 98 % where the truth is the end of what is possible, or moves in steps."""
