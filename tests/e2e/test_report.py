@@ -57,6 +57,7 @@ def test_a_sweep_is_trained_and_reported(command, start_folder, tiny_bert, tiny_
     assert not list((start_folder / "runs").glob(".report*"))
 
 
+@pytest.mark.slow  # a process of its own
 def test_what_makes_no_study_is_refused_in_a_line_and_writes_nothing(start_folder):
     done = report("nowhere", cwd=start_folder)
     line = "nowhere: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.\n"
@@ -64,6 +65,7 @@ def test_what_makes_no_study_is_refused_in_a_line_and_writes_nothing(start_folde
     assert list(start_folder.iterdir()) == []
 
 
+@pytest.mark.slow  # a process of its own
 def test_a_folder_of_other_things_is_not_replaced(start_folder):
     write_run(start_folder / "runs")
     (start_folder / "mine").mkdir()

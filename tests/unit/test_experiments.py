@@ -10,6 +10,8 @@ from rpt.places import config_dir
 from rpt.protocol import NO_RECIPE, habits_of
 from rpt.reproduce.setting import differences, published
 
+pytestmark = pytest.mark.slow  # 27 rows of the paper, each composed again and again
+
 ROOT = config_dir() / "experiment"
 ALL = sorted(file.relative_to(ROOT).with_suffix("").as_posix() for file in ROOT.rglob("*.yaml"))
 ROWS = [name for name in ALL if name.count("/") == 2]

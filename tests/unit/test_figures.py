@@ -18,6 +18,8 @@ from rpt.report.numbers import measure
 from rpt.report.study import Axis
 from tests.report_fixture import write_run, write_study
 
+pytestmark = pytest.mark.slow  # half a minute: every figure in three formats
+
 SMALL = {"methods": ("plain", "residual"), "rates": (0.003, 0.03, 3.0), "seeds": (0, 1)}
 
 

@@ -13,6 +13,8 @@ from rpt.config import compose
 from rpt.tracking.wandb_logger import prediction_table, run_id, tags, token_table
 from rpt.train import train
 
+pytestmark = pytest.mark.slow  # W&B's own process, several times
+
 pytest.importorskip("wandb")
 
 

@@ -190,6 +190,7 @@ def test_a_metric_that_the_protocol_does_not_have_is_named(tmp_path):
     assert "this protocol has no f1a" in line.reasons
 
 
+@pytest.mark.slow  # eight tasks, each composed as the row has it
 def test_the_average_is_of_all_eight_tasks(tmp_path):
     scores = {task: 0.5 + place / 100 for place, task in enumerate(OFFICIAL)}
     for task, score in scores.items():

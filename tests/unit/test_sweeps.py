@@ -96,7 +96,7 @@ def test_a_study_says_what_it_asks_how_to_start_it_and_what_it_costs(name):
     assert config.hydra.launcher._target_ == "hydra_plugins.rpt_packed.launcher.PackedLauncher"
 
 
-@pytest.mark.parametrize("name", [*STUDIES, *PAPER])
+@pytest.mark.parametrize("name", [*STUDIES, *(pytest.param(name, marks=pytest.mark.slow) for name in PAPER)])
 def test_every_value_of_every_axis_is_accepted_and_trains_no_less_than_a_run(name, main_job):
     config = start(name, "seed=0")
     for values in accepted(config, one_axis_at_a_time(sweep.expand(config))):
