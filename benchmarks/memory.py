@@ -1,6 +1,6 @@
 """Peak memory of a pack of 64 runs against that of a run alone, each in a process of its own.
 
-    python -m benchmarks.memory                         # CB sample, MiniLM, residual; five minutes on two cores
+    python -m benchmarks.memory                         # CB sample, MiniLM, residual; two minutes on two cores
 
 A forward holds at most `trainer.token_budget` tokens whatever the number of runs; what grows with it is what a run
 owns: prompt, encoder, head, their gradients, optimizer state and best copy.
@@ -29,7 +29,7 @@ def main() -> None:
 def peak(size: int) -> int:
     """Peak resident memory of one pack's process, in bytes, as its runs' records have it."""
     with tempfile.TemporaryDirectory() as folder:
-        few = ("trainer.epochs=1", "data.max_rows=160")
+        few = ("trainer.epochs=1", "data.max_rows=64")
         run("-m", "hydra/launcher=packed", *few, f"seed=range({size})", f"output_dir={folder}")
         found = records(Path(folder), size)
     assert {record["pack"]["size"] for record in found} == {size}
