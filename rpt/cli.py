@@ -133,8 +133,10 @@ def _fail_point(overrides: list[str], error: Exception) -> None:
 
 
 def _end_sweep() -> NoReturn:
+    from rpt.console import several
+
     count = len(failed_points)
-    sys.stderr.write(f"{count} {'point' if count == 1 else 'points'} of the sweep failed:\n")
+    sys.stderr.write(f"{several(count, 'point')} of the sweep failed:\n")
     sys.stderr.writelines(f"  {point}\n" for point in failed_points)
     sys.exit(REFUSED if all(map(_is_mendable, failed_points.values())) else BROKEN)
 

@@ -19,6 +19,11 @@ def say(text: str = "") -> None:
     sys.stdout.flush()
 
 
+def several(count: int, word: str, words: str = "") -> str:
+    """A count with its word: `1 seed`, `3 seeds`."""
+    return f"{count} {word if count == 1 else words or word + 's'}"
+
+
 def opening(record: dict[str, Any], folder: Path) -> str:
     """The lines before training."""
     data, protocol, backbone = record["data"], record["protocol"], record["backbone"]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
+
+Arguments = ParamSpec("Arguments")
 
 
 class RptError(Exception):
@@ -59,6 +64,20 @@ class WeightsError(RptError):
 
 class CheckpointError(RptError):
     """A checkpoint that is damaged or belongs to another run."""
+
+
+def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
+    """Let a command end with such an error's own words and the exit code 2."""
+
+    @wraps(main)
+    def explaining(*args: Arguments.args, **kwargs: Arguments.kwargs) -> int:
+        try:
+            return main(*args, **kwargs)
+        except RptError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+
+    return explaining
 
 
 def _as_yaml(value: object) -> str:

@@ -9,24 +9,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rpt.errors import RptError
+from rpt.errors import explained
 from rpt.packing.ledger import FOLDER, LedgerError, Sweep, sweeps
 from rpt.packing.state import NAMES, State
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 2 where there is no ledger, or one that cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.ledger", description=__doc__)
     parser.add_argument("dir", type=Path, metavar="DIR", help="the sweeps' output_dir, such as runs")
     parser.add_argument("--json", action="store_true", help="for other programs")
     given = parser.parse_args(arguments)
-    try:
-        found, errors = sweeps(given.dir)
-        if not found and not errors:
-            raise LedgerError(f"{given.dir / FOLDER}: holds no ledger. Name the output_dir of a sweep, such as runs.")
-    except RptError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    found, errors = sweeps(given.dir)
+    if not found and not errors:
+        raise LedgerError(f"{given.dir / FOLDER}: holds no ledger. Name the output_dir of a sweep, such as runs.")
     looked = [(sweep, sweep.states()) for sweep in found]
     if given.json:
         sys.stdout.write(json.dumps([as_json(*one) for one in looked], indent=2) + "\n")

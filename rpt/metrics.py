@@ -11,10 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor
-from torchmetrics.functional.classification import multiclass_stat_scores
-
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.text import normalised
 
@@ -91,12 +87,16 @@ def evaluate(names: Sequence[str], examples: Sequence[Example], answers: Sequenc
 
 def _counts(examples: Sequence[Example], answers: Sequence[Answer]) -> list[tuple[int, int, int]]:
     """For every choice its hits, false alarms and misses."""
+    # Here, because a report counts words with this module's metrics and need not wait seconds for torch.
+    import torch
+    from torchmetrics.functional.classification import multiclass_stat_scores
+
     most = max(len(example.choices) for example in examples)
     none_chosen, none_right = most, most + 1  # two classes more, which never meet and are left out below
     chosen = [none_chosen if answer.choice is None else answer.choice for answer in answers]
     right = [none_right if example.target is None else example.target for example in examples]
     table = multiclass_stat_scores(torch.tensor(chosen), torch.tensor(right), num_classes=most + 2, average="none")
-    assert isinstance(table, Tensor)
+    assert isinstance(table, torch.Tensor)
     return [(hits, alarms, misses) for hits, alarms, _, misses, _ in table[:most].tolist()]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from rpt.check import check
 from rpt.errors import ConfigError
+from rpt.tracking.files import read_json_lines
+from rpt.tracking.folder import RunFolder
 
 CURVES = ("train/loss", "held_out/loss")
 """The columns of the curve that are compared."""
@@ -99,14 +101,13 @@ def report(found: Comparison) -> str:
 
 
 def _curve(folder: Path) -> dict[str, list[float]]:
-    with (folder / "metrics.csv").open(encoding="utf-8") as file:
+    with RunFolder(folder).curve.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name]) for row in rows if row.get(name)] for name in CURVES}
 
 
 def _answers(folder: Path) -> list[str]:
-    lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["predicted"] for line in lines]
+    return [line["predicted"] for line in read_json_lines(RunFolder(folder).predictions)]
 
 
 def _farthest(first: list[float], second: list[float]) -> float:
@@ -119,7 +120,8 @@ def _farthest(first: list[float], second: list[float]) -> float:
 def _distance(first: Path, second: Path) -> float | None:
     from safetensors.torch import load_file
 
-    if not (first / "prompt.safetensors").exists():
+    paths = [RunFolder(folder).prompt for folder in (first, second)]
+    if not paths[0].exists():
         return None
-    one, other = (load_file(folder / "prompt.safetensors")["prompt"] for folder in (first, second))
+    one, other = (load_file(path)["prompt"] for path in paths)
     return float((one - other).norm() / one.norm())

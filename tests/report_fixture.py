@@ -62,7 +62,8 @@ def write_run(
     identity_hash = digest(identity(config, checksum, "b" * 64))
     folder = root / folder_name(config, identity_hash)
     folder.mkdir(parents=True)
-    rng = np.random.default_rng(int(identity_hash[:12], 16))
+    # Of what was asked for, not of the identity: a new key in conf/ must not draw other answers.
+    rng = np.random.default_rng(list(" ".join(sorted(overrides)).encode()))
     share = _skill(config) if skill is None else skill
     predictions = _predictions(config, share, rows, rng.normal(0, luck), rng)
     record = _record(config, identity_hash, checksum, predictions, status)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from rpt.dashboard.pages import Place, build_report, build_workspace, is_logged_in, publish
 from rpt.dashboard.panels import Section, encoders, sections
-from rpt.errors import RptError
+from rpt.errors import explained
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish, or say what would be published; 2 where W&B's library is missing or W&B refuses."""
     parser = argparse.ArgumentParser(prog="python -m rpt.dashboard", description=__doc__)
@@ -22,14 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     place, shown = Place(given.entity, given.project, given.group), sections(encoders())
-    try:
-        if given.publish and is_logged_in():
-            sys.stdout.writelines(f"{address}\n" for address in publish(place, shown))
-            return 0
-        build_workspace(place, shown), build_report(place, shown)
-    except RptError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    if given.publish and is_logged_in():
+        sys.stdout.writelines(f"{address}\n" for address in publish(place, shown))
+        return 0
+    build_workspace(place, shown), build_report(place, shown)
     sys.stdout.write(preview(place, shown))
     advice = (
         "Not logged in to W&B: run `wandb login`, then this again." if given.publish else "Add --publish to save it."

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rpt.errors import RptError
+from rpt.errors import explained
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report, print its answer and where it lies; 2 where the runs make no study."""
     parser = argparse.ArgumentParser(prog="python -m rpt.report", description=__doc__)
@@ -23,11 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = shlex.join(["python", "-m", "rpt.report", str(given.dir), *options])
     from rpt.report.write import write_report  # imports torch and matplotlib, for which --help need not wait
 
-    try:
-        study, answer = write_report(given.dir, out, given.group, command)
-    except RptError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    study, answer = write_report(given.dir, out, given.group, command)
     lines = [study.question, *map(str, answer), *study.notes, *_unfinished(study.unfinished), str(out / "index.html")]
     sys.stdout.write("\n\n".join(line for line in lines if line) + "\n")
     return 0

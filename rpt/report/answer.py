@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rpt.console import several
 from rpt.report.columns import POINTS
 from rpt.report.comparisons import LEADER, Pair
 from rpt.report.numbers import REACHED, SHARE, Numbers, Robustness
 from rpt.report.study import Axis, Study
-from rpt.report.words import SAMPLE, at_text, listed, several, value_text
+from rpt.report.words import SAMPLE, at_text, listed, value_text
 from rpt.stats.estimate import Estimate
 
 VERDICTS = ("higher", "lower", "open")
@@ -84,8 +85,7 @@ def difference(pair: Pair, label: str = "") -> str:
     if not found.has_interval:
         gap = f"{ours} scores {_signed(found.value)} against {theirs}, {where}"
         return f"{gap}, with {several(found.seeds, 'seed')}: {CANNOT_TELL}, because nothing is known of other seeds."
-    p = f"p {pair.p_holm:.3f} after Holm" if pair.p_holm >= 0.001 else "p below 0.001 after Holm"
-    numbers = f"{_signed(found.value)} [{POINTS * found.low:.1f}, {POINTS * found.high:.1f}], {p}"
+    numbers = f"{_signed(found.value)} [{POINTS * found.low:.1f}, {POINTS * found.high:.1f}], {_p(pair)} after Holm"
     if pair.verdict != "open":
         return f"{ours} scores {pair.verdict} than {theirs}, {where}: {numbers}."
     seeds = f" About {pair.seeds_needed} seeds would show a difference of one point." if pair.seeds_needed else ""
@@ -146,14 +146,16 @@ def above_majority(rows: Sequence[Robustness]) -> str:
 
 def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
     """Which encoders, tuned on the held-out rows, beat a baseline."""
-    found = {pair.ours: pair.comparison.difference for pair in pairs}
-    numbers = ", ".join(f"{method} {_interval(one, POINTS, 1, '+')}" for method, one in found.items())
+    gaps = [f"{pair.ours} {_interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
+    has_p = all(pair.comparison.difference.has_interval for pair in pairs)
+    numbers = ", ".join(f"{gap} ({_p(pair)})" if has_p else gap for gap, pair in zip(gaps, pairs, strict=True))
+    adjusted = ", p after Holm" if has_p else ""
     names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
     words = {"higher": f"beats {name}", "lower": f"does not beat {name}, it scores lower"}
     parts = [f"{one} {words[verdict]}" for verdict in VERDICTS[:2] for one in names[verdict]]
     if names["open"]:
         parts.append(f"whether {listed(names['open'], 'or')} beats it, {CANNOT_TELL}")
-    return f"Points more than {name}, each tuned on the held-out rows: {numbers}; {'; '.join(parts)}."
+    return f"Points more than {name}, each tuned on the held-out rows{adjusted}: {numbers}; {'; '.join(parts)}."
 
 
 def _sentences(study: Study, leader: str, rows: Sequence[Robustness], pairs: Sequence[Pair]) -> Iterator[str]:
@@ -246,5 +248,9 @@ def _interval(found: Estimate, scale: float, decimals: int, sign: str = "") -> s
     return f"{value} [{scale * found.low:.{decimals}f}, {scale * found.high:.{decimals}f}]"
 
 
+def _p(pair: Pair) -> str:
+    return f"p {pair.p_holm:.3f}" if pair.p_holm >= 0.001 else "p below 0.001"
+
+
 def _signed(value: float) -> str:
-    return f"{POINTS * value:+.1f} points"
+    return f"{round(POINTS * value, 1) + 0.0:+.1f} points"  # never minus zero

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,8 @@ from rpt.report.comparable import check_comparable, check_schema, is_comparable
 from rpt.report.notes import notes_on
 from rpt.report.study import Axis, Study, StudyError, StudyRun
 from rpt.report.units import unit_scores
+from rpt.tracking.counted import has_ended
+from rpt.tracking.files import read_json_lines
 from rpt.tracking.folder import RunFolder
 
 NO_GROUP = "none"
@@ -63,7 +64,7 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]]]:
     for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
         record = RunFolder(folder).read_record()
         assert record is not None
-        if record["status"] in ("finished", "failed"):
+        if has_ended(record):
             check_schema(folder, record)
             found.append((folder, record))
         else:
@@ -117,8 +118,7 @@ def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
     metrics = [name for name in record["scores"] if name != "score"]
     advice = "Train the run again with rerun=true."
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        units = unit_scores(lines, metrics)
+        units = unit_scores(read_json_lines(path), metrics)
     except (OSError, ValueError, KeyError) as error:
         raise StudyError(f"{path}: cannot be read ({error}). {advice}") from error
     told = record["scores"]["score"]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +19,9 @@ from safetensors.numpy import load_file
 
 from rpt.report.series import Point, curves_of
 from rpt.report.study import Study, StudyError, StudyRun
+from rpt.tracking.folder import RunFolder
+
+T = TypeVar("T")
 
 WITHIN = 0.01
 """How near to its best a run has to be to count as trained: one point."""
@@ -119,17 +123,7 @@ def history(run: StudyRun) -> History | None:
     Raises:
         StudyError: The file is damaged.
     """
-    path = run.folder / "metrics.csv"
-    if not path.exists():
-        return None
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["held_out/score"]]
-        names = ("epoch", "step", "held_out/score", "held_out/loss", "prompt/gate", "prompt/norm", "prompt/drift")
-        columns = [np.array([float(row.get(name) or "nan") for row in rows]) for name in names]
-    except (KeyError, ValueError) as error:
-        raise StudyError(f"{path}: is no curve of rpt ({error!r}). Train the run again with rerun=true.") from error
-    return History(*columns) if rows else None
+    return _read(RunFolder(run.folder).curve, _history)
 
 
 def prompt(run: StudyRun) -> Prompt | None:
@@ -138,26 +132,46 @@ def prompt(run: StudyRun) -> Prompt | None:
     Raises:
         StudyError: The file is damaged.
     """
-    path = run.folder / "diagnostics.json"
+    return _read(RunFolder(run.folder).diagnostics, _prompt)
+
+
+def _read(path: Path, parse: Callable[[Path], T]) -> T | None:
+    """What a file of a run holds; None where it is not there."""
     if not path.exists():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        nearest = [[(str(token), float(cosine)) for token, cosine in row] for row in found["nearest"]]
-        gate = found.get("gate")
-        return Prompt(
-            nearest=nearest,
-            norms=np.array(found["norms"], dtype=float),
-            vocab_norm={name: float(found["vocab_norm"][name]) for name in ("mean", "std", "min", "max")},
-            drift=np.array(found["drift"], dtype=float),
-            gate=None if gate is None else np.array(gate, dtype=float),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise StudyError(f"{path}: cannot be read ({error!r}). Move it away or train with rerun=true.") from error
+        return parse(path)
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise StudyError(f"{path}: cannot be read ({error!r}). Train the run again with rerun=true.") from error
+
+
+def _history(path: Path) -> History | None:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["held_out/score"]]
+    names = ("epoch", "step", "held_out/score", "held_out/loss", "prompt/gate", "prompt/norm", "prompt/drift")
+    columns = [np.array([float(row.get(name) or "nan") for row in rows]) for name in names]
+    return History(*columns) if rows else None
+
+
+def _prompt(path: Path) -> Prompt:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    gate = found.get("gate")
+    return Prompt(
+        nearest=[[(str(token), float(cosine)) for token, cosine in row] for row in found["nearest"]],
+        norms=np.array(found["norms"], dtype=float),
+        vocab_norm={name: float(found["vocab_norm"][name]) for name in ("mean", "std", "min", "max")},
+        drift=np.array(found["drift"], dtype=float),
+        gate=None if gate is None else np.array(gate, dtype=float),
+    )
+
+
+def _folded(path: Path) -> Float[np.ndarray, "length hidden"]:
+    folded: Float[np.ndarray, "length hidden"] = load_file(path)["prompt"].astype(np.float64)
+    return folded
 
 
 def _cosines(runs: Sequence[StudyRun]) -> Float[np.ndarray, "runs runs"]:
-    prompts = [_folded(run) for run in runs]
+    prompts = [_read(RunFolder(run.folder).prompt, _folded) for run in runs]
     found = np.full((len(runs), len(runs)), np.nan)
     for row, one in enumerate(prompts):
         for column, other in enumerate(prompts):
@@ -166,14 +180,3 @@ def _cosines(runs: Sequence[StudyRun]) -> Float[np.ndarray, "runs runs"]:
                 products = (one * other).sum(axis=1)
                 found[row, column] = np.divide(products, lengths, where=lengths > 0, out=products * 0).mean()
     return found
-
-
-def _folded(run: StudyRun) -> Float[np.ndarray, "length hidden"] | None:
-    path = run.folder / "prompt.safetensors"
-    if not path.exists():
-        return None
-    try:
-        folded: Float[np.ndarray, "length hidden"] = load_file(path)["prompt"].astype(np.float64)
-    except (KeyError, SafetensorError) as error:
-        raise StudyError(f"{path}: holds no prompt ({error}). Train the run again with rerun=true.") from error
-    return folded

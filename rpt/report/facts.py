@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rpt.console import several
 from rpt.places import sweeps_dir
 from rpt.report.study import Study, StudyRun
-from rpt.report.words import listed, several, value_text
+from rpt.report.words import listed, value_text
 
 
 def facts(study: Study) -> list[tuple[str, str]]:

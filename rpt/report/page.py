@@ -18,6 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from rpt.console import several
 from rpt.report.answer import Paragraph
 from rpt.report.diagnostics import Diagnosis
 from rpt.report.facts import commands, facts
@@ -25,7 +26,6 @@ from rpt.report.figures import Figure
 from rpt.report.nearest import nearest_tables
 from rpt.report.study import Study
 from rpt.report.table import Cell, Column, Table
-from rpt.report.words import several
 from rpt.report.writers import WRITERS, cell_text
 from rpt.stats.estimate import Estimate
 

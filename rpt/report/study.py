@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rpt.errors import RptError
+from rpt.tracking.counted import counted_score, has_diverged, has_failed
 
 Value = float | int | str | bool | None
 
@@ -53,19 +54,16 @@ class StudyRun:
         return seed
 
     @property
-    def is_baseline(self) -> bool:
-        """Whether it trains no prompt."""
-        return bool(self.record["chosen"].get("encoder") == "none")
-
-    @property
     def diverged(self) -> bool:
         """Whether it has no score, because its loss turned to no number or it raised."""
-        return bool(self.record["status"] == "failed")
+        return has_diverged(self.record)
 
     @property
     def score(self) -> float:
         """The task score, 0 to 1; that of the majority answer for a run that diverged, as a reader would fall back."""
-        return float(self.majority if self.diverged else self.record["scores"]["score"])
+        score = counted_score(self.record)
+        assert score is not None
+        return score
 
     @property
     def majority(self) -> float:
@@ -75,7 +73,7 @@ class StudyRun:
     @property
     def is_failed(self) -> bool:
         """Whether it diverged or scores at or below the majority answer."""
-        return self.diverged or self.score <= self.majority
+        return has_failed(self.record)
 
 
 @dataclass(frozen=True)

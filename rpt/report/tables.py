@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from rpt.console import several
 from rpt.report.columns import ENCODER, FAILED, POINTS, RUNS, SEEDS, TASK, axis_columns, cells_on
 from rpt.report.comparisons import Pair
 from rpt.report.diagnostics import Diagnosis
@@ -12,7 +13,7 @@ from rpt.report.listings import convergence_table, diagnostics_table, run_table
 from rpt.report.numbers import Numbers, PointScore, Robustness
 from rpt.report.study import Study
 from rpt.report.table import Cell, Column, Table
-from rpt.report.words import caption, several, value_text
+from rpt.report.words import caption, value_text
 
 INTERVAL = (
     "In brackets the 95 % interval over new seeds and new examples: both vary, and all seeds answer the same examples."

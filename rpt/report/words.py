@@ -30,11 +30,6 @@ def caption(study: Study, text: str) -> str:
     return f"{SAMPLE} {text}" if study.is_sample else text
 
 
-def several(count: int, word: str, words: str = "") -> str:
-    """A count with its word: `1 seed`, `3 seeds`."""
-    return f"{count} {word if count == 1 else words or word + 's'}"
-
-
 def listed(words: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rpt.errors import RptError
+from rpt.console import several
+from rpt.errors import explained
 from rpt.reproduce.lines import PAPER_RUNS, Line, compare
 from rpt.reproduce.points import Point, read
 
@@ -23,18 +24,15 @@ UNPRINTED = (
 HEAD = f"{'task':8} {'ours':>6} {'sd':>5} {'seeds':>5} {'paper':>6}  {'difference':22} {'source':38} verdict"
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 2 where there is nothing to compare, or a record cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.reproduce", description=__doc__)
     parser.add_argument("dir", type=Path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
     parser.add_argument("--json", action="store_true", help="for other programs")
     given = parser.parse_args(arguments)
-    try:
-        points, unfinished = read(given.dir)
-        lines = compare(points)
-    except RptError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    points, unfinished = read(given.dir)
+    lines = compare(points)
     if given.json:
         sys.stdout.write(json.dumps([as_json(line) for line in lines], indent=2) + "\n")
     else:
@@ -53,7 +51,7 @@ def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
         shown.append(_row(line))
     shown += ["", HOW, *notes]
     if unfinished:
-        shown.append(f"not counted: {unfinished} {'run' if unfinished == 1 else 'runs'} without an end yet")
+        shown.append(f"not counted: {several(unfinished, 'run')} without an end yet")
     return "\n".join(shown).lstrip("\n") + "\n"
 
 

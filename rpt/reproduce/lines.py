@@ -16,6 +16,7 @@ import numpy as np
 from scipy import stats
 
 from rpt.config import Expected
+from rpt.console import several
 from rpt.protocol import NO_RECIPE, is_published
 from rpt.reproduce.points import Point
 from rpt.reproduce.setting import UnreadableRun, differences, published
@@ -142,7 +143,7 @@ def _obstacles(point: Point, row: Expected) -> Iterator[str]:
     if row.caveat:
         yield row.caveat
     if point.seeds < FEWEST_SEEDS:
-        yield f"{point.seeds} {'seed' if point.seeds == 1 else 'seeds'}, {FEWEST_SEEDS} are needed"
+        yield f"{several(point.seeds, 'seed')}, {FEWEST_SEEDS} are needed"
 
 
 def _obstacles_of_rows(point: Point) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from rpt.config import Config
 from rpt.errors import RptError
 from rpt.reproduce.setting import config_of, flat
+from rpt.tracking.counted import counted_score, has_diverged, has_ended
 
 Record = Mapping[str, Any]
 
@@ -48,13 +49,13 @@ class Point:
     @property
     def diverged(self) -> int:
         """How many runs have no score."""
-        return sum(record["status"] == "failed" for record in self.records)
+        return sum(map(has_diverged, self.records))
 
     def scores(self, metric: str) -> list[float]:
         """A metric of each run, in points; the majority answer's where a run diverged. Empty where it is not known."""
-        places = ["majority" if record["status"] == "failed" else "scores" for record in self.records]
-        found = [record.get(place, {}).get(metric) for place, record in zip(places, self.records, strict=True)]
-        return [] if None in found else [100 * float(score) for score in found]
+        found = [counted_score(record, metric) for record in self.records]
+        known = [score for score in found if score is not None]
+        return [100 * score for score in known] if len(known) == len(found) else []
 
 
 def read(directory: Path) -> tuple[list[Point], int]:
@@ -73,7 +74,7 @@ def read(directory: Path) -> tuple[list[Point], int]:
     if not ours:
         advice = "Train some: python run.py -m experiment=paper/t5_base/residual_n10 task=rte data=hub 'seed=range(3)'"
         raise NothingToCompare(f"{directory}: holds no run of a published row. {advice}")
-    ended = [record for record in ours if record["status"] in ("finished", "failed")]
+    ended = [record for record in ours if has_ended(record)]
     together: dict[str, list[tuple[Config, Record]]] = defaultdict(list)
     for record in ended:
         config = config_of(record)

@@ -64,6 +64,11 @@ def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
     write_atomic(path, "".join(lines).encode())
 
 
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """What `write_json_lines` wrote."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}

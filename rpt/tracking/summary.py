@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
+from rpt.tracking.counted import counted_score, has_diverged, has_ended, has_failed
+from rpt.tracking.files import read_json_lines
 from rpt.tracking.folder import RunFolder
 
 Flat = dict[str, float | int | str]
@@ -36,14 +38,17 @@ def counted(record: Mapping[str, Any]) -> Flat:
     `counted_score` is the majority answer's where the run diverged. The last two stand once more under the encoder's
     name, so that one bar can show one encoder.
     """
-    if record["status"] not in ("finished", "failed"):
+    if not has_ended(record):
         return {}
-    majority = record["majority"]["score"]
-    diverged = record["status"] == "failed"
-    score = majority if diverged else record["scores"]["score"]
-    both: Flat = {"counted_score": score, "failed": int(diverged or score <= majority)}
+    score = counted_score(record)
+    assert score is not None
+    both: Flat = {"counted_score": score, "failed": int(has_failed(record))}
     encoder = record["chosen"].get("encoder", "encoder")
-    return {"diverged": int(diverged), **both, **{f"{encoder}/{name}": value for name, value in both.items()}}
+    return {
+        "diverged": int(has_diverged(record)),
+        **both,
+        **{f"{encoder}/{name}": value for name, value in both.items()},
+    }
 
 
 def _of_prompt(found: Mapping[str, Any]) -> Flat:
@@ -81,4 +86,4 @@ def read_predictions(folder: RunFolder) -> list[dict[str, Any]]:
     """The lines of a run's `predictions.jsonl`; none where it has no end."""
     if not folder.predictions.exists():
         return []
-    return [json.loads(line) for line in folder.predictions.read_text(encoding="utf-8").splitlines()]
+    return read_json_lines(folder.predictions)

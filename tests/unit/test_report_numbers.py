@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rpt.console import several
 from rpt.report.answer import CANNOT_TELL, Paragraph, against_baseline, answer, difference, overall, windows
 from rpt.report.collect import collect
 from rpt.report.comparisons import Pair
@@ -10,7 +11,7 @@ from rpt.report.diagnostics import diagnose
 from rpt.report.numbers import measure
 from rpt.report.study import StudyError
 from rpt.report.tables import tables
-from rpt.report.words import at_text, listed, several, value_text
+from rpt.report.words import at_text, listed, value_text
 from rpt.stats.estimate import Comparison, Estimate
 from rpt.stats.paired import holm
 from tests.report_fixture import METHODS, write_run, write_study
@@ -181,20 +182,19 @@ def test_baselines_are_beaten_or_not():
         pair(-0.01, 0.02, 0.4, theirs="head alone", where="tuned", ours="mlp"),
     ]
     assert against_baseline("head alone", pairs) == (
-        "Points more than head alone, each tuned on the held-out rows: residual +2.0 [1.0, 3.0], plain -2.0 [-3.0, "
-        "-1.0], mlp +0.5 [-1.0, 2.0]; residual beats head alone; plain does not beat head alone, it scores lower; "
-        "whether mlp beats it, the data cannot tell."
+        "Points more than head alone, each tuned on the held-out rows, p after Holm: residual +2.0 [1.0, 3.0] "
+        "(p 0.010), plain -2.0 [-3.0, -1.0] (p 0.010), mlp +0.5 [-1.0, 2.0] (p 0.400); residual beats head alone; "
+        "plain does not beat head alone, it scores lower; whether mlp beats it, the data cannot tell."
     )
 
 
-def test_a_window_at_the_sweeps_end_is_at_least_so_wide(study, numbers):
-    rows = [
-        row for row in numbers.robustness if row.window is not None and (row.window.open_low or row.window.open_high)
-    ]
-    text = " ".join(windows(study.axes[0], numbers.robustness, "residual"))
-    assert rows
-    for row in rows:
-        assert f"{row.method} over at least {row.window.width.value:.2f}" in text
+def test_a_window_at_the_sweeps_end_is_at_least_so_wide(tmp_path):
+    rates = (0.01, 0.3, 3.0)  # the first is the best
+    study = collect(write_study(tmp_path, methods=("plain",), rates=rates, luck=0.0, diverged=(), baselines=False))
+    [row] = measure(study).robustness
+    assert (row.window.open_low, row.window.open_high) == (True, False)
+    text = " ".join(windows(study.axes[0], [row], "plain"))
+    assert f"plain over at least {row.window.width.value:.2f}" in text
 
 
 def test_diagnostics_are_optional(tmp_path):

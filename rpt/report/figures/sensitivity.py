@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from rpt.console import several
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
 from rpt.report.figures.looks import (
@@ -21,7 +22,7 @@ from rpt.report.figures.looks import (
 from rpt.report.figures.panels import MOST_PANELS, Line, Panel, Scale, panels_of
 from rpt.report.numbers import Numbers, PointScore
 from rpt.report.study import Axis, Study
-from rpt.report.words import listed, several, value_text
+from rpt.report.words import listed, value_text
 
 DODGE = 0.012
 """How far methods stand apart along a numeric axis, as a share of its span, so that dots do not hide each other."""
