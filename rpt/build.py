@@ -15,7 +15,7 @@ from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
 from rpt.config import Component, Config, PairFormat, TextFormat
-from rpt.data.batches import num_batches
+from rpt.data.batches import EVALUATION_TOKENS, TRAINING_TOKENS, num_batches
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
 from rpt.data.module import PackData
 from rpt.data.sources import Source
@@ -245,6 +245,7 @@ def build_module(
     config: Config, backbone: FrozenBackbone, scorer: Scorer, task: Task, runs: Sequence[Run], ranks: Ranks = ALONE
 ) -> PromptTuner:
     """Compose backbone, scorer, task and runs."""
+    wanted = config.trainer.token_budget
     return PromptTuner(
         backbone=backbone,
         scorer=scorer,
@@ -252,7 +253,7 @@ def build_module(
         runs=runs,
         prompt_at=1 if config.backbone.prompt_at == "after_cls" else 0,
         metrics=metrics_of(config),
-        token_budget=config.trainer.token_budget,
+        token_budget=TRAINING_TOKENS[backbone.device.type] if wanted == "auto" else wanted,
         exact=config.packing.exact,
         ranks=ranks,
     )
@@ -261,13 +262,14 @@ def build_module(
 def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner: PromptTuner) -> PackData:
     """Plan the pack's batches."""
     config = configs[0]
+    wanted = config.trainer.eval_token_budget
     return PackData(
         **encoded,
         pad_id=tuner.backbone.pad_id,
         batch_size=config.trainer.batch_size,
         order_seeds=[one.data.order_seed for one in configs],
         prompt_lengths=[one.prompt.length if one.has_prompt else 0 for one in configs],
-        eval_token_budget=config.trainer.eval_token_budget,
+        eval_token_budget=EVALUATION_TOKENS[tuner.backbone.device.type] if wanted == "auto" else wanted,
         with_choices=tuner.scorer.with_choices,
         is_active=lambda: [run.is_active for run in tuner.runs],
         steps_done=lambda: tuner.steps_done,

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from rpt.errors import ConfigError
-from rpt.options import Devices
+from rpt.options import CountOrAuto
 from rpt.places import config_dir
 
 ASIDE = Field(json_schema_extra={"identity": False})
@@ -164,10 +164,10 @@ class TrainerConfig(Section):
     patience: PositiveInt | None
     tune: Literal["prompt", "all"]
     tune_lr: PositiveFloat
-    token_budget: PositiveInt
-    eval_token_budget: PositiveInt
+    token_budget: CountOrAuto
+    eval_token_budget: CountOrAuto
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE]
-    devices: Annotated[Devices, ASIDE] = 1
+    devices: Annotated[CountOrAuto, ASIDE] = 1
     checkpoint_steps: Annotated[PositiveInt, ASIDE]
     progress: Annotated[bool, ASIDE]
 

@@ -43,6 +43,10 @@ class PromptTuner(lightning.LightningModule):
         token_budget: Most tokens in one forward of a training step; halved when a forward does not fit the memory.
         exact: Whether no forward holds rows of two runs.
         ranks: Who trains the same runs on other rows of each step.
+
+    Attributes:
+        token_budget: That of the next forward.
+        full_token_budget: That of the first one: more than `token_budget` once a forward did not fit.
     """
 
     def __init__(
@@ -67,7 +71,7 @@ class PromptTuner(lightning.LightningModule):
         self.trainables = nn.ModuleList(run.trainable for run in runs)
         self.prompt_at = prompt_at
         self.metric_names = metrics
-        self.token_budget = token_budget
+        self.token_budget = self.full_token_budget = token_budget
         self.exact = exact
         self.ranks = ranks
         self.steps_done = 0
@@ -148,13 +152,13 @@ class PromptTuner(lightning.LightningModule):
             self.token_budget //= 2
 
     def _cut_by_cut(self, batch: Step, leaves: Sequence[Tensor]) -> list[float]:
-        sums = torch.zeros(len(self.runs), dtype=torch.float64, device=self.device)
+        sums = torch.zeros(len(self.runs), dtype=torch.float64, device=self.backbone.device)
         for rows in batch.cut([len(leaf) for leaf in leaves], self.token_budget, exact=self.exact):
             losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
             share = losses / rows.terms_of_run
             self.manual_backward(share.sum())
             # Chosen and summed, because adding by index has no fixed order on a GPU.
-            is_own = rows.run[:, None] == torch.arange(len(self.runs), device=self.device)  # [batch, runs]
+            is_own = rows.run[:, None] == torch.arange(len(self.runs), device=self.backbone.device)  # [batch, runs]
             sums += torch.where(is_own, share.detach().double()[:, None], 0.0).sum(dim=0)
         means: list[float] = sums.tolist()
         return means

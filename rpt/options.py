@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator, PositiveInt
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Activation", "Decay", "Devices", "Finite", "Negative", "PositiveInt", "Probability", "Scale"]
+__all__ = ["Activation", "CountOrAuto", "Decay", "Finite", "Negative", "PositiveInt", "Probability", "Scale"]
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 """A share of units to drop; 1 would drop everything."""
@@ -29,12 +29,12 @@ Negative = Annotated[float, Field(lt=0, allow_inf_nan=False)]
 """A number below zero."""
 
 
-def _devices(value: object) -> object:
+def _count_or_auto(value: object) -> object:
     is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
     if not is_count and value != "auto":
-        raise PydanticCustomError("devices", "must be a whole number of at least 1, or auto")
+        raise PydanticCustomError("count_or_auto", "must be a whole number of at least 1, or auto")
     return value
 
 
-Devices = Annotated[int | Literal["auto"], PlainValidator(_devices)]
-"""How many devices train one run."""
+CountOrAuto = Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)]
+"""A number of things, or what fits the machine."""

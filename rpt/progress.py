@@ -81,7 +81,7 @@ class Pulses(Callback):
 
 
 class Stop(Callback):
-    """End the loop of a process that keeps no records once no run trains any more, as `Tracking` does elsewhere."""
+    """End the loop once no run trains any more."""
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
         """After a step."""

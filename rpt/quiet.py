@@ -23,5 +23,6 @@ def quiet_libraries() -> None:
         r".*does not have many workers.*",  # rows are tokenised before training
         r".*`srun` command is available.*",  # a run is one process, on a machine of SLURM too
         r".*GPU available but not used.*",  # trainer.device=cpu was asked for
+        r".*to control TF32 behavior.*",  # Lightning asks torch in its old way
     ):
         warnings.filterwarnings("ignore", message=message)

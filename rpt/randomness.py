@@ -1,8 +1,9 @@
-"""A run's own stream of random numbers, apart from every other run's and from the program's."""
+"""What bits depend on: a run's own stream of random numbers, and kernels that repeat theirs."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,6 +43,15 @@ class RandomStream:
         assert cpu is not None
         self._cpu = cpu
         self._cuda = cuda if cuda is not None else self._cuda
+
+
+def repeatable_kernels() -> None:
+    """On a GPU: kernels that give the same bits each time, wherever one of that kind exists."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to repeat its sums
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    for fused in ("flash", "mem_efficient", "cudnn"):  # attention whose backward adds up in any order
+        getattr(torch.backends.cuda, f"enable_{fused}_sdp")(False)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a kernel an allocation
 
 
 def _spread(seed: int) -> int:

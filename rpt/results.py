@@ -32,27 +32,21 @@ MANY_CUT = 0.05
 """The share of a split's rows above which a reader must know that texts were cut."""
 
 
-def opening_facts(
-    config: Config,
-    source: Source,
-    data: PackData,
-    tuner: PromptTuner,
-    run: Run,
-    device: torch.device,
-    fingerprint: str,
+def pack_facts(
+    config: Config, source: Source, data: PackData, tuner: PromptTuner, device: torch.device
 ) -> dict[str, Any]:
-    """What is known before the first step: the record's lasting part.
+    """What is known before the first step and is the same for every run of a pack: the records' lasting part.
 
     Args:
-        config: Of the run.
+        config: Of any of the runs.
         source: The pack's rows.
         data: The pack's splits.
-        tuner: The pack.
-        run: The run.
+        tuner: The pack, before its first step.
         device: Where it is trained.
-        fingerprint: The backbone's before training, taken once for the pack.
     """
     backbone = tuner.backbone
+    # A fine-tuning that goes on has changed its weights already.
+    is_frozen = config.trainer.tune == "prompt"
     splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
     return {
         "task": {"name": config.task.name, "version": config.task.version},
@@ -69,12 +63,11 @@ def opening_facts(
             "name": config.backbone.name,
             "family": config.backbone.family,
             "fingerprint_checkpoint": backbone.checkpoint_fingerprint,
-            "fingerprint_before": fingerprint,
+            "fingerprint_before": backbone.fingerprint() if is_frozen else backbone.checkpoint_fingerprint,
             "parameters": sum(weight.numel() for weight in backbone.parameters()),
             "dtype": str(backbone.dtype).removeprefix("torch."),
             "attention": backbone.model.config._attn_implementation,
         },
-        "parameters": parameters(run),
         "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
         "environment": environment(device),
     }
@@ -134,7 +127,7 @@ def write_results(
     metrics = predictions.metrics(names)
     scores = {name: metrics[name] for name in ("score", *names)}
     line = recorder.record["majority"]
-    if tuner.token_budget < recorder.config.trainer.token_budget:
+    if tuner.token_budget < tuner.full_token_budget:
         recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
     for warning in _doubts(recorder.config, predictions, scores, line, data):
         recorder.warn(warning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import sys
 from collections.abc import Sequence
@@ -30,8 +31,9 @@ from rpt.protocol import metrics_of
 from rpt.provenance import build_source, find_backbone
 from rpt.pulse import Watch
 from rpt.quiet import quiet_libraries
+from rpt.randomness import repeatable_kernels
 from rpt.ranks import Ranks, join
-from rpt.results import opening_facts, write_results
+from rpt.results import pack_facts, parameters, write_results
 from rpt.tracking.callback import Tracking
 from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.folder import RunFolder
@@ -173,17 +175,14 @@ def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, watch: Watch |
     tuner, data, device = _build([recorder.config for recorder in recorders], source, states, ranks)
     if states[0] is not None:
         say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
-    # A fine-tuning that goes on has changed its weights already.
-    is_frozen = config.trainer.tune == "prompt"
-    before = tuner.backbone.fingerprint() if is_frozen else tuner.backbone.checkpoint_fingerprint
+    shared_facts = pack_facts(config, source, data, tuner, device)
+    shared_facts["backbone"]["weights_sha256"] = weights
+    shared_facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.packing.exact}
+    is_shared = len(pack.members) > 1 and not config.packing.exact
+    shared_facts["environment"]["bits"] |= {"forwards": "shared" if is_shared else "own", "devices": ranks.size}
     for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
-        facts = opening_facts(recorder.config, source, data, tuner, run, device, before)
-        facts["backbone"]["weights_sha256"] = weights
-        facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.packing.exact}
-        is_shared = len(pack.members) > 1 and not config.packing.exact
-        facts["environment"]["bits"]["forwards"] = "shared" if is_shared else "own"
-        facts["environment"]["bits"]["devices"] = ranks.size
-        facts["resumed_step"] = state["steps_done"] if state else 0
+        facts = copy.deepcopy(shared_facts)  # each record goes on to hold its own
+        facts |= {"parameters": parameters(run), "resumed_step": state["steps_done"] if state else 0}
         recorder.start(facts, state["recorder"] if state else None)
         say(opening(recorder.record, recorder.folder.path) + "\n")
     callbacks: list[Callback] = [Tracking(recorders, config.trainer.checkpoint_steps, pack.members)]
@@ -211,7 +210,7 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
     if source.checksum != checksum:
         raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")
     tuner, data, device = _build([config], source, [None], ranks)
-    _fit(tuner, data, config.trainer.epochs, device, [Stop()])
+    _fit(tuner, data, config.trainer.epochs, device, [])
     _evaluate(tuner, data, device)
 
 
@@ -226,13 +225,16 @@ def _build(
     device = build.build_device(config)
     if device.type == "cuda" and ranks.size > 1:
         device = torch.device("cuda", ranks.rank)
+    if device.type == "cuda":
+        repeatable_kernels()
     forget_peak_memory(device)
     tuner, data = build.build_pack(configs, task, splits, device, ranks)
     for run, state in zip(tuner.runs, ranks.from_first(list(states)), strict=True):
         if state is not None:
             run.restore(state["run"])
             tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
-            tuner.token_budget = state["token_budget"]
+            if state["token_budget"] is not None:  # memory ran out before, and would again
+                tuner.token_budget = min(tuner.token_budget, state["token_budget"])
     if ranks.size > 1:
         ranks.check_same("backbones", tuner.backbone.fingerprint())
         ranks.check_same("numbers to begin with", fingerprint(tuner.trainables.state_dict().items()))
@@ -247,7 +249,7 @@ def _fit(tuner: PromptTuner, data: PackData, epochs: int, device: torch.device, 
             run.status = "stopped"  # zero-shot: it waits for the evaluation
     if epochs_left == 0 or not any(run.is_active for run in tuner.runs):
         return
-    trainer = _trainer(device, max_epochs=epochs_left, callbacks=list(callbacks))
+    trainer = _trainer(device, max_epochs=epochs_left, callbacks=[*callbacks, Stop()])
     trainer.fit(tuner, datamodule=data)
 
 
@@ -271,7 +273,6 @@ def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
         devices=[device.index or 0] if device.type == "cuda" else 1,
         plugins=[LightningEnvironment()],  # one process, also inside a job of SLURM, whose signals are ours
         precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
-        deterministic="warn" if device.type == "cuda" else None,  # where a kernel of that kind exists
         min_epochs=0,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, the first may start in its middle

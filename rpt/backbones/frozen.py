@@ -52,6 +52,11 @@ class FrozenBackbone(nn.Module):
         return self.embedding.dtype
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return self.embedding.device
+
+    @property
     def pad_id(self) -> int:
         """What padding is filled with; no model looks at it."""
         tokenizer = self.tokenizer

@@ -14,6 +14,14 @@ WINDOW = 16
 """Batches whose rows are sorted by length together: near-equal lengths in a batch, and still a random order."""
 
 
+TRAINING_TOKENS = {"cpu": 2048, "cuda": 65_536}
+"""Most tokens of a training forward, where nothing is said: what fills the device. More only takes memory: on two cores
+4096 are as fast as 2048 (benchmarks/). A forward that does not fit is cut further by itself."""
+
+EVALUATION_TOKENS = {"cpu": 8192, "cuda": 32_768}
+"""The same for a forward of an evaluation, which keeps nothing for a backward but reads all choices of a row."""
+
+
 def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
     """The batches of one epoch: every row once, in random order, rows of similar length together.
 

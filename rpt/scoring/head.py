@@ -105,13 +105,12 @@ def _by_head(
     pooled: Float[Tensor, "texts hidden"], run: Int64[Tensor, texts], heads: Sequence[nn.Module | None]
 ) -> Float[Tensor, "texts logits"]:
     """Each text through the head of its own run."""
-    used = torch.unique(run).tolist()
-    parts = [(run == index).nonzero().squeeze(1) for index in used]  # texts of each run
+    counts = torch.bincount(run, minlength=len(heads)).tolist()
+    order = run.argsort(stable=True)  # the texts grouped by run
+    groups = pooled.index_select(0, order).split(counts)
     scored: list[Tensor] = []
-    for index, part in zip(used, parts, strict=True):
-        head = heads[index]
-        assert head is not None
-        scored.append(head(pooled if len(used) == 1 else pooled[part]))
-    if len(used) == 1:
-        return scored[0]
-    return torch.cat(scored)[torch.cat(parts).argsort()]
+    for head, group in zip(heads, groups, strict=True):
+        if len(group):
+            assert head is not None
+            scored.append(head(group))
+    return torch.cat(scored).index_select(0, order.argsort())

@@ -37,7 +37,6 @@ class Tracking(Callback):
         # At an epoch's end the evaluation comes first: a checkpoint before it would skip it on resume.
         if tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends:
             self.checkpoint(tuner)
-        trainer.should_stop = not any(run.is_active for run in tuner.runs)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """A row of the curve for each evaluation, then a checkpoint."""
@@ -50,14 +49,13 @@ class Tracking(Callback):
                 named |= tuner.runs[index].movement(tuner.folded[index])
                 self.recorders[index].add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
         self.checkpoint(tuner)
-        trainer.should_stop = not any(run.is_active for run in tuner.runs)
 
     def checkpoint(self, tuner: PromptTuner) -> None:
         """Write every run's state."""
         shared = {
             "steps_done": tuner.steps_done,
             "epochs_done": tuner.epochs_done,
-            "token_budget": tuner.token_budget,
+            "token_budget": tuner.token_budget if tuner.token_budget < tuner.full_token_budget else None,
             "pack": self.pack,
         }
         for recorder, run in zip(self.recorders, tuner.runs, strict=True):

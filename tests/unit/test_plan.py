@@ -50,7 +50,7 @@ def test_runs_may_share_a_pack_whatever_belongs_to_one_of_them(other, configure)
 @pytest.mark.parametrize(
     "other",
     [
-        "trainer.batch_size=4", "trainer.epochs=3", "trainer.patience=2", "trainer.device=cpu",
+        "trainer.batch_size=4", "trainer.epochs=3", "trainer.patience=2", "trainer.device=auto",
         "trainer.token_budget=9", "trainer.checkpoint_steps=3", "task=rte", "data.split_seed=5", "data.max_rows=9",
         "protocol=paper",
         "backbone.pooling=cls", "backbone.text_limit=9", "data.max_cut_share=0.5", "packing.exact=true",
