@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from rpt.config import Config
-from rpt.console import say
+from rpt.console import say, several
 from rpt.packing.executors import Executor
 from rpt.packing.ledger import Sweep
 from rpt.packing.plan import Limits, plan
@@ -143,7 +143,7 @@ class Campaign:
         """Let other processes train."""
         if not self._has_said_waiting:
             holders = sorted({str(states[identity].holder) for identity in self._open})
-            count = f"{len(self._open)} {'point' if len(self._open) == 1 else 'points'}"
+            count = several(len(self._open), "point")
             say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
             self._has_said_waiting = True
         self._on_pulse(None)

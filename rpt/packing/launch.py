@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +54,11 @@ def launch(
 
     for result in prepared.results:
         note(result, True)
+    twins: dict[int, list[str]] = defaultdict(list)
     for twin, first in prepared.twins:
-        say(f"the same run twice, trained once: {twin.name} is {by_number[first].name}")
+        twins[first].append(twin.name)
+    for first, names in twins.items():
+        say(f"the same run {len(names) + 1} times, trained once: {'; '.join([by_number[first].name, *names])}")
     if prepared.runs:
         sweep = register(prepared.runs, output_dir)
         Campaign(sweep, prepared.runs, executor, settings, note, watch).run()

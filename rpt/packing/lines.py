@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from rpt.console import several
 from rpt.packing.point import Point, Result
 from rpt.packing.screen import Screen
 from rpt.pulse import Pulse
@@ -48,7 +49,7 @@ class Lines:
     def report(self, point: Point, result: Result, is_new: bool) -> None:
         """A point's line. What was known before is only counted, but for errors of an earlier start."""
         is_old_score = result.status == "finished" and not is_new
-        self._counts["finished before" if is_old_score else WORDS[result.status]] += 1
+        self._counts["finished already" if is_old_score else WORDS[result.status]] += 1
         self._known += not is_new
         self._pulse = Pulse(0)  # it counted this point still
         if result.score is not None:
@@ -74,7 +75,7 @@ class Lines:
     def how_far(self) -> str:
         """Points done, active and failed, examples a second, and the time that is left if all goes on like this."""
         counts, pulse = self._counts, self._pulse
-        done = counts["trained"] + counts["finished before"] + pulse.done
+        done = counts["trained"] + counts["finished already"] + pulse.done
         failed = counts["failed"] + counts["interrupted"] + counts["refused"] + pulse.failed
         parts = [f"{done} of {self._total} points done, {pulse.active} active, {failed} failed"]
         (since, before), (now, rows) = self._rows[0], self._rows[-1]
@@ -92,7 +93,7 @@ class Lines:
     def stopped(self) -> str:
         """The line after Ctrl-C: what is kept, and how to go on."""
         self._screen.close()
-        done = self._counts["trained"] + self._counts["finished before"]
+        done = self._counts["trained"] + self._counts["finished already"]
         return (
             f"interrupted: {done} of {self._total} points are finished and kept. Run the same command again: "
             "it goes on from the last checkpoints."
@@ -101,9 +102,9 @@ class Lines:
     def close(self) -> None:
         """The summary."""
         self._screen.close()
-        order = ("trained", "finished before", "failed", "interrupted", "refused")
+        order = ("trained", "finished already", "failed", "interrupted", "refused")
         parts = [f"{self._counts[word]} {word}" for word in order if self._counts[word]]
-        self._screen.write(f"{self._total} {'point' if self._total == 1 else 'points'}: {', '.join(parts)}")
+        self._screen.write(f"{several(self._total, 'point')}: {', '.join(parts)}")
         self._screen.write(f"python -m rpt.ledger {self._output_dir} lists them")
 
     def _ended(self) -> float:

@@ -83,7 +83,7 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(tiny_bert, tiny_cb, sta
             assert (runs / name / file).read_bytes() == (start_folder / "whole" / name / file).read_bytes()
 
     last = start(arguments, start_folder)
-    assert "6 points: 4 finished before, 2 failed" in last.communicate()[0]
+    assert "6 points: 4 finished already, 2 failed" in last.communicate()[0]
     assert records(runs) == after
 
 

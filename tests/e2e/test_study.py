@@ -21,7 +21,7 @@ def test_a_study_trains_into_its_own_folder_and_goes_on_from_there(tiny_bert, ti
     }
     again = command("-cn", "learning_rate", *small)
     assert again.returncode == 0
-    assert "10 points: 10 finished before" in again.stdout
+    assert "10 points: 10 finished already" in again.stdout
 
 
 @pytest.mark.slow  # about 30 s: a run and its comparison

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from pydantic import ValidationError
 
 from rpt.config import Section
+from rpt.console import several
 from rpt.errors import ConfigError, RptError
 from rpt.packing.point import Point, Result
 from rpt.problems import problems_of
@@ -115,7 +116,7 @@ def _report(results: Iterable[Result], report: Callable[[Result], None]) -> None
 
 def _again(task: _Task, lost: Lost, report: Callable[[Result], None]) -> list[_Task]:
     """The task to hand in again after its worker was lost, or none, and then its points are interrupted."""
-    points = f"{len(task.pack)} {'point' if len(task.pack) == 1 else 'points'}"
+    points = several(len(task.pack), "point")
     what = f"a worker was lost ({lost.reason}; its log: {lost.log})"
     if task.tries_left and not must_not_repeat(task.pack):
         sys.stderr.write(f"{what}; its {points} handed in again, tries left: {task.tries_left - 1}\n")
