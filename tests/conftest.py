@@ -20,6 +20,7 @@ from rpt.config import Config, compose
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Read when torch is imported. On one thread tiny models are faster, and their bits do not depend on the machine's load.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # as `rpt.randomness`, before any product on a GPU
 
 # The same examples each time: whoever runs the tests sees what the last one saw.
 settings.register_profile("rpt", derandomize=True)
@@ -73,6 +74,7 @@ def tiny_bert(minilm_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -
         f"backbone.path={folder}",
         f"backbone.sha256={sha256}",
         "backbone.dtype=float32",
+        "trainer.device=cpu",
     ]
 
 
@@ -163,7 +165,8 @@ def _save(model: Any, tokenizer: Any, folder: Path) -> list[str]:
     """Save a language model in the hub's layout; returns the overrides that name it, by the folder's name."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return ["backbone=local", f"backbone.name={folder.name}", f"backbone.path={folder}", "backbone.dtype=float32"]
+    named = ["backbone=local", f"backbone.name={folder.name}", f"backbone.path={folder}"]
+    return [*named, "backbone.dtype=float32", "trainer.device=cpu"]
 
 
 @pytest.fixture(scope="session")
@@ -184,6 +187,18 @@ def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture
+def pack(request: pytest.FixtureRequest, tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Config]]:
+    """Make configurations of four runs that differ in all they may differ in, on a tiny backbone."""
+    from tests.packs import configs_of
+
+    def make(folder: str, backbone: str, *shared: str) -> list[Config]:
+        small = [*request.getfixturevalue(backbone), *tiny_cb, "trainer=debug", "trainer.epochs=2"]
+        return configs_of(*small, *shared, f"output_dir={tmp_path / folder}")
+
+    return make
+
+
+@pytest.fixture
 def configure(tiny_bert: list[str], tmp_path: Path) -> Callable[..., Config]:
     """Make a checked configuration of overrides, on the tiny backbone, with run folders in a fresh place."""
 
@@ -195,9 +210,7 @@ def configure(tiny_bert: list[str], tmp_path: Path) -> Callable[..., Config]:
 
 @pytest.fixture(scope="session")
 def assemble() -> Callable[..., tuple[Any, Any]]:
-    """Make the module and the data of a pack, as `rpt.train` does, on the CPU and without folders."""
-    import torch
-
+    """Make the module and the data of a pack, as `rpt.train` does, without folders."""
     from rpt import build
     from rpt.provenance import build_source
 
@@ -205,7 +218,7 @@ def assemble() -> Callable[..., tuple[Any, Any]]:
         config = configs[0]
         task = build.build_task(config)
         splits = build.build_splits(config, build_source(config), task)
-        tuner, data = build.build_pack(configs, task, splits, torch.device("cpu"))
+        tuner, data = build.build_pack(configs, task, splits, build.build_device(config))
         return tuner, data
 
     return make
@@ -218,7 +231,8 @@ def loop() -> Callable[[Any], Any]:
 
     def join(tuner: Any) -> Any:
         quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-        trainer = lightning.Trainer(accelerator="cpu", devices=1, enable_model_summary=False, **quiet)
+        kind = "gpu" if tuner.backbone.device.type == "cuda" else "cpu"
+        trainer = lightning.Trainer(accelerator=kind, devices=1, enable_model_summary=False, **quiet)
         tuner.trainer = trainer
         trainer.strategy.connect(tuner)
         return tuner

@@ -1,6 +1,5 @@
 """`trainer=ddp`: one run in several processes, here on two of a CPU, is the run of one process."""
 
-import csv
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ from rpt.config import compose
 from rpt.errors import ConfigError
 from rpt.ranks import RankLost
 from rpt.train import train
+from tests.packs import curve
 
 RUN = Path(__file__).parents[2] / "run.py"
 TWO = ("trainer=ddp", "trainer.devices=2")
@@ -39,12 +39,6 @@ def one_and_two(request, tiny_cb, tmp_path):
         return [train([config])[0].check() for config in configs]
 
     return run
-
-
-def curve(outcome):
-    with (outcome.folder / "metrics.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
 
 
 def predictions(outcome):

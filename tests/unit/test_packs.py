@@ -1,6 +1,5 @@
 """A pack gives each run what it would have alone."""
 
-import csv
 import itertools
 import json
 import math
@@ -12,6 +11,7 @@ from safetensors.torch import load_file
 from rpt.errors import ConfigError
 from rpt.run import Run
 from rpt.train import RunFailed, train
+from tests.packs import curve, files
 
 THREE = [
     ["encoder=residual", "init=vocab", "prompt.length=5", "lr=0.01", "seed=1"],
@@ -30,21 +30,9 @@ def three(configure, tiny_cb, tmp_path):
     return make
 
 
-def curve(outcome):
-    """The run's curve by columns, empty cells left out."""
-    with (outcome.folder / "metrics.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
-
-
 def predictions(outcome):
     lines = (outcome.folder / "predictions.jsonl").read_text().splitlines()
     return [(line["idx"], line["predicted"], line["right"]) for line in map(json.loads, lines)]
-
-
-def files(outcome):
-    names = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
-    return {name: (outcome.folder / name).read_bytes() for name in names}
 
 
 @pytest.fixture

@@ -1,0 +1,98 @@
+"""What tests of packs share: runs that differ in all they may differ in, and ways to look at them."""
+
+import copy
+import csv
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from rpt.check import check
+from rpt.config import compose
+from rpt.data.module import Step
+from rpt.run import Run
+
+RUNS = {
+    "residual": ["encoder=residual", "prompt.length=10", "lr=0.01", "seed=1", "clip_norm=0.5"],
+    "lstm": ["encoder=lstm", "encoder.hidden_dim=16", "init=normal", "prompt.length=100", "lr=0.03", "seed=2"],
+    "mlp": ["encoder=mlp", "encoder.dropout=0.2", "prompt.length=2", "lr=0.3", "seed=3", "schedule=linear"],
+    "plain": ["encoder=plain", "prompt.length=10", "lr=0.1", "seed=4", "weight_decay=0.01"],
+}
+
+
+def configs_of(*overrides):
+    """Configurations of all four runs."""
+    return [check(compose([*overrides, *own])) for own in RUNS.values()]
+
+
+def curve(outcome):
+    """The run's curve by columns, empty cells left out."""
+    with (outcome.folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
+
+
+def files(outcome):
+    """The bytes of what a run left, of the files that there are."""
+    names = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
+    return {name: (outcome.folder / name).read_bytes() for name in names if (outcome.folder / name).exists()}
+
+
+@dataclass
+class Worn:
+    """A pack, its data, the states of its runs at some steps, and every run in a pack of its own."""
+
+    # Hypothesis writes each argument out for its message, and a module's own words fill pages.
+    tuner: Any = field(repr=False)
+    data: Any = field(repr=False)
+    states: dict = field(repr=False)
+    alone: list = field(repr=False)
+
+
+def wear(common, assemble, loop):
+    """Train a pack past step 200, and keep what its runs were at steps 0, 50 and 200."""
+    configs = configs_of(*common, "head_lr=0.01")
+    tuner, data = assemble(*configs)
+    loop(tuner).train()
+    states = {}
+    while tuner.steps_done <= 200:
+        for step in data.train_dataloader():
+            if tuner.steps_done in (0, 50, 200):
+                states[tuner.steps_done] = [copy.deepcopy(run.state()) for run in tuner.runs]
+            tuner.training_step(step.to(tuner.backbone.device), 0)
+    return Worn(tuner, data, states, [loop(assemble(config)[0]) for config in configs])
+
+
+def gradients_of(tuner, step, monkeypatch):
+    """The loss and the flat gradient of each run at one step; nothing is updated."""
+    seen = []
+
+    def look(run):
+        seen.append(torch.cat([one.grad.flatten() for one in run.trainable.parameters() if one.grad is not None]))
+        run.optimizer.zero_grad(set_to_none=True)
+        return {}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "step", look)
+        tuner.training_step(step.to(tuner.backbone.device), 0)
+    return [values["loss"] for values in tuner.last_step], seen
+
+
+def differences(worn, at, rows, budget, monkeypatch):
+    """For each run how far loss and gradient are apart, packed and alone, at one step, and how large they are alone.
+
+    Returns:
+        Tuples of difference and size of the loss, difference and size of the gradient.
+    """
+    tuner, data, states = worn.tuner, worn.data, worn.states
+    for run, state in zip(tuner.runs, states[at], strict=True):
+        run.restore(copy.deepcopy(state))
+    tuner.token_budget = budget
+    losses, gradients = gradients_of(tuner, Step(data.train, rows, data.pad_id), monkeypatch)
+    found = []
+    for index, single in enumerate(worn.alone):
+        single.runs[0].restore(copy.deepcopy(states[at][index]))
+        [loss], [gradient] = gradients_of(single, Step(data.train, [rows[index]], data.pad_id), monkeypatch)
+        apart = float((gradients[index] - gradient).norm())
+        found.append((abs(losses[index] - loss), abs(loss), apart, float(gradient.norm())))
+    return found
