@@ -31,8 +31,8 @@ def records(folder: Path, count: int) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: (record["config"]["seed"], record["name"]))
 
 
-def keep(name: str, result: dict[str, Any]) -> None:
+def keep(name: str, result: dict[str, Any], device: str = "cpu") -> None:
     """Write what was measured, with the machine it was measured on, to `benchmarks/results/`."""
     path = Path(__file__).parent / "results" / f"{name}.json"
-    path.write_text(json.dumps({"environment": environment(torch.device("cpu")), **result}, indent=2) + "\n")
+    path.write_text(json.dumps({"environment": environment(torch.device(device)), **result}, indent=2) + "\n")
     say(str(path.relative_to(ROOT)))

@@ -27,8 +27,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES)
     given = parser.parse_args()
-    table = {dtype: compare(dtype, given.seeds, given.epochs) for dtype in DTYPES}
+    table = {dtype: compare(dtype, given.seeds, given.epochs) for dtype in given.dtypes}
     keep("packed_scores", {"seeds": given.seeds, "epochs": given.epochs, "table": table})
 
 

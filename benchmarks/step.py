@@ -8,13 +8,11 @@ operations over the speed at which this machine multiplies matrices of MiniLM's 
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as rpt.cli sets them
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -23,6 +21,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 from torch import Tensor
 
+from benchmarks.by_hand import ready, take
+from benchmarks.command import keep
 from rpt import build
 from rpt.backbones.files import locate
 from rpt.backbones.frozen import choose_dtype
@@ -32,7 +32,6 @@ from rpt.console import say
 from rpt.data.encode import Encoded
 from rpt.provenance import build_source
 from rpt.quiet import quiet_libraries
-from rpt.tracking.environment import environment
 
 STEPS = 32
 ROUNDS = 5
@@ -66,19 +65,8 @@ def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
     task = build.build_task(config)
     splits = build.build_splits(config, build_source(config), task)
     tuner, data = build.build_pack([config], task, splits, build.build_device(config))
-    tuner.manual_backward = _backward  # type: ignore[method-assign]
-
-    def steps() -> None:
-        for index, step in zip(range(STEPS), data.train_dataloader(), strict=False):
-            tuner.training_step(step, index)
-        tuner.steps_done = 0
-
-    return steps, data.train
-
-
-def _backward(loss: Tensor, *_: object, **__: object) -> None:
-    """What Lightning's `manual_backward` comes down to, outside a Trainer."""
-    loss.backward()
+    ready(tuner)
+    return lambda: take(tuner, data, STEPS), data.train
 
 
 def peft_steps(config: Config, encoded: Encoded, *, tuned: bool) -> Callable[[], None]:
@@ -151,10 +139,7 @@ def report(seconds: dict[str, list[float]], least: float) -> None:
     lines["floor: matrix products alone"] = {"seconds": least, "ratio": least / medians["rpt"]}
     for name, line in lines.items():
         say(f"{name:50} {line['seconds'] * 1000:8.1f} ms a step   {line['ratio']:5.2f} of ours")
-    facts = environment(torch.device("cpu"))
-    result = {"environment": facts, "all_seconds": seconds, "table": lines}
-    path = Path(__file__).parent / "results" / "step.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    keep("step", {"all_seconds": seconds, "table": lines})
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 from benchmarks.command import keep, records, run
 from rpt.console import say
@@ -81,8 +83,8 @@ WAYS: dict[str, Callable[[Grid, Path], None]] = {
 """One packed sweep, Hydra's basic launcher, and a process for each point, one or two of them at a time."""
 
 
-def measure(way: Callable[[Path], None], count: int) -> dict[str, float]:
-    """Seconds of one way: by the clock, of the processors, and inside the runs' own loops."""
+def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
+    """Seconds of one way: by the clock, of the processors, and inside the runs' own loops; and the scores."""
     folder = Path(tempfile.mkdtemp())
     before, start = os.times(), time.perf_counter()
     way(folder)
@@ -90,11 +92,11 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, float]:
     found = records(folder, count)
     loops = sum(record["seconds"] / record["pack"]["size"] for record in found)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    score = sum(record["scores"]["score"] for record in found) / count
-    return {"points": count, "wall": wall, "cpu": cpu, "loops": loops, "mean_score": score}
+    scores = [record["scores"]["score"] for record in found]  # by seed and name
+    return {"points": count, "wall": wall, "cpu": cpu, "loops": loops, "scores": scores}
 
 
-def report(measured: dict[str, dict[str, float]]) -> None:
+def report(measured: dict[str, dict[str, Any]]) -> None:
     """Print and keep seconds a point, and ratios to packed."""
     for name, found in measured.items():
         found["wall_per_point"] = found["wall"] / found["points"]
@@ -104,7 +106,7 @@ def report(measured: dict[str, dict[str, float]]) -> None:
         say(
             f"{name:14} {found['points']:3.0f} points  {found['wall_per_point']:6.1f} s a point   "
             f"{found.get('ratio', 0):5.2f} of packed   {found['loops_per_point']:6.1f} s of it in loops   "
-            f"{found['cpu'] / found['points']:6.1f} s of processors   mean score {found['mean_score']:.3f}"
+            f"{found['cpu'] / found['points']:6.1f} s of processors   mean score {fmean(found['scores']):.3f}"
         )
     keep("sweep", {"table": measured})
 

@@ -1,0 +1,213 @@
+"""Packing on a GPU: examples per second of packs of 1 to 64 runs over T5-Base, and of as many processes side by side.
+
+    python -m benchmarks.gpu            # random weights of T5-Base's shape, bfloat16, batches of 8; five minutes
+
+Rows are random tokens with the lengths of the official rows: speed depends on nothing else of them. The floor is the
+matrix products alone, at the speed at which this GPU multiplies matrices of such a shape.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import math
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import torch.multiprocessing as multiprocessing
+from transformers import T5Config, T5ForConditionalGeneration
+
+from benchmarks.by_hand import ready, take
+from benchmarks.command import keep
+from rpt import build
+from rpt.backbones.seq2seq import Seq2SeqBackbone
+from rpt.check import check
+from rpt.config import compose
+from rpt.console import say
+from rpt.data.encode import Encoded
+from rpt.data.module import PackData
+from rpt.module import PromptTuner
+from rpt.randomness import repeatable_kernels
+from rpt.tasks.example import Example
+
+LENGTHS = {
+    "cb": [35, 46, 53, 58, 61, 67, 70, 74, 80, 83, 85, 88, 92, 95, 106, 114, 128, 136, 157, 186, 305],
+    "boolq": [40, 67, 79, 89, 97, 106, 114, 122, 130, 137, 145, 154, 161, 170, 181, 194, 208, 228, 250, 293, 512],
+}
+"""Tokens of the official rows in T5's vocabulary with their format: the 0, 5, ... 100 % quantiles, of CB's train rows
+and BoolQ's validation rows."""
+
+WRITTEN = {"cb": 3, "boolq": 2}
+"""Tokens of an answer, end marker included, about."""
+
+WIDTH, WIDE, LAYERS, VOCABULARY = 768, 3072, 12, 32128
+"""Of T5-Base; its 12 heads are 64 wide."""
+
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+BESIDE = (2, 8, 32)
+ROWS, BATCH, PROMPT = 256, 8, 10
+STEPS = 12
+PATIENCE = 180
+"""Seconds until every process must be ready."""
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=LENGTHS, default=list(LENGTHS))
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--beside", nargs="*", type=int, default=BESIDE, help="numbers of processes at once")
+    parser.add_argument("--encoder", default="residual")
+    given = parser.parse_args()
+    table = {task: measure(task, given.sizes, given.beside, given.encoder) for task in given.tasks}
+    keep("gpu", {"batch": BATCH, "prompt": PROMPT, "encoder": given.encoder, "table": table}, "cuda")
+
+
+def measure(task: str, sizes: Sequence[int], beside: Sequence[int], encoder: str) -> list[dict[str, Any]]:
+    """Packs of each size, then that many processes of one run each."""
+    lines: list[dict[str, Any]] = [{"way": "packed", "runs": size, **packed(task, size, encoder)} for size in sizes]
+    gc.collect()
+    torch.cuda.empty_cache()
+    lines += [{"way": "processes", "runs": count, **processes(task, count, encoder)} for count in beside]
+    alone = lines[0]["examples_per_second"]
+    for line in lines:
+        line["ratio"] = line["examples_per_second"] / alone
+        details = "".join(f"   {line[key]:7.3f} {key}" for key in ("floor_share", "peak_gib") if key in line)
+        say(
+            f"{task:6} {line['way']:10} {line['runs']:3}   {line['seconds'] * 1000:8.1f} ms a step   "
+            f"{line['examples_per_second']:8.0f} examples/s   {line['ratio']:6.2f} of the first{details}"
+        )
+    return lines
+
+
+def packed(task: str, size: int, encoder: str) -> dict[str, float]:
+    """Seconds of a step of a pack, and what the matrix products alone would take."""
+    tuner, data = pack(task, size, encoder)
+    torch.cuda.reset_peak_memory_stats()
+    seconds = timed(tuner, data)
+    products = operations(task, size) / speed()
+    peak = torch.cuda.max_memory_allocated() / 2**30
+    return {**rate(seconds, size), "floor_share": products / seconds, "peak_gib": peak}
+
+
+def rate(seconds: float, runs: int) -> dict[str, float]:
+    """Of a step in which so many runs read a batch each."""
+    return {"seconds": seconds, "examples_per_second": BATCH * runs / seconds}
+
+
+def timed(tuner: PromptTuner, data: PackData) -> float:
+    """Median seconds of a step, over the same steps for every pack."""
+    take(tuner, data, STEPS)
+    seconds = []
+    for _ in range(3):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        take(tuner, data, STEPS)
+        torch.cuda.synchronize()
+        seconds.append((time.perf_counter() - start) / STEPS)
+    return statistics.median(seconds)
+
+
+def processes(task: str, count: int, encoder: str) -> dict[str, float]:
+    """So many processes, each with a model and a run of its own, on the same GPU at the same time."""
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(count, timeout=PATIENCE), context.Queue()
+    arguments = (task, encoder, barrier, answers)
+    workers = [context.Process(target=_beside, args=arguments, daemon=True) for _ in range(count)]
+    try:
+        for worker in workers:
+            worker.start()
+        spans = [answers.get(timeout=2 * PATIENCE) for _ in workers]
+    finally:  # one that has died leaves the others at the barrier
+        for worker in workers:
+            worker.terminate()
+    seconds = (max(end for _, end in spans) - min(start for start, _ in spans)) / STEPS
+    return rate(seconds, count)
+
+
+def _beside(task: str, encoder: str, barrier: Any, answers: Any) -> None:
+    """One of the processes: steps from when all are ready."""
+    tuner, data = pack(task, 1, encoder)
+    take(tuner, data, STEPS)
+    torch.cuda.synchronize()
+    barrier.wait()
+    start = time.time()  # a clock that all processes share
+    take(tuner, data, STEPS)
+    torch.cuda.synchronize()
+    answers.put((start, time.time()))
+
+
+def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
+    """A pack of runs with an order of rows each, as `rpt.train` makes it, over random weights."""
+    repeatable_kernels()
+    device = torch.device("cuda")
+    overrides = ["task=cb", "backbone=t5_base", f"encoder={encoder}", f"prompt.length={PROMPT}", "init=normal"]
+    configs = [check(compose([*overrides, "head_lr=0.01", f"seed={seed}"])) for seed in range(size)]
+    backbone = random_t5(device)
+    rows = list(random_rows(task))
+    encoded = Encoded([row[0] for row in rows], [[row[1]] for row in rows], [row[2] for row in rows], [], 0)
+    splits = {"train": encoded, "held_out": encoded, "reported": encoded}
+    scorer = build.build_scorer(configs[0], backbone, splits)
+    runs = [build.build_run(config, backbone, scorer, device, total_steps=10_000) for config in configs]
+    tuner = build.build_module(configs[0], backbone, scorer, build.build_task(configs[0]), runs)
+    tuner.trainables.to(device)
+    return ready(tuner), build.build_data(configs, splits, tuner)
+
+
+def random_t5(device: torch.device) -> Seq2SeqBackbone:
+    """A frozen T5 of T5-Base's shape."""
+    torch.manual_seed(0)
+    shape = {
+        "d_model": WIDTH,
+        "d_kv": 64,
+        "d_ff": WIDE,
+        "num_layers": LAYERS,
+        "num_heads": 12,
+        "vocab_size": VOCABULARY,
+    }
+    with device:
+        model = T5ForConditionalGeneration(T5Config.from_dict({**shape, "decoder_start_token_id": 0})).bfloat16()
+    return Seq2SeqBackbone(model, SimpleNamespace(pad_token_id=0, eos_token_id=1), "random").to(device)
+
+
+def random_rows(task: str) -> Iterator[tuple[Example, list[int], list[int]]]:
+    """Rows of the task's lengths: an example, its source and its answer."""
+    rng = torch.Generator().manual_seed(0)
+    quantiles = LENGTHS[task]
+    for row in range(ROWS):
+        place = row / (ROWS - 1) * (len(quantiles) - 1)
+        below = min(int(place), len(quantiles) - 2)
+        length = round(quantiles[below] + (place - below) * (quantiles[below + 1] - quantiles[below]))
+        ids = torch.randint(3, VOCABULARY, (length + WRITTEN[task],), generator=rng).tolist()
+        yield Example(idx=row, fields={}, choices=("a", "b"), target=row % 2), ids[:length], ids[length:]
+
+
+def operations(task: str, size: int) -> float:
+    """Of a step's matrix products without attention's own: forward, and backward to the inputs alone."""
+    read = LAYERS * (4 * WIDTH**2 + 2 * WIDTH * WIDE + 2 * WIDTH**2)  # encoder, and keys and values for the decoder
+    written = LAYERS * (6 * WIDTH**2 + 2 * WIDTH * WIDE) + WIDTH * VOCABULARY
+    tokens = PROMPT + statistics.mean(LENGTHS[task])
+    return 2 * 2 * size * BATCH * (tokens * read + WRITTEN[task] * written)
+
+
+def speed() -> float:
+    """Operations a second of one matrix product of the backbone's shapes, the best of fifty."""
+    left = torch.randn(16_384, WIDTH, device="cuda", dtype=torch.bfloat16)
+    right = torch.randn(WIDTH, WIDE, device="cuda", dtype=torch.bfloat16)
+    best = math.inf
+    for _ in range(50):
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        left @ right
+        end.record()
+        end.synchronize()
+        best = min(best, float(start.elapsed_time(end)) / 1000)
+    return 2 * left.shape[0] * left.shape[1] * right.shape[1] / best
+
+
+if __name__ == "__main__":
+    main()
