@@ -14,6 +14,7 @@ from rpt.report.tables import tables
 from rpt.report.words import at_text, listed, value_text
 from rpt.stats.estimate import Comparison, Estimate
 from rpt.stats.paired import holm
+from tests.packs import curve
 from tests.report_fixture import METHODS, write_run, write_study
 
 RATES = (0.0003, 0.01, 0.3)
@@ -57,6 +58,20 @@ def test_every_point_has_the_mean_of_its_runs(study, found):
         assert row["spread"].value == pytest.approx(np.std(scores, ddof=1))
         assert row["failed"] == sum(run.is_failed for run in runs)
         assert (row["seeds"], row["runs"]) == (3, 3)
+
+
+def test_convergence_counts_epochs_until_a_run_is_within_a_point_of_its_best(study, numbers, found):
+    tuned = {one.method: one.curve.tuned for one in numbers.robustness}
+    rows = by_name(found["convergence"])
+    assert [row["encoder"] for row in rows] == list(METHODS)
+    for row in rows:
+        needed = []
+        for run in tuned[row["encoder"]].runs:
+            scores = curve(run)["held_out/score"]
+            needed.append(next(epoch for epoch, score in enumerate(scores, 1) if score >= max(scores) - 0.01))
+        assert row["epochs"] == pytest.approx(np.mean(needed))
+        assert row["spread"] == pytest.approx(np.std(needed, ddof=1))
+        assert row["runs"] == 3
 
 
 def test_robustness_follows_the_curve(numbers, found):

@@ -100,7 +100,7 @@ def blank(width: float, height: float, *, is_sample: bool) -> Drawing:
     drawing = Drawing(figsize=(width, height))
     FigureCanvasAgg(drawing)
     if is_sample:
-        drawing.suptitle(SAMPLE_MARK, x=0.995, ha="right", fontsize=6, color="#a61c00", fontweight="bold")
+        drawing.suptitle(SAMPLE_MARK, x=0.005, ha="left", fontsize=6, color="#a61c00", fontweight="bold")
     return drawing
 
 
