@@ -13,6 +13,16 @@ from typing import Any
 from rpt.errors import StorageError
 
 
+def _mode() -> int:
+    """What `open` would give a new file; the umask can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+MODE = _mode()
+
+
 @contextlib.contextmanager
 def storage(path: Path) -> Iterator[None]:
     """Turn what the file system refuses into a StorageError that names the path and what to do."""
@@ -40,6 +50,7 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
         draft = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
+                os.fchmod(handle, MODE)  # a temporary file is its owner's alone; results are for whom the umask says
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -59,6 +59,12 @@ def test_a_file_is_replaced_and_the_old_one_kept_where_asked(tmp_path):
     assert names(tmp_path) == ["a", "b"]
 
 
+def test_a_file_is_readable_for_whom_any_new_file_is(tmp_path):
+    files.write_atomic(tmp_path / "ours", b"one")
+    (tmp_path / "plain").write_bytes(b"one")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path, full_disk):
     path = tmp_path / "a"
     path.write_bytes(b"one")
