@@ -2,9 +2,12 @@
 
 import os
 import resource
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,3 +44,32 @@ def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str
         )
 
     return run
+
+
+@pytest.fixture
+def ray_cluster() -> Iterator[str]:
+    """A running Ray cluster of one node; its address. Not by `ray stop`, which ends every cluster of the machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tempfile.mkdtemp(prefix="ray")  # its sockets' names are limited to 107 bytes, which tmp_path goes beyond
+    ray = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats"]
+    size = ["--num-cpus=2", "--object-store-memory=104857600", "--include-dashboard=false"]
+    head = subprocess.Popen(
+        [*ray, *size, "--node-ip-address=127.0.0.1", f"--port={port}", f"--temp-dir={folder}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert head.stdout is not None
+    said = []
+    for line in head.stdout:
+        said.append(line)
+        if "Ray runtime started" in line:
+            break
+    else:
+        pytest.fail("".join(said))
+    yield f"127.0.0.1:{port}"
+    head.terminate()
+    head.communicate(timeout=60)
+    shutil.rmtree(folder, ignore_errors=True)

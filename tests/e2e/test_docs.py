@@ -99,22 +99,16 @@ def expected_refusal(line: str) -> str | None:
     """What a command says that cannot run here; None where it must run."""
     if "cluster=slurm" in line and shutil.which("srun") is None:
         return "there is no srun"
-    if "executor=ray" in line:
-        return None if has("ray") else "pip install"
     return "Set encoder.bottleneck_dim=128" if "bottleneck_dim=0" in line else None  # shown because it is refused
-
-
-def has(package: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(package) is not None
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert):
+def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, request):
+    on_ray = "ray.address=auto" in page.read_text()
     environment = {
+        **({"RAY_ADDRESS": request.getfixturevalue("ray_cluster")} if on_ray else {}),
         **os.environ,
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_CACHE": str(hub_cache),

@@ -4,9 +4,9 @@ import csv
 import json
 import os
 import signal
+import socket
 import threading
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -24,10 +24,9 @@ EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor}
 EPOCHS = 30
 STEPS = {0: 4, 1: 4, 2: 8, 3: 8}  # an epoch, by the points' numbers: 32 rows in batches of 8 and 4
 LOCAL = {"cluster": "local", "array_parallelism": 2}
-ABSENT = pytest.mark.skipif(find_spec("ray") is None, reason="needs ray: pip install -c constraints.txt -e '.[ray]'")
 KINDS = [
     pytest.param("submitit", LOCAL, "submitit.core._submit", id="submitit"),
-    pytest.param("ray", {"workers": 2}, "ray::_train", id="ray", marks=[pytest.mark.extra, ABSENT]),
+    pytest.param("ray", {"workers": 2}, "ray::_train", id="ray"),
 ]
 
 
@@ -199,17 +198,27 @@ def test_more_gpus_than_the_machine_has_are_refused():
         shares(["0"], 2)
 
 
-@ABSENT
-@pytest.mark.extra
+@pytest.mark.slow  # about 30 s: Ray starts a cluster, and each pack a process
+def test_a_running_ray_cluster_is_joined_and_stays(ray_cluster, packs, run, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", ray_cluster)
+    results = run("ray", {"address": "auto"}, packs())
+    assert {result.status for result in results.values()} == {"finished"}
+    host, _, port = ray_cluster.partition(":")
+    socket.create_connection((host, int(port)), 10).close()
+
+
+@pytest.mark.slow  # about 10 s: Ray starts a cluster for the last of them
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"address": "auto"}, "no Ray cluster at auto ([Errno 111] Connection refused). Set hydra."),
         ({"address": "127.0.0.1:9"}, "no Ray cluster at 127.0.0.1:9 ([Errno 111] Connection refused). Set hydra."),
         ({"address": "head"}, "no Ray cluster at head (an address is HOST:PORT, or auto). Set hydra."),
         ({"num_cpus": 10_000}, "no node of the Ray cluster has 10000 CPU and 0 GPU for a pack (there are: "),
     ],
 )
-def test_a_ray_cluster_that_cannot_train_a_pack_is_refused(options, message, packs, run):
+def test_a_ray_cluster_that_cannot_train_a_pack_is_refused(options, message, packs, run, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")  # where `auto` looks first, and a cluster of our own does not
     with pytest.raises(ClusterError) as refused:
         run("ray", options, packs())
     assert str(refused.value).startswith(message)

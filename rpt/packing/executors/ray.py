@@ -153,8 +153,9 @@ def _join(options: RayOptions) -> Any:
         if options.address is None:
             ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
         else:
-            _knock(options.address)
-            ray.init(address=options.address, **quiet)
+            address = _found() if options.address == "auto" else options.address
+            _knock(address)
+            ray.init(address=address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         where = f"at {options.address}" if options.address else "on this machine"
         reason = str(error).splitlines()[0].rstrip(".")
@@ -163,14 +164,24 @@ def _join(options: RayOptions) -> Any:
     return ray
 
 
+def _found() -> str:
+    """What `auto` stands for: RAY_ADDRESS, else the cluster that the last `ray start` of this machine made.
+
+    Raises:
+        OSError: There is none.
+    """
+    from ray._private.services import canonicalize_bootstrap_address_or_die  # what Ray's own commands ask
+
+    address: str = canonicalize_bootstrap_address_or_die("auto")
+    return address
+
+
 def _knock(address: str) -> None:
-    """Fail at once where nobody listens: Ray itself tries for minutes.
+    """Fail at once where nobody listens: Ray itself tries for a quarter of an hour.
 
     Raises:
         OSError: Nobody listens, or the address is none.
     """
-    if address == "auto":
-        return
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdecimal():
         raise OSError("an address is HOST:PORT, or auto")
