@@ -19,10 +19,11 @@ from typing import Any
 
 import torch
 import torch.multiprocessing as multiprocessing
-from transformers import T5Config, T5ForConditionalGeneration
+from transformers import T5ForConditionalGeneration
 
 from benchmarks.by_hand import ready, take
 from benchmarks.command import keep
+from benchmarks.t5_base import LAYERS, VOCABULARY, WIDE, WIDTH, config
 from rpt import build
 from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.check import check
@@ -43,9 +44,6 @@ and BoolQ's validation rows."""
 
 WRITTEN = {"cb": 3, "boolq": 2}
 """Tokens of an answer, end marker included, about."""
-
-WIDTH, WIDE, LAYERS, VOCABULARY = 768, 3072, 12, 32128
-"""Of T5-Base; its 12 heads are 64 wide."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 BESIDE = (2, 8, 32)
@@ -161,16 +159,8 @@ def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
 def random_t5(device: torch.device) -> Seq2SeqBackbone:
     """A frozen T5 of T5-Base's shape."""
     torch.manual_seed(0)
-    shape = {
-        "d_model": WIDTH,
-        "d_kv": 64,
-        "d_ff": WIDE,
-        "num_layers": LAYERS,
-        "num_heads": 12,
-        "vocab_size": VOCABULARY,
-    }
     with device:
-        model = T5ForConditionalGeneration(T5Config.from_dict({**shape, "decoder_start_token_id": 0})).bfloat16()
+        model = T5ForConditionalGeneration(config()).bfloat16()
     return Seq2SeqBackbone(model, SimpleNamespace(pad_token_id=0, eos_token_id=1), "random").to(device)
 
 
