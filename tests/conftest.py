@@ -1,5 +1,6 @@
 """Fixtures of more than one test file."""
 
+import gc
 import hashlib
 import importlib.util
 import json
@@ -22,11 +23,17 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # as `rpt.randomness`, before any product on a GPU
 
-# The same examples each time: whoever runs the tests sees what the last one saw.
-settings.register_profile("rpt", derandomize=True)
+# The same examples each time: whoever runs the tests sees what the last one saw. No deadline: a machine may be busy.
+settings.register_profile("rpt", derandomize=True, deadline=None)
 settings.load_profile("rpt")
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """What imports have made stays; each training collects garbage, and need not look at all that again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ bits whatever else the program draws. Options have no defaults here; `conf/init/
 values.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from itertools import islice
@@ -188,10 +189,8 @@ def file(source: InitSource, length: int, rng: torch.Generator, *, path: str) ->
     return prompt
 
 
-def frequent_token_ids(
-    tokenizer: Any,
-    count: int,
-) -> list[int]:
+@functools.lru_cache(maxsize=4)  # a pack's runs share their tokenizer, and its words are each looked at
+def frequent_token_ids(tokenizer: Any, count: int) -> tuple[int, ...]:
     """Up to `count` ids of the vocabulary's most frequent words and word pieces, in order.
 
     WordPiece, SentencePiece and BPE vocabularies are listed by falling frequency (of words, or of
@@ -209,7 +208,7 @@ def frequent_token_ids(
         return len(word) > 1 and "\N{REPLACEMENT CHARACTER}" not in word
 
     entries = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
-    return list(islice((index for token, index in entries if is_usable(token, index)), count))
+    return tuple(islice((index for token, index in entries if is_usable(token, index)), count))
 
 
 def _read(path: str) -> Tensor:
