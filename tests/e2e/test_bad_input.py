@@ -237,6 +237,7 @@ def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_c
 # The same through the command line.
 
 
+@pytest.mark.slow  # about 10 s: a process
 def test_a_second_process_is_refused_a_run_that_is_being_trained(command, configure, tiny_bert, tiny_cb, tmp_path):
     config = configure(*tiny_cb, "trainer.epochs=1")
     [outcome] = train([config])

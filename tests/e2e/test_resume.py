@@ -117,7 +117,8 @@ def test_a_training_that_broke_at_a_checkpoint_ends_in_the_same_bytes(behind, co
     assert contents(train([config("broken")])[0].folder) == contents(whole.folder)
 
 
-@pytest.mark.parametrize("behind", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow  # about 8 s each
+@pytest.mark.parametrize("behind", [False, True])
 def test_a_pack_whose_checkpoints_are_of_two_steps_goes_on_from_the_older(behind, config, stop_saving):
     def pair(folder):
         return [config(folder, "prompt.length=4"), config(folder, "encoder=mlp", "seed=1")]

@@ -199,6 +199,7 @@ def test_labels_are_those_of_a_careful_reader(line):
 
 
 # Shallow rules: learned on train, judged on val, where every name, phrase and story is new.
+@pytest.mark.slow  # about 6 s of learning
 def test_shallow_rules_do_not_beat_the_majority(rows, large, shallow_accuracies):
     for made in (rows, large):
         found = shallow_accuracies(made["train"], made["val"], COLUMNS)

@@ -250,6 +250,7 @@ def test_the_official_rows_become_examples_in_every_framing(name, split, shared_
             assert right == pytest.approx(MAJORITY[name])
 
 
+@pytest.mark.slow  # about 5 s of reading
 @pytest.mark.shared
 def test_the_official_release_has_the_published_questions_and_passages(shared_dir):
     task = task_of("multirc", "encoder")
