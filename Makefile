@@ -7,7 +7,7 @@ STUDY ?= runs/learning_rate
 PYTHON := $(VENV)/bin/python
 PYTEST := HF_HUB_OFFLINE=1 $(PYTHON) -m pytest -n logical --maxprocesses 4 --dist worksteal
 READY := $(VENV)/.ready
-REST := slow or browser or extra or gpu
+REST := slow or browser or gpu
 
 # A waiting OpenMP thread that spins slows small models 30 times wherever another process uses a core.
 export OMP_WAIT_POLICY := PASSIVE

