@@ -14,6 +14,7 @@ from rpt.console import say
 from rpt.tracking.environment import environment
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def run(*arguments: str) -> None:
@@ -31,8 +32,15 @@ def records(folder: Path, count: int) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: (record["config"]["seed"], record["name"]))
 
 
+def kept(name: str) -> dict[str, Any]:
+    """What was measured before; empty where nothing was."""
+    path = RESULTS / f"{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
 def keep(name: str, result: dict[str, Any], device: str = "cpu") -> None:
     """Write what was measured, with the machine it was measured on, to `benchmarks/results/`."""
-    path = Path(__file__).parent / "results" / f"{name}.json"
+    path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"environment": environment(torch.device(device)), **result}, indent=2) + "\n")
     say(str(path.relative_to(ROOT)))
