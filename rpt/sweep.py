@@ -13,11 +13,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from rpt.errors import ConfigError
 from rpt.refusals import USER_ERRORS, explain, unnamed_option
 from rpt.tracking.files import storage
+
+CHECKED_SWEEPER = "hydra_plugins.rpt_packed.sweeper.CheckedSweeper"
 
 examined: dict[tuple[str, ...], dict[str, Any] | Exception] = {}
 """What the points of this process's sweep were found to be, by their overrides."""
@@ -36,8 +38,11 @@ class CheckPoints(Callback):
         """Hydra's hook; see the class."""
         # Hydra turns exceptions of a callback into warnings; an exit is not one.
         try:
-            if not may_begin(config):
-                sys.exit(2)
+            if is_grid(config):
+                if not may_begin(config):
+                    sys.exit(2)
+                with flag_override(config, ["struct", "readonly"], [False, False]):
+                    config.hydra.sweeper["_target_"] = CHECKED_SWEEPER
             with storage(Path(config.hydra.sweep.dir)):  # the sweeper's first act, whose error names no cure
                 Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         except USER_ERRORS as error:
@@ -48,10 +53,13 @@ class CheckPoints(Callback):
             sys.exit(1)
 
 
+def is_grid(config: DictConfig) -> bool:
+    """Whether Hydra's own sweeper is asked for, whose points are known before the first is trained."""
+    return str(config.hydra.sweeper["_target_"]).endswith("BasicSweeper")
+
+
 def may_begin(config: DictConfig) -> bool:
-    """Say which points of a sweep are refused; whether the others may train."""
-    if not str(config.hydra.sweeper["_target_"]).endswith("BasicSweeper"):
-        return True
+    """Say which points of a grid sweep are refused; whether the others may train."""
     points = expand(config)
     refusals = [(point, found) for point in points if isinstance(found := examine(config, point), Exception)]
     given = given_overrides(config)

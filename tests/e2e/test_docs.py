@@ -91,7 +91,7 @@ def as_run(line: str, tiny: list[str]) -> list[str]:
     if rest[0] != "run.py" or "--help" in rest:
         return [sys.executable, *rest]
     names_backbone = any(one.startswith(("backbone=", "experiment=paper/", "paper/")) for one in rest)
-    rows = 128 if any(one.startswith("data.k_per_class=") for one in rest) else 8  # of which few-shot takes its own
+    rows = 512 if any(one.startswith("data.k_per_class=") for one in rest) else 8  # of which few-shot takes its own
     return [sys.executable, *rest, *([] if names_backbone else tiny), *FEW, f"data.max_rows={rows}"]
 
 

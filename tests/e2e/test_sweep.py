@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
@@ -42,6 +43,21 @@ def points(*overrides, name="config"):
 )  # fmt: skip
 def test_a_grid_is_expanded_as_hydra_runs_it(overrides, expected):
     assert points(*overrides.split()) == expected
+
+
+def test_the_check_and_the_launcher_compose_a_point_and_the_sweeper_does_not(tmp_path, monkeypatch):
+    composed, seen, load = [], [], ConfigLoaderImpl.load_sweep_config
+
+    def count(self, master_config, sweep_overrides):
+        composed.append(sweep_overrides)
+        return load(self, master_config, sweep_overrides)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", count)
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        hydra.multirun("config", lambda config: seen.append(config.lr), ["lr=1,2", f"output_dir={tmp_path}"])
+    assert seen == [1, 2]
+    assert composed == [["lr=1", f"output_dir={tmp_path}"], ["lr=2", f"output_dir={tmp_path}"]]
 
 
 @pytest.fixture
