@@ -12,7 +12,6 @@ compared by seconds a point, so that those whose cost is plainly linear (process
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -25,10 +24,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.command import keep, records, run
+from benchmarks.command import keep, kept, records, run
 from rpt.console import say
 
-RESULT = Path(__file__).parent / "results" / "sweep.json"
 ENCODERS = ("plain", "residual")
 RATES = ("0.003", "0.01", "0.03", "0.1")
 
@@ -62,10 +60,23 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = parser.parse_args()
     grid = Grid(RATES[: given.rates], given.seeds)
-    kept = json.loads(RESULT.read_text())["table"] if RESULT.exists() else {}
+    table = kept("sweep").get("table", {})
     for name in given.ways:
-        kept[name] = measure(partial(WAYS[name], grid), len(grid.points))
-        report(kept)
+        table[name] = measure(partial(WAYS[name], grid), len(grid.points))
+        report(table)
+
+
+def packed(grid: Grid, folder: Path, *more: str) -> None:
+    """One sweep by the packed launcher."""
+    run("-m", "hydra/launcher=packed", *more, *grid.overrides, f"output_dir={folder}")
+
+
+def by_two_workers(grid: Grid, folder: Path) -> None:
+    """Two packs at a time, each on one thread in a process of its own."""
+    place = "hydra.launcher.submitit"
+    workers = [f"{place}.cluster=local", f"{place}.array_parallelism=2", f"{place}.cpus=1"]
+    size = f"hydra.launcher.pack_size={-(-len(grid.points) // 2)}"
+    packed(grid, folder, "hydra.launcher.executor=submitit", *workers, size)
 
 
 def processes(grid: Grid, folder: Path, *, at_once: int) -> None:
@@ -75,12 +86,13 @@ def processes(grid: Grid, folder: Path, *, at_once: int) -> None:
 
 
 WAYS: dict[str, Callable[[Grid, Path], None]] = {
-    "packed": lambda grid, folder: run("-m", "hydra/launcher=packed", *grid.overrides, f"output_dir={folder}"),
+    "packed": packed,
+    "two_workers": by_two_workers,
     "basic": lambda grid, folder: run("-m", *grid.overrides, f"output_dir={folder}"),
     "in_turn": lambda grid, folder: processes(grid, folder, at_once=1),
     "two_at_a_time": lambda grid, folder: processes(grid, folder, at_once=2),
 }
-"""One packed sweep, Hydra's basic launcher, and a process for each point, one or two of them at a time."""
+"""One packed sweep, or two halves of it by workers; Hydra's basic launcher; a process a point, or two at a time."""
 
 
 def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
