@@ -108,8 +108,8 @@ def expected_refusal(line: str) -> str | None:
 def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, request):
     on_ray = "ray.address=auto" in page.read_text()
     environment = {
-        **({"RAY_ADDRESS": request.getfixturevalue("ray_cluster")} if on_ray else {}),
         **os.environ,
+        **({"RAY_ADDRESS": request.getfixturevalue("ray_cluster")} if on_ray else {}),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_CACHE": str(hub_cache),
         "PYTHONPATH": str(checkout),  # before the installed checkout

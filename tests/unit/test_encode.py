@@ -16,7 +16,7 @@ LANGUAGE = ["tiny_t5", "tiny_llama"]
 TEMPLATE = "choice: {kept} passage: {passage} question: {question}?\nAnswer:"
 WORDS = ["rain", "the", "Unbelievably", "co-operate", "1984", "it's", "(so)", "naïve", "and"]
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=25).map(" ".join)
-quick = settings(deadline=None, max_examples=60)
+quick = settings(max_examples=60)
 
 
 def example(idx=7, choices=("no", "yes"), **fields):

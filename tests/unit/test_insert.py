@@ -70,7 +70,7 @@ def gradients(embeds: Tensor, prompts: Sequence[Tensor]) -> list[Tensor]:
     return list(found)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(batch=batches())
 def test_insertion_equals_a_loop_over_rows(batch):
     ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
@@ -82,7 +82,7 @@ def test_insertion_equals_a_loop_over_rows(batch):
         torch.testing.assert_close(mine, loops, rtol=0, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(batch=batches())
 def test_padding_stands_at_the_right_end_only(batch):
     ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)

@@ -120,7 +120,7 @@ def alone(pair):
     return {(run, row): scores(tuner, data.train, [(run, row)], data.pad_id) for run in (0, 1) for row in range(32)}
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 31)), min_size=1, max_size=9),
     extra=st.integers(0, 12),

@@ -115,7 +115,7 @@ def worn_bfloat16(tiny_bert, tiny_cb, assemble, loop):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     at=st.sampled_from([0, 50, 200]),
     rows=st.lists(st.lists(st.integers(0, 31), min_size=1, max_size=8, unique=True), min_size=4, max_size=4),
@@ -133,7 +133,7 @@ LOSS_IN_BFLOAT16, GRADIENT_IN_BFLOAT16 = 1.5e-4, 4e-3
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     at=st.sampled_from([0, 50, 200]),
     rows=st.lists(st.lists(st.integers(0, 31), min_size=1, max_size=8, unique=True), min_size=4, max_size=4),

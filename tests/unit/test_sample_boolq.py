@@ -114,7 +114,7 @@ def test_no_two_facts_of_a_subject_share_a_value():
         assert set(values.values()) == {1}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_each_text_has_both_answers_equally_often(seed):
     for rows in (boolq.rows(seed, num_train=128, num_test=0)[split] for split in ("train", "val")):

@@ -169,7 +169,7 @@ def test_every_row_has_a_twin_that_differs_in_the_predicate_only(rows, split):
     assert set(classes.values()) == {0}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_label_follows_from_class_and_match(seed):
     for split, rows in cb.rows(seed, num_train=64, num_val=64, num_test=0).items():

@@ -144,7 +144,7 @@ def test_answer_is_exactly_crossed_with_premise_question_and_order(rows, all_row
     assert_crossed(all_rows[split])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32), num_circles=st.integers(min_value=1, max_value=60))
 def test_every_event_is_right_as_often_as_wrong_whatever_the_seed(seed, num_circles):
     made = copa.rows(seed, num_train=8 * num_circles, num_val=8 * num_circles, num_test=0)

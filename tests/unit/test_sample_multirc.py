@@ -197,7 +197,7 @@ def test_twins_ask_the_same_and_have_the_opposite_labels(rows, split):
     assert all(sorted(both) == [0, 1] for both in labels.values())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_labels_follow_from_a_reading_of_the_passage(seed):
     for split, rows in multirc.rows(seed, num_train=20, num_val=20, num_test=0).items():

@@ -209,7 +209,7 @@ def test_every_competitor_of_a_triplet_is_the_answer_once(rows, split):
     assert all(len(counts) == 3 and len(set(counts.values())) == 1 for counts in golds.values())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_answers_follow_from_the_sentence_of_the_event(seed):
     for split, rows in record.rows(seed, num_train=30, num_val=30, num_test=0).items():

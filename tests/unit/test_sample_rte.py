@@ -107,7 +107,7 @@ def test_every_split_has_stories_of_every_phenomenon():
             assert len(stories[split]) >= (5 if split == "train" else 3)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32))
 def test_each_text_has_both_labels_equally_often(seed):
     for rows in (rte.rows(seed, num_train=128, num_test=0)[split] for split in ("train", "val")):

@@ -158,7 +158,7 @@ def assert_crossed(rows):
     assert set(verdicts.values()) == {0}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32), num_quartets=st.integers(min_value=1, max_value=80))
 def test_label_is_the_sense_and_exactly_crossed_whatever_the_seed(seed, num_quartets):
     made = wic.rows(seed, num_train=4 * num_quartets, num_val=4 * num_quartets, num_test=0)

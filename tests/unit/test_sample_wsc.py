@@ -172,7 +172,7 @@ def test_label_is_exactly_crossed_with_order_cue_and_span(rows, all_rows, split)
     assert_crossed(all_rows[split])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(min_value=0, max_value=2**32), num_tellings=st.integers(min_value=1, max_value=60))
 def test_label_is_exactly_crossed_whatever_the_seed(seed, num_tellings):
     made = wsc.rows(seed, num_train=8 * num_tellings, num_val=8 * num_tellings, num_test=0)

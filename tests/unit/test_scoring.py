@@ -29,7 +29,7 @@ BY_CHOICE = ["head per choice", "seq2seq, rank", "causal, rank", "causal, rank m
 CLOSE = {"rtol": 0, "atol": 1e-5}
 ROWS = 6
 each_way = pytest.mark.parametrize("way", SCORED)
-quick = settings(deadline=None, max_examples=8)
+quick = settings(max_examples=8)
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def test_one_seed_has_values_and_no_intervals(make_studies):
 SHAPES = st.tuples(st.just(4), st.integers(2, 3), st.integers(2, 5))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(npst.arrays(float, SHAPES, elements=st.sampled_from([0.0, 0.5, 1.0])))
 def test_intervals_hold_their_value_and_are_possible(units):
     width = curves.window(RATES, units).width

@@ -78,7 +78,7 @@ def drawn(draw):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(made=drawn())
 def test_units_are_the_pseudo_values_of_leaving_each_out(metric, made):
     targets, chosen, groups = made
