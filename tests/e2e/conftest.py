@@ -61,15 +61,17 @@ def ray_cluster() -> Iterator[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert head.stdout is not None
-    said = []
-    for line in head.stdout:
-        said.append(line)
-        if "Ray runtime started" in line:
-            break
-    else:
-        pytest.fail("".join(said))
-    yield f"127.0.0.1:{port}"
-    head.terminate()
-    head.communicate(timeout=60)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        assert head.stdout is not None
+        said = []
+        for line in head.stdout:
+            said.append(line)
+            if "Ray runtime started" in line:
+                break
+        else:
+            pytest.fail("".join(said))
+        yield f"127.0.0.1:{port}"
+    finally:
+        head.terminate()
+        head.communicate(timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
