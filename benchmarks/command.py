@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,10 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def run(*arguments: str) -> None:
-    """`python run.py ARGUMENTS`, quietly; a failure ends the benchmark."""
-    done = subprocess.run([sys.executable, "run.py", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+def run(*arguments: str, **variables: str) -> None:
+    """`python run.py ARGUMENTS`, quietly, with these variables beside its own; a failure ends the benchmark."""
+    command = [sys.executable, "run.py", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(done.stdout + done.stderr)
 

@@ -1,6 +1,6 @@
 """A sweep packed, by Hydra's basic launcher, and as processes of their own: seconds of each, measured in one run.
 
-    python -m benchmarks.sweep                     24 points at the main job's own recipe, over an hour on two cores
+    python -m benchmarks.sweep                     24 points at the main job's own recipe, over two hours on two cores
     python -m benchmarks.sweep --seeds 1 --rates 2 a quick look: 4 points
     python -m benchmarks.sweep --ways packed basic --seeds 3        some of the ways; the others' results are kept
 
@@ -79,20 +79,21 @@ def by_two_workers(grid: Grid, folder: Path) -> None:
     packed(grid, folder, "hydra.launcher.executor=submitit", *workers, size)
 
 
-def processes(grid: Grid, folder: Path, *, at_once: int) -> None:
+def processes(grid: Grid, folder: Path, *, at_once: int, **variables: str) -> None:
     """One process a point."""
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(lambda point: run(*point, f"output_dir={folder}"), grid.points))
+        list(pool.map(lambda point: run(*point, f"output_dir={folder}", **variables), grid.points))
 
 
 WAYS: dict[str, Callable[[Grid, Path], None]] = {
     "packed": packed,
     "two_workers": by_two_workers,
     "basic": lambda grid, folder: run("-m", *grid.overrides, f"output_dir={folder}"),
-    "in_turn": lambda grid, folder: processes(grid, folder, at_once=1),
-    "two_at_a_time": lambda grid, folder: processes(grid, folder, at_once=2),
+    "in_turn": partial(processes, at_once=1),
+    "one_thread_each": partial(processes, at_once=2, OMP_NUM_THREADS="1"),
+    "two_at_a_time": partial(processes, at_once=2),
 }
-"""One packed sweep, or two halves of it by workers; Hydra's basic launcher; a process a point, or two at a time."""
+"""One packed sweep, or two halves of it by workers; Hydra's basic launcher; a process a point, one or two at a time."""
 
 
 def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def report(measured: dict[str, dict[str, Any]]) -> None:
         if "packed" in measured:
             found["ratio"] = found["wall_per_point"] / measured["packed"]["wall_per_point"]
         say(
-            f"{name:14} {found['points']:3.0f} points  {found['wall_per_point']:6.1f} s a point   "
+            f"{name:16} {found['points']:3.0f} points  {found['wall_per_point']:6.1f} s a point   "
             f"{found.get('ratio', 0):5.2f} of packed   {found['loops_per_point']:6.1f} s of it in loops   "
             f"{found['cpu'] / found['points']:6.1f} s of processors   mean score {fmean(found['scores']):.3f}"
         )
