@@ -1,11 +1,26 @@
-"""Training steps taken by hand, for benchmarks that time them without Lightning's loop."""
+"""A pack and its training steps by hand, for benchmarks and tests that look at steps without Lightning's loop."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from unittest import mock
+
 from torch import Tensor
 
-from rpt.data.module import PackData
+from rpt import build
+from rpt.config import Config
+from rpt.data.module import PackData, Step
 from rpt.module import PromptTuner
+from rpt.provenance import build_source
+from rpt.run import Run
+
+
+def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:
+    """The module and the data of a pack, as `rpt.train` makes them, without folders."""
+    config = configs[0]
+    task = build.build_task(config)
+    splits = build.build_splits(config, build_source(config), task)
+    return build.build_pack(configs, task, splits, build.build_device(config))
 
 
 def ready(tuner: PromptTuner) -> PromptTuner:
@@ -26,6 +41,21 @@ def take(tuner: PromptTuner, data: PackData, count: int) -> None:
             taken += 1
     tuner.steps_done = 0
     assert all(run.is_active for run in tuner.runs), "a run has failed: its steps were empty"
+
+
+def gradients(tuner: PromptTuner, step: Step) -> list[dict[str, Tensor]]:
+    """Of each run's parameters at one step, by name; nothing is updated."""
+    seen: list[dict[str, Tensor]] = []
+
+    def look(run: Run) -> dict[str, float]:
+        named = run.trainable.named_parameters()
+        seen.append({name: one.grad for name, one in named if one.grad is not None})
+        run.optimizer.zero_grad(set_to_none=True)
+        return {}
+
+    with mock.patch.object(Run, "step", look):
+        tuner.training_step(step.to(tuner.backbone.device), 0)
+    return seen
 
 
 def _backward(loss: Tensor, *_: object, **__: object) -> None:

@@ -15,23 +15,19 @@ import copy
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.by_hand import ready
+from benchmarks.by_hand import assemble, gradients, ready
 from benchmarks.command import keep
-from rpt import build
 from rpt.check import check
 from rpt.config import compose
 from rpt.console import say
 from rpt.data.module import PackData, Step
 from rpt.module import PromptTuner
-from rpt.provenance import build_source
 from rpt.quiet import quiet_libraries
-from rpt.run import Run
 
 STEPS = 5
 """Steps whose gradients are compared."""
@@ -67,9 +63,9 @@ def compare(seeds: int, after: int) -> dict[str, list[list[float]]]:
     states = [copy.deepcopy(run.state()) for run in packed.runs]
     found: dict[str, list[list[float]]] = {part: [] for part in PARTS}
     for step in steps[after:]:
-        together, truth = gradients(packed, step, states), gradients(true, step, states)
+        together, truth = gradients_at(states, packed, step), gradients_at(states, true, step)
         for index, state in enumerate(states):
-            [single] = gradients(alone, Step(data.train, [step.rows[index]], data.pad_id), [state])
+            [single] = gradients_at([state], alone, Step(data.train, [step.rows[index]], data.pad_id))
             for part, is_of in PARTS.items():
                 of = [flat(one, is_of) for one in (together[index], single, truth[index])]
                 found[part].append(distances(*of))
@@ -78,34 +74,22 @@ def compare(seeds: int, after: int) -> dict[str, list[list[float]]]:
 
 def pack(seeds: Any, dtype: str) -> tuple[PromptTuner, PackData]:
     """The main job's module and data, for these seeds."""
-    configs = [check(compose([f"backbone.dtype={dtype}", f"seed={seed}"])) for seed in seeds]
-    task = build.build_task(configs[0])
-    splits = build.build_splits(configs[0], build_source(configs[0]), task)
-    tuner, data = build.build_pack(configs, task, splits, torch.device("cpu"))
+    configs = [check(compose([f"backbone.dtype={dtype}", f"seed={seed}", "trainer.device=cpu"])) for seed in seeds]
+    tuner, data = assemble(configs)
     ready(tuner).train()
     return tuner, data
 
 
-def gradients(tuner: PromptTuner, step: Step, states: list[Any]) -> list[dict[str, Tensor]]:
-    """Of each run's parameters at a state; nothing is updated."""
+def gradients_at(states: list[Any], tuner: PromptTuner, step: Step) -> list[dict[str, Tensor]]:
+    """Of each run's parameters at its state; nothing is updated."""
     for run, state in zip(tuner.runs, states, strict=True):
         run.restore(copy.deepcopy(state))
-    seen: list[dict[str, Tensor]] = []
-
-    def look(run: Run) -> dict[str, float]:
-        named = run.trainable.named_parameters()
-        seen.append({name: one.grad.double().flatten() for name, one in named if one.grad is not None})
-        run.optimizer.zero_grad(set_to_none=True)
-        return {}
-
-    with mock.patch.object(Run, "step", look):
-        tuner.training_step(step, 0)
-    return seen
+    return gradients(tuner, step)
 
 
 def flat(gradient: dict[str, Tensor], is_of: Callable[[str], bool]) -> Tensor:
     """The gradient of one part as a vector."""
-    return torch.cat([one for name, one in gradient.items() if is_of(name)])
+    return torch.cat([one.double().flatten() for name, one in gradient.items() if is_of(name)])
 
 
 def distances(packed: Tensor, alone: Tensor, true: Tensor) -> list[float]:

@@ -19,6 +19,7 @@ import torch
 from transformers import T5ForConditionalGeneration
 
 from benchmarks.command import keep, records, run
+from benchmarks.hub_cache import new_snapshot
 from benchmarks.t5_base import config
 from rpt.console import say
 
@@ -46,15 +47,11 @@ def main() -> None:
 
 def save(cache: Path, tokenizer: Path) -> None:
     """Random weights under the name of google-t5/t5-base."""
-    commit = "a" * 40
-    model = cache / "models--google-t5--t5-base"
-    snapshot = model / "snapshots" / commit
+    snapshot = new_snapshot(cache, "google-t5/t5-base")
     torch.manual_seed(0)
     T5ForConditionalGeneration(config()).save_pretrained(snapshot)
     for name in TOKENIZER:
         shutil.copy(tokenizer / name, snapshot / name)
-    (model / "refs").mkdir()
-    (model / "refs" / "main").write_text(commit)
 
 
 def train(folder: Path, given: argparse.Namespace) -> dict[str, Any]:

@@ -21,7 +21,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 from torch import Tensor
 
-from benchmarks.by_hand import ready, take
+from benchmarks.by_hand import assemble, ready, take
 from benchmarks.command import keep
 from rpt import build
 from rpt.backbones.files import locate
@@ -30,7 +30,6 @@ from rpt.check import check
 from rpt.config import Config, compose
 from rpt.console import say
 from rpt.data.encode import Encoded
-from rpt.provenance import build_source
 from rpt.quiet import quiet_libraries
 
 STEPS = 32
@@ -62,9 +61,7 @@ def main() -> None:
 
 def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
     """Steps of the module itself, as the training loop takes them."""
-    task = build.build_task(config)
-    splits = build.build_splits(config, build_source(config), task)
-    tuner, data = build.build_pack([config], task, splits, build.build_device(config))
+    tuner, data = assemble([config])
     ready(tuner)
     return lambda: take(tuner, data, STEPS), data.train
 

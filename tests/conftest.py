@@ -218,17 +218,9 @@ def configure(tiny_bert: list[str], tmp_path: Path) -> Callable[..., Config]:
 @pytest.fixture(scope="session")
 def assemble() -> Callable[..., tuple[Any, Any]]:
     """Make the module and the data of a pack, as `rpt.train` does, without folders."""
-    from rpt import build
-    from rpt.provenance import build_source
+    from benchmarks.by_hand import assemble
 
-    def make(*configs: Config) -> tuple[Any, Any]:
-        config = configs[0]
-        task = build.build_task(config)
-        splits = build.build_splits(config, build_source(config), task)
-        tuner, data = build.build_pack(configs, task, splits, build.build_device(config))
-        return tuner, data
-
-    return make
+    return lambda *configs: assemble(configs)
 
 
 @pytest.fixture(scope="session")

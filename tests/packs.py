@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from benchmarks.by_hand import gradients
 from rpt.check import check
 from rpt.config import compose
 from rpt.data.module import Step
-from rpt.run import Run
 
 RUNS = {
     "residual": ["encoder=residual", "prompt.length=10", "lr=0.01", "seed=1", "clip_norm=0.5"],
@@ -63,22 +63,13 @@ def wear(common, assemble, loop):
     return Worn(tuner, data, states, [loop(assemble(config)[0]) for config in configs])
 
 
-def gradients_of(tuner, step, monkeypatch):
+def gradients_of(tuner, step):
     """The loss and the flat gradient of each run at one step; nothing is updated."""
-    seen = []
-
-    def look(run):
-        seen.append(torch.cat([one.grad.flatten() for one in run.trainable.parameters() if one.grad is not None]))
-        run.optimizer.zero_grad(set_to_none=True)
-        return {}
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "step", look)
-        tuner.training_step(step.to(tuner.backbone.device), 0)
-    return [values["loss"] for values in tuner.last_step], seen
+    found = [torch.cat([one.flatten() for one in of_run.values()]) for of_run in gradients(tuner, step)]
+    return [values["loss"] for values in tuner.last_step], found
 
 
-def differences(worn, at, rows, budget, monkeypatch):
+def differences(worn, at, rows, budget):
     """For each run how far loss and gradient are apart, packed and alone, at one step, and how large they are alone.
 
     Returns:
@@ -88,11 +79,11 @@ def differences(worn, at, rows, budget, monkeypatch):
     for run, state in zip(tuner.runs, states[at], strict=True):
         run.restore(copy.deepcopy(state))
     tuner.token_budget = budget
-    losses, gradients = gradients_of(tuner, Step(data.train, rows, data.pad_id), monkeypatch)
+    losses, together = gradients_of(tuner, Step(data.train, rows, data.pad_id))
     found = []
     for index, single in enumerate(worn.alone):
         single.runs[0].restore(copy.deepcopy(states[at][index]))
-        [loss], [gradient] = gradients_of(single, Step(data.train, [rows[index]], data.pad_id), monkeypatch)
-        apart = float((gradients[index] - gradient).norm())
+        [loss], [gradient] = gradients_of(single, Step(data.train, [rows[index]], data.pad_id))
+        apart = float((together[index] - gradient).norm())
         found.append((abs(losses[index] - loss), abs(loss), apart, float(gradient.norm())))
     return found

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.hub_cache import new_snapshot
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LEFT_OUT = shutil.ignore_patterns(".*", "runs", "build", "dist", "*.egg-info", "__pycache__", "docs", "outputs")
@@ -50,12 +52,8 @@ def path_of(overrides: list[str]) -> Path:
 def hub_cache(request, tmp_path_factory) -> Path:
     """The hub's cache, holding tiny models under the names of large ones."""
     cache = tmp_path_factory.mktemp("hub")
-    commit = "a" * 40
     for name, fixture in HUB.items():
-        folder = cache / f"models--{name.replace('/', '--')}"
-        shutil.copytree(path_of(request.getfixturevalue(fixture)), folder / "snapshots" / commit)
-        (folder / "refs").mkdir()
-        (folder / "refs" / "main").write_text(commit)
+        shutil.copytree(path_of(request.getfixturevalue(fixture)), new_snapshot(cache, name))
     return cache
 
 

@@ -40,15 +40,13 @@ def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dty
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("backbone", FAMILIES)
-def test_a_packed_step_is_that_of_the_run_alone_to_its_rounding(
-    backbone, dtype, request, tiny_cb, assemble, loop, monkeypatch
-):
+def test_a_packed_step_is_that_of_the_run_alone_to_its_rounding(backbone, dtype, request, tiny_cb, assemble, loop):
     worn = wear([*request.getfixturevalue(backbone), *tiny_cb, f"backbone.dtype={dtype}", ON_GPU], assemble, loop)
     drawn = random.Random(0)
     for at in worn.states:
         for budget in (300, 100_000):
             rows = [drawn.sample(range(32), drawn.randint(1, 8)) for _ in worn.alone]
-            for loss_apart, loss, apart, gradient in differences(worn, at, rows, budget, monkeypatch):
+            for loss_apart, loss, apart, gradient in differences(worn, at, rows, budget):
                 assert loss_apart <= LOSS[dtype] * loss + 1e-6
                 assert apart <= GRADIENT[dtype] * gradient + 1e-7
 

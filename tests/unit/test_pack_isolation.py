@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpt.check import check
@@ -115,14 +115,14 @@ def worn_bfloat16(tiny_bert, tiny_cb, assemble, loop):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(
     at=st.sampled_from([0, 50, 200]),
     rows=st.lists(st.lists(st.integers(0, 31), min_size=1, max_size=8, unique=True), min_size=4, max_size=4),
     budget=st.sampled_from([300, 1000, 100_000]),
 )
-def test_from_any_shared_state_a_packed_step_is_that_of_the_run_alone(at, rows, budget, worn, monkeypatch):
-    for loss_apart, loss, apart, gradient in differences(worn, at, rows, budget, monkeypatch):
+def test_from_any_shared_state_a_packed_step_is_that_of_the_run_alone(at, rows, budget, worn):
+    for loss_apart, loss, apart, gradient in differences(worn, at, rows, budget):
         assert loss_apart <= max(1e-6 * loss, 1e-7)
         assert apart <= 1e-4 * gradient + 1e-7
 
@@ -133,16 +133,16 @@ LOSS_IN_BFLOAT16, GRADIENT_IN_BFLOAT16 = 1.5e-4, 4e-3
 
 
 @pytest.mark.slow
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(
     at=st.sampled_from([0, 50, 200]),
     rows=st.lists(st.lists(st.integers(0, 31), min_size=1, max_size=8, unique=True), min_size=4, max_size=4),
     budget=st.sampled_from([300, 1000, 100_000]),
 )
 def test_over_a_bfloat16_backbone_a_packed_step_is_that_of_the_run_alone_to_its_rounding(
-    at, rows, budget, worn_bfloat16, monkeypatch
+    at, rows, budget, worn_bfloat16
 ):
-    for loss_apart, loss, apart, gradient in differences(worn_bfloat16, at, rows, budget, monkeypatch):
+    for loss_apart, loss, apart, gradient in differences(worn_bfloat16, at, rows, budget):
         assert loss_apart <= LOSS_IN_BFLOAT16 * loss
         assert apart <= GRADIENT_IN_BFLOAT16 * gradient
 
