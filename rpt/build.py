@@ -111,9 +111,13 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     if (found := family_of(place)) != section.family:  # what the hub gave is known only now
         raise ConfigError.of("backbone.family", section.family, f"the model's own config says {found}.")
     attention = choose_attention(section.attention, device, dtype, model_type(place))
-    return load_backbone(
+    backbone = load_backbone(
         place, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256
     ).to(device)
+    if section.dropout and not backbone.can_drop:
+        raise ConfigError.of("backbone.dropout", True, "this model has no dropout. Set backbone.dropout=false.")
+    backbone.dropout = section.dropout
+    return backbone
 
 
 def build_encoded(config: Config, backbone: FrozenBackbone, task: Task, examples: Sequence[Example]) -> Encoded:
@@ -254,7 +258,7 @@ def build_module(
         prompt_at=1 if config.backbone.prompt_at == "after_cls" else 0,
         metrics=metrics_of(config),
         token_budget=TRAINING_TOKENS[backbone.device.type] if wanted == "auto" else wanted,
-        exact=config.packing.exact,
+        exact=config.has_own_forwards,
         ranks=ranks,
     )
 

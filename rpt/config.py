@@ -144,6 +144,7 @@ class BackboneConfig(Section):
     sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$"), ASIDE]
     dtype: Literal["auto", "float32", "bfloat16", "float64"]
     attention: Literal["auto", "eager", "sdpa"]
+    dropout: bool = False  # records of before have no such key
     pooling: Literal["mean", "cls"]
     prompt_at: Literal["after_cls", "front"]
     text_limit: Annotated[int, Field(ge=8)]
@@ -242,6 +243,11 @@ class Config(Section):
     def has_prompt(self) -> bool:
         """Whether a soft prompt is trained; without one (`encoder=none`) only the head is."""
         return self.encoder.target is not None
+
+    @property
+    def has_own_forwards(self) -> bool:
+        """Whether no forward holds rows of two runs: asked for, or because what is dropped is drawn for each run."""
+        return self.packing.exact or self.backbone.dropout
 
     @property
     def is_trained(self) -> bool:

@@ -8,7 +8,8 @@ each optimizer. Memory is bounded by the cut, not by the number of runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import lightning
@@ -154,7 +155,8 @@ class PromptTuner(lightning.LightningModule):
     def _cut_by_cut(self, batch: Step, leaves: Sequence[Tensor]) -> list[float]:
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=self.backbone.device)
         for rows in batch.cut([len(leaf) for leaf in leaves], self.token_budget, exact=self.exact):
-            losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
+            with self._dropping(rows):
+                losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
             share = losses / rows.terms_of_run
             self.manual_backward(share.sum())
             # Chosen and summed, because adding by index has no fixed order on a GPU.
@@ -162,6 +164,15 @@ class PromptTuner(lightning.LightningModule):
             sums += torch.where(is_own, share.detach().double()[:, None], 0.0).sum(dim=0)
         means: list[float] = sums.tolist()
         return means
+
+    @contextmanager
+    def _dropping(self, rows: Rows) -> Iterator[None]:
+        """The backbone's dropout, drawn from the stream of the one run that the forward holds."""
+        if not self.backbone.dropout:
+            yield
+            return
+        with self.runs[int(rows.run[0])].random.active(), self.backbone.dropping():
+            yield
 
     def _update(self, run: Run, encoded: Tensor, leaf: Tensor, loss: float) -> dict[str, float]:
         if loss != loss:

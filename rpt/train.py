@@ -177,8 +177,8 @@ def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, watch: Watch |
         say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
     shared_facts = pack_facts(config, source, data, tuner, device)
     shared_facts["backbone"]["weights_sha256"] = weights
-    shared_facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.packing.exact}
-    is_shared = len(pack.members) > 1 and not config.packing.exact
+    shared_facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.has_own_forwards}
+    is_shared = len(pack.members) > 1 and not config.has_own_forwards
     shared_facts["environment"]["bits"] |= {"forwards": "shared" if is_shared else "own", "devices": ranks.size}
     for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
         facts = copy.deepcopy(shared_facts)  # each record goes on to hold its own

@@ -2,13 +2,15 @@
 
 A backbone is shared by all runs of a pack and by nothing it could be changed by: every weight has
 `requires_grad=False`, `train()` leaves it in eval mode, and its fingerprint is taken before and after training.
+Its dropout, where it is asked for, is on inside `dropping()` alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,9 @@ class FrozenBackbone(nn.Module):
         model: The transformers model; frozen here.
         tokenizer: Its fast tokenizer.
         checkpoint_fingerprint: `fingerprint` of the weight files' own tensors, in the dtype they are loaded in.
+
+    Attributes:
+        dropout: Whether the model's own dropout is on inside `dropping()`.
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -33,6 +38,7 @@ class FrozenBackbone(nn.Module):
         self.model = model.eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.checkpoint_fingerprint = checkpoint_fingerprint
+        self.dropout = False
 
     @property
     def hidden_size(self) -> int:
@@ -70,6 +76,20 @@ class FrozenBackbone(nn.Module):
         """Stay in eval mode: no dropout in the frozen network, whatever Lightning or a caller asks for."""
         super().train(False)
         return self
+
+    @property
+    def can_drop(self) -> bool:
+        """Whether the model has dropout of its own."""
+        return any(isinstance(module, nn.Dropout) and module.p > 0 for module in self.model.modules())
+
+    @contextmanager
+    def dropping(self) -> Iterator[None]:
+        """Have dropout on inside the block where `dropout` asks for it; it draws from torch's global generators."""
+        self.model.train(self.dropout)
+        try:
+            yield
+        finally:
+            self.model.eval()
 
     def fingerprint(self) -> str:
         """sha256 over every loaded weight, to prove that none has changed."""

@@ -47,7 +47,7 @@ def config_of(record: Mapping[str, Any]) -> Config:
 
 def flat(config: Config) -> Flat:
     """All that can change a number and is not free, by dotted key."""
-    leaves = _leaves(identity(config, "", ""))
+    leaves = _leaves(identity(config, "", "")) | {"backbone.dropout": config.backbone.dropout}
     return {key: value for key, value in leaves.items() if key not in FREE}
 
 

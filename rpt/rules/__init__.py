@@ -28,6 +28,7 @@ RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     options.bounds_are_ordered,
     options.text_says_something,
     options.devices_have_rows,
+    options.dropout_has_one_stream,
     options.files_exist,
     options.output_is_writable,
     options.loggers_are_installed,

@@ -13,7 +13,8 @@ def get(values: Values, key: str, kind: type[T]) -> T | None:
     found: Any = values
     for part in key.split("."):
         found = found.get(part) if isinstance(found, dict) else None
-    return found if isinstance(found, kind) and not isinstance(found, bool) else None
+    is_one = isinstance(found, kind) and isinstance(found, bool) == (kind is bool)  # to Python, true is a number
+    return found if is_one else None
 
 
 def number(values: Values, key: str) -> float | None:

@@ -53,6 +53,14 @@ def devices_have_rows(values: Values) -> Iterator[Problem]:
         yield Problem("trainer.devices", devices, advice)
 
 
+def dropout_has_one_stream(values: Values) -> Iterator[Problem]:
+    """What the backbone drops is drawn from one stream a run, which devices that share its rows do not have."""
+    devices = get(values, "trainer.devices", int) or get(values, "trainer.devices", str)
+    if devices not in (None, 1) and get(values, "backbone.dropout", bool):
+        advice = f"does not go with trainer.devices={devices}. Set backbone.dropout=false, or trainer.devices=1."
+        yield Problem("backbone.dropout", True, advice)
+
+
 def paths_are_whole(values: Values) -> Iterator[Problem]:
     """A shell leaves `~` alone behind `=`; a folder of that name is not what is meant."""
     for key in ("data.root", "output_dir", "backbone.path", "init.path", "replay"):

@@ -36,6 +36,8 @@ def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[s
     Without a prompt, what only a prompt would feel is left out too.
     """
     parts = _part(config)
+    if not (config.is_trained and config.backbone.dropout):
+        del parts["backbone"]["dropout"]  # off, as it was before there was a choice: runs of then are the same runs
     if not config.is_trained:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_TRAINING}
         parts["data"].pop("order_seed")

@@ -16,7 +16,8 @@ from rpt.train import train
 
 BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 # Four steps an epoch, so that checkpoints fall on 4, 7, 8, 12, 14, 16 and 20; all that has a state is switched on.
-STATEFUL = ["encoder.dropout=0.3", "schedule=linear", "clip_norm=1.0", "trainer.patience=4", "trainer.epochs=5"]
+DRAWN = ["encoder.dropout=0.3", "backbone.dropout=true"]
+STATEFUL = [*DRAWN, "schedule=linear", "clip_norm=1.0", "trainer.patience=4", "trainer.epochs=5"]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Likelihoods, training loss and ranking against transformers' own losses, the prompt concatenated by hand."""
 
+import copy
 import json
 
 import pytest
@@ -204,6 +205,23 @@ def test_the_training_loss_and_its_gradient_are_transformers_own(backbone, encod
         assert tuner.last_step[0]["loss"] == pytest.approx(expected.item(), rel=1e-6)
         torch.testing.assert_close(gradients[-1], gradient, rtol=0, atol=1e-4 * float(gradient.abs().max()))
     assert len({len(split.outputs[row]) for row in batches[0]}) > 1  # else a mean over rows would be the same
+
+
+def test_with_dropout_on_it_is_that_of_transformers_in_training_mode(configure, assemble, loop):
+    small = ["task=record", "data.max_rows=3", "backbone.text_limit=500", "encoder=plain"]
+    config = configure("tiny_t5", *small, "backbone.dropout=true")
+    tuner, data = assemble(config)
+    loop(tuner)
+    [run] = tuner.runs
+    attention = tuner.backbone.model.config._attn_implementation
+    model = FAMILIES["tiny_t5"].from_pretrained(config.backbone.path, attn_implementation=attention).train()
+    stream, split = copy.deepcopy(run.random), data.train
+    run.step = lambda: {}
+    for row in range(3):
+        tuner.training_step(Step(split, [[row]], data.pad_id), 0)
+        with stream.active(), torch.no_grad():
+            expected = their_loss(model, run.trainable(), [split.inputs[row][0]], [split.outputs[row]])
+        assert tuner.last_step[0]["loss"] == pytest.approx(float(expected), rel=1e-6)
 
 
 def ranked(config, folder):

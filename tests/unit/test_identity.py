@@ -36,10 +36,23 @@ def test_what_cannot_change_the_number_is_no_part_of_the_identity(override):
 
 @pytest.mark.parametrize(
     "override",
-    ["lr=0.02", "seed=1", "encoder=plain", "encoder.dropout=0.1", "init=uniform", "trainer.epochs=3", "optim.eps=1e-7"],
+    [
+        "lr=0.02",
+        "seed=1",
+        "encoder=plain",
+        "encoder.dropout=0.1",
+        "backbone.dropout=true",
+        "init=uniform",
+        "trainer.epochs=3",
+        "optim.eps=1e-7",
+    ],
 )
 def test_what_can_change_the_number_is_part_of_the_identity(override):
     assert hash_of(override) != SAME
+
+
+def test_dropout_that_is_off_leaves_the_identity_of_runs_from_before_there_was_a_choice():
+    assert "dropout" not in identity(check(compose([])), "data", "weights")["backbone"]
 
 
 def test_other_rows_or_other_weights_make_another_run():
