@@ -75,8 +75,7 @@ def by_two_workers(grid: Grid, folder: Path) -> None:
     """Two packs at a time, each on one thread in a process of its own."""
     place = "hydra.launcher.submitit"
     workers = [f"{place}.cluster=local", f"{place}.array_parallelism=2", f"{place}.cpus=1"]
-    size = f"hydra.launcher.pack_size={-(-len(grid.points) // 2)}"
-    packed(grid, folder, "hydra.launcher.executor=submitit", *workers, size)
+    packed(grid, folder, "hydra.launcher.executor=submitit", *workers)
 
 
 def processes(grid: Grid, folder: Path, *, at_once: int, **variables: str) -> None:

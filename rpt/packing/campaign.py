@@ -160,7 +160,7 @@ class Campaign:
 
     def _limits(self, config: Config) -> Limits:
         if self._settings.executor != "inline":  # the memory here says nothing about that of the workers' machines
-            return Limits(self._settings.pack_size, None, lambda _: 0)
+            return Limits(self._settings.pack_size, None, lambda _: 0, self._executor.workers)
         from rpt.packing.memory import budget_bytes, bytes_of_run  # torch
 
         return Limits(self._settings.pack_size, budget_bytes(config), bytes_of_run)

@@ -24,11 +24,13 @@ class Limits:
         runs: Most runs in it.
         bytes: Most memory that their trainable states may take; None: no limit.
         bytes_of: What one run takes; asked only where there is a limit.
+        workers: Packs that are trained at the same time: new ones are cut small enough that each worker has one.
     """
 
     runs: int
     bytes: int | None
     bytes_of: Callable[[Config], int]
+    workers: int = 1
 
 
 def pack_key(config: Config) -> str:
@@ -57,7 +59,8 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) 
         if run.identity_hash not in begun:
             alone = run.identity_hash if run.config.trainer.tune == "all" else ""
             groups.setdefault(pack_key(run.config) + alone, []).append(run)
-    return [*resumed, *(pack for group in groups.values() for pack in _split(group, limits))]
+    fewest = ceil(limits.workers / max(len(groups), 1))
+    return [*resumed, *(pack for group in groups.values() for pack in _split(group, limits, fewest))]
 
 
 def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list[Prepared]]:
@@ -71,10 +74,10 @@ def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list
     return list(packs.values())
 
 
-def _split(group: list[Prepared], limits: Limits) -> list[list[Prepared]]:
+def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prepared]]:
     """Cut a group into the fewest packs of nearly equal numbers that keep the limits; a run too large is alone."""
     sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
-    for count in range(ceil(len(group) / limits.runs), len(group) + 1):
+    for count in range(max(ceil(len(group) / limits.runs), min(fewest, len(group))), len(group) + 1):
         cuts = [number * len(group) // count for number in range(count + 1)]
         parts = list(pairwise(cuts))
         if all(sum(sizes[a:b]) <= (limits.bytes or 0) or b - a == 1 for a, b in parts):

@@ -86,6 +86,16 @@ def test_a_pack_that_does_not_fit_memory_is_split_and_a_run_too_large_is_alone(b
     assert numbers(packs) == expected
 
 
+@pytest.mark.parametrize(
+    ("workers", "expected"), [(1, [5, 3]), (2, [5, 3]), (3, [2, 3, 1, 2]), (8, [1, 1, 1, 2, 1, 1, 1]), (99, [1] * 8)]
+)
+def test_every_worker_has_a_pack_where_there_are_runs_enough(workers, expected, runs):
+    made = runs(*(f"seed={seed}" for seed in range(5)), *(f"trainer.batch_size=4 seed={seed}" for seed in range(3)))
+    packs = plan(made, missing(made), Limits(64, *NO_MEMORY_LIMIT, workers=workers))
+    assert [len(pack) for pack in packs] == expected
+    assert [number for pack in numbers(packs) for number in pack] == list(range(8))
+
+
 def test_a_run_that_trains_the_backbone_has_a_pack_of_its_own(runs):
     made = runs("trainer.tune=all encoder=none", "trainer.tune=all encoder=none seed=1", "seed=2", "seed=3")
     packs = plan(made, missing(made), Limits(64, *NO_MEMORY_LIMIT))

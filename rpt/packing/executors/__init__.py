@@ -19,6 +19,10 @@ class Executor(Protocol):
     trained to its end are reported as interrupted, with the place of the worker's log.
     """
 
+    @property
+    def workers(self) -> int:
+        """Packs that it trains at the same time, as far as it can tell beforehand; 1 where it cannot."""
+
     def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train packs and tell `watch` how it goes; returns when every point has been reported."""
 

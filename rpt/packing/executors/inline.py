@@ -13,6 +13,8 @@ from rpt.pulse import Watch, nobody
 class InlineExecutor:
     """Trains here, on this machine's device."""
 
+    workers = 1
+
     def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train packs in their order."""
         from rpt.packing.work import train_pack  # torch, which a finished sweep need not wait for

@@ -54,6 +54,11 @@ class RayExecutor:
         self._folder = folder.absolute()
         need("ray", "ray", "ray")
 
+    @property
+    def workers(self) -> int:
+        """As asked for; the cluster decides otherwise, which nobody has joined yet."""
+        return self.options.workers or 1
+
     def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train every pack; each point is reported once, when its result is known.
 

@@ -12,7 +12,7 @@ from typing import Any
 from rpt.errors import ConfigError
 from rpt.packing.executors.attend import Pack, attend, checked, need
 from rpt.packing.executors.jobs import PLACE, SubmititOptions
-from rpt.packing.executors.machine import Machine
+from rpt.packing.executors.machine import Machine, shares, visible_gpus
 from rpt.packing.executors.slurm import Slurm, wrong_parameters
 from rpt.packing.point import Result
 from rpt.pulse import Watch, nobody
@@ -42,6 +42,13 @@ class SubmititExecutor:
             raise ConfigError.of(f"{PLACE}.cluster", "slurm", advice)
         if problems := list(wrong_parameters(self.options)):
             raise ConfigError(problems)
+
+    @property
+    def workers(self) -> int:
+        """As asked for; on this machine, else, one for each share of its GPUs."""
+        if self.options.array_parallelism is not None or self.cluster == "slurm":
+            return self.options.array_parallelism or 1
+        return len(shares(visible_gpus(), self.options.gpus))
 
     def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train every pack; each point is reported once, when its result is known.
