@@ -26,7 +26,7 @@ def test_a_pack_gives_every_run_the_bytes_that_it_has_alone(backbone, pack):
 def test_it_is_drawn_from_the_seed_and_changes_the_loss_of_a_step(configure, tiny_cb, tmp_path):
     def first_loss(folder, *overrides):
         [outcome] = train([configure(*tiny_cb, "encoder=plain", f"output_dir={tmp_path / folder}", *overrides)])
-        return curve(outcome)["loss"][0]
+        return curve(outcome)["train/loss"][0]
 
     assert first_loss("on", ON) == first_loss("again", ON)
     assert first_loss("on", ON) != first_loss("off")
