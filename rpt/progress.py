@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -11,7 +12,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from tqdm import tqdm
 
 from rpt.module import PromptTuner
-from rpt.pulse import Pulse, Watch
+from rpt.pulse import Pulse, Standing, Status, Watch
+
+STATUSES: dict[str, Status] = {"active": "active", "stopped": "done", "failed": "failed"}
+"""Of a run, and what they are to whoever watches."""
 
 
 class Bar(Callback):
@@ -58,26 +62,37 @@ class Bar(Callback):
 
 
 class Pulses(Callback):
-    """Tell somebody after each step how a pack's training goes.
+    """Tell somebody after each step and each evaluation how a pack's training goes.
 
     Args:
         watch: Is told.
+        runs: Identities of the module's runs, in their order.
         total_steps: Of the whole training.
     """
 
-    def __init__(self, watch: Watch, total_steps: int) -> None:
+    def __init__(self, watch: Watch, runs: Sequence[str], total_steps: int) -> None:
         self._watch = watch
+        self._runs = runs
         self._total = total_steps
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
     ) -> None:
         """One step on."""
-        assert isinstance(pl_module, PromptTuner)
-        statuses = [run.status for run in pl_module.runs]
-        rows = sum(map(len, batch.rows))
-        share = pl_module.steps_done / self._total
-        self._watch(Pulse(statuses.count("active"), failed=statuses.count("failed"), share=share, rows=rows))
+        self._tell(pl_module, sum(map(len, batch.rows)))
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Scores may have risen, and runs may have stopped."""
+        self._tell(pl_module, 0)
+
+    def _tell(self, module: lightning.LightningModule, rows: int) -> None:
+        assert isinstance(module, PromptTuner)
+        standings = [
+            Standing(STATUSES[run.status], None if run.best is None else run.best.metrics["score"])
+            for run in module.runs
+        ]
+        runs = dict(zip(self._runs, standings, strict=True))
+        self._watch(Pulse(runs, module.steps_done / self._total, rows))
 
 
 class Stop(Callback):

@@ -95,7 +95,7 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
 
     Args:
         configs: Of the runs.
-        watch: Told after each step how the training goes; None: nobody asks.
+        watch: Told after each step and each evaluation how the training goes; None: nobody asks.
 
     Raises:
         ConfigError: The configurations do not share what a pack shares.
@@ -187,7 +187,8 @@ def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, watch: Watch |
         say(opening(recorder.record, recorder.folder.path) + "\n")
     callbacks: list[Callback] = [Tracking(recorders, config.trainer.checkpoint_steps, pack.members)]
     if watch is not None:
-        callbacks.append(Pulses(watch, data.steps_per_epoch * config.trainer.epochs))
+        runs = [recorder.identity_hash for recorder in recorders]
+        callbacks.append(Pulses(watch, runs, data.steps_per_epoch * config.trainer.epochs))
     elif config.trainer.progress and sys.stderr.isatty():
         callbacks.append(Bar(data.steps_per_epoch * config.trainer.epochs))
     _fit(tuner, data, config.trainer.epochs, device, callbacks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from rpt.config import Config
 from rpt.console import say, several
@@ -14,6 +15,7 @@ from rpt.packing.plan import Limits, plan
 from rpt.packing.point import Result
 from rpt.packing.prepare import Prepared
 from rpt.packing.settings import Settings
+from rpt.packing.standings import Standings
 from rpt.packing.state import State
 from rpt.pulse import Pulse, Watch, nobody
 from rpt.tracking.folder import FolderInUse, RunFolder
@@ -22,7 +24,7 @@ POLL_SECONDS = 1.0
 """Between two looks at runs that other processes train."""
 
 LOOK_SECONDS = 5.0
-"""Between two looks at the folders of all runs, only to show how many train."""
+"""Between two looks at the folders of all runs, only to show where they stand."""
 
 
 class Campaign:
@@ -34,7 +36,7 @@ class Campaign:
         executor: Who trains.
         settings: How.
         note: Told of each run's result once, and whether this start brought it about.
-        watch: Told how training goes.
+        watch: Told how training goes with the runs that have no result yet, by their points' names.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Campaign:
         self._settings = settings
         self._note = note
         self._watch = watch
+        self._standings = Standings()
         self._looked = float("-inf")
         self._open = {run.identity_hash: run for run in runs}  # without a result
         self._runs = dict(self._open)
@@ -153,9 +156,11 @@ class Campaign:
         """Pass a pulse on; where others train, their run folders say how it goes."""
         if pulse is None and time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            states = self._sweep.states()
-            names = [states[identity].name for identity in self._open]
-            pulse = Pulse(names.count("running"), names.count("done"), names.count("failed"))
+            folders = {identity: run.folder for identity, run in self._open.items()}
+            pulse = Pulse(self._standings.read(folders, self._sweep.states()))
+        if pulse is not None:  # a failed run may ride along that has its result
+            open_runs = {self._open[one].point.name: found for one, found in pulse.runs.items() if one in self._open}
+            pulse = replace(pulse, runs=open_runs)
         self._watch(pulse)
 
     def _limits(self, config: Config) -> Limits:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from rpt.pulse import Pulse
 WORDS = {"finished": "trained", "failed": "failed", "refused": "refused", "interrupted": "interrupted"}
 
 MOST_BEST = 5
-"""Points in the table of the best."""
+"""Points in each part of the table of the best."""
 
 RATE_SECONDS = 30.0
 """Over which the examples a second are counted."""
+
+Scored = tuple[float, str]
+"""A score, 0 to 1, and its point's name."""
 
 
 class Lines:
@@ -41,8 +45,8 @@ class Lines:
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._known = 0  # points that had an end before this start
-        self._best: list[tuple[float, str]] = []
-        self._pulse = Pulse(0)
+        self._best: list[Scored] = []
+        self._pulse = Pulse()
         self._began = clock()
         self._rows = deque([(self._began, 0)])  # when, and how many had been trained on by then
 
@@ -51,9 +55,10 @@ class Lines:
         is_old_score = result.status == "finished" and not is_new
         self._counts["finished already" if is_old_score else WORDS[result.status]] += 1
         self._known += not is_new
-        self._pulse = Pulse(0)  # it counted this point still
+        others = {name: standing for name, standing in self._pulse.runs.items() if name != point.name}
+        self._pulse = replace(self._pulse, runs=others)
         if result.score is not None:
-            self._best = sorted([*self._best, (result.score, point.name)], key=lambda one: -one[0])[:MOST_BEST]
+            self._best = _best([*self._best, (result.score, point.name)])
         if result.status == "finished" and is_new:
             place = f"[{self._counts.total():{len(str(self._total))}}/{self._total}]"
             self._screen.write(f"{place} score {result.score:.3f}  {point.name}")
@@ -75,9 +80,9 @@ class Lines:
     def how_far(self) -> str:
         """Points done, active and failed, examples a second, and the time that is left if all goes on like this."""
         counts, pulse = self._counts, self._pulse
-        done = counts["trained"] + counts["finished already"] + pulse.done
-        failed = counts["failed"] + counts["interrupted"] + counts["refused"] + pulse.failed
-        parts = [f"{done} of {self._total} points done, {pulse.active} active, {failed} failed"]
+        done = counts["trained"] + counts["finished already"] + pulse.count("done")
+        failed = counts["failed"] + counts["interrupted"] + counts["refused"] + pulse.count("failed")
+        parts = [f"{done} of {self._total} points done, {pulse.count('active')} active, {failed} failed"]
         (since, before), (now, rows) = self._rows[0], self._rows[-1]
         if rows > before and now > since:
             parts.append(f"{(rows - before) / (now - since):,.0f} examples/s")
@@ -87,8 +92,16 @@ class Lines:
         return ", ".join(parts)
 
     def best(self) -> list[str]:
-        """The table of the best scores so far, the best first."""
-        return [f"{score:.3f}  {name}" for score, name in self._best]
+        """The table of the best scores so far: those reported, then the held-out ones of runs without a result.
+
+        In two parts, for they are not to be compared: see `rpt.pulse.Standing`.
+        """
+        runs = self._pulse.runs.items()
+        held_out = [(one.held_out, name) for name, one in runs if one.held_out is not None and one.status != "failed"]
+        return [
+            *(f"{score:.3f} reported  {name}" for score, name in self._best),
+            *(f"{score:.3f} held-out so far  {name}" for score, name in _best(held_out)),
+        ]
 
     def stopped(self) -> str:
         """The line after Ctrl-C: what is kept, and how to go on."""
@@ -110,7 +123,12 @@ class Lines:
     def _ended(self) -> float:
         """Points that have an end, and the parts of those that train."""
         pulse = self._pulse
-        return self._counts.total() + pulse.done + pulse.failed + pulse.share * pulse.active
+        ended = self._counts.total() + pulse.count("done") + pulse.count("failed")
+        return ended + pulse.share * pulse.count("active")
 
     def _show(self) -> None:
         self._screen.show(self._ended(), self.how_far, self.best)
+
+
+def _best(scored: Iterable[Scored]) -> list[Scored]:
+    return sorted(scored, key=lambda one: -one[0])[:MOST_BEST]

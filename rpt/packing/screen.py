@@ -29,7 +29,7 @@ class Screen(Protocol):
         Args:
             done: Points, a part of one for those that train.
             words: The same in words.
-            table: The best points.
+            table: The best points, the best first.
         """
 
     def close(self) -> None:
@@ -37,7 +37,7 @@ class Screen(Protocol):
 
 
 class Log:
-    """Lines alone, and every few minutes one that says how far the sweep is.
+    """Lines alone, and every few minutes one that says how far the sweep is and which point leads.
 
     Args:
         clock: Seconds.
@@ -58,7 +58,7 @@ class Log:
         """A line, where the last is long ago."""
         if self._clock() - self._last >= EVERY_SECONDS:
             self._last = self._clock()
-            self.write(words())
+            self.write("; best: ".join([words(), *table()[:1]]))
 
     def close(self) -> None:
         """Nothing changes below the lines."""
@@ -91,10 +91,12 @@ class Terminal:
         width = shutil.get_terminal_size().columns - 1
         self._bar.n = done
         self._bar.set_description_str(words()[: max(width - 17, 0)])
-        for number, text in enumerate(table()):
-            if number == len(self._rows):
-                self._rows.append(_line("{desc}", number + 1, None))
-            self._rows[number].set_description_str(text[:width])
+        texts = list(table())
+        for number in range(len(self._rows), len(texts)):
+            self._rows.append(_line("{desc}", number + 1, None))
+        texts += [""] * (len(self._rows) - len(texts))  # the table has become shorter
+        for row, text in zip(self._rows, texts, strict=True):
+            row.set_description_str(text[:width])
 
     def close(self) -> None:
         """Take bar and table away."""

@@ -26,7 +26,7 @@ def train_pack(points: Sequence[Point], watch: Watch = nobody) -> list[Result]:
 
     Args:
         points: The pack.
-        watch: Told after each step how the training goes.
+        watch: Told after each step and each evaluation how the training goes.
 
     Returns:
         One result a point, in the points' order.

@@ -72,3 +72,16 @@ class Curve:
             file.flush()
             os.fsync(file.fileno())
             self.size = file.tell()
+
+
+def best_held_out(path: Path) -> float | None:
+    """The best held-out score that a curve has so far, 0 to 1; None where it has none, or cannot be read.
+
+    Only whole lines count: a run may be writing the last one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+        return max((float(row["held_out/score"]) for row in rows if row.get("held_out/score")), default=None)
+    except (OSError, ValueError, csv.Error):
+        return None

@@ -9,13 +9,18 @@ import pytest
 
 from rpt.config import compose
 from rpt.module import PromptTuner
+from rpt.packing import campaign
 from rpt.packing.campaign import Campaign
 from rpt.packing.launch import launch
 from rpt.packing.ledger import register
+from rpt.packing.lines import Lines
 from rpt.packing.point import Point, Result
 from rpt.packing.prepare import prepare
 from rpt.packing.settings import Settings
+from rpt.pulse import Standing, nobody
 from rpt.tracking.folder import RunFolder
+from rpt.train import Outcome
+from tests.packs import curve
 
 POINTS = ["encoder=plain", "encoder=residual", "encoder=residual lr=0.03", "encoder=mlp prompt.length=3"]
 
@@ -45,11 +50,11 @@ def points(tiny_bert, tiny_cb, tmp_path):
 def sweep(points, tmp_path):
     """Start a sweep in this process; returns its results, and by point whether this start brought it about."""
 
-    def start(overrides, *more, **settings):
+    def start(overrides, *more, watch=nobody, **settings):
         new = {}
         made = points(overrides, *more)
         results = launch(
-            made, Settings(**settings), lambda p, _, is_new: new.update({p.name: is_new}), tmp_path / "runs"
+            made, Settings(**settings), lambda p, _, is_new: new.update({p.name: is_new}), tmp_path / "runs", watch
         )
         return results, new
 
@@ -143,8 +148,73 @@ def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path):
     assert folder.read_record() == {**finished, "warnings": ["by the other"]}
 
 
-def test_a_failed_run_rides_along_with_its_interrupted_pack_before_it_is_tried_again(sweep, tmp_path, monkeypatch):
-    """A pack goes on whole or not at all, so a retry must wait for its end."""
+def test_while_a_pack_trains_each_run_tells_its_best_held_out_score_and_whether_it_has_left(sweep):
+    overrides = ["encoder=plain", "encoder=residual", "encoder=mlp", "encoder=plain lr=1e30"]
+    pulses = []
+    results, _ = sweep(overrides, "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01", watch=pulses.append)
+    after_evaluation = [pulse for pulse in pulses if pulse.rows == 0]
+    assert [pulse.share for pulse in after_evaluation] == [epoch / 6 for epoch in range(1, len(after_evaluation) + 1)]
+    scores = [curve(Outcome(Path(result.folder), {}))["held_out/score"] for result in results[:3]]
+    assert min(map(len, scores)) < 6  # one has stopped early
+    for epoch, pulse in enumerate(after_evaluation, 1):
+        for name, of_run in zip(overrides, scores, strict=False):
+            has_left = epoch >= len(of_run) < 6
+            if epoch < 6 or has_left:  # the last epoch may also end the patience
+                assert pulse.runs[name].status == ("done" if has_left else "active")
+            assert pulse.runs[name].held_out == max(of_run[:epoch])
+        assert pulse.runs[overrides[3]] == Standing("failed")
+
+
+class Shown:
+    """A screen that keeps what it is shown: lines, and the table between them whenever it is another."""
+
+    def __init__(self):
+        self.seen = []
+
+    def write(self, text, *, is_error=False):
+        self.seen.append(text)
+
+    def show(self, done, words, table):
+        if self.seen[-1:] != [list(table())]:
+            self.seen.append(list(table()))
+
+    def close(self):
+        pass
+
+
+def test_the_table_of_a_sweep_fills_while_its_only_pack_trains(points, tmp_path):
+    shown = Shown()
+    lines = Lines(2, tmp_path / "runs", shown)
+    results = launch(points(POINTS[:2]), Settings(), lines.report, tmp_path / "runs", lines.watch)
+    first_line = next(number for number, seen in enumerate(shown.seen) if isinstance(seen, str))
+    assert shown.seen[0] == []
+    while_training = shown.seen[1:first_line]
+    assert 1 <= len(while_training) <= 2  # an epoch each, if its scores are others
+    for table in while_training:
+        assert {row.split("held-out so far  ")[1] for row in table} == set(POINTS[:2])
+    assert sorted(shown.seen[-1]) == sorted(
+        f"{result.score:.3f} reported  {name}" for result, name in zip(results, POINTS, strict=False)
+    )
+
+
+@pytest.mark.slow  # about 10 s: a worker imports torch
+def test_what_workers_train_is_told_by_their_run_folders(sweep, monkeypatch):
+    monkeypatch.setattr(campaign, "LOOK_SECONDS", 0.0)
+    pulses = []
+    local = {"cluster": "local"}
+    results, _ = sweep(POINTS[:2], "trainer.epochs=60", watch=pulses.append, executor="submitit", submitit=local)
+    for result, name in zip(results, POINTS, strict=False):
+        assert result.status == "finished"
+        told = [pulse.runs[name].held_out for pulse in pulses if pulse is not None and name in pulse.runs]
+        told = [score for score in told if score is not None]
+        assert told
+        assert told == sorted(told)
+        assert set(told) <= set(curve(Outcome(Path(result.folder), {}))["held_out/score"])
+
+
+@pytest.fixture
+def interrupted(sweep, tmp_path, monkeypatch):
+    """A pack of three interrupted in its second epoch, by when its second run has failed; points and that run."""
     overrides = ["encoder=plain", "encoder=plain lr=1e30", "encoder=residual"]
     step = PromptTuner.training_step
 
@@ -161,7 +231,21 @@ def test_a_failed_run_rides_along_with_its_interrupted_pack_before_it_is_tried_a
     [diverged] = [name for name, record in records(runs).items() if record["config"]["lr"] == 1e30]
     folder = RunFolder(runs / diverged)
     folder.write_record({**folder.read_record(), "status": "failed"})
+    return overrides, diverged
 
+
+def test_a_failed_run_that_rides_along_with_its_pack_is_not_counted_a_second_time(interrupted, sweep):
+    overrides, _ = interrupted
+    pulses = []
+    _, new = sweep(overrides, watch=pulses.append)
+    assert new == {overrides[0]: True, overrides[1]: False, overrides[2]: True}
+    assert {name for pulse in pulses for name in pulse.runs} == {overrides[0], overrides[2]}
+
+
+def test_a_failed_run_rides_along_with_its_interrupted_pack_before_it_is_tried_again(interrupted, sweep, tmp_path):
+    """A pack goes on whole or not at all, so a retry must wait for its end."""
+    overrides, diverged = interrupted
+    runs = tmp_path / "runs"
     results, new = sweep(overrides, retry_failed=True)
     assert [result.status for result in results] == ["finished", "failed", "finished"]
     assert list(new.values()) == [True] * 3

@@ -9,7 +9,7 @@ import pytest
 from rpt.packing.lines import Lines
 from rpt.packing.point import Point, Result
 from rpt.packing.screen import Log, Terminal, screen
-from rpt.pulse import Pulse
+from rpt.pulse import Pulse, Standing
 
 
 class Clock:
@@ -36,23 +36,38 @@ def finish(lines, number, score, is_new=True):
     lines.report(Point(number, {}, f"lr={number}"), Result(number, "finished", "folder", score), is_new)
 
 
+def standings(*statuses, first=0):
+    """Runs of the points from `first` on, without an evaluation yet."""
+    return {f"lr={number}": Standing(status) for number, status in enumerate(statuses, first)}
+
+
 def test_counts_rate_and_time_left(clock):
     lines = log(clock)
     finish(lines, 0, 0.5, is_new=False)
     finish(lines, 1, 0.6)
-    lines.watch(Pulse(active=4, share=0.0, rows=0))
+    lines.watch(Pulse(standings(*["active"] * 4, first=2)))
     clock.now += 10
-    lines.watch(Pulse(active=3, failed=1, share=0.25, rows=800))
+    lines.watch(Pulse(standings("failed", *["active"] * 3, first=2), share=0.25, rows=800))
     # In 10 s: one point, one that failed, and a quarter of three: 2.75 of 10; 1 more was there before. 6.25 are left.
     assert lines.how_far() == "2 of 10 points done, 3 active, 1 failed, 80 examples/s, 0:00:23 left"
-    lines.report(Point(2, {}, "lr=2"), Result(2, "failed", error="no number"), True)
-    assert lines.how_far().startswith("2 of 10 points done, 0 active, 1 failed, ")
+
+
+def test_a_run_that_has_stopped_is_done_and_one_that_is_reported_is_counted_once(clock):
+    lines = log(clock)
+    lines.watch(Pulse(standings("done", "failed", "active", "active"), share=0.5))
+    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    lines.report(Point(1, {}, "lr=1"), Result(1, "failed", error="no number"), True)
+    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    finish(lines, 0, 0.5)
+    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    finish(lines, 2, 0.5)
+    assert lines.how_far().startswith("2 of 10 points done, 1 active, 1 failed")
 
 
 def test_folders_alone_give_counts_without_rate(clock):
     lines = log(clock)
     clock.now += 60
-    lines.watch(Pulse(active=2, done=3, failed=1))
+    lines.watch(Pulse(standings("active", "active", "done", "done", "done", "failed")))
     assert lines.how_far() == "3 of 10 points done, 2 active, 1 failed, 0:01:30 left"
 
 
@@ -60,23 +75,24 @@ def test_the_rate_is_that_of_the_last_half_minute(clock):
     lines = log(clock)
     for rows in (1000, 1000, 10, 10, 10, 10):
         clock.now += 10
-        lines.watch(Pulse(active=1, rows=rows))
+        lines.watch(Pulse(standings("active"), rows=rows))
     assert ", 1 examples/s" in lines.how_far()
 
 
-def test_a_file_has_a_line_a_point_and_one_every_five_minutes(clock, capsys, monkeypatch):
+def test_a_file_has_a_line_a_point_and_one_every_five_minutes_with_the_point_that_leads(clock, capsys, monkeypatch):
     lines = log(clock)
     out = sys.stdout
     monkeypatch.setattr(sys, "stdout", io.StringIO())  # as an executor does while it trains
-    for _ in range(61):
+    for scores in 31 * [(None, None)] + 30 * [(0.5, 0.75)]:
         clock.now += 10
-        lines.watch(Pulse(active=2, share=0.5, rows=10))
+        runs = {f"lr={number}": Standing("active", score) for number, score in enumerate(scores, 7)}
+        lines.watch(Pulse(runs, share=0.5, rows=10))
     monkeypatch.setattr(sys, "stdout", out)
     finish(lines, 7, 0.75)
     lines.close()
     assert capsys.readouterr().out.splitlines() == [
         "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:45:00 left",
-        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 1:30:00 left",
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 1:30:00 left; best: 0.750 held-out so far  lr=8",
         "[ 1/10] score 0.750  lr=7",
         "10 points: 1 trained",
         "python -m rpt.ledger runs lists them",
@@ -87,7 +103,22 @@ def test_the_table_has_the_best_five_the_best_first(clock):
     lines = log(clock)
     for number, score in enumerate((0.1, 0.9, 0.3, 0.7, 0.5, 0.6)):
         finish(lines, number, score)
-    assert lines.best() == ["0.900  lr=1", "0.700  lr=3", "0.600  lr=5", "0.500  lr=4", "0.300  lr=2"]
+    best = [(0.9, 1), (0.7, 3), (0.6, 5), (0.5, 4), (0.3, 2)]
+    assert lines.best() == [f"{score:.3f} reported  lr={number}" for score, number in best]
+
+
+def test_held_out_scores_of_runs_that_train_stand_below_the_reported_ones_and_say_what_they_are(clock):
+    lines = log(clock)
+    finish(lines, 0, 0.5)
+    scores = (0.1, 0.2, 0.9, 0.4, 0.5, 0.6)
+    runs = {f"lr={number}": Standing("active", score) for number, score in enumerate(scores, 1)}
+    runs |= {"lr=7": Standing("failed", 1.0), "lr=8": Standing("done", 0.7), "lr=9": Standing("active")}
+    lines.watch(Pulse(runs))
+    best = [(0.9, 3), (0.7, 8), (0.6, 6), (0.5, 5), (0.4, 4)]
+    held_out = [f"{score:.3f} held-out so far  lr={number}" for score, number in best]
+    assert lines.best() == ["0.500 reported  lr=0", *held_out]
+    finish(lines, 3, 0.8)
+    assert lines.best()[:3] == ["0.800 reported  lr=3", "0.500 reported  lr=0", held_out[1]]
 
 
 def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys, monkeypatch):
@@ -95,14 +126,27 @@ def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys, m
     lines = Lines(10, Path("runs"), Terminal(10, clock), clock)
     finish(lines, 1, 0.625)
     clock.now += 1
-    lines.watch(Pulse(active=4, share=0.5, rows=80))
+    lines.watch(Pulse(standings(*["active"] * 4, first=2), share=0.5, rows=80))
     shown = capsys.readouterr()
     assert "[ 1/10] score 0.625  lr=1" in shown.out
     assert "1 of 10 points done, 4 active, 0 failed, 80 examples/s" in shown.err
     assert " 30%|" in shown.err
-    assert "\n0.625  lr=1" in shown.err.replace("\r", "")
+    assert "\n0.625 reported  lr=1" in shown.err.replace("\r", "")
     lines.close()
     assert capsys.readouterr().err.split("\r")[-1].strip() == ""
+
+
+def test_a_table_that_becomes_shorter_leaves_nothing_of_itself(clock, capsys):
+    terminal = Terminal(10, clock)
+    for table in (["first", "second"], ["third"]):
+        clock.now += 1
+        capsys.readouterr()
+        terminal.show(1.0, str, lambda table=table: table)
+    shown = capsys.readouterr().err
+    assert "third" in shown
+    assert "second" not in shown
+    assert "\r      " in shown  # as long as "second"
+    terminal.close()
 
 
 def test_a_bar_is_for_terminals_that_want_one(monkeypatch):
