@@ -54,7 +54,8 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     """Commit and whether files differ from it; None outside a checkout."""
 
     def git(*arguments: str) -> str | None:
-        command = ["git", "-C", str(folder), *arguments]
+        # Without a lock of the index: one whose writer dies on a full disk would stay, and stop every later commit.
+        command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
         except (OSError, subprocess.TimeoutExpired):

@@ -1,9 +1,12 @@
 """What the record says of the machine."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 import torch
 
-from rpt.tracking.environment import CLEAR_PEAK, environment, forget_peak_memory, peak_memory_bytes
+from rpt.tracking.environment import CLEAR_PEAK, environment, forget_peak_memory, git_state, peak_memory_bytes
 
 CPU = torch.device("cpu")
 
@@ -26,3 +29,14 @@ def test_the_environment_names_versions_and_what_bits_depend_on():
     assert facts["packages"]["torch"] == facts["bits"]["torch"] == torch.__version__
     assert facts["bits"]["threads"] == torch.get_num_threads()
     assert facts["git"] is None or len(facts["git"]["commit"]) == 40
+
+
+def test_asking_for_the_commit_writes_nothing_into_the_repository(monkeypatch, tmp_path):
+    root, index = Path(__file__).parents[2], tmp_path / "index"
+    if not (root / ".git").exists():
+        pytest.skip("needs a checkout")
+    monkeypatch.setenv("GIT_INDEX_FILE", str(index))
+    subprocess.run(["git", "-C", root, "read-tree", "HEAD"], check=True)  # it knows no file's time: git would add them
+    before = index.read_bytes()
+    assert git_state(root) is not None
+    assert index.read_bytes() == before
