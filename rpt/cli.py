@@ -136,7 +136,7 @@ def _end_sweep() -> NoReturn:
     from rpt.console import several
 
     count = len(failed_points)
-    sys.stderr.write(f"{several(count, 'point')} of the sweep failed:\n")
+    sys.stderr.write(f"{several(count, 'point')} of the sweep ended without a score:\n")
     sys.stderr.writelines(f"  {point}\n" for point in failed_points)
     sys.exit(REFUSED if all(map(_is_mendable, failed_points.values())) else BROKEN)
 

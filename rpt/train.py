@@ -91,7 +91,8 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
     """Train runs that share task, data, backbone and batch size, packed over one backbone.
 
     A run that is finished is not trained again; one that was interrupted goes on where it stopped; one that diverges
-    or raises is marked failed, and the others go on (`Outcome.check` raises).
+    or raises is marked failed, and the others go on (`Outcome.check` raises). An error of what the runs share ends them
+    all, is no run's own fault, and leaves them interrupted.
 
     Args:
         configs: Of the runs.

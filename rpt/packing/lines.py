@@ -78,11 +78,13 @@ class Lines:
         self._show()
 
     def how_far(self) -> str:
-        """Points done, active and failed, examples a second, and the time that is left if all goes on like this."""
+        """How many points are done, active, failed, interrupted; examples a second; the time left if all goes on so."""
         counts, pulse = self._counts, self._pulse
         done = counts["trained"] + counts["finished already"] + pulse.count("done")
-        failed = counts["failed"] + counts["interrupted"] + counts["refused"] + pulse.count("failed")
+        failed = counts["failed"] + counts["refused"] + pulse.count("failed")
         parts = [f"{done} of {self._total} points done, {pulse.count('active')} active, {failed} failed"]
+        if counts["interrupted"]:
+            parts.append(f"{counts['interrupted']} interrupted")
         (since, before), (now, rows) = self._rows[0], self._rows[-1]
         if rows > before and now > since:
             parts.append(f"{(rows - before) / (now - since):,.0f} examples/s")

@@ -30,8 +30,9 @@ class Result:
     Attributes:
         number: The point's.
         status: `finished`; `failed`: its training did not come to its end, and would not if it were trained again as
-            it is; `refused`: its configuration cannot be trained; `interrupted`: it goes on where it stopped when the
-            same sweep is started again.
+            it is; `refused`: its configuration cannot be trained; `interrupted`: something ended that is not its own
+            (a worker, the disk, what its pack shares), and it goes on where it stopped when the same sweep is started
+            again.
         folder: The run's folder; None where it has none.
         score: The task's score on the reported rows, 0 to 1; None unless finished.
         error: Why it is not finished; None where it is.

@@ -22,7 +22,7 @@ class State:
         name: `done`; `running`: a living process holds its folder; `failed`; `interrupted`: begun, and nobody goes on
             with it; `missing`: never begun.
         score: The task's score on the reported rows, 0 to 1, where it is done.
-        error: Why it failed.
+        error: Why it failed or was interrupted, where its record says so.
         is_bug: Whether its own code raised.
         holder: Who trains it, where it is running.
         members: Identities of the pack that it was interrupted in, which goes on whole; empty where it has no
@@ -54,7 +54,7 @@ def state_of(folder: Path) -> State:
     if record["status"] == "failed":
         return State("failed", error=str(record.get("error")), members=_members(record), is_bug="traceback" in record)
     has_checkpoint = place.checkpoint.exists() or place.previous_checkpoint.exists()
-    return State("interrupted", members=_members(record) if has_checkpoint else ())
+    return State("interrupted", error=record.get("error"), members=_members(record) if has_checkpoint else ())
 
 
 def _members(record: dict[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rpt.check import check
 from rpt.config import Config
-from rpt.errors import ConfigError
+from rpt.errors import ConfigError, DataError, WeightsError
 from rpt.packing.point import Point, Result
 from rpt.pulse import Watch, nobody
 from rpt.refusals import USER_ERRORS, explain
@@ -53,15 +53,22 @@ def _train(pairs: Sequence[Pair], watch: Watch) -> list[Result]:
         if len(pairs) == 1:
             return _all(pairs, Result(0, "refused", error=str(error)))
         outcomes = None
-    except USER_ERRORS as error:
-        return _all(pairs, Result(0, "failed", error=explain(error)))
     except Exception as error:
-        text = "".join(traceback.format_exception(error)).rstrip()
-        return _all(pairs, Result(0, "failed", error=text, is_bug=True))
+        return _all(pairs, _ended_by(error))
     if outcomes is None:  # out here, where the error no longer holds the backbone of the whole pack in memory
         middle = len(pairs) // 2
         return [*_train(pairs[:middle], watch), *_train(pairs[middle:], watch)]
     return [_result(point, outcome) for (point, _), outcome in zip(pairs, outcomes, strict=True)]
+
+
+def _ended_by(error: Exception) -> Result:
+    """What an error that has ended the whole pack makes of each of its points; most are no run's own fault."""
+    if isinstance(error, DataError | WeightsError):
+        return Result(0, "failed", error=str(error))  # trained again as it is, it would end here again
+    if isinstance(error, USER_ERRORS):
+        return Result(0, "interrupted", error=explain(error))
+    text = "".join(traceback.format_exception(error)).rstrip()
+    return Result(0, "interrupted", error=text, is_bug=True)
 
 
 def _all(pairs: Sequence[Pair], result: Result) -> list[Result]:

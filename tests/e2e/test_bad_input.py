@@ -228,7 +228,8 @@ def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_c
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     [folder] = (tmp_path / "runs").iterdir()
     assert str(caught.value) == f"{folder}/last.ckpt: cannot be written (File too large). {GOES_ON}"
-    assert json.loads((folder / "run.json").read_text())["status"] == "failed"
+    record = json.loads((folder / "run.json").read_text())
+    assert (record["status"], record["error"]) == ("interrupted", f"StorageError: {caught.value}")
     assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "metrics.csv", "run.json"]
     [outcome] = train([config])
     assert outcome.record["status"] == "finished"
@@ -261,6 +262,7 @@ def test_the_command_survives_a_full_disk(command, start_folder, tiny_bert, tiny
     assert done.stdout.splitlines()[-1] == message
     assert "Traceback" not in done.stdout
     assert done.returncode == 2
+    assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
     assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "metrics.csv", "run.json"]
     again = command(*arguments)
     assert again.returncode == 0

@@ -1,8 +1,10 @@
 """`hydra/launcher=packed`: a sweep as few trainings, whose runs are those of single runs."""
 
 import json
+import resource
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from rpt.packing.point import Point, Result
 from rpt.packing.prepare import prepare
 from rpt.packing.settings import Settings
 from rpt.pulse import Standing, nobody
+from rpt.packing.state import state_of
 from rpt.tracking.folder import RunFolder
 from rpt.train import Outcome
 from tests.packs import curve
@@ -253,6 +256,54 @@ def test_a_failed_run_rides_along_with_its_interrupted_pack_before_it_is_tried_a
         assert record["resumed_step"] == (0 if name == diverged else 4)
         assert steps(runs / name) == ([1, 2] if name == diverged else list(range(1, 9)))
     assert (runs / diverged / "superseded" / "1" / "last.ckpt").exists()
+
+
+def fill_the_disk():
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+
+
+def raise_error():
+    raise ValueError("shapes do not fit")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "error", "reason"),
+    [
+        (fill_the_disk, "StorageError", "last.ckpt: cannot be written (File too large). Free some space"),
+        (raise_error, "ValueError", "shapes do not fit"),
+    ],
+)
+def test_an_error_of_what_a_pack_shares_fails_no_point_and_the_same_sweep_goes_on(
+    breaks, error, reason, sweep, tmp_path, monkeypatch
+):
+    overrides, calls = ["encoder=plain", "encoder=plain lr=1e30", "encoder=residual"], count()
+    step, limits = PromptTuner.training_step, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def breaking(self, batch, batch_idx):
+        if next(calls) == 6:  # behind a checkpoint, and after one run has diverged
+            breaks()
+        step(self, batch, batch_idx)
+
+    monkeypatch.setattr(PromptTuner, "training_step", breaking)
+    try:
+        results, _ = sweep(overrides)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert next(calls) == (8 if breaks is fill_the_disk else 7)  # it was tried once
+    assert [(result.status, reason in result.error) for result in results] == [("interrupted", True)] * 3
+    runs = tmp_path / "runs"
+    states = [state_of(path.parent) for path in runs.glob("*/run.json")]
+    assert [state.name for state in states] == ["interrupted"] * 3
+    assert all(state.error.startswith(f"{error}: ") and reason in state.error for state in states)
+
+    results, new = sweep(overrides, retry_failed=True)
+    assert [result.status for result in results] == ["finished", "failed", "finished"]
+    assert list(new.values()) == [True] * 3
+    for name, record in records(runs).items():
+        assert record["resumed_step"] == 4
+        assert steps(runs / name) == ([1, 2] if record["config"]["lr"] == 1e30 else list(range(1, 9)))
+        assert not (runs / name / "superseded").exists()
 
 
 class Deadly:

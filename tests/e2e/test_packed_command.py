@@ -120,7 +120,7 @@ def test_the_command_leaves_what_the_basic_launcher_leaves(tiny_bert, tiny_cb, c
         ["encoder=residual", "lr=0.01"],
     ]
     assert "6 points: 2 trained, 2 failed, 2 refused" in lines
-    assert "4 points of the sweep failed:" in lines
+    assert "4 points of the sweep ended without a score:" in lines
     assert "Traceback" not in packed.stdout
 
 
@@ -137,6 +137,20 @@ def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_c
     )
     assert process.returncode == 130
     assert {record["status"] for record in records(start_folder / "runs").values()} == {"interrupted"}
+
+
+@pytest.mark.slow  # about 10 s: a sweep in a process of its own
+def test_a_full_disk_interrupts_points_and_fails_none(tiny_bert, tiny_cb, command):
+    done = command(*PACKED, *tiny_bert, *tiny_cb, "lr=0.01,0.03", "trainer.epochs=1", file_bytes=20_000)
+    lines = done.stdout.splitlines()
+    for rate in ("0.01", "0.03"):
+        assert (
+            "last.ckpt: cannot be written (File too large). Free" in lines[lines.index(f"interrupted: lr={rate}") + 1]
+        )
+    assert "2 points: 2 interrupted" in lines
+    assert lines[-3:] == ["2 points of the sweep ended without a score:", "  lr=0.01", "  lr=0.03"]
+    assert "Traceback" not in done.stdout
+    assert done.returncode == 2
 
 
 @pytest.mark.slow  # about 10 s: a sweep in a process of its own

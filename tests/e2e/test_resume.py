@@ -99,7 +99,7 @@ def test_a_training_that_broke_at_any_step_ends_in_the_same_bytes(config, stop, 
     for _ in steps:
         with pytest.raises(RuntimeError, match="something broke"):
             train([config("broken")])
-        assert record(only(tmp_path, "broken"))["status"] == "failed"
+        assert record(only(tmp_path, "broken"))["status"] == "interrupted"
     resumed = train([config("broken")])[0]
     assert contents(resumed.folder) == contents(whole.folder)
     assert len(resumed.record["resumed"]) == 4  # the first time there was nothing to go on from

@@ -129,7 +129,7 @@ def test_a_bug_in_a_point_keeps_its_traceback(second, code, monkeypatch, capsys)
         cli._end_sweep()
     assert ended.value.code == code
     reason = {1: "RuntimeError: a bug", 2: "mend it"}[code]
-    points = "2 points of the sweep failed:\n  seed=1\n  seed=2\n"
+    points = "2 points of the sweep ended without a score:\n  seed=1\n  seed=2\n"
     assert capsys.readouterr().err == f"failed: seed=1\nmend it\nfailed: seed=2\n{reason}\n{points}"
 
 
@@ -162,7 +162,7 @@ def test_a_failing_point_stops_no_other(command, start_folder, tiny_bert, tiny_c
         assert lines[failed + 1].startswith(f"{damaged}/CB/train.jsonl:1: is not JSON (")
     diverged = lines.index(f"failed: lr=1e+30 prompt.length=4 data.root={good}")
     assert lines[diverged + 1].endswith("Lower lr, or set clip_norm=1.")
-    assert "7 points of the sweep failed:" in lines[-8:]
+    assert "7 points of the sweep ended without a score:" in lines[-8:]
     assert "Traceback" not in done.stdout
     assert done.returncode == 2
     assert records(start_folder / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}

@@ -64,6 +64,7 @@ def test_a_ledger_moves_with_its_runs(runs, tmp_path):
         ({"status": "running", "pack": {"members": ["a"]}}, ["last.ckpt"], State("interrupted", members=("a",))),
         ({"status": "interrupted", "pack": {"members": ["a"]}}, ["last.ckpt"], State("interrupted", members=("a",))),
         ({"status": "running", "pack": {"members": ["a"]}}, ["previous.ckpt"], State("interrupted", members=("a",))),
+        ({"status": "interrupted", "error": "disk full"}, [], State("interrupted", error="disk full")),
     ],
 )  # fmt: skip
 def test_where_a_run_stands_is_read_from_its_folder(record, files, state, tmp_path):
@@ -109,19 +110,20 @@ def test_the_table_has_a_line_for_each_run(runs, tmp_path, capsys):
     made = register(runs, tmp_path / "runs")
     write(runs[0], {"status": "finished", "scores": {"score": 0.5}})
     write(runs[1], {"status": "failed", "error": "its loss is not a number"})
+    write(runs[2], {"status": "interrupted", "error": "StorageError: no space left"})
     assert command.main([str(tmp_path / "runs")]) == 0
     assert capsys.readouterr().out == (
-        f"{made.path}  started {made.started}  3 runs: 1 done, 1 failed, 1 missing\n"
+        f"{made.path}  started {made.started}  3 runs: 1 done, 1 failed, 1 interrupted\n"
         "  done         0.500  lr=1  run-lr=1\n"
         "  failed              lr=2  run-lr=2  its loss is not a number\n"
-        "  missing             lr=3  run-lr=3\n"
+        "  interrupted         lr=3  run-lr=3  StorageError: no space left\n"
     )
     assert command.main([str(tmp_path / "runs"), "--json"]) == 0
     [sweep] = json.loads(capsys.readouterr().out)
-    assert [(run["state"], run["score"]) for run in sweep["runs"]] == [
-        ("done", 0.5),
-        ("failed", None),
-        ("missing", None),
+    assert [(run["state"], run["score"], run["error"]) for run in sweep["runs"]] == [
+        ("done", 0.5, None),
+        ("failed", None, "its loss is not a number"),
+        ("interrupted", None, "StorageError: no space left"),
     ]
 
 

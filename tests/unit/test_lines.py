@@ -62,6 +62,8 @@ def test_a_run_that_has_stopped_is_done_and_one_that_is_reported_is_counted_once
     assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
     finish(lines, 2, 0.5)
     assert lines.how_far().startswith("2 of 10 points done, 1 active, 1 failed")
+    lines.report(Point(3, {}, "lr=3"), Result(3, "interrupted", error="disk full"), True)
+    assert lines.how_far().startswith("2 of 10 points done, 0 active, 1 failed, 1 interrupted")
 
 
 def test_folders_alone_give_counts_without_rate(clock):

@@ -1,6 +1,8 @@
 """Runs of a pack cannot touch each other: exact mode to the last bit, failures of one, memory that runs out."""
 
 import json
+from itertools import count
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from rpt.check import check
 from rpt.config import compose
+from rpt.errors import WeightsError
+from rpt.module import PromptTuner
 from rpt.run import Run
 from rpt.scoring.head import HeadScorer
 from rpt.train import RunFailed, train
@@ -92,14 +96,44 @@ def test_a_forward_that_does_not_fit_the_memory_is_cut_and_blames_no_run(pack, m
         assert ours.record["scores"] == theirs.record["scores"]
 
 
-def test_another_error_of_the_shared_forward_ends_the_pack_and_blames_it_on_no_run(pack, monkeypatch):
-    def broken(*_):
-        raise RuntimeError("shapes do not fit")
+def records(configs):
+    """The records of a pack's runs, in the order of their folders."""
+    [folder] = {config.output_dir for config in configs}
+    return [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*/run.json"))]
 
-    monkeypatch.setattr(HeadScorer, "losses", broken)
-    configs = pack("broken", "tiny_bert")
+
+def test_another_error_of_the_shared_forward_ends_the_pack_and_blames_it_on_no_run(pack, monkeypatch):
+    calls, losses = count(1), HeadScorer.losses
+
+    def breaks(*arguments):
+        if next(calls) == 4 + 2:  # of the second epoch, behind a checkpoint
+            raise RuntimeError("shapes do not fit")
+        return losses(*arguments)
+
+    monkeypatch.setattr(HeadScorer, "losses", breaks)
+    configs = pack("broken", "tiny_bert", "trainer.token_budget=100000")  # a step is one forward
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         train(configs)
+    assert {record["status"] for record in records(configs)} == {"interrupted"}
+    assert {record["error"] for record in records(configs)} == {"RuntimeError: shapes do not fit"}
+    assert {record["resumed_step"] for record in records(configs)} == {0}
+    assert [outcome.record["status"] for outcome in train(configs)] == ["finished"] * len(RUNS)
+    assert {record["resumed_step"] for record in records(configs)} == {4}
+
+
+def test_runs_over_a_backbone_that_changed_have_failed_for_nothing_goes_on_from_there(pack, monkeypatch):
+    step = PromptTuner.training_step
+
+    def changes(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        with torch.no_grad():
+            next(self.backbone.parameters()).add_(1e-3)
+
+    monkeypatch.setattr(PromptTuner, "training_step", changes)
+    configs = pack("changed", "tiny_bert")
+    with pytest.raises(WeightsError, match=r"^the frozen backbone has changed while training; the number means"):
+        train(configs)
+    assert {record["status"] for record in records(configs)} == {"failed"}
 
 
 @pytest.fixture(scope="module")
