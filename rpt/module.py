@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
 from rpt.data.module import EvalRows, Step
 from rpt.data.rows import Rows
+from rpt.out_of_memory import is_out_of_memory
 from rpt.predictions import Predictions, gather
 from rpt.prompt.insert import Inserted, insert
 from rpt.ranks import ALONE, Ranks
@@ -238,8 +239,3 @@ class PromptTuner(lightning.LightningModule):
 
     def _in_fit(self) -> bool:
         return self.trainer.state.fn == TrainerFn.FITTING
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that memory has run out, on a GPU or on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

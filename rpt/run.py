@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from rpt.out_of_memory import is_out_of_memory
 from rpt.prompt.diagnostics import movement
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.randomness import RandomStream
@@ -215,10 +216,15 @@ class Run:
 
 
 def guarded(run: Run, act: Callable[[], T]) -> T | None:
-    """What a run does by itself; where that raises, the run fails and no other does."""
+    """What a run does by itself; where that raises, the run fails and no other does.
+
+    Memory that runs out is no run's own fault, for they all share it: that error goes on up.
+    """
     try:
         return act()
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
         return None
 

@@ -25,6 +25,7 @@ from rpt.data.sources import Source
 from rpt.ending import ended_properly, terminable
 from rpt.errors import ConfigError, RptError
 from rpt.module import PromptTuner
+from rpt.out_of_memory import enough_memory
 from rpt.predictions import Predictions
 from rpt.progress import Bar, Pulses, Stop
 from rpt.protocol import metrics_of
@@ -100,7 +101,8 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
 
     Raises:
         ConfigError: The configurations do not share what a pack shares.
-        RptError: Rows, weights, folders or checkpoints are not as they must be; nothing half-written stays.
+        RptError: Rows, weights, folders or checkpoints are not as they must be, or memory has run out; nothing
+            half-written stays.
     """
     quiet_libraries()
     _check_pack(configs)
@@ -165,7 +167,12 @@ def _train(pack: Pack, source: Source, weights: str, watch: Watch | None) -> lis
     config = pack.recorders[0].config
     device = build.build_device(config)
     size = build.count_devices(config, device)
-    with ended_properly(pack.recorders), terminable(), join(size, device, _follow, config, source.checksum) as ranks:
+    with (
+        ended_properly(pack.recorders),
+        terminable(),
+        enough_memory(len(pack.recorders)),
+        join(size, device, _follow, config, source.checksum) as ranks,
+    ):
         return _lead(pack, source, weights, ranks, watch)
 
 

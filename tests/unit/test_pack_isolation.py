@@ -13,6 +13,7 @@ from rpt.check import check
 from rpt.config import compose
 from rpt.errors import WeightsError
 from rpt.module import PromptTuner
+from rpt.out_of_memory import OutOfMemory
 from rpt.run import Run
 from rpt.scoring.head import HeadScorer
 from rpt.train import RunFailed, train
@@ -134,6 +135,30 @@ def test_runs_over_a_backbone_that_changed_have_failed_for_nothing_goes_on_from_
     with pytest.raises(WeightsError, match=r"^the frozen backbone has changed while training; the number means"):
         train(configs)
     assert {record["status"] for record in records(configs)} == {"failed"}
+
+
+GPU = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB"
+CPU = "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: 2147483648 bytes"
+SMALLER = "Before its first checkpoint a pack can be made smaller: hydra.launcher.pack_size=2."
+
+
+@pytest.mark.parametrize("part", ["encode", "step"])
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError(GPU), RuntimeError(CPU)], ids=["gpu", "cpu"])
+def test_memory_that_runs_out_in_a_runs_own_part_is_not_the_runs_fault(part, error, pack, monkeypatch):
+    configs, act, calls = pack("full", "tiny_bert"), getattr(Run, part), count(1)
+
+    def out_of_memory(run):
+        if next(calls) == 2:  # in the first step, by the second run
+            raise error
+        return act(run)
+
+    monkeypatch.setattr(Run, part, out_of_memory)
+    with pytest.raises(OutOfMemory) as caught:
+        train(configs)
+    advice = f"Free some memory, then run the same command again: it goes on. {SMALLER}"
+    assert str(caught.value) == f"out of memory ({error}). {advice}"
+    assert {record["status"] for record in records(configs)} == {"interrupted"}
+    assert {record["error"] for record in records(configs)} == {f"OutOfMemory: {caught.value}"}
 
 
 @pytest.fixture(scope="module")
