@@ -210,9 +210,19 @@ class PromptTuner(lightning.LightningModule):
         index = int(batch.run[0])
         if self.runs[index].status == "failed":  # its prompt could not be folded
             return
-        scored = self.score(batch, self.folded)
-        on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
-        self._gathered[index].append((batch.row.cpu(), on_cpu))
+        for rows, scored in self._answers(batch):
+            on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
+            self._gathered[index].append((rows.row.cpu(), on_cpu))
+
+    def _answers(self, rows: Rows) -> list[tuple[Rows, Scored]]:
+        """Answer rows in one forward; in halves where the memory does not suffice."""
+        try:
+            return [(rows, self.score(rows, self.folded))]
+        except RuntimeError as error:
+            if not is_out_of_memory(error) or len(rows.row) == 1:
+                raise
+        self.runs[int(rows.run[0])].has_cut_answers = True
+        return [answered for half in rows.halves() for answered in self._answers(half)]
 
     def on_validation_epoch_end(self) -> None:
         """Bring answers into the split's order; while training, let each run take its evaluation."""

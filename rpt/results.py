@@ -129,6 +129,8 @@ def write_results(
     line = recorder.record["majority"]
     if tuner.token_budget < tuner.full_token_budget:
         recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
+    if run.has_cut_answers:
+        recorder.warn("out of memory: forwards of evaluations were cut, which changes the last bits")
     for warning in _doubts(recorder.config, predictions, scores, line, data):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)

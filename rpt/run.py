@@ -113,6 +113,7 @@ class Run:
         self.best: Best | None = None
         self.steps = 0  # taken by its optimizer
         self.tokens = 0  # of prompt and text that it trained on
+        self.has_cut_answers = False  # whether a forward of its evaluations did not fit the memory whole
         self._best_state: dict[str, Tensor] = {}
         self._stale_epochs = 0
         encoded = guarded(self, trainable.fold)
@@ -199,6 +200,7 @@ class Run:
             "stale_epochs": self._stale_epochs,
             "steps": self.steps,
             "tokens": self.tokens,
+            "has_cut_answers": self.has_cut_answers,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -213,6 +215,7 @@ class Run:
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
         self._stale_epochs = state["stale_epochs"]
         self.steps, self.tokens = state["steps"], state["tokens"]
+        self.has_cut_answers = state.get("has_cut_answers", False)  # older checkpoints do not know it
 
 
 def guarded(run: Run, act: Callable[[], T]) -> T | None:

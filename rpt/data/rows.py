@@ -50,3 +50,24 @@ class Rows:
     def of_run(self, index: int) -> Rows:
         """The same rows as another run sees them."""
         return replace(self, run=torch.full_like(self.run, index))
+
+    def halves(self) -> tuple[Rows, Rows]:
+        """The first and the second half of the rows; padding stays as it is."""
+        middle = len(self.row) // 2
+        return self._between(0, middle), self._between(middle, len(self.row))
+
+    def _between(self, start: int, stop: int) -> Rows:
+        is_text = (self.row_of_text >= start) & (self.row_of_text < stop)
+        is_written = (self.row_of_written >= start) & (self.row_of_written < stop)
+        return Rows(
+            run=self.run[start:stop],
+            row=self.row[start:stop],
+            target=self.target[start:stop],
+            terms_of_run=self.terms_of_run[start:stop],
+            ids=self.ids[is_text],
+            mask=self.mask[is_text],
+            row_of_text=self.row_of_text[is_text] - start,
+            written=self.written[is_written],
+            written_mask=self.written_mask[is_written],
+            row_of_written=self.row_of_written[is_written] - start,
+        )

@@ -148,6 +148,25 @@ def test_the_evaluations_token_budget_changes_no_score(pair, budget):
     torch.testing.assert_close(found, torch.cat(alone), **CLOSE)
 
 
+@pytest.mark.parametrize(("backbone", "task"), [("tiny_bert", "cb"), ("tiny_bert", "copa"), ("tiny_llama", "cb")])
+def test_halves_of_rows_are_the_rows_of_their_halves(backbone, task, request, assemble):
+    overrides = [*request.getfixturevalue(backbone), f"task={task}", "data.max_rows=40"]
+    _, data = assemble(check(compose(overrides)))
+    pairs = [(0, row) for row in (3, 1, 4, 1, 5)]
+
+    def made(pairs):
+        terms = [7] * len(pairs)
+        return make_rows(data.train, pairs, data.pad_id, terms, with_choices=data.with_choices)
+
+    whole = made(pairs)
+    for half, expected in zip(whole.halves(), (made(pairs[:2]), made(pairs[2:])), strict=True):
+        for name, wanted in vars(expected).items():
+            found = getattr(half, name)
+            if name in ("ids", "mask", "written", "written_mask"):  # padding stays that of the whole
+                found = found[:, : wanted.shape[1]]
+            assert torch.equal(found, wanted), name
+
+
 @pytest.mark.parametrize("budget", [1, 150, 400])
 def test_cutting_a_step_into_several_forwards_keeps_its_loss_and_gradient(pair, gradients, budget):
     tuner, data = pair

@@ -161,6 +161,41 @@ def test_memory_that_runs_out_in_a_runs_own_part_is_not_the_runs_fault(part, err
     assert {record["error"] for record in records(configs)} == {f"OutOfMemory: {caught.value}"}
 
 
+def out_of_memory_over(most, monkeypatch):
+    """Let no forward of an evaluation have more tokens than this, padding included; returns those that were made."""
+    score, made = HeadScorer.score, []
+
+    def limited(self, backbone, inserted, rows, heads):
+        if inserted.mask.numel() > most:
+            raise torch.OutOfMemoryError(GPU)
+        made.append(len(rows.row))
+        return score(self, backbone, inserted, rows, heads)
+
+    monkeypatch.setattr(HeadScorer, "score", limited)
+    return made
+
+
+def test_an_evaluation_that_does_not_fit_the_memory_is_cut_and_blames_no_run(pack, monkeypatch):
+    fits = train(pack("fits", "tiny_bert", "backbone.dtype=float64"))
+    made = out_of_memory_over(500, monkeypatch)
+    cut = train(pack("cut", "tiny_bert", "backbone.dtype=float64"))
+    assert 1 < max(made) < 20  # of the 20 reported rows
+    said = "out of memory: forwards of evaluations were cut, which changes the last bits"
+    for ours, theirs in zip(cut, fits, strict=True):
+        assert said in ours.record["warnings"]
+        assert said not in theirs.record["warnings"]
+        assert ours.record["loss"] == pytest.approx(theirs.record["loss"], abs=1e-8)
+        assert ours.record["scores"] == theirs.record["scores"]
+
+
+def test_a_row_of_an_evaluation_that_does_not_fit_the_memory_ends_the_pack(pack, monkeypatch):
+    out_of_memory_over(60, monkeypatch)
+    configs = pack("full", "tiny_bert")
+    with pytest.raises(OutOfMemory, match=r"^out of memory \(CUDA out of memory\. "):
+        train(configs)
+    assert {record["status"] for record in records(configs)} == {"interrupted"}
+
+
 @pytest.fixture(scope="module")
 def worn(tiny_bert, tiny_cb, assemble, loop):
     """A pack at its steps 0, 50 and 200: the module, its data, and every run's state at each."""
