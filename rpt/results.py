@@ -107,6 +107,7 @@ def write_results(
 
     Raises:
         WeightsError: The backbone is not the one that the training began with.
+        LeaseLost: Another process trains the run by now.
     """
     seconds = recorder.seconds
     facts: dict[str, Any] = {
@@ -169,6 +170,7 @@ def _doubts(
 
 def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: Predictions) -> None:
     folder = recorder.folder
+    folder.check_lease()
     prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the very numbers that made the predictions
     write_json_lines(folder.predictions, list(prediction_lines(predictions)))
     if run.trainable.head is not None:

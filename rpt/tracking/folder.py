@@ -25,6 +25,10 @@ class FolderInUse(RptError):
     """Another process is writing this run."""
 
 
+class LeaseLost(FolderInUse):
+    """Another process has taken this run over while this one slept."""
+
+
 class RunFolder:
     """The folder of one run. Locked from `open` to `close`; nobody else writes it meanwhile.
 
@@ -90,13 +94,28 @@ class RunFolder:
     def holder(self) -> lease.Holder | None:
         """Who trains the run at this moment; None where nobody does.
 
-        A process of this machine is believed by its lock, one of another by its lease.
+        A process of this machine is believed by its lock; one of another by its lease, or by its lock where the file
+        system shows that.
         """
         found = lease.read(self.path)
         if found is None:
             return None
-        is_alive = self._is_locked() if found.is_here else found.is_fresh
+        is_alive = (found.is_fresh and not found.is_here) or self._is_locked()
         return found if is_alive else None
+
+    def check_lease(self) -> None:
+        """See that this process still holds the folder that it has opened; asked before every write of a training.
+
+        Raises:
+            LeaseLost: It slept for longer than a lease lives, and another process goes on with the run.
+        """
+        other = self._lease.successor()
+        if other is not None:
+            raise LeaseLost(
+                f"{self.path}: {other} has taken this run over, because this process had not renewed its lease for "
+                f"{lease.STALE_SECONDS:.0f} seconds: it was suspended, or its disk did not answer. It stops and leaves "
+                "the other's files as they are. Run the same command again: it waits for the other or goes on."
+            )
 
     def _is_locked(self) -> bool:
         try:

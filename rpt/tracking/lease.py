@@ -3,7 +3,8 @@
 On one machine the kernel's lock is the authority: it ends with its process, however that ends. Other machines that
 share the file system may not see that lock, so whoever trains a run also keeps a small file in its folder and renews
 it every few seconds. A lease that has not been renewed for a minute is a dead one. Clocks of machines that share
-runs must therefore agree to well within a minute, as network time makes them.
+runs must therefore agree to well within a minute, as network time makes them. A process that was suspended for longer
+may find its lease in other hands when it wakes: it asks before it writes.
 """
 
 from __future__ import annotations
@@ -82,11 +83,12 @@ class Lease:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self._draft = folder / f"{NAME}.draft"
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._mine = Holder(socket.gethostname(), machine(), os.getpid(), started, time.time(), secrets.token_hex(8))
+        self._draft = folder / f"{NAME}.{self._mine.token}"  # not another holder's, who might put it in its place
+        self._successor: Holder | None = None
 
     def take(self) -> Holder | None:
         """Take the lease. The caller holds the folder's lock, so that no process of this machine does the same.
@@ -100,13 +102,14 @@ class Lease:
         other = read(self._folder)
         if other is not None and other.is_fresh and not other.is_here:
             return other
-        self._path.unlink(missing_ok=True)
+        for old in self._folder.glob(f"{NAME}*"):
+            old.unlink(missing_ok=True)
         self._mine = replace(self._mine, beat=time.time())
-        try:
-            with self._path.open("x", encoding="utf-8") as file:  # of several machines that try, one makes it
-                json.dump(asdict(self._mine), file)
-        except FileExistsError:
-            return read(self._folder) or other
+        with suppress(FileExistsError), self._path.open("x", encoding="utf-8") as file:
+            json.dump(asdict(self._mine), file)
+        self._successor = None
+        if (other := self.successor()) is not None:  # of several machines that try, the last to make it has it
+            return other
         self._ended.clear()
         self._thread = threading.Thread(target=self._renew, name=f"lease of {self._folder.name}", daemon=True)
         self._thread.start()
@@ -119,17 +122,22 @@ class Lease:
         self._ended.set()
         self._thread.join()
         self._thread = None
-        if self._is_mine():
-            with suppress(OSError):
+        with suppress(OSError):
+            self._draft.unlink(missing_ok=True)
+            if self.successor() is None:
                 self._path.unlink()
-                self._draft.unlink(missing_ok=True)
+
+    def successor(self) -> Holder | None:
+        """Who has taken the lease from this process, also if it has given it back since; None where nobody has."""
+        found = read(self._folder)
+        if found is not None and found.token != self._mine.token:
+            self._successor = found
+        return self._successor
 
     def _renew(self) -> None:
-        while not self._ended.wait(BEAT_SECONDS) and self._is_mine():
+        while not self._ended.wait(BEAT_SECONDS):
             with suppress(OSError):  # a full disk: the lease grows stale, the training itself says what is wrong
                 self._draft.write_text(json.dumps(asdict(replace(self._mine, beat=time.time()))), encoding="utf-8")
+                if self.successor() is not None:  # looked at last, because a write to a far disk may take its time
+                    return
                 self._draft.replace(self._path)
-
-    def _is_mine(self) -> bool:
-        found = read(self._folder)
-        return found is None or found.token == self._mine.token

@@ -58,7 +58,11 @@ class Recorder:
         Args:
             facts: What the record says from the start: data, backbone, parameters, environment, pack.
             resumed: What `checkpoint` stored of the recorder; None for a new run.
+
+        Raises:
+            LeaseLost: Another process trains the run by now.
         """
+        self.folder.check_lease()
         self.record.update({**facts, "status": "running"})
         if self.config.rerun:  # only now, when nothing can be refused any more
             self.folder.supersede()
@@ -90,7 +94,12 @@ class Recorder:
             self._loggers.log(row)
 
     def checkpoint(self, state: dict[str, Any]) -> None:
-        """Write the curve so far, then the state from which the run goes on."""
+        """Write the curve so far, then the state from which the run goes on.
+
+        Raises:
+            LeaseLost: Another process trains the run by now.
+        """
+        self.folder.check_lease()
         self.curve.flush()
         recorder = {
             "curve_size": self.curve.size,
@@ -129,10 +138,14 @@ class Recorder:
         Args:
             status: `finished`, `failed` or `interrupted`.
             facts: What is known only now: scores, seconds, warnings' causes, an error.
+
+        Raises:
+            LeaseLost: Another process trains the run by now; the loggers are ended all the same.
         """
         self.record.update({"status": status, "finished": _now(), **facts})
         is_written = False
         try:
+            self.folder.check_lease()
             self.curve.flush()
             self.folder.write_record(self.record)
             is_written = True

@@ -1,6 +1,5 @@
 """Who trains a run: the lock says it on one machine, the lease on all others."""
 
-import json
 import subprocess
 import sys
 import threading
@@ -10,7 +9,8 @@ import pytest
 
 from rpt.packing.state import state_of
 from rpt.tracking import lease
-from rpt.tracking.folder import FolderInUse, RunFolder
+from rpt.tracking.folder import FolderInUse, LeaseLost, RunFolder
+from tests.leases import of_another_machine
 
 HOLDS = """
 import sys, pathlib, time
@@ -35,13 +35,10 @@ def holder(tmp_path):
     process.stdout.close()
 
 
-def of_another_machine(place, *, age):
-    """Put a lease into a folder as another machine would have, so many seconds ago."""
-    place.mkdir(exist_ok=True)
+def begun_elsewhere(place, *, age):
+    """Make a run's folder what another machine would have made it, so many seconds ago."""
     RunFolder(place).write_record({"status": "running"})
-    beat = time.time() - age
-    held = {"host": "node7", "machine": "node7/x", "pid": 12, "started": "2026-01-01", "beat": beat, "token": "t"}
-    (place / lease.NAME).write_text(json.dumps(held))
+    of_another_machine(place, age=age)
 
 
 def test_a_run_is_running_until_its_process_is_killed(holder):
@@ -69,14 +66,14 @@ def test_a_dead_process_of_this_machine_is_succeeded_at_once(holder):
 
 
 def test_a_fresh_lease_of_another_machine_keeps_a_folder_closed(tmp_path):
-    of_another_machine(tmp_path, age=10)
+    begun_elsewhere(tmp_path, age=10)
     assert state_of(tmp_path).holder == "process 12 on node7"
     with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
         RunFolder(tmp_path).open()
 
 
 def test_a_lease_that_nobody_renews_is_taken_over(tmp_path):
-    of_another_machine(tmp_path, age=lease.STALE_SECONDS + 1)
+    begun_elsewhere(tmp_path, age=lease.STALE_SECONDS + 1)
     assert state_of(tmp_path).name == "interrupted"
     folder = RunFolder(tmp_path)
     folder.open()
@@ -127,4 +124,33 @@ def test_half_a_lease_is_none(tmp_path):
     folder = RunFolder(tmp_path)
     folder.open()
     assert lease.read(tmp_path).is_here
+    folder.close()
+
+
+def test_a_lock_that_this_machine_sees_outlives_the_lease_of_another(holder):
+    """As where a file system shows locks to all machines, and the holder is suspended or cannot renew."""
+    _, place = holder
+    of_another_machine(place, age=lease.STALE_SECONDS + 1)
+    assert state_of(place).holder == "process 12 on node7"
+
+
+def test_of_two_machines_that_take_a_dead_lease_one_gives_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease.json, "dump", lambda value, file: of_another_machine(tmp_path, age=0))  # it comes between
+    with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
+        RunFolder(tmp_path).open()
+    assert lease.read(tmp_path).host == "node7"
+
+
+def test_a_lease_that_was_lost_once_stays_lost(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.open()
+    folder.check_lease()
+    of_another_machine(folder.path, age=0)
+    for _ in range(2):  # also when the other has given it back
+        with pytest.raises(LeaseLost, match=r"run: process 12 on node7 has taken this run over, because this process "):
+            folder.check_lease()
+        (folder.path / lease.NAME).unlink(missing_ok=True)
+    folder.close()
+    folder.open()
+    folder.check_lease()
     folder.close()
