@@ -58,6 +58,7 @@ class Campaign:
         self._open = {run.identity_hash: run for run in runs}  # without a result
         self._runs = dict(self._open)
         self._by_number = {run.point.number: run for run in runs}
+        self._given_up: dict[str, Result] = {}  # by the executor; another process may still go on with them
         self._untried = set(self._open) if settings.retry_failed else set()  # may fail once more
         self._is_first_look = True
         self._has_said_waiting = False
@@ -77,13 +78,16 @@ class Campaign:
     def _settle(self, states: Mapping[str, State]) -> None:
         """Note the runs that have an end: one of an earlier start, or one that another process brought about."""
         for identity, run in list(self._open.items()):
-            state = states[identity]
+            state, given_up = states[identity], self._given_up.get(identity)
+            may_fail_again = identity in self._untried and given_up is None
             if state.name == "done" and not run.config.rerun:
                 self._end(run, Result(run.point.number, "finished", str(run.folder), state.score))
-            elif state.name == "failed" and not run.config.rerun and identity not in self._untried:
+            elif state.name == "failed" and not run.config.rerun and not may_fail_again:
                 self._end(
                     run, Result(run.point.number, "failed", str(run.folder), error=state.error, is_bug=state.is_bug)
                 )
+            elif given_up is not None and _is_free(run, states):
+                self._end(run, given_up, is_new=True)
 
     def _end(self, run: Prepared, result: Result, *, is_new: bool | None = None) -> None:
         del self._open[run.identity_hash]
@@ -99,19 +103,22 @@ class Campaign:
                 states[run.identity_hash] = State("missing")
         together = {run.identity_hash: run for run in todo} | riding
         packs = plan(list(together.values()), states, self._limits(todo[0].config))
-        interrupted: list[Result] = []
+        held: list[Result] = []
 
         def report(result: Result) -> None:
             run = self._by_number[result.number]
             if run.identity_hash not in self._open or (run.identity_hash in riding and result.status == "failed"):
                 return  # known before, or to be tried anew once its pack has ended
-            if result.status == "interrupted":
-                interrupted.append(result)
+            if result.is_held:
+                held.append(result)  # its point stays open
+            elif result.status == "interrupted":
+                self._given_up[run.identity_hash] = result
             else:
                 self._end(run, result, is_new=True)
 
         self._executor.run([[run.point for run in pack] for pack in packs], report, self._on_pulse)
-        self._give_up(interrupted, packs)
+        if held:  # a holder whose lease has ended here may seem alive to a worker with another clock
+            time.sleep(POLL_SECONDS)
 
     def _set_aside(self, run: Prepared) -> bool:
         """Put a failed training aside, so that the run begins anew; False where another process has begun it."""
@@ -126,26 +133,10 @@ class Campaign:
             return True
         return False
 
-    def _give_up(self, interrupted: Sequence[Result], packs: Sequence[Sequence[Prepared]]) -> None:
-        """End the runs that nobody goes on with; those that another process is in the way of are waited for."""
-        states = self._sweep.states()
-        results = {self._by_number[result.number].identity_hash: result for result in interrupted}
-        for pack in packs:
-            names = {member.identity_hash: states[member.identity_hash].name for member in pack}
-            if "running" in names.values() or results.keys().isdisjoint(names):
-                continue
-            for member in pack:  # one that is done by now is settled with the next look
-                identity = member.identity_hash
-                if identity in self._open and names[identity] == "failed":  # it rode along with a pack that must stay
-                    error = states[identity].error
-                    self._end(member, Result(member.point.number, "failed", str(member.folder), error=error))
-                elif identity in results and (names[identity] != "done" or member.config.rerun):
-                    self._end(member, results[identity], is_new=True)
-
     def _wait(self, states: Mapping[str, State]) -> None:
         """Let other processes train."""
         if not self._has_said_waiting:
-            holders = sorted({str(states[identity].holder) for identity in self._open})
+            holders = sorted({holder for identity in self._open if (holder := states[identity].holder) is not None})
             count = several(len(self._open), "point")
             say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
             self._has_said_waiting = True

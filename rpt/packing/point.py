@@ -37,6 +37,8 @@ class Result:
         score: The task's score on the reported rows, 0 to 1; None unless finished.
         error: Why it is not finished; None where it is.
         is_bug: Whether `error` is a traceback of the program's own, which the user cannot mend.
+        is_held: Whether it is interrupted only because another process trains the run, so that nothing is lost: the
+            point waits for that one's end.
     """
 
     number: int
@@ -45,3 +47,4 @@ class Result:
     score: float | None = None
     error: str | None = None
     is_bug: bool = False
+    is_held: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from rpt.errors import ConfigError, DataError, WeightsError
 from rpt.packing.point import Point, Result
 from rpt.pulse import Watch, nobody
 from rpt.refusals import USER_ERRORS, explain
-from rpt.tracking.folder import FolderInUse
+from rpt.tracking.folder import FolderInUse, LeaseLost
 from rpt.train import Outcome, RunFailed, train
 
 Pair = tuple[Point, Config]
@@ -48,7 +49,7 @@ def _train(pairs: Sequence[Pair], watch: Watch) -> list[Result]:
     try:
         outcomes: list[Outcome] | None = train([config for _, config in pairs], watch)
     except FolderInUse as error:
-        return _all(pairs, Result(0, "interrupted", error=str(error)))
+        return _all(pairs, _held(error))
     except ConfigError as error:  # of one point, found only with its data: before anything was trained
         if len(pairs) == 1:
             return _all(pairs, Result(0, "refused", error=str(error)))
@@ -73,6 +74,12 @@ def _ended_by(error: Exception) -> Result:
 
 def _all(pairs: Sequence[Pair], result: Result) -> list[Result]:
     return [replace(result, number=point.number) for point, _ in pairs]
+
+
+def _held(error: FolderInUse) -> Result:
+    if isinstance(error, LeaseLost):  # a training has ended, which no result will say: the point stays open
+        sys.stderr.write(f"{error}\n")
+    return Result(0, "interrupted", error=str(error), is_held=True)
 
 
 def _result(point: Point, outcome: Outcome) -> Result:

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, started from an empty folder."""
+"""The command line in a process of its own, started from an empty folder; and sweeps in this process."""
 
 import os
 import resource
@@ -11,6 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from rpt.config import compose
+from rpt.packing.launch import launch
+from rpt.packing.point import Point, Result
+from rpt.packing.settings import Settings
+from rpt.pulse import Watch, nobody
 
 RUN = Path(__file__).parents[2] / "run.py"
 
@@ -75,3 +81,31 @@ def ray_cluster() -> Iterator[str]:
         head.terminate()
         head.communicate(timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def points(tiny_bert: list[str], tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Point]]:
+    """Points of a sweep over the tiny backbone, two epochs of four steps each."""
+    common = [*tiny_bert, *tiny_cb, f"output_dir={tmp_path / 'runs'}", "trainer.epochs=2"]
+
+    def make(overrides: list[str], *more: str) -> list[Point]:
+        return [Point(n, compose([*common, *more, *one.split()]), one) for n, one in enumerate(overrides)]
+
+    return make
+
+
+@pytest.fixture
+def sweep(points: Callable[..., list[Point]], tmp_path: Path) -> Callable[..., tuple[list[Result], dict[str, bool]]]:
+    """Start a sweep in this process; returns its results, and by point whether this start brought it about."""
+
+    def start(
+        overrides: list[str], *more: str, watch: Watch = nobody, **settings: object
+    ) -> tuple[list[Result], dict[str, bool]]:
+        new = {}
+        made = points(overrides, *more)
+        results = launch(
+            made, Settings(**settings), lambda p, _, is_new: new.update({p.name: is_new}), tmp_path / "runs", watch
+        )
+        return results, new
+
+    return start

@@ -9,18 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from rpt.config import compose
 from rpt.module import PromptTuner
 from rpt.packing import campaign
 from rpt.packing.campaign import Campaign
-from rpt.packing.launch import launch
 from rpt.packing.ledger import register
 from rpt.packing.lines import Lines
-from rpt.packing.point import Point, Result
+from rpt.packing.point import Result
 from rpt.packing.prepare import prepare
 from rpt.packing.settings import Settings
-from rpt.pulse import Standing, nobody
 from rpt.packing.state import state_of
+from rpt.pulse import Standing
 from rpt.tracking.folder import RunFolder
 from rpt.train import Outcome
 from tests.packs import curve
@@ -36,32 +34,6 @@ def steps(folder):
     """The steps of a run's curve, in the order in which they were written."""
     lines = (folder / "metrics.csv").read_text().splitlines()
     return [int(line.split(",")[0]) for line in lines[1:] if line.split(",")[2]]
-
-
-@pytest.fixture
-def points(tiny_bert, tiny_cb, tmp_path):
-    """Points of a sweep over the tiny backbone, two epochs of four steps each."""
-    common = [*tiny_bert, *tiny_cb, f"output_dir={tmp_path / 'runs'}", "trainer.epochs=2"]
-
-    def make(overrides, *more):
-        return [Point(n, compose([*common, *more, *one.split()]), one) for n, one in enumerate(overrides)]
-
-    return make
-
-
-@pytest.fixture
-def sweep(points, tmp_path):
-    """Start a sweep in this process; returns its results, and by point whether this start brought it about."""
-
-    def start(overrides, *more, watch=nobody, **settings):
-        new = {}
-        made = points(overrides, *more)
-        results = launch(
-            made, Settings(**settings), lambda p, _, is_new: new.update({p.name: is_new}), tmp_path / "runs", watch
-        )
-        return results, new
-
-    return start
 
 
 def test_a_pack_leaves_the_records_of_single_runs(sweep, tmp_path):

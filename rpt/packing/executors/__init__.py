@@ -16,7 +16,7 @@ class Executor(Protocol):
     """Trains packs and reports every one of their points once.
 
     A pack is trained by `rpt.packing.work.train_pack` in a process that may die; the points of a pack that cannot be
-    trained to its end are reported as interrupted, with the place of the worker's log.
+    trained to its end are reported as interrupted, with the place of the worker's log, and are not handed out again.
     """
 
     @property

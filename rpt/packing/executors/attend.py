@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -57,12 +57,6 @@ class Crew(Protocol):
         """What became of a job; None while its worker waits or trains."""
 
 
-@dataclass(frozen=True)
-class _Task:
-    pack: Pack
-    tries_left: int
-
-
 def attend(
     crew: Crew,
     packs: Iterable[Pack],
@@ -70,6 +64,7 @@ def attend(
     watch: Watch = nobody,
     *,
     retries: int,
+    losses: Counter[int],
     at_once: int | None,
     pause: float = 0.5,
 ) -> None:
@@ -84,26 +79,28 @@ def attend(
         report: Told of each point.
         watch: Told with every look that time has passed.
         retries: How often a pack may be handed in again.
+        losses: Workers lost with each point so far, by its number; counted on here. A pack that is handed out anew
+            after another process held it thus has the tries that it had left.
         at_once: Most packs with a worker at a time; None: all, and the cluster queues them.
         pause: Seconds between two looks.
 
     Raises:
         ClusterError: The cluster takes no packs.
     """
-    waiting = deque(_Task(pack, retries) for pack in packs)
-    working: dict[Any, _Task] = {}
+    waiting = deque(packs)
+    working: dict[Any, Pack] = {}
     while waiting or working:
         free = len(waiting) if at_once is None else at_once - len(working)
-        tasks = [waiting.popleft() for _ in range(min(free, len(waiting)))]
-        if tasks:
-            working |= zip(crew.hand_in([task.pack for task in tasks]), tasks, strict=True)
+        new = [waiting.popleft() for _ in range(min(free, len(waiting)))]
+        if new:
+            working |= zip(crew.hand_in(new), new, strict=True)
         answers = {job: answer for job in working if (answer := crew.ask(job)) is not None}
         for job, answer in answers.items():
-            task = working.pop(job)
-            if isinstance(answer, Lost):
-                waiting.extend(_again(task, answer, report))
-            else:
+            pack = working.pop(job)
+            if not isinstance(answer, Lost):
                 _report(answer, report)
+            elif _lose(pack, answer, report, retries, losses):
+                waiting.append(pack)
         watch(None)
         if not answers:
             time.sleep(pause)
@@ -114,17 +111,19 @@ def _report(results: Iterable[Result], report: Callable[[Result], None]) -> None
         report(result)
 
 
-def _again(task: _Task, lost: Lost, report: Callable[[Result], None]) -> list[_Task]:
-    """The task to hand in again after its worker was lost, or none, and then its points are interrupted."""
-    points = several(len(task.pack), "point")
+def _lose(pack: Pack, lost: Lost, report: Callable[[Result], None], retries: int, losses: Counter[int]) -> bool:
+    """Count a lost worker; True where its pack is to be handed in again, else its points are interrupted."""
+    losses.update(point.number for point in pack)
+    tries_left = retries - max(losses[point.number] for point in pack)
     what = f"a worker was lost ({lost.reason}; its log: {lost.log})"
-    if task.tries_left and not must_not_repeat(task.pack):
-        sys.stderr.write(f"{what}; its {points} handed in again, tries left: {task.tries_left - 1}\n")
-        return [_Task(task.pack, task.tries_left - 1)]
-    rerun = " without rerun=true" if must_not_repeat(task.pack) else ""
+    if tries_left >= 0 and not must_not_repeat(pack):
+        points = several(len(pack), "point")
+        sys.stderr.write(f"{what}; its {points} handed in again, tries left: {tries_left}\n")
+        return True
+    rerun = " without rerun=true" if must_not_repeat(pack) else ""
     error = f"{what}. Run the same command again{rerun}: it goes on where it stopped."
-    _report((Result(point.number, "interrupted", None, None, error) for point in task.pack), report)
-    return []
+    _report((Result(point.number, "interrupted", None, None, error) for point in pack), report)
+    return False
 
 
 def must_not_repeat(pack: Pack) -> bool:

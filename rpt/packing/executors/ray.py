@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class RayExecutor:
     def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
         self.options = checked(options, RayOptions, "ray")
         self._folder = folder.absolute()
+        self._losses: Counter[int] = Counter()
         need("ray", "ray", "ray")
 
     @property
@@ -69,7 +71,8 @@ class RayExecutor:
             return
         tasks = Tasks(self._folder, self.options)
         try:
-            attend(tasks, packs, report, watch, retries=self.options.retries, at_once=self.options.workers)
+            retries = self.options.retries
+            attend(tasks, packs, report, watch, retries=retries, losses=self._losses, at_once=self.options.workers)
         finally:
             tasks.leave()
 

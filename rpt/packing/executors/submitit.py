@@ -5,6 +5,7 @@ The controller and the nodes share a file system: that of `output_dir`, of the e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class SubmititExecutor:
     def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
         self.options = checked(options, SubmititOptions, "submitit")
         self._folder = folder.absolute()
+        self._losses: Counter[int] = Counter()
         need("submitit", "submitit", "cluster")
         from submitit import AutoExecutor
 
@@ -60,6 +62,7 @@ class SubmititExecutor:
         is_slurm = self.cluster == "slurm"
         crew = Slurm(self._folder, self.options) if is_slurm else Machine(self._folder, self.options)
         try:
-            attend(crew, packs, report, watch, retries=self.options.retries, at_once=crew.at_once)
+            retries = self.options.retries
+            attend(crew, packs, report, watch, retries=retries, losses=self._losses, at_once=crew.at_once)
         finally:
             crew.leave()

@@ -1,0 +1,135 @@
+"""Machines that meet in one run folder, each of which sees the other by its lease alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rpt.module import PromptTuner
+from rpt.packing import campaign
+from rpt.packing.campaign import Campaign
+from rpt.packing.executors.inline import InlineExecutor
+from rpt.packing.ledger import register
+from rpt.packing.point import Result
+from rpt.packing.prepare import prepare
+from rpt.packing.settings import Settings
+from rpt.tracking import lease
+from rpt.tracking.folder import LeaseLost
+from rpt.train import train
+from tests.leases import of_another_machine
+
+POINTS = ["encoder=plain", "encoder=residual"]
+ENDED = lease.STALE_SECONDS + 1
+
+
+@pytest.fixture
+def settle(points, tmp_path, monkeypatch):
+    """Settle two points in packs of their own by an executor made of the first one's folder; returns it and results."""
+    monkeypatch.setattr(campaign, "POLL_SECONDS", 0.01)
+
+    def start(make):
+        runs, results = prepare(points(POINTS)).runs, []
+        executor = make(runs[0].folder)
+        ledger = register(runs, tmp_path / "runs")
+        Campaign(ledger, runs, executor, Settings(pack_size=1), lambda result, _: results.append(result)).run()
+        return executor, {result.number: result for result in results}
+
+    return start
+
+
+class Late:
+    """Trains here, but comes too late for the first pack: another machine has begun it, and ends when all else has."""
+
+    def __init__(self, folder, other_finishes):
+        self.folder, self.other_finishes = folder, other_finishes
+        self.rounds = []
+
+    def run(self, packs, report, watch):
+        self.rounds.append([[point.number for point in pack] for pack in packs])
+        if len(self.rounds) > 1:
+            InlineExecutor().run(packs, report, watch)
+            return
+        of_another_machine(self.folder, age=0)
+        InlineExecutor().run(packs, report, watch)
+        if self.other_finishes:
+            (self.folder / lease.NAME).unlink()
+            InlineExecutor().run(packs[:1], lambda result: None, watch)
+        else:
+            of_another_machine(self.folder, age=ENDED)
+
+
+@pytest.mark.parametrize("other_finishes", [True, False], ids=["that finishes", "that dies"])
+def test_a_pack_that_another_machine_holds_stays_open_until_that_ends(other_finishes, settle):
+    executor, results = settle(lambda folder: Late(folder, other_finishes))
+    assert [results[number].status for number in (0, 1)] == ["finished", "finished"]
+    assert executor.rounds == [[[0], [1]], *([] if other_finishes else [[[0]]])]
+
+
+class Lost:
+    """An executor that has no tries left, whose last workers were on another machine and died a moment ago."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.rounds = 0
+
+    def run(self, packs, report, watch):
+        self.rounds += 1
+        of_another_machine(self.folder, age=lease.STALE_SECONDS - 2)
+        for point in (point for pack in packs for point in pack):
+            report(Result(point.number, "interrupted", error="a worker was lost"))
+
+
+def test_points_that_the_executor_gave_up_are_not_handed_out_again_when_the_dead_ones_lease_ends(settle, capsys):
+    executor, results = settle(Lost)
+    assert executor.rounds == 1
+    assert [(results[number].status, results[number].error) for number in (0, 1)] == [
+        ("interrupted", "a worker was lost")
+    ] * 2
+    assert capsys.readouterr().out == "waiting for 1 point in training elsewhere: process 12 on node7\n"
+
+
+def folder_of(runs, rate):
+    """The run's folder, found by its rate."""
+    records = ((path.parent, json.loads(path.read_text())) for path in runs.glob("*/run.json"))
+    return next(folder for folder, record in records if record["config"]["lr"] == rate)
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def wake_late(monkeypatch, tmp_path):
+    """Let another machine have taken over the run of lr 0.03 before the seventh step; returns what its folder holds."""
+    step, found = PromptTuner.training_step, {}
+
+    def stepping(self, batch, batch_idx):
+        if self.steps_done == 6 and not found:
+            folder = folder_of(tmp_path / "runs", 0.03)
+            of_another_machine(folder, age=ENDED)
+            found.update(content(folder))
+        step(self, batch, batch_idx)
+
+    monkeypatch.setattr(PromptTuner, "training_step", stepping)
+    return found
+
+
+def test_a_training_that_lost_its_lease_stops_and_writes_over_nothing(wake_late, configure, tiny_cb, tmp_path):
+    with pytest.raises(LeaseLost, match=r"process 12 on node7 has taken this run over, because .* Run the same comman"):
+        train([configure(*tiny_cb, f"lr={rate}") for rate in (0.01, 0.03)])
+    lost, kept = (folder_of(tmp_path / "runs", rate) for rate in (0.03, 0.01))
+    assert wake_late["last.ckpt"]
+    assert content(lost) == wake_late
+    assert json.loads((kept / "run.json").read_text())["status"] == "interrupted"
+    assert not (kept / lease.NAME).exists()
+
+
+def test_a_sweep_waits_for_whoever_took_its_pack_over_and_trains_each_step_once(wake_late, sweep, capsys):
+    results, _ = sweep(["lr=0.01", "lr=0.03"])
+    assert wake_late
+    assert "process 12 on node7 has taken this run over" in capsys.readouterr().err
+    for result in results:
+        record = json.loads(Path(result.folder, "run.json").read_text())
+        assert (record["status"], record["resumed_step"]) == ("finished", 4)
+        rows = Path(result.folder, "metrics.csv").read_text().splitlines()[1:]
+        assert [int(row.split(",")[0]) for row in rows if row.split(",")[2]] == list(range(1, 9))
