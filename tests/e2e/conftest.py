@@ -54,7 +54,10 @@ def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str
 
 @pytest.fixture
 def ray_cluster() -> Iterator[str]:
-    """A running Ray cluster of one node; its address. Not by `ray stop`, which ends every cluster of the machine."""
+    """A running Ray cluster of one node, started in a folder of its own; its address.
+
+    Not ended by `ray stop`, which ends every cluster of the machine.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -63,6 +66,7 @@ def ray_cluster() -> Iterator[str]:
     size = ["--num-cpus=2", "--object-store-memory=104857600", "--include-dashboard=false"]
     head = subprocess.Popen(
         [*ray, *size, "--node-ip-address=127.0.0.1", f"--port={port}", f"--temp-dir={folder}"],
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

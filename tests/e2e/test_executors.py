@@ -16,7 +16,7 @@ from rpt.config import compose
 from rpt.errors import ConfigError
 from rpt.packing.executors.attend import ClusterError, need
 from rpt.packing.executors.machine import shares
-from rpt.packing.executors.ray import RayExecutor
+from rpt.packing.executors.ray import RayExecutor, _train
 from rpt.packing.executors.submitit import SubmititExecutor
 from rpt.packing.point import Point, Result
 
@@ -199,12 +199,28 @@ def test_more_gpus_than_the_machine_has_are_refused():
 
 
 @pytest.mark.slow  # about 30 s: Ray starts a cluster, and each pack a process
-def test_a_running_ray_cluster_is_joined_and_stays(ray_cluster, packs, run, monkeypatch):
+def test_a_running_ray_cluster_is_joined_and_stays(ray_cluster, packs, run, monkeypatch, tmp_path):
+    """Its node was started in another folder than the command is."""
     monkeypatch.setenv("RAY_ADDRESS", ray_cluster)
-    results = run("ray", {"address": "auto"}, packs())
+    monkeypatch.chdir(tmp_path)
+    results = run("ray", {"address": "auto"}, packs(output_dir="relative"))
     assert {result.status for result in results.values()} == {"finished"}
+    assert {str(path) for path in Path().glob("relative/*/run.json")} == {
+        f"{result.folder}/run.json" for result in results.values()
+    }
     host, _, port = ray_cluster.partition(":")
     socket.create_connection((host, int(port)), 10).close()
+
+
+def test_a_ray_node_that_does_not_share_the_commands_folder_says_so(tmp_path):
+    folder = tmp_path / "gone"
+    [result] = _train([Point(7, {}, "lr=1")], str(folder / "log"), str(folder))
+    assert (result.number, result.status, result.is_held) == (7, "interrupted", False)
+    assert result.error == (
+        f"{folder}: the command was started there, and node {socket.gethostname()} has no such folder (No such file or "
+        "directory). The nodes of a Ray cluster must share a file system, for output_dir, the environment and the "
+        "weights. Start the command in a folder of it."
+    )
 
 
 @pytest.mark.slow  # about 10 s: Ray starts a cluster for the last of them

@@ -111,7 +111,7 @@ class Tasks:
         names = (self._folder / f"{pack[0].number}-{attempt}.log" for attempt in itertools.count())
         log = next(name for name in names if not name.exists())
         log.touch()
-        job = self._train.remote(pack, str(log))
+        job = self._train.remote(pack, str(log), str(Path.cwd()))
         self._logs[job] = log
         return job
 
@@ -196,8 +196,24 @@ def _knock(address: str) -> None:
     socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
-def _train(pack: Pack, log: str) -> list[Result]:
-    """What a task runs, in a worker process of its own."""
+def _train(pack: Pack, log: str, folder: str) -> list[Result]:
+    """What a task runs, in a worker process of its own.
+
+    Args:
+        pack: The points.
+        log: The file to write to.
+        folder: Where the command was started, which relative paths begin at: a worker starts in its node's own.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        what = f"{folder}: the command was started there, and node {socket.gethostname()} has no such folder"
+        advice = (
+            "The nodes of a Ray cluster must share a file system, for output_dir, the environment and the weights. "
+            "Start the command in a folder of it."
+        )
+        text = f"{what} ({error.strerror}). {advice}"
+        return [Result(point.number, "interrupted", error=text) for point in pack]
     target = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (1, 2):
         os.dup2(target, stream)
