@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rpt.config import Config
 from rpt.console import say, several
-from rpt.packing.executors import Executor
+from rpt.packing.executors import Executor, worker_bytes
 from rpt.packing.ledger import Sweep
 from rpt.packing.plan import Limits, plan
 from rpt.packing.point import Result
@@ -155,11 +155,12 @@ class Campaign:
         self._watch(pulse)
 
     def _limits(self, config: Config) -> Limits:
-        if self._settings.executor != "inline":  # the memory here says nothing about that of the workers' machines
-            return Limits(self._settings.pack_size, None, lambda _: 0, self._executor.workers)
+        of_worker, workers = worker_bytes(self._settings, config), self._executor.workers
+        if self._settings.executor != "inline" and of_worker is None:  # the memory here says nothing about theirs
+            return Limits(self._settings.pack_size, None, lambda _: 0, workers)
         from rpt.packing.memory import budget_bytes, bytes_of_run  # torch
 
-        return Limits(self._settings.pack_size, budget_bytes(config), bytes_of_run)
+        return Limits(self._settings.pack_size, budget_bytes(config, of_worker), bytes_of_run, workers)
 
 
 def _is_free(run: Prepared, states: Mapping[str, State]) -> bool:

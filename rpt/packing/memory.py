@@ -29,6 +29,12 @@ UNKNOWN_WIDTH = 4096
 
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
+CONTAINER_FILES = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
+"""A container's limit, what it uses, where and as what its page cache is named: by cgroups version 2, and by 1."""
+
 
 def bytes_of_run(config: Config) -> int:
     """Memory of a run's trainable state: table, encoder and head, with their `COPIES`; encoders are only measured."""
@@ -42,8 +48,15 @@ def bytes_of_run(config: Config) -> int:
     return numbers * (8 if section.dtype == "float64" else 4) * COPIES
 
 
-def budget_bytes(config: Config) -> int | None:
-    """What the states of a pack may take on this machine; None where the system does not say what is free."""
+def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
+    """What the states of a pack may take; None where the system does not say what is free.
+
+    Args:
+        config: Of a run of the pack.
+        of_worker: All memory of the worker that trains it; None: it is trained here.
+    """
+    if of_worker is not None:
+        return int(of_worker * SHARE)
     if config.trainer.device != "cpu" and torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         return int(free * SHARE)
@@ -89,9 +102,20 @@ def _free_of_machine() -> int | None:
 
 
 def _free_of_container() -> int | None:
-    """What a container's limit leaves; None where there is no limit, or none that is written there."""
-    limit, used = CGROUP / "memory.max", CGROUP / "memory.current"
-    if not (limit.exists() and used.exists()):
-        return None
-    most = limit.read_text(encoding="ascii").strip()
-    return None if most == "max" else int(most) - int(used.read_text(encoding="ascii"))
+    """What a container's limit leaves; None where there is no limit, or none that is written there.
+
+    Files that were read and lie in the page cache count as used until somebody needs their room: they are free.
+    """
+    for limit, used, stat, cached in CONTAINER_FILES:
+        if (CGROUP / limit).exists() and (CGROUP / used).exists():
+            most = (CGROUP / limit).read_text(encoding="ascii").strip()
+            taken = int((CGROUP / used).read_text(encoding="ascii")) - _cached(stat, cached)
+            return None if most == "max" else int(most) - taken
+    return None
+
+
+def _cached(name: str, key: str) -> int:
+    """Bytes of a container's page cache that were not used lately."""
+    path = CGROUP / name
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{key} ")), 0)

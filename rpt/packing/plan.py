@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import ceil
 
 from rpt.config import Config
+from rpt.console import say, several
 from rpt.packing.prepare import Prepared
 from rpt.packing.state import State
 from rpt.tracking.identity import digest, shared
@@ -77,9 +78,18 @@ def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list
 def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prepared]]:
     """Cut a group into the fewest packs of nearly equal numbers that keep the limits; a run too large is alone."""
     sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
-    for count in range(max(ceil(len(group) / limits.runs), min(fewest, len(group))), len(group) + 1):
+    asked = max(ceil(len(group) / limits.runs), min(fewest, len(group)))
+    for count in range(asked, len(group) + 1):
         cuts = [number * len(group) // count for number in range(count + 1)]
         parts = list(pairwise(cuts))
         if all(sum(sizes[a:b]) <= (limits.bytes or 0) or b - a == 1 for a, b in parts):
+            if count > asked:
+                room = f"a pack may take {_mib(limits.bytes or 0)}, half of the free"
+                packs = f"{several(len(group), 'run')} in {count} packs instead of {asked}"
+                say(f"{packs}, to fit memory: what they train takes {_mib(sum(sizes))}, and {room}")
             return [group[a:b] for a, b in parts]
     raise AssertionError("packs of one run each keep every limit")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -6,11 +6,13 @@ import pytest
 
 from rpt.config import compose
 from rpt.packing import memory
+from rpt.packing.executors import worker_bytes
 from rpt.packing.memory import COPIES, bytes_of_run
 from rpt.packing.plan import Limits, pack_key, plan
 from rpt.packing.point import Point
 from rpt.packing.prepare import Prepared, prepare
 from rpt.packing.provenance import Provenance
+from rpt.packing.settings import Settings
 from rpt.packing.state import State
 from rpt.run import parameter_groups
 
@@ -80,10 +82,15 @@ def test_packs_are_the_fewest_and_of_nearly_equal_size(count, most, sizes, runs)
     ("budget", "expected"),
     [(100, [[0, 1, 2, 3]]), (26, [[0, 1], [2, 3]]), (14, [[0], [1], [2], [3]]), (1, [[0], [1], [2], [3]])],
 )
-def test_a_pack_that_does_not_fit_memory_is_split_and_a_run_too_large_is_alone(budget, expected, runs):
+def test_a_pack_that_does_not_fit_memory_is_split_and_a_run_too_large_is_alone(budget, expected, runs, capsys):
     made = runs("prompt.length=10", "prompt.length=2", "prompt.length=10", "prompt.length=5")
-    packs = plan(made, missing(made), Limits(64, budget, lambda config: config.prompt.length))
+    packs = plan(made, missing(made), Limits(64, budget * 2**20, lambda config: config.prompt.length * 2**20))
     assert numbers(packs) == expected
+    said = (
+        f"4 runs in {len(packs)} packs instead of 1, to fit memory: what they train takes 27.0 MiB, "
+        f"and a pack may take {budget}.0 MiB, half of the free\n"
+    )
+    assert capsys.readouterr().out == ("" if len(packs) == 1 else said)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +150,42 @@ def test_half_of_the_free_memory_may_go_to_runs_and_a_container_counts_by_its_ow
     (tmp_path / "memory.max").unlink()
     (tmp_path / "meminfo").unlink()
     assert memory.budget_bytes(config) is None
+    assert memory.budget_bytes(config, 600) == 300
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "cached"),
+    [
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_what_a_container_keeps_of_files_is_free(limit, used, cached, configure, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    (tmp_path / "memory").mkdir()
+    (tmp_path / limit).write_text("5000\n")
+    (tmp_path / used).write_text("4000\n")
+    assert memory.budget_bytes(configure("trainer.device=cpu")) == 500
+    (tmp_path / limit).with_name("memory.stat").write_text(f"anon 900\nactive_file 200\n{cached} 3000\n{cached}s 1\n")
+    assert memory.budget_bytes(configure("trainer.device=cpu")) == 2000
+
+
+@pytest.mark.parametrize(
+    ("executor", "options", "device", "expected"),
+    [
+        ("submitit", {"mem": 2}, "auto", 2 * 2**30),
+        ("submitit", {"mem": 0.5, "gpus": 1}, "cpu", 2**29),
+        ("submitit", {"mem": 2, "gpus": 1}, "auto", None),
+        ("submitit", {}, "cpu", None),
+        ("ray", {}, "cpu", None),
+        ("inline", {}, "cpu", None),
+    ],
+)
+def test_submitit_tells_the_memory_of_workers_without_a_gpu(executor, options, device, expected, configure):
+    settings = Settings(executor=executor, **{executor: options} if options else {})
+    assert worker_bytes(settings, configure(f"trainer.device={device}")) == expected
 
 
 def test_rows_and_weights_are_read_once_for_a_whole_sweep(configure, tmp_path, tiny_cb):

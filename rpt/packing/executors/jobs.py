@@ -34,7 +34,7 @@ class SubmititOptions(Section):
     gpus: NonNegativeInt | None = None  # a pack; null: none on slurm, one on a local machine that has any
     nodes: Annotated[int, Field(ge=1, le=1)] = 1  # a pack is one process
     cpus: PositiveInt | None = None  # a pack; also its number of threads
-    mem: PositiveFloat | None = None  # GiB a pack, on slurm
+    mem: PositiveFloat | None = None  # GiB a pack, on slurm; without a GPU, packs are made to fit it
     array_parallelism: PositiveInt | None = None  # packs at once; null: slurm's queue decides; local: one, or one a GPU
     retries: NonNegativeInt = 2  # how often a pack whose worker died is handed in again
     slurm: Parameters  # more parameters of submitit's SlurmExecutor: qos, account, constraint, setup, ...
