@@ -256,11 +256,7 @@ class Config(Section):
 
 
 def compose(overrides: list[str]) -> dict[str, Any]:
-    """Compose a configuration as `python run.py OVERRIDES` does, for use from Python and in tests.
-
-    Returns:
-        The plain, resolved dictionary that `rpt.check.check` takes.
-    """
+    """Compose a configuration as `python run.py OVERRIDES` does: the plain dictionary that `rpt.check.check` takes."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 

@@ -40,6 +40,8 @@ def settle(points, tmp_path, monkeypatch):
 class Late:
     """Trains here, but comes too late for the first pack: another machine has begun it, and ends when all else has."""
 
+    workers = 1
+
     def __init__(self, folder, other_finishes):
         self.folder, self.other_finishes = folder, other_finishes
         self.rounds = []
@@ -67,6 +69,8 @@ def test_a_pack_that_another_machine_holds_stays_open_until_that_ends(other_fini
 
 class Lost:
     """An executor that has no tries left, whose last workers were on another machine and died a moment ago."""
+
+    workers = 1
 
     def __init__(self, folder):
         self.folder = folder

@@ -23,15 +23,18 @@ def test_a_pack_gives_every_run_the_bytes_that_it_has_alone(backbone, pack):
     assert {outcome.record["environment"]["bits"]["forwards"] for outcome in together} == {"own"}
 
 
-def test_it_is_drawn_from_the_seed_and_changes_the_loss_of_a_step(configure, tiny_cb, tmp_path):
-    def first_loss(folder, *overrides):
+def test_it_is_drawn_from_the_seed_and_changes_the_first_step(configure, tiny_cb, tmp_path):
+    def first_gradient(folder, *overrides):
         [outcome] = train([configure(*tiny_cb, "encoder=plain", f"output_dir={tmp_path / folder}", *overrides)])
-        return curve(outcome)["train/loss"][0]
+        return curve(outcome)["train/grad_norm"][0]
 
-    assert first_loss("on", ON) == first_loss("again", ON)
-    assert first_loss("on", ON) != first_loss("off")
-    shared = [ON, "init=labels", "data.order_seed=0"]  # what differs then is the head's start and what is dropped
-    assert first_loss("one", *shared) != first_loss("other", *shared, "seed=1")
+    assert first_gradient("on", ON) == first_gradient("again", ON)
+    assert first_gradient("on", ON) != first_gradient("off")
+    shared = ["encoder=none", "data.order_seed=0"]
+    off = [first_gradient(f"off{seed}", *shared, f"seed={seed}") for seed in (0, 1)]
+    assert off[0] == off[1]  # nothing else is drawn that the first gradient would feel
+    on = [first_gradient(f"on{seed}", ON, *shared, f"seed={seed}") for seed in (0, 1)]
+    assert on[0] != on[1]
 
 
 def test_it_is_off_wherever_nothing_is_trained(configure, tiny_cb, assemble, loop):
@@ -55,14 +58,14 @@ def test_it_is_off_wherever_nothing_is_trained(configure, tiny_cb, assemble, loo
 
 def test_a_model_that_has_none_is_refused(tiny_llama, tiny_cb, tmp_path):
     config = check(compose([*tiny_llama, *tiny_cb, ON, f"output_dir={tmp_path / 'runs'}"]))
-    with pytest.raises(ConfigError, match=r"^backbone\.dropout = True: this model has no dropout\. Set backbone\.d"):
+    with pytest.raises(ConfigError, match=r"^backbone\.dropout = true: this model has no dropout\. Set backbone\.d"):
         train([config])
 
 
 @pytest.mark.parametrize("devices", ["2", "auto"])
 def test_devices_that_share_rows_are_refused(devices):
     with pytest.raises(
-        ConfigError, match=rf"^backbone\.dropout = True: does not go with trainer\.devices={devices}\. "
+        ConfigError, match=rf"^backbone\.dropout = true: does not go with trainer\.devices={devices}\. "
     ):
         check(compose(["trainer=ddp", f"trainer.devices={devices}", ON]))
 
