@@ -10,7 +10,7 @@ from rpt.places import config_dir
 from rpt.protocol import NO_RECIPE, habits_of
 from rpt.reproduce.setting import differences, published
 
-pytestmark = pytest.mark.slow  # 27 rows of the paper, each composed again and again
+pytestmark = pytest.mark.slow  # 29 rows of the paper, each composed again and again
 
 ROOT = config_dir() / "experiment"
 ALL = sorted(file.relative_to(ROOT).with_suffix("").as_posix() for file in ROOT.rglob("*.yaml"))
@@ -46,12 +46,13 @@ TABLE_2 = {
     "t5_base": (63.1, 62.4, 55.2, 70.5),
     "bert_base": (59.2, 60.8, 58.8, 61.6),
 }
-# T5-Large with 100 virtual tokens, PT and Residual PT, by the row's override.
+# T5-Large, PT and Residual PT, by virtual tokens: CB, WiC, MultiRC, RTE.
 TABLE_5 = {
-    ("prompt.length=2", "cb wic multirc rte"): ("91.7 67.4 84.8 81.0", "94.0 70.7 84.9 85.6"),
-    ("prompt.length=10", "cb wic multirc rte"): ("92.9 67.7 85.0 86.4", "94.0 71.0 85.1 86.2"),
-    ("prompt.length=100", "cb wic multirc rte"): ("92.9 70.2 83.8 87.5", "95.2 71.3 83.8 87.0"),
+    2: ("91.7 67.4 84.8 81.0", "94.0 70.7 84.9 85.6"),
+    10: ("92.9 67.7 85.0 86.4", "94.0 71.0 85.1 86.2"),
+    100: ("92.9 70.2 83.8 87.5", "95.2 71.3 83.8 87.0"),
 }
+# T5-Large with 100 virtual tokens, PT and Residual PT, by the row's override.
 FIGURE_4 = {
     ("lr=0.001", "wic multirc cb"): ("13.2 82.0 82.8", "57.0 82.6 89.9"),
     ("lr=0.01", "wic multirc cb"): ("29.3 82.5 89.3", "66.6 83.2 94.6"),
@@ -93,9 +94,10 @@ def numbers(texts):
     return [float(text) for text in texts.split()]
 
 
-def test_there_is_a_setting_for_every_row_of_tables_1_and_2():
+def test_there_is_a_setting_for_every_row_of_tables_1_2_and_5():
     methods = {f"{method}_n{length}" for method in METHODS for length in (10, 100)} | {"fine_tuning"}
-    assert set(ROWS) == {f"paper/{backbone}/{method}" for backbone in TABLE_1 for method in methods}
+    lengths = {f"paper/t5_large/{method}_n{length}" for method in ("plain", "residual") for length in TABLE_5}
+    assert set(ROWS) == {f"paper/{backbone}/{method}" for backbone in TABLE_1 for method in methods} | lengths
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -200,7 +202,6 @@ def test_figure_3_is_of_the_last_epoch():
     ("source", "table", "setting", "kind", "metric"),
     [
         ("Table 4", TABLE_4, "t5_base/{}_n10", "printed", "score"),
-        ("Table 5", TABLE_5, "t5_large/{}_n100", "printed", "accuracy"),
         ("Figure 4", FIGURE_4, "t5_large/{}_n100", "digitised", "accuracy"),
         ("Figure 5", FIGURE_5, "t5_large/{}_n100", "digitised", "score"),
     ],
@@ -212,6 +213,16 @@ def test_the_tables_and_figures_of_two_methods_are_the_papers(source, table, set
         for row, ((_, tasks), values) in zip(found, table.items(), strict=True):
             assert row.points == dict(zip(tasks.split(), numbers(values[place]), strict=True))
             assert (row.kind, row.metric, bool(row.caveat)) == (kind, metric, source == "Figure 5")
+
+
+def test_table_5_is_the_papers_and_each_length_leaves_the_rest_of_512_tokens_to_the_text():
+    for length, values in TABLE_5.items():
+        for method, line in zip(("plain", "residual"), values, strict=True):
+            name = f"paper/t5_large/{method}_n{length}"
+            [row] = rows(name, "Table 5")
+            assert (row.kind, row.metric, row.at, row.caveat) == ("printed", "accuracy", None, None)
+            assert row.points == dict(zip(("cb", "wic", "multirc", "rte"), numbers(line), strict=True))
+            assert (load(name).prompt.length, load(name).backbone.text_limit) == (length, 512 - length)
 
 
 def test_sharing_and_widths_are_the_papers_whose_prompt_length_is_not_known():
@@ -233,7 +244,7 @@ def test_the_setting_of_a_row_is_the_experiment_with_its_override(name):
         row = published(config, at)
         assert differences(row.model_copy(update={"seed": 5}), at) == []
         key = "" if at is None else at.partition("=")[0]
-        same = at in (None, "lr=0.3", "prompt.length=100", "encoder.shared=true")
+        same = at in (None, "lr=0.3", "encoder.shared=true")
         assert [said.split()[0] for said in differences(config, at)] == ([] if same else [key])
 
 

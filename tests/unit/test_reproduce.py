@@ -161,6 +161,15 @@ def test_a_point_of_an_axis_is_put_beside_its_own_number(tmp_path):
     assert (line.row.source, line.row.at, line.expected, line.verdict) == ("Table 4", "init=uniform", 67.3, "agrees")
 
 
+def test_a_setting_of_two_tables_is_put_beside_both_numbers(tmp_path):
+    write(tmp_path, "experiment=paper/t5_large/plain_n10", "task=wic", "data=hub", scores=(0.675, 0.676, 0.677))
+    lines = [line for line in compare(read(tmp_path)[0]) if line.task == "wic"]
+    assert [(line.row.source, line.row.metric, line.expected, line.verdict) for line in lines] == [
+        ("Table 1", "score", 67.5, "agrees"),
+        ("Table 5", "accuracy", 67.7, "agrees"),
+    ]
+
+
 def test_a_digitised_number_is_known_less_well(tmp_path):
     base = ("experiment=paper/t5_large/residual_n100", "task=wic", "data=hub")
     write(tmp_path, *base, "lr=10", scores=(0.709, 0.709, 0.709))
