@@ -183,11 +183,13 @@ def test_copied_numbers_and_those_with_a_caveat_get_no_verdict(tmp_path):
     write(tmp_path, "experiment=paper/t5_base/plain_n100", "task=wic", "data=hub", scores=(0.489,) * 3)
     write(tmp_path, "experiment=paper/t5_base/residual_n100", "task=wic", "data=hub", scores=(0.684,) * 3)
     write(tmp_path, "experiment=paper/bert_base/residual_n10", "task=wic", "data=hub", scores=(0.571,) * 3)
+    write(tmp_path, "experiment=paper/t5_base/lstm_n10", "task=wic", "data=hub", scores=(0.549,) * 3)
     lines = {
         line.experiment.split("/")[1:].__str__(): line for line in compare(read(tmp_path)[0]) if line.task == "wic"
     }
     assert [line.reasons for line in lines.values()] == [
         ("nothing is published on how bert_base reads the tasks",),
+        ("the settings of its LSTM are not known",),
         ("copied from Asai et al. 2022, not the paper's own",),
         ("the table follows Asai et al. 2022",),
     ]
