@@ -31,5 +31,5 @@ RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     options.dropout_has_one_stream,
     options.files_exist,
     options.output_is_writable,
-    options.loggers_are_installed,
+    options.loggers_can_start,
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from rpt.errors import Problem
 from rpt.problems import hinted
 from rpt.rules.access import Values, get, number
+from rpt.tracking.wandb_login import login_problem
 
 GROUPS = ("task", "data", "protocol", "backbone", "encoder", "init", "scorer", "optim", "trainer")
 """The groups that take one option."""
@@ -88,9 +89,12 @@ def output_is_writable(values: Values) -> Iterator[Problem]:
         yield Problem("output_dir", output, advice)
 
 
-def loggers_are_installed(values: Values) -> Iterator[Problem]:
-    """A chosen logger's package must be installed."""
+def loggers_can_start(values: Values) -> Iterator[Problem]:
+    """A chosen logger's package must be installed, and somebody logged in where it sends at once."""
     for name, logger in (get(values, "logger", dict) or {}).items():
-        kind = logger.get("kind") if isinstance(logger, dict) else None
+        kind, mode = (logger.get("kind"), logger.get("mode")) if isinstance(logger, dict) else (None, None)
         if kind in ("wandb", "tensorboard") and importlib.util.find_spec(kind) is None:
             yield Problem(f"logger.{name}", kind, f"is not installed. Run: pip install {kind}")
+        elif kind == "wandb" and mode == "online" and (problem := login_problem()) is not None:
+            advice = f"Run `wandb login`, or set logger.{name}.mode=offline and upload later with `wandb sync`."
+            yield Problem(f"logger.{name}.mode", mode, f"{problem}. {advice}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from rpt.config import LoggerConfig
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.run_logger import RunLogger, Values
+from rpt.tracking.run_logger import CannotSend, RunLogger, Values
 from rpt.tracking.tensorboard_logger import TensorBoardLogger
 from rpt.tracking.wandb_logger import WandbLogger
 
@@ -36,7 +36,12 @@ class Loggers:
                 self._guard(name, partial(self._start, name, section, folder, record))
 
     def _start(self, name: str, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
-        self._open[name] = KINDS[section.kind](section, folder, record)
+        start = KINDS[section.kind]
+        try:
+            self._open[name] = start(section, folder, record)
+        except CannotSend as error:
+            self._open[name] = start(section.model_copy(update={"mode": "offline"}), folder, record)
+            self._warn(f"logger {name} keeps its files here: {error}")
 
     def log(self, values: Values) -> None:
         """Hand a row of the curve to each."""

@@ -8,6 +8,10 @@ from typing import Any, Protocol
 Values = dict[str, float | int]
 
 
+class CannotSend(Exception):
+    """A logger that was to send at once and cannot; `mode=offline` keeps the same on this machine."""
+
+
 class RunLogger(Protocol):
     """What every logger of one run can do. It may raise anything: `rpt.tracking.loggers` catches it."""
 

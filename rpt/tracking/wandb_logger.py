@@ -6,18 +6,25 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rpt.config import LoggerConfig
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.run_logger import Values
+from rpt.tracking.run_logger import CannotSend, Values
 from rpt.tracking.summary import counted, read_diagnostics, read_predictions, summary
 
 LONGEST_NAME = 128
 """Letters in an artifact's name, by W&B's rule."""
+
+ENDING_SECONDS = 60.0
+"""How long the end of a run waits for W&B to take its last rows and files; W&B itself would wait for ever."""
+
+RETRY_SECONDS = 600.0
+"""How long W&B is not asked again once it could not be reached, so that the runs of a pack do not wait one by one."""
 
 
 def run_id(record: Mapping[str, Any]) -> str:
@@ -40,18 +47,46 @@ def tags(record: Mapping[str, Any]) -> list[str]:
 
 
 class WandbLogger:
-    """A run of its own in W&B, however many runs the process has. Offline unless `mode=online`."""
+    """A run of its own in W&B, however many runs the process has. Offline unless `mode=online`.
+
+    Raises:
+        CannotSend: With `mode=online`, where W&B cannot be reached.
+    """
+
+    _failure: ClassVar[tuple[float, str] | None] = None  # when W&B could not be reached in this process, and why
 
     def __init__(self, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
         os.environ.setdefault("WANDB_SILENT", "true")
+        self._folder = folder
+        self._run = self._begin_online(section, record) if section.mode == "online" else self._begin(section, record)
+        self._run.define_metric("*", step_metric="step")
+
+    def _begin_online(self, section: LoggerConfig, record: Mapping[str, Any]) -> Any:
+        """Begin a run that is sent at once.
+
+        Raises:
+            CannotSend: W&B lets nobody in, or is not reached within its `WANDB_INIT_TIMEOUT`, 90 s.
+        """
+        from wandb.errors import Error
+
+        failure = WandbLogger._failure
+        if failure is None or time.monotonic() - failure[0] > RETRY_SECONDS:
+            try:
+                return self._begin(section, record, finish_timeout=ENDING_SECONDS, finish_timeout_raises=True)
+            except (Error, TimeoutError) as error:
+                reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(".")
+                failure = WandbLogger._failure = (time.monotonic(), reason)
+        kept = self._folder.path / "wandb" / "offline-*"
+        raise CannotSend(f"W&B could not be reached ({failure[1]}). {_later(kept)}")
+
+    def _begin(self, section: LoggerConfig, record: Mapping[str, Any], **settings: Any) -> Any:
         import wandb
 
-        self._folder = folder
-        self._run = wandb.init(
+        return wandb.init(
             project=section.project,
             entity=section.entity,
             mode=section.mode,
-            dir=folder.path,
+            dir=self._folder.path,
             id=run_id(record),
             resume="allow",
             name=record["name"],
@@ -61,9 +96,8 @@ class WandbLogger:
             notes=record["config"].get("question"),
             config=wandb_config(record),
             reinit="create_new",
-            settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
+            settings=wandb.Settings(silent=True, console="off", x_disable_stats=True, **settings),
         )
-        self._run.define_metric("*", step_metric="step")
 
     def log(self, values: Values) -> None:
         """Take a row of the curve.
@@ -82,7 +116,14 @@ class WandbLogger:
                 self._log_last(record, diagnostics)
                 self._log_files(record)
         finally:
-            self._run.finish(exit_code=0 if succeeded else 1)
+            self._end(0 if succeeded else 1)
+
+    def _end(self, exit_code: int) -> None:
+        kept = Path(self._run.dir).parent
+        try:
+            self._run.finish(exit_code=exit_code)
+        except TimeoutError as error:
+            raise TimeoutError(f"W&B has not taken all of it in {ENDING_SECONDS:.0f} s. {_later(kept)}") from error
 
     def _log_last(self, record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) -> None:
         """The tables, and what bars over runs are made of: these belong to the curve's last row."""
@@ -128,6 +169,11 @@ def token_table(diagnostics: Mapping[str, Any]) -> tuple[list[str], Rows]:
         for place, (values, pairs) in enumerate(zip(numbers, tokens, strict=True))
     ]
     return ["virtual_token", "norm", "drift", "gate", *near], rows
+
+
+def _later(kept: Path) -> str:
+    """What to do with files that were not sent."""
+    return f"`wandb sync {kept}` uploads it later."
 
 
 def _cell(value: Any) -> Any:

@@ -1,0 +1,192 @@
+"""`logger=wandb` on the command line: what a packed sweep tells W&B, without a login, without a network, and killed."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from rpt.tracking.wandb_logger import run_id
+from tests.wandb_files import sent, sent_to_end
+
+pytest.importorskip("wandb")
+
+RUN = Path(__file__).parents[2] / "run.py"
+PACKED = ("-m", "hydra/launcher=packed")
+ONLINE = ("logger=wandb", "logger.wandb.mode=online")
+
+
+@pytest.fixture
+def nobody(tmp_path, monkeypatch):
+    """The environment of somebody who is not logged in, whose W&B writes nothing outside the test's folder."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    places = {"NETRC": home / "netrc", "WANDB_CONFIG_DIR": home / "config", "WANDB_CACHE_DIR": home / "cache"}
+    return {name: str(place) for name, place in places.items()}
+
+
+def records(folder):
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/run.json"))}
+
+
+def rows(folder):
+    """A run's curve, with the values that each row has."""
+    with (folder / "metrics.csv").open() as file:
+        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow  # about 20 s: a sweep in a process of its own, and W&B's
+def test_each_point_of_a_packed_sweep_is_a_run_in_wandb_that_ends_as_it_ended(
+    tiny_bert, tiny_cb, command, start_folder, nobody
+):
+    axes = ["encoder=plain,residual", "lr=0.01,0.03,1e30", "trainer.epochs=2"]
+    done = command(*PACKED, *tiny_bert, *tiny_cb, *axes, "logger=wandb", "group=study", **nobody)
+    assert "6 points: 4 trained, 2 failed" in done.stdout
+    runs = start_folder / "runs"
+    found = records(runs)
+    assert [record["pack"]["size"] for record in found.values()] == [6] * 6
+    told = {name: sent(runs / name) for name in found}
+    assert {name: len(files) for name, files in told.items()} == dict.fromkeys(found, 1)
+    assert len({one.run.run_id for [one] in told.values()}) == 6
+    for name, record in found.items():
+        [one] = told[name]
+        assert (one.run.run_id, one.run.display_name, one.run.run_group) == (run_id(record), name, "study")
+        assert {key: one.config[key] for key in record["config"]} == record["config"]
+        assert (one.exits, one.summary["status"]) == ([record["status"] == "failed"], record["status"])
+        last = rows(runs / name)[-1]
+        assert {key: float(one.summary[key]) for key in last} == pytest.approx(last, rel=0, nan_ok=True)
+        assert {key: one.summary.get(key) for key in record.get("scores", {})} == record.get("scores", {})
+
+
+@pytest.mark.slow  # about 20 s: a sweep in processes of its own, twice
+def test_a_sweep_that_is_killed_leaves_whole_files_and_goes_on_in_the_same_wandb_runs(
+    tiny_bert, tiny_cb, command, start_folder, nobody
+):
+    axes = ["lr=0.01,0.03", "trainer.epochs=12", "trainer.checkpoint_steps=7", "logger=wandb"]
+    arguments = [*PACKED, *tiny_bert, *tiny_cb, *axes]
+    process = subprocess.Popen(
+        [sys.executable, str(RUN), *arguments], cwd=start_folder, env={**os.environ, **nobody},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    runs = start_folder / "runs"
+    while len(list(runs.glob("*/previous.ckpt"))) < 2 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = records(runs)
+    assert [record["status"] for record in before.values()] == ["running"] * 2
+    for name in before:
+        assert (runs / name / "metrics.csv").read_text().endswith("\n")
+        steps = [row["step"] for row in rows(runs / name) if "train/loss" in row]
+        assert steps == list(range(1, len(steps) + 1))
+        assert len(steps) >= 7
+
+    done = command(*arguments, **nobody)
+    assert "2 points: 2 trained" in done.stdout
+    for name, record in records(runs).items():
+        assert record["status"] == "finished"
+        assert record["resumed_step"] > 0
+        assert [row["step"] for row in rows(runs / name) if "train/loss" in row] == list(range(1, 49))
+        first, second = sorted((runs / name).glob("wandb/offline-run-*/*.wandb"))
+        assert first.name == second.name == f"run-{run_id(record)}.wandb"
+        assert sent_to_end(second).summary["score"] == record["scores"]["score"]
+
+
+def test_sending_at_once_without_a_login_is_refused_before_anything_is_sent(command, start_folder, nobody):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        done = command(*ONLINE, WANDB_BASE_URL=f"http://127.0.0.1:{server.getsockname()[1]}", **nobody)
+        with pytest.raises(BlockingIOError):  # nobody has knocked
+            server.accept()
+    assert done.stdout == (
+        "logger.wandb.mode = online: nobody is logged in to W&B on this machine. Run `wandb login`, or set "
+        "logger.wandb.mode=offline and upload later with `wandb sync`.\n"
+    )
+    assert done.returncode == 2
+    assert list(start_folder.iterdir()) == []
+
+
+@pytest.mark.slow  # about 15 s: a sweep in a process of its own, and W&B's
+def test_without_a_network_the_runs_are_trained_and_kept_for_a_later_upload(
+    tiny_bert, tiny_cb, command, start_folder, nobody
+):
+    nowhere = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_INIT_TIMEOUT": "3"}
+    points = ["lr=0.01,0.03", "trainer.epochs=1"]
+    done = command(*PACKED, *tiny_bert, *tiny_cb, *points, *ONLINE, **nobody, **nowhere)
+    assert done.returncode == 0, done.stdout
+    runs = start_folder / "runs"
+    for name, record in records(runs).items():
+        [warning] = [text for text in record["warnings"] if "logger" in text]
+        assert warning.startswith("logger wandb keeps its files here: W&B could not be reached (CommError: ")
+        assert warning.endswith(f"). `wandb sync runs/{name}/wandb/offline-*` uploads it later.")
+        [one] = sent(runs / name)
+        assert (one.exits, one.run.run_id) == ([0], run_id(record))
+        assert one.summary["score"] == record["scores"]["score"]
+
+
+class LostServer(BaseHTTPRequestHandler):
+    """As much of W&B as the start of a run asks for. Afterwards it answers nobody, as if the network were gone."""
+
+    is_lost = False
+
+    def do_POST(self):
+        if LostServer.is_lost:
+            self.close_connection = True
+            return
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["query"]
+        LostServer.is_lost = "upsertBucket" in query
+        project = {"id": "p", "name": "rpt", "entity": {"id": "e", "name": "team"}}
+        named = {"id": "b", "name": "run", "displayName": "run", "description": "", "config": "{}", "sweepName": None}
+        bucket = {**named, "historyLineCount": 0, "project": project}
+        content = json.dumps({"data": {"upsertBucket": {"bucket": bucket, "inserted": True}}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments):
+        """Silence."""
+
+
+SOON = """
+from rpt.tracking import wandb_logger
+wandb_logger.ENDING_SECONDS = 3.0
+from rpt.cli import main
+main()
+"""
+
+
+@pytest.mark.slow  # about 20 s: a training in a process of its own, and W&B's
+def test_a_network_that_is_lost_in_a_training_does_not_hold_up_its_end(
+    tiny_bert, tiny_cb, start_folder, nobody, monkeypatch
+):
+    monkeypatch.setattr(LostServer, "is_lost", False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), LostServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    there = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": f"http://127.0.0.1:{server.server_port}"}
+    done = subprocess.run(
+        [sys.executable, "-c", SOON, *tiny_bert, *tiny_cb, "trainer.epochs=1", *ONLINE], cwd=start_folder, text=True,
+        env={**os.environ, **nobody, **there, "PYTHONPATH": str(RUN.parent)}, capture_output=True, check=False,
+    )  # fmt: skip
+    server.shutdown()
+    server.server_close()
+    assert done.returncode == 0, done.stderr
+    [record] = records(start_folder / "runs").values()
+    assert record["status"] == "finished"
+    [warning] = [text for text in record["warnings"] if "logger" in text]
+    assert f"warning: {warning}" in done.stdout
+    assert warning.startswith(
+        "logger wandb failed and was dropped: TimeoutError: W&B has not taken all of it in 3 s. `wandb sync "
+    )
+    kept = Path(warning.split("`")[1].removeprefix("wandb sync "))
+    assert sent_to_end(kept / f"run-{run_id(record)}.wandb").summary["score"] == record["scores"]["score"]
