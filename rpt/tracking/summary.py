@@ -25,10 +25,16 @@ def summary(record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) ->
     flat |= {f"majority/{name}": value for name, value in record["majority"].items()}
     costs = ("seconds", "tokens", "tokens_per_second", "steps", "peak_memory_bytes", "loss", "off_label_share", "error")
     flat |= {name: record[name] for name in costs if record.get(name) is not None}
-    if (best := record.get("best")) is not None:
-        flat |= {"best/epoch": best["epoch"], "best/step": best["step"], "best/score": best["held_out"]["score"]}
-    flat |= counted(record)
+    flat |= {**chosen_state(record), **counted(record)}
     return flat if diagnostics is None else {**flat, **_of_prompt(diagnostics)}
+
+
+def chosen_state(record: Mapping[str, Any]) -> Flat:
+    """The checkpoint that the rows for choosing chose, and its score on them; nothing where nothing was trained."""
+    best = record.get("best")
+    if best is None:
+        return {}
+    return {"best/epoch": best["epoch"], "best/step": best["step"], "best/score": best["held_out"]["score"]}
 
 
 def counted(record: Mapping[str, Any]) -> Flat:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from rpt.config import LoggerConfig
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.run_logger import CannotSend, Values
-from rpt.tracking.summary import counted, read_diagnostics, read_predictions, summary
+from rpt.tracking.summary import chosen_state, counted, read_diagnostics, read_predictions, summary
 
 LONGEST_NAME = 128
 """Letters in an artifact's name, by W&B's rule."""
@@ -126,14 +126,14 @@ class WandbLogger:
             raise TimeoutError(f"W&B has not taken all of it in {ENDING_SECONDS:.0f} s. {_later(kept)}") from error
 
     def _log_last(self, record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) -> None:
-        """The tables, and what bars over runs are made of: these belong to the curve's last row."""
+        """The tables, what bars over runs are made of, and what leads a sweep of W&B: of the curve's last row."""
         import wandb
 
         found = {"predictions": prediction_table(read_predictions(self._folder))}
         if diagnostics is not None:
             found["virtual_tokens"] = token_table(diagnostics)
         made = {name: wandb.Table(columns=[*columns], data=[*rows]) for name, (columns, rows) in found.items() if rows}
-        if row := {**counted(record), **made}:
+        if row := {**chosen_state(record), **counted(record), **made}:
             self._run.log(row)
 
     def _log_files(self, record: Mapping[str, Any]) -> None:

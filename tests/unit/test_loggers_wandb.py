@@ -77,6 +77,9 @@ def test_the_summary_has_scores_costs_and_what_a_share_of_failed_runs_is_made_of
         costs = ("seconds", "tokens_per_second", "peak_memory_bytes", "steps")
         assert {name: one.summary[name] for name in costs} == {name: run[name] for name in costs}
     assert told.summary["best/step"] == record["best"]["step"]
+    # What leads a sweep of W&B must be logged, by W&B's rule: the summary alone is not enough.
+    [led] = [row["best/score"] for row in told.history if "best/score" in row]
+    assert led == told.summary["best/score"] == record["best"]["held_out"]["score"]
     is_low = record["scores"]["score"] <= record["majority"]["score"]
     assert (told.summary["diverged"], told.summary["failed"]) == (0, int(is_low))
     assert told.summary["counted_score"] == told.summary["residual/counted_score"] == record["scores"]["score"]
