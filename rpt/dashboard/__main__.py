@@ -1,4 +1,7 @@
-"""`python -m rpt.dashboard --entity E --project P`: the robustness workspace and report in W&B, built and published."""
+"""`python -m rpt.dashboard --entity E --project P`: the robustness workspace and report in W&B, built and published.
+
+Where nobody is logged in, or with --dry-run, it says what would be published.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rpt.dashboard.pages import Place, build_report, build_workspace, is_logged_in, publish
+from rpt.dashboard.pages import Place, build_report, build_workspace, publish
 from rpt.dashboard.panels import Section, encoders, sections
 from rpt.errors import explained
+from rpt.tracking.wandb_login import login_problem
 
 
 @explained
@@ -18,20 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--entity", required=True, help="the W&B user or team that owns the project")
     parser.add_argument("--project", default="rpt", help="where logger=wandb sent the runs (default: %(default)s)")
     parser.add_argument("--group", help="the sweep whose runs are shown; otherwise all of the project")
-    parser.add_argument(
-        "--publish", action="store_true", help="save both in W&B; otherwise nothing leaves this machine"
-    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be published, and send nothing")
     given = parser.parse_args(arguments)
     place, shown = Place(given.entity, given.project, given.group), sections(encoders())
-    if given.publish and is_logged_in():
+    reason = "--dry-run" if given.dry_run else login_problem()
+    if reason is None:
         sys.stdout.writelines(f"{address}\n" for address in publish(place, shown))
         return 0
     build_workspace(place, shown), build_report(place, shown)
-    sys.stdout.write(preview(place, shown))
-    advice = (
-        "Not logged in to W&B: run `wandb login`, then this again." if given.publish else "Add --publish to save it."
-    )
-    sys.stdout.write(f"Nothing was published. {advice}\n")
+    advice = "" if given.dry_run else " Run `wandb login`, then this again."
+    sys.stdout.write(f"{preview(place, shown)}Nothing was published: {reason}.{advice}\n")
     return 0
 
 

@@ -43,13 +43,6 @@ class Place:
         return f"rpt robustness: {self.group or self.project}"
 
 
-def is_logged_in() -> bool:
-    """Whether W&B knows who asks; it is not asked itself."""
-    import wandb
-
-    return bool(wandb.login(prompt=False, verify=False))
-
-
 def build_workspace(place: Place, sections: Sequence[Section]) -> Any:
     """A workspace whose first sections are the dashboard's.
 

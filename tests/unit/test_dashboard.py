@@ -113,28 +113,37 @@ def test_the_workspace_holds_the_sections_with_the_groups_runs(group):
 # The command
 
 
-def test_without_publish_it_says_what_it_would_publish(nobody):
-    done = command(nobody, "--entity", "team", "--group", "learning_rate")
+def test_a_dry_run_says_what_would_be_published_and_sends_nothing(server):
+    done = command(server, "--entity", "team", "--group", "learning_rate", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
+    assert Server.saved == []
     first, *lines, last = done.stdout.splitlines()
     assert first == "workspace and report 'rpt robustness: learning_rate' in team/rpt, runs of group learning_rate"
     assert len(lines) == len(panels()) + len(sections(encoders()))
-    assert last == "Nothing was published. Add --publish to save it."
+    assert last == "Nothing was published: --dry-run."
 
 
-def test_publishing_without_a_login_says_how_to_log_in(nobody):
-    done = command(nobody, "--entity", "team", "--publish")
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, "nobody is logged in to W&B on this machine"),
+        ({"WANDB_API_KEY": "short"}, "WANDB_API_KEY invalid: API key must have 40+ characters"),
+    ],
+)
+def test_without_a_login_it_says_what_it_would_publish_and_how_to_log_in(nobody, given, problem):
+    done = command({**nobody, **given}, "--entity", "team")
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "workspace and report 'rpt robustness: rpt' in team/rpt, all runs"
-    advice = "Not logged in to W&B: run `wandb login`, then this again."
-    assert done.stdout.splitlines()[-1] == f"Nothing was published. {advice}"
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith(f"Nothing was published: {problem}")
+    assert last.endswith(". Run `wandb login`, then this again.")
 
 
 def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
     for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
         monkeypatch.delitem(sys.modules, name)
-    assert main(["--entity", "team"]) == 2
+    assert main(["--entity", "team", "--dry-run"]) == 2
     assert capsys.readouterr() == ("", "wandb-workspaces is not installed. Run: pip install 'rpt[dashboard]'\n")
 
 
@@ -185,7 +194,7 @@ def server(nobody, monkeypatch):
 
 
 def test_publishing_saves_the_workspace_and_the_report(server):
-    done = command(server, "--entity", "team", "--group", "learning_rate", "--publish")
+    done = command(server, "--entity", "team", "--group", "learning_rate")
     assert done.returncode == 0, done.stderr
     report, workspace = Server.saved
     assert (workspace["type"], report["type"]) == ("project-view", "runs")
@@ -200,7 +209,7 @@ def test_publishing_saves_the_workspace_and_the_report(server):
 
 
 def test_a_project_that_is_not_there_is_told_in_a_line_and_nothing_is_saved(server):
-    done = command(server, "--entity", "team", "--project", "typo", "--publish")
+    done = command(server, "--entity", "team", "--project", "typo")
     assert (done.returncode, done.stdout) == (2, "")
     last = done.stderr.splitlines()[-1]
     assert last.startswith(

@@ -39,7 +39,7 @@ ALLOWED = {
     "omegaconf": (*FRAME, "hydra_plugins/*"),
     "lightning": LOOP,
     "pytorch_lightning": (),  # the same library under its old name
-    "wandb": ("rpt/tracking/wandb_logger.py", "rpt/tracking/wandb_login.py", "rpt/dashboard/pages.py"),
+    "wandb": ("rpt/tracking/wandb_logger.py", "rpt/tracking/wandb_login.py"),
     "wandb_workspaces": ("rpt/dashboard/pages.py",),
     "tensorboard": ("rpt/tracking/tensorboard_logger.py",),
     "torch.utils.tensorboard": ("rpt/tracking/tensorboard_logger.py",),
