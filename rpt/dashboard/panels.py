@@ -13,6 +13,9 @@ Kind = Literal["bars", "dots", "lines", "parallel"]
 ENCODER = "chosen.encoder"
 """The configuration key that names a run's encoder."""
 
+HEAD_ALONE = "none"
+"""What stands there where no prompt is trained: of an encoder backbone the head alone, of others nothing."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -49,7 +52,7 @@ class Section:
 
 def encoders() -> tuple[str, ...]:
     """Every prompt encoder that can be chosen."""
-    return tuple(sorted(file.stem for file in (config_dir() / "encoder").glob("*.yaml") if file.stem != "none"))
+    return tuple(sorted(file.stem for file in (config_dir() / "encoder").glob("*.yaml") if file.stem != HEAD_ALONE))
 
 
 def sections(names: Sequence[str]) -> tuple[Section, ...]:
@@ -62,8 +65,12 @@ def sections(names: Sequence[str]) -> tuple[Section, ...]:
         Section(
             "Score by learning rate",
             "Which encoder still trains when the learning rate is wrong? A run that diverged counts with the majority "
-            "answer's score.",
-            _along(names, "learning rate", "lr", is_log=True),
+            f"answer's score. The head alone (`{HEAD_ALONE}`) feels no rate of the prompt and is trained once a seed, "
+            "at the first rate: that bar is the line to hold all others against.",
+            (
+                *_along(names, "learning rate", "lr", is_log=True, beside=(HEAD_ALONE,)),
+                Panel("bars", f"score over all rates ({HEAD_ALONE}: the head alone)", ("counted_score",), (ENCODER,)),
+            ),
         ),
         Section(
             "Score by prompt length",
@@ -96,10 +103,12 @@ def sections(names: Sequence[str]) -> tuple[Section, ...]:
     )
 
 
-def _along(names: Sequence[str], label: str, key: str, *, is_log: bool) -> tuple[Panel, ...]:
-    """The score along a numeric axis: means of all encoders side by side, then every run of each."""
+def _along(
+    names: Sequence[str], label: str, key: str, *, is_log: bool, beside: Sequence[str] = ()
+) -> tuple[Panel, ...]:
+    """The score along a numeric axis: means of encoders and of what stands `beside` them, then every encoder's runs."""
     dots = (Panel("dots", f"{name}: score by {label}", (f"{name}/counted_score",), (key,), is_log) for name in names)
-    return (_bars(names, "score", "counted_score", label, key), *dots)
+    return (_bars([*names, *beside], "score", "counted_score", label, key), *dots)
 
 
 def _bars(names: Sequence[str], what: str, summary: str, label: str, key: str) -> Panel:

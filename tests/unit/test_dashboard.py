@@ -13,8 +13,9 @@ import pytest
 
 from rpt.dashboard import pages
 from rpt.dashboard.__main__ import main
-from rpt.dashboard.panels import encoders, sections
-from rpt.tracking.summary import summary
+from rpt.dashboard.panels import HEAD_ALONE, encoders, sections
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.summary import read_diagnostics, summary
 from rpt.tracking.wandb_logger import wandb_config
 from rpt.train import train
 
@@ -55,13 +56,12 @@ def command(environment, *arguments):
 
 
 def test_every_key_that_it_reads_is_one_that_runs_write(configure, tiny_cb):
-    outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in encoders()])
+    outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in (*encoders(), HEAD_ALONE)])
     settings, ends, curves = set(), set(), set()
     for outcome in outcomes:
         record = json.loads((outcome.folder / "run.json").read_text())
-        diagnostics = json.loads((outcome.folder / "diagnostics.json").read_text())
         settings |= flat(wandb_config(record))
-        ends |= set(summary(record, diagnostics))
+        ends |= set(summary(record, read_diagnostics(RunFolder(outcome.folder))))
         curves |= set((outcome.folder / "metrics.csv").read_text().splitlines()[0].split(","))
     for panel in panels():
         assert set(panel.over) <= settings, panel
@@ -72,7 +72,8 @@ def test_it_compares_every_encoder_over_every_axis_of_robustness():
     assert encoders() == ("lstm", "mlp", "plain", "residual")
     for key in ("lr", "prompt.length", "chosen.init"):
         [bars] = [one for one in panels() if one.kind == "bars" and one.over == (key,) and "score" in one.title]
-        assert bars.shows == tuple(f"{name}/counted_score" for name in encoders())
+        shown = (*encoders(), HEAD_ALONE) if key == "lr" else encoders()
+        assert bars.shows == tuple(f"{name}/counted_score" for name in shown)
     assert {one.kind for one in panels()} == {"bars", "dots", "lines", "parallel"}
 
 
