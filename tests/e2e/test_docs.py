@@ -2,6 +2,7 @@
 
 Commands run in a copy of the checkout. Two things are added to those that train: a tiny backbone, where the command
 names none, and an end after a few rows. Models of the hub are tiny random ones, saved in the layout of its cache.
+Studies that stand in a table train one seed, on the rows of the copy.
 """
 
 import json
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LEFT_OUT = shutil.ignore_patterns(".*", "runs", "build", "dist", "*.egg-info", "__pycache__", "docs", "outputs")
 FENCE = re.compile(r"^```(\w*)(?: title=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+IN_A_TABLE = re.compile(r"`(python run\.py [^`]*)`")
 FEW = ["trainer.epochs=1", "trainer.progress=false"]
 HUB = {"google-t5/t5-base": "tiny_t5", "google-t5/t5-large": "tiny_t5", "google-bert/bert-base-uncased": "tiny_bert"}
 
@@ -36,6 +38,14 @@ def commands(text: str, prompt: str = "") -> list[str]:
     lines = (line.removeprefix(prompt) for line in joined.splitlines() if line.startswith(prompt))
     bare = (line.split("  #")[0].strip() for line in lines)
     return [line for line in bare if line.startswith(("python ", "make "))]
+
+
+def table_commands(page: Path) -> list[str]:
+    """The commands in the page's tables, each with what makes it small."""
+    lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    found = [command for line in lines for command in IN_A_TABLE.findall(line)]
+    few_shot = {command: " data.k_per_class=5" for command in found if "few_shot" in command}
+    return [f"{command} data=jsonl data.root=superglue seed=0{few_shot.get(command, '')}" for command in found]
 
 
 PROMPTS = {"bash": "", "console": "$ "}
@@ -116,16 +126,20 @@ def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, re
         if title:
             add(checkout / title, text, appended=language == "python")
         for line in commands(text, PROMPTS[language]) if language in PROMPTS else []:
-            done = subprocess.run(
-                as_run(line, tiny_bert), cwd=checkout, env=environment, capture_output=True, text=True, check=False
-            )
-            said = done.stdout + done.stderr
-            refusal = expected_refusal(line)
-            if refusal is None:
-                assert done.returncode == 0, f"{line}\n{said}"
-            else:
-                assert done.returncode != 0
-                assert refusal in said, f"{line}\n{said}"
+            runs_or_is_refused(line, tiny_bert, checkout, environment)
+    for line in table_commands(page):
+        runs_or_is_refused(line, tiny_bert, checkout, environment)
+
+
+def runs_or_is_refused(line: str, tiny: list[str], checkout: Path, environment: dict[str, str]) -> None:
+    """A command ends well; one that cannot run here says why."""
+    done = subprocess.run(
+        as_run(line, tiny), cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    refusal = expected_refusal(line)
+    assert (done.returncode == 0) == (refusal is None), f"{line}\n{said}"
+    assert refusal is None or refusal in said, f"{line}\n{said}"
 
 
 def add(path: Path, text: str, *, appended: bool) -> None:
@@ -138,6 +152,11 @@ def test_every_page_has_its_commands_in_fences_that_are_run():
     for page in PAGES:
         for language, _, text in blocks(page):
             assert language in PROMPTS or not commands(text), page
+
+
+def test_every_study_of_the_paper_stands_in_a_table_that_is_run():
+    found = {command.split()[3] for command in table_commands(ROOT / "docs" / "paper.md")}
+    assert found == {f"paper/{file.stem}" for file in (ROOT / "sweeps" / "paper").glob("*.yaml")} - {"paper/encoders"}
 
 
 def test_links_between_pages_lead_somewhere():
