@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from rpt.packing.state import state_of
 from rpt.report.axes import Flat, Record, concerns, find_axes, flatten, method_of, values_on
-from rpt.report.comparable import check_comparable, check_schema, is_comparable
+from rpt.report.comparable import check_comparable, is_comparable
 from rpt.report.notes import notes_on
+from rpt.report.records import check_record
 from rpt.report.study import Axis, Study, StudyError, StudyRun
 from rpt.report.units import unit_scores
 from rpt.tracking.counted import has_ended
@@ -37,7 +38,8 @@ def collect(directory: Path, group: str | None = None) -> Study:
             another group belong to it too, where they were made alike.
 
     Raises:
-        StudyError: There is no run, runs of several groups, or runs that cannot be compared.
+        StudyError: There is no run, a record that this rpt does not read, runs of several groups, or runs that cannot
+            be compared.
         StorageError: A record cannot be read.
     """
     found, unfinished = _read(directory)
@@ -64,8 +66,8 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]]]:
     for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
         record = RunFolder(folder).read_record()
         assert record is not None
+        check_record(folder, record)
         if has_ended(record):
-            check_schema(folder, record)
             found.append((folder, record))
         else:
             state = state_of(folder)
@@ -119,7 +121,7 @@ def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
     advice = "Train the run again with rerun=true."
     try:
         units = unit_scores(read_json_lines(path), metrics)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path}: cannot be read ({error}). {advice}") from error
     told = record["scores"]["score"]
     if not np.isclose(units.mean(), told, atol=1e-6):

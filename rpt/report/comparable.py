@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from rpt.report.axes import Record
 from rpt.report.study import StudyError
-from rpt.tracking.identity import SCHEMA
 
 
 class Rule(NamedTuple):
@@ -52,26 +51,6 @@ RULES = (
     Rule("metrics", lambda record: ", ".join(record["majority"]), _task),
     Rule("weights of the backbone", lambda record: record["backbone"]["weights_sha256"], _backbone),
 )
-
-
-NEEDED = ("chosen", "config", "task", "protocol", "data", "backbone", "majority", "environment", "warnings")
-"""What a report takes from every record, also from that of a run that diverged."""
-
-
-def check_schema(folder: Path, record: Record) -> None:
-    """Refuse a record that this version of rpt does not read.
-
-    Raises:
-        StudyError: It has another schema version, or lacks what a report needs.
-    """
-    found = record.get("schema")
-    if found != SCHEMA:
-        advice = "Train it again with rerun=true, or report it with the rpt that made it."
-        raise StudyError(f"{folder / 'run.json'}: schema = {found}: this rpt reads schema {SCHEMA}. {advice}")
-    missing = [name for name in NEEDED if name not in record]
-    if missing:
-        advice = "An older rpt made it. Train it again with rerun=true."
-        raise StudyError(f"{folder / 'run.json'}: has no {', '.join(missing)}. {advice}")
 
 
 def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:

@@ -285,12 +285,3 @@ def test_what_is_no_study_is_refused(tmp_path):
     (folder / "run.json").write_text("{}")
     with pytest.raises(RptError, match="is no record of rpt"):
         collect(tmp_path)
-
-
-def test_a_record_without_the_majority_line_is_refused(tmp_path):
-    folder = write_run(tmp_path)
-    record = json.loads((folder / "run.json").read_text())
-    del record["majority"]
-    (folder / "run.json").write_text(json.dumps(record))
-    with pytest.raises(StudyError, match=r"has no majority. An older rpt made it. Train it again with rerun=true."):
-        collect(tmp_path)
