@@ -134,6 +134,11 @@ class Study:
         return tuple(dict.fromkeys(run.method for run in self.runs))
 
     @property
+    def source(self) -> str:
+        """Where the rows come from: `sample`, `jsonl`, `hub`; the same for all runs."""
+        return str(self.runs[0].record["data"]["source"])
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """All seeds, sorted."""
         return tuple(sorted({run.seed for run in self.runs}))

@@ -40,6 +40,8 @@ class Table:
         caption: What it shows, how the intervals were made, and that the data are sample data where they are.
         columns: Left to right.
         rows: As many cells as columns in each.
+        data: Source of the rows behind its numbers: `sample`, `jsonl`, `hub`; every line of a CSV file says it. Empty
+            where there is none.
     """
 
     name: str
@@ -47,3 +49,4 @@ class Table:
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+    data: str = ""

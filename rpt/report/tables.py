@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rpt.console import several
 from rpt.report.columns import ENCODER, FAILED, POINTS, RUNS, SEEDS, TASK, axis_columns, cells_on
@@ -34,7 +35,7 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
         diagnostics_table(study, diagnoses),
         run_table(study),
     ]
-    return [_without_empty(table) for table in made if table.rows]
+    return [replace(_without_empty(table), data=study.source) for table in made if table.rows]
 
 
 def score_table(study: Study, points: Sequence[PointScore]) -> Table:
@@ -245,4 +246,4 @@ def _without_empty(table: Table) -> Table:
     """A table without the columns that no row fills."""
     kept = [place for place in range(len(table.columns)) if any(row[place] not in (None, "") for row in table.rows)]
     rows = [[row[place] for place in kept] for row in table.rows]
-    return Table(table.name, table.title, table.caption, [table.columns[place] for place in kept], rows)
+    return replace(table, columns=[table.columns[place] for place in kept], rows=rows)

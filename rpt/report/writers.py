@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Iterator
 
 from rpt.report.table import Cell, Column, Table
@@ -24,7 +25,36 @@ LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
+    "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\N{MINUS SIGN}": "$-$",
+    "\N{RIGHTWARDS ARROW}": r"$\rightarrow$",
+    "\N{DEGREE SIGN}": r"$^\circ$",
+    "\N{EN DASH}": "--",
+    "\N{EM DASH}": "---",
+    "\N{LEFT SINGLE QUOTATION MARK}": "`",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": "``",
+    "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "\N{NO-BREAK SPACE}": "~",
 }
+"""What LaTeX would read otherwise or stop on. Of what is not ASCII, rpt's own words hold the first two; the rest comes
+with names and messages."""
+
+ACCENTS = {
+    "\N{COMBINING GRAVE ACCENT}": r"\`",
+    "\N{COMBINING ACUTE ACCENT}": r"\'",
+    "\N{COMBINING CIRCUMFLEX ACCENT}": r"\^",
+    "\N{COMBINING TILDE}": r"\~",
+    "\N{COMBINING DIAERESIS}": r"\"",
+    "\N{COMBINING RING ABOVE}": r"\r",
+    "\N{COMBINING CEDILLA}": r"\c",
+    "\N{COMBINING CARON}": r"\v",
+}
+"""Of letters that are one in ASCII with one accent; any other sign is written by its code point, `U+4E2D`."""
 
 
 SMALL = 3
@@ -51,16 +81,19 @@ def cell_text(cell: Cell, column: Column) -> str:
 def to_csv(table: Table) -> str:
     """Full precision, unscaled; an estimate `name` becomes `name`, `name_low`, `name_high`.
 
-    Missing numbers are empty fields.
+    Missing numbers are empty fields. The first column, `data`, says on every line where the rows came from, so that
+    lines of sample rows are told from others wherever they are put together.
     """
     spread = [_has_estimates(table, place) for place in range(len(table.columns))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [(column.name, is_spread) for column, is_spread in zip(table.columns, spread, strict=True)]
     ends = ("", "_low", "_high")
-    writer.writerow([f"{name}{end}" for name, is_spread in names for end in (ends if is_spread else ends[:1])])
+    head = [f"{name}{end}" for name, is_spread in names for end in (ends if is_spread else ends[:1])]
+    writer.writerow(["data", *head] if table.data else head)
     for row in table.rows:
-        writer.writerow([field for cell, wide in zip(row, spread, strict=True) for field in _fields(cell, wide)])
+        fields = [field for cell, wide in zip(row, spread, strict=True) for field in _fields(cell, wide)]
+        writer.writerow([table.data, *fields] if table.data else fields)
     return text.getvalue()
 
 
@@ -151,4 +184,17 @@ def _markdown(text: str) -> str:
 
 
 def _latex(text: str) -> str:
-    return "".join(LATEX.get(sign, sign) for sign in text.replace("\n", " "))
+    """Text as LaTeX reads it, in ASCII alone: pdfLaTeX stops on most other signs, whatever its input encoding."""
+    return "".join(map(_latex_sign, text))
+
+
+def _latex_sign(sign: str) -> str:
+    if sign in LATEX:
+        return LATEX[sign]
+    if sign.isascii():
+        return sign if sign.isprintable() else " "
+    apart = unicodedata.normalize("NFD", sign)
+    letter, accent = apart[:1], apart[1:]
+    if letter.isascii() and accent in ACCENTS:
+        return f"{ACCENTS[accent]}{{{letter}}}"
+    return rf"\texttt{{U+{ord(sign):04X}}}"

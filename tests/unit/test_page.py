@@ -110,6 +110,16 @@ def test_every_run_is_linked_relative_to_the_page(study, page, out):
     assert sorted((out / link).resolve() for link in links) == sorted(folder.resolve() for folder in folders)
 
 
+def test_every_table_on_the_page_is_marked_as_sample_data(page):
+    captions = re.findall(
+        r'</table>\s*</div>\s*<p class="caption" id="([^"]+)">SAMPLE DATA: not a SuperGLUE score\.', page
+    )
+    described = re.findall(r'<table [^>]*aria-describedby="([^"]+)"', page)
+    assert captions == described
+    assert len(captions) == page.count("<table") > 7
+    assert "caption-nearest-1" in captions
+
+
 def test_every_table_and_figure_names_its_files(parts, page):
     found, _, figures, _ = parts
     for table in found:

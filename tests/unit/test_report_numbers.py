@@ -1,4 +1,7 @@
-"""The numbers of a report are those of its runs, and its words claim nothing that they do not carry."""
+"""The numbers of a report are those of its runs."""
+
+import csv
+import io
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from rpt.report.numbers import measure
 from rpt.report.study import StudyError
 from rpt.report.tables import tables
 from rpt.report.words import at_text, listed, value_text
-from rpt.stats.estimate import Comparison, Estimate
+from rpt.report.writers import to_csv, to_latex, to_markdown
 from rpt.stats.paired import holm
 from tests.packs import curve
 from tests.report_fixture import METHODS, write_run, write_study
@@ -100,6 +103,24 @@ def test_differences_are_those_of_the_means(study, numbers, found):
 def test_p_is_adjusted_in_the_families_that_the_caption_names(numbers, found):
     for where, kind, size in (("sweep", "residual", 3), ("sweep", "others", 3), ("tuned", "baseline", 4)):
         pairs = [one for one in (*numbers.sweep, *numbers.tuned) if one.family == f"{where}, {kind}"]
+def test_every_file_of_a_table_of_sample_rows_says_so(found):
+    for table in found.values():
+        lines = [*csv.DictReader(io.StringIO(to_csv(table)))]
+        assert [line["data"] for line in lines] == ["sample"] * len(table.rows)
+        assert all("SAMPLE DATA: not a SuperGLUE score." in to_text(table) for to_text in (to_markdown, to_latex))
+
+
+def test_every_table_is_latex_that_stock_pdflatex_reads(tmp_path):
+    """It stops on signs that are not ASCII; a window that is open to below has one, and messages may have any."""
+    rates = (0.01, 0.3, 3.0)  # the first is the best
+    options = {"methods": ("plain",), "luck": 0.0, "diverged": (), "baselines": False}
+    study = collect(write_study(tmp_path, rates=rates, warnings=["caf\u00e9 \u2265 \u4e2d\u00df\x07"], **options))
+    made = {table.name: to_latex(table) for table in tables(study, measure(study), diagnose(study))}
+    assert all(text.isascii() for text in made.values())
+    assert r"$\leq$ 0.01 to " in made["robustness"]
+    assert r"caf\'{e} $\geq$ \texttt{U+4E2D}\texttt{U+00DF} " in made["runs"]
+
+
         assert len(pairs) == size
         assert [one.p_holm for one in pairs] == pytest.approx(holm([one.comparison.p for one in pairs]))
         name = {"sweep": "over the sweep", "tuned": "tuned"}[where]

@@ -5,8 +5,11 @@ import io
 import math
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rpt.report.table import Column, Table
 from rpt.report.writers import cell_text, to_csv, to_latex, to_markdown
@@ -33,6 +36,12 @@ def test_csv_keeps_every_digit():
     ]
 
 
+def test_csv_says_on_every_line_whose_rows_it_rests_on():
+    rows = list(csv.reader(io.StringIO(to_csv(replace(TABLE, data="hub")))))
+    assert [row[0] for row in rows] == ["data", "hub", "hub"]
+    assert [row[1:] for row in rows] == list(csv.reader(io.StringIO(to_csv(TABLE))))
+
+
 def test_markdown_escapes_what_it_would_read():
     assert to_markdown(TABLE) == (
         "## 50 % & more\\_\n\n| name | a\\|b | p | n |\n| --- | ---: | ---: | ---: |\n"
@@ -46,6 +55,14 @@ def test_latex_escapes_what_it_would_read():
     assert r"name & a\textbar{}b & p & n \\" in text
     assert r"\textless{}script\textgreater{}\_ & 61.2 [50.0, 70.0] & \textless{}0.001 & 1 \\" in text
     assert r"\begin{tabular}{lrrr}" in text
+
+
+@given(st.text())
+def test_latex_is_ascii_whatever_a_cell_holds(text):
+    made = to_latex(Table("any", "Any", "", [Column("x", "x")], [[text]]))
+    assert made.isascii()
+    assert all(sign.isprintable() or sign == "\n" for sign in made)
+    assert made.count("\n") == to_latex(Table("any", "Any", "", [Column("x", "x")], [["x"]])).count("\n")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex: apt install texlive-latex-recommended")
