@@ -44,7 +44,9 @@ class Pair:
         at: Values on the axes that hold for both: none of the main axis unless at a point.
         comparison: Difference in score, with interval and p, over the seeds that both have.
         p_holm: The p, adjusted over its family; `nan` with one seed.
-        seeds_needed: How many seeds would show one point with a power of 0.8; None where the data cannot say.
+        seeds_needed: How many seeds would show one point with a power of 0.8 on as many examples; infinite where no
+            number would, None where the data cannot say.
+        num_units: How many examples the difference rests on.
         num_points: How many points the difference is averaged over.
         our_value: Where `tuned` or `value`: the main axis' value of ours.
         their_value: Likewise of theirs; None for a baseline.
@@ -57,7 +59,8 @@ class Pair:
     at: Mapping[str, Value]
     comparison: Comparison
     p_holm: float
-    seeds_needed: int | None
+    seeds_needed: int | float | None
+    num_units: int
     num_points: int = 1
     our_value: Value = None
     their_value: Value = None
@@ -185,9 +188,8 @@ def _pair(
     at: Mapping[str, Value],
     both: tuple[Units, Units],
 ) -> Pair:
-    differences = (both[0] - both[1]).mean(axis=1)
-    needed = seeds_needed(differences, effect=EFFECT)
-    return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed)
+    needed = seeds_needed(both[0] - both[1], effect=EFFECT)
+    return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
 
 
 def _adjusted(pairs: Sequence[Pair]) -> list[Pair]:

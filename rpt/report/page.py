@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -177,7 +178,7 @@ def _cell(cell: Cell, column: Column, folders: dict[str, Path], out: Path) -> Ce
     href = _link(folders[cell], out) if column.name == FOLDER and isinstance(cell, str) and cell in folders else None
     number = cell.value if isinstance(cell, Estimate) else cell
     is_number = number is None or not isinstance(number, str) or _is_number(number)
-    order = "" if number is None else str(number)
+    order = "" if number is None else "Infinity" if number == math.inf else str(number)  # as JavaScript reads it
     return CellView(text, f"[{interval}" if interval else "", order, href, is_number)
 
 

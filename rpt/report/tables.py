@@ -121,9 +121,9 @@ def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
     text = (
         f"Differences in points, first less second, paired by seed and example. {INTERVAL} p: of no difference over "
         "new seeds and examples, two-sided; adjusted by Holm over all tasks, in families of so many comparisons: "
-        f"{_families(pairs)}. Seeds needed: to show a difference of one point with a power of 0.8, on the same "
-        "examples. p of each seed: of its examples alone, which says whether these runs differ, not whether the "
-        "encoders do."
+        f"{_families(pairs)}. Seeds needed: to show a difference of one point with a power of 0.8, on as many "
+        "examples; inf where no number of seeds would. p of each seed: of its examples alone, which says whether these "
+        "runs differ, not whether the encoders do."
     )
     return Table("comparisons", "Comparisons", caption(study, text), [*columns, *_PAIR_COLUMNS], rows)
 
@@ -176,7 +176,7 @@ _PAIR_COLUMNS = (
     Column("p", "p", 3),
     Column("p_holm", "p (Holm)", 3),
     Column("verdict", "verdict", note="Of the first: higher, lower, or open where the data cannot tell."),
-    Column("seeds_needed", "seeds needed", note="To show one point."),
+    Column("seeds_needed", "seeds needed", note="To show one point on as many examples; inf: no number would."),
     Column("p_per_seed", "p of each seed"),
     SEEDS,
 )

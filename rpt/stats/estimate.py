@@ -37,10 +37,11 @@ class Comparison:
     """Two encoders at equal points.
 
     Attributes:
-        difference: Mean of the first less that of the second, with its interval over seeds and examples.
-        p: Of no difference over new seeds and new examples, two-sided, not adjusted.
+        difference: Mean of the first less that of the second, with its interval over seeds and examples; over seeds
+            alone where the two have counts.
+        p: Of no difference over the same, two-sided, not adjusted.
         per_seed: For each seed the p of McNemar's exact test (or of randomisation) over its examples alone. They say
-            whether these very runs differ, not whether the encoders do, and are never pooled.
+            whether these very runs differ, not whether the encoders do, and are never pooled. Empty for counts.
     """
 
     difference: Estimate

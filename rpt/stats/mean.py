@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -34,6 +35,19 @@ def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estim
         independent = value * (1 - value) / float(found.error) ** 2
     low, high = _wilson(min(max(value, 0.0), 1.0), independent, quantile)
     return Estimate(value, low, high, num_seeds, level)
+
+
+def average_of(means: Sequence[Estimate]) -> Estimate:
+    """The average of means that were made apart, such as those of several tasks, with its interval.
+
+    The distances from each mean to an end of its interval are added in squares (MOVER: Zou and Donner 2008), so that no
+    interval need be symmetric. No interval where one of them has none.
+    """
+    count = len(means)
+    value = sum(one.value for one in means) / count
+    below = math.hypot(*(one.value - one.low for one in means)) / count
+    above = math.hypot(*(one.high - one.value for one in means)) / count
+    return Estimate(value, value - below, value + above, min(one.seeds for one in means))
 
 
 def _wilson(share: float, count: float, quantile: float) -> tuple[float, float]:

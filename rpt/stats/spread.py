@@ -27,7 +27,29 @@ def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
     return Estimate(value, float(low), float(high), num_seeds)
 
 
+def spread_within(scores: Float[np.ndarray, "points seeds"]) -> Estimate:
+    """Standard deviation over seeds at one point, pooled over points that have the same seeds; two at least.
+
+    A seed may be lucky at all points, so that they say less together than as many seeds would. The degrees of freedom
+    are those of a sum of dependent squares (Box 1954), by the points' covariance, and never more than independent
+    points would have.
+    """
+    num_points, num_seeds = scores.shape
+    deviations = scores - scores.mean(axis=1, keepdims=True)
+    covariance = deviations @ deviations.T / (num_seeds - 1)
+    total = float(np.trace(covariance))
+    value = math.sqrt(total / num_points)
+    if total == 0:
+        return Estimate(value, math.nan, math.nan, num_seeds)
+    df = (num_seeds - 1) * total**2 / float((covariance**2).sum())
+    low, high = value * np.sqrt(df / stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df))
+    return Estimate(value, float(low), float(high), num_seeds)
+
+
 def share(count: int, total: int) -> Estimate:
-    """Share of runs that failed, with Wilson's interval; `seeds` is the number of runs."""
+    """Share of runs that failed, with Wilson's interval for runs that were drawn one by one; `seeds` counts runs.
+
+    Runs of a sweep share examples and seeds, so that they say less than as many runs that share nothing.
+    """
     low, high = proportion_confint(count, total, alpha=1 - LEVEL, method="wilson")
     return Estimate(count / total, float(low), float(high), total)

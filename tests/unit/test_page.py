@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -145,6 +146,11 @@ def test_the_task_has_a_column_only_where_there_are_several(study, out, tmp_path
     assert '<th scope="col">task</th>' not in with_tables(study, out, odd)
     for task in ("cb", "rte"):
         write_run(tmp_path, f"task={task}")
+def test_what_is_infinite_is_sorted_behind_all_numbers(study, out):
+    page = with_tables(study, out, Table("odd", "Odd", "", [Column("n", "n")], [[12], [math.inf]]))
+    assert 'data-order="Infinity">inf<' in page
+
+
     assert '<th scope="col">task</th>' in with_tables(collect(tmp_path), tmp_path / "report", odd)
 
 

@@ -73,6 +73,8 @@ def test_curves_that_are_known_exactly_have_narrow_intervals():
     assert (width.low, width.high) == (pytest.approx(0.6), pytest.approx(0.6))
     assert curves.best(units).value == pytest.approx(0.80)
     assert curves.worst(units).value == pytest.approx(0.40)
+    found = curves.apart(units)
+    assert (found.value, found.low, found.high) == pytest.approx((0.4, 0.4, 0.4))
 
 
 def test_the_average_is_the_mean_of_the_points(make_studies):
@@ -92,7 +94,13 @@ def test_reach_is_the_first_point_that_is_good_enough():
 def test_one_seed_has_values_and_no_intervals(make_studies):
     (units,) = make_studies(1, [0.6, 0.8, 0.79, 0.5], 1, 56)
     window = curves.window(RATES, units)
-    for found in (window.width, curves.best(units), curves.worst(units), curves.reach(RATES, units)):
+    for found in (
+        window.width,
+        curves.best(units),
+        curves.worst(units),
+        curves.reach(RATES, units),
+        curves.apart(units),
+    ):
         assert math.isfinite(found.value)
         assert not found.has_interval
 
@@ -106,7 +114,7 @@ def test_intervals_hold_their_value_and_are_possible(units):
     width = curves.window(RATES, units).width
     assert -1e-12 <= width.low <= width.value + 1e-12
     assert width.value - 1e-12 <= width.high <= 3 + 1e-12
-    for found in (curves.best(units), curves.worst(units)):
+    for found in (curves.best(units), curves.worst(units), curves.apart(units)):
         assert -1e-12 <= found.low <= found.value + 1e-12
         assert found.value - 1e-12 <= found.high <= 1 + 1e-12
     found = curves.reach(RATES, units)
@@ -121,6 +129,9 @@ def test_equal_points_have_no_better_and_no_worse(make_studies, coverage):
     corrected = [curves.best(units) for units in studies]
     assert coverage(own, 0.75) < 91
     assert 92 <= coverage(corrected, 0.75) <= 98
+    apart = [curves.apart(units) for units in studies]
+    assert np.mean([one.value for one in apart]) > 0.01
+    assert coverage(apart, 0.0) >= 95
 
 
 @pytest.mark.slow
@@ -136,6 +147,7 @@ def test_coverage_of_curves(make_studies, coverage, scenario, num_seeds, num_uni
     held = {
         "window": coverage(widths, curves.window(points, truth).width.value),
         "worst": coverage([curves.worst(units) for units in studies], min(scores)),
+        "apart": coverage([curves.apart(units) for units in studies], max(scores) - min(scores)),
         "best": coverage([curves.best(units) for units in studies], max(scores)),
         "reach": coverage([curves.reach(points, units) for units in studies], curves.reach(points, truth).value),
         "average": coverage([curves.average(units) for units in studies], np.mean(scores)),

@@ -11,7 +11,8 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from rpt.report.units import unit_scores
-from rpt.stats.mean import mean
+from rpt.stats.estimate import Estimate
+from rpt.stats.mean import average_of, mean
 
 
 def test_where_all_is_right_it_is_wilsons_share_of_as_many_examples():
@@ -65,6 +66,25 @@ def test_an_interval_holds_its_value_and_stays_between_0_and_1(units):
 def test_intervals_hold_the_score_of_new_seeds_and_examples(make_studies, coverage, num_seeds, num_units):
     studies = make_studies(600, [0.8], num_seeds, num_units)
     assert 92 <= coverage([mean(units) for (units,) in studies], 0.8) <= 98
+
+
+def test_an_average_adds_errors_in_squares():
+    found = average_of([Estimate(0.5, 0.47, 0.53, 3), Estimate(0.7, 0.66, 0.72, 5)])
+    assert (found.value, found.seeds) == (pytest.approx(0.6), 3)
+    assert (found.value - found.low, found.high - found.value) == (
+        pytest.approx(0.05 / 2),
+        pytest.approx(math.sqrt(0.0009 + 0.0004) / 2),
+    )
+    assert not average_of([found, Estimate(0.5, math.nan, math.nan, 1)]).has_interval
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_seeds", [3, 5, 10])
+def test_averages_of_tasks_hold_theirs(make_studies, coverage, num_seeds):
+    scores = {56: 0.6, 80: 0.7, 100: 0.8, 200: 0.9}  # by examples, which also start the draws: no two share any
+    drawn = [make_studies(600, [score], num_seeds, count)[:, 0] for count, score in scores.items()]
+    found = [average_of([mean(units) for units in tasks]) for tasks in zip(*drawn, strict=True)]
+    assert 92 <= coverage(found, 0.75) <= 99.5
 
 
 @pytest.mark.slow

@@ -1,15 +1,12 @@
-"""Spread, failed runs and seeds needed against tables, statsmodels and simulation."""
+"""Spread and failed runs against tables, statsmodels and simulation."""
 
 import math
 
 import numpy as np
 import pytest
-from scipy import stats
-from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 
-from rpt.stats.power import seeds_needed
-from rpt.stats.spread import share, spread
+from rpt.stats.spread import share, spread, spread_within
 
 
 def test_spread_is_the_sample_deviation_with_the_chi_square_interval():
@@ -36,36 +33,25 @@ def test_failed_share_is_wilsons():
     assert share(0, 12).high > 0.2
 
 
-@pytest.mark.parametrize("deviation", [0.004, 0.01, 0.02, 0.05])
-def test_seeds_needed_is_the_least_number_with_the_power(deviation):
-    differences = 0.03 + deviation * np.array([-1.0, 0.0, 1.0])
-    found = seeds_needed(differences)
-    powers = [TTestPower().power(0.01 / deviation, count, 0.05) for count in (found, found - 1) if count > 1]
-    assert powers[0] >= 0.8
-    assert found == 2 or powers[1] < 0.8
+def test_spread_within_points_is_pooled():
+    scores = np.array([[0.60, 0.70, 0.65], [0.50, 0.50, 0.80]])
+    found = spread_within(scores)
+    assert found.value == pytest.approx(math.sqrt(scores.var(axis=1, ddof=1).mean()))
+    assert found.low < found.value < found.high
+    assert not spread_within(np.full((2, 3), 0.5)).has_interval
 
 
-def test_seeds_needed_is_statsmodels():
-    exact = TTestPower().solve_power(0.01 / 0.03, power=0.8, alpha=0.05)
-    assert seeds_needed(0.03 * np.array([-1.0, 0.0, 1.0])) == math.ceil(exact)
+def test_points_that_repeat_each_other_say_no_more_than_one():
+    scores = np.array([0.60, 0.70, 0.65])
+    alone, repeated = spread(scores), spread_within(np.stack([scores, scores + 0.1, scores]))
+    assert (repeated.value, repeated.low, repeated.high) == pytest.approx((alone.value, alone.low, alone.high))
 
 
-@pytest.mark.parametrize("times", np.geomspace(0.1, 1000, 60))
-def test_seeds_needed_falls_with_the_effect(times):
-    """Over all sizes: scipy's power is no number at some of them."""
-    differences = 0.01 * np.array([-1.0, 0.0, 1.0])
-    fewer, more = (seeds_needed(differences, effect=0.01 * effect) for effect in (1.1 * times, times))
-    assert 2 <= fewer <= more
-
-
-def test_seeds_needed_show_the_difference_four_times_in_five():
-    differences = 0.02 * np.array([-1.0, 0.0, 1.0])
-    count = seeds_needed(differences, effect=0.02)
-    drawn = np.random.default_rng(0).normal(0.02, 0.02, (20_000, count))
-    assert 0.79 <= np.mean(stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05) <= 0.87
-
-
-def test_seeds_needed_where_the_data_cannot_say():
-    assert seeds_needed(np.array([0.1])) is None
-    assert seeds_needed(np.array([0.1, 0.1, 0.1])) == 2
-    assert seeds_needed(np.array([-1.0, 1.0]), effect=1e-4) is None
+@pytest.mark.parametrize("num_seeds", [3, 5, 10])
+@pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
+def test_spread_within_holds_the_deviation_whatever_seeds_share(coverage, num_seeds, shared):
+    """Conservative where points are independent, since few seeds cannot show that they are."""
+    rng = np.random.default_rng(0)
+    parts = rng.standard_normal((2000, 1, num_seeds)), rng.standard_normal((2000, 4, num_seeds))
+    scores = 0.7 + 0.03 * (math.sqrt(shared) * parts[0] + math.sqrt(1 - shared) * parts[1])
+    assert 94 <= coverage([spread_within(one) for one in scores], 0.03) <= 99.9
