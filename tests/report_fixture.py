@@ -258,3 +258,9 @@ def _write_diagnostics(config, folder, rng):
         "gate": [0.9] * length if config.chosen["encoder"] == "residual" else None,
     }
     (folder / "diagnostics.json").write_text(json.dumps(found))
+
+
+def by_name(table):
+    """A report's table as a dictionary a row."""
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in table.rows]

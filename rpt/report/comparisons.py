@@ -102,16 +102,25 @@ def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, S
     return _adjusted(pairs)
 
 
+def couples(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Which encoders are compared with which; residual comes first."""
+    ordered = sorted(methods, key=lambda method: method != LEADER)
+    if len(ordered) > MOST_METHODS:
+        return [(ordered[0], other) for other in ordered[1:]]
+    return [*combinations(ordered, 2)]
+
+
+def agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+    """Whether two points have the same values on the axes that both have."""
+    return all(other[key] == value for key, value in one.items() if key in other)
+
+
 def _couples(study: Study, curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
-    """Curves of the same task and the same values on the other axes; residual comes first."""
-    methods = sorted(study.methods, key=lambda method: method != LEADER)
-    wanted = [*combinations(methods, 2)]
-    if len(methods) > MOST_METHODS:
-        wanted = [(methods[0], other) for other in methods[1:]]
-    for one, other in wanted:
+    """Curves of the same task and the same values on the other axes."""
+    for one, other in couples(study.methods):
         for ours in curves:
             for theirs in curves:
-                if (ours.method, theirs.method, ours.task) == (one, other, theirs.task) and _agree(ours.at, theirs.at):
+                if (ours.method, theirs.method, ours.task) == (one, other, theirs.task) and agree(ours.at, theirs.at):
                     yield ours, theirs
 
 
@@ -138,10 +147,10 @@ def _of_values(curve: Curve) -> Iterator[Pair]:
 def _against(ours: Curve, baselines: Sequence[Point]) -> Iterator[Pair]:
     key = None if ours.axis is None else ours.axis.key
     for baseline in baselines:
-        if _agree(ours.tuned.values, baseline.values):
+        if agree(ours.tuned.values, baseline.values):
             yield from _of_points(ours, "tuned", ours.at, ours.tuned, baseline)
         for point in ours.points if key in baseline.values else ():
-            if _agree(point.values, baseline.values):
+            if agree(point.values, baseline.values):
                 yield from _of_points(ours, "point", point.values, point, baseline)
 
 
@@ -200,7 +209,3 @@ def _adjusted(pairs: Sequence[Pair]) -> list[Pair]:
         ps = holm([pair.comparison.p for pair in family])
         adjusted += [replace(pair, p_holm=p) for pair, p in zip(family, ps, strict=True)]
     return adjusted
-
-
-def _agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
-    return all(other[key] == value for key, value in one.items() if key in other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 from rpt.report.columns import ENCODER, POINTS, RUNS, TASK, axis_columns, cells_on
@@ -43,28 +42,6 @@ def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
     ]
     text = "What became of the folded prompts, at the point that the held-out rows choose; means over seeds."
     return Table("diagnostics", "Prompt diagnostics", caption(study, text), columns, rows)
-
-
-def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
-    """A row for every encoder at its tuned point: how soon it was trained."""
-    rows: list[list[Cell]] = []
-    for one in diagnoses:
-        epochs = one.epochs
-        spread = statistics.stdev(epochs) if len(epochs) > 1 else None
-        if epochs:
-            at = at_text(study.axes, one.point.values)
-            rows.append([one.point.task, one.point.method, at, statistics.mean(epochs), spread, len(epochs)])
-    columns = [
-        *(TASK, ENCODER, Column("at", "at")),
-        Column("epochs", "epochs", note="Until the held-out score was within a point of the run's best."),
-        Column("spread", "sd over seeds", note="Standard deviation."),
-        RUNS,
-    ]
-    text = (
-        "Epochs until the held-out score was within one point of the run's best, at the point that the held-out rows "
-        "choose; mean over seeds. One evaluation an epoch, so nothing finer is known."
-    )
-    return Table("convergence", "Convergence", caption(study, text), columns, rows)
 
 
 def run_table(study: Study) -> Table:

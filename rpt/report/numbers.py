@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from rpt.report.comparisons import Pair, compare_all
 from rpt.report.series import Curve, Point, baselines_of, curves_of, num_units, points_of
 from rpt.report.study import Study, Value
@@ -58,7 +56,9 @@ class Robustness:
         tuned: The score at the value that the held-out rows choose.
         tuned_at: That value.
         spread: Standard deviation over seeds there.
-        spread_runs: Standard deviation of all runs, over points and seeds together; None of one run.
+        apart: How far the best point is above the worst; None of one point.
+        within: Standard deviation over seeds at one point, pooled over the options of an axis without order (`init`);
+            None on other axes, where a wrong value may spread more, and with one seed.
         failed: Share of runs that diverged or score at or below the majority answer.
         num_failed: How many those are.
     """
@@ -73,7 +73,8 @@ class Robustness:
     tuned: Estimate
     tuned_at: Value
     spread: Estimate
-    spread_runs: float | None
+    apart: Estimate | None
+    within: Estimate | None
     failed: Estimate
     num_failed: int
 
@@ -133,6 +134,7 @@ def robustness(curve: Curve) -> Robustness:
     axis, tuned = curve.axis, curve.tuned
     is_spaced = axis is not None and axis.is_log and len(values) > 1 and None not in values
     num_failed = sum(run.is_failed for run in curve.runs)
+    has_options = axis is not None and not axis.is_numeric and len(values) > 1
     has_reach = is_spaced and axis is not None and axis.key in REACHED
     return Robustness(
         curve=curve,
@@ -145,7 +147,8 @@ def robustness(curve: Curve) -> Robustness:
         tuned=mean(tuned.units(curve.count)),
         tuned_at=None if axis is None else tuned.values.get(axis.key),
         spread=spread.spread(tuned.scores),
-        spread_runs=float(np.std([run.score for run in curve.runs], ddof=1)) if len(curve.runs) > 1 else None,
+        apart=curves.apart(units) if len(values) > 1 else None,
+        within=spread.spread_within(scores) if has_options and len(curve.seeds) > 1 else None,
         failed=spread.share(num_failed, len(curve.runs)),
         num_failed=num_failed,
     )

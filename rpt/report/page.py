@@ -34,7 +34,7 @@ SECTIONS = (
     ("sensitivity", "Main result", "score-", ()),
     ("robustness", "Robustness", "robustness", ("robustness",)),
     ("comparisons", "Comparisons", "differences", ("comparisons", "comparisons_by_value")),
-    ("convergence", "Convergence", "convergence", ("convergence",)),
+    ("convergence", "Convergence", "convergence", ("convergence", "paces")),
     ("scores", "Scores of every point", None, ("scores", "baselines", "comparisons_by_point")),
     ("diagnostics", "Prompt diagnostics", "prompt-", ("diagnostics",)),
 )

@@ -9,9 +9,11 @@ from dataclasses import replace
 from rpt.console import several
 from rpt.report.columns import ENCODER, FAILED, POINTS, RUNS, SEEDS, TASK, axis_columns, cells_on
 from rpt.report.comparisons import Pair
+from rpt.report.convergence import convergence_table, pace_table
 from rpt.report.diagnostics import Diagnosis
-from rpt.report.listings import convergence_table, diagnostics_table, run_table
+from rpt.report.listings import diagnostics_table, run_table
 from rpt.report.numbers import Numbers, PointScore, Robustness
+from rpt.report.pace import paces
 from rpt.report.study import Study
 from rpt.report.table import Cell, Column, Table
 from rpt.report.words import caption, value_text
@@ -19,6 +21,7 @@ from rpt.report.words import caption, value_text
 INTERVAL = (
     "In brackets the 95 % interval over new seeds and new examples: both vary, and all seeds answer the same examples."
 )
+OF_SPREADS = "That of a standard deviation is chi-square, over new seeds on the same examples."
 ONE_SEED = "With one seed there is no interval."
 
 
@@ -32,6 +35,7 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
         baseline_table(study, numbers.baselines),
         by_point_table(study, numbers.by_point),
         convergence_table(study, diagnoses),
+        pace_table(study, paces(study, diagnoses)),
         diagnostics_table(study, diagnoses),
         run_table(study),
     ]
@@ -44,8 +48,8 @@ def score_table(study: Study, points: Sequence[PointScore]) -> Table:
         [one.point.task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)] for one in points
     ]
     text = (
-        f"Mean score of each point in points (0 to 100). {INTERVAL} {ONE_SEED} A run that diverged counts with the "
-        "majority answer's score."
+        f"Mean score of each point in points (0 to 100). {INTERVAL} {OF_SPREADS} {ONE_SEED} A run that diverged counts "
+        "with the majority answer's score."
     )
     columns = [TASK, ENCODER, *axis_columns(study), *_POINT_COLUMNS]
     return Table("scores", "Scores of every point", caption(study, text), columns, rows)
@@ -63,7 +67,10 @@ def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
             if one.point.task == task
         ]
     columns = [TASK, Column("baseline", "baseline"), *axis_columns(study), *_POINT_COLUMNS]
-    text = f"Scores without a prompt, in points: always the most frequent answer, and trained baselines. {INTERVAL}"
+    text = (
+        "Scores without a prompt, in points: always the most frequent answer, and trained baselines. "
+        f"{INTERVAL} {OF_SPREADS}"
+    )
     return Table("baselines", "Baselines", caption(study, text), columns, rows)
 
 
@@ -92,7 +99,8 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         Column("tuned", "tuned", scale=POINTS, note=f"Score at the {label} that the held-out rows choose."),
         Column("tuned_at", f"tuned {label}"),
         Column("spread_seeds", "sd over seeds", scale=POINTS, note="Standard deviation over seeds there."),
-        Column("spread_runs", "sd of all runs", scale=POINTS, note="Over points and seeds together."),
+        Column("spread_points", f"spread over {label}", scale=POINTS, note="Best point less worst."),
+        Column("spread_within", f"sd over seeds of one {label}", scale=POINTS, note="Pooled over all of them."),
         Column("failed_share", "failed (%)", 0, POINTS, note=FAILED.note),
         FAILED,
         RUNS,
@@ -102,9 +110,10 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         [row.task, row.method, *cells_on(others, row.curve.at), *_of_robustness(row)] for row in rows
     ]
     text = (
-        f"How much a wrong {label} costs, in points (0 to 100). {INTERVAL} Intervals of best, worst and window "
-        "allow for their being extremes of noisy means; those of spreads are chi-square, those of shares Wilson's. "
-        f"{ONE_SEED} A run that diverged counts with the majority answer's score. Seeds: those that every point has."
+        f"How much a wrong {label} costs, in points (0 to 100). {INTERVAL} Those of best, worst, window and spread "
+        f"over {label} allow for their being extremes of noisy means. {OF_SPREADS} Those of shares are Wilson's, as "
+        f"if each run were drawn by itself. {ONE_SEED} A run that diverged counts with the majority answer's score. "
+        "Seeds: those that every point has."
     )
     return Table("robustness", "Robustness", caption(study, text), columns, cells)
 
@@ -206,7 +215,8 @@ def _of_robustness(row: Robustness) -> list[Cell]:
         row.tuned,
         value_text(row.tuned_at) if has_axis else None,
         row.spread if has_spread else None,
-        row.spread_runs,
+        row.apart,
+        row.within,
         row.failed,
         row.num_failed,
         len(row.curve.runs),

@@ -37,7 +37,7 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
     _refuse_other_folder(out)
     study = collect(directory, group)
     numbers, diagnoses = measure(study), diagnose(study)
-    found, words = tables(study, numbers, diagnoses), answer(study, numbers)
+    found, words = tables(study, numbers, diagnoses), answer(study, numbers, diagnoses)
     figures = draw(study, numbers, diagnoses)
     page = render(study, found, words, figures, diagnoses, out=out, command=command)
     with storage(out):

@@ -43,7 +43,12 @@ def study(tmp_path_factory):
 def parts(study):
     """What a page is made of."""
     numbers, diagnoses = measure(study), diagnose(study)
-    return tables(study, numbers, diagnoses), answer(study, numbers), draw(study, numbers, diagnoses), diagnoses
+    return (
+        tables(study, numbers, diagnoses),
+        answer(study, numbers, diagnoses),
+        draw(study, numbers, diagnoses),
+        diagnoses,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +110,6 @@ def test_sample_rows_are_named_first_and_real_ones_are_not_called_so(study, page
     assert "SuperGLUE from jsonl" in real
 
 
-def test_every_run_is_linked_relative_to_the_page(study, page, out):
-    links = [unquote(link) for link in re.findall(r'href="(\.\./[^"]*)"', page)]
-    folders = [run.folder for run in (*study.runs, *study.baselines)] + [*study.unfinished]
-    assert sorted((out / link).resolve() for link in links) == sorted(folder.resolve() for folder in folders)
-
-
 def test_every_table_on_the_page_is_marked_as_sample_data(page):
     captions = re.findall(
         r'</table>\s*</div>\s*<p class="caption" id="([^"]+)">SAMPLE DATA: not a SuperGLUE score\.', page
@@ -119,6 +118,12 @@ def test_every_table_on_the_page_is_marked_as_sample_data(page):
     assert captions == described
     assert len(captions) == page.count("<table") > 7
     assert "caption-nearest-1" in captions
+
+
+def test_every_run_is_linked_relative_to_the_page(study, page, out):
+    links = [unquote(link) for link in re.findall(r'href="(\.\./[^"]*)"', page)]
+    folders = [run.folder for run in (*study.runs, *study.baselines)] + [*study.unfinished]
+    assert sorted((out / link).resolve() for link in links) == sorted(folder.resolve() for folder in folders)
 
 
 def test_every_table_and_figure_names_its_files(parts, page):
@@ -141,16 +146,16 @@ def test_an_estimate_is_sorted_by_its_value_and_shown_with_its_interval(study, o
     assert "Further tables" in page
 
 
-def test_the_task_has_a_column_only_where_there_are_several(study, out, tmp_path):
-    odd = Table("odd", "Odd", "", [Column("task", "task"), Column("x", "x")], [["cb", 1]])
-    assert '<th scope="col">task</th>' not in with_tables(study, out, odd)
-    for task in ("cb", "rte"):
-        write_run(tmp_path, f"task={task}")
 def test_what_is_infinite_is_sorted_behind_all_numbers(study, out):
     page = with_tables(study, out, Table("odd", "Odd", "", [Column("n", "n")], [[12], [math.inf]]))
     assert 'data-order="Infinity">inf<' in page
 
 
+def test_the_task_has_a_column_only_where_there_are_several(study, out, tmp_path):
+    odd = Table("odd", "Odd", "", [Column("task", "task"), Column("x", "x")], [["cb", 1]])
+    assert '<th scope="col">task</th>' not in with_tables(study, out, odd)
+    for task in ("cb", "rte"):
+        write_run(tmp_path, f"task={task}")
     assert '<th scope="col">task</th>' in with_tables(collect(tmp_path), tmp_path / "report", odd)
 
 

@@ -71,9 +71,9 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
     axis = study.axes[0].label
     titles = [quantity.title for quantity in quantities]
     caption = (
-        f"Points are estimates, bars 95 % intervals for new seeds and new examples (of shares: Wilson's). Window: the "
-        f"stretch of {axis} around the best point whose mean score is within a point of it. Average and worst case are "
-        "those of the points of the sweep."
+        "Points are estimates, bars 95 % intervals for new seeds and new examples (of shares: Wilson's, as if each "
+        f"run were drawn by itself). Window: the stretch of {axis} around the best point whose mean score is within a "
+        "point of it. Average and worst case are those of the points of the sweep."
     )
     alt = f"Robustness of each encoder to {axis}. "
     title = f"Robustness to {axis}"

@@ -1,0 +1,79 @@
+"""Which encoder is the best, as far as the differences that the data support say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rpt.console import several
+from rpt.report.columns import POINTS
+from rpt.report.comparisons import Pair
+from rpt.report.numbers import Robustness
+from rpt.report.sentences import interval
+from rpt.report.words import listed
+from rpt.stats.estimate import Estimate
+from rpt.stats.mean import average_of
+
+OPENINGS = {"sweep": "averaged over the sweep", "tuned": "each tuned on the held-out rows"}
+"""What scores are ranked by, after what the pairs of encoders compare."""
+
+
+def ranking(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> Iterator[str]:
+    """The encoders of one task by their score, and of three and more which differences the data support.
+
+    Args:
+        rows: Of one task, one for each encoder.
+        pairs: Of its encoders, where they are ranked.
+        where: `sweep` or `tuned`.
+    """
+    if len(rows) < 2:
+        return
+    ordered = sorted(rows, key=lambda row: -_score(row, where).value)
+    parts = [f"{row.method} {interval(_score(row, where), POINTS, 1)}" for row in ordered]
+    support = f"; {_supported(pairs)}" if len(rows) > 2 else ""
+    yield f"Ranked by the score, {OPENINGS[where]}: {', '.join(parts)}{support}."
+
+
+def over_tasks(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> Iterator[str]:
+    """Which encoder is the best on which task, and on average; nothing where a task has several settings.
+
+    Args:
+        rows: Of all tasks.
+        pairs: Of encoders on all tasks, where they are ranked.
+        where: `sweep` or `tuned`.
+    """
+    by_place = {(row.task, row.method): _score(row, where) for row in rows}
+    tasks, methods = (list(dict.fromkeys(names)) for names in zip(*by_place, strict=True))
+    if len(tasks) < 2 or len(methods) < 2 or len(rows) != len(tasks) * len(methods) or len(by_place) != len(rows):
+        return
+    best: dict[str, list[str]] = {}
+    for task in tasks:
+        best.setdefault(_highest({method: by_place[task, method] for method in methods}), []).append(task)
+    yield f"Highest score, {OPENINGS[where]}: {'; '.join(f'{name} on {listed(on)}' for name, on in best.items())}."
+    means = {method: average_of([by_place[task, method] for task in tasks]) for method in methods}
+    parts = [
+        f"{method} {interval(means[method], POINTS, 1)}" for method in sorted(means, key=lambda m: -means[m].value)
+    ]
+    yield f"Ranked by the mean over {len(tasks)} tasks: {', '.join(parts)}."
+    words = _supported(pairs, names_tasks=True)
+    yield f"{words[0].upper()}{words[1:]}, adjusted by Holm over all tasks."
+
+
+def _score(row: Robustness, where: str) -> Estimate:
+    return row.average if where == "sweep" else row.tuned
+
+
+def _highest(scores: dict[str, Estimate]) -> str:
+    """The encoder with the highest score; all of them where several have it."""
+    top = max(one.value for one in scores.values())
+    return listed([method for method, one in scores.items() if one.value > top - 1e-9])
+
+
+def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
+    """`of 6 differences the data support residual above plain`, by adjusted p and interval."""
+    told: dict[str, list[str]] = {}
+    for pair in pairs:
+        if pair.verdict != "open":
+            above, below = (pair.ours, pair.theirs) if pair.verdict == "higher" else (pair.theirs, pair.ours)
+            told.setdefault(f"{above} above {below}", []).append(pair.task)
+    found = [f"{words} on {listed(tasks)}" if names_tasks else words for words, tasks in told.items()]
+    return f"of {several(len(pairs), 'difference')} the data support {', '.join(found) or 'none'}"

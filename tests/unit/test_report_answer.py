@@ -1,0 +1,296 @@
+"""The words of a report claim nothing that its numbers do not carry, and answer what was asked."""
+
+import csv
+import json
+import math
+
+import pytest
+
+from rpt.report.answer import Paragraph, answer, overall
+from rpt.report.collect import collect
+from rpt.report.comparisons import Pair
+from rpt.report.diagnostics import diagnose
+from rpt.report.numbers import measure
+from rpt.report.pace import paces
+from rpt.report.sentences import CANNOT_TELL, above_majority, against_baseline, difference, how_soon, windows
+from rpt.report.tables import tables
+from rpt.stats.estimate import Comparison, Estimate
+from rpt.stats.paired import holm
+from tests.report_fixture import by_name, write_run, write_study
+
+SURE = {"luck": 0.01, "rows": 200}
+"""Runs that differ in little but what they are made to differ in."""
+
+
+def pair(low, high, p_holm=0.01, theirs="plain", where="sweep", task="cb", ours="residual", needed=12):
+    middle = (low + high) / 2
+    compared = Comparison(Estimate(middle, low, high, 3), p_holm / 2, (0.2, 0.3, 0.4))
+    return Pair(task, ours, theirs, where, {}, compared, p_holm, needed, 56, 5)
+
+
+def test_one_seed_has_no_interval_and_no_claim(tmp_path):
+    for encoder, skill in (("plain", 0.5), ("residual", 0.9)):
+        for rate in (0.01, 0.1):
+            write_run(tmp_path, f"encoder={encoder}", f"lr={rate}", skill=skill)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    made = {table.name: table for table in tables(study, numbers, [])}
+    assert not any(row["average"].has_interval for row in by_name(made["robustness"]))
+    assert {row["verdict"] for row in by_name(made["comparisons"])} == {"open"}
+    text = " ".join(map(str, answer(study, numbers, [])))
+    assert f"with 1 seed: {CANNOT_TELL}, because nothing is known of other seeds" in text
+    assert "higher than plain, averaged" not in text.replace("whether residual scores higher than plain", "")
+
+
+def test_a_clear_study_is_answered(tmp_path):
+    for seed in range(4):
+        for encoder, skill in (("plain", 0.45), ("residual", 0.92)):
+            for rate in (0.01, 0.1):
+                write_run(
+                    tmp_path, f"encoder={encoder}", f"lr={rate}", f"seed={seed}", skill=skill, luck=0.01, rows=200
+                )
+    study = collect(tmp_path)
+    parts = answer(study, measure(study), [])
+    assert parts[0] == Paragraph("", ["Averaged over the sweep, residual scores higher than plain."])
+    text = str(parts[1])
+    assert text.startswith("cb: Decades of the learning rate within one point of the best: plain over ")
+    assert "residual scores higher than plain, averaged over 2 points of the sweep: +" in text
+    assert "The worst case of residual is higher than that of plain." in text
+    assert "0 of 8 of residual" in text
+    assert str(parts[-1]).startswith("SAMPLE DATA: not a SuperGLUE score.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "verdict", "words"),
+    [
+        (0.01, 0.05, 0.01, "higher", "residual scores higher than plain, averaged over 5 points of the sweep: "
+         "+3.0 points [1.0, 5.0], p 0.010 after Holm."),
+        (-0.05, -0.01, 0.0001, "lower", "residual scores lower than plain, averaged over 5 points of the sweep: "
+         "-3.0 points [-5.0, -1.0], p below 0.001 after Holm."),
+        (-0.01, 0.05, 0.2, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
+         "the data cannot tell: +2.0 points [-1.0, 5.0], p 0.200 after Holm. By these runs about 12 seeds would show "
+         "a difference of one point on 56 examples."),
+        (0.01, 0.05, 0.06, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
+         "the data cannot tell: +3.0 points [1.0, 5.0], p 0.060 after Holm. By these runs about 12 seeds would show "
+         "a difference of one point on 56 examples."),
+    ],
+)  # fmt: skip
+def test_a_difference_is_claimed_only_with_interval_and_p(low, high, p, verdict, words):
+    one = pair(low, high, p)
+    assert one.verdict == verdict
+    assert difference(one) == words
+
+
+def test_several_tasks_are_counted():
+    pairs = [pair(0.01, 0.02, task="cb"), pair(-0.02, 0.02, 0.9, task="rte"), pair(-0.03, -0.01, task="wic")]
+    assert overall("residual", pairs) == (
+        "Against plain, of 3 tasks: residual scores higher in 1, residual scores lower in 1, the data cannot tell in 1."
+    )
+
+
+def test_baselines_are_beaten_or_not():
+    pairs = [
+        pair(0.01, 0.03, theirs="head alone", where="tuned"),
+        pair(-0.03, -0.01, theirs="head alone", where="tuned", ours="plain"),
+        pair(-0.01, 0.02, 0.4, theirs="head alone", where="tuned", ours="mlp"),
+    ]
+    assert against_baseline("head alone", pairs) == (
+        "Points more than head alone, each tuned on the held-out rows, p after Holm: residual +2.0 [1.0, 3.0] "
+        "(p 0.010), plain -2.0 [-3.0, -1.0] (p 0.010), mlp +0.5 [-1.0, 2.0] (p 0.400); residual beats head alone; "
+        "plain does not beat head alone, it scores lower; whether mlp beats it, the data cannot tell."
+    )
+
+
+def test_a_window_at_the_sweeps_end_is_at_least_so_wide(tmp_path):
+    rates = (0.01, 0.3, 3.0)  # the first is the best
+    study = collect(write_study(tmp_path, methods=("plain",), rates=rates, luck=0.0, diverged=(), baselines=False))
+    [row] = measure(study).robustness
+    assert (row.window.open_low, row.window.open_high) == (True, False)
+    text = " ".join(windows(study.axes[0], [row], "plain"))
+    assert f"plain over at least {row.window.width.value:.2f}" in text
+
+
+@pytest.mark.parametrize(
+    ("needed", "words"),
+    [
+        (math.inf, " By these runs no number of seeds would show a difference of one point on 56 examples."),
+        (None, ""),
+    ],
+)
+def test_seeds_are_promised_only_where_they_would_do(needed, words):
+    assert difference(pair(-0.01, 0.05, 0.2, needed=needed)).endswith(f"p 0.200 after Holm.{words}")
+
+
+def test_an_encoder_below_the_majority_line_is_said_to_be(tmp_path):
+    for seed in range(4):
+        for encoder, skill in (("plain", 0.1), ("residual", 0.92)):
+            write_run(tmp_path, f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
+    rows = measure(collect(tmp_path)).robustness
+    line = f"the majority answer's {100 * rows[0].curve.points[0].majority:.1f}"
+    said = f"Tuned on the held-out rows, residual scored above {line}; plain scored below {line}."
+    assert above_majority(rows) == said
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """Three encoders that are told apart, and nothing else that varies."""
+    root = tmp_path_factory.mktemp("three")
+    for seed in range(4):
+        for encoder, skill in (("plain", 0.4), ("mlp", 0.65), ("residual", 0.92)):
+            write_run(root, f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
+    return collect(root)
+
+
+def test_three_encoders_are_ranked_with_what_the_data_support(three):
+    numbers = measure(three)
+    scores = {row.method: f"{row.method} {100 * row.tuned.value:.1f} [" for row in numbers.robustness}
+    (line,) = [line for line in answer(three, numbers, [])[1].sentences if line.startswith("Ranked by")]
+    places = [line.index(scores[method]) for method in ("residual", "mlp", "plain")]
+    assert line.startswith("Ranked by the score, each tuned on the held-out rows: residual ")
+    assert places == sorted(places)
+    assert line.endswith(
+        "; of 3 differences the data support residual above plain, residual above mlp, mlp above plain."
+    )
+
+
+def test_several_tasks_are_ranked_on_each_and_on_average(tmp_path):
+    for seed in range(4):
+        for task, skills in (("cb", (0.4, 0.92)), ("rte", (0.85, 0.85))):
+            for encoder, skill in zip(("plain", "residual"), skills, strict=True):
+                write_run(tmp_path, f"task={task}", f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    of = {(row.task, row.method): row.tuned.value for row in numbers.robustness}
+    on_rte = "residual" if of["rte", "residual"] > of["rte", "plain"] else "plain"
+    highest = "residual on cb and rte" if on_rte == "residual" else "residual on cb; plain on rte"
+    ranked, mean, supported, counted = answer(study, numbers, [])[0].sentences
+    assert ranked == f"Highest score, each tuned on the held-out rows: {highest}."
+    first = 50 * (of["cb", "residual"] + of["rte", "residual"])
+    assert mean.startswith(f"Ranked by the mean over 2 tasks: residual {first:.1f} [")
+    assert supported == "Of 2 differences the data support residual above plain on cb, adjusted by Holm over all tasks."
+    assert counted == f"Against plain, of 2 tasks: residual scores higher in 1, {CANNOT_TELL} in 1."
+
+
+def test_an_init_study_says_how_much_the_start_matters(tmp_path):
+    for init, skill in (("vocab", 0.9), ("uniform", 0.6)):
+        for seed in range(4):
+            write_run(tmp_path, f"init={init}", f"seed={seed}", skill=skill, **SURE)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    [one] = numbers.robustness
+    means = one.curve.scores.mean(axis=1)
+    assert one.apart.value == pytest.approx(means.max() - means.min())
+    assert 0 < one.apart.low < one.apart.value < one.apart.high
+    assert one.within.value == pytest.approx(one.curve.scores.var(axis=1, ddof=1).mean() ** 0.5)
+    text = str(answer(study, numbers, [])[0])
+    assert (
+        f"Spread over initialisation, the best less the worst, in points: residual {100 * one.apart.value:.1f} ["
+        in text
+    )
+    assert (
+        f"Standard deviation over seeds of one initialisation, in points: residual {100 * one.within.value:.1f} ["
+        in text
+    )
+    (table,) = [table for table in tables(study, numbers, []) if table.name == "robustness"]
+    (row,) = by_name(table)
+    assert (row["spread_points"], row["spread_within"]) == (one.apart, one.within)
+
+
+def train_as(folder, scores):
+    """Put other held-out scores, one an epoch, into a run's curve."""
+    with (folder / "metrics.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["step", "epoch", "held_out/score", "held_out/loss"])
+        writer.writerows([5 * epoch, epoch, score, 1 - score] for epoch, score in enumerate(scores, 1))
+
+
+def pace_study(root, curves, seeds=4, task="cb"):
+    """Runs of encoders whose curves are given, the same for every seed."""
+    for encoder, scores in curves.items():
+        for seed in range(seeds):
+            train_as(write_run(root, f"task={task}", f"encoder={encoder}", f"seed={seed}", "group=convergence"), scores)
+    study = collect(root)
+    return study, diagnose(study)
+
+
+SLOW = [0.3, 0.3, 0.3, 0.3, 0.3, 0.6, 0.7, 0.7]
+FAST = [0.3, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7]
+
+
+def test_a_study_of_convergence_is_answered_by_epochs(tmp_path):
+    study, diagnoses = pace_study(tmp_path, {"plain": SLOW, "residual": FAST})
+    parts = answer(study, measure(study), diagnoses)
+    assert parts[0].sentences[0] == "To reach the same held-out score, residual needs fewer epochs than plain."
+    assert parts[1].sentences[-1] == (
+        "Epochs until both have the same held-out score, residual less the other, p after Holm: "
+        "plain -5.0 [-5.6, -4.4] (p below 0.001); residual needs fewer epochs than plain."
+    )
+    made = {table.name: table for table in tables(study, measure(study), diagnoses)}
+    (row,) = by_name(made["paces"])
+    assert (row["ours"], row["theirs"], row["verdict"], row["seeds"]) == ("residual", "plain", "fewer", 4)
+    assert [row["epochs"].value for row in by_name(made["convergence"])] == [7, 2]
+
+
+def test_the_same_answer_comes_last_where_something_else_was_asked(tmp_path):
+    study, diagnoses = pace_study(tmp_path, {"plain": SLOW, "residual": FAST})
+    for folder in tmp_path.iterdir():
+        record = json.loads((folder / "run.json").read_text())
+        record["config"]["group"] = "seeds"
+        (folder / "run.json").write_text(json.dumps(record))
+    study = collect(tmp_path)
+    short = answer(study, measure(study), diagnoses)[0].sentences
+    assert short[-1] == "To reach the same held-out score, residual needs fewer epochs than plain."
+    assert len(short) == 2
+
+
+def test_an_encoder_that_stays_low_is_not_the_faster_one(tmp_path):
+    """It is at its own best after three epochs, the other after eight; but that other passed it after one."""
+    low = [0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    high = [0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9]
+    study, diagnoses = pace_study(tmp_path, {"plain": low, "residual": high})
+    assert [one.epochs[0] for one in diagnoses] == [3, 8]
+    (one,) = paces(study, diagnoses)
+    assert one.comparison.difference.value == -2
+    assert one.verdict == "fewer"
+
+
+def test_equal_epochs_leave_open_what_lies_within_an_epoch(tmp_path):
+    (one,) = paces(*pace_study(tmp_path, {"plain": FAST, "residual": FAST}))
+    difference = one.comparison.difference
+    assert (difference.value, one.verdict) == (0, "open")
+    assert difference.low < -0.5 < 0.5 < difference.high
+
+
+def test_one_seed_tells_no_pace(tmp_path):
+    found = paces(*pace_study(tmp_path, {"plain": SLOW, "residual": FAST}, seeds=1))
+    assert how_soon("residual", found) == (
+        "Epochs until both have the same held-out score, residual less the other: plain -5.0; whether residual needs "
+        f"fewer epochs than plain, {CANNOT_TELL}."
+    )
+
+
+def test_a_run_that_diverged_has_no_pace(tmp_path):
+    pace_study(tmp_path, {"plain": SLOW, "residual": FAST}, seeds=3)
+    train_as(write_run(tmp_path, "seed=3", "group=convergence", status="failed"), SLOW)
+    train_as(write_run(tmp_path, "encoder=plain", "seed=3", "group=convergence"), FAST)
+    study = collect(tmp_path)
+    (one,) = paces(study, diagnose(study))
+    assert (one.comparison.difference.value, one.comparison.difference.seeds) == (-5, 3)
+
+
+def test_pace_is_adjusted_in_two_families(tmp_path):
+    curves = {"plain": SLOW, "mlp": [0.3, 0.3, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7], "residual": FAST}
+    study, diagnoses = pace_study(tmp_path, curves)
+    found = paces(study, diagnoses)
+    assert [(one.ours, one.theirs) for one in found] == [("residual", "plain"), ("residual", "mlp"), ("plain", "mlp")]
+    assert [one.p_holm for one in found[:2]] == pytest.approx(holm([one.comparison.p for one in found[:2]]))
+    assert found[2].p_holm == found[2].comparison.p
+    assert [one.verdict for one in found] == ["fewer", "fewer", "more"]
+
+
+def test_pace_on_several_tasks_is_counted(tmp_path):
+    for task in ("cb", "rte"):
+        pace_study(tmp_path, {"plain": SLOW, "residual": FAST if task == "cb" else SLOW}, task=task)
+    study = collect(tmp_path)
+    short = answer(study, measure(study), diagnose(study))[0].sentences
+    assert short[0] == (f"How soon, against plain, of 2 tasks: residual needs fewer epochs in 1, {CANNOT_TELL} in 1.")
