@@ -58,22 +58,26 @@ class WandbLogger:
     def __init__(self, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
         os.environ.setdefault("WANDB_SILENT", "true")
         self._folder = folder
-        self._run = self._begin_online(section, record) if section.mode == "online" else self._begin(section, record)
+        if section.mode == "online":
+            self._knock()
+        ending = {"finish_timeout": ENDING_SECONDS, "finish_timeout_raises": True} if section.mode == "online" else {}
+        self._run = self._begin(section, record, **ending)
         self._run.define_metric("*", step_metric="step")
 
-    def _begin_online(self, section: LoggerConfig, record: Mapping[str, Any]) -> Any:
-        """Begin a run that is sent at once.
+    def _knock(self) -> None:
+        """See whether W&B answers and takes the key: a run that is begun in vain leaves its name taken.
 
         Raises:
-            CannotSend: W&B lets nobody in, or is not reached within its `WANDB_INIT_TIMEOUT`, 90 s.
+            CannotSend: It does not.
         """
-        from wandb.errors import Error
+        import wandb
 
         failure = WandbLogger._failure
         if failure is None or time.monotonic() - failure[0] > RETRY_SECONDS:
             try:
-                return self._begin(section, record, finish_timeout=ENDING_SECONDS, finish_timeout_raises=True)
-            except (Error, TimeoutError) as error:
+                wandb.login(prompt=False, verify=True)
+                return
+            except wandb.Error as error:
                 reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(".")
                 failure = WandbLogger._failure = (time.monotonic(), reason)
         kept = self._folder.path / "wandb" / "offline-*"
