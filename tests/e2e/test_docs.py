@@ -2,7 +2,7 @@
 
 Commands run in a copy of the checkout. Two things are added to those that train: a tiny backbone, where the command
 names none, and an end after a few rows. Models of the hub are tiny random ones, saved in the layout of its cache.
-Studies that stand in a table train one seed, on the rows of the copy.
+Studies that stand in a table train one seed of one task, on the rows of the copy.
 """
 
 import json
@@ -45,7 +45,7 @@ def table_commands(page: Path) -> list[str]:
     lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
     found = [command for line in lines for command in IN_A_TABLE.findall(line)]
     few_shot = {command: " data.k_per_class=5" for command in found if "few_shot" in command}
-    return [f"{command} data=jsonl data.root=superglue seed=0{few_shot.get(command, '')}" for command in found]
+    return [f"{command} data=jsonl data.root=superglue task=cb seed=0{few_shot.get(command, '')}" for command in found]
 
 
 PROMPTS = {"bash": "", "console": "$ "}
