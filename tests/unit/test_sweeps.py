@@ -85,7 +85,8 @@ def test_a_study_says_what_it_asks_how_to_start_it_and_what_it_costs(name):
     question, comment = head(name)
     assert question.endswith("?")
     assert f"python run.py -cn {name}" in comment
-    assert re.search(r"(minutes|hours|half an hour) on two CPU cores|not timed", comment)
+    cost = r"(minutes|hours) of a GPU, estimated" if name in PAPER else r"(minutes|hours|half an hour) on two CPU cores"
+    assert re.search(cost, comment)
     assert name in CHECKS or name == "seeds" or re.search(r"(Table|Figure) \d", comment)
     config = start(name)
     assert config.question == question
@@ -117,6 +118,14 @@ def test_few_rows_are_trained_on_for_as_many_steps_as_all(main_job):
     few = [check(values) for values in accepted(config, sweep.expand(config))]
     assert [one.data.k_per_class for one in few] == [5, 10, 20]
     assert min(steps(one) for one in few) >= steps(main_job) == 450
+
+
+def test_the_papers_few_shot_study_says_how_few_steps_its_twenty_epochs_are():
+    config = start("paper/few_shot", "seed=0", "task=rte", "experiment=paper/t5_large/residual_n100")
+    few = [check(values) for values in accepted(config, sweep.expand(config))]
+    taken = [one.trainer.epochs * math.ceil(2 * one.data.k_per_class / one.trainer.batch_size) for one in few]
+    assert taken == [40, 100, 500]
+    assert "40 steps at k=5, 100 at k=20 and 500 at k=100" in head("paper/few_shot")[1]
 
 
 def runs(values):
