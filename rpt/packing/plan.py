@@ -11,7 +11,7 @@ from rpt.config import Config
 from rpt.console import say, several
 from rpt.packing.prepare import Prepared
 from rpt.packing.state import State
-from rpt.tracking.identity import digest, shared
+from rpt.tracking.identity import OF_ONE_RUN, digest, shared
 
 SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
 """Taken from one run for the whole pack, also where a value cannot change the number (a device, a bar)."""
@@ -37,7 +37,8 @@ class Limits:
 def pack_key(config: Config) -> str:
     """A hash of all that runs must share to be trained together."""
     sections = {name: getattr(config, name).model_dump(mode="json") for name in SECTIONS}
-    del sections["data"]["order_seed"]
+    for section, _, name in (key.partition(".") for key in OF_ONE_RUN):
+        del sections[section][name]
     return digest({"shared": shared(config), "sections": sections})
 
 

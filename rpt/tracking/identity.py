@@ -28,6 +28,10 @@ OF_THE_TRAINING = (
 """What has no effect where nothing is trained (zero-shot)."""
 
 
+OF_ONE_RUN = ("data.order_seed", "trainer.patience")
+"""What lies in a section that a pack shares, and still belongs to each run of it."""
+
+
 def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
     """The part of a configuration that can change the number, with the data's checksum.
 
@@ -60,7 +64,7 @@ def shared(config: Config) -> dict[str, Any]:
     places = {f"data.{name}": getattr(config.data, name) for name in ("root", "hub_id")}
     places |= {f"backbone.{name}": getattr(config.backbone, name) for name in ("package", "path", "hub_id", "revision")}
     values |= {**places, "packing.exact": config.packing.exact}
-    return {key: value for key, value in values.items() if key != "data.order_seed"}
+    return {key: value for key, value in values.items() if key not in OF_ONE_RUN}
 
 
 def digest(value: dict[str, Any]) -> str:

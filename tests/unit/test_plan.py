@@ -42,7 +42,8 @@ def missing(made):
     "other",
     [
         "encoder=lstm", "encoder=none", "init=normal", "prompt.length=3", "lr=1", "seed=5", "data.order_seed=5",
-        "optim=adafactor", "weight_decay=0", "schedule=linear", "clip_norm=1", "group=x", "logger=[]",
+        "optim=adafactor", "weight_decay=0", "schedule=linear", "clip_norm=1", "trainer.patience=2", "group=x",
+        "logger=[]",
     ],
 )  # fmt: skip
 def test_runs_may_share_a_pack_whatever_belongs_to_one_of_them(other, configure):
@@ -52,7 +53,7 @@ def test_runs_may_share_a_pack_whatever_belongs_to_one_of_them(other, configure)
 @pytest.mark.parametrize(
     "other",
     [
-        "trainer.batch_size=4", "trainer.epochs=3", "trainer.patience=2", "trainer.device=auto",
+        "trainer.batch_size=4", "trainer.epochs=3", "trainer.device=auto",
         "trainer.token_budget=9", "trainer.checkpoint_steps=3", "task=rte", "data.split_seed=5", "data.max_rows=9",
         "protocol=paper",
         "backbone.pooling=cls", "backbone.text_limit=9", "data.max_cut_share=0.5", "packing.exact=true",
