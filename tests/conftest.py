@@ -195,12 +195,12 @@ def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture
 def pack(request: pytest.FixtureRequest, tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Config]]:
-    """Make configurations of four runs that differ in all they may differ in, on a tiny backbone."""
-    from tests.packs import configs_of
+    """Make configurations of four runs that differ in all they may differ in, or of other runs, on a tiny backbone."""
+    from tests.packs import RUNS, configs_of
 
-    def make(folder: str, backbone: str, *shared: str) -> list[Config]:
+    def make(folder: str, backbone: str, *shared: str, runs: dict[str, list[str]] = RUNS) -> list[Config]:
         small = [*request.getfixturevalue(backbone), *tiny_cb, "trainer=debug", "trainer.epochs=2"]
-        return configs_of(*small, *shared, f"output_dir={tmp_path / folder}")
+        return configs_of(*small, *shared, f"output_dir={tmp_path / folder}", runs=runs)
 
     return make
 

@@ -9,11 +9,10 @@ from rpt.check import check
 from rpt.config import compose
 from rpt.module import PromptTuner
 from rpt.train import train
-from tests.packs import differences, files, wear
+from tests.packs import FAMILIES, configs_of, differences, files, wear
 
 pytestmark = pytest.mark.gpu
 ON_GPU = "trainer.device=cuda"
-FAMILIES = ("tiny_bert", "tiny_t5", "tiny_llama")
 
 # How far a packed step may be from the run's own, of the loss and of the gradient's norm: matrix products of other
 # shapes add up in another order. Taken from the CPU with a margin; no GPU has confirmed them yet.
@@ -41,7 +40,8 @@ def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dty
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_a_packed_step_is_that_of_the_run_alone_to_its_rounding(backbone, dtype, request, tiny_cb, assemble, loop):
-    worn = wear([*request.getfixturevalue(backbone), *tiny_cb, f"backbone.dtype={dtype}", ON_GPU], assemble, loop)
+    shared = [*request.getfixturevalue(backbone), *tiny_cb, f"backbone.dtype={dtype}", ON_GPU, "head_lr=0.01"]
+    worn = wear(configs_of(*shared), assemble, loop)
     drawn = random.Random(0)
     for at in worn.states:
         for budget in (300, 100_000):

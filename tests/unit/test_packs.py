@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from rpt.errors import ConfigError
 from rpt.run import Run
 from rpt.train import RunFailed, train
-from tests.packs import curve, files
+from tests.packs import EARLY, FAMILIES, GENTLE, RUNS, curve, early_stops, files
 
 THREE = [
     ["encoder=residual", "init=vocab", "prompt.length=5", "lr=0.01", "seed=1"],
@@ -36,21 +36,32 @@ def predictions(outcome):
 
 
 @pytest.fixture
-def gradients(monkeypatch):
-    """Each run's gradient at its steps, in order, beside the step itself."""
+def first_step(assemble, loop, monkeypatch):
+    """Take a pack's first step; returns its runs, and loss and gradient of each that had them, by its index."""
     seen, step = {}, Run.step
 
     def spy(run):
-        flat = torch.cat([value.grad.flatten() for value in run.trainable.parameters() if value.grad is not None])
-        seen.setdefault(run, []).append(flat.clone())
+        seen[run] = torch.cat([one.grad.flatten() for one in run.trainable.parameters() if one.grad is not None])
         return step(run)
 
     monkeypatch.setattr(Run, "step", spy)
-    return seen
+
+    def take(configs, spoil=lambda runs: None):
+        tuner, data = assemble(*configs)
+        for run in tuner.runs:  # heads start at zero, from which nothing reaches the prompt
+            torch.manual_seed(0)
+            torch.nn.init.normal_(run.trainable.head.linear.weight)
+        spoil(tuner.runs)
+        loop(tuner).training_step(next(iter(data.train_dataloader())), 0)
+        of_runs = enumerate(zip(tuner.runs, tuner.last_step, strict=True))
+        return tuner.runs, {index: (values["loss"], seen[run]) for index, (run, values) in of_runs if run in seen}
+
+    return take
 
 
-def test_initial_bits_and_data_order_are_those_alone(three, assemble):
-    configs = three("runs")
+@pytest.mark.parametrize("backbone", FAMILIES)
+def test_initial_bits_and_data_order_are_those_alone(backbone, pack, assemble):
+    configs = pack("runs", backbone)
     packed, data = assemble(*configs)
     orders = [step.rows for step in data.train_dataloader()]
     for index, config in enumerate(configs):
@@ -59,17 +70,23 @@ def test_initial_bits_and_data_order_are_those_alone(three, assemble):
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
         assert [rows[index] for rows in orders] == [step.rows[0] for step in its_data.train_dataloader()]
-    assert len({tuple(rows) for rows in orders[0]}) == 3  # their seeds order the rows in three ways
+    assert len({tuple(rows) for rows in orders[0]}) == 4  # their seeds order the rows in four ways
 
 
-def test_in_float64_whole_trainings_packed_and_alone_agree_to_1e8(three):
-    packed = train(three("packed", "backbone.dtype=float64"))
-    alone = [train([config])[0] for config in three("alone", "backbone.dtype=float64")]
+@pytest.mark.slow  # about 10 s each
+@pytest.mark.parametrize("backbone", FAMILIES)
+def test_in_float64_whole_trainings_packed_and_alone_agree_to_1e8(backbone, pack):
+    shared = [*EARLY, "backbone.dtype=float64"]
+    runs = GENTLE if backbone == "tiny_t5" else RUNS
+    packed = train(pack("packed", backbone, *shared, runs=runs))
+    assert len(early_stops(packed)) > 1
+    assert max(curve(packed[0])["train/grad_norm"]) > packed[0].record["config"]["clip_norm"]
+    alone = [train([config])[0] for config in pack("alone", backbone, *shared, runs=runs)]
     for ours, theirs in zip(packed, alone, strict=True):
         assert ours.folder.name == theirs.folder.name
-        assert ours.record["pack"]["size"] == 3
+        assert ours.record["pack"]["size"] == 4
         mine, its = curve(ours), curve(theirs)
-        assert len(mine["train/loss"]) == 8
+        assert len(mine["train/loss"]) == ours.record["steps"]
         for name in its:
             assert mine[name] == pytest.approx(its[name], abs=1e-8), name
         prompts = [load_file(one.folder / "prompt.safetensors")["prompt"] for one in (ours, theirs)]
@@ -84,18 +101,11 @@ def test_in_float64_whole_trainings_packed_and_alone_agree_to_1e8(three):
             assert ours.record[key] == theirs.record[key], key
 
 
-def test_in_float32_the_first_step_is_that_of_the_run_alone(three, assemble, loop, gradients):
-    def first_step(configs):
-        tuner, data = assemble(*configs)
-        for run in tuner.runs:  # heads start at zero, from which nothing reaches the prompt
-            torch.manual_seed(0)
-            torch.nn.init.normal_(run.trainable.head.linear.weight)
-        loop(tuner).training_step(next(iter(data.train_dataloader())), 0)
-        return [(values["loss"], gradients[run][0]) for values, run in zip(tuner.last_step, tuner.runs, strict=True)]
-
+def test_in_float32_the_first_step_is_that_of_the_run_alone(three, first_step):
     configs = three("runs")
-    for (loss, gradient), config in zip(first_step(configs), configs, strict=True):
-        [(loss_alone, gradient_alone)] = first_step([config])
+    _, together = first_step(configs)
+    for index, config in enumerate(configs):
+        (loss, gradient), (loss_alone, gradient_alone) = together[index], first_step([config])[1][0]
         assert loss == pytest.approx(loss_alone, rel=1e-6)
         assert float((gradient - gradient_alone).norm() / gradient_alone.norm()) < 1e-4
 
@@ -105,22 +115,36 @@ def test_a_pack_of_one_repeats_to_the_last_bit(three):
     assert files(first[0]) == files(second[0])
 
 
-def test_rows_that_are_no_numbers_leave_the_bits_of_the_other_runs_alone(three, assemble, loop, gradients):
-    def gradient_of_the_first(poison):
-        tuner, data = assemble(*three("runs"))
-        if poison:
-            with torch.no_grad():
-                tuner.runs[1].trainable.prompt.table.fill_(math.nan)
-        loop(tuner).training_step(next(iter(data.train_dataloader())), 0)
-        return tuner, tuner.last_step[0]["loss"], gradients[tuner.runs[0]][0]
+def same_bits(ours, theirs):
+    """Whether two steps of a run had the very loss and gradient."""
+    return ours[0] == theirs[0] and torch.equal(ours[1], theirs[1])
 
-    sound, loss, gradient = gradient_of_the_first(poison=False)
-    sick, loss_beside, gradient_beside = gradient_of_the_first(poison=True)
-    assert [run.status for run in sound.runs] == ["active"] * 3
-    assert [run.status for run in sick.runs] == ["active", "failed", "active"]
-    assert sick.runs[1].error == "its loss is not a number"
-    assert loss == loss_beside
-    assert torch.equal(gradient, gradient_beside)
+
+def test_rows_that_are_no_numbers_leave_the_bits_of_the_other_runs_alone(three, first_step):
+    def poison(runs):
+        with torch.no_grad():
+            runs[1].trainable.prompt.table.fill_(math.nan)
+
+    sound, without = first_step(three("runs"))
+    sick, beside = first_step(three("runs"), poison)
+    assert [run.status for run in sound] == ["active"] * 3
+    assert [run.status for run in sick] == ["active", "failed", "active"]
+    assert sick[1].error == "its loss is not a number"
+    assert all(same_bits(beside[index], without[index]) for index in (0, 2))
+
+
+def test_an_encoder_that_raises_leaves_the_others_the_bits_of_a_pack_without_it(three, first_step):
+    def breaks(*_):
+        raise ValueError("no such state")
+
+    configs = three("runs")
+    sick, beside = first_step(configs, lambda runs: runs[1].trainable.prompt.encoder.register_forward_pre_hook(breaks))
+    _, without = first_step([configs[0], configs[2]])
+    assert [run.status for run in sick] == ["active", "failed", "active"]
+    assert sick[1].error == "ValueError: no such state"
+    assert beside.keys() == {0, 2}
+    assert same_bits(beside[0], without[0])
+    assert same_bits(beside[2], without[1])
 
 
 def test_a_run_that_diverges_is_marked_and_the_others_finish_as_alone(three, configure, tiny_cb, tmp_path):
@@ -155,6 +179,16 @@ def test_runs_that_stop_early_keep_their_own_patience(three):
         assert rises in ([True] * 5, [True] * (len(rises) - 1) + [False])  # up to the first that is no better
         assert outcome.record["steps"] == len(column["train/loss"]) == 4 * len(evaluations)
         assert outcome.record["best"]["epoch"] == 1 + rises.count(True)
+
+
+def test_runs_of_one_pack_have_each_a_patience_of_its_own(pack):
+    shared = ["packing.exact=true", "trainer.epochs=6"]
+    runs = {most: [*RUNS["plain"], f"trainer.patience={most}"] for most in (1, 2)}
+    together = train(pack("packed", "tiny_bert", *shared, runs=runs))
+    ends = [outcome.record["steps"] for outcome in together]
+    assert ends[0] < ends[1] < 24
+    for ours, config in zip(together, pack("alone", "tiny_bert", *shared, runs=runs), strict=True):
+        assert files(ours) == files(train([config])[0])
 
 
 @pytest.mark.parametrize(
