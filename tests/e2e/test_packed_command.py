@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rpt.tracking.folder import RunFolder
+
 RUN = Path(__file__).parents[2] / "run.py"
 PACKED = ("-m", "hydra/launcher=packed")
 BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
@@ -44,27 +46,40 @@ def start(arguments, folder):
     )  # fmt: skip
 
 
-@pytest.mark.slow  # about 40 s: five sweeps in processes of their own
-def test_a_killed_sweep_goes_on_and_trains_nothing_twice(tiny_bert, tiny_cb, start_folder):
+def kill_in_its_middle(process, runs):
+    """Kill a sweep once a run of its first pack has its second checkpoint. Its workers may still hold its output."""
+    while not list(runs.glob("*/previous.ckpt")) and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+
+
+def ledger(folder):
+    """What `python -m rpt.ledger` lists of the only sweep of an output folder, without its places."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rpt.ledger", folder.name, "--json"], cwd=folder.parent, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(RUN.parent)}, check=True,
+    )  # fmt: skip
+    [sweep] = json.loads(done.stdout)
+    return [{key: run[key] for key in ("name", "identity", "state", "score", "error")} for run in sweep["runs"]]
+
+
+@pytest.mark.slow  # about 40 s each: five sweeps in processes of their own
+@pytest.mark.parametrize("exact", ["true", "false"])
+def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_cb, start_folder):
     """Two packs of three points, one of which diverges. The first pack is killed in its middle, the other before it."""
     axes = ["encoder=plain,residual", "lr=0.01,0.03,1e30", "trainer.epochs=12", "trainer.checkpoint_steps=7"]
-    arguments = [*tiny_bert, *tiny_cb, *axes, "hydra.launcher.pack_size=3"]
+    arguments = [*tiny_bert, *tiny_cb, *axes, f"packing.exact={exact}", "hydra.launcher.pack_size=3"]
     whole = start([*arguments, "output_dir=whole"], start_folder)
     assert "6 points: 4 trained, 2 failed" in whole.communicate()[0]
 
     killed = start(arguments, start_folder)
     runs = start_folder / "runs"
-    while not list(runs.glob("*/previous.ckpt")) and killed.poll() is None:
-        time.sleep(0.02)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate()
+    kill_in_its_middle(killed, runs)
     before = records(runs)
     assert {record["status"] for record in before.values()} == {"running"}
-    listed = subprocess.run(
-        [sys.executable, "-m", "rpt.ledger", "runs", "--json"], cwd=start_folder, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(RUN.parent)}, check=True,
-    )  # fmt: skip
-    states = [run["state"] for run in json.loads(listed.stdout)[0]["runs"]]
+    states = [run["state"] for run in ledger(runs)]
     assert states == ["interrupted"] * 3 + ["missing"] * 3
 
     again = start(arguments, start_folder)
@@ -80,10 +95,46 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(tiny_bert, tiny_cb, sta
         assert steps(runs / name) == ([1, 2] if diverges else list(range(1, 49)))
         for file in ("metrics.csv",) if diverges else BYTES:
             assert (runs / name / file).read_bytes() == (start_folder / "whole" / name / file).read_bytes()
+    assert ledger(runs) == ledger(start_folder / "whole")
 
     last = start(arguments, start_folder)
     assert "6 points: 4 finished already, 2 failed" in last.communicate()[0]
     assert records(runs) == after
+
+
+@pytest.mark.slow  # about 40 s: three sweeps and two workers in processes of their own
+def test_the_workers_of_a_killed_controller_are_waited_for_and_train_nothing_twice(tiny_bert, tiny_cb, start_folder):
+    """Two packs of two points. The controller is killed while a worker trains the first; the second has none yet."""
+    axes = ["encoder=plain,residual", "lr=0.01,0.03", "trainer.epochs=30", "trainer.checkpoint_steps=7"]
+    arguments = [*tiny_bert, *tiny_cb, *axes, "packing.exact=true", "hydra.launcher.pack_size=2"]
+    whole = start([*arguments, "output_dir=whole"], start_folder)
+    assert "4 points: 4 trained" in whole.communicate()[0]
+
+    arguments += ["hydra.launcher.executor=submitit", "hydra.launcher.submitit.cluster=local"]
+    runs = start_folder / "runs"
+    kill_in_its_middle(start(arguments, start_folder), runs)
+    begun = [RunFolder(path.parent).holder() for path in runs.glob("*/run.json")]
+    [worker] = {holder.pid for holder in begun}
+    os.kill(worker, signal.SIGSTOP)  # so that the next controller meets it however long it takes to start
+    try:
+        assert [run["state"] for run in ledger(runs)] == ["running"] * 2 + ["missing"] * 2
+        again = start(arguments, start_folder)
+        said = []
+        for line in again.stdout:
+            said.append(line)
+            if line.startswith("waiting for 2 points in training elsewhere: "):
+                break
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    said.append(again.communicate()[0])
+    assert again.returncode == 0, said
+    assert f"waiting for 2 points in training elsewhere: process {worker} on " in "".join(said)
+    assert ledger(runs) == ledger(start_folder / "whole")
+    for name, record in records(runs).items():
+        assert "resumed" not in record
+        assert steps(runs / name) == list(range(1, 121))
+        for file in BYTES:
+            assert (runs / name / file).read_bytes() == (start_folder / "whole" / name / file).read_bytes()
 
 
 @pytest.mark.slow  # about 15 s: two sweeps at once in processes of their own
