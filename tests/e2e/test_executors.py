@@ -15,12 +15,14 @@ import pytest
 from rpt.config import compose
 from rpt.errors import ConfigError
 from rpt.packing.executors.attend import ClusterError, need
+from rpt.packing.executors.inline import InlineExecutor
 from rpt.packing.executors.machine import shares
 from rpt.packing.executors.ray import RayExecutor, _train
 from rpt.packing.executors.submitit import SubmititExecutor
 from rpt.packing.point import Point, Result
 
-EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor}
+EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor, "inline": lambda options, folder: InlineExecutor()}
+BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 EPOCHS = 30
 STEPS = {0: 4, 1: 4, 2: 8, 3: 8}  # an epoch, by the points' numbers: 32 rows in batches of 8 and 4
 LOCAL = {"cluster": "local", "array_parallelism": 2}
@@ -88,22 +90,32 @@ def steps_of(result: Result) -> list[int]:
         return [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
 
 
+def left_by(result: Result) -> dict[str, bytes]:
+    """What the run left, byte by byte."""
+    return {name: Path(result.folder, name).read_bytes() for name in BYTES}
+
+
 def resumed(results: dict[int, Result]) -> list[bool]:
     return ["resumed" in record_of(results[number]) for number in range(4)]
 
 
-@pytest.mark.slow  # about 20 s: workers import torch, one of them twice
+@pytest.mark.slow  # about 25 s: workers import torch, one of them twice, and the packs are trained here once more
 @pytest.mark.parametrize(("kind", "options", "command"), KINDS)
 def test_the_pack_of_a_killed_worker_goes_on_in_another(kind, options, command, packs, run, tmp_path, capfd):
     killer = Killer(tmp_path, command, signal.SIGKILL)
     killer.start()
-    results = run(kind, options, packs())
+    exact = {"packing": {"exact": True}}
+    results = run(kind, options, packs(**exact))
     assert killer.killed
     assert {result.status for result in results.values()} == {"finished"}
     assert resumed(results) in ([True, True, False, False], [False, False, True, True])
+    assert {record_of(result)["pack"]["exact"] for result in results.values()} == {True}
     assert members_of(results[0]) == members_of(results[1]) != members_of(results[2]) == members_of(results[3])
+    undisturbed = run("inline", {}, packs(**exact, output_dir=str(tmp_path / "undisturbed")))
     for number, result in results.items():
         assert steps_of(result) == list(range(1, EPOCHS * STEPS[number] + 1))
+        assert result.score == undisturbed[number].score
+        assert left_by(result) == left_by(undisturbed[number])
     said = capfd.readouterr().err
     assert "a worker was lost" in said
     assert "its 2 points handed in again, tries left: 1" in said
