@@ -30,7 +30,7 @@ class FrozenBackbone(nn.Module):
         checkpoint_fingerprint: `fingerprint` of the weight files' own tensors, in the dtype they are loaded in.
 
     Attributes:
-        dropout: Whether the model's own dropout is on inside `dropping()`.
+        dropout: Whether trainings are to have the model's own dropout on, by `dropping()`.
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -84,8 +84,8 @@ class FrozenBackbone(nn.Module):
 
     @contextmanager
     def dropping(self) -> Iterator[None]:
-        """Have dropout on inside the block where `dropout` asks for it; it draws from torch's global generators."""
-        self.model.train(self.dropout)
+        """Have the model's own dropout on inside the block; it draws from torch's global generators."""
+        self.model.train()
         try:
             yield
         finally:
