@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import Field, dataclass, replace
 from itertools import combinations
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -29,6 +29,24 @@ Where = Literal["sweep", "tuned", "point", "value"]
 
 EFFECT = 0.01
 """The difference that the seeds needed are for: one point."""
+
+
+@runtime_checkable  # for the tests, which check every call's types
+class Adjustable(Protocol):
+    """A comparison with a p that is adjusted within its family; a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def family(self) -> str:
+        """With which it is adjusted."""
+
+    @property
+    def comparison(self) -> Comparison:
+        """What has the p that is adjusted."""
+
+
+One = TypeVar("One", bound=Adjustable)
 
 
 @dataclass(frozen=True)
@@ -78,11 +96,8 @@ class Pair:
     @property
     def verdict(self) -> Literal["higher", "lower", "open"]:
         """What the data say of ours: `open` where the interval holds 0 or the adjusted p is 0.05 or more."""
-        difference = self.comparison.difference
-        is_told = difference.has_interval and self.p_holm < 1 - difference.level
-        if is_told and difference.low > 0:
-            return "higher"
-        return "lower" if is_told and difference.high < 0 else "open"
+        sign = self.comparison.sign(self.p_holm)
+        return "higher" if sign > 0 else "lower" if sign < 0 else "open"
 
 
 def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, Sequence[Point]]) -> list[Pair]:
@@ -99,7 +114,7 @@ def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, S
     for ours in curves:
         pairs += _against(ours, baselines[ours.task])
         pairs += _of_values(ours)
-    return _adjusted(pairs)
+    return adjusted(pairs)
 
 
 def couples(methods: Sequence[str]) -> list[tuple[str, str]]:
@@ -201,11 +216,11 @@ def _pair(
     return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
 
 
-def _adjusted(pairs: Sequence[Pair]) -> list[Pair]:
-    """Holm's correction, within each family over all its tasks and pairs."""
-    adjusted: list[Pair] = []
-    for name in dict.fromkeys(pair.family for pair in pairs):
-        family = [pair for pair in pairs if pair.family == name]
-        ps = holm([pair.comparison.p for pair in family])
-        adjusted += [replace(pair, p_holm=p) for pair, p in zip(family, ps, strict=True)]
-    return adjusted
+def adjusted(found: Sequence[One]) -> list[One]:
+    """Holm's correction, within each family over all its tasks and pairs; family by family."""
+    made: list[One] = []
+    for name in dict.fromkeys(one.family for one in found):
+        family = [one for one in found if one.family == name]
+        ps = holm([one.comparison.p for one in family])
+        made += [replace(one, p_holm=p) for one, p in zip(family, ps, strict=True)]
+    return made

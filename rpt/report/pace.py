@@ -7,17 +7,16 @@ encoders are therefore compared at a score that both reach: for each seed the lo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from rpt.report.comparisons import LEADER, agree, couples
+from rpt.report.comparisons import LEADER, adjusted, agree, couples
 from rpt.report.diagnostics import WITHIN, Diagnosis, History
 from rpt.report.study import Study, Value
 from rpt.stats.counts import compare_counts
 from rpt.stats.estimate import Comparison
-from rpt.stats.paired import holm
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,8 @@ class Pace:
     @property
     def verdict(self) -> Literal["fewer", "more", "open"]:
         """What the data say of our epochs: `open` where the interval holds 0 or the adjusted p is 0.05 or more."""
-        difference = self.comparison.difference
-        if not difference.has_interval or self.p_holm >= 1 - difference.level:
-            return "open"
-        if difference.high < 0:
-            return "fewer"
-        return "more" if difference.low > 0 else "open"
+        sign = self.comparison.sign(self.p_holm)
+        return "more" if sign > 0 else "fewer" if sign < 0 else "open"
 
 
 def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
@@ -63,13 +58,7 @@ def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
         study: The study.
         diagnoses: Of `rpt.report.diagnostics.diagnose`.
     """
-    found = [*_compared(study, diagnoses)]
-    adjusted: list[Pace] = []
-    for name in dict.fromkeys(one.family for one in found):
-        family = [one for one in found if one.family == name]
-        ps = holm([one.comparison.p for one in family])
-        adjusted += [replace(one, p_holm=p) for one, p in zip(family, ps, strict=True)]
-    return adjusted
+    return adjusted([*_compared(study, diagnoses)])
 
 
 def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 LEVEL = 0.95
 """Confidence of every interval, unless a caller asks for another."""
@@ -47,3 +48,11 @@ class Comparison:
     difference: Estimate
     p: float
     per_seed: tuple[float, ...]
+
+    def sign(self, p_holm: float) -> Literal[-1, 0, 1]:
+        """Of the true difference, as far as it is shown: 0 where the interval holds 0 or the adjusted p is too high."""
+        found = self.difference
+        is_told = found.has_interval and p_holm < 1 - found.level
+        if is_told and found.low > 0:
+            return 1
+        return -1 if is_told and found.high < 0 else 0
