@@ -95,8 +95,8 @@ def sample_texts() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_t5(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides that put a tiny random T5 in the backbone's place; its tokenizer is T5's own kind on few pieces.
+def tiny_t5_tokenizer(sample_texts: list[str]) -> Any:
+    """A tokenizer of T5's own kind on few pieces.
 
     The pieces are counted, not trained: the unigram trainer of `tokenizers` gives other scores in every process.
     """
@@ -108,9 +108,20 @@ def tiny_t5(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory) -
     total = sum(counts.values())
     special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
     pieces = [(piece, log(count / total)) for piece, count in counts.items()]
-    return _save_t5(
-        T5Tokenizer(vocab=special + pieces, extra_ids=0), tmp_path_factory.mktemp("tiny_t5", numbered=False)
-    )
+    return T5Tokenizer(vocab=special + pieces, extra_ids=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(tiny_t5_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides that put a tiny random T5 in the backbone's place."""
+    return _save_t5(tiny_t5_tokenizer, tmp_path_factory.mktemp("tiny_t5", numbered=False))
+
+
+@pytest.fixture(scope="session")
+def tiny_gated_t5(tiny_t5_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """`tiny_t5` with T5 1.1's gates in place of ReLUs: a model without kinks."""
+    folder = tmp_path_factory.mktemp("tiny_gated_t5", numbered=False)
+    return _save_t5(tiny_t5_tokenizer, folder, feed_forward_proj="gated-gelu")
 
 
 @pytest.fixture(scope="session")
@@ -154,7 +165,7 @@ def tiny_llama(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory
     return _save(LlamaForCausalLM(config), tokenizer, tmp_path_factory.mktemp("tiny_llama", numbered=False))
 
 
-def _save_t5(tokenizer: Any, folder: Path) -> list[str]:
+def _save_t5(tokenizer: Any, folder: Path, **options: Any) -> list[str]:
     """Save a tiny random T5 around a tokenizer.
 
     At T5's own scale a prompt moves the log-probabilities of a model of this size by 0.06, at 1.5 times it by 0.7.
@@ -163,7 +174,7 @@ def _save_t5(tokenizer: Any, folder: Path) -> list[str]:
     from transformers import T5Config, T5ForConditionalGeneration
 
     sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
-    config = T5Config(vocab_size=len(tokenizer), initializer_factor=1.5, decoder_start_token_id=0, **sizes)
+    config = T5Config(vocab_size=len(tokenizer), initializer_factor=1.5, decoder_start_token_id=0, **sizes, **options)
     torch.manual_seed(0)
     return _save(T5ForConditionalGeneration(config), tokenizer, folder)
 

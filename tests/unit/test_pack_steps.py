@@ -1,5 +1,7 @@
 """From a shared state one packed step gives each run the loss and the gradient that it has alone, to rounding."""
 
+from math import inf
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,19 +9,26 @@ from hypothesis import strategies as st
 
 from rpt.check import check
 from rpt.config import compose
-from tests.packs import FAMILIES, configs_of, differences, wear
+from tests.packs import configs_of, differences, wear
 
-# How far loss and gradient may be apart, of the loss and of the gradient's norm. In float32 they are promised, and over
-# 63 drawn steps were at most 7e-7 and 1e-5. But the T5 has ReLUs, which rounding opens or closes where they stand at
-# zero: one gradient differed by 1.04e-4, of which float64 gives 1.05e-4 to the run alone and 6e-6 to the packed one.
-# Bfloat16 keeps 8 bits, and a matrix product of another shape may add up in another order: over the same steps at most
-# 5e-5 and 1.2e-3 in the BERT, 1.1e-3 and 1.3e-2 in the T5, no difference and 1.7e-3 in the Llama.
+# How far loss and gradient may be apart, of the loss and of the gradient's norm. Float64 says that the two are one
+# function, float32 is what the README promises, and bfloat16 keeps 8 bits: a matrix product of another shape may add up
+# in another order. The gradient beside a ReLU is not bounded in either: rounding opens or closes one that stands at
+# zero, and of one drawn step the packed gradient was 4.2e-3 from float64's, the run alone 9.8e-6; of another 6e-6 and
+# 1.05e-4. So the T5 with ReLUs is asked for its loss there, and the one with gates for its gradient too. The worst of
+# 240 runs' drawn steps were 2e-15 and 2e-13, 8e-7 and 1.3e-5, and in bfloat16 1e-3 and 1.5e-2 (the T5s).
 CLOSE = {
+    ("tiny_bert", "float64"): (1e-13, 1e-12),
+    ("tiny_t5", "float64"): (1e-13, 1e-12),
+    ("tiny_gated_t5", "float64"): (1e-13, 1e-12),
+    ("tiny_llama", "float64"): (1e-13, 1e-12),
     ("tiny_bert", "float32"): (1e-6, 1e-4),
-    ("tiny_t5", "float32"): (1e-6, 1e-3),
+    ("tiny_t5", "float32"): (1e-6, inf),
+    ("tiny_gated_t5", "float32"): (1e-6, 1e-4),
     ("tiny_llama", "float32"): (1e-6, 1e-4),
     ("tiny_bert", "bfloat16"): (1.5e-4, 4e-3),
-    ("tiny_t5", "bfloat16"): (3e-3, 4e-2),
+    ("tiny_t5", "bfloat16"): (3e-3, inf),
+    ("tiny_gated_t5", "bfloat16"): (3e-3, 4e-2),
     ("tiny_llama", "bfloat16"): (1e-3, 1e-2),
 }
 
@@ -46,8 +55,8 @@ RUN = st.builds(
 
 def check_step(worn, close, at, rows, budget):
     for loss_apart, loss, apart, gradient in differences(worn, at, rows, budget):
-        assert loss_apart <= max(close[0] * loss, 1e-7)
-        assert apart <= close[1] * gradient + 1e-7
+        assert loss_apart <= close[0] * max(loss, 0.1)
+        assert apart <= close[1] * max(gradient, 1e-3)
 
 
 @pytest.fixture(scope="module", params=CLOSE, ids="-".join)
@@ -70,7 +79,7 @@ def test_from_any_shared_state_a_packed_step_is_that_of_the_run_alone(at, rows, 
     check_step(*worn, at, rows, budget)
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=sorted({family for family, _ in CLOSE}))
 def family(request):
     """A family's name, and overrides that put its tiny backbone in place."""
     return request.param, request.getfixturevalue(request.param)
@@ -78,10 +87,14 @@ def family(request):
 
 @pytest.mark.slow  # about 5 s each: every example trains a pack of its own
 @settings(max_examples=5)
-@given(members=st.lists(st.tuples(RUN, ROWS), min_size=2, max_size=5), budget=BUDGETS)
-def test_a_step_of_any_pack_is_that_of_each_run_alone(members, budget, family, tiny_cb, assemble, loop):
+@given(
+    members=st.lists(st.tuples(RUN, ROWS), min_size=2, max_size=5),
+    budget=BUDGETS,
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+def test_a_step_of_any_pack_is_that_of_each_run_alone(members, budget, dtype, family, tiny_cb, assemble, loop):
     name, backbone = family
-    configs = [check(compose([*backbone, *tiny_cb, *own])) for own, _ in members]
+    configs = [check(compose([*backbone, *tiny_cb, f"backbone.dtype={dtype}", *own])) for own, _ in members]
     worn = wear(configs, assemble, loop, moments=(0, 10))
     for at in worn.states:
-        check_step(worn, CLOSE[name, "float32"], at, [rows for _, rows in members], budget)
+        check_step(worn, CLOSE[name, dtype], at, [rows for _, rows in members], budget)
