@@ -1,12 +1,13 @@
-"""A sweep packed, by Hydra's basic launcher, and as processes of their own: seconds of each, measured in one run.
+"""A sweep packed, by Hydra's basic launcher, and as processes of their own: seconds of each, measured in turns.
 
-    python -m benchmarks.sweep                     24 points at the main job's own recipe, over two hours on two cores
-    python -m benchmarks.sweep --seeds 1 --rates 2 a quick look: 4 points
-    python -m benchmarks.sweep --ways packed basic --seeds 3        some of the ways; the others' results are kept
+    python -m benchmarks.sweep                            24 points at the main job's own recipe, two hours on two cores
+    python -m benchmarks.sweep --ways packed basic in_turn=8        some of the ways; one of them on 8 of its points
+    python -m benchmarks.sweep --seeds 1 --rates 2        a quick look: 4 points
 
-Every way trains the very same points in a folder of its own. The seconds in loops (steps and evaluations, as the
-records have them) are the compute; what the clock has beyond them, one process at a time, is start-up. Ways are
-compared by seconds a point, so that those whose cost is plainly linear (processes) may be measured on fewer.
+Every way trains the very same points in folders of its own. A machine's speed drifts, so ways that train their points
+one by one take turns, a seed in each, and a way that packs all of them runs between two turns. The seconds in loops
+(steps and evaluations, as the records have them) are the compute; what the clock has beyond them, one process at a
+time, is start-up. Ways are compared by seconds a point.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +25,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.command import keep, kept, records, run
+from benchmarks.command import keep, records, run
 from rpt.console import say
 
 ENCODERS = ("plain", "residual")
@@ -33,23 +34,42 @@ RATES = ("0.003", "0.01", "0.03", "0.1")
 
 @dataclass(frozen=True)
 class Grid:
-    """The points of the sweep."""
+    """The points of a sweep, or of one turn of it."""
 
     rates: Sequence[str]
-    seeds: int
+    seeds: range
 
     @property
     def overrides(self) -> list[str]:
         """As the command line of a multirun has them."""
-        return [f"encoder={','.join(ENCODERS)}", f"lr={','.join(self.rates)}", f"seed=range({self.seeds})"]
+        seeds = ",".join(map(str, self.seeds))
+        return [f"encoder={','.join(ENCODERS)}", f"lr={','.join(self.rates)}", f"seed={seeds}"]
 
     @property
     def points(self) -> list[list[str]]:
         """One by one."""
         return [
             [f"encoder={encoder}", f"lr={rate}", f"seed={seed}"]
-            for encoder, rate, seed in product(ENCODERS, self.rates, range(self.seeds))
+            for encoder, rate, seed in product(ENCODERS, self.rates, self.seeds)
         ]
+
+    @property
+    def turns(self) -> list[Grid]:
+        """A grid of each seed."""
+        return [Grid(self.rates, range(seed, seed + 1)) for seed in self.seeds]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to train a grid into a folder.
+
+    Attributes:
+        train: Trains it.
+        whole: All points at once, as packs need them; otherwise seed by seed.
+    """
+
+    train: Callable[[Grid, Path], None]
+    whole: bool = False
 
 
 def main() -> None:
@@ -57,13 +77,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", type=int, default=len(RATES), help="how many of the four learning rates")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--ways", nargs="+", type=asked, default=[(name, None) for name in WAYS], metavar="WAY[=SEEDS]")
     given = parser.parse_args()
-    grid = Grid(RATES[: given.rates], given.seeds)
-    table = kept("sweep").get("table", {})
-    for name in given.ways:
-        table[name] = measure(partial(WAYS[name], grid), len(grid.points))
+    grid = Grid(RATES[: given.rates], range(given.seeds))
+    table: dict[str, dict[str, Any]] = {}
+    for name, part in in_turns(given.ways, grid):
+        table[name] = together(table.get(name), measure(partial(WAYS[name].train, part), len(part.points)))
         report(table)
+
+
+def asked(text: str) -> tuple[str, int | None]:
+    """A way, and how many of the seeds it is measured on if not on all."""
+    name, _, seeds = text.partition("=")
+    if name not in WAYS or not (seeds or "1").isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: one of {', '.join(WAYS)}, or in_turn=1 for one of its seeds")
+    return name, int(seeds) if seeds else None
+
+
+def in_turns(ways: Sequence[tuple[str, int | None]], grid: Grid) -> Iterator[tuple[str, Grid]]:
+    """What is measured after what: a turn of each way that trains single points, then one that packs them, and on."""
+    whole = [name for name, _ in ways if WAYS[name].whole]
+    for at, turn in enumerate(grid.turns):
+        yield from ((name, turn) for name, seeds in ways if not WAYS[name].whole and (seeds is None or at < seeds))
+        last = at + 1 == len(grid.turns)
+        yield from ((name, grid) for name in (whole[at:] if last else whole[at : at + 1]))
 
 
 def packed(grid: Grid, folder: Path, *more: str) -> None:
@@ -84,19 +121,19 @@ def processes(grid: Grid, folder: Path, *, at_once: int, **variables: str) -> No
         list(pool.map(lambda point: run(*point, f"output_dir={folder}", **variables), grid.points))
 
 
-WAYS: dict[str, Callable[[Grid, Path], None]] = {
-    "packed": packed,
-    "two_workers": by_two_workers,
-    "basic": lambda grid, folder: run("-m", *grid.overrides, f"output_dir={folder}"),
-    "in_turn": partial(processes, at_once=1),
-    "one_thread_each": partial(processes, at_once=2, OMP_NUM_THREADS="1"),
-    "two_at_a_time": partial(processes, at_once=2),
+WAYS = {
+    "packed": Way(packed, whole=True),
+    "two_workers": Way(by_two_workers, whole=True),
+    "basic": Way(lambda grid, folder: run("-m", *grid.overrides, f"output_dir={folder}")),
+    "in_turn": Way(partial(processes, at_once=1)),
+    "one_thread_each": Way(partial(processes, at_once=2, OMP_NUM_THREADS="1")),
+    "two_at_a_time": Way(partial(processes, at_once=2)),
 }
 """One packed sweep, or two halves of it by workers; Hydra's basic launcher; a process a point, one or two at a time."""
 
 
 def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
-    """Seconds of one way: by the clock, of the processors, and inside the runs' own loops; and the scores."""
+    """Seconds of a way's turn: by the clock, of the processors, and inside the runs' own loops; and the scores."""
     folder = Path(tempfile.mkdtemp())
     before, start = os.times(), time.perf_counter()
     way(folder)
@@ -105,7 +142,12 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
     loops = sum(record["seconds"] / record["pack"]["size"] for record in found)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     scores = [record["scores"]["score"] for record in found]  # by seed and name
-    return {"points": count, "wall": wall, "cpu": cpu, "loops": loops, "scores": scores}
+    return {"points": count, "wall": wall, "cpu": cpu, "loops": loops, "turns": [wall / count], "scores": scores}
+
+
+def together(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """A way's turns as one; `turns` keeps the seconds a point of each."""
+    return {key: before[key] + now[key] for key in now} if before else now
 
 
 def report(measured: dict[str, dict[str, Any]]) -> None:
