@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +42,17 @@ def groups() -> list[str]:
 
 def unnamed_option(overrides: list[str]) -> str | None:
     """The message for `encoder=null` or `=3`, for which Hydra itself raises an error that names nothing."""
+    known = groups()
     for override in overrides:
         key, equals, _ = override.partition("=")
         if equals and not key:
             return _unreadable(override)
-        if equals and key in groups() and not _names_options(override):
+        if equals and key in known and not _names_options(override):
             return f"{override}: a group takes the name of an option. {near_miss('', _options(key), 'Options')}"
     return None
 
 
+@cache  # the points of a sweep say the same again and again
 def _names_options(override: str) -> bool:
     try:
         parsed = OverridesParser.create().parse_override(override)

@@ -45,11 +45,12 @@ def launch(
     output_dir = Path(config.hydra.sweep.dir)
     wants_bar = bool(OmegaConf.select(config, "trainer.progress", default=True))
     lines = Lines(len(job_overrides), output_dir, screen(len(job_overrides), wants_bar))
+    given = sweep.given_overrides(config)
+    names = [sweep.name(overrides, given) for overrides in job_overrides]
     points, refused = [], []
-    for number, overrides in enumerate(job_overrides, start=first_number):
+    for number, (overrides, name) in enumerate(zip(job_overrides, names, strict=True), start=first_number):
         is_new = tuple(overrides) not in sweep.examined  # else the check before the sweep has said it
         found = sweep.examine(config, overrides)
-        name = sweep.name(overrides, sweep.given_overrides(config))
         if isinstance(found, dict):
             points.append(Point(number, found, name))
         else:
@@ -64,7 +65,6 @@ def launch(
         raise
     lines.close()
     results = sorted([*refused, *trained], key=lambda result: result.number)
-    names = [sweep.name(overrides, sweep.given_overrides(config)) for overrides in job_overrides]
     return [_job_return(*point) for point in zip(job_overrides, names, results, strict=True)]
 
 

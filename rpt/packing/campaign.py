@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rpt.config import Config
 from rpt.console import say, several
-from rpt.packing.executors import Executor, worker_bytes
+from rpt.packing.executors import Executor
 from rpt.packing.ledger import Sweep
 from rpt.packing.plan import Limits, plan
 from rpt.packing.point import Result
@@ -155,12 +155,14 @@ class Campaign:
         self._watch(pulse)
 
     def _limits(self, config: Config) -> Limits:
-        of_worker, workers = worker_bytes(self._settings, config), self._executor.workers
-        if self._settings.executor != "inline" and of_worker is None:  # the memory here says nothing about theirs
-            return Limits(self._settings.pack_size, None, lambda _: 0, workers)
-        from rpt.packing.memory import budget_bytes, bytes_of_run  # torch
+        budget = self._executor.budget_bytes(config)
+        return Limits(self._settings.pack_size, budget, _bytes_of_run, self._executor.workers)
 
-        return Limits(self._settings.pack_size, budget_bytes(config, of_worker), bytes_of_run, workers)
+
+def _bytes_of_run(config: Config) -> int:
+    from rpt.packing.memory import bytes_of_run  # torch, which a finished sweep need not wait for
+
+    return bytes_of_run(config)
 
 
 def _is_free(run: Prepared, states: Mapping[str, State]) -> bool:

@@ -37,10 +37,8 @@ def settle(points, tmp_path, monkeypatch):
     return start
 
 
-class Late:
+class Late(InlineExecutor):
     """Trains here, but comes too late for the first pack: another machine has begun it, and ends when all else has."""
-
-    workers = 1
 
     def __init__(self, folder, other_finishes):
         self.folder, self.other_finishes = folder, other_finishes
@@ -49,13 +47,13 @@ class Late:
     def run(self, packs, report, watch):
         self.rounds.append([[point.number for point in pack] for pack in packs])
         if len(self.rounds) > 1:
-            InlineExecutor().run(packs, report, watch)
+            super().run(packs, report, watch)
             return
         of_another_machine(self.folder, age=0)
-        InlineExecutor().run(packs, report, watch)
+        super().run(packs, report, watch)
         if self.other_finishes:
             (self.folder / lease.NAME).unlink()
-            InlineExecutor().run(packs[:1], lambda result: None, watch)
+            super().run(packs[:1], lambda result: None, watch)
         else:
             of_another_machine(self.folder, age=ENDED)
 
@@ -67,10 +65,8 @@ def test_a_pack_that_another_machine_holds_stays_open_until_that_ends(other_fini
     assert executor.rounds == [[[0], [1]], *([] if other_finishes else [[[0]]])]
 
 
-class Lost:
+class Lost(InlineExecutor):
     """An executor that has no tries left, whose last workers were on another machine and died a moment ago."""
-
-    workers = 1
 
     def __init__(self, folder):
         self.folder = folder

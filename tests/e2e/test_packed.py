@@ -12,6 +12,7 @@ import pytest
 from rpt.module import PromptTuner
 from rpt.packing import campaign
 from rpt.packing.campaign import Campaign
+from rpt.packing.executors.inline import InlineExecutor
 from rpt.packing.launch import launch
 from rpt.packing.ledger import register
 from rpt.packing.lines import Lines
@@ -279,10 +280,8 @@ def test_an_error_of_what_a_pack_shares_fails_no_point_and_the_same_sweep_goes_o
         assert not (runs / name / "superseded").exists()
 
 
-class Deadly:
+class Deadly(InlineExecutor):
     """An executor whose workers die before they write anything."""
-
-    workers = 1
 
     def run(self, packs, report, watch):
         for point in (point for pack in packs for point in pack):

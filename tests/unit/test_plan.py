@@ -6,7 +6,7 @@ import pytest
 
 from rpt.config import compose
 from rpt.packing import memory
-from rpt.packing.executors import worker_bytes
+from rpt.packing.executors import executor_of
 from rpt.packing.memory import COPIES, bytes_of_run
 from rpt.packing.plan import Limits, pack_key, plan
 from rpt.packing.point import Point
@@ -176,17 +176,19 @@ def test_what_a_container_keeps_of_files_is_free(limit, used, cached, configure,
 @pytest.mark.parametrize(
     ("executor", "options", "device", "expected"),
     [
-        ("submitit", {"mem": 2}, "auto", 2 * 2**30),
-        ("submitit", {"mem": 0.5, "gpus": 1}, "cpu", 2**29),
+        ("submitit", {"mem": 2}, "auto", 2**30),
+        ("submitit", {"mem": 0.5, "gpus": 1}, "cpu", 2**28),
         ("submitit", {"mem": 2, "gpus": 1}, "auto", None),
         ("submitit", {}, "cpu", None),
         ("ray", {}, "cpu", None),
-        ("inline", {}, "cpu", None),
     ],
 )
-def test_submitit_tells_the_memory_of_workers_without_a_gpu(executor, options, device, expected, configure):
+def test_half_of_the_memory_of_a_worker_without_a_gpu_may_go_to_runs_where_options_tell_it(
+    executor, options, device, expected, configure, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("rpt.packing.executors.submitit.visible_gpus", lambda: ["0"])
     settings = Settings(executor=executor, **{executor: options} if options else {})
-    assert worker_bytes(settings, configure(f"trainer.device={device}")) == expected
+    assert executor_of(settings, tmp_path).budget_bytes(configure(f"trainer.device={device}")) == expected
 
 
 def test_rows_and_weights_are_read_once_for_a_whole_sweep(configure, tmp_path, tiny_cb):

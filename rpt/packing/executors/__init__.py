@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from rpt.config import Config
-from rpt.packing.executors.attend import checked
-from rpt.packing.executors.jobs import SubmititOptions
 from rpt.packing.point import Point, Result
 from rpt.packing.settings import Settings
 from rpt.pulse import Watch, nobody
@@ -26,20 +24,15 @@ class Executor(Protocol):
     def workers(self) -> int:
         """Packs that it trains at the same time, as far as it can tell beforehand; 1 where it cannot."""
 
+    def budget_bytes(self, config: Config) -> int | None:
+        """Memory that the states of a pack may take where it trains; None where it cannot tell beforehand.
+
+        Args:
+            config: Of a run of the pack.
+        """
+
     def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train packs and tell `watch` how it goes; returns when every point has been reported."""
-
-
-def worker_bytes(settings: Settings, config: Config) -> int | None:
-    """The memory of a worker that trains such a run, where the executor's options tell it.
-
-    Only submitit's `mem` does, and only for workers without a GPU, whose memory would be the one that counts.
-    """
-    if settings.executor != "submitit":
-        return None
-    options = checked(settings.submitit, SubmititOptions, settings.executor)
-    has_gpu = bool(options.gpus) and config.trainer.device != "cpu"
-    return None if options.mem is None or has_gpu else int(options.mem * 2**30)
 
 
 def executor_of(settings: Settings, folder: Path) -> Executor:

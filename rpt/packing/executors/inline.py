@@ -6,6 +6,7 @@ import contextlib
 import io
 from collections.abc import Callable, Sequence
 
+from rpt.config import Config
 from rpt.packing.point import Point, Result
 from rpt.pulse import Watch, nobody
 
@@ -15,9 +16,15 @@ class InlineExecutor:
 
     workers = 1
 
+    def budget_bytes(self, config: Config) -> int | None:
+        """A share of what is free here."""
+        from rpt.packing.memory import budget_bytes  # torch, which a finished sweep need not wait for
+
+        return budget_bytes(config)
+
     def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train packs in their order."""
-        from rpt.packing.work import train_pack  # torch, which a finished sweep need not wait for
+        from rpt.packing.work import train_pack
 
         for pack in packs:
             # What training prints is for one run at a time; a sweep prints one line a point.

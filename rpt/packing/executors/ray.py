@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from rpt.config import Section
+from rpt.config import Config, Section
 from rpt.packing.executors.attend import ClusterError, Lost, Pack, attend, checked, need, train_in_worker
 from rpt.packing.point import Result
 from rpt.pulse import Watch, nobody
@@ -60,6 +60,10 @@ class RayExecutor:
     def workers(self) -> int:
         """As asked for; the cluster decides otherwise, which nobody has joined yet."""
         return self.options.workers or 1
+
+    def budget_bytes(self, config: Config) -> int | None:
+        """Unknown: nodes differ, and tasks ask for no memory."""
+        return None
 
     def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train every pack; each point is reported once, when its result is known.

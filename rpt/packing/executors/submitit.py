@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rpt.config import Config
 from rpt.errors import ConfigError
 from rpt.packing.executors.attend import Pack, attend, checked, need
 from rpt.packing.executors.jobs import PLACE, SubmititOptions
@@ -51,6 +52,15 @@ class SubmititExecutor:
         if self.options.array_parallelism is not None or self.cluster == "slurm":
             return self.options.array_parallelism or 1
         return len(shares(visible_gpus(), self.options.gpus))
+
+    def budget_bytes(self, config: Config) -> int | None:
+        """A share of `mem`, for workers without a GPU, whose memory would be the one that counts."""
+        has_gpu = bool(self.options.gpus) and config.trainer.device != "cpu"
+        if self.options.mem is None or has_gpu:
+            return None
+        from rpt.packing.memory import budget_bytes
+
+        return budget_bytes(config, int(self.options.mem * 2**30))
 
     def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train every pack; each point is reported once, when its result is known.
