@@ -16,6 +16,7 @@ import argparse
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.command import keep, records, run
+from benchmarks.command import keep, kept, records, run
 from rpt.console import say
 
 ENCODERS = ("plain", "residual")
@@ -78,10 +79,15 @@ def main() -> None:
     parser.add_argument("--rates", type=int, default=len(RATES), help="how many of the four learning rates")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", type=asked, default=[(name, None) for name in WAYS], metavar="WAY[=SEEDS]")
+    parser.add_argument("--go-on", action="store_true", help="keep the turns that an interrupted start has measured")
     given = parser.parse_args()
     grid = Grid(RATES[: given.rates], range(given.seeds))
-    table: dict[str, dict[str, Any]] = {}
+    table: dict[str, dict[str, Any]] = kept("sweep").get("table", {}) if given.go_on else {}
+    done = Counter({name: len(found["turns"]) for name, found in table.items()})
     for name, part in in_turns(given.ways, grid):
+        if done[name] > 0:
+            done[name] -= 1
+            continue
         table[name] = together(table.get(name), measure(partial(WAYS[name].train, part), len(part.points)))
         report(table)
 
@@ -146,21 +152,21 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
 
 
 def together(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
-    """A way's turns as one; `turns` keeps the seconds a point of each."""
-    return {key: before[key] + now[key] for key in now} if before else now
+    """A way's turns as one, and its seconds a point; `turns` keeps those of each by the clock."""
+    found = {key: before[key] + now[key] for key in now} if before else now
+    of_one = {f"{key}_per_point": found[key] / found["points"] for key in ("wall", "loops", "cpu")}
+    return {**found, **of_one}
 
 
 def report(measured: dict[str, dict[str, Any]]) -> None:
     """Print and keep seconds a point, and ratios to packed."""
     for name, found in measured.items():
-        found["wall_per_point"] = found["wall"] / found["points"]
-        found["loops_per_point"] = found["loops"] / found["points"]
         if "packed" in measured:
             found["ratio"] = found["wall_per_point"] / measured["packed"]["wall_per_point"]
         say(
             f"{name:16} {found['points']:3.0f} points  {found['wall_per_point']:6.1f} s a point   "
             f"{found.get('ratio', 0):5.2f} of packed   {found['loops_per_point']:6.1f} s of it in loops   "
-            f"{found['cpu'] / found['points']:6.1f} s of processors   mean score {fmean(found['scores']):.3f}"
+            f"{found['cpu_per_point']:6.1f} s of processors   mean score {fmean(found['scores']):.3f}"
         )
     keep("sweep", {"table": measured})
 
