@@ -1,7 +1,7 @@
 """A sweep packed, by Hydra's basic launcher, and as processes of their own: seconds of each, measured in turns.
 
     python -m benchmarks.sweep                            24 points at the main job's own recipe, two hours on two cores
-    python -m benchmarks.sweep --ways packed basic in_turn=8        some of the ways; one of them on 8 of its points
+    python -m benchmarks.sweep --ways packed basic in_turn=1        some of the ways; one of them on one seed
     python -m benchmarks.sweep --seeds 1 --rates 2        a quick look: 4 points
 
 Every way trains the very same points in folders of its own. A machine's speed drifts, so ways that train their points

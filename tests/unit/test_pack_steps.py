@@ -1,7 +1,5 @@
 """From a shared state one packed step gives each run the loss and the gradient that it has alone, to rounding."""
 
-from math import inf
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +13,7 @@ from tests.packs import configs_of, differences, wear
 # function, float32 is what the README promises, and bfloat16 keeps 8 bits: a matrix product of another shape may add up
 # in another order. The gradient beside a ReLU is not bounded in either: rounding opens or closes one that stands at
 # zero, and of one drawn step the packed gradient was 4.2e-3 from float64's, the run alone 9.8e-6; of another 6e-6 and
-# 1.05e-4. So the T5 with ReLUs is asked for its loss there, and the one with gates for its gradient too. The worst of
+# 1.05e-4. So the T5 with ReLUs has a coarse bound there, and the one with gates has that of the others. The worst of
 # 240 runs' drawn steps were 2e-15 and 2e-13, 8e-7 and 1.3e-5, and in bfloat16 1e-3 and 1.5e-2 (the T5s).
 CLOSE = {
     ("tiny_bert", "float64"): (1e-13, 1e-12),
@@ -23,11 +21,11 @@ CLOSE = {
     ("tiny_gated_t5", "float64"): (1e-13, 1e-12),
     ("tiny_llama", "float64"): (1e-13, 1e-12),
     ("tiny_bert", "float32"): (1e-6, 1e-4),
-    ("tiny_t5", "float32"): (1e-6, inf),
+    ("tiny_t5", "float32"): (1e-6, 0.1),
     ("tiny_gated_t5", "float32"): (1e-6, 1e-4),
     ("tiny_llama", "float32"): (1e-6, 1e-4),
     ("tiny_bert", "bfloat16"): (1.5e-4, 4e-3),
-    ("tiny_t5", "bfloat16"): (3e-3, inf),
+    ("tiny_t5", "bfloat16"): (3e-3, 0.25),
     ("tiny_gated_t5", "bfloat16"): (3e-3, 4e-2),
     ("tiny_llama", "bfloat16"): (1e-3, 1e-2),
 }
