@@ -115,7 +115,6 @@ class DataConfig(Section):
     source: Literal["sample", "jsonl", "hub"]
     root: Annotated[str | None, ASIDE]  # the rows' checksum is part of the identity instead
     hub_id: Annotated[str | None, ASIDE]
-    sample_seed: Seed | None
     split_seed: Seed
     order_seed: Seed
     max_rows: PositiveInt | None

@@ -33,8 +33,7 @@ def build_source(config: Config) -> Source:
     """
     section, folder = config.data, config.task.folder
     if section.source == "sample":
-        assert section.sample_seed is not None
-        return sample_source(config.task.name, section.sample_seed, section.max_rows)
+        return sample_source(folder, section.max_rows)
     if section.source == "hub":
         assert section.hub_id is not None
         return hub_source(section.hub_id, folder, section.max_rows)

@@ -88,9 +88,9 @@ def tiny_bert(minilm_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def sample_texts() -> list[str]:
     """Texts of the sample data that the tiny tokenizers are made of."""
-    from rpt.data.samples import GENERATORS
+    from tests.samples import sample_rows
 
-    rows = [row for name in ("boolq", "cb", "rte") for row in GENERATORS[name].rows(0)["train"][:100]]
+    rows = [row for folder in ("BoolQ", "CB", "RTE") for row in sample_rows(folder)["train"][:100]]
     return [value for row in rows for value in row.values() if isinstance(value, str)]
 
 
@@ -193,10 +193,10 @@ def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
     With batches of 8 an epoch has 4 steps.
     """
-    from rpt.data.samples import GENERATORS
+    from tests.samples import sample_rows
 
     root = tmp_path_factory.mktemp("tiny_cb")
-    made = GENERATORS["cb"].rows(0)
+    made = sample_rows("CB")
     (root / "CB").mkdir()
     for split, count in (("train", 40), ("val", 20)):
         lines = (json.dumps(row) + "\n" for row in made[split][:count])

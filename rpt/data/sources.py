@@ -1,20 +1,23 @@
-"""Where rows come from: this project's own sample generator, the official release on disk, or the hub's copy of it."""
+"""Where rows come from: the packaged sample rows, the official release on disk, or the hub's copy of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rpt.data.files import SPLITS, read_rows, split_path
 from rpt.data.hub import hub_rows
-from rpt.data.samples import GENERATORS
 from rpt.errors import DataError
 
 Rows = list[tuple[str, dict[str, Any]]]
+
+SAMPLES = Path(__file__).parent / "samples"
+"""The packaged sample rows, in the layout of the official release, and the version of each folder."""
 
 UNREAD = ("source", "version")
 """Top-level keys of the release that no example reads and that the hub's view has lost: left out of the checksum."""
@@ -26,7 +29,7 @@ class Source:
 
     Attributes:
         name: `sample`, `jsonl` or `hub`, as records and reports say it.
-        version: Of the generator; None for rows that it did not make.
+        version: Version of the packaged sample rows; None for every other source.
         checksum: sha256 over the rows of all splits, in order and in the release's form, whatever file they came from.
         splits: `train` and `val`, each a list of `(place, row)`.
     """
@@ -37,12 +40,20 @@ class Source:
     splits: dict[str, Rows]
 
 
-def sample_source(task: str, seed: int, max_rows: int | None = None) -> Source:
-    """Rows made by the task's own generator; of each split the first `max_rows`, None: all."""
-    generator = GENERATORS[task]
-    made = generator.rows(seed)
-    splits = {split: _first(_placed(made[split], f"sample:{task}/{split}"), max_rows) for split in SPLITS}
-    return Source("sample", generator.version, _checksum(splits), splits)
+def sample_versions() -> dict[str, int]:
+    """The version of each task's sample rows, by the folder of the release that they stand for."""
+    versions: dict[str, int] = json.loads((SAMPLES / "versions.json").read_text(encoding="utf-8"))
+    return versions
+
+
+def sample_source(folder: str, max_rows: int | None = None) -> Source:
+    """The packaged sample rows of one task.
+
+    Args:
+        folder: The release's folder, which names the task: `CB`.
+        max_rows: Number of lines that are read of each file; None: all lines.
+    """
+    return replace(jsonl_source(str(SAMPLES), folder, max_rows), name="sample", version=sample_versions()[folder])
 
 
 def jsonl_source(root: str, folder: str, max_rows: int | None = None) -> Source:
@@ -88,10 +99,6 @@ def hub_source(hub_id: str, folder: str, max_rows: int | None = None) -> Source:
 
 def _first(rows: Iterable[tuple[str, dict[str, Any]]], max_rows: int | None) -> Rows:
     return list(islice(rows, max_rows))
-
-
-def _placed(rows: list[dict[str, Any]], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    return ((f"{place}:{number}", row) for number, row in enumerate(rows, start=1))
 
 
 def _checksum(splits: dict[str, Rows]) -> str:

@@ -23,7 +23,7 @@ class Provenance:
         """
         section = config.data
         key = (config.task.name, config.task.folder, section.source, section.root, section.hub_id)
-        return self._once((*key, section.sample_seed, section.max_rows), lambda: build_source(config).checksum)
+        return self._once((*key, section.max_rows), lambda: build_source(config).checksum)
 
     def backbone_sha256(self, config: Config) -> str:
         """sha256 of the backbone's files.

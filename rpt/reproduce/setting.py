@@ -16,7 +16,7 @@ from rpt.tracking.identity import identity
 Flat = dict[str, object]
 
 FREE = (
-    *("seed", "data.source", "data.sample_seed", "data.split_seed", "data.order_seed"),
+    *("seed", "data.source", "data.split_seed", "data.order_seed"),
     *("backbone.attention", "trainer.token_budget", "trainer.eval_token_budget"),
 )
 """What may differ: seeds, how forwards are cut, and where the rows come from, which `rpt.reproduce.lines` looks at."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rpt.data.files import SPLITS, split_path
-from rpt.data.samples import GENERATORS
+from rpt.data.sources import sample_versions
 from rpt.errors import Problem
 from rpt.problems import hinted
 from rpt.rules.access import Values, get
@@ -15,21 +15,20 @@ from rpt.rules.access import Values, get
 def data_is_there(values: Values) -> Iterator[Problem]:
     """The rows of the task must exist in the chosen source, and no other source may be half meant."""
     source, root = get(values, "data.source", str), get(values, "data.root", str)
-    name, seed = get(values, "task.name", str), get(values, "data.sample_seed", int)
+    name, folder = get(values, "task.name", str), get(values, "task.folder", str)
     if source == "sample":
-        if name is not None and name not in GENERATORS:
-            tasks = ", ".join(sorted(GENERATORS))
-            yield Problem("data", "sample", f"no sample rows for task {name}; there are for {tasks}. Use data=jsonl.")
+        if name is not None and folder is not None and folder not in sample_versions():
+            folders = ", ".join(sorted(sample_versions()))
+            advice = (
+                f"no sample rows for task {name}, whose folder is {folder}; there are for {folders}. Use data=jsonl."
+            )
+            yield Problem("data", "sample", advice)
         if root is not None:
             advice = "data=sample reads no files. Set data=jsonl to train on that folder, or leave data.root out."
             yield Problem("data.root", root, advice)
-        if seed is None:
-            yield Problem("data.sample_seed", None, "must be a whole number for data=sample. Set data.sample_seed=0.")
         return
-    if seed is not None:
-        yield Problem("data.sample_seed", seed, f"has no effect on data={source}. Leave it out, or set data=sample.")
     if source == "jsonl":
-        yield from _release_is_there(root, get(values, "task.folder", str))
+        yield from _release_is_there(root, folder)
     elif source == "hub" and get(values, "data.hub_id", str) is None:
         yield Problem("data.hub_id", None, "needs a value. Set data.hub_id=aps/super_glue.")
 

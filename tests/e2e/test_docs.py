@@ -70,14 +70,12 @@ def hub_cache(request, tmp_path_factory) -> Path:
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A copy of the checkout with rows in the release's layout, MRPC's among them."""
-    from rpt.data.samples import GENERATORS
+    from tests.samples import FOLDERS, sample_rows
 
     place = tmp_path / "rpt"
     shutil.copytree(ROOT, place, ignore=LEFT_OUT)
-    folders = {name: (ROOT / "conf" / "task" / f"{name}.yaml").read_text() for name in GENERATORS}
-    for name, text in folders.items():
-        [folder] = re.findall(r"^folder: (\w+)", text, re.MULTILINE)
-        write_rows(place / "superglue" / folder, GENERATORS[name].rows(0))
+    for folder in FOLDERS:
+        write_rows(place / "superglue" / folder, sample_rows(folder))
     pair = {"sentence1": "It rains.", "sentence2": "Rain falls."}
     labels = ("equivalent", "not_equivalent")
     rows = [{"idx": idx, **pair, "label": labels[idx % 2]} for idx in range(40)]

@@ -72,9 +72,8 @@ RELATIONS = {
     "data=jsonl data.root=/nowhere": f"data.root = /nowhere: there is no such folder. {ROOT}",
     "data.root=/tmp": "data.root = /tmp: data=sample reads no files. Set data=jsonl to train on that folder, or "
     "leave data.root out.",
-    "data.sample_seed=null": "data.sample_seed = null: must be a whole number for data=sample. Set data.sample_seed=0.",
-    "task.name=mine": "data = sample: no sample rows for task mine; there are for boolq, cb, copa, multirc, record, "
-    "rte, wic, wsc. Use data=jsonl.",
+    "task.name=mine task.folder=Mine": "data = sample: no sample rows for task mine, whose folder is Mine; there are "
+    "for BoolQ, CB, COPA, MultiRC, RTE, ReCoRD, WSC, WiC. Use data=jsonl.",
     "init=file": f"init.path = ???: needs a value. {PATH}",
     "init=file init.path=/nowhere.npy": f"init.path = /nowhere.npy: there is no such file. {PATH}",
     "init=text init.text=": "init.text = '': holds no word. Set 'init.text=\"some words\"'.",

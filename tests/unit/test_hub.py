@@ -15,11 +15,10 @@ from datasets import ClassLabel, Features, Value
 from rpt.data.files import SPLITS, read_rows
 from rpt.data.flattened import canonical, label_names
 from rpt.data.hub import VIEW_SPLITS, hub_rows
-from rpt.data.samples import GENERATORS
 from rpt.data.sources import UNREAD, hub_source, jsonl_source
 from rpt.errors import DataError
+from tests.samples import FOLDERS, sample_rows, unlabelled_rows
 
-FOLDERS = ("BoolQ", "CB", "COPA", "MultiRC", "ReCoRD", "RTE", "WiC", "WSC")
 LAYOUTS = ("{split}-00000-of-00001.parquet", "{split}/0000.parquet", "super_glue-{split}.parquet")
 SPAN = {"text": Value("string"), "start": Value("int32"), "end": Value("int32")}
 INSTEAD = "Use data=jsonl with the official release instead"
@@ -95,11 +94,6 @@ def write_view(root, folder, rows, layout=LAYOUTS[0], features=None):
     return str(root)
 
 
-def sample_rows(folder):
-    made = GENERATORS[folder.lower()].rows(0)
-    return {split: made[split] for split in SPLITS}
-
-
 def sample_view(folder):
     return {split: flattened(folder, rows) for split, rows in sample_rows(folder).items()}
 
@@ -158,7 +152,7 @@ def test_official_records_keep_entities_and_answers_but_not_which_mentions_were_
 
 def test_unlabelled_rows_have_no_label_as_in_the_release():
     for folder in FOLDERS:
-        rows = GENERATORS[folder.lower()].rows(0)["test"]
+        rows = unlabelled_rows(folder)
         placed = [("v:1", row) for row in flattened(folder, rows)]
         assert [row for _, row in canonical(folder, placed)] == [read(row) for row in rows]
 

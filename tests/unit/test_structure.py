@@ -26,7 +26,6 @@ LOOP = ("rpt/module.py", "rpt/train.py", "rpt/progress.py", "rpt/data/module.py"
 LEAVES = (
     "rpt.prompt",
     "rpt.tasks",
-    "rpt.data.samples",
     "rpt.data.rows",
     "rpt.backbones",
     "rpt.scoring",

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpt.config import PairFormat, TaskConfig
-from rpt.data.samples import GENERATORS
 from rpt.metrics import METRICS, evaluate
 from rpt.predictions import Predictions
 from rpt.report.units import unit_scores
 from rpt.results import prediction_lines
 from rpt.tasks.example import Answer, Example
+from tests.samples import sample_rows
 
 CONFIGS = {
     path.stem: TaskConfig.model_validate(yaml.safe_load(path.read_text()))
@@ -48,7 +48,7 @@ def examples_of(name, official):
     framing = "choice" if isinstance(form, PairFormat) else form.framing
     options = {"name": name, "fields": config.fields, "labels": config.labels}
     task = getattr(importlib.import_module(module), reader)(**options, choices=form.choices, framing=framing)
-    rows = GENERATORS[name].rows(0)["val"][:150]
+    rows = sample_rows(config.folder)["val"][:150]
     return list(task.examples((f"f:{line}", row) for line, row in enumerate(rows, 1)))
 
 

@@ -1,0 +1,279 @@
+"""Sample data for MultiRC: which answers to a question about a short story are right?
+
+A story spreads its facts over two or three owners: people, places or months. Its questions ask
+for the facts of one owner, and every wrong answer is a fact of another. No sentence tells on its
+own: a fact stands under a pronoun, or beside the names of both owners that are asked for it.
+
+Labels are exactly crossed. Within a passage, an answer that is right for one question is wrong
+for exactly one other. Passages are made in twins: the same words with the owners exchanged, so
+that the same answers to the same questions are right where they were wrong. A rule that does not
+bring passage, question and answer together is right on half.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from tools.samples.crossing import Deck, Row
+from tools.samples.multirc_lexicon import LEXICONS
+from tools.samples.multirc_stories import Fact, Kind, Lexicon, Pronoun, Story
+
+__all__ = ["VERSION", "Owner", "Plan", "render_passage", "render_questions", "rows"]
+
+VERSION = 1
+
+Question = tuple[str, tuple[tuple[str, int], ...]]
+"""The text of a question, and each answer with its label."""
+
+# Of a passage: longer ones are drawn anew.
+MAX_WORDS = 120
+# Facts of each owner in turn. An answer list joins two neighbors, so it has three to five answers.
+SIZES = {
+    2: ((1, 2), (2, 1), (2, 2), (2, 2), (2, 3), (3, 2), (1, 3), (3, 1)),
+    3: ((1, 2, 2), (2, 1, 2), (2, 2, 1), (2, 2, 2), (2, 2, 2), (1, 2, 3)),
+}
+# A fact told beside the name of its owner and of the other owner that a question asks for it.
+CONTRASTS: dict[Kind, tuple[str, ...]] = {
+    "person": (
+        "{other} had offered to {base}, but in the end {owner} did it.",
+        "Everyone expected {other} to {base}, but it was {owner} who did.",
+        "It was {owner}, not {other}, who {past}.",
+        "{other} was supposed to {base} but had no time, so {owner} did it instead.",
+    ),
+    "place": (
+        "They had meant to {base} in {other}, but they did so in {owner} instead.",
+        "It was in {owner}, not in {other}, that they {past}.",
+        "{other} gave them no chance to {base}, but {owner} did, and they took it.",
+    ),
+    "month": (
+        "The plan was to {base} in {other}, but that was moved to {owner}.",
+        "It was in {owner}, not in {other}, that they {past}.",
+        "They had hoped to {base} in {other}, but they did so in {owner} instead.",
+    ),
+}
+# One fact of each owner, told in a single sentence.
+CLAUSES: dict[Kind, str] = {
+    "person": "{owner} {past}",
+    "place": "in {owner} they {past}",
+    "month": "in {owner} they {past}",
+}
+# Sentences that name an owner; the facts follow under a pronoun.
+LEADS: dict[Kind, tuple[str, ...]] = {
+    "person": (
+        "There was plenty to do for {owner}.",
+        "{owner} did not stand idly by.",
+        "Nobody had to ask {owner} twice.",
+        "{owner} hardly sat down.",
+        "{owner} was a great help.",
+    ),
+    "place": (
+        "They stayed two nights in {owner}.",
+        "{owner} was livelier than they had imagined.",
+        "The weather was kind to them in {owner}.",
+        "Some of them would have liked to stay in {owner} for good.",
+        "They had looked forward to {owner} for weeks.",
+    ),
+    "month": (
+        "There was no lack of work in {owner}.",
+        "{owner} went by quickly.",
+        "Nobody was bored in {owner}.",
+        "{owner} had one free Saturday after the other.",
+        "They had set aside most of {owner}.",
+    ),
+}
+QUESTIONS: dict[Kind, tuple[str, ...]] = {
+    "person": (
+        "What did {owner} do {setting}?",
+        "Which jobs did {owner} do {setting}?",
+        "How did {owner} lend a hand {setting}?",
+    ),
+    "place": (
+        "What did {actors} do in {owner}?",
+        "How did {actors} spend their time in {owner}?",
+        "What did {actors} do while they were in {owner}?",
+    ),
+    "month": (
+        "What did {actors} do in {owner}?",
+        "What did {actors} get done in {owner}?",
+        "What kept {actors} busy in {owner}?",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """What a fact can belong to: a person, a place or a month."""
+
+    name: str
+    pronoun: Pronoun
+    """Of whoever acted: of the actors where the owner is not a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All of a pair of twins but the matching of groups of facts and owners."""
+
+    story: Story
+    owners: tuple[Owner, ...]
+    """In the order of the telling."""
+
+    groups: tuple[tuple[Fact, ...], ...]
+    """Facts that belong together, as many groups as owners."""
+
+    clauses: tuple[Fact, ...]
+    """The first fact of every group, told in one sentence, or none."""
+
+    contrasts: tuple[tuple[int, Fact, str], ...]
+    """Facts that name both owners, each with its group and its frame."""
+
+    leads: tuple[str, ...]
+    questions: tuple[str, ...]
+    is_mixed_first: bool
+
+    def owner(self, group: int, turn: int) -> Owner:
+        """The owner of a group in the first (0) or the second (1) of the twins."""
+        return self.owners[(group - turn) % len(self.owners)]
+
+    def other(self, group: int, turn: int) -> Owner:
+        """The owner of a group in the other twin: its facts are wrong answers for this one."""
+        return self.owner(group, 1 - turn)
+
+
+def rows(seed: int, *, num_train: int = 100, num_val: int = 40) -> dict[str, list[Row]]:
+    """Passages of the two splits in the official schema.
+
+    Each size counts passages and is rounded up to whole twins; a passage has seven to ten answer
+    rows on average. A split depends on the seed and its own size only.
+    """
+    sizes = {"train": num_train, "val": num_val}
+    return {split: _split_rows(seed, split, size) for split, size in sizes.items()}
+
+
+def render_passage(plan: Plan, turn: int) -> str:
+    """The text of one of the twins."""
+    story = plan.story
+    ranked = sorted(range(len(plan.groups)), key=lambda group: plan.owners.index(plan.owner(group, turn)))
+    told = {id(item) for item in (*plan.clauses, *(item for _, item, _ in plan.contrasts))}
+    blocks: list[str] = []
+    for group in ranked:
+        left = [item for item in plan.groups[group] if id(item) not in told]
+        if left:
+            blocks.append(_block(plan.leads[len(blocks)], plan.owner(group, turn), left))
+    mixed = [_clauses(plan, ranked, turn)] if plan.clauses else []
+    mixed += [
+        frame.format(
+            owner=plan.owner(group, turn).name, other=plan.other(group, turn).name, base=item.base, past=item.past
+        )
+        for group, item, frame in plan.contrasts
+    ]
+    body = [*mixed, *blocks] if plan.is_mixed_first else [*blocks, *mixed]
+    intro = story.intro.format(owners=_listed([owner.name for owner in plan.owners]))
+    # Three or four facts leave room for both asides, five for one.
+    asides = story.asides[: max(0, 6 - sum(map(len, plan.groups)))]
+    return " ".join([intro, *asides, *body, story.ending])
+
+
+def render_questions(plan: Plan, turn: int) -> list[Question]:
+    """The questions of one of the twins: one for every owner, in the order of the owners."""
+    questions = []
+    for position, owner in enumerate(plan.owners):
+        # Of these two groups, one is the owner's in this twin and the other in the second.
+        answers = tuple(
+            (item.answer, int(plan.owner(group, turn) == owner))
+            for group in (position, (position + 1) % len(plan.owners))
+            for item in plan.groups[group]
+        )
+        text = plan.questions[position].format(owner=owner.name, actors=plan.story.actors, setting=plan.story.setting)
+        questions.append((text, answers))
+    return questions
+
+
+def _block(lead: str, owner: Owner, facts: Sequence[Fact]) -> str:
+    """A sentence about the owner, and the facts under a pronoun."""
+    pronoun = owner.pronoun.capitalize()
+    text = f"{lead.format(owner=owner.name)} {pronoun} {' and '.join(item.past for item in facts[:2])}."
+    return text + "".join(f" {pronoun} also {item.past}." for item in facts[2:])
+
+
+def _clauses(plan: Plan, ranked: Sequence[int], turn: int) -> str:
+    clause = CLAUSES[plan.story.kind]
+    clauses = [clause.format(owner=plan.owner(group, turn).name, past=plan.clauses[group].past) for group in ranked]
+    sentence = f"{', '.join(clauses[:-1])}, and {clauses[-1]}."
+    return sentence[0].upper() + sentence[1:]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+class _Planner:
+    """Plans twins for one split, using its stories evenly."""
+
+    def __init__(self, lexicon: Lexicon, rng: random.Random) -> None:
+        self._lexicon = lexicon
+        self._rng = rng
+        self._stories = Deck(lexicon.stories, rng)
+        self._sizes = {num_owners: Deck(sizes, rng) for num_owners, sizes in SIZES.items()}
+
+    def plan(self) -> Plan:
+        story = self._stories.deal()
+        sizes = self._sizes[self._rng.choice((2, 3))].deal()
+        facts = iter(self._rng.sample(story.facts, sum(sizes)))
+        groups = tuple(tuple(next(facts) for _ in range(size)) for size in sizes)
+        clauses = tuple(group[0] for group in groups) if self._rng.random() < 0.5 else ()
+        frames = Deck(CONTRASTS[story.kind], self._rng)
+        # The last fact of a group that still has one to tell.
+        candidates = [group for group, items in enumerate(groups) if len(items) > bool(clauses)]
+        contrasted = self._rng.sample(candidates, min(len(candidates), self._rng.choice((1, 2))))
+        return Plan(
+            story=story,
+            owners=self._owners(story.kind, len(sizes)),
+            groups=groups,
+            clauses=clauses,
+            contrasts=tuple((group, groups[group][-1], frames.deal()) for group in contrasted),
+            leads=tuple(self._rng.sample(LEADS[story.kind], len(sizes))),
+            questions=tuple(self._rng.choice(QUESTIONS[story.kind]) for _ in sizes),
+            is_mixed_first=self._rng.random() < 0.5,
+        )
+
+    def _owners(self, kind: Kind, num_owners: int) -> tuple[Owner, ...]:
+        if kind == "person":
+            people = self._rng.sample(self._lexicon.people, num_owners)
+            return tuple(Owner(name=name, pronoun=pronoun) for name, pronoun in people)
+        names = self._lexicon.places if kind == "place" else self._lexicon.months
+        chosen = self._rng.sample(names, num_owners)
+        if kind == "month":
+            chosen.sort(key=names.index)
+        return tuple(Owner(name=name, pronoun="they") for name in chosen)
+
+
+def _split_rows(seed: int, split: str, size: int) -> list[Row]:
+    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    rng = random.Random(f"multirc/{split}/{seed}")
+    planner = _Planner(LEXICONS[split], rng)
+    made: dict[str, list[Question]] = {}
+    while len(made) < size:
+        plan = planner.plan()
+        twins = {render_passage(plan, turn): render_questions(plan, turn) for turn in (0, 1)}
+        if not twins.keys() & made.keys() and all(len(text.split()) <= MAX_WORDS for text in twins):
+            made |= twins
+    passages = list(made.items())
+    rng.shuffle(passages)
+    return _numbered(passages, rng)
+
+
+def _numbered(passages: Sequence[tuple[str, list[Question]]], rng: random.Random) -> list[Row]:
+    """Rows in the official schema; questions and answers are shuffled and numbered over all of them."""
+    question_numbers, answer_numbers = count(), count()
+    numbered: list[Row] = []
+    for idx, (text, asked) in enumerate(passages):
+        questions: list[Row] = []
+        for question, labeled in rng.sample(asked, len(asked)):
+            answers: list[Row] = [
+                {"text": answer, "idx": next(answer_numbers), "label": label}
+                for answer, label in rng.sample(labeled, len(labeled))
+            ]
+            questions.append({"question": question, "answers": answers, "idx": next(question_numbers)})
+        numbered.append({"idx": idx, "version": 1.1, "passage": {"text": text, "questions": questions}})
+    return numbered

@@ -1,0 +1,111 @@
+"""Sample data for RTE: does the premise entail the hypothesis?
+
+A premise is two sentences of invented news, the hypothesis says one thing about what it reports.
+Rows are made in crossed blocks of four (see `crossing`). A *swap* tells its story twice, with the
+roles of two people, firms or places exchanged: both premises have the same words, and so have
+both hypotheses, so that nothing but who did what to whom decides. A *contrast* exchanges one
+phrase for another with a different consequence, and no such phrase of one split occurs in
+another. In neither kind does a hypothesis share more with the premise that entails it: the words
+and the pairs of neighboring words that the two share are those it shares with the other premise.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import product
+
+from tools.samples.crossing import Block, Deck, Row, crossed_rows
+from tools.samples.rte_actions import CONVERSE, ROLE
+from tools.samples.rte_contrasts import IMPLICATIVE, LEXICAL, QUANTITY
+from tools.samples.rte_facts import ORDER, PLACE, SCOPE
+from tools.samples.rte_lexicon import DAYS, DIRECTIONS, LANDS, LEXICONS, Contrast, Direction, Swap
+
+__all__ = ["CONTRASTS", "SWAPS", "VERSION", "contrast_block", "label", "rows", "swap_block"]
+
+VERSION = 1
+
+# By phenomenon, then by split.
+SWAPS = {"role": ROLE, "converse": CONVERSE, "scope": SCOPE, "place": PLACE, "order": ORDER}
+CONTRASTS = {"lexical": LEXICAL, "implicative": IMPLICATIVE, "quantity": QUANTITY}
+
+
+def rows(seed: int, *, num_train: int = 640, num_val: int = 256) -> dict[str, list[Row]]:
+    """Rows of the two splits in the official schema.
+
+    Each size is rounded up to a multiple of 64: five kinds of swap in two directions and two
+    blocks of three kinds of contrast, of four rows each. Half of the rows of every kind are
+    entailed. A split depends on the seed and its own size only.
+    """
+    sizes = {"train": num_train, "val": num_val}
+    return {split: _split_rows(seed, split, size) for split, size in sizes.items()}
+
+
+def label(*, is_match: bool) -> str:
+    """The official label of a hypothesis that belongs (match) or does not belong to its premise."""
+    return "entailment" if is_match else "not_entailment"
+
+
+def swap_block(
+    story: Swap, direction: Direction, names: tuple[str, str], details: Mapping[str, str], context: str
+) -> Block:
+    """The story and one of its hypotheses, each with the names in either order."""
+    probe = getattr(story, direction)
+    pairs = (names, names[::-1])
+    fills = [{**details, "a": a, "b": b, "a_land": LANDS.get(a), "b_land": LANDS.get(b)} for a, b in pairs]
+    return Block(
+        texts=(f"{story.text.format(**fills[0])} {context}", f"{story.text.format(**fills[1])} {context}"),
+        probes=(probe.format(**fills[0]), probe.format(**fills[1])),
+    )
+
+
+def contrast_block(story: Contrast, name: str, details: Mapping[str, str], context: str) -> Block:
+    """The story with either of its phrases, and the hypothesis that follows from each."""
+    first, second = (f"{story.text.format(**details, a=name, phrase=phrase)} {context}" for phrase in story.phrases)
+    hypotheses = (story.hypotheses[0].format(a=name), story.hypotheses[1].format(a=name))
+    return Block(texts=(first, second), probes=hypotheses)
+
+
+class _Writer:
+    """Draws blocks for one split, using all of its words and stories evenly."""
+
+    def __init__(self, split: str, rng: random.Random) -> None:
+        lexicon = LEXICONS[split]
+        self._names = {kind: Deck(names, rng) for kind, names in lexicon.names.items()}
+        self._contexts = {kind: Deck(contexts, rng) for kind, contexts in lexicon.contexts.items()}
+        self._towns = Deck(lexicon.towns, rng)
+        self._days = Deck(DAYS, rng)
+        self._swaps = {
+            (phenomenon, direction): Deck(stories[split], rng)
+            for (phenomenon, stories), direction in product(SWAPS.items(), DIRECTIONS)
+        }
+        self._contrasts = {phenomenon: Deck(stories[split], rng) for phenomenon, stories in CONTRASTS.items()}
+
+    def makers(self) -> list[Callable[[], Block]]:
+        """One maker for each block of a round."""
+        swaps = [partial(self._swap, *key) for key in self._swaps]
+        contrasts = [partial(self._contrast, phenomenon) for phenomenon in self._contrasts]
+        return [*swaps, *contrasts, *contrasts]
+
+    def _swap(self, phenomenon: str, direction: Direction) -> Block:
+        story = self._swaps[phenomenon, direction].deal()
+        names = self._names[story.kind].deal_two()
+        return swap_block(story, direction, names, self._details(), self._contexts[story.kind].deal())
+
+    def _contrast(self, phenomenon: str) -> Block:
+        story = self._contrasts[phenomenon].deal()
+        name = self._names[story.kind].deal()
+        return contrast_block(story, name, self._details(), self._contexts[story.kind].deal())
+
+    def _details(self) -> dict[str, str]:
+        return {"day": self._days.deal(), "town": self._towns.deal()}
+
+
+def _split_rows(seed: int, split: str, size: int) -> list[Row]:
+    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    rng = random.Random(f"rte/{split}/{seed}")
+
+    def write(premise: str, hypothesis: str, is_match: bool) -> Row:
+        row: Row = {"premise": premise, "hypothesis": hypothesis}
+        return {**row, "label": label(is_match=is_match)}
+
+    return crossed_rows(_Writer(split, rng).makers(), write, size, rng)
