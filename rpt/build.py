@@ -68,7 +68,8 @@ def build_splits(config: Config, source: Source, task: Task) -> Splits:
         train, held = examples, reported
     else:
         share = config.protocol.held_out_share if config.data.k_per_class is None else 0.5
-        train, held = hold_out(examples, share, config.data.split_seed, stratified=task.is_stratified)
+        seed, same_side = config.data.split_seed, config.task.same_side
+        train, held = hold_out(examples, share, seed, stratified=task.is_stratified, same_side=same_side)
     if (k := config.data.k_per_class) is not None and config.protocol.select_on == "validation":
         train = draw(train, k, config.data.split_seed, stratified=task.is_stratified)
     elif k is not None:

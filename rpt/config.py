@@ -103,6 +103,7 @@ class TaskConfig(Section):
     reader: str  # the class that makes examples of rows
     fields: Annotated[tuple[str, ...], Field(strict=False)]
     derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
+    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows that share one of these texts stay together
     labels: Labels | None  # null: each row brings its own choices
     metrics: Metrics
     formats: Formats

@@ -4,49 +4,123 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from rpt.data.groups import Groups, groups_of
 from rpt.errors import DataError
 from rpt.tasks.example import Example, Idx
 
-Units = list[list[int]]
-"""Positions of examples, those that must stay on one side together."""
-
 
 def hold_out(
-    examples: Sequence[Example], share: float, seed: int, *, stratified: bool
+    examples: Sequence[Example], share: float, seed: int, *, stratified: bool, same_side: Sequence[str] = ()
 ) -> tuple[list[Example], list[Example]]:
     """Split train rows into those that train and those that choose the checkpoint.
 
-    All that came from one line of the release (a passage of MultiRC or ReCoRD) stays on one side. Where each line is
-    one example and its target is a class, the draw is stratified by class; elsewhere whole lines are drawn.
+    Rows of one line of the release, rows of one text and duplicates stay on one side (`rpt.data.groups`). Where every
+    row is a group by itself and its target is a class, the draw is stratified by class. Larger groups are drawn so
+    that each class comes as near to its share as the groups allow. Targets that are no classes are not counted:
+    groups are drawn.
 
     Args:
         examples: The train split.
-        share: Of each class's rows, or of the lines, held out; at least one on either side.
-        seed: Draws the rows.
+        share: Share of each class's rows, or of the groups, that is held out; at least one on either side.
+        seed: Seed of the draw.
         stratified: Whether targets are classes.
+        same_side: Names of the fields whose texts keep rows together; empty: only equal rows stay together.
 
     Returns:
         `(train, held_out)`, both in the file's order.
 
     Raises:
-        DataError: A class has a single row, or the split a single line, so that it cannot be on both sides.
+        DataError: A class has a single row, or the split a single group, so that it cannot be on both sides.
     """
-    pools: dict[int | None, Units] = {None: _units(examples, _line)}
-    if stratified and len(pools[None]) == len(examples):
-        pools = defaultdict(list)
-        for index, example in enumerate(examples):
-            pools[example.target].append([index])
+    groups = groups_of(examples, same_side)
     rng = random.Random(seed)
-    held: set[int] = set()
-    for target, units in sorted(pools.items(), key=lambda item: str(item[0])):
-        if len(units) < 2:
-            what = "line" if target is None else f"row{_of_label(examples, target)}"
-            raise DataError(f"train has one {what}: none can be held out. Two are needed.")
-        drawn = rng.sample(units, min(max(round(share * len(units)), 1), len(units) - 1))
-        held.update(index for unit in drawn for index in unit)
+    if stratified and len(groups) == len(examples):
+        held = _hold_out_rows(examples, share, rng)
+    elif len(groups) < 2:
+        what = "text" if len({_line(example) for example in examples}) > 1 else "line"
+        raise DataError(f"train has one {what}: none can be held out. Two are needed.")
+    elif stratified:
+        held = _hold_out_groups([example.target for example in examples], groups, share, rng)
+    else:
+        held = _flat(rng.sample(groups, _num_held(len(groups), share)))
     return [one for at, one in enumerate(examples) if at not in held], [examples[at] for at in sorted(held)]
+
+
+def _hold_out_rows(examples: Sequence[Example], share: float, rng: random.Random) -> set[int]:
+    """Draw rows of each class, where no two rows must stay together."""
+    rows_of: dict[int | None, list[int]] = defaultdict(list)
+    for index, example in enumerate(examples):
+        rows_of[example.target].append(index)
+    held: set[int] = set()
+    for target, rows in sorted(rows_of.items(), key=lambda item: str(item[0])):
+        if len(rows) < 2:
+            label = "" if target is None else _of_label(examples, target)
+            raise DataError(f"train has one row{label}: none can be held out. Two are needed.")
+        held.update(rng.sample(rows, _num_held(len(rows), share)))
+    return held
+
+
+def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float, rng: random.Random) -> set[int]:
+    """Draw whole groups so that each class comes near to its share. No class leaves the other side altogether.
+
+    Groups are looked at in a random order, and a group is taken where it brings the classes nearer to their shares.
+    A class that has no row by then takes the group that does the others least harm.
+    """
+    side = _Side(Counter(targets), [Counter(targets[index] for index in group) for group in groups], share)
+    order = rng.sample(range(len(groups)), len(groups))
+    for at in order:
+        if side.growth(at) < 0 and side.leaves_all_classes(at):
+            side.take(at)
+    for target in sorted(side.total, key=str):
+        if not side.held[target]:
+            having = (at for at in order if target in side.groups[at] and side.leaves_all_classes(at))
+            side.take(min(having, key=side.growth, default=None))
+    if not side.taken:  # each group holds all rows of some class
+        side.take(min(order, key=side.growth))
+    return _flat(groups[at] for at in side.taken)
+
+
+class _Side:
+    """Groups that are held out, and how far their classes are from their shares.
+
+    Args:
+        total: Rows of each class in the split.
+        groups: Rows of each class in each group.
+        share: Share of each class that is wanted.
+    """
+
+    def __init__(self, total: Mapping[int | None, int], groups: Sequence[Counter[int | None]], share: float) -> None:
+        self.total = total
+        self.groups = groups
+        self.goal = {target: _num_held(count, share) for target, count in total.items()}
+        self.held: Counter[int | None] = Counter()
+        self.taken: set[int] = set()
+
+    def growth(self, at: int) -> int:
+        """By how much the squared distance of the classes from their shares grows when a group is taken."""
+        counts = self.groups[at].items()
+        return sum(count * (count + 2 * (self.held[target] - self.goal[target])) for target, count in counts)
+
+    def leaves_all_classes(self, at: int) -> bool:
+        """Whether the other side keeps a row of every class when a group is taken."""
+        return all(self.held[target] + count < self.total[target] for target, count in self.groups[at].items())
+
+    def take(self, at: int | None) -> None:
+        """Hold a group out; None: nothing to take."""
+        if at is not None:
+            self.taken.add(at)
+            self.held.update(self.groups[at])
+
+
+def _num_held(count: int, share: float) -> int:
+    """How many of some things are held out: at least one on either side, where there are two."""
+    return max(min(max(round(share * count), 1), count - 1), 0)
+
+
+def _flat(groups: Iterable[list[int]]) -> set[int]:
+    return {index for group in groups for index in group}
 
 
 def few_shot(
@@ -91,7 +165,10 @@ def draw(examples: Sequence[Example], k: int, seed: int, *, stratified: bool) ->
         DataError: There are fewer than k examples of a class.
     """
     _require({"train": examples}, k, stratified)
-    groups = _units(examples, lambda example: example.idx if example.group is None else example.group)
+    by_group: dict[Idx, list[int]] = defaultdict(list)
+    for index, example in enumerate(examples):
+        by_group[example.idx if example.group is None else example.group].append(index)
+    groups = list(by_group.values())
     random.Random(seed).shuffle(groups)
     drawn: Counter[int | None] = Counter()
     taken: set[int] = set()
@@ -121,15 +198,8 @@ def _require(parts: Mapping[str, Sequence[Example]], k: int, stratified: bool) -
     )
 
 
-def _units(examples: Iterable[Example], key: Callable[[Example], Idx]) -> Units:
-    units: dict[Idx, list[int]] = defaultdict(list)
-    for index, example in enumerate(examples):
-        units[key(example)].append(index)
-    return list(units.values())
-
-
-def _line(example: Example) -> int:
-    return example.idx if isinstance(example.idx, int) else example.idx[0]
+def _line(example: Example) -> Idx:
+    return example.idx[0] if isinstance(example.idx, tuple) else example.idx
 
 
 def _class(example: Example, stratified: bool) -> int | None:

@@ -19,14 +19,21 @@ def task_is_sound(values: Values) -> Iterator[Problem]:
     if isinstance(labels, list):
         yield from _distinct("task.labels", labels)
     known = [str(field) for name in ("fields", "derived") for field in get(task, name, list) or []]
+    yield from _name_fields("task.same_side", get(task, "same_side", list) or [], known)
     for key, form in _formats(task):
         for part in ("first", "second", "source"):
             if isinstance(template := form.get(part), str) and (misfit := _misfit(template, [*known, "choice"])):
                 yield Problem(f"{key}.{part}", template, misfit)
-        if isinstance(cut := form.get("cut"), str) and cut not in known:
-            yield Problem(f"{key}.cut", cut, f"names no field of the task. {near_miss(cut, known, 'Fields')}")
+        if isinstance(cut := form.get("cut"), str):
+            yield from _name_fields(f"{key}.cut", [cut], known)
         if isinstance(choices := form.get("choices"), list):
             yield from _choices_are_sound(f"{key}.choices", choices, labels, known)
+
+
+def _name_fields(key: str, names: list[Any], known: list[str]) -> Iterator[Problem]:
+    for name in names:
+        if name not in known:
+            yield Problem(key, name, f"names no field of the task. {near_miss(str(name), known, 'Fields')}")
 
 
 def _formats(task: Values) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,0 +1,107 @@
+"""Rows of one text stay on one side when rows are held out, and each class comes near to its share."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpt.data.groups import groups_of
+from rpt.data.splits import hold_out
+from rpt.errors import DataError
+from rpt.tasks.example import Example
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def example(idx, target):
+    return Example(idx=idx, fields={"premise": f"p{idx}"}, choices=("a", "b", "c"), target=target)
+
+
+def rows_of(targets):
+    return [example(number, target) for number, target in enumerate(targets)]
+
+
+def idx_of(examples):
+    return [one.idx for one in examples]
+
+
+def per_class(examples):
+    return Counter(one.target for one in examples)
+
+
+# Texts that several rows share: the number of the text, and the rows' labels.
+TEXTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=2, max_size=80)
+
+
+def rows_with_texts(made):
+    """Rows whose premises are few, so that several share one; a blank more or a capital makes no other text."""
+    return [
+        replace(example(idx, label), fields={"premise": f" {'Tt'[idx % 2]}ext {text}", "hypothesis": str(idx)})
+        for idx, (text, label) in enumerate(made)
+    ]
+
+
+def texts_of(examples):
+    return {one.fields["premise"].strip().lower() for one in examples}
+
+
+@given(TEXTS, st.floats(0.01, 0.99), SEEDS, st.booleans())
+def test_no_text_is_on_both_sides_and_no_side_is_empty(made, share, seed, stratified):
+    examples = rows_with_texts(made)
+    if len(texts_of(examples)) in (1, len(examples)):  # nothing to hold out, or nothing to keep together
+        return
+    train, held = hold_out(examples, share, seed, stratified=stratified, same_side=("premise",))
+    assert train
+    assert held
+    assert not texts_of(train) & texts_of(held)
+    assert sorted(idx_of(train + held)) == idx_of(examples)
+    assert hold_out(examples, share, seed, stratified=stratified, same_side=("premise",)) == (train, held)
+
+
+@given(st.lists(st.integers(0, 2), min_size=60, max_size=200), st.floats(0.1, 0.5), SEEDS)
+def test_classes_keep_their_shares_where_groups_are_small(targets, share, seed):
+    # Every third row has a twin, so that the rows alone can bring each class to its share.
+    made = [(number - (number % 3 == 1), target) for number, target in enumerate(targets)]
+    examples = rows_with_texts(made)
+    _, held = hold_out(examples, share, seed, stratified=True, same_side=("premise",))
+    counts, got = Counter(targets), per_class(held)
+    assert all(abs(got[target] - share * count) <= 3 for target, count in counts.items())
+
+
+def test_a_class_of_two_texts_is_on_both_sides():
+    # Of the second class there are two rows, each beside many rows of the first.
+    made = [(text, 0) for text in range(8) for _ in range(6)] + [(0, 1), (1, 1)]
+    for seed in range(20):
+        parts = hold_out(rows_with_texts(made), 0.2, seed, stratified=True, same_side=("premise",))
+        assert [per_class(part)[1] for part in parts] == [1, 1]
+
+
+@pytest.mark.parametrize("same_side", [(), ("premise", "hypothesis")])
+def test_equal_rows_are_never_on_both_sides(same_side):
+    fields = [{"premise": f"p{number % 30}", "hypothesis": f"h{number % 30}"} for number in range(60)]
+    examples = [replace(one, fields=texts) for one, texts in zip(rows_of([0, 1] * 30), fields, strict=True)]
+    train, held = hold_out(examples, 0.2, 0, stratified=True, same_side=same_side)
+    assert not {one.fields["premise"] for one in train} & {one.fields["premise"] for one in held}
+    assert len(held) == 12
+
+
+def test_a_text_keeps_rows_together_whichever_of_the_fields_it_stands_in():
+    pairs = [("a", "b"), ("c", "d"), ("b", "e"), ("f", "g"), ("E ", "h")]
+    examples = [replace(example(at, 0), fields={"one": one, "two": two}) for at, (one, two) in enumerate(pairs)]
+    assert groups_of(examples, ("one", "two")) == [[0, 2, 4], [1], [3]]
+    assert groups_of(examples, ("one",)) == groups_of(examples, ()) == [[0], [1], [2], [3], [4]]
+
+
+def test_a_field_that_a_row_has_not_is_named():
+    with pytest.raises(
+        DataError, match=r"^row idx 0: has no text 'text', which task\.same_side names; it has premise\.$"
+    ):
+        hold_out(rows_of([0, 1, 0, 1]), 0.2, 0, stratified=True, same_side=("text",))
+
+
+def test_rows_of_one_text_cannot_be_held_out():
+    with pytest.raises(DataError) as caught:
+        hold_out(rows_with_texts([(0, 0), (0, 1), (0, 1)]), 0.2, 0, stratified=True, same_side=("premise",))
+    assert str(caught.value) == "train has one text: none can be held out. Two are needed."
