@@ -240,7 +240,7 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
     if config.scorer.name == "head":
         form = pair_format(config)
         num_labels = None if form.per_choice else len(form.choices or ())
-        return HeadScorer(hidden=backbone.hidden_size, num_labels=num_labels, pooling=config.backbone.pooling)
+        return HeadScorer(hidden=backbone.state_size, num_labels=num_labels, pooling=config.backbone.pooling)
     if config.scorer.name == "rank":
         return RankScorer(length_normalised=config.scorer.length_normalised)
     return GenerateScorer(max_new_tokens=max(split.longest_output for split in encoded.values()))

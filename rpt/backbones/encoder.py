@@ -13,7 +13,7 @@ class EncoderBackbone(FrozenBackbone):
 
     def forward(
         self, embeds: Float[Tensor, "texts width hidden"], mask: Int64[Tensor, "texts width"]
-    ) -> Float[Tensor, "texts width hidden"]:
+    ) -> Float[Tensor, "texts width states"]:
         """Run the model on input embeddings.
 
         Args:
@@ -21,7 +21,7 @@ class EncoderBackbone(FrozenBackbone):
             mask: 1 at prompt and text, 0 at padding.
 
         Returns:
-            The last layer's hidden states, in the backbone's dtype.
+            The last layer's hidden states, as wide as `state_size`, in the backbone's dtype.
         """
         hidden = self.model(inputs_embeds=embeds, attention_mask=mask).last_hidden_state
         assert isinstance(hidden, Tensor)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
 from rpt.backbones.gguf import NotGguf, read_head
 from rpt.backbones.hub import HubError, cached_snapshot, fetch
+from rpt.reading import Unreadable, read_object, reason_of
 
 FAMILIES = {
     "encoder": ("bert", "roberta", "xlm-roberta", "deberta-v2", "electra", "distilbert"),
@@ -64,7 +64,7 @@ def locate(package: str | None, path: str | None, hub_id: str | None, revision: 
     elif path is None:
         raise NoSuchBackbone("neither backbone.path nor backbone.hub_id says where it is. Set one of them.")
     else:
-        folder = (Path() if package is None else _package_folder(package)) / Path(path).expanduser()
+        folder = _named_folder(package, path)
     _refuse_half_a_model(folder)
     return folder
 
@@ -124,8 +124,7 @@ def weights_sha256(folder: Path) -> str:
     """sha256 of the weight file; of several shards, of the lines `name sha256` of each.
 
     Raises:
-        NoSuchBackbone: There are no weights.
-        OSError: They cannot be read.
+        NoSuchBackbone: There are no weights, or they cannot be read.
     """
     files = weight_files(folder)
     sums = [_sha256(file) for file in files]
@@ -159,7 +158,7 @@ def model_type(folder: Path) -> str:
     packed = gguf_file(folder)
     if packed is not None:
         return f"gguf {_head(packed).get('general.architecture')}"
-    found = _config(folder).get("model_type")
+    found = model_config(folder).get("model_type")
     if not isinstance(found, str):
         raise NoSuchBackbone(f'{folder / "config.json"} names no model_type. Add it, such as "model_type": "bert".')
     return found
@@ -190,7 +189,7 @@ def num_positions(folder: Path) -> int | None:
     if packed is not None:
         head = _head(packed)
         return _whole(head.get(f"{head.get('general.architecture')}.context_length"))
-    config = _config(folder)
+    config = model_config(folder)
     kind = config.get("model_type")
     if kind in UNBOUNDED:
         return None
@@ -199,6 +198,18 @@ def num_positions(folder: Path) -> int | None:
         return None
     window = _whole(config.get("sliding_window")) if config.get("use_sliding_window", True) else None
     return min(positions - FIRST_POSITION.get(str(kind), 0), window or positions)
+
+
+def model_config(folder: Path) -> dict[str, Any]:
+    """The content of a model's config.json.
+
+    Raises:
+        NoSuchBackbone: The file cannot be read as a JSON object.
+    """
+    try:
+        return read_object(folder / "config.json")
+    except Unreadable as error:
+        raise NoSuchBackbone(f"{error}. {_COPY}") from error
 
 
 _COPY = "Copy the whole model, or name another folder."
@@ -214,10 +225,23 @@ def _package_folder(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+def _named_folder(package: str | None, path: str) -> Path:
+    """The folder that a package and a path name; it need not be complete."""
+    try:
+        folder = (Path() if package is None else _package_folder(package)) / Path(path).expanduser()
+        is_file = folder.is_file()
+    except (OSError, RuntimeError) as error:  # a name that is too long; no home for ~name
+        raise NoSuchBackbone(f"{path}: cannot be a folder ({reason_of(error)}). Set backbone.path=DIR.") from error
+    if is_file:
+        raise NoSuchBackbone(f"{folder} is a file. Set backbone.path to its folder: {folder.parent}.")
+    return folder
+
+
 def _refuse_half_a_model(folder: Path) -> None:
     """A folder must hold config, tokenizer and all weights, or one GGUF file, which has all three."""
     if gguf_file(folder) is not None:
         return
+    _refuse_prompt(folder)
     if not (folder / "config.json").is_file():
         raise NoSuchBackbone(f"there is no config.json in {folder}. Run make setup, or name another folder.")
     weight_files(folder)
@@ -230,26 +254,30 @@ def _refuse_half_a_model(folder: Path) -> None:
         raise NoSuchBackbone(f"{need}. Run: pip install sentencepiece")
 
 
+def _refuse_prompt(folder: Path) -> None:
+    """Refuse what was trained on a backbone in a backbone's place."""
+    adapter, has_config = folder / "adapter_config.json", (folder / "config.json").is_file()
+    start = "For a backbone name the model; to start from the prompt, set init=file init.path="
+    if adapter.is_file():  # beside a model, transformers would load both as one
+        beside = " beside a model. Move one of them to a folder of its own." if has_config else ", not a model."
+        raise NoSuchBackbone(f"{folder} holds a PEFT adapter{beside} {start}{folder / 'adapter_model.safetensors'}.")
+    if (folder / "run.json").is_file() and not has_config:
+        raise NoSuchBackbone(f"{folder} is the folder of a run, not a model. {start}{folder / 'prompt.safetensors'}.")
+
+
 def _shards(index: Path) -> list[Path]:
     """All files that an index names."""
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        found = [index.parent / Path(name).name for name in names]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NoSuchBackbone(f"{index} cannot be read ({error}). {_COPY}") from error
+        named = read_object(index).get("weight_map")
+    except Unreadable as error:
+        raise NoSuchBackbone(f"{error}. {_COPY}") from error
+    if not isinstance(named, dict) or not named or not all(isinstance(name, str) for name in named.values()):
+        raise NoSuchBackbone(f"{index}: has no weight_map that names the file of each tensor. {_COPY}")
+    found = [index.parent / Path(name).name for name in sorted(set(named.values()))]
     missing = [file.name for file in found if not file.is_file()]
     if missing:
         raise NoSuchBackbone(f"{index.parent} lacks weights that its index names: {', '.join(missing)}. {_COPY}")
     return found
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise NoSuchBackbone(f"{path} cannot be read ({error}). Install the backbone again.") from error
-    return config if isinstance(config, dict) else {}
 
 
 def _head(packed: Path) -> dict[str, Any]:
@@ -260,9 +288,12 @@ def _head(packed: Path) -> dict[str, Any]:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if type(value) is int else None
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise NoSuchBackbone(f"{path}: cannot be read ({reason_of(error)}). {_COPY}") from error

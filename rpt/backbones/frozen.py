@@ -42,8 +42,13 @@ class FrozenBackbone(nn.Module):
 
     @property
     def hidden_size(self) -> int:
-        """Width of the input embeddings."""
+        """Width of the input embeddings, and so of a prompt."""
         return int(self.embedding.shape[1])
+
+    @property
+    def state_size(self) -> int:
+        """Width of the last layer's states, and so of a head's input. ELECTRA small has narrower embeddings."""
+        return int(self.model.config.hidden_size)
 
     @property
     def embedding(self) -> Float[Tensor, "vocab hidden"]:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.initialization import no_init_weights
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from rpt.backbones.accounting import Skeleton, assign
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.encoder import EncoderBackbone
-from rpt.backbones.files import NoSuchBackbone, gguf_file, weight_files, weights_sha256
+from rpt.backbones.files import NoSuchBackbone, gguf_file, model_config, weight_files, weights_sha256
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
+from rpt.backbones.probe import refuse_unusable, usable_tokenizer
 from rpt.backbones.seq2seq import Seq2SeqBackbone
-from rpt.errors import WeightsError
+from rpt.backbones.soundness import COPY, refuse_other_depth, refuse_unsound
+from rpt.backbones.weights import read_shapes, read_weights
+from rpt.errors import RptError, WeightsError
+from rpt.out_of_memory import is_out_of_memory
+from rpt.reading import reason_of
 
 CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
     "encoder": (AutoModel, EncoderBackbone),
@@ -28,6 +35,9 @@ CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta")
 """Encoders whose pre-trained pooler is left out: the class is read from hidden states."""
+
+OF_HEADS = ("num_labels", "id2label", "label2id")
+"""Keys of config.json that describe a classifier, which a backbone does not have."""
 
 
 def load_backbone(
@@ -43,35 +53,41 @@ def load_backbone(
         expected_sha256: Of the weight file; None where it is not known beforehand.
 
     Raises:
-        WeightsError: The file's hash is another, weights are missing, or the loaded ones are not the files'.
+        WeightsError: The file's hash is another, the folder's files are damaged or do not belong together, or the
+            loaded weights are not the files'.
     """
     verify(place, expected_sha256)
     if (packed := gguf_file(place)) is not None:
         from rpt.backbones.dequantized import dequantized
 
         place = dequantized(packed)
+    try:
+        refuse_unsound(place)
+        values, files = model_config(place), weight_files(place)
+        shapes = read_shapes(files)
+        refuse_other_depth(place, values, shapes)
+    except NoSuchBackbone as error:
+        raise WeightsError(str(error)) from error
     auto, made = CLASSES[family]
-    config = AutoConfig.from_pretrained(place, local_files_only=True)
-    options = {"add_pooling_layer": False} if config.model_type in WITH_POOLER else {}
-    model, loading = auto.from_pretrained(
-        place,
-        config=config,
-        dtype=dtype,
-        attn_implementation=attention,
-        local_files_only=True,
-        output_loading_info=True,
-        **options,
-    )
-    if loading["missing_keys"]:
-        missing = ", ".join(sorted(loading["missing_keys"])[:3])
-        raise WeightsError(f"{place}: the weight files lack what config.json asks for: {missing} ...")
-    tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=True)
-    if family != "encoder" and tokenizer.eos_token_id is None:
-        raise WeightsError(f"{place}: its tokenizer has no end marker. Name an eos_token in tokenizer_config.json.")
-    expected = fingerprint(_own(read_weights(weight_files(place)), model, dtype))
-    backbone = made(model, tokenizer, expected)
-    if backbone.fingerprint() != expected:
-        raise WeightsError(f"{place}: the loaded weights are not the files'; please report this.")
+    with _guarded(place, "config.json describes no model that transformers can make"):
+        config = _config(place, values)
+        options: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in WITH_POOLER else {}
+        skeleton = _skeleton(auto, config, options)
+    try:
+        keys = assign(skeleton, shapes)
+    except WeightsError as error:
+        raise WeightsError(f"{place}: {error}. {COPY}") from error
+    with _guarded(place, "its weights cannot be loaded"):
+        options |= {"config": config, "dtype": dtype, "attn_implementation": attention, "local_files_only": True}
+        model = auto.from_pretrained(place, **options)
+    with _guarded(place, "its tokenizer cannot be used"):
+        tokenizer = AutoTokenizer.from_pretrained(place, config=config, local_files_only=True)
+        usable_tokenizer(tokenizer, family, model.get_input_embeddings().weight.shape[0])
+    stored = read_weights(files)
+    _refuse_other_output(place, values, model, keys)
+    backbone = made(model, tokenizer, _prove(place, model, stored, skeleton, keys, dtype))
+    with _guarded(place, "the model of its config.json cannot be run"):
+        refuse_unusable(backbone)
     return backbone
 
 
@@ -90,41 +106,98 @@ def verify(place: Path, sha256: str | None) -> None:
         raise WeightsError(f"{path}: its sha256 is {found}, expected {sha256}. Install the package again: make setup")
 
 
-def read_weights(files: Iterable[Path]) -> dict[str, Tensor]:
-    """All tensors of weight files. Nothing in them can run code.
+@contextmanager
+def _guarded(place: Path, what: str) -> Iterator[None]:
+    """Turn whatever transformers and tokenizers raise about a folder's files into a message with what to do.
 
     Raises:
-        WeightsError: A file is damaged.
+        WeightsError: The block has raised. Errors of rpt and a lack of memory keep their type.
     """
-    tensors: dict[str, Tensor] = {}
-    for path in files:
-        try:
-            if path.suffix == ".safetensors":
-                tensors |= load_file(path)
-            else:
-                tensors |= torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-            raise WeightsError(f"{path}: cannot be read ({error}). Download the model again.") from error
-    return tensors
+    try:
+        yield
+    except BaseException as error:
+        # A panic of tokenizers' Rust code is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        if isinstance(error, WeightsError):
+            raise WeightsError(f"{place}: {error}") from error
+        if isinstance(error, RptError) or (isinstance(error, Exception) and is_out_of_memory(error)):
+            raise
+        raise WeightsError(f"{place}: {what} ({reason_of(error)}). {COPY}") from error
 
 
-def _own(stored: Mapping[str, Tensor], model: Any, dtype: torch.dtype) -> list[tuple[str, Tensor]]:
-    """The files' tensors under the names of the loaded model, cast to its dtype."""
-    return [(name, _stored(stored, name, model).to(dtype)) for name, _ in model.named_parameters()]
+def _config(place: Path, values: Mapping[str, Any]) -> Any:
+    """The model's configuration, as `AutoConfig.from_pretrained` makes it, without code of the folder's own."""
+    config = CONFIG_MAPPING[values["model_type"]].from_dict(
+        {key: value for key, value in values.items() if key not in OF_HEADS}
+    )
+    config._name_or_path = str(place)
+    return config
 
 
-def _stored(stored: Mapping[str, Tensor], name: str, model: Any) -> Tensor:
-    """One tensor by the loaded model's name.
+def _skeleton(auto: Any, config: Any, options: Mapping[str, Any]) -> Skeleton:
+    """The parameters that a configuration asks for, from a model without memory on torch's meta device."""
+    with torch.device("meta"), no_init_weights():
+        model = auto.from_config(config, **options)
+    shapes = {name: tuple(value.shape) for name, value in model.named_parameters(remove_duplicate=False)}
+    return Skeleton(shapes, model.all_tied_weights_keys, model.base_model_prefix, config.model_type)
 
-    A file may be of the model with or without its head, which adds or takes a prefix, of a time when a norm's scale
-    and shift were called gamma and beta, or name the shared embedding by one of its uses.
+
+def _refuse_other_output(place: Path, values: Mapping[str, Any], model: Any, keys: Mapping[str, str]) -> None:
+    """Refuse a T5 whose config.json and weight file disagree whether the output layer is the input embedding.
+
+    transformers ties what the file does not hold, and a tied T5 scales its last states. Other model types load the
+    output layer that the file holds, and lack a weight where config.json asks for one and the file has none.
     """
-    prefix = f"{model.base_model_prefix}."
-    old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-    names = [name, old, prefix + name, prefix + old, name.removeprefix(prefix), old.removeprefix(prefix)]
-    if name == "shared.weight":
-        names += ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]
-    for known in names:
-        if known in stored:
-            return stored[known]
-    raise WeightsError(f"the weight files hold no {name}, though transformers loaded one; please report this.")
+    if values.get("tie_word_embeddings") is False and model.get_output_embeddings() is not None:
+        has_own = any(name in keys for name in ("lm_head.weight", "embed_out.weight"))
+        if not has_own:
+            raise WeightsError(
+                f"{place}: config.json says tie_word_embeddings = false, and the weight files hold no lm_head.weight. "
+                "Copy the whole model again, or set tie_word_embeddings to true if input and output share a table."
+            )
+    every = dict(model.named_parameters(remove_duplicate=False))
+    for stack in ("encoder", "decoder"):
+        name = f"{stack}.embed_tokens.weight"
+        if name in every and not torch.equal(every[name], model.get_input_embeddings().weight):
+            raise WeightsError(
+                f"{place}: the weight files hold an embedding of the {stack} alone ({name}), which differs from "
+                f"shared.weight. A T5 has one table for both. {COPY}"
+            )
+    is_own = hasattr(model, "lm_head") and model.lm_head.weight is not model.get_input_embeddings().weight
+    if is_own and getattr(model.config, "scale_decoder_outputs", False):
+        raise WeightsError(
+            f"{place}: the weight files hold an output layer (lm_head.weight) that differs from the input embedding, "
+            "and config.json does not say so. Set tie_word_embeddings to false in config.json, as T5 1.1 has it."
+        )
+
+
+def _prove(
+    place: Path,
+    model: Any,
+    stored: Mapping[str, Tensor],
+    skeleton: Skeleton,
+    keys: Mapping[str, str],
+    dtype: torch.dtype,
+) -> str:
+    """Hold every loaded weight against the files' tensors.
+
+    Returns:
+        `fingerprint` of the files' tensors, in the model's dtype and under the loaded model's names.
+
+    Raises:
+        WeightsError: A weight differs.
+    """
+    groups: dict[str, str] = {}
+    for name, key in keys.items():
+        groups.setdefault(skeleton.tied.get(name, name), key)
+    loaded = dict(model.named_parameters())
+    tensors = {name: stored[keys.get(name) or groups[skeleton.tied.get(name, name)]].to(dtype) for name in loaded}
+    expected = fingerprint(tensors.items())
+    every = dict(model.named_parameters(remove_duplicate=False))
+    tied = [name for name in keys if name not in loaded]
+    if fingerprint(loaded.items()) != expected or not all(
+        torch.equal(every[name], stored[keys[name]].to(dtype)) for name in tied
+    ):
+        raise WeightsError(f"{place}: the loaded weights are not the files'; please report this.")
+    return expected

@@ -9,12 +9,11 @@ import importlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from rpt.backbones.files import NoSuchBackbone, gguf_file, locate
+from rpt.backbones.files import NoSuchBackbone, gguf_file, locate, model_config
 from rpt.backbones.gguf import NotGguf, read_head
 from rpt.config import Component, Config
 
@@ -85,7 +84,7 @@ def _width(package: str | None, path: str | None, hub_id: str | None, revision: 
             head = read_head(packed)
             named = [head.get(f"{head.get('general.architecture')}.embedding_length")]
         else:
-            config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            config = model_config(folder)
             named = [config.get(key) for key in ("embedding_size", "hidden_size", "d_model", "n_embd", "dim")]
     except (NoSuchBackbone, NotGguf, OSError, ValueError):  # training says what is wrong with it
         return UNKNOWN_WIDTH

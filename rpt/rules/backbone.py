@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rpt.backbones.files import NoSuchBackbone, cached, family_of, locate, num_positions
+from rpt.backbones.soundness import refuse_unsound
 from rpt.errors import Problem
 from rpt.rules.access import Values, get
 
@@ -38,13 +39,15 @@ def family(values: Values) -> str | None:
 
 
 def backbone_can_serve(values: Values) -> Iterator[Problem]:
-    """The files must be there, and the model's own config must be of a family that is served, and of the stated one."""
+    """The files must be there and whole, and the model's own config of a served family, which is the stated one."""
     stated = get(values, "backbone.family", str)
     key = next((f"backbone.{name}" for name in ("hub_id", "package") if get(values, f"backbone.{name}", str)), None)
     key = key or "backbone.path"
     try:
         place = folder(values)
         found = None if place is None else family_of(place)
+        if place is not None:
+            refuse_unsound(place)
     except NoSuchBackbone as error:
         yield Problem(key, get(values, key, str), str(error))
         return

@@ -1,0 +1,62 @@
+"""Try a loaded backbone on a few tokens, so that what cannot work is refused before any row is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.language import LanguageModel
+from rpt.errors import WeightsError
+
+TEXTS = ("A few words, 12 in all.", "Été 北京 \N{GRINNING FACE}")
+"""Texts of several scripts: every tokenizer must take them, if only as unknown."""
+
+
+def usable_tokenizer(tokenizer: Any, family: str, num_rows: int) -> None:
+    """Refuse a tokenizer that cannot be used with the backbone.
+
+    Args:
+        tokenizer: A tokenizer of transformers.
+        family: The backbone's family.
+        num_rows: Rows of the backbone's input embedding table.
+
+    Raises:
+        WeightsError: It is no fast tokenizer, has no end marker that a language model needs, or has more tokens than
+            the table has rows. The message does not name the folder.
+        Exception: Whatever the tokenizer raises on a text.
+    """
+    if not tokenizer.is_fast:
+        raise WeightsError("its tokenizer is not a fast one. Save it with a tokenizer.json.")
+    if family != "encoder" and tokenizer.eos_token_id is None:
+        raise WeightsError("its tokenizer has no end marker. Name an eos_token in tokenizer_config.json.")
+    if family == "encoder" and tokenizer.pad_token_id is None and tokenizer.eos_token_id is None:
+        raise WeightsError("its tokenizer has no padding token. Name a pad_token in tokenizer_config.json.")
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if not 0 <= largest < num_rows:
+        raise WeightsError(
+            f"its tokenizer has tokens up to number {largest}, and the model's embedding table has {num_rows} rows. "
+            "Copy the tokenizer's files of this model."
+        )
+    encoded = tokenizer(list(TEXTS), return_offsets_mapping=True, verbose=False)
+    if not all(encoded["input_ids"]) or len(encoded["offset_mapping"]) != len(TEXTS):
+        raise WeightsError("its tokenizer gives no tokens for words. Copy the tokenizer's files of this model.")
+    if family == "encoder":
+        tokenizer([TEXTS[0]], [TEXTS[1]], verbose=False)
+
+
+def refuse_unusable(backbone: FrozenBackbone) -> None:
+    """Run a backbone on two positions.
+
+    Raises:
+        WeightsError: Its states do not have the width that its configuration says.
+        Exception: Whatever the model raises.
+    """
+    ids = torch.zeros(1, 2, dtype=torch.int64)
+    with torch.no_grad():
+        embeds, mask = backbone.embed(ids), torch.ones_like(ids)
+        if isinstance(backbone, LanguageModel):
+            backbone.log_likelihoods(embeds, mask, ids, mask, torch.zeros(1, dtype=torch.int64))
+        elif (width := backbone(embeds, mask).shape[-1]) != backbone.state_size:
+            raise WeightsError(f"its states have {width} numbers, config.json says {backbone.state_size}.")

@@ -1,0 +1,126 @@
+"""What can be wrong with a model folder, found before any weight is loaded.
+
+The configuration check calls this module, so neither torch nor transformers is imported here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rpt.backbones.files import TOKENIZERS, NoSuchBackbone, gguf_file, model_config, weight_files
+from rpt.backbones.tensors import StoredTensor, read_header
+from rpt.reading import Unreadable, refuse_pointer
+
+COPY = "Copy the whole model again, or name another folder."
+
+LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+"""Names that the served model types have for their number of layers in config.json."""
+
+LAYER = re.compile(r"(?:^|\.)(?:layers?|h)\.(\d+)\.")
+STACK_LAYER = re.compile(r"^(encoder|decoder)\.block\.(\d+)\.")
+"""Where a tensor's name holds its layer: in a model of one stack, and in T5's two stacks."""
+
+FLOATS = ("F64", "F32", "F16", "BF16")
+"""Dtypes of the weights of a model that is not quantised, as safetensors names them."""
+
+BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|token_type_ids|inv_freq|masked_bias|bias)$")
+"""Names of tensors that are no weights and may have an integer dtype."""
+
+
+def refuse_unsound(folder: Path) -> None:
+    """Refuse a model folder whose files are damaged, do not belong together, or are of a kind that is not served.
+
+    Args:
+        folder: A folder in the hub's layout, or one with a GGUF file, which is looked at when it is read.
+
+    Raises:
+        NoSuchBackbone: The message names the file, what is wrong, and what to do.
+    """
+    if gguf_file(folder) is not None:
+        return
+    config = model_config(folder)
+    if config.get("quantization_config") is not None:
+        method = config["quantization_config"]
+        kind = method.get("quant_method") if isinstance(method, dict) else None
+        raise NoSuchBackbone(
+            f"{folder}: holds quantised weights ({kind or 'quantization_config'} in config.json), which rpt does not "
+            "read. Name the folder of the model before it was quantised, or a GGUF file of a Llama."
+        )
+    for name in TOKENIZERS:
+        _refuse_empty(folder / name)
+    files = weight_files(folder)
+    headers: dict[str, StoredTensor] = {}
+    for file in files:
+        _refuse_empty(file)
+        if file.suffix == ".safetensors":
+            headers |= _header(file)
+    if headers:
+        _refuse_quantised(folder, headers)
+        refuse_other_depth(folder, config, headers)
+
+
+def refuse_other_depth(folder: Path, config: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a config.json that asks for fewer or more layers than the weight files hold.
+
+    Args:
+        folder: The model's folder, for the message.
+        config: Content of config.json.
+        names: Names of the weight files' tensors.
+
+    Raises:
+        NoSuchBackbone: The numbers differ, or the config's is not a whole number.
+    """
+    key = next((key for key in LAYER_KEYS if key in config), None)
+    if key is None:
+        return  # the model type's own number, which is held against the tensors when they are loaded
+    found: dict[str, int] = {}
+    for name in names:
+        stack = STACK_LAYER.search(name)
+        match = stack or LAYER.search(name)
+        if match is not None:
+            part = stack[1] if stack else ""
+            found[part] = max(found.get(part, 0), int(match[2 if stack else 1]) + 1)
+    if config.get("model_type") in ("t5", "mt5"):
+        own = config.get("num_decoder_layers")
+        wanted = {"encoder": (key, config[key])}
+        wanted["decoder"] = (key, config[key]) if own is None else ("num_decoder_layers", own)
+    else:
+        wanted = {"": (key, config[key])}
+    for part, (name, value) in wanted.items():
+        if type(value) is not int or value != found.get(part, 0):
+            layers = f"{part} layers".strip()
+            raise NoSuchBackbone(
+                f"{folder / 'config.json'}: says {name} = {value!r}, the weight files hold {found.get(part, 0)} "
+                f"{layers}. Correct {name}, or copy the whole model again."
+            )
+
+
+def _header(file: Path) -> dict[str, StoredTensor]:
+    try:
+        return read_header(file)
+    except Unreadable as error:
+        raise NoSuchBackbone(f"{error}. {COPY}") from error
+
+
+def _refuse_empty(file: Path) -> None:
+    """Refuse a file of no bytes, and one that git-lfs has not fetched; a file that is not there is passed over."""
+    if not file.is_file():
+        return
+    try:
+        refuse_pointer(file)
+    except Unreadable as error:
+        raise NoSuchBackbone(f"{error}, or copy the whole model again.") from error
+    if file.stat().st_size == 0:
+        raise NoSuchBackbone(f"{file}: is empty. {COPY}")
+
+
+def _refuse_quantised(folder: Path, tensors: Mapping[str, StoredTensor]) -> None:
+    for name, tensor in sorted(tensors.items()):
+        if tensor.dtype not in FLOATS and not BUFFERS.search(name):
+            raise NoSuchBackbone(
+                f"{folder}: holds {name} as {tensor.dtype}: its weights are quantised, which rpt does not read. "
+                f"Name a folder with weights of {', '.join(FLOATS)}."
+            )

@@ -1,0 +1,62 @@
+"""Read weight files of both formats. Nothing in them can run code."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from rpt.backbones.tensors import read_header
+from rpt.errors import WeightsError
+from rpt.out_of_memory import is_out_of_memory
+from rpt.reading import Unreadable, reason_of
+
+AGAIN = "Copy or download the model again."
+
+
+def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of weight files, without loading the tensors of safetensors files.
+
+    Raises:
+        WeightsError: A file is damaged.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in files:
+        if path.suffix == ".safetensors":
+            try:
+                shapes |= {name: tensor.shape for name, tensor in read_header(path).items()}
+            except Unreadable as error:
+                raise WeightsError(f"{error}. {AGAIN}") from error
+        else:
+            shapes |= {name: tuple(tensor.shape) for name, tensor in read_weights([path]).items()}
+    return shapes
+
+
+def read_weights(files: Iterable[Path]) -> dict[str, Tensor]:
+    """All tensors of weight files.
+
+    Raises:
+        WeightsError: A file is damaged, or holds anything other than tensors by name.
+    """
+    tensors: dict[str, Tensor] = {}
+    for path in files:
+        try:
+            read = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
+        except (SafetensorError, Exception) as error:  # torch.load has no common class for what it raises
+            if is_out_of_memory(error):
+                raise
+            raise WeightsError(f"{path}: cannot be read ({reason_of(error)}). {AGAIN}") from error
+        if not isinstance(read, dict) or not all(isinstance(value, Tensor) for value in read.values()):
+            raise WeightsError(f"{path}: does not hold tensors by name alone. Save the model again: save_pretrained.")
+        tensors |= read
+    return tensors
+
+
+def _unpickled(path: Path) -> object:
+    """The content of a PyTorch file. Only files of torch 1.6 and later can be mapped into memory."""
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))

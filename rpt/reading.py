@@ -1,0 +1,81 @@
+"""Read files that a user hands in. A file that is damaged or of another kind is refused with its name and the reason.
+
+This module needs neither torch nor transformers, so that the configuration check can use it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rpt.errors import RptError
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""First bytes of the small text file that stands in for a large file until git-lfs fetches it."""
+
+JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+"""JSON's name for the type of a value that is not an object; every other type is a number."""
+
+LONGEST_REASON = 300
+"""Characters of another library's error message that are quoted."""
+
+
+class Unreadable(RptError):
+    """A file that cannot be read as what it should be. The message names the file and the reason."""
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        Unreadable: The file is missing, is not UTF-8 text, is not JSON, or is nested too deeply.
+    """
+    refuse_pointer(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path}: is not UTF-8 text ({error.reason})") from error
+    except json.JSONDecodeError as error:
+        is_empty = not error.doc.strip()
+        reason = "is empty" if is_empty else f"is not JSON ({error.msg}, line {error.lineno}, column {error.colno})"
+        raise Unreadable(f"{path}: {reason}") from error
+    except RecursionError as error:
+        raise Unreadable(f"{path}: is nested too deeply") from error
+    except (OSError, ValueError) as error:  # a ValueError is a number of too many digits
+        raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds one object.
+
+    Raises:
+        Unreadable: The file cannot be read, or holds another JSON value.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        kind = JSON_KINDS.get(type(value), "number")
+        raise Unreadable(f"{path}: holds a JSON {kind}, where an object is expected")
+    return value
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse a file whose content git-lfs has not fetched yet, and a file that cannot be opened.
+
+    Raises:
+        Unreadable: The file is a pointer, or cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(LFS_POINTER))
+    except (OSError, ValueError) as error:  # a ValueError is a path with a null character
+        raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
+    if start == LFS_POINTER:
+        raise Unreadable(f"{path}: is a pointer of git-lfs, not the file itself. Run git lfs pull in its folder")
+
+
+def reason_of(error: BaseException) -> str:
+    """An error's message on one line, shortened; the error's type where it has no message."""
+    text = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+    line = " ".join(text.split()).rstrip(".")
+    return (line[:LONGEST_REASON] + "..." if len(line) > LONGEST_REASON else line) or type(error).__name__
