@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rpt.places import config_dir, sweeps_dir
+from rpt.places import config_dir
 
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: an error of the program's own, what the user can mend (configuration, data, files), and Ctrl-C."""
@@ -46,9 +46,6 @@ def main() -> None:
     flags = [argument for argument in sys.argv[1:] if argument in ("-m", "--multirun")]
     rest = [_as_list(argument) for argument in sys.argv[1:] if argument not in flags]
     sys.argv[1:] = [*flags[:1], *rest]  # argparse takes no flag between overrides: `task=cb -m lr=1,2`
-    names_study = any(argument.startswith(("-cn", "--config-name")) for argument in sys.argv)
-    if names_study and not {"-cd", "--config-dir"} & set(sys.argv):
-        sys.argv[1:1] = ["--config-dir", str(sweeps_dir())]  # so that `-cn learning_rate` finds the study
     if message := unnamed_option(sys.argv[1:]):
         sys.stderr.write(message + "\n")
         sys.exit(REFUSED)
@@ -88,7 +85,7 @@ def _as_list(argument: str) -> str:
 
 
 def _job(composed: DictConfig) -> float | None:
-    """Train one accepted configuration; returns its score, which sweepers maximise."""
+    """Train one accepted configuration; returns the objective that sweepers maximise (`rpt.objective`)."""
     import rpt.check
     from rpt.config import plain
 
@@ -97,10 +94,11 @@ def _job(composed: DictConfig) -> float | None:
         config = rpt.check.check(plain(composed, hydra_config.runtime.choices))
         if config.replay is not None:
             return _replay(config.replay)
+        from rpt.objective import objective
         from rpt.train import train
 
         [outcome] = train([config])
-        return outcome.check().score
+        return objective(outcome.check().record)
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:
             _refuse(error)

@@ -13,13 +13,20 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 
 from rpt.errors import ConfigError
 from rpt.refusals import USER_ERRORS, explain, unnamed_option
 from rpt.tracking.files import storage
 
 CHECKED_SWEEPER = "hydra_plugins.rpt_packed.sweeper.CheckedSweeper"
+
+MAXIMISING: dict[str, str | bool] = {
+    "direction": "maximize",
+    "ax_config.experiment.minimize": False,
+    "optim.maximize": True,
+}
+"""Options that make Hydra's searching sweepers (Optuna, Ax, Nevergrad) maximise the objective."""
 
 examined: dict[tuple[str, ...], dict[str, Any] | Exception] = {}
 """What the points of this process's sweep were found to be, by their overrides."""
@@ -38,6 +45,7 @@ class CheckPoints(Callback):
         """Hydra's hook; see the class."""
         # Hydra turns exceptions of a callback into warnings; an exit is not one.
         try:
+            check_direction(config)
             if is_grid(config):
                 if not may_begin(config):
                     sys.exit(2)
@@ -51,6 +59,27 @@ class CheckPoints(Callback):
         except Exception:
             traceback.print_exc()
             sys.exit(1)
+
+
+def check_direction(config: DictConfig) -> None:
+    """Refuse a search that would look for the worst run.
+
+    Args:
+        config: The sweep's composed configuration, with its `hydra` part.
+
+    Raises:
+        ConfigError: The sweeper minimises, or expects several objectives.
+    """
+    for key, needed in MAXIMISING.items():
+        value = OmegaConf.select(config.hydra.sweeper, key)
+        given = [str(getattr(one, "name", one)) for one in (value if isinstance(value, ListConfig) else [value])]
+        if value is not None and given != [str(needed)]:
+            wanted = str(needed).lower() if isinstance(needed, bool) else needed
+            advice = (
+                f"must be {wanted}: the objective of a run is its score on the rows that select its checkpoint, one "
+                f"number, and the highest is the best. Set hydra.sweeper.{key}={wanted}."
+            )
+            raise ConfigError.of(f"hydra.sweeper.{key}", ",".join(given), advice)
 
 
 def is_grid(config: DictConfig) -> bool:
@@ -92,8 +121,15 @@ def given_overrides(config: DictConfig) -> list[str]:
 
 
 def name(point: Sequence[str], given: Sequence[str]) -> str:
-    """A point by what tells it from the others: what the command line does not fix for all of them."""
-    return " ".join([text for text in point if text not in given] or point)
+    """Name a point by the overrides that distinguish it from the other points of its sweep.
+
+    Args:
+        point: The overrides that compose the point.
+        given: The overrides of the command line, which are the same for all points. Sweepers may write them in
+            another way (`True` for `true`).
+    """
+    fixed = {text.lower() for text in given}
+    return " ".join([text for text in point if text.lower() not in fixed] or point)
 
 
 def examine(config: DictConfig, point: Sequence[str]) -> dict[str, Any] | Exception:

@@ -73,8 +73,8 @@ def _plain(value: Any) -> Any:
 
 
 def _job_return(overrides: Sequence[str], name: str, result: Result) -> JobReturn:
-    """What Hydra's sweepers ask of a point: its score, or the error that they raise once the batch has ended."""
-    value: float | Exception | None = result.score
+    """What Hydra's sweepers ask of a point: the objective, or the error that they raise once the batch has ended."""
+    value: float | Exception | None = result.objective
     if result.status != "finished":
         value = PointBroke(result.error) if result.is_bug else PointFailed(result.error)
         cli.failed_points[name] = value

@@ -39,6 +39,8 @@ class Result:
         is_bug: Whether `error` is a traceback of the program's own, which the user cannot mend.
         is_held: Whether it is interrupted only because another process trains the run, so that nothing is lost: the
             point waits for that one's end.
+        objective: The score that a sweeper maximises (`rpt.objective`), 0 to 1; None unless finished, and for a run
+            without trainable parameters.
     """
 
     number: int
@@ -48,3 +50,4 @@ class Result:
     error: str | None = None
     is_bug: bool = False
     is_held: bool = False
+    objective: float | None = None

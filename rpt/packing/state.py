@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rpt.errors import StorageError
+from rpt.objective import objective
 from rpt.tracking.folder import RunFolder
 
 Name = Literal["done", "running", "failed", "interrupted", "missing"]
@@ -27,6 +28,7 @@ class State:
         holder: Who trains it, where it is running.
         members: Identities of the pack that it was interrupted in, which goes on whole; empty where it has no
             checkpoint that it could go on from.
+        objective: The score that a sweeper maximises (`rpt.objective`), 0 to 1, where the run is done.
     """
 
     name: Name
@@ -35,6 +37,7 @@ class State:
     holder: str | None = None
     members: tuple[str, ...] = ()
     is_bug: bool = False
+    objective: float | None = None
 
 
 def state_of(folder: Path) -> State:
@@ -50,7 +53,7 @@ def state_of(folder: Path) -> State:
     if record is None:
         return State("missing")
     if record["status"] == "finished":
-        return State("done", score=record.get("scores", {}).get("score"))
+        return State("done", score=record.get("scores", {}).get("score"), objective=objective(record))
     if record["status"] == "failed":
         return State("failed", error=str(record.get("error")), members=_members(record), is_bug="traceback" in record)
     has_checkpoint = place.checkpoint.exists() or place.previous_checkpoint.exists()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from rpt.check import check
 from rpt.config import Config
 from rpt.errors import ConfigError, DataError, WeightsError
+from rpt.objective import objective
 from rpt.packing.point import Point, Result
 from rpt.pulse import Watch, nobody
 from rpt.refusals import USER_ERRORS, explain
@@ -85,6 +86,6 @@ def _held(error: FolderInUse) -> Result:
 def _result(point: Point, outcome: Outcome) -> Result:
     folder = str(outcome.folder)
     try:
-        return Result(point.number, "finished", folder, outcome.check().score)
+        return Result(point.number, "finished", folder, outcome.check().score, objective=objective(outcome.record))
     except RunFailed as error:
         return Result(point.number, "failed", folder, error=str(error), is_bug=error.is_bug)

@@ -59,6 +59,11 @@ def test_a_ledger_moves_with_its_runs(runs, tmp_path):
     [
         (None, [], State("missing")),
         ({"status": "finished", "scores": {"score": 0.5}}, ["last.ckpt"], State("done", 0.5)),
+        (
+            {"status": "finished", "scores": {"score": 0.5}, "best": {"held_out": {"score": 0.75}}},
+            ["last.ckpt"],
+            State("done", 0.5, objective=0.75),
+        ),
         ({"status": "failed", "error": "it diverged"}, [], State("failed", None, "it diverged")),
         ({"status": "running", "pack": {"members": ["a", "b"]}}, [], State("interrupted")),
         ({"status": "running", "pack": {"members": ["a"]}}, ["last.ckpt"], State("interrupted", members=("a",))),

@@ -1,0 +1,146 @@
+"""Optuna's search over runs; not imported before there is one."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from hydra_plugins.hydra_optuna_sweeper import _impl
+from omegaconf import DictConfig, OmegaConf
+
+from rpt import cli, sweep
+from rpt.console import say, several
+from rpt.errors import RptError
+from rpt.objective import NO_OBJECTIVE, OBJECTIVES
+from rpt.tracking.files import write_atomic
+
+RESULTS = "optimization_results.yaml"
+"""Name of the results file in the sweep's folder, as hydra-optuna-sweeper has it."""
+
+HOW_FAILURES_COUNT = (
+    "a failed point is one of the n_trials and has no value: "
+    "it cannot be the best, and the sampler does not learn from it"
+)
+
+
+class PointFailed(RptError):
+    """A point without an objective, which a search must do without."""
+
+
+class FailedReturn(JobReturn):
+    """The result of a failed point. Unlike Hydra's own, it prints nothing: the failure has been printed already."""
+
+    @property
+    def return_value(self) -> Any:
+        """Raise the point's error."""
+        raise self._return_value
+
+
+class RecordingLauncher:
+    """Passes batches on to a launcher and keeps the results of all points.
+
+    Args:
+        launcher: The launcher that trains the points.
+        given: The overrides of the command line, for the points' names.
+
+    Attributes:
+        objectives: The objectives of the finished points.
+        finished: The overrides of the finished points.
+        num_failed: Number of failed points.
+        errors: The error of each failed point, by the point's name, which several points may have.
+    """
+
+    def __init__(self, launcher: Launcher, given: Sequence[str]) -> None:
+        self._launcher = launcher
+        self._given = given
+        self.objectives: list[float] = []
+        self.finished: list[Sequence[str]] = []
+        self.num_failed = 0
+        self.errors: dict[str, Exception] = {}
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        """Train a batch of points; the results of failed ones print nothing when they are read."""
+        returns = self._launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
+        return [self._noted(overrides, result) for overrides, result in zip(job_overrides, returns, strict=True)]
+
+    def _noted(self, overrides: Sequence[str], result: JobReturn) -> JobReturn:
+        point = sweep.name(overrides, self._given)
+        if result.status == JobStatus.COMPLETED and result.return_value is not None:
+            self.objectives.append(float(result.return_value))
+            self.finished.append(overrides)
+            return result
+        if result.status == JobStatus.COMPLETED:
+            sys.stderr.write(f"failed: {point}\n  {NO_OBJECTIVE}\n")
+            cli.failed_points[point] = PointFailed(NO_OBJECTIVE)
+        error = cli.failed_points.get(point) or result._return_value
+        self.num_failed += 1
+        self.errors[point] = error
+        return FailedReturn(overrides=overrides, status=JobStatus.FAILED, _return_value=error)
+
+
+class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
+    """Optuna's search, which a failed point does not end."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Hydra's hook."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.launcher = RecordingLauncher(self.launcher, sweep.given_overrides(config))
+        # hydra-optuna-sweeper calls distributions by names that Optuna has replaced.
+        warnings.filterwarnings("ignore", r".*Distribution has been deprecated", FutureWarning)
+        logging.getLogger(_impl.__name__).setLevel(logging.ERROR)  # its warnings repeat each failed point
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Search, then write the results file: the best point, what its value is, and the failed points."""
+        best: dict[str, Any] = {"name": "optuna", "best_params": None, "best_value": None}
+        try:
+            super().sweep(arguments)
+            best = OmegaConf.to_container(OmegaConf.load(self._results))  # type: ignore[assignment]
+        except ValueError:  # Optuna's word for a search in which no point has a value
+            if self.launcher.objectives:
+                raise
+        finally:
+            self._write(best)
+
+    @property
+    def _results(self) -> Path:
+        return Path(self.config.hydra.sweep.dir) / RESULTS
+
+    def _write(self, best: dict[str, Any]) -> None:
+        found = self.launcher
+        content = {
+            **best,
+            "objective": self._objective(),
+            "direction": "maximize",
+            "points": {"finished": len(found.objectives), "failed": found.num_failed},
+            "failed_points": {point: _last_line(error) for point, error in found.errors.items()},
+            "how_failed_points_count": HOW_FAILURES_COUNT,
+        }
+        write_atomic(self._results, OmegaConf.to_yaml(OmegaConf.create(content)).encode())
+        if found.num_failed:
+            say(f"{several(found.num_failed, 'point')} failed: {HOW_FAILURES_COUNT}")
+        if best["best_value"] is None:
+            say(f"{self._results}: no point of the search has a value")
+        else:
+            params = " ".join(f"{key}={value}" for key, value in best["best_params"].items())
+            say(f"best of {several(self.n_trials, 'point')}: {best['best_value']:.3f} with {params}")
+            say(f"  the {content['objective']}")
+            say(f"{self._results} has it")
+
+    def _objective(self) -> str:
+        for overrides in self.launcher.finished:
+            found = sweep.examine(self.config, overrides)
+            if isinstance(found, dict):
+                return OBJECTIVES[found["protocol"]["select_on"]]
+        return OBJECTIVES["held_out"]
+
+
+def _last_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
