@@ -17,10 +17,11 @@ from rpt.backbones.load import load_backbone
 from rpt.config import Component, Config, PairFormat, TextFormat
 from rpt.data.batches import EVALUATION_TOKENS, TRAINING_TOKENS, num_batches
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
+from rpt.data.limits import check_cut, check_tied
 from rpt.data.module import PackData
 from rpt.data.sources import Source
 from rpt.data.splits import draw, few_shot, hold_out
-from rpt.errors import ConfigError, DataError
+from rpt.errors import ConfigError
 from rpt.module import PromptTuner
 from rpt.optim import schedule
 from rpt.prompt.init import InitSource
@@ -128,33 +129,21 @@ def build_encoded(config: Config, backbone: FrozenBackbone, task: Task, examples
         candidate = task.candidate if form.per_choice else None
         return encode_pairs(backbone.tokenizer, examples, form.first, form.second, limit, candidate)
     assert isinstance(backbone, LanguageModel)
-    _check_choices(config, backbone)
     template = (form.prefix if config.protocol.task_prefix else "") + form.source
-    return encode_texts(backbone.source_encoding, backbone.target_ids, examples, template, form.cut, limit)
-
-
-def _check_choices(config: Config, backbone: LanguageModel) -> None:
-    """Label texts that the tokenizer takes for the same would always tie."""
-    seen: dict[tuple[int, ...], str] = {}
-    for choice in own_choices(config):
-        other = seen.setdefault(tuple(backbone.target_ids(choice)), choice)
-        if other != choice:
-            raise ConfigError.of("task", config.task.name, f"{other!r} and {choice!r} are the same tokens. Change one.")
+    return encode_texts(backbone, examples, template, form.cut, limit)
 
 
 def build_all_encoded(config: Config, backbone: FrozenBackbone, task: Task, splits: Splits) -> dict[str, Encoded]:
     """Tokenise the splits.
 
     Raises:
-        DataError: More of their texts are over the limit than `data.max_cut_share` allows.
+        DataError: More rows are cut than `data.max_cut_share` allows, or more have choices with the same tokens than
+            `data.max_tied_share` allows.
     """
-    limit, most = config.backbone.text_limit, config.data.max_cut_share
     encoded = {name: build_encoded(config, backbone, task, rows) for name, rows in vars(splits).items()}
     for name, split in encoded.items():
-        if split.cut_share > most:
-            found = f"{split.num_cut} of {len(split)} {name} texts are over backbone.text_limit={limit}"
-            advice = "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant."
-            raise DataError(f"{found}, more than data.max_cut_share={most}. {advice}")
+        check_cut(name, split, config.backbone.text_limit, config.data.max_cut_share)
+        check_tied(name, split, config.data.max_tied_share)
     return encoded
 
 

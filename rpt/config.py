@@ -121,6 +121,7 @@ class DataConfig(Section):
     max_rows: PositiveInt | None
     k_per_class: PositiveInt | None
     max_cut_share: Annotated[float, Field(ge=0, le=1), ASIDE]
+    max_tied_share: Annotated[float, Field(ge=0, le=1), ASIDE] = 0.05  # records of before have no such key
 
 
 class ProtocolConfig(Section):

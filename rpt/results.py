@@ -57,6 +57,7 @@ def pack_facts(
             "checksum": source.checksum,
             "rows": {name: len(split) for name, split in splits.items()},
             "cut": {name: split.num_cut for name, split in splits.items() if split.num_cut},
+            "tied": {name: len(split.tied) for name, split in splits.items() if split.tied},
             **_few_shot(config, splits),
         },
         "backbone": {
@@ -165,6 +166,9 @@ def _doubts(
         doubts.append(f"off label: {predictions.off_label_share:.1%} of the answers are none of the choices")
     if (share := max(data.train.cut_share, data.reported.cut_share)) > MANY_CUT:
         doubts.append(f"cut texts: up to {share:.0%} of a split's rows are over backbone.text_limit")
+    if data.reported.tied:
+        count = f"{len(data.reported.tied)} of {len(data.reported)}"
+        doubts.append(f"tied choices: {count} reported rows have choices of the same tokens; the first of them wins")
     return doubts
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from rpt.backbones.language import LanguageModel, gathered
+from rpt.backbones.language import LanguageModel, Source, gathered
+from rpt.backbones.tokens import tokenize
+
+CONTEXT = 64
+"""Characters at the end of a source that are tokenised together with an answer."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,44 @@ class Layout:
 class CausalBackbone(LanguageModel):
     """A frozen decoder. What is written follows a space and ends in the tokenizer's end-of-text token."""
 
-    def target_ids(self, text: str) -> list[int]:
-        """The tokens of a space and the text, and the end marker."""
-        ids: list[int] = self.tokenizer(f" {text}", add_special_tokens=False)["input_ids"]
-        return [*ids, self.tokenizer.eos_token_id]
+    def sources(self, texts: Sequence[str]) -> list[Source]:
+        """Tokenise sources; an end marker that the template puts behind a text is left out, for the answer follows."""
+        return [replace(source, ids=_without_end(source)) for source in super().sources(texts)]
+
+    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+        """See `LanguageModel`: the tokens that a space and the text have behind the source, and the end marker.
+
+        A text alone may have other tokens: SentencePiece puts a space of its own in front of it.
+        """
+        contexts = self._contexts(sources)
+        pairs = list({(context, text): None for context, row in zip(contexts, texts, strict=True) for text in row})
+        before = self._ids([context for context, _ in pairs])
+        joint = self._ids([f"{context} {text}" for context, text in pairs])
+        behind: dict[tuple[str, str], list[int] | None] = {}
+        for pair, source, both in zip(pairs, before, joint, strict=True):
+            is_kept = both[: len(source)] == source
+            behind[pair] = [*both[len(source) :], self.tokenizer.eos_token_id] if is_kept else None
+        return [[behind[context, text] for text in row] for context, row in zip(contexts, texts, strict=True)]
+
+    def _contexts(self, sources: Sequence[Source]) -> list[str]:
+        """The end of each source that decides on an answer's tokens; the whole source where its end does not.
+
+        The end suffices where its own second half has the tokens that it has in the source: nothing in front of it then
+        reaches the answer. Most rows of a task end alike, so that few texts are tokenised twice.
+        """
+        ends = [_end(source.text) for source in sources]
+        contexts = []
+        for source, end, ids in zip(sources, ends, self._ids(ends), strict=True):
+            half = ids[len(ids) // 2 :]
+            contexts.append(end if half and source.ids[-len(half) :] == half else source.text)
+        return contexts
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts without the template; each text is tokenised once."""
+        known = list(dict.fromkeys(texts))
+        rows = tokenize(self.tokenizer, known, template=False)
+        ids = {text: row.ids for text, row in zip(known, rows, strict=True)}
+        return [ids[text] for text in texts]
 
     def log_likelihoods(
         self,
@@ -78,6 +117,20 @@ class CausalBackbone(LanguageModel):
     def _body(self) -> Any:
         """The model without its output layer."""
         return self.model.base_model
+
+
+def _end(text: str) -> str:
+    """The last `CONTEXT` characters of a text at most, from the beginning of a word on."""
+    return text if len(text) <= CONTEXT else text[text.find(" ", len(text) - CONTEXT) + 1 :]
+
+
+def _without_end(source: Source) -> list[int]:
+    """A source's ids without the control tokens that the template puts behind its text."""
+    parts = source.tokens.sequence_ids
+    count = len(parts)
+    while count and parts[count - 1] is None:
+        count -= 1
+    return source.ids[:count]
 
 
 def layout(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +13,27 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.tokens import Tokens, tokenize
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text that a language model reads before it writes.
+
+    Attributes:
+        text: The text itself.
+        ids: Its token ids as the model reads them, control tokens of the family included.
+        tokens: The tokenizer's own result, which may go on behind `ids`.
+    """
+
+    text: str
+    ids: list[int]
+    tokens: Tokens
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """Span of characters of each of `ids`; an empty span at control tokens."""
+        return self.tokens.offsets[: len(self.ids)]
 
 
 class LanguageModel(FrozenBackbone):
@@ -21,13 +44,9 @@ class LanguageModel(FrozenBackbone):
         # What `generate` is not told it would take from here: sampling, penalties, forced tokens.
         model.generation_config = GenerationConfig()
 
-    def source_encoding(self, texts: list[str]) -> Any:
-        """Tokenise sources, with the special tokens that the family reads.
-
-        Returns:
-            `input_ids` and `offset_mapping`, unpadded lists.
-        """
-        return self.tokenizer(texts, return_offsets_mapping=True, verbose=False)
+    def sources(self, texts: Sequence[str]) -> list[Source]:
+        """Tokenise sources, with the control tokens that the family reads."""
+        return [Source(text, row.ids, row) for text, row in zip(texts, tokenize(self.tokenizer, texts), strict=True)]
 
     @property
     def start_id(self) -> int:
@@ -36,8 +55,17 @@ class LanguageModel(FrozenBackbone):
         return self.pad_id if start is None else int(start)
 
     @abstractmethod
-    def target_ids(self, text: str) -> list[int]:
-        """The tokens that write a text, end marker included."""
+    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+        """Tokenise what may be written behind sources.
+
+        Args:
+            sources: The sources.
+            texts: The texts that may be written behind each source.
+
+        Returns:
+            For each source the token ids of each of its texts, end marker included. None for a text that has no tokens
+            of its own, because the tokenizer joins its beginning with the end of the source.
+        """
 
     @abstractmethod
     def log_likelihoods(

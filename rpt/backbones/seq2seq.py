@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
-from rpt.backbones.language import LanguageModel, gathered
+from rpt.backbones.language import LanguageModel, Source, gathered
+from rpt.backbones.tokens import tokenize
 
 
 class Seq2SeqBackbone(LanguageModel):
     """A frozen T5. The source ends in `</s>`, and so does what is written."""
 
-    def target_ids(self, text: str) -> list[int]:
-        """The text's tokens and `</s>`."""
-        ids: list[int] = self.tokenizer(text)["input_ids"]
-        return ids
+    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+        """See `LanguageModel`: the decoder reads nothing of the source, so a text has the same tokens behind any."""
+        known = list({text: None for row in texts for text in row})
+        ids = {text: row.ids for text, row in zip(known, tokenize(self.tokenizer, known), strict=True)}
+        return [[ids[text] for text in row] for row in texts]
 
     def log_likelihoods(
         self,

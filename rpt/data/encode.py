@@ -1,9 +1,9 @@
-"""Tokenise a split once, before training, and say how much of it a limit cut."""
+"""Tokenise a split once, before training, and count the rows that a limit cut or whose choices look the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from string import Formatter
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rpt.backbones.language import LanguageModel, Source
+from rpt.backbones.tokens import Tokens, tokenize
 from rpt.errors import DataError
 from rpt.tasks.example import Example
 
@@ -28,6 +30,7 @@ class Encoded:
         outputs: What a language model is trained to write for each row, end marker included; empty for a head.
         choices: The same for each of the row's choices; empty for a head.
         num_cut: Rows of which a limit cut a text.
+        segments: Segment id of each token of `inputs`, 0 or 1; empty where the texts are no pairs.
     """
 
     examples: Sequence[Example]
@@ -35,6 +38,7 @@ class Encoded:
     outputs: Sequence[Ids]
     choices: Sequence[Sequence[Ids]]
     num_cut: int
+    segments: Sequence[Sequence[Ids]] = field(default=())
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -49,6 +53,22 @@ class Encoded:
     def cut_share(self) -> float:
         """Share of the rows that were cut, 0 to 1."""
         return self.num_cut / max(len(self), 1)
+
+    @cached_property
+    def tied(self) -> list[int]:
+        """Numbers of the rows of which two choices have the same token ids, so that no score can tell them apart."""
+        return [row for row in range(len(self)) if self.tie(row) is not None]
+
+    def tie(self, row: int) -> tuple[str, str] | None:
+        """The first two choices of a row that have the same token ids; None where all of them differ."""
+        seen: dict[tuple[int, ...], int] = {}
+        by_choice = self.choices[row] or (self.inputs[row] if len(self.inputs[row]) > 1 else ())
+        for index, ids in enumerate(by_choice):
+            other = seen.setdefault(tuple(ids), index)
+            if other != index:
+                choices = self.examples[row].choices
+                return choices[other], choices[index]
+        return None
 
     @property
     def longest_output(self) -> int:
@@ -90,64 +110,81 @@ def encode_pairs(
         owners += [row] * len(read)
         firsts += [first.format_map(fields) for fields in read]
         seconds += [second.format_map(fields) for fields in read]
-    pairs = tokenizer(firsts, seconds, verbose=False)["input_ids"] if firsts else []
-    cut = [index for index, ids in enumerate(pairs) if len(ids) > limit]
-    for index in cut:
-        pairs[index] = _cut_pair(tokenizer, firsts[index], seconds[index], limit, examples[owners[index]])
     inputs: list[list[Ids]] = [[] for _ in examples]
-    for row, ids in zip(owners, pairs, strict=True):
+    segments: list[list[Ids]] = [[] for _ in examples]
+    cut: set[int] = set()
+    for row, pair in zip(owners, tokenize(tokenizer, firsts, seconds), strict=True):
+        ids, types = pair.ids, pair.type_ids
+        if len(ids) > limit:
+            kept = _kept_of_pair(pair, limit, examples[row])
+            ids, types = [ids[at] for at in kept], [types[at] for at in kept]
+            cut.add(row)
         inputs[row].append(ids)
-    return Encoded(examples, inputs, [[]] * len(examples), [[]] * len(examples), len({owners[i] for i in cut}))
+        segments[row].append(types)
+    nothing: list[list[Ids]] = [[]] * len(examples)
+    return Encoded(examples, inputs, [[]] * len(examples), nothing, len(cut), segments)
 
 
-def _cut_pair(tokenizer: Any, first: str, second: str, limit: int, example: Example) -> Ids:
-    room = limit - tokenizer.num_special_tokens_to_add(pair=True)
-    if len(tokenizer(second, add_special_tokens=False, verbose=False)["input_ids"]) >= room:
+def _kept_of_pair(pair: Tokens, limit: int, example: Example) -> list[int]:
+    """Positions of a pair's tokens that stay when the end of its first text is cut."""
+    parts = pair.sequence_ids
+    first = [at for at, part in enumerate(parts) if part == 0]
+    count = len(parts) - limit
+    if len(first) <= count:
         raise DataError(
             f"row idx {example.idx}: its second text leaves no room for the first in {limit} tokens. {ADVICE}"
         )
-    ids: Ids = tokenizer(first, second, truncation="only_first", max_length=limit)["input_ids"]
-    return ids
+    dropped = set(first[len(first) - count :])
+    return [at for at in range(len(parts)) if at not in dropped]
 
 
 def encode_texts(
-    source_encoding: Callable[[list[str]], Any],
-    target_ids: Callable[[str], list[int]],
-    examples: Sequence[Example],
-    template: str,
-    cut: str | None,
-    limit: int,
+    backbone: LanguageModel, examples: Sequence[Example], template: str, cut: str | None, limit: int
 ) -> Encoded:
     """Tokenise sources, and what may be written behind them, for a language model.
 
     Args:
-        source_encoding: Texts to `input_ids` and `offset_mapping`.
-        target_ids: A text to its tokens, end marker included.
+        backbone: Has the tokenizer, and says how its family reads and writes.
         examples: The rows.
-        template: Of the source.
+        template: Template of the source.
         cut: The field whose text may be cut at its end; the rest of the source is kept whole, end marker included.
         limit: Most tokens of a source, special tokens included.
 
     Raises:
-        DataError: A source is over the limit and cutting that field does not suffice.
+        DataError: A source is over the limit and cutting that field does not suffice, or an answer has no tokens of its
+            own behind its source.
     """
     rendered = [render(template, example.fields, cut) for example in examples]
-    encoding = source_encoding([text for text, _ in rendered])
-    inputs: list[list[Ids]] = [[ids] for ids in encoding["input_ids"]]
-    long = [row for row, [ids] in enumerate(inputs) if len(ids) > limit]
+    sources = backbone.sources([text for text, _ in rendered])
+    inputs: list[list[Ids]] = [[source.ids] for source in sources]
+    long = [row for row, source in enumerate(sources) if len(source.ids) > limit]
     for row in long:
-        kept = drop_from_end(encoding["offset_mapping"][row], rendered[row][1], len(inputs[row][0]) - limit)
-        if kept is None:
-            raise DataError(
-                f"row idx {examples[row].idx}: has {len(inputs[row][0])} tokens, {limit} are allowed, and cutting "
-                f"{cut or 'none of its fields'} does not suffice. {ADVICE}"
-            )
-        inputs[row] = [[inputs[row][0][position] for position in kept]]
-    texts = {text for example in examples for text in (*example.choices, example.gold)}
-    known = {text: target_ids(text) for text in sorted(texts)}
-    outputs = [known[example.gold] for example in examples]
-    choices = [[known[choice] for choice in example.choices] for example in examples]
-    return Encoded(examples, inputs, outputs, choices, len(long))
+        inputs[row] = [_cut_source(sources[row], rendered[row][1], limit, examples[row], cut)]
+    texts = [(example.gold, *example.choices) for example in examples]
+    written = [
+        [_own_tokens(ids, text, example) for ids, text in zip(answers, row, strict=True)]
+        for answers, row, example in zip(backbone.answers(sources, texts), texts, examples, strict=True)
+    ]
+    return Encoded(examples, inputs, [row[0] for row in written], [row[1:] for row in written], len(long))
+
+
+def _cut_source(source: Source, span: tuple[int, int] | None, limit: int, example: Example, cut: str | None) -> Ids:
+    kept = drop_from_end(source.offsets, span, len(source.ids) - limit)
+    if kept is None:
+        raise DataError(
+            f"row idx {example.idx}: has {len(source.ids)} tokens, {limit} are allowed, and cutting "
+            f"{cut or 'none of its fields'} does not suffice. {ADVICE}"
+        )
+    return [source.ids[position] for position in kept]
+
+
+def _own_tokens(ids: Ids | None, text: str, example: Example) -> Ids:
+    if ids is None:
+        raise DataError(
+            f"row idx {example.idx}: the tokenizer joins the end of the source with the answer {text!r}, which then "
+            "has no tokens of its own. Let the task's source template end in a word or a sign, not in white space."
+        )
+    return ids
 
 
 def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[str, tuple[int, int] | None]:

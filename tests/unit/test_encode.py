@@ -45,7 +45,7 @@ def backbones(tiny_t5, tiny_llama):
 
 
 def written(backbone, examples, limit, template=TEMPLATE, cut="passage"):
-    return encode_texts(backbone.source_encoding, backbone.target_ids, examples, template, cut, limit)
+    return encode_texts(backbone, examples, template, cut, limit)
 
 
 # Pairs
@@ -183,9 +183,10 @@ def test_what_is_written_is_the_right_choice_and_ends_in_the_end_marker(family, 
 
 
 def test_only_the_causal_family_puts_a_space_before_what_is_written(backbones):
-    llama = backbones["tiny_llama"]
-    assert llama.tokenizer.decode(llama.target_ids("yes")) == " yes<|endoftext|>"
-    assert backbones["tiny_t5"].tokenizer.decode(backbones["tiny_t5"].target_ids("yes")) == "yes</s>"
+    for family, expected in (("tiny_llama", " yes<|endoftext|>"), ("tiny_t5", "yes</s>")):
+        backbone = backbones[family]
+        [[ids]] = backbone.answers(backbone.sources(["Answer:"]), [["yes"]])
+        assert backbone.tokenizer.decode(ids) == expected
 
 
 def test_rendering_says_where_the_passage_stands():

@@ -1,0 +1,89 @@
+"""Turn texts into tokens, so that a control token that a text spells out stays text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Tokens(Protocol):
+    """The tokens of one text or of a pair of texts; an `Encoding` of the library tokenizers is one.
+
+    Attributes:
+        ids: Token ids, the template's tokens (`[CLS]`, `</s>`) included.
+        type_ids: Segment of each token as the template numbers it: BERT's gives 1 to the second text.
+        offsets: Span of characters of each token in its own text.
+        sequence_ids: Text of each token: 0 the first, 1 the second, None for a token of the template.
+    """
+
+    @property
+    def ids(self) -> list[int]:
+        """Token ids."""
+
+    @property
+    def type_ids(self) -> list[int]:
+        """Segment of each token."""
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """Span of characters of each token."""
+
+    @property
+    def sequence_ids(self) -> list[int | None]:
+        """Text of each token."""
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """`Tokens` in which the tokens of its characters stand for each control token of a text."""
+
+    ids: list[int]
+    type_ids: list[int]
+    offsets: list[tuple[int, int]]
+    sequence_ids: list[int | None]
+
+
+def tokenize(
+    tokenizer: Any, texts: Sequence[str], seconds: Sequence[str] | None = None, *, template: bool = True
+) -> list[Tokens]:
+    """Tokenise texts or pairs of texts, without padding or a limit.
+
+    A user's text is never read as a command: `</s>` or `[SEP]` in it becomes the tokens of its characters.
+
+    Args:
+        tokenizer: A fast tokenizer of transformers.
+        texts: The texts, or the first text of each pair.
+        seconds: The second text of each pair; None for single texts.
+        template: Whether the tokenizer's template adds its control tokens.
+    """
+    if not texts:
+        return []
+    pairs = [list(texts)] if seconds is None else [list(texts), list(seconds)]
+    rows = tokenizer(*pairs, add_special_tokens=template, split_special_tokens=True, verbose=False).encodings
+    model = tokenizer.backend_tokenizer.model
+    if type(model).__name__ != "Unigram":
+        return list(rows)
+    # A Unigram model finds its control tokens in any text, because they are entries of its own vocabulary.
+    control = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    return [_spelled(row, control, model, tokenizer.unk_token_id) if _has(row, control) else row for row in rows]
+
+
+def _has(row: Tokens, control: set[int]) -> bool:
+    """Whether a control token stands in a text, outside the template."""
+    return any(token in control and part is not None for token, part in zip(row.ids, row.sequence_ids, strict=True))
+
+
+def _spelled(row: Tokens, control: set[int], model: Any, unknown: int) -> Spelled:
+    spelled = Spelled([], [], [], [])
+    for token, segment, span, part in zip(row.ids, row.type_ids, row.offsets, row.sequence_ids, strict=True):
+        pieces = [token]
+        if token in control and part is not None:
+            found = [model.token_to_id(sign) for sign in model.id_to_token(token)]
+            pieces = [unknown if piece is None else piece for piece in found]
+        spelled.ids.extend(pieces)
+        spelled.type_ids.extend([segment] * len(pieces))
+        spelled.offsets.extend([span] * len(pieces))
+        spelled.sequence_ids.extend([part] * len(pieces))
+    return spelled

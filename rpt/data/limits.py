@@ -1,0 +1,48 @@
+"""Refuse splits of which too many rows were cut or cannot be answered."""
+
+from __future__ import annotations
+
+from rpt.data.encode import Encoded
+from rpt.errors import DataError
+
+
+def check_cut(name: str, split: Encoded, limit: int, most: float) -> None:
+    """Refuse a split of which a limit has cut too many rows.
+
+    Args:
+        name: The split's name, for the message.
+        split: The tokenised split.
+        limit: Most tokens of a text (`backbone.text_limit`).
+        most: Largest share of cut rows that is allowed, 0 to 1.
+
+    Raises:
+        DataError: A larger share was cut.
+    """
+    if split.cut_share > most:
+        found = f"{split.num_cut} of {len(split)} {name} texts are over backbone.text_limit={limit}"
+        advice = "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant."
+        raise DataError(f"{found}, more than data.max_cut_share={most}. {advice}")
+
+
+def check_tied(name: str, split: Encoded, most: float) -> None:
+    """Refuse a split of which too many rows have choices that no score can tell apart.
+
+    Args:
+        name: The split's name, for the message.
+        split: The tokenised split.
+        most: Largest share of such rows that is allowed, 0 to 1.
+
+    Raises:
+        DataError: A larger share of rows has two choices with the same tokens.
+    """
+    if len(split.tied) <= most * len(split):
+        return
+    row = split.tied[0]
+    tie = split.tie(row)
+    assert tie is not None
+    raise DataError(
+        f"{len(split.tied)} of {len(split)} {name} rows have choices that the tokenizer cannot tell apart, such as "
+        f"{tie[0]!r} and {tie[1]!r} of row idx {split.examples[row].idx}, more than data.max_tied_share={most}. "
+        "Change the choices in the task's text format, take a backbone that knows their words, or set "
+        "data.max_tied_share higher."
+    )
