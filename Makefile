@@ -13,7 +13,7 @@ REST := slow or browser or gpu
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run study test test-all format clean
+.PHONY: help setup run study test test-all docs format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -39,11 +39,15 @@ test-all: $(READY) ## format, lint, types, and every test that `make test` leave
 	$(PYTHON) -m mypy
 	$(PYTEST) -m "$(REST)" || { code=$$?; [ $$code -eq 5 ] && echo "test-all: there are no such tests" >&2; }
 
+docs: $(READY) ## build the documentation site into site/
+	@$(PYTHON) -m pip --disable-pip-version-check install -qq -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build -q
+
 format: $(READY) ## put the code into the one format, and mend what ruff can mend
 	$(PYTHON) -m ruff check --fix-only .
 	$(PYTHON) -m ruff format .
 
 clean: ## remove caches, builds and the environment; runs stay
 	find . -path ./runs -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist site *.egg-info
 	[ ! -f '$(VENV)/pyvenv.cfg' ] || rm -rf '$(VENV)'
