@@ -1,4 +1,4 @@
-"""What a large sweep costs beside its training: the start of 1,000 points, and a finished sweep run again.
+"""The cost of a large sweep without its training: the start of 1,000 points, and a finished sweep run again.
 
     python -m benchmarks.bookkeeping                    # four minutes on two cores, most of them to compose and train
 
@@ -37,21 +37,21 @@ GRID = (
 )
 POINTS = 1000
 MOST_BEYOND, MOST_AGAIN = 5.0, 10.0
-"""Seconds that are asked for."""
+"""Seconds that the bookkeeping may take at most."""
 
 STUDY = ("-cn", "learning_rate", "trainer.epochs=1", "data.max_rows=64")
 STUDY_POINTS, STUDY_RUNS = 75, 63  # the head alone is the same run at every rate
 
 
 class Handed(Exception):
-    """The packs have been made; nothing is trained."""
+    """Raised once the packs are made, so that nothing is trained."""
 
 
 class Clock:
     """Seconds and calls of a function.
 
     Args:
-        function: What is timed.
+        function: The function whose calls are timed.
     """
 
     def __init__(self, function: Callable[..., DictConfig]) -> None:
@@ -60,7 +60,7 @@ class Clock:
         self.seconds = 0.0
 
     def __call__(self, *arguments: Any, **options: Any) -> DictConfig:
-        """Call it."""
+        """Call the function and add its time."""
         start = time.perf_counter()
         found = self._function(*arguments, **options)
         self.seconds += time.perf_counter() - start
@@ -69,7 +69,7 @@ class Clock:
 
 
 class Nobody(InlineExecutor):
-    """An executor that trains nothing, and keeps what it was to train."""
+    """An executor that trains nothing and keeps the packs it was handed."""
 
     def __init__(self) -> None:
         self.packs: Sequence[Sequence[Point]] = ()

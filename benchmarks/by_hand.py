@@ -1,4 +1,4 @@
-"""A pack and its training steps by hand, for benchmarks and tests that look at steps without Lightning's loop."""
+"""Build a pack and take training steps without Lightning's loop, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rpt.run import Run
 
 
 def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:
-    """The module and the data of a pack, as `rpt.train` makes them, without folders."""
+    """Build the module and the data of a pack as `rpt.train` does, without run folders."""
     config = configs[0]
     task = build.build_task(config)
     splits = build.build_splits(config, build_source(config), task)
@@ -24,13 +24,13 @@ def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:
 
 
 def ready(tuner: PromptTuner) -> PromptTuner:
-    """Let a module step outside a Trainer."""
+    """Prepare a module for training steps outside a Trainer."""
     tuner.manual_backward = _backward  # type: ignore[method-assign]
     return tuner
 
 
 def take(tuner: PromptTuner, data: PackData, count: int) -> None:
-    """Take the first steps of an epoch, as often as the epoch lasts, on the module's device."""
+    """Take `count` training steps on the module's device, repeating the first epoch as often as needed."""
     taken = 0
     while taken < count:
         tuner.steps_done = 0  # each time the same epoch
@@ -44,7 +44,7 @@ def take(tuner: PromptTuner, data: PackData, count: int) -> None:
 
 
 def gradients(tuner: PromptTuner, step: Step) -> list[dict[str, Tensor]]:
-    """Of each run's parameters at one step, by name; nothing is updated."""
+    """The gradients of one step: one dictionary for each run, from parameter name to gradient. Nothing is updated."""
     seen: list[dict[str, Tensor]] = []
 
     def look(run: Run) -> dict[str, float]:
@@ -59,5 +59,5 @@ def gradients(tuner: PromptTuner, step: Step) -> list[dict[str, Tensor]]:
 
 
 def _backward(loss: Tensor, *_: object, **__: object) -> None:
-    """What Lightning's `manual_backward` comes down to, outside a Trainer."""
+    """Go backward without a Trainer, as Lightning's `manual_backward` does."""
     loss.backward()

@@ -1,4 +1,4 @@
-"""What benchmarks of whole commands share: one command, and the records that it left."""
+"""Run a whole command for a benchmark and read the records that it wrote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def run(*arguments: str, **variables: str) -> None:
-    """`python run.py ARGUMENTS`, quietly, with these variables beside its own; a failure ends the benchmark."""
+    """Run `python run.py ARGUMENTS` without output, these environment variables added. A failure ends the benchmark."""
     command = [sys.executable, "run.py", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -35,14 +35,14 @@ def records(folder: Path, count: int) -> list[dict[str, Any]]:
 
 
 def kept(name: str) -> dict[str, Any]:
-    """What was measured before; empty where nothing was."""
+    """The result file of an earlier measurement; empty if there is none."""
     path = RESULTS / f"{name}.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return found
 
 
 def keep(name: str, result: dict[str, Any], device: str = "cpu") -> None:
-    """Write what was measured, with the machine it was measured on, to `benchmarks/results/`."""
+    """Write a measurement and the description of its machine to `benchmarks/results/`."""
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"environment": environment(torch.device(device)), **result}, indent=2) + "\n")
     say(str(path.relative_to(ROOT)))

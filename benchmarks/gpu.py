@@ -83,7 +83,7 @@ def measure(task: str, sizes: Sequence[int], beside: Sequence[int], encoder: str
 
 
 def packed(task: str, size: int, encoder: str) -> dict[str, float]:
-    """Seconds of a step of a pack, and what the matrix products alone would take."""
+    """Seconds of a step of a pack, and seconds that its matrix products alone would take."""
     tuner, data = pack(task, size, encoder)
     torch.cuda.reset_peak_memory_stats()
     seconds = timed(tuner, data)
@@ -93,7 +93,7 @@ def packed(task: str, size: int, encoder: str) -> dict[str, float]:
 
 
 def rate(seconds: float, runs: int) -> dict[str, float]:
-    """Of a step in which so many runs read a batch each."""
+    """Seconds and examples per second of a step in which each of `runs` runs reads one batch."""
     return {"seconds": seconds, "examples_per_second": BATCH * runs / seconds}
 
 
@@ -111,7 +111,7 @@ def timed(tuner: PromptTuner, data: PackData) -> float:
 
 
 def processes(task: str, count: int, encoder: str) -> dict[str, float]:
-    """So many processes, each with a model and a run of its own, on the same GPU at the same time."""
+    """Time `count` processes on the same GPU at the same time, each with its own model and run."""
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(count, timeout=PATIENCE), context.Queue()
     arguments = (task, encoder, barrier, answers)
@@ -128,7 +128,7 @@ def processes(task: str, count: int, encoder: str) -> dict[str, float]:
 
 
 def _beside(task: str, encoder: str, barrier: Any, answers: Any) -> None:
-    """One of the processes: steps from when all are ready."""
+    """Body of one process: train once all processes are ready."""
     tuner, data = pack(task, 1, encoder)
     take(tuner, data, STEPS)
     torch.cuda.synchronize()
@@ -177,7 +177,7 @@ def random_rows(task: str) -> Iterator[tuple[Example, list[int], list[int]]]:
 
 
 def operations(task: str, size: int) -> float:
-    """Of a step's matrix products without attention's own: forward, and backward to the inputs alone."""
+    """Operations of a step's matrix products, without those of attention: forward, and backward to the inputs alone."""
     read = LAYERS * (4 * WIDTH**2 + 2 * WIDTH * WIDE + 2 * WIDTH**2)  # encoder, and keys and values for the decoder
     written = LAYERS * (6 * WIDTH**2 + 2 * WIDTH * WIDE) + WIDTH * VOCABULARY
     tokens = PROMPT + statistics.mean(LENGTHS[task])
@@ -185,7 +185,7 @@ def operations(task: str, size: int) -> float:
 
 
 def speed() -> float:
-    """Operations a second of one matrix product of the backbone's shapes, the best of fifty."""
+    """Operations per second of one matrix product of the backbone's shapes, the best of fifty."""
     left = torch.randn(16_384, WIDTH, device="cuda", dtype=torch.bfloat16)
     right = torch.randn(WIDTH, WIDE, device="cuda", dtype=torch.bfloat16)
     best = math.inf

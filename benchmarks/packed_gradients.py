@@ -81,7 +81,7 @@ def pack(seeds: Any, dtype: str) -> tuple[PromptTuner, PackData]:
 
 
 def gradients_at(states: list[Any], tuner: PromptTuner, step: Step) -> list[dict[str, Tensor]]:
-    """Of each run's parameters at its state; nothing is updated."""
+    """The gradients of a step, each run at its given state. Nothing is updated."""
     for run, state in zip(tuner.runs, states, strict=True):
         run.restore(copy.deepcopy(state))
     return gradients(tuner, step)

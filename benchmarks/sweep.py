@@ -42,13 +42,13 @@ class Grid:
 
     @property
     def overrides(self) -> list[str]:
-        """As the command line of a multirun has them."""
+        """The overrides of a multirun over this grid."""
         seeds = ",".join(map(str, self.seeds))
         return [f"encoder={','.join(ENCODERS)}", f"lr={','.join(self.rates)}", f"seed={seeds}"]
 
     @property
     def points(self) -> list[list[str]]:
-        """One by one."""
+        """The overrides of each point."""
         return [
             [f"encoder={encoder}", f"lr={rate}", f"seed={seed}"]
             for encoder, rate, seed in product(ENCODERS, self.rates, self.seeds)
@@ -56,7 +56,7 @@ class Grid:
 
     @property
     def turns(self) -> list[Grid]:
-        """A grid of each seed."""
+        """One grid for each seed."""
         return [Grid(self.rates, range(seed, seed + 1)) for seed in self.seeds]
 
 
@@ -65,8 +65,8 @@ class Way:
     """A way to train a grid into a folder.
 
     Attributes:
-        train: Trains it.
-        whole: All points at once, as packs need them; otherwise seed by seed.
+        train: Function that trains a grid into a folder.
+        whole: Whether all points are trained at once, as in a pack. False: seed by seed.
     """
 
     train: Callable[[Grid, Path], None]
@@ -101,7 +101,7 @@ def asked(text: str) -> tuple[str, int | None]:
 
 
 def in_turns(ways: Sequence[tuple[str, int | None]], grid: Grid) -> Iterator[tuple[str, Grid]]:
-    """What is measured after what: a turn of each way that trains single points, then one that packs them, and on."""
+    """The order of measurements: in each turn every way that trains single points, then one that packs them."""
     whole = [name for name, _ in ways if WAYS[name].whole]
     for at, turn in enumerate(grid.turns):
         yield from ((name, turn) for name, seeds in ways if not WAYS[name].whole and (seeds is None or at < seeds))

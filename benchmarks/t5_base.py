@@ -1,4 +1,4 @@
-"""The shape of T5-Base, whose weights a benchmark makes at random: speed and memory depend on nothing else of them."""
+"""The shape of T5-Base. Benchmarks use random weights: speed and memory depend on the shape alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ WIDTH, WIDE, LAYERS, VOCABULARY = 768, 3072, 12, 32128
 
 
 def config() -> T5Config:
-    """Of google-t5/t5-base, whose 12 heads are 64 wide."""
+    """The configuration of google-t5/t5-base, with 12 heads of width 64."""
     shape = {"d_model": WIDTH, "d_kv": 64, "d_ff": WIDE, "num_layers": LAYERS, "num_heads": 12}
     return T5Config.from_dict({**shape, "vocab_size": VOCABULARY, "decoder_start_token_id": 0})

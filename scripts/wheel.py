@@ -25,7 +25,7 @@ class BuildPy(build_py):
             self.copy_file(str(source), str(target))
 
     def get_source_files(self) -> list[str]:
-        """What a source distribution needs to build the same wheel."""
+        """Files that a source distribution needs to build the same wheel."""
         return [*super().get_source_files(), *map(str, _yaml_files()), "scripts/wheel.py"]
 
 

@@ -1,4 +1,4 @@
-"""What training made of a soft prompt: how far it moved, how much its encoder adds, which tokens it lies near.
+"""Diagnostics of a trained soft prompt: how far it moved, how much its encoder adds, which tokens it lies near.
 
 Plain functions of matrices; nothing here trains, draws random numbers or runs a backbone.
 """
@@ -15,13 +15,13 @@ from torch import Tensor
 from rpt.prompt.soft_prompt import SoftPrompt
 
 ROWS = 4096
-"""Rows of the vocabulary that are looked at together: a copy of the whole table would double its memory."""
+"""Number of vocabulary rows that are compared at a time. A copy of the whole table would double its memory."""
 
 TINY = 1e-12
-"""A row of zeros has no direction: it is divided by this instead of by its length."""
+"""Smallest divisor of a vocabulary row. A row of zeros has length 0 and is divided by this number."""
 
 COLUMNS = ("prompt/norm", "prompt/drift", "prompt/gate")
-"""What `movement` may name."""
+"""The keys of the dictionary that `movement` returns."""
 
 
 def movement(
@@ -30,7 +30,7 @@ def movement(
     """Three numbers of an encoded prompt, cheap enough for every evaluation.
 
     Args:
-        prompt: Whose table and encoder gave `encoded`.
+        prompt: The soft prompt whose table and encoder gave `encoded`.
         start: The encoded prompt before the first step.
         encoded: The encoded prompt now, without dropout.
 
@@ -51,7 +51,7 @@ def movement(
 def gates(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> Float[Tensor, " length"] | None:
     """|phi(P_i)| / |P_i| of each virtual token, float64; None for an encoder without a skip connection.
 
-    With P' = P + phi(P) the update is what the encoded prompt has beside the table. Zero is plain prompt tuning.
+    With P' = P + phi(P) the update phi(P) is the encoded prompt minus the table. A ratio of 0 is plain prompt tuning.
     """
     if not getattr(prompt.encoder, "has_skip", False):
         return None
@@ -76,11 +76,11 @@ def nearest(
     Args:
         encoded: The encoded prompt.
         embedding: The backbone's input embeddings, in any dtype and on any device.
-        norms: Their `row_norms`.
-        count: How many for each virtual token, at most the vocabulary's size.
+        norms: The lengths of the embedding rows, from `row_norms`.
+        count: Number of vocabulary rows for each virtual token, at most the size of the vocabulary.
 
     Returns:
-        Their ids and cosines, the nearest first, on the CPU. A row of zeros has cosine 0 with everything.
+        Token ids and cosines, the nearest first, on the CPU. A row of zeros has cosine 0 with every token.
     """
     rows = F.normalize(encoded.detach().to(embedding.device, torch.float32), dim=1)
     ids = torch.empty(len(rows), 0, dtype=torch.int64, device=rows.device)
@@ -102,19 +102,20 @@ def diagnose(
     embedding: Float[Tensor, "vocab hidden"],
     tokenizer: Any,
 ) -> dict[str, Any]:
-    """All that is said of a trained prompt, as plain values for a JSON file.
+    """All diagnostics of a trained prompt, as plain values for a JSON file.
 
     Args:
-        prompt: Whose table and encoder gave `encoded`.
+        prompt: The soft prompt whose table and encoder gave `encoded`.
         start: The encoded prompt before the first step.
-        encoded: The encoded prompt that is kept.
+        encoded: The encoded prompt of the selected checkpoint.
         embedding: The backbone's input embeddings.
-        tokenizer: Its tokenizer, for the names of tokens.
+        tokenizer: The backbone's tokenizer, for the names of tokens.
 
     Returns:
-        Lists with an entry for each virtual token: `nearest`, the five nearest tokens with their cosines; `norms`;
-        `drift`, how far it moved, in lengths of its start; `gate`, null without a skip connection. And `vocab_norm`,
-        mean, standard deviation and range of the vocabulary's row lengths, special and unused rows included.
+        Lists with one entry for each virtual token. `nearest`: the five nearest tokens with their cosines. `norms`: its
+        length. `drift`: the distance from its start, divided by the length of its start. `gate`: |phi(P)| / |P|; null
+        without a skip connection. `vocab_norm` has mean, standard deviation and range of the lengths of all vocabulary
+        rows, special and unused ones included.
     """
     norms = row_norms(embedding)
     ids, cosines = nearest(encoded, embedding, norms, count=5)
@@ -139,11 +140,11 @@ def diagnose(
 
 
 def name_of(tokenizer: Any, token: int) -> str:
-    """A token as the vocabulary writes it; the rows that pad an embedding table have none and are called by number."""
+    """The name of a token in the vocabulary. A row that only pads the embedding table is called by its number."""
     name = tokenizer.convert_ids_to_tokens(token) if token < len(tokenizer) else None
     return f"row {token}" if name is None else str(name)
 
 
 def _exact(matrix: Float[Tensor, "length hidden"]) -> Float[Tensor, "length hidden"]:
-    """In float64 on the CPU, where sums have the same bits whatever trained the prompt."""
+    """The matrix in float64 on the CPU, so that sums have the same bits on every training device."""
     return matrix.detach().cpu().double()

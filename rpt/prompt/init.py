@@ -26,12 +26,12 @@ RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f
 """Vocabulary entries that stand for no text: spare rows, T5's sentinels, single bytes."""
 
 PROMPT_KEYS = ("prompt", "prompt_embeddings")
-"""What the prompt is called in a file of several tensors: our name, then PEFT's."""
+"""Names of the prompt in a file of several tensors: the name that rpt writes, then the name that PEFT writes."""
 
 
 @dataclass(frozen=True)
 class InitSource:
-    """What an initialisation may look at.
+    """The inputs of an initialisation: vocabulary, tokenizer and label texts.
 
     Attributes:
         embedding: The backbone's input embeddings, in any float dtype and on any device.

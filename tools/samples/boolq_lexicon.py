@@ -46,7 +46,7 @@ Fact = Swap | Contrast
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What passages are about: a title and a first sentence with a {name}, and facts.
+    """The subject of a passage: a title and a first sentence with a {name}, and facts.
 
     The facts must be true together, in any order, and none may answer a question about another.
     """

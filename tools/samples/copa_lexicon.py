@@ -18,7 +18,7 @@ class Lexicon:
     circles: tuple[Circle, ...]
 
     casts: dict[Cast, tuple[tuple[str, Pronoun], ...]]
-    """Of whom or what a circle may be told, with the pronoun; equally many of each cast."""
+    """The people or towns that a circle may be told of, each with its pronoun; equally many of each kind."""
 
 
 def _casts(she: str, he: str, it: str) -> dict[Cast, tuple[tuple[str, Pronoun], ...]]:

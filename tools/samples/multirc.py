@@ -103,11 +103,11 @@ QUESTIONS: dict[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """What a fact can belong to: a person, a place or a month."""
+    """The owner of a fact: a person, a place or a month."""
 
     name: str
     pronoun: Pronoun
-    """Of whoever acted: of the actors where the owner is not a person."""
+    """The pronoun of the person who acted; the actors' pronoun where the owner is not a person."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a story of the MultiRC sample data is made of."""
+"""The parts of a story of the MultiRC sample data."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What an article of the ReCoRD sample data is made of."""
+"""The parts of an article of the ReCoRD sample data."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +24,7 @@ class Topic:
     """A small world with three events, any two or three of which may be told together."""
 
     kind: Kind
-    """What competes: people, with a place as scenery, or places, with a person."""
+    """The kind of the competing entities: people, with a place as scenery, or places, with a person."""
 
     intro: str
     """Names the three competitors, {a}, {b} and {c}, and the {scenery}."""

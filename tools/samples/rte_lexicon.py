@@ -53,7 +53,7 @@ class Lexicon:
     """The word lists of one split."""
 
     names: dict[Kind, tuple[str, ...]]
-    """What a story may be about."""
+    """The subject of a story."""
 
     towns: tuple[str, ...]
     """Where it may happen."""
