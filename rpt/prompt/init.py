@@ -15,18 +15,22 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 from rpt.errors import ConfigError
 from rpt.options import Finite, PositiveInt, Scale
+from rpt.reading import Unreadable, reason_of, refuse_pointer
 
 RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f]{2}>")
 """Vocabulary entries that stand for no text: spare rows, T5's sentinels, single bytes."""
 
 PROMPT_KEYS = ("prompt", "prompt_embeddings")
 """Names of the prompt in a file of several tensors: the name that rpt writes, then the name that PEFT writes."""
+
+
+PROMPT_FILES = ("prompt.safetensors", "adapter_model.safetensors")
+"""Names of the prompt's file in the folder of a run and in the folder of a PEFT adapter."""
 
 
 @dataclass(frozen=True)
@@ -213,35 +217,45 @@ def frequent_token_ids(tokenizer: Any, count: int) -> tuple[int, ...]:
 
 def _read(path: str) -> Tensor:
     """The array in a prompt file, whatever its shape; no format that could run code is read."""
-    place = Path(path).expanduser()
+    try:
+        place = Path(path).expanduser()
+        is_folder, is_file = place.is_dir(), place.is_file()
+    except (OSError, RuntimeError) as error:  # a name that is too long; no home for ~name
+        raise _bad_file(path, f"cannot be a file ({reason_of(error)}). Choose another file.") from error
+    if is_folder:
+        found = next((name for name in PROMPT_FILES if (place / name).is_file()), PROMPT_FILES[0])
+        raise _bad_file(path, f"is a folder. Set init.path={place / found}, or another .safetensors or .npy file.")
     if place.suffix not in {".safetensors", ".npy"}:
         raise _bad_file(path, "must end in .safetensors or .npy.")
-    if not place.is_file():
+    if not is_file:
         raise _bad_file(path, "no such file. Give a path relative to where the run was started.")
     try:
+        refuse_pointer(place)
         return _read_numpy(place) if place.suffix == ".npy" else _read_safetensors(place)
     except ConfigError:
         raise
-    except (OSError, ValueError, TypeError, EOFError, SafetensorError) as error:
-        raise _bad_file(path, f"cannot be read ({error}). Choose another file.") from error
+    except Unreadable as error:
+        raise _bad_file(path, f"{str(error).removeprefix(f'{place}: ')}. Choose another file.") from error
+    except Exception as error:  # NumPy's parser of headers raises whatever Python's own parser does
+        raise _bad_file(path, f"cannot be read ({reason_of(error)}). Choose another file.") from error
 
 
 def _read_numpy(place: Path) -> Tensor:
-    with place.open("rb") as stream:
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+    """The array of a `.npy`, mapped before it is copied: a header that asks for more than the file has is refused."""
+    array = np.lib.format.open_memmap(place, mode="r")
+    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
 
 
 def _read_safetensors(place: Path) -> Tensor:
-    tensors = load_file(place)
-    if len(tensors) == 1:
-        return next(iter(tensors.values()))
-    for key in PROMPT_KEYS:
-        if key in tensors:
-            return tensors[key]
+    with safe_open(place, framework="pt") as tensors:
+        names = list(tensors.keys())
+        named = names if len(names) == 1 else [key for key in PROMPT_KEYS if key in names]
+        if named:
+            prompt: Tensor = tensors.get_tensor(named[0])
+            return prompt
     raise _bad_file(
         str(place),
-        f"holds {sorted(tensors)}: it must hold one tensor, or {' or '.join(PROMPT_KEYS)}.",
+        f"holds {sorted(names)}: it must hold one tensor, or {' or '.join(PROMPT_KEYS)}.",
     )
 
 

@@ -1,0 +1,73 @@
+"""Damaged model folders: no traceback and no hang, whatever their files hold."""
+
+import copy
+import json
+import shutil
+from collections import Counter
+from random import Random
+
+import pytest
+
+from benchmarks.by_hand import assemble, ready
+from rpt.check import check
+from rpt.config import compose
+from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
+from tests.models import make_model, save_as_published
+
+CASES = 80
+"""Damaged folders of each model."""
+
+MODELS = ("bert", "llama, tied", "t5 1.1")
+JSON_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
+
+
+@pytest.fixture(scope="module")
+def values(tiny_cb):
+    """A checked command's values, in which only the backbone's folder is missing."""
+    few = ["trainer=debug", "trainer.batch_size=4", "data.max_rows=8", "prompt.length=2", "backbone.text_limit=40"]
+    more = ["backbone.dtype=float32", "trainer.device=cpu", "data.max_cut_share=1"]
+    return compose([*tiny_cb, "backbone=local", "backbone.name=fuzzed", "backbone.path=DIR", *few, *more])
+
+
+def run(values, folder):
+    """What the command does with a backbone up to the end of its first training step."""
+    given = copy.deepcopy(values)
+    given["backbone"]["path"] = str(folder)
+    config = check(given)
+    tuner, data = assemble([config])
+    ready(tuner).training_step(next(iter(data.train_dataloader())), 0)
+
+
+def damage(folder, random):
+    """Change one file of a model folder; returns what was done."""
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    if random.random() < 0.7:
+        file = folder / random.choice((*JSON_FILES, "config.json", "config.json", "config.json"))
+        if file.exists():
+            file.write_text(json.dumps(mutate_json(json.loads(file.read_text()), random)))
+            return f"{file.name} changed"
+    file = random.choice(files)
+    file.write_bytes(mutate_bytes(file.read_bytes(), random))
+    return f"{file.name} damaged"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900, method="thread")
+@pytest.mark.parametrize("name", MODELS)
+def test_a_damaged_model_folder_is_accepted_or_refused(name, values, tmp_path):
+    whole = tmp_path / "whole"
+    save_as_published(name, make_model(name), whole)
+    run(values, whole)
+    endings, broken = Counter(), {}
+    for case in range(CASES):
+        folder = tmp_path / str(case)
+        shutil.copytree(whole, folder)
+        what = damage(folder, Random(f"{name} {case}"))
+        ending = outcome(lambda folder=folder: run(values, folder))
+        endings[ending.partition(":")[0]] += 1
+        if ending.startswith("broken"):
+            broken[f"{case}: {what}"] = ending
+        shutil.rmtree(folder)
+    assert broken == {}
+    assert endings["refused"] > CASES // 4
+    assert endings["accepted"] > CASES // 20
