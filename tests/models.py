@@ -33,7 +33,8 @@ from transformers import (
 )
 
 SPECIAL = ("<pad>", "</s>", "[UNK]", "[CLS]", "[SEP]")
-WORDS = tuple(f"word{number}" for number in range(55))
+LABELS = ("True", "False", "Neither", "entailment", "contradiction", "neutral")
+WORDS = (*LABELS, *(f"word{number}" for number in range(49)))
 VOCAB = len(SPECIAL) + len(WORDS)
 DECODER = {
     "vocab_size": VOCAB,

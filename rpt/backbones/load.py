@@ -24,7 +24,7 @@ from rpt.backbones.soundness import COPY, refuse_other_depth, refuse_unsound
 from rpt.backbones.weights import read_shapes, read_weights
 from rpt.errors import RptError, WeightsError
 from rpt.out_of_memory import is_out_of_memory
-from rpt.reading import reason_of
+from rpt.reading import Unreadable, read_object, reason_of
 
 CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
     "encoder": (AutoModel, EncoderBackbone),
@@ -35,6 +35,9 @@ CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta")
 """Encoders whose pre-trained pooler is left out: the class is read from hidden states."""
+
+TEXTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
+"""Files that transformers reads, beside config.json, and whose names its errors leave out. Each is a JSON object."""
 
 OF_HEADS = ("num_labels", "id2label", "label2id")
 """Keys of config.json that describe a classifier, which a backbone does not have."""
@@ -123,7 +126,18 @@ def _guarded(place: Path, what: str) -> Iterator[None]:
             raise WeightsError(f"{place}: {error}") from error
         if isinstance(error, RptError) or (isinstance(error, Exception) and is_out_of_memory(error)):
             raise
-        raise WeightsError(f"{place}: {what} ({reason_of(error)}). {COPY}") from error
+        raise WeightsError(f"{_unreadable(place) or f'{place}: {what} ({reason_of(error)})'}. {COPY}") from error
+
+
+def _unreadable(place: Path) -> str | None:
+    """What is wrong with the first of the folder's texts that is not JSON; None where all are."""
+    for name in TEXTS:
+        if (place / name).is_file():
+            try:
+                read_object(place / name)
+            except Unreadable as error:
+                return str(error)
+    return None
 
 
 def _config(place: Path, values: Mapping[str, Any]) -> Any:

@@ -7,6 +7,8 @@ from collections import Counter
 from random import Random
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from benchmarks.by_hand import assemble, ready
 from rpt.check import check
@@ -14,10 +16,13 @@ from rpt.config import compose
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 from tests.models import make_model, save_as_published
 
-CASES = 80
+CASES = 200
 """Damaged folders of each model."""
 
-MODELS = ("bert", "llama, tied", "t5 1.1")
+MODELS = ("bert", "llama, tied", "t5 1.1", "gpt2")
+PICKLED = "gpt2"
+"""The model whose weights lie in a PyTorch file."""
+
 JSON_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 
 
@@ -57,6 +62,9 @@ def damage(folder, random):
 def test_a_damaged_model_folder_is_accepted_or_refused(name, values, tmp_path):
     whole = tmp_path / "whole"
     save_as_published(name, make_model(name), whole)
+    if name == PICKLED:
+        torch.save(load_file(whole / "model.safetensors"), whole / "pytorch_model.bin")
+        (whole / "model.safetensors").unlink()
     run(values, whole)
     endings, broken = Counter(), {}
     for case in range(CASES):

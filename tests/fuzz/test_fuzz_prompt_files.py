@@ -13,7 +13,7 @@ from rpt.prompt import init
 from rpt.prompt.init import InitSource
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 
-CASES = 400
+CASES = 200
 """Damaged files of each format."""
 
 SOURCE = InitSource(torch.zeros(3, 4), None, choices=())

@@ -1,10 +1,11 @@
 """Every served model type is loaded from files in the hub's layout, tied and untied, and gives its own numbers."""
 
+import json
 import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from rpt.backbones.files import FAMILIES, family_of
@@ -149,3 +150,20 @@ def test_shards_are_read_as_one_file(tmp_path):
         shutil.copy(file, tmp_path / "parts")
     assert len(list((tmp_path / "parts").glob("model-*.safetensors"))) > 2
     assert load(tmp_path / "parts").fingerprint() == load(tmp_path / "whole").fingerprint()
+
+
+def test_a_shard_that_is_cut_off_is_refused(tmp_path):
+    save_as_published("llama", make_model("llama"), tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()
+    names = sorted(stored)
+    parts = {"a.safetensors": names[:5], "b.safetensors": names[5:]}
+    for file, keys in parts.items():
+        save_file({key: stored[key] for key in keys}, tmp_path / file, metadata={"format": "pt"})
+    weight_map = {key: file for file, keys in parts.items() for key in keys}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    load(tmp_path)
+    path = tmp_path / "b.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match=r"b\.safetensors: is cut off"):
+        load(tmp_path)
