@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rpt.data.release import origin
+
 SELECTION = {
     "held_out": "the held-out rows choose the checkpoint, validation is scored once",
     "validation": "validation chooses the checkpoint and is reported: a maximum over epochs",
@@ -28,13 +30,14 @@ def opening(record: dict[str, Any], folder: Path) -> str:
     """The lines before training."""
     data, protocol, backbone = record["data"], record["protocol"], record["backbone"]
     rows, parameters = data["rows"], record["parameters"]
+    rows_from = origin(record["task"]["name"], data)
     if data["source"] == "sample":
-        origin = "SAMPLE rows made by this project, not SuperGLUE (data=jsonl data.root=DIR for the real ones)"
+        rows_from += " (data=jsonl data.root=DIR for the real ones)"
     else:
-        origin = f"SuperGLUE from {data['source']}, sha256 {data['checksum'][:10]}"
+        rows_from += f", sha256 {data['checksum'][:10]}"
     held = f"{rows['held_out']:,} held out of it, " if protocol["select_on"] == "held_out" else ""
     lines = {
-        "task": f"{record['task']['name']} (version {record['task']['version']}), {origin}",
+        "task": f"{record['task']['name']} (version {record['task']['version']}), {rows_from}",
         "rows": f"{rows['train']:,} train, {held}{rows['reported']:,} validation",
         "protocol": f"{protocol['name']}: {SELECTION[protocol['select_on']]}",
         (

@@ -23,13 +23,22 @@ def accuracy(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
 
 
 def f1_macro(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Unweighted mean of the per-class F1 over the classes that are chosen or right somewhere (CB)."""
+    """Unweighted mean of the per-class F1 over the classes that are chosen or right somewhere (CB).
+
+    A class that occurs in neither is left out, as scikit-learn's `f1_score(average="macro")` does by default, with
+    which SuperGLUE's own toolkit (jiant) and the hub's `super_glue` metric score CB. T5 and lm-evaluation-harness fix
+    the label set instead, and count such a class as 0.
+    """
     scores = [_f1(*counts) for counts in _counts(examples, answers) if any(counts)]
     return math.fsum(scores) / len(scores)
 
 
 def f1a(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """F1 of the second choice over all examples pooled (MultiRC); 1 where it is neither chosen nor right anywhere."""
+    """F1 of the second choice over all examples pooled (MultiRC); 1 where it is neither chosen nor right anywhere.
+
+    Precision without a chosen answer and recall without a right one are 1 in MultiRC's own evaluation script
+    (Khashabi et al. 2018). scikit-learn gives 0 with a warning.
+    """
     counts = _counts(examples, answers)[1]
     return _f1(*counts) if any(counts) else 1.0
 
@@ -71,6 +80,17 @@ METRICS: dict[str, Metric] = {
     "f1": f1,
     "f1_of_sets": f1_of_sets,
 }
+
+
+RULES: dict[str, str] = {
+    "accuracy": "share of rows whose choice is the right one",
+    "f1_macro": "mean F1 of the classes that are chosen or right in any row; a class that is neither is left out",
+    "f1a": "F1 of the second label over all rows; 1 where it is neither chosen nor right in any row",
+    "em": "share of groups of rows in which every answer is right; a row without a group is a group",
+    "f1": "mean of the best word F1 with a right text; a repeated word counts as often as it occurs",
+    "f1_of_sets": "mean of the best word F1 with a right text; a repeated word counts once",
+}
+"""How each metric is defined where definitions differ; records carry the rules of their metrics."""
 
 
 def evaluate(names: Sequence[str], examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, float]:

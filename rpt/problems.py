@@ -14,7 +14,7 @@ HINTS = {
     "prompt.length": "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none.",
     "encoder.bottleneck_dim": "Set encoder.bottleneck_dim=128, the shipped setting.",
     "lr": "Set lr=0.01, the shipped setting.",
-    "data.root": "Set data.root=DIR, the folder that holds the task folders of the official release.",
+    "data.root": "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release.",
     "init.path": "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden].",
     "init.text": "Set 'init.text=\"some words\"'.",
 }

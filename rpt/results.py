@@ -13,7 +13,7 @@ from rpt.data.encode import Encoded
 from rpt.data.module import PackData
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
-from rpt.metrics import evaluate, is_right
+from rpt.metrics import RULES, evaluate, is_right
 from rpt.module import PromptTuner
 from rpt.predictions import Predictions
 from rpt.prompt.diagnostics import diagnose
@@ -49,10 +49,16 @@ def pack_facts(
     is_frozen = config.trainer.tune == "prompt"
     splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
     return {
-        "task": {"name": config.task.name, "version": config.task.version},
+        "task": {
+            "name": config.task.name,
+            "version": config.task.version,
+            "metrics": {name: RULES[name] for name in tuner.metric_names},
+        },
         "protocol": {**config.protocol.model_dump(), "habits": habits_of(config)},
         "data": {
             "source": source.name,
+            "release": source.release,
+            "folder": config.task.folder,
             "version": source.version,
             "checksum": source.checksum,
             "rows": {name: len(split) for name, split in splits.items()},

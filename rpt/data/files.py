@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,23 +19,30 @@ JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
 def split_path(root: str, folder: str, split: str) -> Path:
-    """The file of one split, e.g. `ROOT/CB/train.jsonl`."""
-    return Path(root) / folder / f"{split}.jsonl"
+    """The file of one split: `ROOT/CB/train.jsonl`, or `ROOT/CB/train.jsonl.gz` where only that is there."""
+    plain = Path(root) / folder / f"{split}.jsonl"
+    packed = plain.with_name(f"{plain.name}.gz")
+    return packed if packed.is_file() and not plain.exists() else plain
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield `(place, row)` for each line of a JSONL file; `place` is `file:line`, for messages.
 
+    Args:
+        path: The file; one that ends in `.gz` is unpacked while it is read.
+
     Raises:
-        DataError: The file cannot be read, is not UTF-8, or a line is not one JSON object.
+        DataError: The file cannot be read or unpacked, is not UTF-8, or a line is not one JSON object.
     """
     try:
-        with path.open(encoding="utf-8") as lines:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield f"{path}:{number}", _object(line, f"{path}:{number}")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text ({error.reason}). Download the file again.") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be unpacked ({error}). Download the file again.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from rpt.data.files import SPLITS, read_rows, split_path
 from rpt.data.hub import hub_rows
+from rpt.data.release import release_of
 from rpt.errors import DataError
 
 Rows = list[tuple[str, dict[str, Any]]]
@@ -32,12 +33,14 @@ class Source:
         version: Version of the packaged sample rows; None for every other source.
         checksum: sha256 over the rows of all splits, in order and in the release's form, whatever file they came from.
         splits: `train` and `val`, each a list of `(place, row)`.
+        release: `SuperGLUE` where the rows are known to be its whole official ones; None for all other rows.
     """
 
     name: str
     version: int | None
     checksum: str
     splits: dict[str, Rows]
+    release: str | None = None
 
 
 def sample_versions() -> dict[str, int]:
@@ -53,14 +56,15 @@ def sample_source(folder: str, max_rows: int | None = None) -> Source:
         folder: The release's folder, which names the task: `CB`.
         max_rows: Number of lines that are read of each file; None: all lines.
     """
-    return replace(jsonl_source(str(SAMPLES), folder, max_rows), name="sample", version=sample_versions()[folder])
+    made = jsonl_source(str(SAMPLES), folder, max_rows)
+    return replace(made, name="sample", version=sample_versions()[folder], release=None)
 
 
 def jsonl_source(root: str, folder: str, max_rows: int | None = None) -> Source:
-    """Rows of the official release in `root/folder/{train,val}.jsonl`.
+    """Rows in `root/folder/{train,val}.jsonl`: those of the official release, or a user's own.
 
     Args:
-        root: The folder that the release was unpacked in.
+        root: The folder that holds the tasks' folders.
         folder: The task's own folder in it.
         max_rows: How many rows of each file are taken, from its beginning; None: all. Where a row nests (MultiRC,
             ReCoRD) it is a whole passage.
@@ -73,8 +77,9 @@ def jsonl_source(root: str, folder: str, max_rows: int | None = None) -> Source:
         path = split_path(root, folder, split)
         splits[split] = _first(read_rows(path), max_rows)
         if not splits[split]:
-            raise DataError(f"{path}: is empty; the official {folder}/{path.name} has one row a line.")
-    return Source("jsonl", None, _checksum(splits), splits)
+            raise DataError(f"{path}: is empty. Write one JSON object a line, or download the file again.")
+    checksum = _checksum(splits)
+    return Source("jsonl", None, checksum, splits, release_of(folder, checksum, splits))
 
 
 def hub_source(hub_id: str, folder: str, max_rows: int | None = None) -> Source:
@@ -94,7 +99,8 @@ def hub_source(hub_id: str, folder: str, max_rows: int | None = None) -> Source:
             raise DataError(
                 f"{hub_id}/{folder.lower()}: its {split} split is empty. Fetch it again, or use data=jsonl."
             )
-    return Source("hub", None, _checksum(splits), splits)
+    checksum = _checksum(splits)
+    return Source("hub", None, checksum, splits, release_of(folder, checksum, splits))
 
 
 def _first(rows: Iterable[tuple[str, dict[str, Any]]], max_rows: int | None) -> Rows:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rpt.console import several
+from rpt.data.release import origin
 from rpt.places import sweeps_dir
 from rpt.report.study import Study, StudyRun
 from rpt.report.words import listed, value_text
@@ -50,7 +51,7 @@ def _task(record: Mapping[str, Any]) -> str:
 def _data(run: StudyRun) -> str:
     data = run.record["data"]
     rows = data["rows"]
-    source = "sample rows made by rpt" if data["source"] == "sample" else f"SuperGLUE from {data['source']}"
+    source = "sample rows made by rpt" if data["source"] == "sample" else origin(run.task, data)
     held = f", {rows['held_out']:,} held out" if rows.get("held_out") else ""
     counts = f"{rows['train']:,} train{held}, {rows['reported']:,} reported"
     return f"{run.task}: {source}, {counts}, sha256 {_short(data['checksum'])}"

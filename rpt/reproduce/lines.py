@@ -17,6 +17,7 @@ from scipy import stats
 
 from rpt.config import Expected
 from rpt.console import several
+from rpt.data.release import origin
 from rpt.protocol import NO_RECIPE, is_published
 from rpt.reproduce.points import Point
 from rpt.reproduce.setting import UnreadableRun, differences, published
@@ -150,6 +151,8 @@ def _obstacles_of_rows(point: Point) -> Iterator[str]:
     data, config = point.records[0]["data"], point.config
     if data["source"] == "sample":
         yield "sample rows made by this project, not SuperGLUE"
+    elif "release" in data and data["release"] is None:
+        yield f"rows that are not the official release's: {origin(config.task.name, data)}"
     elif is_published(config) and config.task.name in OFFICIAL:
         train, validation = OFFICIAL[config.task.name]
         if data["rows"]["reported"] != validation:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rpt.data.files import SPLITS, split_path
+from rpt.data.release import FOLDERS
 from rpt.data.sources import sample_versions
 from rpt.errors import Problem
 from rpt.problems import hinted
@@ -29,8 +30,12 @@ def data_is_there(values: Values) -> Iterator[Problem]:
         return
     if source == "jsonl":
         yield from _release_is_there(root, folder)
-    elif source == "hub" and get(values, "data.hub_id", str) is None:
-        yield Problem("data.hub_id", None, "needs a value. Set data.hub_id=aps/super_glue.")
+    elif source == "hub":
+        if folder is not None and folder not in FOLDERS:
+            advice = f"holds SuperGLUE's {', '.join(FOLDERS)}, and task={name} has {folder}. Use data=jsonl."
+            yield Problem("data", "hub", advice)
+        if get(values, "data.hub_id", str) is None:
+            yield Problem("data.hub_id", None, "needs a value. Set data.hub_id=aps/super_glue.")
 
 
 def _release_is_there(root: str | None, folder: str | None) -> Iterator[Problem]:
@@ -46,8 +51,9 @@ def _release_is_there(root: str | None, folder: str | None) -> Iterator[Problem]
         if path.is_file():
             continue
         partial = path.with_name(f"{split}.partial.jsonl")
-        lacks = f"there is no {folder}/{path.name} in it."
+        lacks = f"there is no {folder}/{path.name} in it, nor {path.name}.gz."
         if partial.is_file():
             lacks = f"holds {folder}/{partial.name}, a part of the official {path.name}, which is not taken for it."
-        yield Problem("data.root", root, f"{lacks} Unpack the official {folder}.zip there.")
+        advice = f"Unpack the official {folder}.zip there." if folder in FOLDERS else "Put the task's rows there."
+        yield Problem("data.root", root, f"{lacks} {advice}")
         return

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Idx = int | tuple[int, ...]
-"""A row's own number in the official release; (passage, question, answer) or (passage, query) where rows nest."""
+Idx = int | str | tuple[int, ...]
+"""A row's own number in the official release, or its text in a user's rows and in the release's AX-b and AX-g;
+(passage, question, answer) or (passage, query) where rows nest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,19 @@ class Row:
             raise self.fault(name, "is not a whole number.")
         return value
 
+    def idx(self) -> int | str:
+        """The row's own `idx`: a whole number, or a text as in AX-b and AX-g.
+
+        Raises:
+            DataError: The field is missing, or neither a whole number nor a text that is not blank.
+        """
+        value = self._value("idx")
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number and not (isinstance(value, str) and value.strip()):
+            raise self.fault("idx", "is neither a whole number nor a text.")
+        found: int | str = value
+        return found
+
     def label(self, name: str, labels: Sequence[Label]) -> int:
         """The position of a field's value among the labels.
 

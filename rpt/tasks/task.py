@@ -100,7 +100,7 @@ class Task:
             DataError: The row is not what the task's schema says.
         """
         texts = {field: row.text(field) for field in self.fields}
-        yield self.example(row, row.number("idx"), {**texts, **self.derived(row, texts)})
+        yield self.example(row, row.idx(), {**texts, **self.derived(row, texts)})
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
         """Texts that the templates need beside the row's own."""

@@ -34,7 +34,7 @@ def run_id(record: Mapping[str, Any]) -> str:
 
 def wandb_config(record: Mapping[str, Any]) -> dict[str, Any]:
     """The whole configuration, the options by name as `chosen`, and what tells the run and its rows from others."""
-    data = {f"data_{key}": record["data"][key] for key in ("source", "version", "checksum")}
+    data = {f"data_{key}": record["data"].get(key) for key in ("source", "release", "version", "checksum")}
     return {**record["config"], "chosen": record["chosen"], "identity_hash": record["identity_hash"], **data}
 
 

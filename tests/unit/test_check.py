@@ -21,7 +21,7 @@ ROOT_KEYS = (
 LR = "Set lr=0.01, the shipped setting."
 LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
-ROOT = "Set data.root=DIR, the folder that holds the task folders of the official release."
+ROOT = "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release."
 EXPERIMENTS = ", ".join(sorted(f.relative_to(FOLDER).with_suffix("").as_posix() for f in FOLDER.rglob("*.yaml"))) + "."
 PATH = "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden]."
 
@@ -218,7 +218,7 @@ def test_a_release_that_lacks_a_split_is_refused(tmp_path):
     (tmp_path / "CB" / "train.jsonl").touch()
     advice = "Unpack the official CB.zip there."
     overrides = ["data=jsonl", f"data.root={tmp_path}"]
-    assert refusal(overrides) == f"data.root = {tmp_path}: there is no CB/val.jsonl in it. {advice}"
+    assert refusal(overrides) == f"data.root = {tmp_path}: there is no CB/val.jsonl in it, nor val.jsonl.gz. {advice}"
     (tmp_path / "CB" / "val.partial.jsonl").touch()
     partial = "holds CB/val.partial.jsonl, a part of the official val.jsonl, which is not taken for it."
     assert refusal(overrides) == f"data.root = {tmp_path}: {partial} {advice}"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
-from rpt.metrics import METRICS, evaluate, is_right
+from rpt.metrics import METRICS, RULES, evaluate, is_right
 from rpt.tasks.example import Answer, Example
 
 NAMES = tuple(METRICS)
@@ -85,6 +85,37 @@ def test_f1a_is_scikit_learns_binary_f1_over_all_rows(made):
     numbers = [num_choices if choice is None else choice for choice in predicted]
     theirs = f1_score(targets, numbers, labels=[1], average="macro", zero_division=1)
     assert METRICS["f1a"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+
+
+@given(drawn())
+def test_macro_f1_is_what_scikit_learn_gives_by_default(made):
+    targets, predicted, num_choices, groups = made
+    predicted = [0 if choice is None else choice for choice in predicted]
+    rows, answers = of_choices(targets, predicted, num_choices, groups)
+    theirs = f1_score(targets, predicted, average="macro")
+    assert METRICS["f1_macro"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+
+
+@given(drawn())
+def test_f1a_is_that_of_the_script_that_multirc_is_published_with(made):
+    targets, predicted, _, _ = made
+    rows, answers = of_choices(*made)
+    # Precision and recall are 1 where nothing was chosen, or nothing is right.
+    chosen, right = [choice == 1 for choice in predicted], [target == 1 for target in targets]
+    both = sum(one and other for one, other in zip(chosen, right, strict=True))
+    precision = both / sum(chosen) if any(chosen) else 1.0
+    recall = both / sum(right) if any(right) else 1.0
+    theirs = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    assert METRICS["f1a"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize(("predicted", "score"), [([0, 0, 0], 1.0), ([0, 1, 0], 0.0), ([0, None, 0], 1.0)])
+def test_f1a_of_rows_without_a_right_answer(predicted, score):
+    assert METRICS["f1a"](*of_choices([0, 0, 0], predicted)) == score
+
+
+def test_every_metric_has_a_rule_for_the_record():
+    assert list(RULES) == list(METRICS)
 
 
 def test_macro_f1_leaves_out_a_class_that_is_neither_right_nor_answered():

@@ -103,11 +103,11 @@ def test_sample_rows_are_named_first_and_real_ones_are_not_called_so(study, page
     assert "no number here is a SuperGLUE score" in page
     folder = write_run(tmp_path)
     record = json.loads((folder / "run.json").read_text())
-    record["data"]["source"] = "jsonl"
+    record["data"] |= {"source": "jsonl", "release": "SuperGLUE", "folder": "CB"}
     (folder / "run.json").write_text(json.dumps(record))
     real = with_tables(collect(tmp_path), tmp_path / "report")
     assert 'class="banner"' not in real
-    assert "SuperGLUE from jsonl" in real
+    assert "SuperGLUE CB from jsonl" in real
 
 
 def test_every_table_on_the_page_is_marked_as_sample_data(page):

@@ -116,7 +116,7 @@ def test_the_interval_covers_as_often_as_it_says():
         (("scorer=rank",), {}, "scorer.name is rank, not generate"),
         (("trainer.epochs=30",), {}, "trainer.epochs is 30, not 20"),
         (("backbone.dtype=bfloat16",), {}, "backbone.dtype is bfloat16, not float32"),
-        (("task.version=1",), {}, "task.version is 1, not 2"),
+        (("task.version=1",), {}, "task.version is 1, not 3"),
         (("data.max_rows=9",), {}, "data.max_rows is 9, not null"),
         (("backbone.hub_id=me/t5",), {}, "weights of me/t5, not those of google-t5/t5-base from the hub"),
         ((), {"data__rows__reported": 20}, "20 examples were scored, of the official release 277 are"),

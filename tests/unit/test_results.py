@@ -17,9 +17,9 @@ REQUIRED = {
     "": """adapter backbone best chosen config data environment finished identity_hash loss majority name
         off_label_share pack parameters peak_memory_bytes protocol schema resumed_step scores seconds started status
         steps task tokens tokens_per_second warnings""",
-    "task": "name version",
+    "task": "name version metrics",
     "protocol": "name select_on held_out_share task_prefix habits",
-    "data": "source version checksum rows cut",
+    "data": "source release folder version checksum rows cut tied",
     "data.rows": "train held_out reported",
     "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
         attention family""",

@@ -1,10 +1,13 @@
 """Rows come with their places from files, generators and the hub; a damaged line is refused with file and number."""
 
+import gzip
 import json
 from dataclasses import replace
 
 import pytest
 
+from rpt.check import check
+from rpt.config import compose
 from rpt.data.files import SPLITS, read_rows
 from rpt.data.sources import SAMPLES, jsonl_source, sample_source, sample_versions
 from rpt.errors import DataError
@@ -73,6 +76,47 @@ def test_a_missing_file_is_named(tmp_path):
     assert str(caught.value) == f"{tmp_path / 'train.jsonl'}: cannot be read (No such file or directory)."
 
 
+@pytest.fixture
+def packed_release(tmp_path):
+    """A folder of the release whose train file is there in its packed form alone."""
+    root = write_release(tmp_path, train=[{**ROW, "idx": number} for number in range(3)])
+    plain = tmp_path / "CB" / "train.jsonl"
+    plain.with_name("train.jsonl.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    return root
+
+
+def test_a_packed_file_is_read_where_the_plain_one_is_missing(packed_release, tmp_path):
+    read = jsonl_source(packed_release, "CB")
+    assert [row["idx"] for _, row in read.splits["train"]] == [0, 1, 2]
+    assert read.splits["train"][1][0] == f"{packed_release}/CB/train.jsonl.gz:2"
+    rows = [{**ROW, "idx": number} for number in range(3)]
+    assert read.checksum == jsonl_source(write_release(tmp_path / "plain", train=rows), "CB").checksum
+    assert check(compose(["task=cb", "data=jsonl", f"data.root={packed_release}"])).data.root == packed_release
+
+
+def test_the_plain_file_goes_before_the_packed_one(packed_release, tmp_path):
+    (tmp_path / "CB" / "train.jsonl").write_text(json.dumps(ROW) + "\n")
+    assert len(jsonl_source(packed_release, "CB").splits["train"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda packed: packed[:-12], "Compressed file ended before the end-of-stream marker was reached"),
+        (lambda packed: b'{"idx": 0}', "Not a gzipped file"),
+        (lambda packed: packed[:-8] + bytes(8), "CRC check failed"),
+    ],
+)
+def test_a_damaged_packed_file_is_named(packed_release, damage, reason, tmp_path):
+    path = tmp_path / "CB" / "train.jsonl.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(
+        DataError, match=rf"train\.jsonl\.gz: cannot be unpacked \({reason}.*\)\. Download the file again"
+    ):
+        jsonl_source(packed_release, "CB")
+
+
 # Sources
 
 
@@ -82,7 +126,7 @@ def test_an_empty_split_is_named(split, tmp_path):
     with pytest.raises(DataError) as caught:
         jsonl_source(root, "CB")
     path = tmp_path / "data" / "CB" / f"{split}.jsonl"
-    assert str(caught.value) == f"{path}: is empty; the official CB/{split}.jsonl has one row a line."
+    assert str(caught.value) == f"{path}: is empty. Write one JSON object a line, or download the file again."
 
 
 def test_the_checksum_is_of_the_rows_and_not_of_their_spelling(tmp_path):

@@ -85,8 +85,8 @@ def test_a_row_becomes_an_example():
     [
         ({"premise": None}, "premise = None is not a text."),
         ({"hypothesis": " "}, "hypothesis = ' ' is not a text."),
-        ({"idx": "7"}, "idx = '7' is not a whole number."),
-        ({"idx": True}, "idx = True is not a whole number."),
+        ({"idx": " "}, "idx = ' ' is neither a whole number nor a text."),
+        ({"idx": True}, "idx = True is neither a whole number nor a text."),
         ({"label": "maybe"}, "unknown label 'maybe'; allowed are 'entailment', 'contradiction', 'neutral'."),
         ({"label": 2}, "unknown label 2; allowed are 'entailment', 'contradiction', 'neutral'."),
         ({"label": ["neutral"]}, "unknown label ['neutral']; allowed are 'entailment', 'contradiction', 'neutral'."),
@@ -98,6 +98,14 @@ def test_a_wrong_field_is_named_with_its_line(change, reason):
     with pytest.raises(DataError) as caught:
         list(TASK.examples(rows))
     assert str(caught.value) == f"f:2: {reason}"
+
+
+def test_an_idx_may_be_a_text_as_in_the_diagnostic_sets():
+    task = Task(name="axb", fields=("sentence1",), labels=("entailment", "not_entailment"), choices=("yes", "no"))
+    rows = [{"sentence1": "Rain.", "idx": idx, "label": "entailment"} for idx in ("0", "1", 1)]
+    assert [one.idx for one in task.examples((f"f:{at}", row) for at, row in enumerate(rows))] == ["0", "1", 1]
+    with pytest.raises(DataError, match=r"^f:2: idx 0 was already used at f:1; each must be unique\.$"):
+        list(task.examples([("f:1", rows[0]), ("f:2", rows[0])]))
 
 
 @pytest.mark.parametrize("field", ["premise", "hypothesis", "idx", "label"])

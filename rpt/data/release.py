@@ -1,0 +1,67 @@
+"""Tell the official SuperGLUE release from other rows, and say in words where a run's rows come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SUPERGLUE = "SuperGLUE"
+
+CHECKSUMS = {
+    "CB": "f10f5a7175e66a3b7c7cc44e13ca4eb6d3784d68956ac3d65360d86727d9ba56",
+    "COPA": "7be1a457378d23a09115a9648de488aa5f82be630d3a0986093c7562bb1abc1c",
+    "MultiRC": "f7f6484d7298a810cee79feec3e03ab6178a60330b0fada5c76401830f56a3b3",
+    "RTE": "8b8b9d80518715a209d1c2911246cbd68e71427f42d3bf2d77e1adf6431b3296",
+    "WSC": "3c11508c5804e84cd6fb58040da8897e2196dc1bee2c43eb743d3c39970fcb9d",
+}
+"""Checksums of the official train and validation rows (`rpt.data.sources.Source.checksum`), by folder."""
+
+COUNTS = {"BoolQ": (9427, 3270), "ReCoRD": (100730, 10000), "WiC": (5428, 638)}
+"""Official train and validation rows, for ReCoRD queries, of the folders whose checksum is not known here."""
+
+FOLDERS = ("BoolQ", "CB", "COPA", "MultiRC", "ReCoRD", "RTE", "WiC", "WSC")
+"""The folders of the eight tasks."""
+
+
+def release_of(folder: str, checksum: str, splits: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]) -> str | None:
+    """Name the release that rows belong to.
+
+    Args:
+        folder: The task's folder below `data.root`.
+        checksum: Checksum of all rows.
+        splits: `(place, row)` of `train` and `val`.
+
+    Returns:
+        `SuperGLUE` where the checksum is the official one, or the numbers of rows are where no checksum is known;
+        None for other rows, also for a part of the official ones.
+    """
+    if folder in CHECKSUMS:
+        return SUPERGLUE if checksum == CHECKSUMS[folder] else None
+    counts = tuple(sum(map(_num_rows, splits[split])) for split in ("train", "val"))
+    return SUPERGLUE if COUNTS.get(folder) == counts else None
+
+
+def origin(task: str, data: Mapping[str, Any]) -> str:
+    """Say in words where the rows of a record come from.
+
+    Args:
+        task: The task's name.
+        data: The `data` section of a record; records of before have neither `release` nor `folder`.
+
+    Returns:
+        `SuperGLUE CB from jsonl`, `MRPC from jsonl`, ...
+    """
+    if data["source"] == "sample":
+        return "SAMPLE rows made by this project, not SuperGLUE"
+    folder = data.get("folder", task)
+    if data.get("release") is not None:
+        return f"{data['release']} {folder} from {data['source']}"
+    if folder in FOLDERS:
+        return f"{folder} from {data['source']}, in SuperGLUE's layout but not known as its whole release"
+    return f"{folder} from {data['source']}"
+
+
+def _num_rows(placed: tuple[str, Mapping[str, Any]]) -> int:
+    """Number of ReCoRD's queries in a row; 1 for a row of another task."""
+    queries = placed[1].get("qas")
+    return len(queries) if isinstance(queries, list) else 1
