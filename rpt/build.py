@@ -15,6 +15,7 @@ from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
 from rpt.config import Component, Config, PairFormat, TextFormat
+from rpt.data.answers import check_answers
 from rpt.data.batches import EVALUATION_TOKENS, TRAINING_TOKENS, num_batches
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
 from rpt.data.limits import check_cut, check_tied
@@ -26,7 +27,7 @@ from rpt.module import PromptTuner
 from rpt.optim import schedule
 from rpt.prompt.init import InitSource
 from rpt.prompt.soft_prompt import SoftPrompt
-from rpt.protocol import format_of, metrics_of, own_choices, pair_format
+from rpt.protocol import choices_of, format_of, metrics_of, own_choices, pair_format
 from rpt.provenance import find_place
 from rpt.randomness import RandomStream
 from rpt.ranks import ALONE, Ranks
@@ -35,6 +36,7 @@ from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
 from rpt.scoring.scorer import Scorer
 from rpt.tasks.example import Example
+from rpt.tasks.reader import reader_of
 from rpt.tasks.task import Task
 
 
@@ -48,18 +50,19 @@ class Splits:
 
 
 def build_task(config: Config) -> Task:
-    """The task as the backbone's family and the protocol see it."""
-    module, _, name = config.task.reader.rpartition(".")
+    """The task as the backbone's family and the protocol see it.
+
+    Raises:
+        ConfigError: `task.reader` names no class of tasks, or the description does not fit it.
+    """
     form = format_of(config)
-    made = getattr(importlib.import_module(module), name)(
+    return reader_of(config.task.reader)(
         name=config.task.name,
         fields=config.task.fields,
         labels=config.task.labels,
-        choices=form.choices,
+        choices=choices_of(config),
         framing=form.framing if isinstance(form, TextFormat) else "choice",
     )
-    assert isinstance(made, Task)
-    return made
 
 
 def build_splits(config: Config, source: Source, task: Task) -> Splits:
@@ -75,7 +78,9 @@ def build_splits(config: Config, source: Source, task: Task) -> Splits:
         train = draw(train, k, config.data.split_seed, stratified=task.is_stratified)
     elif k is not None:
         train, held = few_shot(train, held, k, config.data.split_seed, stratified=task.is_stratified)
-    return Splits(task.training(train), held, reported)
+    splits = Splits(task.training(train), held, reported)
+    check_answers(vars(splits), config.scorer.name, metrics_of(config))
+    return splits
 
 
 def build_device(config: Config) -> torch.device:
@@ -228,7 +233,7 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
     """What turns rows with their prompts in place into losses and answers."""
     if config.scorer.name == "head":
         form = pair_format(config)
-        num_labels = None if form.per_choice else len(form.choices or ())
+        num_labels = None if form.per_choice else len(choices_of(config) or ())
         return HeadScorer(hidden=backbone.state_size, num_labels=num_labels, pooling=config.backbone.pooling)
     if config.scorer.name == "rank":
         return RankScorer(length_normalised=config.scorer.length_normalised)

@@ -16,6 +16,7 @@ from rpt.errors import ConfigError, Problem
 from rpt.problems import hinted, problems_of
 from rpt.rules import RULES, Values
 from rpt.rules.backbone import family
+from rpt.rules.task import writes_freely
 
 COMPONENTS = ("encoder", "init", "optim")
 """The groups whose options are those of a constructor."""
@@ -43,16 +44,22 @@ def check(values: Values) -> Config:
     if problems or config is None:
         raise ConfigError(_first_of_each_key(problems))
     components = {group: coerce(getattr(config, group)) for group in COMPONENTS}
-    return _resolved(config.model_copy(update=components), family(values))
+    return _resolved(config.model_copy(update=components), family(values), writes_freely(values))
 
 
-def _resolved(config: Config, served: str | None) -> Config:
-    """Put what `auto` stands for in its place, so that the record says what was done."""
+def _resolved(config: Config, served: str | None, is_free: bool) -> Config:
+    """Put what `auto` stands for in its place, so that the record says what was done.
+
+    Args:
+        config: The checked configuration.
+        served: The backbone's family.
+        is_free: Whether the task's answers are free text.
+    """
     assert served is not None  # `backbone_can_serve` has refused a folder whose family is not known
     backbone = config.backbone.model_copy(update={"family": served})
     scorer = config.scorer
     if scorer.name == "auto":
-        writes = config.protocol.name == "paper" and served == "seq2seq"
+        writes = is_free or (config.protocol.name == "paper" and served == "seq2seq")
         name = "head" if served == "encoder" else "generate" if writes else "rank"
         scorer = scorer.model_copy(update={"name": name})
     return config.model_copy(update={"backbone": backbone, "scorer": scorer})

@@ -59,12 +59,12 @@ class Component(BaseModel):
 
 
 class PairFormat(Section):
-    """How an encoder backbone reads a row: two texts; `first` is the one that a limit may cut."""
+    """How an encoder backbone reads a row: one text or two; `first` is the one that a limit may cut."""
 
     first: str
-    second: str
+    second: str | None = None  # null: a row is one text
     per_choice: bool = False  # true: the pair is read once for each choice, and the head gives one logit
-    choices: Choices | None  # the label texts, in label order; null: each row brings its own
+    choices: Choices | None = None  # label texts, in label order; null: the labels, or each row brings its own
 
 
 class TextFormat(Section):
@@ -72,17 +72,19 @@ class TextFormat(Section):
 
     prefix: str = ""  # the task's name, which protocol.task_prefix=false leaves out
     source: str
-    cut: str | None  # the field whose text a limit may cut; null: none
-    choices: Choices | None  # what may be written, in label order; null: each row brings its own
-    framing: Literal["choice", "referent", "positives", "joined"] = "choice"  # what the task's reader makes of a row
+    cut: str | None = None  # the field whose text a limit may cut; null: none
+    choices: Choices | None = None  # what may be written, in label order; null: the labels, or each row brings its own
+    framing: Literal["choice", "referent", "positives", "joined", "written"] = (
+        "choice"  # what the reader makes of a row
+    )
 
 
 class Formats(Section):
-    """A task's text formats, one per backbone family; `referent` replaces seq2seq's where text is generated."""
+    """A task's formats, at most one per backbone family; `referent` replaces seq2seq's where text is generated."""
 
-    encoder: PairFormat
-    seq2seq: TextFormat
-    causal: TextFormat
+    encoder: PairFormat | None = None
+    seq2seq: TextFormat | None = None
+    causal: TextFormat | None = None
     referent: TextFormat | None = None
 
 
@@ -91,7 +93,7 @@ class PaperConfig(Section):
 
     seq2seq: TextFormat
     metrics: Metrics
-    habits: Annotated[tuple[str, ...], Field(strict=False)]  # each goes into the record
+    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # each goes into the record
 
 
 class TaskConfig(Section):
@@ -104,10 +106,10 @@ class TaskConfig(Section):
     fields: Annotated[tuple[str, ...], Field(strict=False)]
     derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
     same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows that share one of these texts stay together
-    labels: Labels | None  # null: each row brings its own choices
+    labels: Labels | None = None  # null: each row brings its own choices, or its answer is free text
     metrics: Metrics
     formats: Formats
-    paper: PaperConfig
+    paper: PaperConfig | None = None  # null: the published code says nothing of the task
 
 
 class DataConfig(Section):

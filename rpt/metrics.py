@@ -82,6 +82,9 @@ METRICS: dict[str, Metric] = {
 }
 
 
+OF_LABELS = frozenset({"accuracy", "f1_macro", "f1a"})
+"""Metrics of choices. A row whose answer is free text has none."""
+
 RULES: dict[str, str] = {
     "accuracy": "share of rows whose choice is the right one",
     "f1_macro": "mean F1 of the classes that are chosen or right in any row; a class that is neither is left out",
@@ -125,9 +128,9 @@ def _f1(hits: int, false_alarms: int, misses: int) -> float:
 
 
 def is_right(example: Example, answer: Answer) -> bool:
-    """Whether an answer is the target, or where an example has several right texts, one of them (`em`)."""
-    if example.answers:
-        return normalised(answer.text) in map(normalised, example.answers)
+    """Whether an answer is the target, or where an example has right texts of its own, one of them (`em`)."""
+    if right := example.answers or (() if example.choices else (example.gold,)):
+        return normalised(answer.text) in map(normalised, right)
     return answer.choice is not None and answer.choice == example.target
 
 

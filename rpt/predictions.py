@@ -41,9 +41,10 @@ class Predictions:
         return {**evaluate(names, self.examples, self.answers), "loss": self.loss}
 
     @property
-    def off_label_share(self) -> float:
-        """Share of answers that are none of the row's choices."""
-        return sum(answer.choice is None for answer in self.answers) / len(self.answers)
+    def off_label_share(self) -> float | None:
+        """Share of answers that are none of the row's choices; None where no row has choices."""
+        chosen = [answer.choice for example, answer in zip(self.examples, self.answers, strict=True) if example.choices]
+        return sum(choice is None for choice in chosen) / len(chosen) if chosen else None
 
 
 def gather(task: Task, examples: Sequence[Example], parts: Sequence[tuple[Int64[Tensor, _], Scored]]) -> Predictions:

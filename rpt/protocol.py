@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rpt.config import Config, PairFormat, TextFormat
+from rpt.config import Config, PairFormat, PaperConfig, TextFormat
+from rpt.errors import ConfigError
+from rpt.tasks.text import label_text
 
 NO_RECIPE = (
     "the published code has no recipe for this backbone family: format and metrics are those of protocol=official"
@@ -10,45 +12,64 @@ NO_RECIPE = (
 
 
 def is_published(config: Config) -> bool:
-    """Whether the published code says how this task is put to this backbone."""
+    """Whether the protocol puts the task to the backbone as the published code does."""
     return config.protocol.name == "paper" and config.backbone.family == "seq2seq"
 
 
 def pair_format(config: Config) -> PairFormat:
     """How an encoder backbone reads the task."""
-    return config.task.formats.encoder
-
-
-def text_format(config: Config) -> TextFormat:
-    """How a language model reads the task and what it is to write."""
-    formats = config.task.formats
-    if config.backbone.family == "causal":
-        return formats.causal
-    if is_published(config):
-        return config.task.paper.seq2seq
-    if config.scorer.name == "generate" and formats.referent is not None:
-        return formats.referent
-    return formats.seq2seq
+    form = format_of(config)
+    assert isinstance(form, PairFormat)
+    return form
 
 
 def format_of(config: Config) -> PairFormat | TextFormat:
-    """How the backbone's family reads the task."""
-    return pair_format(config) if config.backbone.family == "encoder" else text_format(config)
+    """How the backbone's family reads the task.
+
+    Raises:
+        ConfigError: The task has no such format. `rpt.check` says so first.
+    """
+    formats = config.task.formats
+    if is_published(config):
+        return _published(config).seq2seq
+    if config.backbone.family == "seq2seq" and config.scorer.name == "generate" and formats.referent is not None:
+        return formats.referent
+    by_family: dict[str, PairFormat | TextFormat | None] = {
+        "encoder": formats.encoder,
+        "seq2seq": formats.seq2seq,
+        "causal": formats.causal,
+    }
+    form = by_family[config.backbone.family]
+    if form is None:
+        raise ConfigError.of(f"task.formats.{config.backbone.family}", None, "needs a value.")
+    return form
+
+
+def choices_of(config: Config) -> tuple[str, ...] | None:
+    """What may be answered, in label order: the format's choices, else the labels; None where rows bring their own."""
+    choices, labels = format_of(config).choices, config.task.labels
+    return tuple(map(label_text, labels)) if choices is None and labels is not None else choices
 
 
 def metrics_of(config: Config) -> tuple[str, ...]:
     """The task's metrics under the protocol."""
-    return config.task.paper.metrics if is_published(config) else config.task.metrics
+    return _published(config).metrics if is_published(config) else config.task.metrics
 
 
 def habits_of(config: Config) -> list[str]:
     """What a reader of the number must know of how it was made."""
     if is_published(config):
-        return list(config.task.paper.habits)
+        return list(_published(config).habits)
     return [NO_RECIPE] if config.protocol.name == "paper" else []
 
 
 def own_choices(config: Config) -> tuple[str, ...]:
     """The task's label texts in label order; empty where each row brings its own choices."""
-    choices = format_of(config).choices or ()
+    choices = choices_of(config) or ()
     return () if any("{" in choice for choice in choices) else choices
+
+
+def _published(config: Config) -> PaperConfig:
+    if config.task.paper is None:
+        raise ConfigError.of("task.paper", None, "needs a value for protocol=paper.")
+    return config.task.paper

@@ -85,7 +85,7 @@ def encode_pairs(
     tokenizer: Any,
     examples: Sequence[Example],
     first: str,
-    second: str,
+    second: str | None,
     limit: int,
     candidate: Callable[[Example, int], Mapping[str, str]] | None = None,
 ) -> Encoded:
@@ -95,7 +95,7 @@ def encode_pairs(
         tokenizer: A fast tokenizer of transformers.
         examples: The rows.
         first: Template of the first text, the only one that is ever cut.
-        second: Template of the second text, kept whole.
+        second: Template of the second text, kept whole; None: a row is one text, `[CLS] first [SEP]`.
         limit: Most tokens of a pair, special tokens included.
         candidate: Gives the fields of one of a row's choices; each choice then makes a pair of its own.
 
@@ -109,11 +109,11 @@ def encode_pairs(
         read = [example.fields] if candidate is None else [candidate(example, i) for i in range(len(example.choices))]
         owners += [row] * len(read)
         firsts += [first.format_map(fields) for fields in read]
-        seconds += [second.format_map(fields) for fields in read]
+        seconds += [] if second is None else [second.format_map(fields) for fields in read]
     inputs: list[list[Ids]] = [[] for _ in examples]
     segments: list[list[Ids]] = [[] for _ in examples]
     cut: set[int] = set()
-    for row, pair in zip(owners, tokenize(tokenizer, firsts, seconds), strict=True):
+    for row, pair in zip(owners, tokenize(tokenizer, firsts, seconds or None), strict=True):
         ids, types = pair.ids, pair.type_ids
         if len(ids) > limit:
             kept = _kept_of_pair(pair, limit, examples[row])

@@ -22,6 +22,7 @@ RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     backbone.tuning_has_no_prompt,
     data.data_is_there,
     task.task_is_sound,
+    task.task_serves_backbone,
     task.framing_has_a_scorer,
     task.labels_fit_prompt,
     options.lstm_can_drop,

@@ -59,21 +59,57 @@ def _distinct(key: str, listed: list[Any]) -> Iterator[Problem]:
         yield Problem(key, listed, "must differ from each other.")
 
 
-def framing_has_a_scorer(values: Values) -> Iterator[Problem]:
-    """Where the published code lets T5 write free text, there is nothing to rank."""
-    if (get(values, "protocol.name", str), family(values)) != ("paper", "seq2seq"):
+def task_serves_backbone(values: Values) -> Iterator[Problem]:
+    """The task needs a format for the chosen backbone's family, and what the chosen protocol reads."""
+    served, task = family(values), get(values, "task", dict)
+    if task is None or served is None:
         return
-    framing, scorer = get(values, "task.paper.seq2seq.framing", str), get(values, "scorer.name", str)
-    if framing not in (None, "choice") and scorer == "rank":
-        yield Problem(
-            "scorer.name", scorer, "this task under protocol=paper has no choices to rank. Set scorer=generate."
-        )
+    name = get(values, "task.name", str)
+    if (get(values, "protocol.name", str), served) == ("paper", "seq2seq"):
+        if task.get("paper") is None:
+            advice = f"needs task.paper, which says how the published code reads a task; task={name} has none."
+            yield Problem("protocol", "paper", f"{advice} Set protocol=official.")
+        return
+    formats = get(values, "task.formats", dict)
+    if formats is not None and formats.get(served) is None:
+        others = [one for one in ("encoder", "seq2seq", "causal") if formats.get(one) is not None]
+        choose = f", or choose a backbone of family {' or '.join(others)}" if others else ""
+        advice = f"task={name} does not say how a backbone of family {served} reads a row. Write this format{choose}."
+        yield Problem(f"task.formats.{served}", None, advice)
+
+
+def framing_has_a_scorer(values: Values) -> Iterator[Problem]:
+    """Where the answer is free text, there is nothing to rank and no label to count."""
+    written = writes_freely(values)
+    scorer = get(values, "scorer.name", str)
+    if written and scorer == "rank":
+        under = " under protocol=paper" if get(values, "protocol.name", str) == "paper" else ""
+        yield Problem("scorer.name", scorer, f"this task{under} has no choices to rank. Set scorer=generate.")
+    if get(values, f"{_format_key(values)}.framing", str) == "written":
+        metrics = get(values, "task.metrics", list) or []
+        if wrong := [name for name in metrics if name in ("accuracy", "f1_macro", "f1a")]:
+            advice = f"{wrong[0]} compares labels, and this task's answers are free text. Set task.metrics=[em,f1]."
+            yield Problem("task.metrics", metrics, advice)
+
+
+def writes_freely(values: Values) -> bool:
+    """Whether what the format asks for is a text of the row's own, so that it must be generated."""
+    framing = get(values, f"{_format_key(values)}.framing", str)
+    return framing not in (None, "choice", "referent")
+
+
+def _format_key(values: Values) -> str:
+    """The key of the format that the backbone's family reads; `referent` aside, which is generated in any case."""
+    served = family(values)
+    is_published = (get(values, "protocol.name", str), served) == ("paper", "seq2seq")
+    return "task.paper.seq2seq" if is_published else f"task.formats.{served}"
 
 
 def labels_fit_prompt(values: Values) -> Iterator[Problem]:
     """A prompt that starts from the labels has room for one row of each."""
     form = {"encoder": "encoder", "causal": "causal"}.get(family(values) or "", "seq2seq")
     length, choices = get(values, "prompt.length", int), get(values, f"task.formats.{form}.choices", list)
+    choices = get(values, "task.labels", list) if choices is None else choices
     starts_there = str(get(values, "init._target_", str)).endswith(".labels")
     if starts_there and (choices is None or any("{" in str(choice) for choice in choices)):
         if get(values, "task.formats", dict) is not None:
@@ -88,7 +124,10 @@ def labels_fit_prompt(values: Values) -> Iterator[Problem]:
 def _misfit(template: str, fields: list[str]) -> str | None:
     """Why a template cannot be filled with the fields' texts, or None where it can."""
     try:
-        used = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+        parts = list(Formatter().parse(template))
+        used = [name for _, name, _, _ in parts if name is not None]
+        if any(spec or conversion for _, _, spec, conversion in parts):
+            return "holds a format specification. Write {FIELD} alone."
         unknown = [name for name in used if name not in fields]
         if unknown:
             return f"{{{unknown[0]}}} names no field of the task. {near_miss(unknown[0], fields, 'Fields')}"

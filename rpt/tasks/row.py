@@ -38,6 +38,18 @@ class Row:
             raise self.fault(name, "is not a text.")
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The text in a field, or the texts in its list, at least one, each once.
+
+        Raises:
+            DataError: The field is missing, or is neither a text nor a list of texts, or one is blank.
+        """
+        value = self._value(name)
+        texts = value if isinstance(value, list) else [value]
+        if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+            raise self.fault(name, "is neither a text nor a list of one text or more.")
+        return tuple(dict.fromkeys(texts))
+
     def number(self, name: str) -> int:
         """The whole number in a field.
 

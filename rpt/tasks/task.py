@@ -46,9 +46,11 @@ class Task:
             raise ConfigError.of("framing", self.framing, f"task={self.name} knows {known}. Set framing=choice.")
         for key, value in (("labels", self.labels), ("choices", self.choices)):
             if self.has_own_choices and value is not None:
-                raise ConfigError.of(key, value, f"each row of task={self.name} brings its own. Set {key}=null.")
+                advice = f"each row of task={self.name} brings its own. Set task.{key}=null."
+                raise ConfigError.of(f"task.{key}", list(value), advice)
             if not self.has_own_choices and value is None:
-                raise ConfigError.of(key, None, f"task={self.name} needs them, in label order. Leave {key} out.")
+                advice = f"task={self.name} needs them, in label order; free text has reader rpt.tasks.written.Written."
+                raise ConfigError.of(f"task.{key}", None, advice)
 
     def examples(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Example]:
         """Turn rows into the examples that are evaluated.
@@ -66,6 +68,7 @@ class Task:
                     first = seen[example.idx]
                     raise DataError(f"{place}: idx {example.idx} was already used at {first}; each must be unique.")
                 seen[example.idx] = place
+                _check_answer(example, place)
                 yield example
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
@@ -83,8 +86,12 @@ class Task:
         return Answer(next(same, None), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """The answers of always giving the most frequent label, the first of them where several are."""
+        """The answers of always giving the most frequent label, or text, the first of them where several are."""
         counts = Counter(example.target for example in examples if example.target is not None)
+        if not counts:
+            texts = Counter(example.gold for example in examples)
+            most_written = max(texts, key=texts.__getitem__)
+            return [self.read(example, most_written) for example in examples]
         most = min(counts, key=lambda target: (-counts[target], target))
         return [Answer(most, example.choices[most]) for example in examples]
 
@@ -124,3 +131,18 @@ class Task:
         if len({folded(choice) for choice in choices}) < len(choices):
             raise DataError(f"{row.place}: its choices must differ from each other; they are {', '.join(choices)}.")
         return Example(idx=idx, fields=texts, choices=choices, target=row.label("label", self.labels), **more)
+
+
+def _check_answer(example: Example, place: str) -> None:
+    """Refuse an example that a reader has left without a right answer.
+
+    Raises:
+        DataError: There is neither a target nor a text to write, or the target is none of the choices.
+    """
+    if example.target is None and example.output is None:
+        raise DataError(f"{place}: the task's reader gives idx {example.idx} neither a target nor an output.")
+    if example.target is not None and not 0 <= example.target < len(example.choices):
+        allowed = f"0 to {len(example.choices) - 1}" if example.choices else "none"
+        raise DataError(
+            f"{place}: the task's reader gives idx {example.idx} target {example.target}; allowed: {allowed}."
+        )

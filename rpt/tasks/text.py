@@ -11,6 +11,12 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
+def label_text(label: str | int | bool) -> str:
+    """A label as it is written where a format names no text for it: `true`, `1`, `entailment`; braces are doubled."""
+    written = str(label).lower() if isinstance(label, bool) else str(label)
+    return written.replace("{", "{{").replace("}", "}}")
+
+
 def folded(text: str) -> str:
     """Lower case, one space where there was any white space, none at the ends."""
     return " ".join(text.lower().split())

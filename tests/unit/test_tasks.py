@@ -133,8 +133,14 @@ def test_choices_that_a_row_makes_equal_are_refused():
     ("change", "message"),
     [
         ({"framing": "joined"}, "framing = joined: task=cb knows choice. Set framing=choice."),
-        ({"labels": None}, "labels = null: task=cb needs them, in label order. Leave labels out."),
-        ({"choices": None}, "choices = null: task=cb needs them, in label order. Leave choices out."),
+        (
+            {"labels": None},
+            "task.labels = null: task=cb needs them, in label order; free text has reader rpt.tasks.written.Written.",
+        ),
+        (
+            {"choices": None},
+            "task.choices = null: task=cb needs them, in label order; free text has reader rpt.tasks.written.Written.",
+        ),
     ],
 )
 def test_a_description_that_does_not_fit_the_reader_is_refused(change, message):

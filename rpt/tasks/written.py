@@ -1,0 +1,42 @@
+"""Tasks whose answer is free text: a language model writes it, and the words are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rpt.tasks.example import Example
+from rpt.tasks.row import Row
+from rpt.tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written(Task):
+    """Reads rows with an `answer`: a text, or a list of texts of which each is right.
+
+    The model is trained to write the first text. What it writes is right if it equals one of the texts without case,
+    punctuation and articles (`rpt.tasks.text.normalised`).
+
+    Example:
+        >>> task = Written(name="capitals", fields=("country",), labels=None, choices=None, framing="written")
+        >>> [example] = task.examples([("rows:1", {"idx": 0, "country": "Italy", "answer": ["Rome", "Roma"]})])
+        >>> example.gold, example.answers
+        ('Rome', ('Rome', 'Roma'))
+    """
+
+    is_stratified: ClassVar[bool] = False
+    has_own_choices: ClassVar[bool] = True
+    framings: ClassVar[tuple[str, ...]] = ("written",)
+
+    @property
+    def schema(self) -> str:
+        """What a row has, in words, for messages."""
+        return ", ".join((*self.fields, "idx", "answer"))
+
+    def read_row(self, row: Row) -> Iterator[Example]:
+        """The example of a row, without choices."""
+        texts = {field: row.text(field) for field in self.fields}
+        fields = {**texts, **self.derived(row, texts)}
+        answers = row.texts("answer")
+        yield Example(idx=row.idx(), fields=fields, choices=(), target=None, answers=answers, output=answers[0])
