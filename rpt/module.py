@@ -188,7 +188,8 @@ class PromptTuner(lightning.LightningModule):
         return {"loss": loss, **(guarded(run, update) or {})}
 
     def _inserted(self, rows: Rows, prompts: Prompts) -> Inserted:
-        return insert(prompts, rows.run_of_text, self.backbone.embed(rows.ids), rows.mask, self.prompt_at)
+        embeds = self.backbone.embed(rows.ids)
+        return insert(prompts, rows.run_of_text, embeds, rows.mask, self.prompt_at, rows.segments)
 
     def _heads(self) -> list[nn.Module | None]:
         return [run.trainable.head for run in self.runs]

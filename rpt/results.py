@@ -25,8 +25,8 @@ from rpt.tracking.environment import environment, peak_memory_bytes
 from rpt.tracking.files import write_atomic, write_json, write_json_lines
 from rpt.tracking.recorder import Recorder
 
-TASK_TYPES = {"encoder": "FEATURE_EXTRACTION", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
-"""What PEFT calls the families."""
+TASK_TYPES = {"encoder": "SEQ_CLS", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
+"""What PEFT calls the families. As FEATURE_EXTRACTION, PEFT would drop the segment ids of an encoder's pairs."""
 
 MANY_CUT = 0.05
 """The share of a split's rows above which a reader must know that texts were cut."""

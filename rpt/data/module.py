@@ -39,6 +39,9 @@ def make_rows(
         if ids
     ]
     ids, mask = pad([ids for _, ids in texts], pad_id)
+    segments = torch.zeros_like(ids)
+    if split.segments:
+        segments, _ = pad([types for _, row in pairs for types in split.segments[row]], 0)
     written_ids, written_mask = pad([ids for _, ids in written], pad_id)
     targets = [split.examples[row].target for _, row in pairs]
     return Rows(
@@ -48,6 +51,7 @@ def make_rows(
         terms_of_run=torch.tensor(terms_of_run, dtype=torch.get_default_dtype()),
         ids=ids,
         mask=mask,
+        segments=segments,
         row_of_text=torch.tensor([at for at, _ in texts]),
         written=written_ids,
         written_mask=written_mask,

@@ -20,6 +20,7 @@ class Rows:
         terms_of_run: How many terms the loss of the row's run has in the whole step, of which this may be a cut.
         ids: Token ids of the texts that the backbone reads, padded on the right.
         mask: 1 at text, 0 at padding.
+        segments: Segment of each token: 1 in the second text of a pair, else 0.
         row_of_text: For each text its row, by position in this batch.
         written: Token ids of what may be written behind the texts, end marker included; none for a head.
         written_mask: 1 at tokens, 0 at padding.
@@ -32,6 +33,7 @@ class Rows:
     terms_of_run: Float[Tensor, batch]
     ids: Int64[Tensor, "texts tokens"]
     mask: Int64[Tensor, "texts tokens"]
+    segments: Int64[Tensor, "texts tokens"]
     row_of_text: Int64[Tensor, texts]
     written: Int64[Tensor, "choices written"]
     written_mask: Int64[Tensor, "choices written"]
@@ -66,6 +68,7 @@ class Rows:
             terms_of_run=self.terms_of_run[start:stop],
             ids=self.ids[is_text],
             mask=self.mask[is_text],
+            segments=self.segments[is_text],
             row_of_text=self.row_of_text[is_text] - start,
             written=self.written[is_written],
             written_mask=self.written_mask[is_written],

@@ -17,11 +17,13 @@ class Inserted:
         embeds: Prompt and text embeddings in the backbone's dtype; padding holds zeros.
         mask: 1 at prompt and text, 0 at padding.
         text: True at text tokens, false at prompt and padding.
+        segments: Segment of each slot; 0 at prompt and padding.
     """
 
     embeds: Float[Tensor, "batch width hidden"]
     mask: Int64[Tensor, "batch width"]
     text: Bool[Tensor, "batch width"]
+    segments: Int64[Tensor, "batch width"]
 
 
 def insert(
@@ -30,6 +32,7 @@ def insert(
     embeds: Float[Tensor, "batch tokens hidden"],
     mask: Int[Tensor, "batch tokens"] | Bool[Tensor, "batch tokens"],
     at: int,
+    segments: Int64[Tensor, "batch tokens"] | None = None,
 ) -> Inserted:
     """Put prompt `run[b]` before text position `at` of row b, for every row of the batch.
 
@@ -49,23 +52,26 @@ def insert(
         embeds: Text embeddings, right-padded.
         mask: 1 at text, 0 at padding.
         at: 0 puts the prompt in front, 1 behind [CLS]. A text of fewer tokens gets it at its end.
+        segments: Segment of each text token; None for 0 everywhere.
     """
     prompt, is_prompt = _one_per_row(prompts, run, embeds.dtype)
-    is_text, no_text = mask.bool(), torch.zeros_like(is_prompt)
+    is_text = mask.bool()
+    # One more than the segment at text tokens, 0 at prompt and padding.
+    types = is_text.long() if segments is None else (segments + 1) * is_text
     joined = torch.cat([embeds[:, :at], prompt, embeds[:, at:]], dim=1)
     keep = torch.cat([is_text[:, :at], is_prompt, is_text[:, at:]], dim=1)
-    text = torch.cat([is_text[:, :at], no_text, is_text[:, at:]], dim=1)
+    types = torch.cat([types[:, :at], torch.zeros_like(is_prompt, dtype=torch.long), types[:, at:]], dim=1)
 
     has_gap = (keep[:, 1:] > keep[:, :-1]).any()
     width, gaps = torch.stack([keep.sum(dim=1).max(), has_gap]).tolist()  # one wait for the device
     if gaps:  # prompts of several lengths: close the gaps behind the shorter ones
         order = (~keep).byte().argsort(dim=1, stable=True)[:, :width]
         joined = joined.take_along_dim(order[..., None], dim=1)  # [batch, width, hidden]
-        keep, text = keep.take_along_dim(order, dim=1), text.take_along_dim(order, dim=1)
+        keep, types = keep.take_along_dim(order, dim=1), types.take_along_dim(order, dim=1)
 
-    keep = keep[:, :width]
+    keep, types = keep[:, :width], types[:, :width]
     filled = joined[:, :width].masked_fill(~keep[..., None], 0)
-    return Inserted(embeds=filled, mask=keep.long(), text=text[:, :width])
+    return Inserted(embeds=filled, mask=keep.long(), text=types > 0, segments=(types - 1).clamp(min=0))
 
 
 def _one_per_row(

@@ -95,7 +95,7 @@ class HeadScorer:
             rows: Whose they are.
             heads: The heads of all runs.
         """
-        hidden = backbone(inserted.embeds, inserted.mask)
+        hidden = backbone(inserted.embeds, inserted.mask, inserted.segments)
         logits = _by_head(pool(hidden, inserted.text, self.pooling), rows.run_of_text, heads)
         scores = logits if self.num_labels else by_row(logits.squeeze(1), rows.row_of_text, len(rows.row))
         return Scored(nn.functional.cross_entropy(scores, rows.target, reduction="none"), scores)

@@ -20,12 +20,13 @@ def test_an_adapter_gives_peft_the_same_hidden_states(configure, tiny_cb, assemb
     prompt = load_file(outcome.folder / "prompt.safetensors")["prompt"]
     tuner, data = assemble(config)
     rows = make_rows(data.reported, [(0, row) for row in range(8)], data.pad_id, [1] * 8)
-    ours = insert([prompt], rows.run, tuner.backbone.embed(rows.ids), rows.mask, 0)
+    ours = insert([prompt], rows.run, tuner.backbone.embed(rows.ids), rows.mask, 0, rows.segments)
     with torch.no_grad():
-        expected = tuner.backbone(ours.embeds, ours.mask)
+        expected = tuner.backbone(ours.embeds, ours.mask, ours.segments)
         theirs = PeftModel.from_pretrained(tuner.backbone.model, outcome.folder / "adapter").eval()
         # PEFT embeds padding as [PAD], we put zeros there; no row looks at either.
-        found = theirs(input_ids=rows.ids, attention_mask=rows.mask).last_hidden_state
+        read = {"input_ids": rows.ids, "attention_mask": rows.mask, "token_type_ids": rows.segments}
+        found = theirs(**read).last_hidden_state
     seen = ours.mask.bool()
     assert theirs.peft_config["default"].num_virtual_tokens == 6
     assert found.shape == expected.shape
@@ -41,7 +42,7 @@ def test_the_adapters_files_are_those_that_peft_writes(configure, tiny_cb, tmp_p
     assert set(tensors) == {"prompt_embeddings"}
     assert torch.equal(tensors["prompt_embeddings"], load_file(outcome.folder / "prompt.safetensors")["prompt"])
     written = json.loads((folder / "adapter_config.json").read_text())
-    assert (written["peft_type"], written["task_type"]) == ("PROMPT_TUNING", "FEATURE_EXTRACTION")
+    assert (written["peft_type"], written["task_type"]) == ("PROMPT_TUNING", "SEQ_CLS")
 
 
 @pytest.mark.parametrize(

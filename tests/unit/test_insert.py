@@ -21,6 +21,7 @@ class Batch:
     embeds: Tensor
     mask: Tensor
     at: int
+    segments: Tensor
 
 
 def make_batch(lengths: Sequence[int], runs: Sequence[int], tokens: Sequence[int], padding: int, at: int) -> Batch:
@@ -33,6 +34,7 @@ def make_batch(lengths: Sequence[int], runs: Sequence[int], tokens: Sequence[int
         embeds=torch.randn(len(runs), width, HIDDEN, generator=rng),
         mask=(torch.arange(width) < torch.tensor(tokens)[:, None]).long(),
         at=at,
+        segments=torch.randint(0, 2, (len(runs), width), generator=rng),
     )
 
 
@@ -45,19 +47,22 @@ def batches(draw: st.DrawFn) -> Batch:
     return make_batch(lengths, runs, tokens, padding=draw(st.integers(0, 2)), at=draw(st.integers(0, 2)))
 
 
-def naive(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Row by row, by hand: the embeddings, the mask and where the text is."""
-    rows, texts = [], []
+def naive(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Row by row, by hand: the embeddings, the mask, where the text is, and the segments."""
+    rows, texts, segments = [], [], []
     for b, k in enumerate(batch.run.tolist()):
         text = batch.embeds[b][batch.mask[b].bool()]
         head, prompt, tail = text[: batch.at], batch.prompts[k], text[batch.at :]
         rows.append(torch.cat([head, prompt, tail]))
         texts.append([1] * len(head) + [0] * len(prompt) + [1] * len(tail))
+        types = batch.segments[b][batch.mask[b].bool()].tolist()
+        segments.append(types[: batch.at] + [0] * len(prompt) + types[batch.at :])
     width = max(len(row) for row in rows)
     return (
         torch.stack([torch.cat([row, row.new_zeros(width - len(row), HIDDEN)]) for row in rows]),
         torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows]),
         torch.tensor([text + [0] * (width - len(text)) for text in texts]).bool(),
+        torch.tensor([types + [0] * (width - len(types)) for types in segments]).long(),
     )
 
 
@@ -73,8 +78,9 @@ def gradients(embeds: Tensor, prompts: Sequence[Tensor]) -> list[Tensor]:
 @settings(max_examples=200)
 @given(batch=batches())
 def test_insertion_equals_a_loop_over_rows(batch):
-    ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
-    embeds, mask, text = naive(batch)
+    ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at, batch.segments)
+    embeds, mask, text, segments = naive(batch)
+    assert torch.equal(ours.segments, segments.reshape(ours.segments.shape))
     assert torch.equal(ours.embeds, embeds)
     assert torch.equal(ours.mask, mask.reshape(ours.mask.shape))
     assert torch.equal(ours.text, text.reshape(ours.text.shape))

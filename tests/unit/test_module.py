@@ -54,7 +54,8 @@ def gradients(monkeypatch):
 def scores(tuner, split, pairs, pad_id, extra=0):
     """Scores of `(run, row)` pairs in one forward, which is padded by `extra` more tokens."""
     rows = make_rows(split, pairs, pad_id, [1] * len(pairs))
-    rows = replace(rows, ids=F.pad(rows.ids, (0, extra), value=pad_id), mask=F.pad(rows.mask, (0, extra)))
+    wider = {name: F.pad(getattr(rows, name), (0, extra)) for name in ("mask", "segments")}
+    rows = replace(rows, ids=F.pad(rows.ids, (0, extra), value=pad_id), **wider)
     with torch.no_grad():
         return tuner.score(rows, [run.trainable.fold() for run in tuner.runs]).scores
 
@@ -162,7 +163,7 @@ def test_halves_of_rows_are_the_rows_of_their_halves(backbone, task, request, as
     for half, expected in zip(whole.halves(), (made(pairs[:2]), made(pairs[2:])), strict=True):
         for name, wanted in vars(expected).items():
             found = getattr(half, name)
-            if name in ("ids", "mask", "written", "written_mask"):  # padding stays that of the whole
+            if name in ("ids", "mask", "segments", "written", "written_mask"):  # padding stays that of the whole
                 found = found[:, : wanted.shape[1]]
             assert torch.equal(found, wanted), name
 
@@ -193,7 +194,10 @@ def reference(tuner, data, rows, prompt_at, pooling):
         text = model.get_input_embeddings()(torch.tensor(data.train.inputs[row][0]))  # [tokens, hidden]
         prompt = run.trainable.prompt.encoder(run.trainable.prompt.table)
         embeds = torch.cat([text[:prompt_at], prompt, text[prompt_at:]])[None]
-        hidden = model(inputs_embeds=embeds).last_hidden_state[0]
+        ids = data.train.inputs[row][0]
+        second = len(ids) - 1 - ids.index(ids[-1])  # tokens behind the first [SEP]
+        segments = torch.tensor([[0] * (len(ids) + len(prompt) - second) + [1] * second])
+        hidden = model(inputs_embeds=embeds, token_type_ids=segments).last_hidden_state[0]
         texts = torch.cat([hidden[:prompt_at], hidden[prompt_at + len(prompt) :]])
         pooled = texts.mean(dim=0) if pooling == "mean" else texts[0]
         logits = run.trainable.head.linear(pooled)

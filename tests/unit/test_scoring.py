@@ -58,7 +58,7 @@ def answered(tuner, split, pairs, pad_id, extra=0):
     rows = make_rows(split, pairs, pad_id, [1] * len(pairs), with_choices=tuner.scorer.with_choices)
     wider = {
         name: F.pad(getattr(rows, name), (0, extra), value=pad_id if name in ("ids", "written") else 0)
-        for name in ("ids", "mask", "written", "written_mask")
+        for name in ("ids", "mask", "segments", "written", "written_mask")
         if getattr(rows, name).numel()
     }
     with torch.no_grad():
