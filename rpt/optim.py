@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from transformers import get_constant_schedule_with_warmup, get_linear_schedule_with_warmup
-from transformers.optimization import Adafactor
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from rpt.options import Decay, Negative, Scale
 
@@ -33,6 +32,8 @@ def adafactor(
 
     Source: Shazeer and Stern 2018, arXiv 1804.04235; so used for prompts by Lester et al. 2021.
     """
+    from transformers.optimization import Adafactor  # imports PEFT and accelerate where they are installed
+
     optimizer: Optimizer = Adafactor(
         groups,
         eps=(eps[0], eps[1]),
@@ -46,16 +47,26 @@ def adafactor(
 
 
 def schedule(name: str, optimizer: Optimizer, warmup_steps: int, total_steps: int) -> LRScheduler:
-    """The factor on all rates of a run over its steps.
+    """Build the schedule that multiplies all learning rates of a run, step by step.
+
+    The factors equal those of transformers' `get_constant_schedule_with_warmup` and `get_linear_schedule_with_warmup`.
 
     Args:
         name: `constant`, or `linear`: from 1 at the end of the warm-up to 0 at `total_steps`.
-        optimizer: Of the run.
-        warmup_steps: Steps over which the factor rises linearly from 0 to 1.
-        total_steps: Steps of the whole training.
+        optimizer: The run's optimizer.
+        warmup_steps: Number of steps over which the factor rises linearly from 0 to 1.
+        total_steps: Number of steps of the whole training.
     """
     if name == "linear":
-        linear: LRScheduler = get_linear_schedule_with_warmup(optimizer, warmup_steps, total_steps)
-        return linear
-    constant: LRScheduler = get_constant_schedule_with_warmup(optimizer, warmup_steps)
-    return constant
+        return LambdaLR(optimizer, partial(_linear, warmup_steps=warmup_steps, total_steps=total_steps))
+    return LambdaLR(optimizer, partial(_constant, warmup_steps=warmup_steps))
+
+
+def _constant(step: int, *, warmup_steps: int) -> float:
+    return step / max(1, warmup_steps) if step < warmup_steps else 1.0
+
+
+def _linear(step: int, *, warmup_steps: int, total_steps: int) -> float:
+    if step < warmup_steps:
+        return _constant(step, warmup_steps=warmup_steps)
+    return max(0.0, (total_steps - step) / max(1, total_steps - warmup_steps))

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+import transformers
 
 from rpt.optim import adafactor, adamw, schedule
 from rpt.prompt.encoders import Plain, Residual
@@ -105,6 +106,23 @@ def test_decay_is_of_each_group_and_decoupled_from_the_gradient():
     run.step()
     for group, old, kept in zip(run.optimizer.param_groups, before, (0.85, 0.975, 0.99875), strict=True):
         torch.testing.assert_close(group["params"][0].detach(), old * kept)
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 1, 7])
+@pytest.mark.parametrize("name", ["constant", "linear"])
+def test_the_schedules_equal_those_of_transformers(name, warmup_steps):
+    def optimizer():
+        return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
+
+    ours = schedule(name, optimizer(), warmup_steps, 20)
+    scheduled = transformers.get_scheduler(
+        f"{name}_with_warmup" if name == "constant" else name, optimizer(), warmup_steps, 20
+    )
+    assert ours.state_dict().keys() == scheduled.state_dict().keys()
+    for _ in range(22):  # also beyond the end
+        assert ours.get_last_lr() == scheduled.get_last_lr()
+        ours.optimizer.step(), scheduled.optimizer.step()
+        ours.step(), scheduled.step()
 
 
 @pytest.mark.parametrize(
