@@ -88,12 +88,14 @@ def _job(composed: DictConfig) -> float | None:
     """Train one accepted configuration; returns the objective that sweepers maximise (`rpt.objective`)."""
     import rpt.check
     from rpt.config import plain
+    from rpt.startup import load_libraries
 
     hydra_config = HydraConfig.get()
     try:
         config = rpt.check.check(plain(composed, hydra_config.runtime.choices))
         if config.replay is not None:
             return _replay(config.replay)
+        load_libraries(announce=config.trainer.progress)
         from rpt.objective import objective
         from rpt.train import train
 

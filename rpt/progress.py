@@ -1,9 +1,13 @@
-"""How far a training is: a bar on a terminal, and pulses for whoever shows a whole sweep."""
+"""How a training shows its progress: a bar, plain lines, or pulses for a program that shows a whole sweep."""
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 import lightning
@@ -11,11 +15,177 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from tqdm import tqdm
 
+from rpt.config import Config
 from rpt.module import PromptTuner
+from rpt.progress_log import ProgressLog
 from rpt.pulse import Pulse, Standing, Status, Watch
 
 STATUSES: dict[str, Status] = {"active": "active", "stopped": "done", "failed": "failed"}
 """Of a run, and what they are to whoever watches."""
+
+
+class Progress:
+    """How one call of `rpt.train.train` shows its progress.
+
+    Args:
+        watch: Function that is told after each step and each evaluation; None for a bar or lines on stderr.
+        log: Plain lines on stderr; None where nothing is to be printed.
+        has_bar: Whether training shows a bar on stderr.
+    """
+
+    def __init__(self, watch: Watch | None, log: ProgressLog | None, has_bar: bool) -> None:
+        self._watch = watch
+        self._log = log
+        self._has_bar = has_bar
+
+    def stage(self, text: str) -> None:
+        """Say what begins now."""
+        if self._log is not None:
+            self._log.event(text)
+
+    def callbacks(self, runs: Sequence[str], epochs: int, steps_per_epoch: int) -> list[Callback]:
+        """Build the callbacks that follow training and evaluation.
+
+        Args:
+            runs: Identities of the module's runs, in their order.
+            epochs: Number of epochs of the whole training.
+            steps_per_epoch: Number of steps of an epoch.
+        """
+        made: list[Callback] = []
+        if self._watch is not None:
+            made.append(Pulses(self._watch, runs, epochs * steps_per_epoch))
+        if self._log is not None:
+            made.append(ProgressLines(self._log, epochs, steps_per_epoch))
+        if self._has_bar:
+            made.append(Bar(epochs * steps_per_epoch))
+        return made
+
+
+@contextmanager
+def shown(config: Config, watch: Watch | None) -> Iterator[Progress]:
+    """Choose how a training shows its progress: a terminal has a bar, a notebook a bar and lines, a file lines.
+
+    Args:
+        config: Configuration of a run; `trainer.progress=false` asks for neither bar nor lines.
+        watch: Function that shows the progress instead; None for bar and lines.
+    """
+    if watch is not None or not config.trainer.progress:
+        yield Progress(watch, None, has_bar=False)
+        return
+    notebook = in_notebook()
+    has_bar = notebook or sys.stderr.isatty()
+    log = ProgressLog(_write_beside_bar if has_bar else _write)
+    if notebook or not has_bar:  # on a terminal the bar itself moves
+        log.start()
+    try:
+        yield Progress(None, log, has_bar)
+    finally:
+        log.close()
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    module = sys.modules.get("IPython")
+    shell = None if module is None else module.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _write_beside_bar(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)
+    sys.stderr.flush()
+
+
+def _bar_class() -> Any:
+    """The bar of the place: a widget in a notebook that has ipywidgets, else a line that is redrawn."""
+    if in_notebook() and find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as widget
+
+        return widget
+    return tqdm
+
+
+class ProgressLines(Callback):
+    """Hand a training's state to a `ProgressLog`: an event at the start and at each evaluation, updates in between.
+
+    Args:
+        log: Writes the lines.
+        epochs: Number of epochs of the whole training.
+        steps_per_epoch: Number of steps of an epoch.
+    """
+
+    def __init__(self, log: ProgressLog, epochs: int, steps_per_epoch: int) -> None:
+        self._log = log
+        self._epochs = epochs
+        self._steps_per_epoch = steps_per_epoch
+        self._total = epochs * steps_per_epoch
+        self._first_step = 0
+        self._first_seconds = 0.0
+        self._answered = 0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write what begins."""
+        tuner = _tuner(pl_module)
+        self._first_step, self._first_seconds = tuner.steps_done, self._log.seconds
+        begun = f" from step {tuner.steps_done}" if tuner.steps_done else ""
+        self._log.event(f"training {self._total:,} steps in {self._epochs} epochs{begun}")
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
+        """Renew the state after a step."""
+        self._log.update(lambda: self.state(_tuner(pl_module)))
+
+    def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin to count the rows that an evaluation has answered."""
+        self._answered = 0
+
+    def on_validation_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        """Renew the state after a forward pass of an evaluation."""
+        self._answered += len(batch.row)
+        self._log.update(lambda: f"{self.state(_tuner(pl_module))}; evaluating, {self._answered:,} rows answered")
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write the scores of an evaluation during training."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._log.event(self.state(_tuner(pl_module)))
+
+    def state(self, tuner: PromptTuner) -> str:
+        """Describe the training in a line: steps, scores, and the time that is left at the rate so far."""
+        done = tuner.steps_done
+        epoch = max(1, math.ceil(done / self._steps_per_epoch))
+        parts = [f"step {done:,} of {self._total:,} (epoch {epoch} of {self._epochs})"]
+        parts += _one_run(tuner) if len(tuner.runs) == 1 else _many_runs(tuner)
+        seconds = self._log.seconds - self._first_seconds
+        if done > self._first_step and done < self._total:
+            left = seconds / (done - self._first_step) * (self._total - done)
+            parts.append(f"{timedelta(seconds=round(left))} left")
+        return ", ".join(parts)
+
+
+def _one_run(tuner: PromptTuner) -> list[str]:
+    parts = []
+    if tuner.last_step and "loss" in tuner.last_step[0]:
+        parts.append(f"loss {tuner.last_step[0]['loss']:.3f}")
+    if tuner.last_evaluation and tuner.last_evaluation[0]:
+        parts.append(f"held-out score {tuner.last_evaluation[0]['score']:.3f}")
+    return parts
+
+
+def _many_runs(tuner: PromptTuner) -> list[str]:
+    counts = [(status, sum(run.status == status for run in tuner.runs)) for status in STATUSES]
+    parts = [f"{len(tuner.runs)} runs: " + " ".join(f"{count} {status}" for status, count in counts if count)]
+    scores = [run.best.metrics["score"] for run in tuner.runs if run.best is not None]
+    return [*parts, f"best held-out score {max(scores):.3f}"] if scores else parts
+
+
+def _tuner(module: lightning.LightningModule) -> PromptTuner:
+    assert isinstance(module, PromptTuner)
+    return module
 
 
 class Bar(Callback):
@@ -28,7 +198,7 @@ class Bar(Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Open the bar where the training stands."""
         assert isinstance(pl_module, PromptTuner)
-        self._bar = tqdm(
+        self._bar = _bar_class()(
             total=self._total,
             initial=pl_module.steps_done,
             unit="step",
@@ -83,6 +253,12 @@ class Pulses(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Scores may have risen, and runs may have stopped."""
+        self._tell(pl_module, 0)
+
+    def on_validation_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any
+    ) -> None:
+        """Time passes in an evaluation, too."""
         self._tell(pl_module, 0)
 
     def _tell(self, module: lightning.LightningModule, rows: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rpt.check import check
 from rpt.errors import ConfigError
+from rpt.startup import load_libraries
 from rpt.tracking.files import read_json_lines
 from rpt.tracking.folder import RunFolder
 
@@ -45,6 +46,7 @@ def replay(folder: Path) -> Comparison:
         RptError: The run's data or backbone are no longer what they were, or cannot be had.
     """
     values = recorded(folder)
+    load_libraries()
     from rpt.train import train
 
     values.update({"output_dir": str(folder / "replay"), "logger": {}, "rerun": False})

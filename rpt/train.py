@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import gc
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from rpt.errors import ConfigError, RptError
 from rpt.module import PromptTuner
 from rpt.out_of_memory import enough_memory
 from rpt.predictions import Predictions
-from rpt.progress import Bar, Pulses, Stop
+from rpt.progress import Progress, Stop, shown
 from rpt.protocol import metrics_of
 from rpt.provenance import build_source, find_backbone
 from rpt.pulse import Watch
@@ -97,7 +96,8 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
 
     Args:
         configs: Of the runs.
-        watch: Told after each step and each evaluation how the training goes; None: nobody asks.
+        watch: Function that is told after each step and each evaluation how the training goes; None for a bar or lines
+            on stderr.
 
     Raises:
         ConfigError: The configurations do not share what a pack shares.
@@ -106,9 +106,11 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
     """
     quiet_libraries()
     _check_pack(configs)
-    backbone = find_backbone(configs[0])
-    source = build_source(configs[0])
     with ExitStack() as stack:
+        progress = stack.enter_context(shown(configs[0], watch))
+        progress.stage("reading the rows and the backbone's files")
+        backbone = find_backbone(configs[0])
+        source = build_source(configs[0])
         recorders = [
             _open(config, digest(identity(config, source.checksum, backbone.files_sha256)), stack) for config in configs
         ]
@@ -117,7 +119,7 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
         trained: dict[Recorder, dict[str, Any]] = {}
         for pack in packs(pending, configs[0].trainer.epochs):
             gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
-            trained |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256, watch), strict=True)
+            trained |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256, progress), strict=True)
         records = [{**finished, **trained}[recorder] for recorder in recorders]
     return [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
 
@@ -162,7 +164,7 @@ def _finished(recorder: Recorder) -> dict[str, Any] | None:
     return record
 
 
-def _train(pack: Pack, source: Source, weights: str, watch: Watch | None) -> list[dict[str, Any]]:
+def _train(pack: Pack, source: Source, weights: str, progress: Progress) -> list[dict[str, Any]]:
     """Train a pack on the devices that it asks for, of which this process has the first."""
     config = pack.recorders[0].config
     device = build.build_device(config)
@@ -173,13 +175,14 @@ def _train(pack: Pack, source: Source, weights: str, watch: Watch | None) -> lis
         enough_memory(len(pack.recorders)),
         join(size, device, _follow, config, source.checksum) as ranks,
     ):
-        return _lead(pack, source, weights, ranks, watch)
+        return _lead(pack, source, weights, ranks, progress)
 
 
-def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, watch: Watch | None) -> list[dict[str, Any]]:
+def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, progress: Progress) -> list[dict[str, Any]]:
     """Build the pack, go on where it stopped, train, and write the results."""
     recorders, states = pack.recorders, pack.states
     config = recorders[0].config
+    progress.stage("loading the backbone and tokenising the rows")
     tuner, data, device = _build([recorder.config for recorder in recorders], source, states, ranks)
     if states[0] is not None:
         say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
@@ -193,14 +196,12 @@ def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, watch: Watch |
         facts |= {"parameters": parameters(run), "resumed_step": state["steps_done"] if state else 0}
         recorder.start(facts, state["recorder"] if state else None)
         say(opening(recorder.record, recorder.folder.path) + "\n")
-    callbacks: list[Callback] = [Tracking(recorders, config.trainer.checkpoint_steps, pack.members)]
-    if watch is not None:
-        runs = [recorder.identity_hash for recorder in recorders]
-        callbacks.append(Pulses(watch, runs, data.steps_per_epoch * config.trainer.epochs))
-    elif config.trainer.progress and sys.stderr.isatty():
-        callbacks.append(Bar(data.steps_per_epoch * config.trainer.epochs))
-    _fit(tuner, data, config.trainer.epochs, device, callbacks)
-    predictions = _evaluate(tuner, data, device)
+    runs = [recorder.identity_hash for recorder in recorders]
+    shows = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
+    tracking = Tracking(recorders, config.trainer.checkpoint_steps, pack.members)
+    _fit(tuner, data, config.trainer.epochs, device, [tracking, *shows])
+    progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
+    predictions = _evaluate(tuner, data, device, shows)
     after = tuner.backbone.fingerprint()
     records = [
         write_results(recorder, run, tuner, data, predicted, device, after)
@@ -262,12 +263,14 @@ def _fit(tuner: PromptTuner, data: PackData, epochs: int, device: torch.device, 
     trainer.fit(tuner, datamodule=data)
 
 
-def _evaluate(tuner: PromptTuner, data: PackData, device: torch.device) -> list[Predictions | None]:
+def _evaluate(
+    tuner: PromptTuner, data: PackData, device: torch.device, callbacks: Sequence[Callback] = ()
+) -> list[Predictions | None]:
     """Score the reported rows once, with the state that the held-out rows chose."""
     for run in tuner.runs:
         if run.best is not None and run.status != "failed":
             run.restore_best()
-    trainer = _trainer(device)
+    trainer = _trainer(device, callbacks=list(callbacks))
     wanted = [run.status != "failed" for run in tuner.runs]
     if not any(wanted):
         return [None for _ in wanted]

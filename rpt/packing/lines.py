@@ -47,6 +47,7 @@ class Lines:
         self._known = 0  # points that had an end before this start
         self._best: list[Scored] = []
         self._pulse = Pulse()
+        self._has_begun = False
         self._began = clock()
         self._rows = deque([(self._began, 0)])  # when, and how many had been trained on by then
 
@@ -75,6 +76,9 @@ class Lines:
             self._rows.append((self._clock(), self._rows[-1][1] + pulse.rows))
             while self._rows[-1][0] - self._rows[0][0] > RATE_SECONDS:
                 self._rows.popleft()
+            if not self._has_begun:
+                self._has_begun = True
+                self._screen.begin(self.how_far)
         self._show()
 
     def how_far(self) -> str:

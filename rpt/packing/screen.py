@@ -10,8 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
-EVERY_SECONDS = 300.0
-"""Between two lines that say how far a sweep is, where there is no terminal."""
+from rpt.console import several
+from rpt.progress_log import ProgressLog
 
 REDRAW_SECONDS = 0.2
 
@@ -22,6 +22,13 @@ class Screen(Protocol):
 
     def write(self, text: str, *, is_error: bool = False) -> None:
         """A line that stays, to stdout or stderr."""
+
+    def begin(self, words: Callable[[], str]) -> None:
+        """Training begins.
+
+        Args:
+            words: Function that says how far the sweep is.
+        """
 
     def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
         """How far the sweep is; asked for only when it is shown, for this is called after every step.
@@ -37,31 +44,45 @@ class Screen(Protocol):
 
 
 class Log:
-    """Lines alone, and every few minutes one that says how far the sweep is and which point leads.
+    """Lines alone, and one a minute that says how far the sweep is and which point leads.
 
     Args:
-        clock: Seconds.
+        total: Number of the sweep's points.
+        clock: Function that returns seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = sys.stdout  # while a pack trains there is another, which nobody reads
-        self._clock = clock
-        self._last = clock()
+        self._log = ProgressLog(self._write, f"preparing {several(total, 'point')}", clock=clock)
+
+    def start(self) -> Log:
+        """Start the thread that writes a line a minute, whatever the sweep does meanwhile."""
+        self._log.start()
+        return self
 
     def write(self, text: str, *, is_error: bool = False) -> None:
         """A line."""
-        stream = sys.stderr if is_error else self._out
-        stream.write(text + "\n")
-        stream.flush()
+        if is_error:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+        else:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def begin(self, words: Callable[[], str]) -> None:
+        """Write the first line that says how far the sweep is."""
+        self._log.event(words())
 
     def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
-        """A line, where the last is long ago."""
-        if self._clock() - self._last >= EVERY_SECONDS:
-            self._last = self._clock()
-            self.write("; best: ".join([words(), *table()[:1]]))
+        """A line, where the last is a minute ago."""
+        self._log.update(lambda: "; best: ".join([words(), *table()[:1]]))
 
     def close(self) -> None:
         """Nothing changes below the lines."""
+        self._log.close()
 
 
 class Terminal:
@@ -82,6 +103,9 @@ class Terminal:
     def write(self, text: str, *, is_error: bool = False) -> None:
         """A line above the bar."""
         tqdm.write(text, file=sys.stderr if is_error else self._out)
+
+    def begin(self, words: Callable[[], str]) -> None:
+        """Write nothing: the bar says it."""
 
     def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
         """Redraw, some times a second."""
@@ -110,4 +134,4 @@ def _line(form: str, position: int, total: int | None) -> Any:
 
 def screen(total: int, wants_bar: bool) -> Screen:
     """A terminal, if stderr is one and a bar is wanted."""
-    return Terminal(total) if wants_bar and sys.stderr.isatty() else Log()
+    return Terminal(total) if wants_bar and sys.stderr.isatty() else Log(total).start()

@@ -12,7 +12,7 @@ from rpt.config import Config
 from rpt.errors import ConfigError, DataError, WeightsError
 from rpt.objective import objective
 from rpt.packing.point import Point, Result
-from rpt.pulse import Watch, nobody
+from rpt.pulse import Watch
 from rpt.refusals import USER_ERRORS, explain
 from rpt.tracking.folder import FolderInUse, LeaseLost
 from rpt.train import Outcome, RunFailed, train
@@ -20,7 +20,7 @@ from rpt.train import Outcome, RunFailed, train
 Pair = tuple[Point, Config]
 
 
-def train_pack(points: Sequence[Point], watch: Watch = nobody) -> list[Result]:
+def train_pack(points: Sequence[Point], watch: Watch | None = None) -> list[Result]:
     """Train points that share a pack key.
 
     Whatever goes wrong with a point or with all of them is in the results. Only what ends the process goes up:
@@ -28,7 +28,8 @@ def train_pack(points: Sequence[Point], watch: Watch = nobody) -> list[Result]:
 
     Args:
         points: The pack.
-        watch: Told after each step and each evaluation how the training goes.
+        watch: Function that is told after each step and each evaluation how the training goes; None for lines on
+            stderr, which a worker's log keeps.
 
     Returns:
         One result a point, in the points' order.
@@ -44,7 +45,7 @@ def train_pack(points: Sequence[Point], watch: Watch = nobody) -> list[Result]:
     return [results[point.number] for point in points]
 
 
-def _train(pairs: Sequence[Pair], watch: Watch) -> list[Result]:
+def _train(pairs: Sequence[Pair], watch: Watch | None) -> list[Result]:
     if not pairs:
         return []
     try:

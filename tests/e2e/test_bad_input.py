@@ -245,7 +245,8 @@ def test_a_second_process_is_refused_a_run_that_is_being_trained(command, config
     folder = RunFolder(outcome.folder)
     before = contents(folder)
     folder.open()
-    done = command(*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}")
+    shared = [*tiny_bert, *tiny_cb, "trainer.epochs=1", "trainer.progress=false"]
+    done = command(*shared, f"output_dir={tmp_path / 'runs'}")
     folder.close()
     advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
     assert done.stdout == f"{folder.path}: another process is training this run. {advice}\n"

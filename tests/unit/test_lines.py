@@ -29,7 +29,7 @@ def clock():
 
 def log(clock):
     """The lines of a sweep of ten points, not on a terminal."""
-    return Lines(10, Path("runs"), Log(clock), clock)
+    return Lines(10, Path("runs"), Log(10, clock), clock)
 
 
 def finish(lines, number, score, is_new=True):
@@ -81,11 +81,11 @@ def test_the_rate_is_that_of_the_last_half_minute(clock):
     assert ", 1 examples/s" in lines.how_far()
 
 
-def test_a_file_has_a_line_a_point_and_one_every_five_minutes_with_the_point_that_leads(clock, capsys, monkeypatch):
+def test_a_file_has_a_line_at_the_start_a_point_and_a_minute_with_the_point_that_leads(clock, capsys, monkeypatch):
     lines = log(clock)
     out = sys.stdout
     monkeypatch.setattr(sys, "stdout", io.StringIO())  # as an executor does while it trains
-    for scores in 31 * [(None, None)] + 30 * [(0.5, 0.75)]:
+    for scores in 7 * [(None, None)] + 6 * [(0.5, 0.75)]:
         clock.now += 10
         runs = {f"lr={number}": Standing("active", score) for number, score in enumerate(scores, 7)}
         lines.watch(Pulse(runs, share=0.5, rows=10))
@@ -93,8 +93,9 @@ def test_a_file_has_a_line_a_point_and_one_every_five_minutes_with_the_point_tha
     finish(lines, 7, 0.75)
     lines.close()
     assert capsys.readouterr().out.splitlines() == [
-        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:45:00 left",
-        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 1:30:00 left; best: 0.750 held-out so far  lr=8",
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:01:30 left",
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:10:30 left",
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:19:30 left; best: 0.750 held-out so far  lr=8",
         "[ 1/10] score 0.750  lr=7",
         "10 points: 1 trained",
         "python -m rpt.ledger runs lists them",

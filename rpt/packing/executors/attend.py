@@ -20,6 +20,7 @@ from rpt.errors import ConfigError, RptError
 from rpt.packing.point import Point, Result
 from rpt.problems import problems_of
 from rpt.pulse import Watch, nobody
+from rpt.startup import load_libraries
 
 Pack = Sequence[Point]
 Options = TypeVar("Options", bound=Section)
@@ -136,6 +137,7 @@ def train_in_worker(pack: Pack) -> list[Result]:
     # As in rpt.cli, whose environment a worker on another machine does not have.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    load_libraries()
     from rpt.packing.work import train_pack
 
     return train_pack(pack)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from rpt.config import Config
 from rpt.packing.point import Point, Result
 from rpt.pulse import Watch, nobody
+from rpt.startup import load_libraries
 
 
 class InlineExecutor:
@@ -18,12 +19,14 @@ class InlineExecutor:
 
     def budget_bytes(self, config: Config) -> int | None:
         """A share of what is free here."""
-        from rpt.packing.memory import budget_bytes  # torch, which a finished sweep need not wait for
+        load_libraries()  # which a finished sweep need not wait for
+        from rpt.packing.memory import budget_bytes
 
         return budget_bytes(config)
 
     def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
         """Train packs in their order."""
+        load_libraries()
         from rpt.packing.work import train_pack
 
         for pack in packs:
