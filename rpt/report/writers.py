@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -44,6 +45,9 @@ LATEX = {
 """What LaTeX would read otherwise or stop on. Of what is not ASCII, rpt's own words hold the first two; the rest comes
 with names and messages."""
 
+AUTOLINK = re.compile(r":/|www\.|@\w|#\d", re.IGNORECASE)
+"""Where GitHub would begin a link: an address, a mail address, a mention or the number of an issue."""
+
 ACCENTS = {
     "\N{COMBINING GRAVE ACCENT}": r"\`",
     "\N{COMBINING ACUTE ACCENT}": r"\'",
@@ -56,6 +60,15 @@ ACCENTS = {
 }
 """Of letters that are one in ASCII with one accent; any other sign is written by its code point, `U+4E2D`."""
 
+
+FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH COMMERCIAL AT}")
+"""First signs of a cell that a spreadsheet may compute instead of showing."""
+
+BLANKS = " \t\r\n"
+"""Signs that a spreadsheet may drop in front of a formula."""
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+"""A number as text: negative learning rates and exponents are shown as they are."""
 
 SMALL = 3
 """Digits from which on a number that is not zero must not be shown as zero: a p."""
@@ -104,7 +117,7 @@ def to_markdown(table: Table) -> str:
     lines.append(_line("---:" if _is_numeric(table, place) else "---" for place in range(len(table.columns))))
     for row in table.rows:
         cells = zip(row, table.columns, strict=True)
-        lines.append(_line(_markdown(cell_text(cell, column)) for cell, column in cells))
+        lines.append(_line(_markdown_cell(cell, column) for cell, column in cells))
     return "\n".join([*lines, "", _markdown(table.caption), ""])
 
 
@@ -164,9 +177,17 @@ def _fields(cell: Cell, is_spread: bool) -> Iterator[str]:
     if isinstance(cell, Estimate):
         yield from (_exact(number) for number in (cell.value, cell.low, cell.high))
     else:
-        yield _exact(cell) if isinstance(cell, float) else "" if cell is None else str(cell)
+        yield _exact(cell) if isinstance(cell, float) else "" if cell is None else _harmless(cell)
         if is_spread:
             yield from ("", "")
+
+
+def _harmless(cell: str | int) -> str:
+    """A field that no spreadsheet takes for a formula: text that begins like one gets an apostrophe in front."""
+    text = re.sub(r"\r\n?", "\n", str(cell))  # csv does not quote a carriage return
+    if isinstance(cell, int) or NUMBER.fullmatch(text) or not text:
+        return text
+    return f"'{text}" if text[0] in BLANKS or text[0] in FORMULA else text
 
 
 def _exact(value: float) -> str:
@@ -178,9 +199,20 @@ def _line(cells: Iterator[str]) -> str:
 
 
 def _markdown(text: str) -> str:
-    for sign in "\\|<>*_`":
+    """Text as Markdown shows it: no markup, no link, no mention of a person.
+
+    GitHub makes links of addresses without any markup, also behind a backslash. An empty comment between their signs
+    prevents that, and a reader of the page sees nothing of it.
+    """
+    for sign in "\\|<>*_`[]!~":
         text = text.replace(sign, f"\\{sign}")
+    text = AUTOLINK.sub(lambda found: f"{found[0][:-1]}<!-- -->{found[0][-1]}", text)
     return text.replace("\n", " ")
+
+
+def _markdown_cell(cell: Cell, column: Column) -> str:
+    text = cell_text(cell, column)
+    return text if isinstance(cell, Estimate) else _markdown(text)
 
 
 def _latex(text: str) -> str:

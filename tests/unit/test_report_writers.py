@@ -1,8 +1,10 @@
 """Tables as CSV, Markdown and LaTeX."""
 
 import csv
+import html
 import io
 import math
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -10,6 +12,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from rpt.report.table import Column, Table
 from rpt.report.writers import cell_text, to_csv, to_latex, to_markdown
@@ -82,3 +85,39 @@ def test_latex_compiles(tmp_path):
 )  # fmt: skip
 def test_cells_are_written_for_people(cell, decimals, text):
     assert cell_text(cell, Column("x", "x", decimals)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", " =1", "\n@x", "\N{FULLWIDTH EQUALS SIGN}1"],
+)
+def test_no_spreadsheet_takes_a_field_for_a_formula(text):
+    """The signs that OWASP names, also behind blanks."""
+    table = Table("odd", "Odd", "", [Column("x", "x")], [[text]])
+    (_, (field,)) = csv.reader(io.StringIO(to_csv(table), newline=""))
+    assert field == f"'{text}".replace("\r", "\n")
+
+
+@pytest.mark.parametrize("cell", ["-0.5", "+3", "1e-05", "-1E+9", ".5", "null", "a=b", "cb-sample", "", -3])
+def test_what_is_no_formula_stays_as_it_is(cell):
+    table = Table("odd", "Odd", "", [Column("x", "x"), Column("y", "y")], [[cell, 1]])
+    assert next(csv.DictReader(io.StringIO(to_csv(table))))["x"] == str(cell)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[click](https://example.org)", "![x](https://example.org/x.png)", "https://example.org", "HTTP://example.org",
+        "www.example.org", "<https://example.org>", "somebody@example.org", "@somebody", "#12", "[x]: https://example.org",
+        "<a href='https://example.org'>x</a>", "ftp://example.org", "mailto://x",
+    ],
+)  # fmt: skip
+def test_markdown_has_no_live_link(text):
+    table = Table("odd", text, text, [Column("x", text)], [[text]])
+    made = to_markdown(table)
+    page = MarkdownIt("commonmark").enable("table").render(made)
+    assert not re.search(r"<(a|img)\b", page)
+    without_comments = html.unescape(re.sub(r"<!-- -->", "", page))
+    assert text in without_comments  # the reader sees the text as it is
+    # A comment ends the text in which GitHub's own links would be found.
+    assert not any(re.search(r"://|www\.|\w@\w|(?<!\w)@\w|#\d", part) for part in re.split("<!-- -->", made))
