@@ -1,8 +1,7 @@
 """The answer to a study's question, in words that follow from its numbers alone.
 
-A claim is made where the numbers carry it: of a difference where its interval leaves out 0 and its p, adjusted by Holm,
-is below 0.05; of windows, worst cases and majority where the intervals leave each other out. Else the words are that
-the data cannot tell.
+A claim needs a comparison of the family `answer` (`rpt.report.families`) whose interval leaves out 0 and whose p,
+adjusted by Holm over the whole family, is below 0.05. Everywhere else the words are that the data cannot tell.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rpt.console import several
-from rpt.report.comparisons import LEADER, Pair
-from rpt.report.diagnostics import Diagnosis
-from rpt.report.numbers import REACHED, Numbers, Robustness
-from rpt.report.pace import Pace, paces
+from rpt.report.comparisons import MAJORITY, Pair, leader_of
+from rpt.report.families import ASKS_HOW_SOON
+from rpt.report.numbers import Numbers, Robustness
+from rpt.report.pace import Pace
 from rpt.report.ranking import over_tasks, ranking
 from rpt.report.sentences import (
     CANNOT_TELL,
@@ -23,21 +22,24 @@ from rpt.report.sentences import (
     SCORES,
     above_majority,
     against_baseline,
+    along,
     difference,
     failures,
     how_soon,
-    reaches,
     spreads,
     tuned_at,
     verdicts,
-    windows,
     worst_cases,
 )
 from rpt.report.study import Study
 from rpt.report.words import SAMPLE, at_text
+from rpt.stats.estimate import LEAST_SEEDS
 
-ASKS_HOW_SOON = "convergence"
-"""How the name of a study ends that asks this first."""
+FEW_SEEDS = (
+    f"Fewer than {LEAST_SEEDS} seeds tell nothing of other seeds: there are points only, without interval and verdict. "
+    f"Train more, such as with 'seed=range({LEAST_SEEDS})'."
+)
+"""Sentence that stands once in an answer whose points lack seeds."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,23 @@ class Paragraph:
         return f"{self.heading}: {text}" if self.heading else text
 
 
-def answer(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Paragraph]:
+def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
     """The answer: over all tasks in short, then for each task and setting of the other axes."""
-    leader = LEADER if LEADER in study.methods else study.methods[0]
-    of_leader = [one for one in paces(study, diagnoses) if one.ours == leader]
-    short = [*_in_short(study, leader, numbers, of_leader)]
+    leader = leader_of(study.methods)
+    of_leader = [one for one in numbers.paces if one.family == "answer"]
+    short = [*_few_seeds(numbers), *_in_short(study, leader, numbers, of_leader)]
     paragraphs = [Paragraph("", short)] if short else []
     for rows in _grouped(numbers.robustness):
         first = rows[0]
-        pairs = [pair for pair in (*numbers.sweep, *numbers.tuned, *numbers.by_value) if _is_of(pair, first)]
+        pairs = [pair for pair in _claims(numbers) if _is_of(pair, first)]
+        if len(study.axes) > 1:  # then values are averaged over these settings, and have a paragraph of their own
+            pairs = [pair for pair in pairs if pair.where != "value"]
         soon = [one for one in of_leader if _is_of(one, first)]
         place = at_text(study.axes, first.curve.at)
         heading = f"{first.task}, {place}" if place else first.task
         paragraphs.append(Paragraph(heading, [*_sentences(study, leader, rows, pairs, soon)]))
+    if len(study.axes) > 1:
+        paragraphs += _along_axes(study, numbers)
     if study.is_sample:
         paragraphs.append(Paragraph("", [SAMPLE, "The rows are made by this project."]))
     return paragraphs
@@ -86,18 +92,41 @@ def overall_pace(leader: str, found: Sequence[Pace]) -> str:
     return _overall(leader, found, EPOCHS, "To reach the same held-out score", "How soon, against")
 
 
+def _few_seeds(numbers: Numbers) -> Iterator[str]:
+    if any(len(row.curve.seeds) < LEAST_SEEDS for row in numbers.robustness):
+        yield FEW_SEEDS
+
+
+def _claims(numbers: Numbers) -> list[Pair]:
+    """The comparisons that the words may claim on."""
+    every = (*numbers.sweep, *numbers.tuned, *numbers.by_value, *numbers.majority)
+    return [pair for pair in every if pair.family == "answer"]
+
+
+def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
+    """A paragraph for each task and each axis whose values the study compares."""
+    for task in study.tasks:
+        for axis in study.axes:
+            pairs = [pair for pair in _claims(numbers) if pair.task == task and pair.axis == axis.key]
+            if pairs:
+                yield Paragraph(f"{task}, along {axis.label}", [difference(pair, axis.label) for pair in pairs])
+
+
 def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace]) -> Iterator[str]:
     """Ranking and scores; how soon, where nothing but encoder and task varies or the study asks for it."""
-    main = numbers.sweep or numbers.by_point or numbers.tuned
-    pairs = [pair for pair in main if pair.ours == leader and pair.theirs in study.methods]
+    pairs = [pair for pair in _claims(numbers) if pair.ours == leader and pair.theirs in study.methods]
+    pairs = [pair for pair in pairs if pair.where != "value"]
     asks_first = study.name.endswith(ASKS_HOW_SOON)
-    has_pace = bool(soon) and (asks_first or not study.axes)
+    for axis in study.axes:
+        values = [pair for pair in _claims(numbers) if pair.axis == axis.key]
+        if any(pair.comparison.difference.has_interval for pair in values):
+            yield along(axis.label, values)
+    has_pace = any(one.comparison.difference.has_interval for one in soon)
     if has_pace and asks_first:
         yield overall_pace(leader, soon)
-    ranked = [pair for pair in numbers.sweep or numbers.tuned if pair.theirs in study.methods]
-    if ranked:
-        yield from over_tasks(numbers.robustness, ranked, ranked[0].where)
     if pairs:
+        yield from over_tasks(numbers.robustness, pairs, pairs[0].where)
+    if any(pair.comparison.difference.has_interval for pair in pairs):
         yield overall(leader, pairs)
     if has_pace and not asks_first:
         yield overall_pace(leader, soon)
@@ -108,21 +137,18 @@ def _sentences(
 ) -> Iterator[str]:
     axis = study.axes[0] if study.axes else None
     baselines = dict.fromkeys(run.method for run in study.baselines)
-    main = "tuned"
-    if axis is not None and any(len(row.curve.points) > 1 for row in rows):
-        main = "sweep"
-        yield from reaches(axis, rows) if axis.key in REACHED else windows(axis, rows, leader)
-    of_main = [pair for pair in pairs if pair.where == main and pair.theirs not in baselines]
+    main = "sweep" if axis is not None and any(len(row.curve.points) > 1 for row in rows) else "tuned"
+    of_main = [pair for pair in pairs if pair.where == main and pair.theirs in study.methods]
     yield from ranking(rows, of_main, main)
     for pair in pairs:
-        if pair.where == "value" or (pair in of_main and pair.ours == leader):
+        if pair.where == "value" or pair in of_main:
             yield difference(pair, axis.label if axis is not None else "")
     if axis is not None and main == "sweep":
-        yield from worst_cases(axis, rows, leader)
+        yield worst_cases(axis, rows)
         yield tuned_at(axis, rows)
     yield from spreads(axis, rows)
     yield failures(rows)
-    yield above_majority(rows)
+    yield above_majority(rows, [pair for pair in pairs if pair.theirs == MAJORITY])
     for name in baselines:
         family = [pair for pair in pairs if pair.where == "tuned" and pair.theirs == name]
         if family:

@@ -183,4 +183,7 @@ def _axis(key: str, column: Sequence[Value]) -> Axis:
     if axis.is_numeric:
         numbers = sorted(value for value in values if isinstance(value, int | float))
         return Axis(key, label, tuple(numbers), is_log and numbers[0] > 0)
+    known = Axis(key, label, tuple(value for value in values if value is not None), is_log=False)
+    if None in values and known.is_numeric:  # null, which is off, before the numbers
+        return Axis(key, label, (None, *sorted(known.values, key=lambda value: float(value or 0))), is_log=False)
     return axis

@@ -1,19 +1,18 @@
-"""Which encoder is better: pairs at equal points, paired by seed and example, adjusted for how many are looked at."""
+"""Compare encoders at equal points, paired by seed and example."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Literal
 
 import numpy as np
 
-from rpt.report.axes import BASELINES
 from rpt.report.series import Curve, Point, Units
 from rpt.report.study import Study, Value
 from rpt.stats.estimate import Comparison
-from rpt.stats.paired import compare, holm
+from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
 
 LEADER = "residual"
@@ -23,30 +22,18 @@ MOST_METHODS = 4
 """With more encoders than this only the residual one (or the first) is compared with each other."""
 
 MOST_VALUES = 4
-"""With more options than this on an axis no two of them are compared."""
+"""With more options than this on an axis each is compared with the first alone."""
 
 Where = Literal["sweep", "tuned", "point", "value"]
 
+MAJORITY = "majority"
+"""Opponent of a comparison with always giving the most frequent answer."""
+
+Family = Literal["answer", "exploratory"]
+"""`answer`: a comparison that the answer in words claims on. `exploratory`: any other comparison."""
+
 EFFECT = 0.01
 """The difference that the seeds needed are for: one point."""
-
-
-@runtime_checkable  # for the tests, which check every call's types
-class Adjustable(Protocol):
-    """A comparison with a p that is adjusted within its family; a dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-
-    @property
-    def family(self) -> str:
-        """With which it is adjusted."""
-
-    @property
-    def comparison(self) -> Comparison:
-        """What has the p that is adjusted."""
-
-
-One = TypeVar("One", bound=Adjustable)
 
 
 @dataclass(frozen=True)
@@ -56,18 +43,21 @@ class Pair:
     Attributes:
         task: Name of the task.
         ours: The one that a positive difference speaks for.
-        theirs: The other; may be a baseline.
+        theirs: The other; may be a baseline or `majority`.
         where: `sweep`: averaged over the main axis' points that both have; `tuned`: each at the point that the
-            held-out rows choose; `point`: at one point of both; `value`: one encoder at two values of the main axis.
+            held-out rows choose; `point`: at one point of both; `value`: one encoder at two values of an axis,
+            averaged over the settings of the other axes.
         at: Values on the axes that hold for both: none of the main axis unless at a point.
         comparison: Difference in score, with interval and p, over the seeds that both have.
-        p_holm: The p, adjusted over its family; `nan` with one seed.
+        p_holm: The p, adjusted over its family; `nan` below three seeds.
         seeds_needed: How many seeds would show one point with a power of 0.8 on as many examples; infinite where no
             number would, None where the data cannot say.
         num_units: How many examples the difference rests on.
         num_points: How many points the difference is averaged over.
-        our_value: Where `tuned` or `value`: the main axis' value of ours.
-        their_value: Likewise of theirs; None for a baseline.
+        our_value: Where `tuned`: the main axis' value of ours; where `value`: the axis' value of ours.
+        their_value: The same axis' value of theirs; None for a baseline.
+        axis: Where `value`: key of the axis whose values are compared.
+        family: The comparisons that Holm's correction adjusts together, over all tasks.
     """
 
     task: str
@@ -82,16 +72,8 @@ class Pair:
     num_points: int = 1
     our_value: Value = None
     their_value: Value = None
-
-    @property
-    def family(self) -> str:
-        """With which comparisons it is adjusted: what a study asks is not paid for by what it also shows.
-
-        Residual against each other encoder is one family, the other pairs are one, the baselines are one; for each
-        `where` anew, over all tasks.
-        """
-        kind = "baseline" if self.theirs in BASELINES else LEADER if self.ours == LEADER else "others"
-        return f"{self.where}, {kind}"
+    axis: str | None = None
+    family: Family = "exploratory"
 
     @property
     def verdict(self) -> Literal["higher", "lower", "open"]:
@@ -101,7 +83,7 @@ class Pair:
 
 
 def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, Sequence[Point]]) -> list[Pair]:
-    """Every comparison of a study, adjusted.
+    """Make every comparison of a study; no p is adjusted yet.
 
     Args:
         study: The study.
@@ -113,8 +95,13 @@ def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, S
         pairs += _of_curves(ours, theirs)
     for ours in curves:
         pairs += _against(ours, baselines[ours.task])
-        pairs += _of_values(ours)
-    return adjusted(pairs)
+        pairs.append(_with_majority(ours))
+    return pairs
+
+
+def leader_of(methods: Sequence[str]) -> str:
+    """Name the encoder that a study's answer is about: residual, or the first where it is missing."""
+    return LEADER if LEADER in methods else methods[0]
 
 
 def couples(methods: Sequence[str]) -> list[tuple[str, str]]:
@@ -144,19 +131,12 @@ def _of_curves(ours: Curve, theirs: Curve) -> Iterator[Pair]:
     seeds = [seed for seed in ours.seeds if seed in theirs.seeds]
     equal = _equal_points(ours, theirs)
     if seeds and equal and len(ours.points) > 1:
-        pair = _pair(ours, theirs.method, "sweep", at, _average(equal, ours, seeds))
+        pair = pair_of(ours, theirs.method, "sweep", at, _average(equal, ours, seeds))
         yield replace(pair, num_points=len(equal))
     for value, one, other in equal:
         where = at if ours.axis is None else {ours.axis.key: value, **at}
         yield from _of_points(ours, "point", where, one, other)
     yield from _of_points(ours, "tuned", at, ours.tuned, theirs.tuned)
-
-
-def _of_values(curve: Curve) -> Iterator[Pair]:
-    """One encoder at every two options of an axis that has no order."""
-    if curve.axis is not None and not curve.axis.is_numeric and len(curve.points) <= MOST_VALUES:
-        for one, other in combinations(curve.points, 2):
-            yield from _of_points(curve, "value", curve.at, one, other)
 
 
 def _against(ours: Curve, baselines: Sequence[Point]) -> Iterator[Pair]:
@@ -178,7 +158,7 @@ def _of_points(curve: Curve, where: Where, at: Mapping[str, Value], one: Point, 
         ours = one.units(curve.count)
         theirs = np.repeat(other.units(curve.count)[:1], len(ours), axis=0)
     if ours is not None and theirs is not None:
-        pair = _pair(curve, other.method, where, at, (ours, theirs))
+        pair = pair_of(curve, other.method, where, at, (ours, theirs))
         key = None if curve.axis is None or where == "point" else curve.axis.key
         yield pair if key is None else replace(pair, our_value=one.values.get(key), their_value=other.values.get(key))
 
@@ -205,22 +185,27 @@ def _average(equal: Sequence[tuple[Value, Point, Point]], curve: Curve, seeds: S
     return ours, theirs
 
 
-def _pair(
+def pair_of(
     curve: Curve,
     theirs: str,
     where: Where,
     at: Mapping[str, Value],
     both: tuple[Units, Units],
 ) -> Pair:
+    """Compare two arrays of units.
+
+    Args:
+        curve: Task and encoder of the first.
+        theirs: Name of the second.
+        where: What is compared.
+        at: Values on the axes that hold for both.
+        both: Units of the first and of the second, for the same seeds and examples.
+    """
     needed = seeds_needed(both[0] - both[1], effect=EFFECT)
     return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
 
 
-def adjusted(found: Sequence[One]) -> list[One]:
-    """Holm's correction, within each family over all its tasks and pairs; family by family."""
-    made: list[One] = []
-    for name in dict.fromkeys(one.family for one in found):
-        family = [one for one in found if one.family == name]
-        ps = holm([one.comparison.p for one in family])
-        made += [replace(one, p_holm=p) for one, p in zip(family, ps, strict=True)]
-    return made
+def _with_majority(curve: Curve) -> Pair:
+    point = curve.tuned
+    found = compare_with(point.units(curve.count), point.majority)
+    return Pair(curve.task, curve.method, MAJORITY, "tuned", curve.at, found, float("nan"), None, curve.count)

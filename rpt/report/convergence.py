@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rpt.report.columns import ENCODER, RUNS, SEEDS, TASK, cells_on
+from rpt.report.columns import ENCODER, HOLM, RUNS, SEEDS, TASK, cells_on, has_intervals
 from rpt.report.diagnostics import Diagnosis
 from rpt.report.pace import Pace
 from rpt.report.study import Study
@@ -33,9 +33,10 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
         Column("spread", "sd over seeds", note="Standard deviation."),
         RUNS,
     ]
+    over_seeds = f"{OVER_SEEDS} " if has_intervals(study) else ""
     text = (
         "Epochs until the held-out score was within one point of the run's own best, at the point that the held-out "
-        f"rows choose; mean over seeds. {OVER_SEEDS} One evaluation an epoch, so nothing finer is known."
+        f"rows choose; mean over seeds. {over_seeds}One evaluation an epoch, so nothing finer is known."
     )
     return Table("convergence", "Convergence", caption(study, text), columns, rows)
 
@@ -50,15 +51,16 @@ def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
         Column("difference", "difference in epochs"),
         Column("p", "p", 3),
         Column("p_holm", "p (Holm)", 3),
+        Column("family", "family", note="Answer: the words above rest on it. Exploratory: everything else."),
         Column("verdict", "verdict", note="Of the first: fewer epochs, more, or open where the data cannot tell."),
         SEEDS,
     ]
     text = (
         "Epochs of the first less those of the second until both have reached the same held-out score, which is for "
-        f"each seed the lower of their two bests less one point; each at its tuned point. {OVER_SEEDS} p: of no "
-        "difference, paired by seed, two-sided; adjusted by Holm over all tasks, in one family for residual against "
-        "each other encoder and one for all other pairs."
+        "each seed the lower of their two bests less one point; each at its tuned point."
     )
+    if has_intervals(study):
+        text += f" {OVER_SEEDS} p: of no difference, paired by seed, two-sided. {HOLM}"
     return Table("paces", "Epochs to the same score", caption(study, text), columns, rows)
 
 
@@ -71,6 +73,7 @@ def _of_pace(one: Pace) -> list[Cell]:
         found.difference,
         found.p if has_p else None,
         one.p_holm if has_p else None,
-        one.verdict,
+        one.family if has_p else None,
+        one.verdict if has_p else None,
         found.difference.seeds,
     ]

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rpt.report.comparisons import Pair, compare_all
+from rpt.report.along import compare_values
+from rpt.report.comparisons import MAJORITY, Pair, compare_all
+from rpt.report.diagnostics import Diagnosis
+from rpt.report.families import adjust
+from rpt.report.pace import Pace, paces
 from rpt.report.series import Curve, Point, baselines_of, curves_of, num_units, points_of
 from rpt.report.study import Study, Value
 from rpt.stats import curves, spread
-from rpt.stats.curves import Window
-from rpt.stats.estimate import Estimate
+from rpt.stats.estimate import LEAST_SEEDS, Estimate
 from rpt.stats.mean import mean
-
-WITHIN = 0.01
-"""How far below its best an encoder may score inside its window: one point."""
-
-REACHED = ("prompt.length", "data.k_per_class", "encoder.bottleneck_dim")
-"""Axes that cost something, so that the smallest value that is good enough is of interest."""
-
-SHARE = 0.99
-"""Of its best score, which the smallest value must reach."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +44,6 @@ class Robustness:
         best_at: Which point that is.
         average: Score averaged over the points.
         worst: Score of the worst point.
-        window: Decades around the best point that score within a point of it; None where the axis has no logarithm or
-            one value.
-        reach: The smallest value that reaches 99 % of the best; None on an axis where that is of no interest.
         tuned: The score at the value that the held-out rows choose.
         tuned_at: That value.
         spread: Standard deviation over seeds there.
@@ -68,8 +59,6 @@ class Robustness:
     best_at: Value
     average: Estimate
     worst: Estimate
-    window: Window | None
-    reach: Estimate | None
     tuned: Estimate
     tuned_at: Value
     spread: Estimate
@@ -100,7 +89,9 @@ class Numbers:
         sweep: Pairs of encoders, averaged over the main axis' points that both have.
         tuned: Pairs of encoders, and of encoder and baseline, each at the point that the held-out rows choose.
         by_point: Pairs of encoders at every point that both have.
-        by_value: Pairs of options of a main axis without order (`init`), of the same encoder.
+        by_value: Pairs of values of every axis, of the same encoder.
+        majority: Each encoder, at the point that the held-out rows choose, against the majority answer.
+        paces: Pairs of encoders by how soon they train.
     """
 
     points: Sequence[PointScore]
@@ -110,13 +101,22 @@ class Numbers:
     tuned: Sequence[Pair]
     by_point: Sequence[Pair]
     by_value: Sequence[Pair]
+    majority: Sequence[Pair]
+    paces: Sequence[Pace]
 
 
-def measure(study: Study) -> Numbers:
-    """Compute all numbers of a report."""
+def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
+    """Compute all numbers of a report.
+
+    Args:
+        study: The study.
+        diagnoses: Of `rpt.report.diagnostics.diagnose`, for how soon encoders train; without any, `paces` is empty.
+    """
     found = [one for one in curves_of(study) if one.seeds]
     baselines = {one.task: list(baselines_of(study, one.task, {})) for one in found}
-    pairs = compare_all(study, found, baselines)
+    compared = [*compare_all(study, found, baselines), *compare_values(study)]
+    every, soon = adjust(study, compared, paces(study, diagnoses))
+    pairs = [pair for pair in every if pair.theirs != MAJORITY]
     return Numbers(
         points=[_score(point, num_units(study, point.task)) for point in points_of(study.runs)],
         baselines=[_score(point, num_units(study, point.task)) for point in points_of(study.baselines)],
@@ -125,6 +125,8 @@ def measure(study: Study) -> Numbers:
         tuned=[pair for pair in pairs if pair.where == "tuned"],
         by_point=[pair for pair in pairs if pair.where == "point"],
         by_value=[pair for pair in pairs if pair.where == "value"],
+        majority=[pair for pair in every if pair.theirs == MAJORITY],
+        paces=soon,
     )
 
 
@@ -132,26 +134,28 @@ def robustness(curve: Curve) -> Robustness:
     """The numbers of one curve; its points must have a seed in common."""
     units, scores, values = curve.units, curve.scores, curve.values
     axis, tuned = curve.axis, curve.tuned
-    is_spaced = axis is not None and axis.is_log and len(values) > 1 and None not in values
     num_failed = sum(run.is_failed for run in curve.runs)
     has_options = axis is not None and not axis.is_numeric and len(values) > 1
-    has_reach = is_spaced and axis is not None and axis.key in REACHED
     return Robustness(
         curve=curve,
         best=curves.best(units),
         best_at=values[int(scores.mean(axis=1).argmax())],
         average=curves.average(units),
         worst=curves.worst(units),
-        window=curves.window(curve.numbers, units, within=WITHIN) if is_spaced else None,
-        reach=curves.reach(curve.numbers, units, share=SHARE) if has_reach else None,
         tuned=mean(tuned.units(curve.count)),
         tuned_at=None if axis is None else tuned.values.get(axis.key),
         spread=spread.spread(tuned.scores),
         apart=curves.apart(units) if len(values) > 1 else None,
         within=spread.spread_within(scores) if has_options and len(curve.seeds) > 1 else None,
-        failed=spread.share(num_failed, len(curve.runs)),
+        failed=_share(num_failed, curve),
         num_failed=num_failed,
     )
+
+
+def _share(num_failed: int, curve: Curve) -> Estimate:
+    """The share of runs that failed, without an interval below three seeds."""
+    found = spread.share(num_failed, len(curve.runs))
+    return found if len(curve.seeds) >= LEAST_SEEDS else replace(found, low=float("nan"), high=float("nan"))
 
 
 def _score(point: Point, count: int) -> PointScore:

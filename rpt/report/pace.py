@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from rpt.report.comparisons import LEADER, adjusted, agree, couples
+from rpt.report.comparisons import Family, agree, couples
 from rpt.report.diagnostics import WITHIN, Diagnosis, History
 from rpt.report.study import Study, Value
 from rpt.stats.counts import compare_counts
@@ -29,7 +29,8 @@ class Pace:
         theirs: The other.
         at: Values on the study's axes besides the main one.
         comparison: Difference in epochs, ours less theirs, with interval and p over the seeds that both trained with.
-        p_holm: The p, adjusted over its family; `nan` with one seed.
+        p_holm: The p, adjusted over its family; `nan` below three seeds.
+        family: The comparisons that Holm's correction adjusts together, over all tasks.
     """
 
     task: str
@@ -38,11 +39,7 @@ class Pace:
     at: Mapping[str, Value]
     comparison: Comparison
     p_holm: float = float("nan")
-
-    @property
-    def family(self) -> str:
-        """With which it is adjusted, over all tasks: residual against each other encoder, or the other pairs."""
-        return LEADER if self.ours == LEADER else "others"
+    family: Family = "exploratory"
 
     @property
     def verdict(self) -> Literal["fewer", "more", "open"]:
@@ -52,13 +49,13 @@ class Pace:
 
 
 def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
-    """Every comparison of how soon, adjusted by Holm within its family.
+    """Make every comparison of how soon; no p is adjusted yet.
 
     Args:
         study: The study.
         diagnoses: Of `rpt.report.diagnostics.diagnose`.
     """
-    return adjusted([*_compared(study, diagnoses)])
+    return [*_compared(study, diagnoses)]
 
 
 def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:

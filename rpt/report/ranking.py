@@ -18,18 +18,18 @@ OPENINGS = {"sweep": "averaged over the sweep", "tuned": "each tuned on the held
 
 
 def ranking(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> Iterator[str]:
-    """The encoders of one task by their score, and of three and more which differences the data support.
+    """Rank the encoders of one task by score; with three and more, say which differences the data support.
 
     Args:
-        rows: Of one task, one for each encoder.
-        pairs: Of its encoders, where they are ranked.
+        rows: One for each encoder of a task.
+        pairs: The leading encoder against each other one.
         where: `sweep` or `tuned`.
     """
     if len(rows) < 2:
         return
     ordered = sorted(rows, key=lambda row: -_score(row, where).value)
     parts = [f"{row.method} {interval(_score(row, where), POINTS, 1)}" for row in ordered]
-    support = f"; {_supported(pairs)}" if len(rows) > 2 else ""
+    support = f"; {_supported(pairs)}" if len(rows) > 2 and _has_intervals(pairs) else ""
     yield f"Ranked by the score, {OPENINGS[where]}: {', '.join(parts)}{support}."
 
 
@@ -37,8 +37,8 @@ def over_tasks(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) ->
     """Which encoder is the best on which task, and on average; nothing where a task has several settings.
 
     Args:
-        rows: Of all tasks.
-        pairs: Of encoders on all tasks, where they are ranked.
+        rows: One for each task and encoder.
+        pairs: The leading encoder against each other one, on every task.
         where: `sweep` or `tuned`.
     """
     by_place = {(row.task, row.method): _score(row, where) for row in rows}
@@ -54,8 +54,14 @@ def over_tasks(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) ->
         f"{method} {interval(means[method], POINTS, 1)}" for method in sorted(means, key=lambda m: -means[m].value)
     ]
     yield f"Ranked by the mean over {len(tasks)} tasks: {', '.join(parts)}."
+    if not _has_intervals(pairs):
+        return
     words = _supported(pairs, names_tasks=True)
-    yield f"{words[0].upper()}{words[1:]}, adjusted by Holm over all tasks."
+    yield f"{words[0].upper()}{words[1:]}, adjusted by Holm over the whole answer."
+
+
+def _has_intervals(pairs: Sequence[Pair]) -> bool:
+    return any(pair.comparison.difference.has_interval for pair in pairs)
 
 
 def _score(row: Robustness, where: str) -> Estimate:
@@ -69,11 +75,12 @@ def _highest(scores: dict[str, Estimate]) -> str:
 
 
 def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
-    """`of 6 differences the data support residual above plain`, by adjusted p and interval."""
+    """Say `of 3 differences from residual the data support residual above plain`, by adjusted p and interval."""
     told: dict[str, list[str]] = {}
     for pair in pairs:
         if pair.verdict != "open":
             above, below = (pair.ours, pair.theirs) if pair.verdict == "higher" else (pair.theirs, pair.ours)
             told.setdefault(f"{above} above {below}", []).append(pair.task)
     found = [f"{words} on {listed(tasks)}" if names_tasks else words for words, tasks in told.items()]
-    return f"of {several(len(pairs), 'difference')} the data support {', '.join(found) or 'none'}"
+    count = several(len(pairs), "difference")
+    return f"of {count} from {pairs[0].ours} the data support {', '.join(found) or 'none'}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rpt.console import several
 from rpt.report.columns import POINTS
 from rpt.report.comparisons import Pair
-from rpt.report.numbers import SHARE, Robustness
+from rpt.report.numbers import Robustness
 from rpt.report.pace import Pace
 from rpt.report.study import Axis
 from rpt.report.words import listed, value_text
@@ -29,53 +29,49 @@ def difference(pair: Pair, label: str = "") -> str:
 
     Args:
         pair: The comparison.
-        label: Of the main axis, where its values are compared.
+        label: Label of the axis, where its values are compared.
     """
     found = pair.comparison.difference
     ours, theirs = pair.ours, pair.theirs
     if pair.where == "value":
         ours, theirs = f"{ours} with {label} {value_text(pair.our_value)}", f"with {value_text(pair.their_value)}"
+    alike = "all else equal" if pair.num_points == 1 else f"averaged over {pair.num_points} settings of the rest"
     where = {
         "sweep": f"averaged over {several(pair.num_points, 'point')} of the sweep",
         "tuned": "at the setting that the held-out rows choose",
         "point": "at an equal setting",
-        "value": "all else equal",
+        "value": alike,
     }[pair.where]
     if not found.has_interval:
-        gap = f"{ours} scores {_signed(found.value)} against {theirs}, {where}"
-        return f"{gap}, with {several(found.seeds, 'seed')}: {CANNOT_TELL}, because nothing is known of other seeds."
+        return f"{ours} scores {_signed(found.value)} against {theirs}, {where}."
     numbers = f"{_signed(found.value)} [{POINTS * found.low:.1f}, {POINTS * found.high:.1f}], {_p(pair)} after Holm"
     if pair.verdict != "open":
         return f"{ours} scores {pair.verdict} than {theirs}, {where}: {numbers}."
     return f"Whether {ours} scores higher than {theirs}, {where}, {CANNOT_TELL}: {numbers}.{_seeds_needed(pair)}"
 
 
-def windows(axis: Axis, rows: Sequence[Robustness], leader: str) -> Iterator[str]:
-    """How many decades of the axis each encoder trains in, and whether the leading one's are more."""
-    wide = [row for row in rows if row.window is not None]
-    if not wide:
-        return
-    parts = []
-    for row in wide:
-        assert row.window is not None
-        least = "at least " if row.window.open_low or row.window.open_high else ""
-        parts.append(f"{row.method} over {least}{interval(row.window.width, 1.0, 2)}")
-    yield f"Decades of the {axis.label} within one point of the best: {', '.join(parts)}."
-    widths = {row.method: row.window.width for row in wide if row.window is not None}
-    yield from _contrast(widths, leader, "window", "wider", "narrower")
+def along(label: str, pairs: Sequence[Pair]) -> str:
+    """Say what an axis does to scores: which of its values is higher for which encoder.
+
+    Args:
+        label: Label of the axis.
+        pairs: Comparisons of its values.
+    """
+    tasks = len({pair.task for pair in pairs})
+    told = [f"{_values(pair)}{f' on {pair.task}' if tasks > 1 else ''}" for pair in pairs if pair.verdict != "open"]
+    count = several(len(pairs), "difference")
+    return f"Along {label}, of {count} the data support {listed(told) or 'none'}."
 
 
-def reaches(axis: Axis, rows: Sequence[Robustness]) -> Iterator[str]:
-    """The smallest value that is nearly as good as the best."""
-    parts = [f"{row.method} {interval(row.reach, 1.0, 0)}" for row in rows if row.reach is not None]
-    if parts:
-        yield f"Smallest {axis.label} that reaches {SHARE:.0%} of the best score: {', '.join(parts)}."
+def _values(pair: Pair) -> str:
+    """Write `plain with 0.5 above plain with null`."""
+    ours, theirs = (f"{pair.ours} with {value_text(value)}" for value in (pair.our_value, pair.their_value))
+    return f"{ours} above {theirs}" if pair.verdict == "higher" else f"{theirs} above {ours}"
 
 
-def worst_cases(axis: Axis, rows: Sequence[Robustness], leader: str) -> Iterator[str]:
-    """What each encoder scores at its worst point, and whether the leading one scores more."""
-    yield f"Score at the worst {axis.label}: {_each({row.method: row.worst for row in rows})}."
-    yield from _contrast({row.method: row.worst for row in rows}, leader, "worst case", "higher", "lower")
+def worst_cases(axis: Axis, rows: Sequence[Robustness]) -> str:
+    """Say what each encoder scores at its worst point; no claim, since a worst point is not compared by a test."""
+    return f"Score at the worst {axis.label}: {_each({row.method: row.worst for row in rows})}."
 
 
 def tuned_at(axis: Axis, rows: Sequence[Robustness]) -> str:
@@ -93,7 +89,8 @@ def spreads(axis: Axis | None, rows: Sequence[Robustness]) -> Iterator[str]:
         yield f"Standard deviation over seeds of one {axis.label}, in points: {_each(within)}."
         return
     spread = {row.method: row.spread for row in rows if row.spread.value == row.spread.value}
-    yield f"Standard deviation over seeds, in points: {_each(spread)}." if spread else "One seed tells no spread."
+    if spread:
+        yield f"Standard deviation over seeds, in points: {_each(spread)}."
 
 
 def failures(rows: Sequence[Robustness]) -> str:
@@ -102,23 +99,33 @@ def failures(rows: Sequence[Robustness]) -> str:
     return f"Runs that diverged or scored at or below the majority answer: {', '.join(parts)}."
 
 
-def above_majority(rows: Sequence[Robustness]) -> str:
-    """Which encoders, at the setting that the held-out rows choose, score more or less than the majority answer."""
-    majority = rows[0].curve.points[0].majority
-    above = [row.method for row in rows if row.tuned.low > majority]
-    below = [row.method for row in rows if row.tuned.high < majority]
-    others = [row.method for row in rows if row.method not in (*above, *below)]
-    line = f"the majority answer's {POINTS * majority:.1f}"
-    parts = [f"{listed(names)} scored {side} {line}" for names, side in ((above, "above"), (below, "below")) if names]
-    if others:
-        parts.append(f"whether {listed(others)} did better than {line}, {CANNOT_TELL}")
+def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
+    """Say which encoders, at the setting that the held-out rows choose, score more or less than the majority answer.
+
+    Below three seeds the sentence has the scores alone.
+
+    Args:
+        rows: One for each encoder of a task.
+        pairs: Each encoder against the majority answer.
+    """
+    names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
+    line = f"the majority answer's {POINTS * rows[0].curve.points[0].majority:.1f}"
+    if not all(pair.comparison.difference.has_interval for pair in pairs):
+        gaps = [f"{pair.ours} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
+        return f"Points more than {line}, tuned on the held-out rows: {', '.join(gaps)}."
+    sides = (("higher", "above"), ("lower", "below"))
+    parts = [f"{listed(names[verdict])} scored {side} {line}" for verdict, side in sides if names[verdict]]
+    if names["open"]:
+        parts.append(f"whether {listed(names['open'])} did better than {line}, {CANNOT_TELL}")
     return f"Tuned on the held-out rows, {'; '.join(parts)}."
 
 
 def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
-    """Which encoders, tuned on the held-out rows, beat a baseline."""
+    """Say whether encoders, tuned on the held-out rows, beat a baseline."""
     gaps = [f"{pair.ours} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
     numbers, adjusted = _with_p(gaps, pairs)
+    if not adjusted:
+        return f"Points more than {name}, each tuned on the held-out rows: {numbers}."
     names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
     words = {"higher": f"beats {name}", "lower": f"does not beat {name}, it scores lower"}
     parts = [f"{one} {words[verdict]}" for verdict in VERDICTS[:2] for one in names[verdict]]
@@ -132,7 +139,7 @@ def how_soon(leader: str, found: Sequence[Pace]) -> str:
     gaps = [f"{one.theirs} {interval(one.comparison.difference, 1.0, 1, '+')}" for one in found]
     numbers, adjusted = _with_p(gaps, found)
     what = f"Epochs until both have the same held-out score, {leader} less the other{adjusted}"
-    return f"{what}: {numbers}; {verdicts(leader, found, EPOCHS)}."
+    return f"{what}: {numbers}; {verdicts(leader, found, EPOCHS)}." if adjusted else f"{what}: {numbers}."
 
 
 def verdicts(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
@@ -157,25 +164,6 @@ def interval(found: Estimate, scale: float, decimals: int, sign: str = "") -> st
     if not found.has_interval:
         return value
     return f"{value} [{scale * found.low:.{decimals}f}, {scale * found.high:.{decimals}f}]"
-
-
-def _contrast(found: dict[str, Estimate], leader: str, what: str, more: str, less: str) -> Iterator[str]:
-    """Whether the leading encoder's interval lies beyond each other's."""
-    ours = found.get(leader)
-    others = {name: one for name, one in found.items() if name != leader}
-    if ours is None or not others or not all(one.has_interval for one in found.values()):
-        return
-    above = [name for name, one in others.items() if ours.low > one.high]
-    below = [name for name, one in others.items() if ours.high < one.low]
-    open_ones = [name for name in others if name not in above and name not in below]
-    parts = []
-    if above:
-        parts.append(f"is {more} than that of {listed(above)}")
-    if below:
-        parts.append(f"is {less} than that of {listed(below)}")
-    if open_ones:
-        parts.append(f"overlaps with that of {listed(open_ones)}, where {CANNOT_TELL}")
-    yield f"The {what} of {leader} {'; it '.join(parts)}."
 
 
 def _each(found: Mapping[str, Estimate]) -> str:

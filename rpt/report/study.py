@@ -83,7 +83,7 @@ class Axis:
     Attributes:
         key: Dotted configuration key, or a group's name where options differ (`init`).
         label: What a figure writes, with unit: `learning rate`.
-        values: All values, sorted; texts in the order of their first run.
+        values: All values, sorted, null before numbers; texts in the order of their first run.
         is_log: Whether a figure spaces them by their logarithm.
     """
 

@@ -16,8 +16,8 @@ class Column:
     """A column.
 
     Attributes:
-        name: For programs and file headers: `window_decades`.
-        title: For people: `window (decades)`.
+        name: For programs and file headers: `p_holm`.
+        title: For people: `p (Holm)`.
         decimals: Digits after the point of its numbers.
         scale: What numbers are multiplied by for people: 100 turns a score into points. CSV keeps the number itself.
         note: What it means, in a sentence.

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from rpt.console import several
-from rpt.report.columns import ENCODER, FAILED, POINTS, RUNS, SEEDS, TASK, axis_columns, cells_on
+from rpt.report.columns import ENCODER, FAILED, HOLM, POINTS, RUNS, SEEDS, TASK, axis_columns, cells_on, has_intervals
 from rpt.report.comparisons import Pair
 from rpt.report.convergence import convergence_table, pace_table
 from rpt.report.diagnostics import Diagnosis
 from rpt.report.listings import diagnostics_table, run_table
 from rpt.report.numbers import Numbers, PointScore, Robustness
-from rpt.report.pace import paces
 from rpt.report.study import Study
 from rpt.report.table import Cell, Column, Table
 from rpt.report.words import caption, value_text
@@ -22,7 +20,12 @@ INTERVAL = (
     "In brackets the 95 % interval over new seeds and new examples: both vary, and all seeds answer the same examples."
 )
 OF_SPREADS = "That of a standard deviation is chi-square, over new seeds on the same examples."
-ONE_SEED = "With one seed there is no interval."
+OF_PAIRS = (
+    "p: of no difference over new seeds and examples, two-sided. Seeds needed: to show a difference of one point with "
+    "a power of 0.8, on as many examples; inf where no number of seeds would. p of each seed: of its examples alone, "
+    "which says whether these runs differ, not whether the encoders do."
+)
+OF_TUNED = "A little too high: the runs whose held-out rows chose the setting are the runs that are scored."
 
 
 def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Table]:
@@ -35,7 +38,7 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
         baseline_table(study, numbers.baselines),
         by_point_table(study, numbers.by_point),
         convergence_table(study, diagnoses),
-        pace_table(study, paces(study, diagnoses)),
+        pace_table(study, numbers.paces),
         diagnostics_table(study, diagnoses),
         run_table(study),
     ]
@@ -48,7 +51,7 @@ def score_table(study: Study, points: Sequence[PointScore]) -> Table:
         [one.point.task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)] for one in points
     ]
     text = (
-        f"Mean score of each point in points (0 to 100). {INTERVAL} {OF_SPREADS} {ONE_SEED} A run that diverged counts "
+        f"Mean score of each point in points (0 to 100). {_intervals(study, OF_SPREADS)}A run that diverged counts "
         "with the majority answer's score."
     )
     columns = [TASK, ENCODER, *axis_columns(study), *_POINT_COLUMNS]
@@ -69,7 +72,7 @@ def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
     columns = [TASK, Column("baseline", "baseline"), *axis_columns(study), *_POINT_COLUMNS]
     text = (
         "Scores without a prompt, in points: always the most frequent answer, and trained baselines. "
-        f"{INTERVAL} {OF_SPREADS}"
+        f"{_intervals(study, OF_SPREADS)}"
     )
     return Table("baselines", "Baselines", caption(study, text), columns, rows)
 
@@ -82,21 +85,11 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         TASK,
         ENCODER,
         *(Column(axis.key, axis.label) for axis in others),
-        Column("best", "best", scale=POINTS, note="Score of the best point."),
+        Column("best", "best", scale=POINTS, note="Score of the point that is best on these runs, which is too high."),
         Column("best_at", f"best {label}"),
         Column("average", "average", scale=POINTS, note="Score averaged over the points of the sweep."),
         Column("worst", "worst", scale=POINTS, note="Score of the worst point."),
-        Column(
-            "window_decades",
-            "window (decades)",
-            2,
-            note=f"Range of the {label} that scores within a point of the best.",
-        ),
-        Column(
-            "window_range", "window from, to", note="Ends; with ≤ or ≥ where the window reaches the end of the sweep."
-        ),
-        Column("reach", "reaches 99 %", 0, note="The smallest value that reaches 99 % of the best."),
-        Column("tuned", "tuned", scale=POINTS, note=f"Score at the {label} that the held-out rows choose."),
+        Column("tuned", "tuned", scale=POINTS, note=f"Score at the {label} that the held-out rows choose. {OF_TUNED}"),
         Column("tuned_at", f"tuned {label}"),
         Column("spread_seeds", "sd over seeds", scale=POINTS, note="Standard deviation over seeds there."),
         Column("spread_points", f"spread over {label}", scale=POINTS, note="Best point less worst."),
@@ -109,11 +102,13 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
     cells: list[list[Cell]] = [
         [row.task, row.method, *cells_on(others, row.curve.at), *_of_robustness(row)] for row in rows
     ]
+    of_extremes = (
+        f"Those of best, worst and spread over {label} allow for their being extremes of noisy means.",
+        f"{OF_SPREADS} Those of shares are Wilson's, as if each run were drawn by itself.",
+    )
     text = (
-        f"How much a wrong {label} costs, in points (0 to 100). {INTERVAL} Those of best, worst, window and spread "
-        f"over {label} allow for their being extremes of noisy means. {OF_SPREADS} Those of shares are Wilson's, as "
-        f"if each run were drawn by itself. {ONE_SEED} A run that diverged counts with the majority answer's score. "
-        "Seeds: those that every point has."
+        f"How much a wrong {label} costs, in points (0 to 100). {_intervals(study, *of_extremes)}A run that diverged "
+        "counts with the majority answer's score. Seeds: those that every point has."
     )
     return Table("robustness", "Robustness", caption(study, text), columns, cells)
 
@@ -127,36 +122,30 @@ def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
     ]
     others = [Column(axis.key, axis.label) for axis in study.axes[1:]]
     columns = [TASK, *others, Column("ours", "encoder"), Column("theirs", "against"), Column("compared", "compared")]
-    text = (
-        f"Differences in points, first less second, paired by seed and example. {INTERVAL} p: of no difference over "
-        "new seeds and examples, two-sided; adjusted by Holm over all tasks, in families of so many comparisons: "
-        f"{_families(pairs)}. Seeds needed: to show a difference of one point with a power of 0.8, on as many "
-        "examples; inf where no number of seeds would. p of each seed: of its examples alone, which says whether these "
-        "runs differ, not whether the encoders do."
-    )
+    text = f"Differences in points, first less second, paired by seed and example. {_intervals(study, OF_PAIRS, HOLM)}"
     return Table("comparisons", "Comparisons", caption(study, text), [*columns, *_PAIR_COLUMNS], rows)
 
 
 def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
-    """The same encoder at every two options of the main axis."""
-    label = study.axes[0].label if study.axes else "setting"
-    others = study.axes[1:]
+    """The same encoder at two values of an axis, for every axis."""
+    labels = {axis.key: axis.label for axis in study.axes}
     rows: list[list[Cell]] = [
         [
-            *(pair.task, pair.ours, *cells_on(others, pair.at)),
-            *(value_text(pair.our_value), value_text(pair.their_value), *_of_pair(pair)),
+            *(pair.task, labels[pair.axis or ""], pair.ours),
+            *(value_text(pair.our_value), value_text(pair.their_value), pair.num_points, *_of_pair(pair)),
         ]
         for pair in pairs
     ]
     columns = [
-        *(TASK, ENCODER, *(Column(axis.key, axis.label) for axis in others)),
-        *(Column("ours", label), Column("theirs", "against"), *_PAIR_COLUMNS),
+        *(TASK, Column("axis", "axis"), ENCODER, Column("ours", "value"), Column("theirs", "against")),
+        *(Column("settings", "settings", note="Settings of the other axes that both are averaged over."),),
+        *_PAIR_COLUMNS,
     ]
     text = (
-        f"Differences in points between options of the {label}, paired by seed and example. {INTERVAL} p adjusted by "
-        f"Holm over {several(len(pairs), 'comparison')}: all tasks, encoders and pairs of options."
+        "Differences in points between two values of an axis, of the same encoder, paired by seed and example. "
+        f"{_intervals(study, HOLM)}"
     )
-    return Table("comparisons_by_value", f"Comparisons of the {label}", caption(study, text), columns, rows)
+    return Table("comparisons_by_value", "Comparisons along each axis", caption(study, text), columns, rows)
 
 
 def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
@@ -165,10 +154,7 @@ def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
         [pair.task, *cells_on(study.axes, pair.at), pair.ours, pair.theirs, *_of_pair(pair)] for pair in pairs
     ]
     columns = [TASK, *axis_columns(study), Column("ours", "encoder"), Column("theirs", "against"), *_PAIR_COLUMNS]
-    text = (
-        f"Differences in points at equal points, paired by seed and example. {INTERVAL} p adjusted by Holm over "
-        "all tasks and points, in one family for residual against each other encoder and one for all other pairs."
-    )
+    text = f"Differences in points at equal points, paired by seed and example. {_intervals(study, HOLM)}"
     return Table("comparisons_by_point", "Comparisons at equal points", caption(study, text), columns, rows)
 
 
@@ -184,11 +170,17 @@ _PAIR_COLUMNS = (
     Column("difference", "difference", scale=POINTS),
     Column("p", "p", 3),
     Column("p_holm", "p (Holm)", 3),
+    Column("family", "family", note="Answer: the words above rest on it. Exploratory: everything else."),
     Column("verdict", "verdict", note="Of the first: higher, lower, or open where the data cannot tell."),
     Column("seeds_needed", "seeds needed", note="To show one point on as many examples; inf: no number would."),
     Column("p_per_seed", "p of each seed"),
     SEEDS,
 )
+
+
+def _intervals(study: Study, *further: str) -> str:
+    """Say what brackets and p mean; empty where too few seeds leave none, which the answer says once."""
+    return " ".join((INTERVAL, *further, "")) if has_intervals(study) else ""
 
 
 def _of_point(one: PointScore) -> list[Cell]:
@@ -197,11 +189,6 @@ def _of_point(one: PointScore) -> list[Cell]:
 
 
 def _of_robustness(row: Robustness) -> list[Cell]:
-    window = row.window
-    ends = None
-    if window is not None:
-        low, high = f"{window.low:.3g}", f"{window.high:.3g}"
-        ends = f"{'≤ ' if window.open_low else ''}{low} to {'≥ ' if window.open_high else ''}{high}"
     has_axis = any(value is not None for value in row.curve.values) or len(row.curve.points) > 1
     has_spread = row.spread.value == row.spread.value
     return [
@@ -209,9 +196,6 @@ def _of_robustness(row: Robustness) -> list[Cell]:
         value_text(row.best_at) if has_axis else None,
         row.average,
         row.worst,
-        None if window is None else window.width,
-        ends,
-        row.reach,
         row.tuned,
         value_text(row.tuned_at) if has_axis else None,
         row.spread if has_spread else None,
@@ -226,13 +210,14 @@ def _of_robustness(row: Robustness) -> list[Cell]:
 
 def _of_pair(pair: Pair) -> list[Cell]:
     found = pair.comparison
-    per_seed = ", ".join(f"{p:.2g}" for p in found.per_seed)
     has_p = found.p == found.p
+    per_seed = ", ".join(f"{p:.2g}" for p in found.per_seed) if has_p else None
     return [
         found.difference,
         found.p if has_p else None,
         pair.p_holm if has_p else None,
-        pair.verdict,
+        pair.family if has_p else None,
+        pair.verdict if has_p else None,
         pair.seeds_needed,
         per_seed,
         found.difference.seeds,
@@ -244,12 +229,6 @@ def _compared(pair: Pair, label: str) -> str:
         values = [value_text(value) for value in (pair.our_value, pair.their_value) if value is not None]
         return f"each at its tuned {label}: {' and '.join(values)}" if values else "at the one setting"
     return f"averaged over {several(pair.num_points, 'point')} of the {label}"
-
-
-def _families(pairs: Sequence[Pair]) -> str:
-    names = {"sweep": "over the sweep", "tuned": "tuned"}
-    counts = Counter((pair.where, pair.family.partition(", ")[2]) for pair in pairs)
-    return ", ".join(f"{names[where]}, {kind}: {count}" for (where, kind), count in counts.items())
 
 
 def _without_empty(table: Table) -> Table:

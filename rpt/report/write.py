@@ -36,8 +36,9 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
     """
     _refuse_other_folder(out)
     study = collect(directory, group)
-    numbers, diagnoses = measure(study), diagnose(study)
-    found, words = tables(study, numbers, diagnoses), answer(study, numbers, diagnoses)
+    diagnoses = diagnose(study)
+    numbers = measure(study, diagnoses)
+    found, words = tables(study, numbers, diagnoses), answer(study, numbers)
     figures = draw(study, numbers, diagnoses)
     page = render(study, found, words, figures, diagnoses, out=out, command=command)
     with storage(out):

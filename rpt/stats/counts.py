@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from rpt.stats.estimate import LEVEL, Comparison, Estimate
+from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Comparison, Estimate
 
 Counts = Float[np.ndarray, " seeds"]
 
@@ -21,7 +21,7 @@ OF_A_UNIT = 1 / 12
 
 
 def mean_count(counts: Counts) -> Estimate:
-    """The mean over new seeds; no interval with one seed."""
+    """The mean over new seeds; no interval below three seeds."""
     found, _ = _over_seeds(counts, OF_A_UNIT)
     return Estimate(found.value, max(found.low, 0.0), found.high, found.seeds) if found.has_interval else found
 
@@ -40,7 +40,7 @@ def compare_counts(ours: Counts, theirs: Counts) -> Comparison:
 def _over_seeds(values: Counts, least: float) -> tuple[Estimate, float]:
     """The mean with its interval, and p of an expectation of 0; the variance is at least `least`."""
     num_seeds, mean = len(values), float(values.mean())
-    if num_seeds == 1:
+    if num_seeds < LEAST_SEEDS:
         return Estimate(mean, math.nan, math.nan, num_seeds), math.nan
     error = math.sqrt(max(float(values.var(ddof=1)), least) / num_seeds)
     half = error * float(stats.t.isf((1 - LEVEL) / 2, num_seeds - 1))

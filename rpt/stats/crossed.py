@@ -27,6 +27,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from rpt.stats.estimate import LEAST_SEEDS
+
 Array = Float[np.ndarray, "..."]
 
 ROUNDING = 1e-12
@@ -39,8 +41,8 @@ class CrossedMean:
 
     Attributes:
         value: The mean.
-        error: Its standard error; nan with one seed.
-        df: Degrees of freedom of its t; nan with one seed.
+        error: Its standard error; nan below three seeds.
+        df: Degrees of freedom of its t; nan below three seeds.
     """
 
     value: Array
@@ -52,7 +54,7 @@ class CrossedMean:
         return np.asarray(self.error * stats.t.isf(miss / 2, self.df))
 
     def p(self) -> Array:
-        """Of an expectation of 0, two-sided; 1 where nothing varies and the mean is 0."""
+        """Return the p of an expectation of 0, two-sided; 1 where nothing varies and the mean is 0."""
         with np.errstate(invalid="ignore", divide="ignore"):
             size = np.where(np.abs(self.value) < ROUNDING, 0.0, np.abs(self.value) / self.error)
         return np.asarray(2 * stats.t.sf(size, self.df))
@@ -64,10 +66,12 @@ class Variances(NamedTuple):
     Attributes:
         seeds: Of one seed's mean over the examples at hand.
         examples: Of one example's mean over all seeds; 0 where the examples differ less than chance would have it.
+        least: Of one seed's mean if seeds did not differ at all, by the rest alone; `seeds` is below it by chance only.
     """
 
     seeds: Array
     examples: Array
+    least: Array
 
     def of_mean(self, num_seeds: int, num_units: int) -> tuple[Array, Array]:
         """Standard error of the mean of so many seeds and examples, and the degrees of freedom of its t."""
@@ -90,14 +94,33 @@ def variances(units: Float[np.ndarray, "... seeds units"]) -> Variances:
     of_units = num_seeds * (by_unit**2).sum(-1) / degrees[1]
     of_rest = (rest**2).sum((-2, -1)) / (degrees[0] * degrees[1])
     of_seeds = (by_seed**2).sum(-1) / degrees[0]
-    return Variances(np.asarray(of_seeds), np.asarray(np.maximum(0.0, of_units - of_rest) / num_seeds))
+    least = np.asarray(of_rest / num_units)
+    examples = np.asarray(np.maximum(0.0, of_units - of_rest) / num_seeds)
+    is_nothing = of_seeds / num_seeds + examples / num_units < ROUNDING**2  # equal scores of all seeds, by chance
+    return Variances(np.where(is_nothing, least, of_seeds), examples, least)
+
+
+def crossed_mean_of_many(units: Float[np.ndarray, "... seeds units"]) -> CrossedMean:
+    """The mean over seeds and units, where many means are looked at and one of them is sure to vary little by chance.
+
+    The variance of the seeds is never below what the rest alone gives, and the t has the degrees of freedom of the
+    seeds.
+    """
+    found = crossed_mean(units)
+    num_seeds, num_units = units.shape[-2:]
+    if num_seeds < LEAST_SEEDS:
+        return found
+    parts = variances(units)
+    seeds = np.maximum(parts.seeds, parts.least)
+    error, _ = Variances(seeds, parts.examples, parts.least).of_mean(num_seeds, num_units)
+    return CrossedMean(found.value, error, np.full_like(error, num_seeds - 1))
 
 
 def crossed_mean(units: Float[np.ndarray, "... seeds units"]) -> CrossedMean:
     """The mean over seeds and units, for new seeds and new units."""
     num_seeds, num_units = units.shape[-2:]
     mean = np.asarray(units.mean((-2, -1)))
-    if num_seeds == 1:
+    if num_seeds < LEAST_SEEDS:
         unknown = np.full_like(mean, np.nan)
         return CrossedMean(mean, unknown, unknown)
     return CrossedMean(mean, *variances(units).of_mean(num_seeds, num_units))

@@ -8,6 +8,10 @@ from typing import Literal
 LEVEL = 0.95
 """Confidence of every interval, unless a caller asks for another."""
 
+LEAST_SEEDS = 3
+"""Fewest seeds for an interval, a p or a verdict. The t of two seeds has one degree of freedom: its 95 % quantile is
+12.7, so that an interval spans most of what a score can be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -15,7 +19,7 @@ class Estimate:
 
     Attributes:
         value: The point estimate, in the quantity's own unit.
-        low: Lower end; `-inf` or `nan` where the data bound it from no side (one seed).
+        low: Lower end; `nan` below three seeds.
         high: Upper end; likewise.
         seeds: How many seeds it rests on.
         level: Confidence of the interval.
@@ -41,6 +45,8 @@ class Comparison:
         difference: Mean of the first less that of the second, with its interval over seeds and examples; over seeds
             alone where the two have counts.
         p: Of no difference over the same, two-sided, not adjusted.
+        p_of_many: The p for a difference that is one of many: the larger one of `rpt.stats.crossed`. None where
+            that is `p` itself.
         per_seed: For each seed the p of McNemar's exact test (or of randomisation) over its examples alone. They say
             whether these very runs differ, not whether the encoders do, and are never pooled. Empty for counts.
     """
@@ -48,6 +54,7 @@ class Comparison:
     difference: Estimate
     p: float
     per_seed: tuple[float, ...]
+    p_of_many: float | None = None
 
     def sign(self, p_holm: float) -> Literal[-1, 0, 1]:
         """Of the true difference, as far as it is shown: 0 where the interval holds 0 or the adjusted p is too high."""

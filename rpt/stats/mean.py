@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from rpt.stats.crossed import crossed_mean
-from rpt.stats.estimate import LEVEL, Estimate
+from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Estimate
 
 
 def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estimate:
@@ -27,7 +27,7 @@ def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estim
     """
     found = crossed_mean(units)
     value, (num_seeds, num_units) = float(found.value), units.shape
-    if num_seeds == 1:
+    if num_seeds < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, num_seeds, level)
     quantile, independent = float(stats.norm.isf((1 - level) / 2)), float(num_units)
     if found.error > 0 and 0 < value < 1:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from rpt.stats.crossed import ROUNDING, crossed_mean
+from rpt.stats.crossed import ROUNDING, crossed_mean, crossed_mean_of_many
 from rpt.stats.estimate import LEVEL, Comparison, Estimate
+from rpt.stats.mean import mean
 
 NUM_SHUFFLES = 10_000
 """Of a randomisation test: its p then moves by at most 0.005 with the shuffles drawn."""
@@ -24,9 +25,12 @@ def compare(ours: Float[np.ndarray, "seeds units"], theirs: Float[np.ndarray, "s
     """Whether one encoder scores more than another over new seeds and new examples, and by how much.
 
     A difference is one cell of a crossed design (`rpt.stats.crossed`), so seeds and examples each count as often as
-    they are there: rows of several seeds are never pooled, which would take the same example for several. With one
-    seed nothing is known of new seeds: interval and p are nan. Where the two differ on no example the interval is
-    what so many equal ones leave open.
+    they are there: rows of several seeds are never pooled, which would take the same example for several. Below three
+    seeds interval and p are nan. Where the two differ on no example the interval is what so many equal ones leave open.
+
+    One difference among many has a p of its own, `p_of_many`. A variance estimated from few seeds is often far too
+    small, and among many differences one is certain to have such a variance. In simulated studies of 50 differences,
+    all of them 0, and 3 seeds, the smallest adjusted `p` was below 0.05 in 14 % of the studies.
 
     Args:
         ours: A score's units of one encoder.
@@ -41,17 +45,31 @@ def compare(ours: Float[np.ndarray, "seeds units"], theirs: Float[np.ndarray, "s
     low, high = np.clip([value - half, value + half], -1.0, 1.0)
     difference = Estimate(value, float(low), float(high), num_seeds)
     per_seed = tuple(_p_of_one_seed(*pair) for pair in zip(ours, theirs, strict=True))
-    return Comparison(difference, float(found.p()), per_seed)
+    return Comparison(difference, float(found.p()), per_seed, float(crossed_mean_of_many(units).p()))
+
+
+def compare_with(units: Float[np.ndarray, "seeds units"], level: float) -> Comparison:
+    """Compare a score with a known number over new seeds and new examples.
+
+    Args:
+        units: A score's units of one encoder.
+        level: The known number, such as the majority answer's score.
+    """
+    found = crossed_mean(units - level)
+    score = mean(units)
+    difference = Estimate(float(found.value), score.low - level, score.high - level, len(units))
+    return Comparison(difference, float(found.p()), ())
 
 
 def holm(ps: Sequence[float]) -> list[float]:
     """Adjust the p of several tasks, so that one false finding among all of them has a chance of 5 % (Holm 1979).
 
-    A p that is nan (one seed) is no test: it stays nan and does not count.
+    A p that is nan (fewer than three seeds) is no test: it stays nan and does not count.
     """
-    known = [p for p in ps if not math.isnan(p)]
-    adjusted = iter(multipletests(known, method="holm")[1] if known else ())
-    return [p if math.isnan(p) else float(next(adjusted)) for p in ps]
+    known = sorted(p for p in ps if not math.isnan(p))
+    steps = itertools.accumulate(((len(known) - at) * p for at, p in enumerate(known)), max)
+    adjusted = dict(zip(known, [min(1.0, step) for step in steps], strict=True))
+    return [p if math.isnan(p) else adjusted[p] for p in ps]
 
 
 def _p_of_one_seed(ours: Float[np.ndarray, " units"], theirs: Float[np.ndarray, " units"]) -> float:

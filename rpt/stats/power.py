@@ -9,7 +9,7 @@ from jaxtyping import Float
 from statsmodels.stats.power import TTestPower
 
 from rpt.stats.crossed import Variances, variances
-from rpt.stats.estimate import LEVEL
+from rpt.stats.estimate import LEAST_SEEDS, LEVEL
 
 MOST_SEEDS = 100_000
 """Beyond this the answer is that no number of seeds would do."""
@@ -31,10 +31,10 @@ def seeds_needed(
 
     Returns:
         At least 2; infinite where no number of seeds would show it on so many examples; None where the data tell no
-        variance: one seed, or encoders that differ nowhere.
+        variance: fewer than three seeds, or encoders that differ nowhere.
     """
     num_seeds, num_units = differences.shape
-    if num_seeds == 1:
+    if num_seeds < LEAST_SEEDS:
         return None
     found = variances(differences)
     if float(found.of_mean(num_seeds, num_units)[0]) == 0:

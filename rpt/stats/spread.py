@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from rpt.stats.estimate import LEVEL, Estimate
+from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Estimate
 
 
 def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
@@ -19,9 +19,9 @@ def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
     not normal, as where one seed in five collapses, spread more than it says.
     """
     num_seeds = len(scores)
-    if num_seeds == 1:
-        return Estimate(math.nan, math.nan, math.nan, num_seeds)
-    value = float(scores.std(ddof=1))
+    value = float(scores.std(ddof=1)) if num_seeds > 1 else math.nan
+    if num_seeds < LEAST_SEEDS:
+        return Estimate(value, math.nan, math.nan, num_seeds)
     ends = stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], num_seeds - 1)
     low, high = value * np.sqrt((num_seeds - 1) / ends)
     return Estimate(value, float(low), float(high), num_seeds)
@@ -39,7 +39,7 @@ def spread_within(scores: Float[np.ndarray, "points seeds"]) -> Estimate:
     covariance = deviations @ deviations.T / (num_seeds - 1)
     total = float(np.trace(covariance))
     value = math.sqrt(total / num_points)
-    if total == 0:
+    if total == 0 or num_seeds < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, num_seeds)
     df = (num_seeds - 1) * total**2 / float((covariance**2).sum())
     low, high = value * np.sqrt(df / stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df))

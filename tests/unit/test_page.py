@@ -42,10 +42,11 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="module")
 def parts(study):
     """What a page is made of."""
-    numbers, diagnoses = measure(study), diagnose(study)
+    diagnoses = diagnose(study)
+    numbers = measure(study, diagnoses)
     return (
         tables(study, numbers, diagnoses),
-        answer(study, numbers, diagnoses),
+        answer(study, numbers),
         draw(study, numbers, diagnoses),
         diagnoses,
     )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rpt.report.along import asked_axes
 from rpt.report.diagnostics import Diagnosis
 from rpt.report.figures.convergence import convergence
 from rpt.report.figures.figure import Figure, style
-from rpt.report.figures.forest import differences, robustness_forest
+from rpt.report.figures.forest import differences, differences_by_value, robustness_forest
 from rpt.report.figures.prompts import prompt_figures
 from rpt.report.figures.sensitivity import by_encoder, sensitivity
 from rpt.report.numbers import Numbers
@@ -28,11 +29,14 @@ def draw(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list
         diagnoses: Of `rpt.report.diagnostics.diagnose`.
     """
     with style():
-        main = [figure for axis in study.axes for figure in sensitivity(study, numbers, axis)]
+        asked = asked_axes(study)
+        axes = sorted(study.axes, key=lambda axis: axis not in asked)
+        main = [figure for axis in axes for figure in sensitivity(study, numbers, axis)]
         return [
             *(main or by_encoder(study, numbers)),
             *robustness_forest(study, numbers),
             *differences(study, numbers),
+            *differences_by_value(study, numbers),
             *convergence(study, diagnoses),
             *prompt_figures(study, diagnoses),
         ]

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from rpt.report.along import asked_axes
+from rpt.report.columns import has_intervals
 from rpt.report.figures.figure import COLUMN, PAGE, Figure, blank, finish
 from rpt.report.figures.looks import Look, heading, looks_of
 from rpt.report.numbers import Numbers, Robustness
 from rpt.report.study import Study
-from rpt.report.words import listed
+from rpt.report.words import listed, value_text
 from rpt.stats.estimate import Estimate
 
 ROW = 0.19
@@ -20,6 +22,13 @@ ROW = 0.19
 
 MOST_ROWS = 42
 """Of one figure, headings among them: more do not fit a page. They go into further figures."""
+
+
+UNADJUSTED = (
+    "Bars are 95 % intervals for new seeds and new examples, not adjusted for the number of comparisons; the table has "
+    "the adjusted p."
+)
+"""Part of the caption of a figure of differences."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,6 @@ class Quantity:
 
 
 QUANTITIES = (
-    Quantity("window (decades)", 1.0, lambda numbers: None if numbers.window is None else numbers.window.width),
     Quantity("average (points)", 100.0, lambda numbers: numbers.average),
     Quantity("worst case (points)", 100.0, lambda numbers: numbers.worst),
     Quantity("failed runs (%)", 100.0, lambda numbers: numbers.failed),
@@ -58,7 +66,7 @@ Group = tuple[str, list[Row]]
 
 
 def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
-    """Window, average, worst case and failed share of each encoder; none where nothing but seeds varies."""
+    """Average, worst case and failed share of each encoder; none where nothing but seeds varies."""
     curves = [one for one in numbers.robustness if len(one.curve.points) > 1]
     quantities = [one for one in QUANTITIES if any(one.of(numbers) is not None for numbers in curves)]
     if not curves:
@@ -70,11 +78,12 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
         groups.setdefault(heading(study, one.task, one.curve.at), []).append(row)
     axis = study.axes[0].label
     titles = [quantity.title for quantity in quantities]
-    caption = (
-        "Points are estimates, bars 95 % intervals for new seeds and new examples (of shares: Wilson's, as if each "
-        f"run were drawn by itself). Window: the stretch of {axis} around the best point whose mean score is within a "
-        "point of it. Average and worst case are those of the points of the sweep."
-    )
+    caption = f"Points are estimates. Average and worst case: over the points of the sweep along {axis}."
+    if has_intervals(study):
+        caption += (
+            " Bars are 95 % intervals for new seeds and new examples (of shares: Wilson's, as if each run were drawn "
+            "by itself)."
+        )
     alt = f"Robustness of each encoder to {axis}. "
     title = f"Robustness to {axis}"
     return [_draw(study, name, title, caption, alt, page, titles) for name, page in _pages("robustness", groups)]
@@ -93,16 +102,39 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
             row = Row(f"{ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, 100.0)])
             groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
     over = "averaged over the sweep" if numbers.sweep else "each at the point that the held-out rows choose"
-    caption = (
-        f"Difference in score, {over}, paired by seed and example. Bars are 95 % intervals for new seeds and new "
-        "examples, not adjusted for the number of comparisons; the table has the adjusted p."
-    )
+    caption = f"Difference in score, {over}, paired by seed and example."
+    if has_intervals(study):
+        caption += f" {UNADJUSTED}"
     title = f"Score of {ours} less that of the others"
     alt = f"{title}, {over}. "
     return [
         _draw(study, name, title, caption, alt, page, ["difference (points)"], zero=True)
         for name, page in _pages("differences", groups)
     ]
+
+
+def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
+    """What an encoder scores more at one value of an axis than at another, for each axis that the study asks about."""
+    looks, labels = looks_of(study), {axis.key: axis.label for axis in study.axes}
+    found: list[Figure] = []
+    for axis in asked_axes(study):
+        groups: dict[str, list[Row]] = {}
+        for pair in numbers.by_value:
+            if pair.axis == axis.key:
+                label = f"{pair.ours}: {value_text(pair.our_value)} - {value_text(pair.their_value)}"
+                row = Row(label, looks[pair.ours], [_times(pair.comparison.difference, 100.0)])
+                groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
+        caption = f"Difference in score between two values of {labels[axis.key]}, paired by seed and example."
+        if has_intervals(study):
+            caption += f" {UNADJUSTED}"
+        title = f"Score along {labels[axis.key]}, one value less another"
+        name = f"differences-by-{axis.key.replace('.', '-')}"
+        found += [
+            _draw(study, page_name, title, caption, f"{title}. ", page, ["difference (points)"], zero=True)
+            for page_name, page in _pages(name, groups)
+            if page
+        ]
+    return found
 
 
 def _draw(

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from rpt.console import several
+from rpt.report.columns import has_intervals
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
 from rpt.report.figures.looks import (
@@ -31,8 +32,8 @@ SIDE = 0.16
 """How far they stand apart on an axis of texts, whose values are 1 apart."""
 
 CAPTION = (
-    "Lines are means over seeds, {spread} 95 % intervals of the mean for new seeds and new examples, small dots single "
-    "runs. Crosses on the dashed majority line are runs that diverged; they count with the majority's score."
+    "{means} are means over seeds{spread}, small dots single runs. Crosses on the dashed majority line are runs that "
+    "diverged; they count with the majority's score."
 )
 
 
@@ -62,8 +63,7 @@ def by_encoder(study: Study, numbers: Numbers) -> list[Figure]:
         _finish_panel(ax, study, panel)
     legend.put_below(drawing, _keys(panels))
     alt = "Score of each encoder. " + " ".join(_say_methods(study, panel) for panel in panels)
-    caption = CAPTION.replace("Lines are means over seeds", "Large markers are means over seeds").format(spread="bars")
-    return [finish(drawing, "score-by-encoder", "Score of each encoder", caption, alt)]
+    return [finish(drawing, "score-by-encoder", "Score of each encoder", _caption(study, "Large markers", "bars"), alt)]
 
 
 def _draw(study: Study, axis: Axis, panels: Sequence[Panel], name: str) -> Figure:
@@ -73,10 +73,13 @@ def _draw(study: Study, axis: Axis, panels: Sequence[Panel], name: str) -> Figur
         plot(ax, study, panel, scale, looks)
     legend.put_below(drawing, [*_handles(panels, looks, scale), *_keys(panels)])
     alt = " ".join([f"Score against {axis.label}.", *(_say(study, panel, axis) for panel in panels)])
-    caption = CAPTION.format(spread="bands" if scale.is_spaced else "bars")
-    if not scale.is_spaced:
-        caption = caption.replace("Lines are means over seeds", "Large markers are means over seeds")
+    caption = _caption(study, "Lines", "bands") if scale.is_spaced else _caption(study, "Large markers", "bars")
     return finish(drawing, name, f"Score against {axis.label}", caption, alt)
+
+
+def _caption(study: Study, means: str, spread: str) -> str:
+    told = f", {spread} 95 % intervals of the mean for new seeds and new examples" if has_intervals(study) else ""
+    return CAPTION.format(means=means, spread=told)
 
 
 def plot(ax: Axes, study: Study, panel: Panel, scale: Scale, looks: Mapping[str, Look]) -> None:

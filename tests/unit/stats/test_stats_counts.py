@@ -19,7 +19,7 @@ def test_a_mean_has_the_interval_of_the_t_test():
 
 
 def test_a_mean_of_counts_is_not_below_0():
-    assert mean_count(np.array([1.0, 9.0])).low == 0
+    assert mean_count(np.array([1.0, 1.0, 9.0])).low == 0
 
 
 def test_a_difference_is_the_paired_t_test():
@@ -30,7 +30,7 @@ def test_a_difference_is_the_paired_t_test():
     assert found.p == pytest.approx(theirs.pvalue)
 
 
-@pytest.mark.parametrize("num_seeds", [2, 3, 10])
+@pytest.mark.parametrize("num_seeds", [3, 10])
 def test_equal_counts_are_known_to_within_their_unit(num_seeds):
     counts = np.full(num_seeds, 6.0)
     alone, paired = mean_count(counts), compare_counts(counts, counts)

@@ -8,7 +8,9 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from rpt.stats.paired import compare, holm
+from rpt.stats.crossed import crossed_mean, variances
+from rpt.stats.mean import mean
+from rpt.stats.paired import compare, compare_with, holm
 
 
 def pair(make_studies, num_seeds=3, scores=(0.7, 0.8)):
@@ -47,18 +49,48 @@ def test_p_is_below_5_percent_where_the_interval_leaves_out_0(make_studies, scor
     assert (found.p < 0.05) == (found.difference.low > 0 or found.difference.high < 0)
 
 
+def test_one_difference_among_many_has_the_degrees_of_freedom_of_the_seeds(make_studies):
+    found = compare(*pair(make_studies))
+    units = np.subtract(*pair(make_studies))
+    parts = variances(units)
+    error = math.sqrt(max(parts.seeds, parts.least) / 3 + parts.examples / 80)
+    assert found.p_of_many == pytest.approx(2 * stats.t.sf(abs(found.difference.value) / error, 2))
+    assert found.p_of_many >= found.p
+
+
+def test_equal_differences_of_all_seeds_are_not_taken_for_certain():
+    """Each of 3 seeds is right on two rows more, each time on others: chance may do that."""
+    ours, theirs = np.zeros((3, 56)), np.zeros((3, 56))
+    for seed in range(3):
+        ours[seed, 2 * seed : 2 * seed + 2] = 1
+    found = compare(ours, theirs)
+    assert found.difference.low < found.difference.value < found.difference.high
+    assert 0.05 < found.p <= found.p_of_many
+
+
+def test_a_score_is_compared_with_a_known_number(make_studies):
+    (units, _) = pair(make_studies)
+    found = compare_with(units, 0.5)
+    score = mean(units)
+    expected = (score.value - 0.5, score.low - 0.5, score.high - 0.5)
+    assert (found.difference.value, found.difference.low, found.difference.high) == pytest.approx(expected)
+    assert found.p == pytest.approx(float(crossed_mean(units - 0.5).p()))
+    assert found.p < 0.05
+
+
 def test_rows_of_several_seeds_are_not_pooled(make_studies):
     """The same runs again tell nothing new of the examples: the error stays, where pooled rows would shrink it."""
     ours, theirs = pair(make_studies, num_seeds=1)
-    few, many = (compare(np.repeat(ours, n, axis=0), np.repeat(theirs, n, axis=0)).difference for n in (2, 20))
+    few, many = (compare(np.repeat(ours, n, axis=0), np.repeat(theirs, n, axis=0)).difference for n in (3, 20))
     assert few.high - few.low == pytest.approx(many.high - many.low, rel=1e-9)
 
 
-def test_one_seed_has_a_difference_and_no_p(make_studies):
-    found = compare(*pair(make_studies, num_seeds=1))
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_below_three_seeds_there_is_a_difference_and_no_p(make_studies, num_seeds):
+    found = compare(*pair(make_studies, num_seeds=num_seeds))
     assert math.isnan(found.p)
     assert not found.difference.has_interval
-    assert len(found.per_seed) == 1
+    assert len(found.per_seed) == num_seeds
 
 
 def test_runs_that_answer_alike_leave_open_what_so_many_examples_do():

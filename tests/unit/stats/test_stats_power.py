@@ -27,7 +27,9 @@ def draw(rng, count, num_seeds, num_units, seeds_sd, examples_sd, rest_sd, effec
 
 def variances_of(num_units, seeds_sd, examples_sd, rest_sd):
     """The truth behind `draw`."""
-    return Variances(np.array(seeds_sd**2 + rest_sd**2 / num_units), np.array(examples_sd**2))
+    return Variances(
+        np.array(seeds_sd**2 + rest_sd**2 / num_units), np.array(examples_sd**2), np.array(rest_sd**2 / num_units)
+    )
 
 
 @pytest.mark.parametrize("deviation", [0.004, 0.01, 0.02, 0.05])
@@ -66,8 +68,9 @@ def test_more_examples_make_possible_what_no_number_of_seeds_does():
 
 def test_where_the_data_cannot_say():
     assert seeds_needed(alike(0.1)) is None
+    assert seeds_needed(alike(0.1, 0.2)) is None
     assert seeds_needed(alike(0.1, 0.1, 0.1)) is None
-    assert seeds_needed(alike(-1.0, 1.0), effect=1e-4) == math.inf
+    assert seeds_needed(alike(-1.0, 0.0, 1.0), effect=1e-4) == math.inf
 
 
 SETTINGS = [(56, 0.02, 0.0, 0.1), (277, 0.02, 0.05, 0.2), (277, 0.005, 0.03, 0.3), (100, 0.04, 0.03, 0.05)]
