@@ -16,6 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from rpt.command_line import prepared, refusal
+from rpt.pipes import READER_LEFT, reader_may_leave
 from rpt.places import config_dir
 
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
@@ -23,6 +25,9 @@ BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
 
 SAVED = "interrupted: what is finished is kept. Run the same command again: it goes on from the last checkpoint."
 
+
+MOST_LISTED = 20
+"""Failed points that are listed at a sweep's end."""
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
@@ -36,6 +41,11 @@ class Interrupted(BaseException):
 
 def main() -> None:
     """Run the command line. User errors end with exit code 2 and no traceback (HYDRA_FULL_ERROR=1 shows it)."""
+    with reader_may_leave():
+        _main()
+
+
+def _main() -> None:
     from rpt.refusals import unnamed_option
 
     # A waiting OpenMP thread that spins slows small models 30 times wherever another process uses a core; one that
@@ -43,10 +53,8 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
-    flags = [argument for argument in sys.argv[1:] if argument in ("-m", "--multirun")]
-    rest = [_as_list(argument) for argument in sys.argv[1:] if argument not in flags]
-    sys.argv[1:] = [*flags[:1], *rest]  # argparse takes no flag between overrides: `task=cb -m lr=1,2`
-    if message := unnamed_option(sys.argv[1:]):
+    sys.argv[1:] = prepared(sys.argv[1:])
+    if message := refusal(sys.argv[1:]) or unnamed_option(sys.argv[1:]):
         sys.stderr.write(message + "\n")
         sys.exit(REFUSED)
     app = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
@@ -77,13 +85,6 @@ def _is_mendable(error: Exception) -> bool:
     return isinstance(error, USER_ERRORS) and not getattr(error, "is_bug", False)
 
 
-def _as_list(argument: str) -> str:
-    """`logger=wandb` for a group that takes several options means `logger=[wandb]`."""
-    key, _, value = argument.partition("=")
-    is_one_word = value.replace("_", "").isalnum()
-    return f"logger=[{value}]" if key == "logger" and is_one_word else argument
-
-
 def _job(composed: DictConfig) -> float | None:
     """Train one accepted configuration; returns the objective that sweepers maximise (`rpt.objective`)."""
     import rpt.check
@@ -101,6 +102,8 @@ def _job(composed: DictConfig) -> float | None:
 
         [outcome] = train([config])
         return objective(outcome.check().record)
+    except BrokenPipeError:
+        sys.exit(READER_LEFT)  # of the whole sweep: nobody reads what its other points would print
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:
             _refuse(error)
@@ -123,10 +126,12 @@ def _replay(folder: str) -> float:
 def _fail_point(overrides: list[str], error: Exception) -> None:
     """Say at once that a point failed; the sweeper tells of the first such point, and only at its end."""
     from rpt.refusals import USER_ERRORS, explain
-    from rpt.sweep import name
+    from rpt.sweep import examined, name
 
     point = name(overrides, sys.argv[1:])
     failed_points[point] = error
+    if isinstance(examined.get(tuple(overrides)), Exception):
+        return  # refused at the sweep's start, and said there
     is_ours = isinstance(error, USER_ERRORS) and not WANTS_TRACEBACK
     reason = explain(error) if is_ours else "".join(traceback.format_exception(error))
     sys.stderr.write(f"failed: {point}\n{reason.rstrip()}\n")
@@ -137,7 +142,9 @@ def _end_sweep() -> NoReturn:
 
     count = len(failed_points)
     sys.stderr.write(f"{several(count, 'point')} of the sweep ended without a score:\n")
-    sys.stderr.writelines(f"  {point}\n" for point in failed_points)
+    sys.stderr.writelines(f"  {point}\n" for point in list(failed_points)[:MOST_LISTED])
+    if count > MOST_LISTED:
+        sys.stderr.write(f"  and {count - MOST_LISTED} more, each with its reason above\n")
     sys.exit(REFUSED if all(map(_is_mendable, failed_points.values())) else BROKEN)
 
 

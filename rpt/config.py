@@ -21,7 +21,7 @@ from pydantic import (
 
 from rpt.errors import ConfigError
 from rpt.options import CountOrAuto
-from rpt.places import config_dir
+from rpt.places import config_dir, expand_home
 
 ASIDE = Field(json_schema_extra={"identity": False})
 """Marks a field that cannot change the number, so that it stays out of a run's identity."""
@@ -276,7 +276,7 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
         choices: Hydra's record of the option taken from each group; kept as `chosen`.
 
     Returns:
-        The values. What nobody set stays as the text `???`.
+        The values, with `~` in paths expanded. What nobody set stays as the text `???`.
 
     Raises:
         ConfigError: Somebody has set `chosen` itself.
@@ -285,6 +285,7 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
     values = {key: _resolved(composed, key) for key in composed if key != "hydra"}
     if "chosen" in values:
         raise ConfigError.of("chosen", values["chosen"], "no such key. Options are chosen as GROUP=OPTION.")
+    expand_home(values)
     chosen = {str(k): str(v) for k, v in choices.items() if not str(k).startswith("hydra")}
     return {**{str(key): value for key, value in values.items()}, "chosen": chosen}
 

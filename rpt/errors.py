@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec
 
+from rpt.pipes import reader_may_leave
+
 Arguments = ParamSpec("Arguments")
 
 
@@ -67,15 +69,16 @@ class CheckpointError(RptError):
 
 
 def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
-    """Let a command end with such an error's own words and the exit code 2."""
+    """Let a command end with such an error's own words and the exit code 2, and quietly where its reader leaves."""
 
     @wraps(main)
     def explaining(*args: Arguments.args, **kwargs: Arguments.kwargs) -> int:
-        try:
-            return main(*args, **kwargs)
-        except RptError as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
+        with reader_may_leave():
+            try:
+                return main(*args, **kwargs)
+            except RptError as error:
+                sys.stderr.write(f"{error}\n")
+                return 2
 
     return explaining
 

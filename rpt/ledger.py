@@ -7,18 +7,18 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from rpt.errors import explained
 from rpt.packing.ledger import FOLDER, LedgerError, Sweep, sweeps
 from rpt.packing.state import NAMES, State
+from rpt.places import user_path
 
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 2 where there is no ledger, or one that cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.ledger", description=__doc__)
-    parser.add_argument("dir", type=Path, metavar="DIR", help="the sweeps' output_dir, such as runs")
+    parser.add_argument("dir", type=user_path, metavar="DIR", help="the sweeps' output_dir, such as runs")
     parser.add_argument("--json", action="store_true", help="for other programs")
     given = parser.parse_args(arguments)
     found, errors = sweeps(given.dir)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,20 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from rpt.command_line import SHOWS, config_dirs
 from rpt.errors import RptError
 from rpt.near_miss import near_miss
 from rpt.places import config_dir, sweeps_dir
+
+PLUGINS = {
+    "hydra/sweeper/optuna": "pip install 'optuna>=5' colorlog && pip install --no-deps hydra-optuna-sweeper==1.3.0",
+    "hydra/sweeper/list": "pip install hydra-list-sweeper",
+    "hydra/launcher/joblib": "pip install hydra-joblib-launcher",
+}
+"""What installs an option of Hydra that comes in a package of its own."""
+
+SAMPLED = "hydra/sweeper=optuna"
+"""The option that has samplers."""
 
 USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
 """What the user can mend: told without a traceback."""
@@ -23,21 +37,23 @@ def explain(error: BaseException) -> str:
     """One message for a refused configuration: the key, what is allowed, what to do."""
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _unknown_option(str(error.missing_cfg_file), error.options or [])
+        return _missing(str(error.missing_cfg_file), str(error), error.options or [])
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
     if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause) or str(error)
     if isinstance(error, ConfigCompositionException):
-        return _unknown_group(str(error)) or _set_twice(str(error)) or str(error)
+        message = str(error)
+        return _unknown_group(message) or _set_twice(message) or _needs_multirun(message) or message
     if isinstance(error, OmegaConfBaseException):
         return _unresolved(error)
     return str(error)
 
 
 def groups() -> list[str]:
-    """The names of the config groups."""
-    return [folder.name for folder in config_dir().iterdir() if folder.is_dir()]
+    """The names of the config groups, those of the user's own config folders among them."""
+    folders = [config_dir(), *(folder for folder in config_dirs(sys.argv[1:]) if folder.is_dir())]
+    return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()} - {"hydra"})
 
 
 def unnamed_option(overrides: list[str]) -> str | None:
@@ -63,22 +79,59 @@ def _names_options(override: str) -> bool:
     return parsed.is_sweep_override() or isinstance(value, str) or is_list_of_names
 
 
-def _options(group: str) -> list[str]:
-    return _names(config_dir() / group)
+def _options(group: str, folders: Sequence[Path] = ()) -> list[str]:
+    """The options of a group in rpt's and in the user's config folders; nested ones are named `paper/t5_base/plain`."""
+    places = folders or [config_dir(), *config_dirs(sys.argv[1:])]
+    return sorted({option for folder in places for option in _names(folder / group)})
 
 
 def _names(folder: Path) -> list[str]:
     return [file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")]
 
 
-def _unknown_option(missing: str, known: Sequence[str]) -> str:
-    group, _, option = missing.removesuffix(".yaml").partition("/")
-    if group not in groups():
-        studies = [name for name in _names(sweeps_dir()) if not name.startswith("wandb/")]
-        named = f"{group}/{option}" if option else group
-        return f"--config-name {named}: no such file. {near_miss(named, ['config', *studies], 'There are')}"
-    known = _options(group) if "/" in option else known or _options(group)
-    return f"{group} = {option}: no such option. {near_miss(option, known, 'Options')}"
+def _missing(missing: str, message: str, known: Sequence[str]) -> str:
+    """A configuration file that Hydra has not found.
+
+    Args:
+        missing: Name of the file, with its group.
+        message: Hydra's text, which lists the config folders and names the file that asks for the missing one.
+        known: The options that Hydra lists: those directly in the group.
+    """
+    folders = _searched(message)
+    *place, option = missing.removesuffix(".yaml").split("/")
+    if "Cannot find primary config" in message or not place:
+        named = "/".join([*place, option])
+        asking = re.match(r"In '(.+?)': Could not load", message)
+        what = f"{asking[1]}.yaml: its defaults name {named}" if asking else f"--config-name {named}"
+        return f"{what}: no such file. {near_miss(named, _studies(folders), 'There are')}"
+    if place[0] == "hydra":  # a plugin's group, whose options are no files of ours
+        group = "/".join(place)
+        install = PLUGINS.get(missing.removesuffix(".yaml"))
+        advice = f"Run: {install}" if install else near_miss(option, known, "Options")
+        return f"{group} = {option}: no such option. {advice}"
+    group, option = place[0], "/".join([*place[1:], option])
+    return f"{group} = {option}: no such option. {near_miss(option, _options(group, folders), 'Options')}"
+
+
+def _searched(message: str) -> list[Path]:
+    """The config folders that Hydra lists in its text, without its own."""
+    found = []
+    for path in re.findall(r"provider=(?!hydra,).+?, path=(.+)$", message, re.MULTILINE):
+        scheme, _, place = path.rpartition("://")
+        if scheme == "pkg":
+            spec = find_spec(place.replace("/", "."))
+            found += [Path(folder) for folder in (spec.submodule_search_locations or [] if spec else [])]
+        elif place:
+            found.append(Path(place))
+    return found
+
+
+def _studies(folders: Sequence[Path]) -> list[str]:
+    """What `-cn` may name: files that lie in no group, in rpt's folders and in the user's."""
+    known, apart = groups(), ("frame", "wandb")  # the command line's settings; sweeps of W&B's own format
+    names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in _names(folder)}
+    nested = {name for name in names if "/" in name and name.partition("/")[0] in known}
+    return sorted(name for name in names - nested if name.partition("/")[0] not in apart)
 
 
 def _unreadable(override: str) -> str:
@@ -104,7 +157,20 @@ def _unknown_group(message: str) -> str | None:
     if marker not in message:
         return None
     name = message.split(marker, 1)[1].split("'", 1)[0]
+    if name.startswith("hydra/"):
+        return f"{name}: no such group beside the chosen options of Hydra. hydra/sweeper/sampler needs {SAMPLED}."
     return f"{name}: no such group or key. {near_miss(name, groups(), 'Groups')}"
+
+
+def _needs_multirun(message: str) -> str | None:
+    """Hydra's text for `lr=1,2` without `-m`."""
+    found = re.search(r"Ambiguous value for argument '(.+)'", message) or re.match(r"Sweep parameters '(.+)'", message)
+    if found is None:
+        return None
+    is_shown = any(text in SHOWS or text.startswith(SHOWS) for text in sys.argv[1:])
+    advice = "A printed configuration is that of one run: give one value." if is_shown else "Add -m for a sweep."
+    quoted = " Quote a text that has a comma: 'group=\"a,b\"'." if "Ambiguous" in message and not is_shown else ""
+    return f"{found[1]}: several values. {advice}{quoted}"
 
 
 def _set_twice(message: str) -> str | None:

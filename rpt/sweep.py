@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 
+from rpt.console import say
 from rpt.errors import ConfigError
+from rpt.places import user_path
 from rpt.refusals import USER_ERRORS, explain, unnamed_option
 from rpt.tracking.files import storage
 
@@ -51,6 +54,8 @@ class CheckPoints(Callback):
                     sys.exit(2)
                 with flag_override(config, ["struct", "readonly"], [False, False]):
                     config.hydra.sweeper["_target_"] = CHECKED_SWEEPER
+            with flag_override(config, ["struct", "readonly"], [False, False]):
+                config.hydra.sweep.dir = str(user_path(config.hydra.sweep.dir))
             with storage(Path(config.hydra.sweep.dir)):  # the sweeper's first act, whose error names no cure
                 Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         except USER_ERRORS as error:
@@ -59,6 +64,11 @@ class CheckPoints(Callback):
         except Exception:
             traceback.print_exc()
             sys.exit(1)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Hydra's hook: name the command that reports on the sweep, unless the packed launcher has named it."""
+        if not str(config.hydra.launcher["_target_"]).endswith("PackedLauncher"):
+            say(f"python -m rpt.report {shlex.quote(str(config.hydra.sweep.dir))} compares them")
 
 
 def check_direction(config: DictConfig) -> None:
@@ -91,9 +101,9 @@ def may_begin(config: DictConfig) -> bool:
     """Say which points of a grid sweep are refused; whether the others may train."""
     points = expand(config)
     refusals = [(point, found) for point in points if isinstance(found := examine(config, point), Exception)]
-    given = given_overrides(config)
-    for point, error in refusals:
-        sys.stderr.write(f"refused: {name(point, given)}\n{indented(explain(error))}\n")
+    for message, refused in _by_message(refusals).items():
+        heading = _heading(refused, len(points), given_overrides(config))
+        sys.stderr.write(f"refused: {heading}\n{indented(message)}\n")
     whole = all(isinstance(error, ConfigError) for _, error in refusals)
     if len(refusals) == len(points) or not whole:
         sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; nothing was trained or written\n")
@@ -101,6 +111,33 @@ def may_begin(config: DictConfig) -> bool:
     if refusals:
         sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; the others are trained\n")
     return True
+
+
+def _by_message(refusals: Sequence[tuple[list[str], Exception]]) -> dict[str, list[list[str]]]:
+    """The refused points of each message, so that a value that many points share is explained once."""
+    grouped: dict[str, list[list[str]]] = {}
+    for point, error in refusals:
+        grouped.setdefault(explain(error), []).append(point)
+    return grouped
+
+
+def _heading(refused: Sequence[list[str]], count: int, given: Sequence[str]) -> str:
+    """Name points that are refused for one reason: by the overrides that they share, where there are several.
+
+    Args:
+        refused: The overrides of each refused point.
+        count: Number of points in the sweep.
+        given: The overrides of the command line.
+    """
+    names = [name(point, given) for point in refused]
+    if len(names) == 1:
+        return names[0]
+    if len(names) == count:
+        return f"all {count} points"
+    fixed = {text.lower() for text in given}
+    first, *others = refused
+    common = [text for text in first if text.lower() not in fixed and all(text in other for other in others)]
+    return f"{len(names)} points with {' '.join(common)}" if common else f"{len(names)} points, such as {names[0]}"
 
 
 def expand(config: DictConfig) -> list[list[str]]:

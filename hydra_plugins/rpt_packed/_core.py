@@ -16,6 +16,7 @@ from rpt.packing.lines import Lines
 from rpt.packing.point import Point, Result
 from rpt.packing.screen import screen
 from rpt.packing.settings import Settings
+from rpt.places import user_path
 from rpt.refusals import explain
 
 
@@ -42,7 +43,7 @@ def launch(
         One result a point, in order, each with its own status.
     """
     settings = Settings.of({key: _plain(value) for key, value in options.items()})
-    output_dir = Path(config.hydra.sweep.dir)
+    output_dir = user_path(config.hydra.sweep.dir)
     wants_bar = bool(OmegaConf.select(config, "trainer.progress", default=True))
     lines = Lines(len(job_overrides), output_dir, screen(len(job_overrides), wants_bar))
     given = sweep.given_overrides(config)

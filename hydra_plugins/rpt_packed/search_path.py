@@ -15,12 +15,13 @@ class RptSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Hydra's hook. All plugins have been imported by now, so that what they store is not stored over ours."""
+        from rpt.command_line import names_study
         from rpt.places import config_dir, sweeps_dir
 
         folders = [str(element.path).removeprefix("file://") for element in search_path.get_path()]
         if str(config_dir()) not in folders:
             return
-        if any(argument.startswith(("-cn", "--config-name")) for argument in sys.argv):
+        if names_study(sys.argv[1:]):
             search_path.append("rpt studies", f"file://{sweeps_dir()}")
         if find_spec("hydra_plugins.hydra_optuna_sweeper") is not None:
             from hydra_plugins.rpt_packed.search import register

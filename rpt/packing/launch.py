@@ -63,5 +63,5 @@ def launch(
         sweep = register(prepared.runs, output_dir)
         Campaign(sweep, prepared.runs, executor, settings, note, watch).run()
     for twin, first in prepared.twins:
-        note(replace(results[first], number=twin.number), False)
+        note(replace(results[first], number=twin.number, twin_of=by_number[first].name), False)
     return [results[point.number] for point in points]

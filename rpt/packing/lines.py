@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -15,6 +16,9 @@ from rpt.packing.screen import Screen
 from rpt.pulse import Pulse
 
 WORDS = {"finished": "trained", "failed": "failed", "refused": "refused", "interrupted": "interrupted"}
+
+TWIN = "the same run as another"
+"""Points of the sweep that are the same run as an earlier point, which alone is trained."""
 
 MOST_BEST = 5
 """Points in each part of the table of the best."""
@@ -46,6 +50,7 @@ class Lines:
         self._counts: Counter[str] = Counter()
         self._known = 0  # points that had an end before this start
         self._best: list[Scored] = []
+        self._reasons: dict[str, str] = {}  # the first point of each reason
         self._pulse = Pulse()
         self._has_begun = False
         self._began = clock()
@@ -54,8 +59,13 @@ class Lines:
     def report(self, point: Point, result: Result, is_new: bool) -> None:
         """A point's line. What was known before is only counted, but for errors of an earlier start."""
         is_old_score = result.status == "finished" and not is_new
-        self._counts["finished already" if is_old_score else WORDS[result.status]] += 1
+        is_twin = result.twin_of is not None
+        word = (TWIN if is_twin else "finished already") if is_old_score else WORDS[result.status]
+        self._counts[word] += 1
         self._known += not is_new
+        if is_twin:
+            self._show()
+            return
         others = {name: standing for name, standing in self._pulse.runs.items() if name != point.name}
         self._pulse = replace(self._pulse, runs=others)
         if result.score is not None:
@@ -65,9 +75,16 @@ class Lines:
             self._screen.write(f"{place} score {result.score:.3f}  {point.name}")
         elif result.status == "failed" or (result.status != "finished" and is_new):
             before = "" if is_new else " before (hydra.launcher.retry_failed=true trains it again)"
-            reason = "\n".join(f"  {line}" for line in (result.error or "").splitlines())
-            self._screen.write(f"{result.status}{before}: {point.name}\n{reason}", is_error=True)
+            self._screen.write(f"{result.status}{before}: {point.name}\n{self._reason(point, result)}", is_error=True)
         self._show()
+
+    def _reason(self, point: Point, result: Result) -> str:
+        """Why a point has no score; where an earlier point has the same reason, the name of that point."""
+        error = result.error or ""
+        first = self._reasons.setdefault(error, point.name)
+        if first != point.name:
+            return f"  for the same reason as {first}"
+        return "\n".join(f"  {line}" for line in error.splitlines())
 
     def watch(self, pulse: Pulse | None) -> None:
         """How training goes at this moment."""
@@ -84,7 +101,7 @@ class Lines:
     def how_far(self) -> str:
         """How many points are done, active, failed, interrupted; examples a second; the time left if all goes on so."""
         counts, pulse = self._counts, self._pulse
-        done = counts["trained"] + counts["finished already"] + pulse.count("done")
+        done = counts["trained"] + counts["finished already"] + counts[TWIN] + pulse.count("done")
         failed = counts["failed"] + counts["refused"] + pulse.count("failed")
         parts = [f"{done} of {self._total} points done, {pulse.count('active')} active, {failed} failed"]
         if counts["interrupted"]:
@@ -112,7 +129,7 @@ class Lines:
     def stopped(self) -> str:
         """The line after Ctrl-C: what is kept, and how to go on."""
         self._screen.close()
-        done = self._counts["trained"] + self._counts["finished already"]
+        done = self._counts["trained"] + self._counts["finished already"] + self._counts[TWIN]
         return (
             f"interrupted: {done} of {self._total} points are finished and kept. Run the same command again: "
             "it goes on from the last checkpoints."
@@ -121,10 +138,13 @@ class Lines:
     def close(self) -> None:
         """The summary."""
         self._screen.close()
-        order = ("trained", "finished already", "failed", "interrupted", "refused")
+        order = ("trained", "finished already", TWIN, "failed", "interrupted", "refused")
         parts = [f"{self._counts[word]} {word}" for word in order if self._counts[word]]
         self._screen.write(f"{several(self._total, 'point')}: {', '.join(parts)}")
-        self._screen.write(f"python -m rpt.ledger {self._output_dir} lists them")
+        folder = shlex.quote(str(self._output_dir))
+        self._screen.write(f"python -m rpt.ledger {folder} lists them")
+        if any(self._counts[word] for word in ("trained", "finished already")):
+            self._screen.write(f"python -m rpt.report {folder} compares them")
 
     def _ended(self) -> float:
         """Points that have an end, and the parts of those that train."""

@@ -41,6 +41,7 @@ class Result:
             point waits for that one's end.
         objective: The score that a sweeper maximises (`rpt.objective`), 0 to 1; None unless finished, and for a run
             without trainable parameters.
+        twin_of: Name of the earlier point that is the same run; None where the point has a run of its own.
     """
 
     number: int
@@ -51,3 +52,4 @@ class Result:
     is_bug: bool = False
     is_held: bool = False
     objective: float | None = None
+    twin_of: str | None = None

@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rpt.errors import explained
+from rpt.places import user_path
 
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report, print its answer and where it lies; 2 where the runs make no study."""
     parser = argparse.ArgumentParser(prog="python -m rpt.report", description=__doc__)
-    parser.add_argument("dir", type=Path, metavar="DIR", help="a sweep's output_dir, such as runs/learning_rate")
+    parser.add_argument("dir", type=user_path, metavar="DIR", help="a sweep's output_dir, such as runs/learning_rate")
     parser.add_argument("--group", metavar="G", help="the study, where DIR holds several; none: runs of no group")
-    parser.add_argument("--out", type=Path, metavar="OUT", help="the report's folder; DIR/report unless given")
+    parser.add_argument("--out", type=user_path, metavar="OUT", help="the report's folder; DIR/report unless given")
     given = parser.parse_args(arguments)
     out = given.out or given.dir / "report"
     options = [*(["--group", given.group] if given.group else []), *(["--out", str(given.out)] if given.out else [])]

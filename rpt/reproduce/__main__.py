@@ -6,10 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from rpt.console import several
 from rpt.errors import explained
+from rpt.places import user_path
 from rpt.reproduce.lines import PAPER_RUNS, Line, compare
 from rpt.reproduce.points import Point, read
 
@@ -27,7 +27,7 @@ HEAD = f"{'task':8} {'ours':>6} {'sd':>5} {'seeds':>5} {'paper':>6}  {'differenc
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 2 where there is nothing to compare, or a record cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.reproduce", description=__doc__)
-    parser.add_argument("dir", type=Path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
+    parser.add_argument("dir", type=user_path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
     parser.add_argument("--json", action="store_true", help="for other programs")
     given = parser.parse_args(arguments)
     points, unfinished = read(given.dir)

@@ -63,11 +63,11 @@ def dropout_has_one_stream(values: Values) -> Iterator[Problem]:
 
 
 def paths_are_whole(values: Values) -> Iterator[Problem]:
-    """A shell leaves `~` alone behind `=`; a folder of that name is not what is meant."""
+    """A `~` that `rpt.config.plain` could not expand names no home folder; a folder `~x` is not what is meant."""
     for key in ("data.root", "output_dir", "backbone.path", "init.path", "replay"):
         path = get(values, key, str)
         if path is not None and path.startswith("~"):
-            yield Problem(key, path, f"~ is not expanded behind =. Set {key}=$HOME{path[1:]}")
+            yield Problem(key, path, f"this machine has no user {path.partition('/')[0][1:]}. Write the whole path.")
 
 
 def files_exist(values: Values) -> Iterator[Problem]:

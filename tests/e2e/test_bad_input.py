@@ -28,6 +28,15 @@ REFUSED = {
     "encoder=null": "encoder=null: a group takes the name of an option. Options: lstm, mlp, none, plain, residual.\n",
     "logger=null": "logger=[null]: a group takes the name of an option. Options: csv, none, tensorboard, wandb.\n",
     "=3": "=3: is not KEY=VALUE. See --help for the groups, --cfg job for every key.\n",
+    "-m hydra/launcher=pcked lr=1,2": "hydra/launcher = pcked: no such option. Did you mean packed? Options: basic, ",
+    "-m hydra/sweeper=optun lr=1,2": "hydra/sweeper = optun: no such option. Did you mean optuna? Options: basic, ",
+    "-m hydra/sweeper=optuna hydra/sweeper/sampler=tpee": "hydra/sweeper/sampler = tpee: no such option. "
+    "Did you mean tpe? ",
+    "experiment=foo": "experiment = foo: no such option. Options: paper/bert_base/fine_tuning, paper/bert_base/",
+    "experiment=paper/t5_base/residual_n11": "experiment = paper/t5_base/residual_n11: no such option. Did you mean "
+    "paper/t5_base/residual_n10? ",
+    "lr=1,2": "lr=1,2: several values. Add -m for a sweep. Quote a text that has a comma: 'group=\"a,b\"'.\n",
+    "-m --cfg job lr=1,2": "lr=1,2: several values. A printed configuration is that of one run: give one value.\n",
     "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: bottleneck, config, ",
 }
 

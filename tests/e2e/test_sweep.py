@@ -75,6 +75,11 @@ def study(tmp_path):
 
 
 REFUSED = {
+    ("prompt.length=0", "seed=range(45)", "encoder=plain,mlp"): f"refused: all 90 points\n  prompt.length = 0: must be "
+    f"greater than 0. {LENGTH}\nrefused: 90 of 90 points; nothing was trained or written\n",
+    ("prompt.length=0,-1", "seed=range(45)"): "refused: 45 points with prompt.length=0\n  prompt.length = 0: must be "
+    f"greater than 0. {LENGTH}\nrefused: 45 points with prompt.length=-1\n  prompt.length = -1: must be greater "
+    f"than 0. {LENGTH}\nrefused: 90 of 90 points; nothing was trained or written\n",
     ("prompt.length=0,-1", "lr=1"): f"refused: prompt.length=0\n  prompt.length = 0: must be greater than 0. {LENGTH}\n"
     f"refused: prompt.length=-1\n  prompt.length = -1: must be greater than 0. {LENGTH}\n"
     "refused: 2 of 2 points; nothing was trained or written\n",

@@ -78,7 +78,8 @@ RELATIONS = {
     "init=file init.path=/nowhere.npy": f"init.path = /nowhere.npy: there is no such file. {PATH}",
     "init=text init.text=": "init.text = '': holds no word. Set 'init.text=\"some words\"'.",
     "init=uniform init.low=0.5": "init.low = 0.5: must be below init.high, which is 0.5. Set init.low=-0.5.",
-    'output_dir="~/runs"': "output_dir = ~/runs: ~ is not expanded behind =. Set output_dir=$HOME/runs",
+    'output_dir="~nobody_here/runs"': "output_dir = ~nobody_here/runs: this machine has no user nobody_here. Write the "
+    "whole path.",
     "encoder=[plain,mlp]": "encoder = [...]: takes one option. To compare several, sweep: -m encoder=A,B",
     "backbone.package=no_such": "backbone.package = no_such: its weights come in the package no_such, which is not "
     "installed. Run: make setup",
@@ -117,7 +118,7 @@ UNKNOWN = {
     "residual.",
     "task=cbb": "task = cbb: no such option. Did you mean cb? Options: boolq, cb, copa, multirc, record, rte, wic, "
     "wsc.",
-    "experiment=none": "experiment = none: no such option. Options: paper_code.",
+    "experiment=none": f"experiment = none: no such option. Options: {EXPERIMENTS}",
     "experiment=paper/t5_base/residul_n10": "experiment = paper/t5_base/residul_n10: no such option. Did you mean "
     f"paper/t5_base/residual_n10? Options: {EXPERIMENTS}",
     "logger=[csv,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: csv, none, tensorboard, "

@@ -99,6 +99,7 @@ def test_a_file_has_a_line_at_the_start_a_point_and_a_minute_with_the_point_that
         "[ 1/10] score 0.750  lr=7",
         "10 points: 1 trained",
         "python -m rpt.ledger runs lists them",
+        "python -m rpt.report runs compares them",
     ]
 
 
@@ -159,3 +160,28 @@ def test_a_bar_is_for_terminals_that_want_one(monkeypatch):
     terminal = screen(3, wants_bar=True)
     assert isinstance(terminal, Terminal)
     terminal.close()
+
+
+def test_points_that_are_the_same_run_are_not_finished_already(clock, capsys):
+    lines = log(clock)
+    finish(lines, 0, 0.5)
+    for number, status, score in ((1, "finished", 0.5), (2, "finished", 0.5)):
+        twin = Result(number, status, "folder", score, twin_of="lr=0")
+        lines.report(Point(number, {}, f"lr={number}"), twin, False)
+    assert lines.best() == ["0.500 reported  lr=0"]
+    assert lines.how_far().startswith("3 of 10 points done")
+    lines.close()
+    assert "10 points: 1 trained, 2 the same run as another" in capsys.readouterr().out
+
+
+def test_a_reason_is_said_once(clock, capsys):
+    lines = log(clock)
+    for number in range(3):
+        lines.report(Point(number, {}, f"lr={number}"), Result(number, "failed", error="no rows\nin it"), True)
+    lines.report(Point(3, {}, "lr=3"), Result(3, "failed", error="no rows\nin it", twin_of="lr=0"), False)
+    assert capsys.readouterr().err == (
+        "failed: lr=0\n  no rows\n  in it\nfailed: lr=1\n  for the same reason as lr=0\n"
+        "failed: lr=2\n  for the same reason as lr=0\n"
+    )
+    lines.close()
+    assert capsys.readouterr().out == "10 points: 4 failed\npython -m rpt.ledger runs lists them\n"

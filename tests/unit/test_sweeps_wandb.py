@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from rpt.check import check
-from rpt.cli import _as_list
+from rpt.command_line import prepared
 from rpt.config import compose
 from rpt.places import sweeps_dir
 
@@ -42,7 +42,7 @@ def test_what_an_agent_starts_is_accepted(file, monkeypatch):
     for name, parameter in found["parameters"].items():
         for value in some_values(parameter):
             arguments = started(found, {**first, name: value})
-            config = check(compose([_as_list(argument) for argument in arguments]))
+            config = check(compose(prepared(arguments)))
             assert config.logger["wandb"].mode == "online"
             assert config.logger["wandb"].project == found["project"]
             assert config.group == f"wandb_{file.stem}"

@@ -1,0 +1,122 @@
+"""Read the arguments of the command line before Hydra does, and refuse those that Hydra answers with a traceback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rpt.places import USER_PATHS, user_path
+
+CONFIG_DIR = ("-cd", "--config-dir")
+CONFIG_NAME = ("-cn", "--config-name")
+MULTIRUN = ("-m", "--multirun")
+SHOWS = ("--cfg", "-c", "--info", "-i")
+"""Flags that print instead of training."""
+
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+"""What `--info` may print."""
+
+TAKES_VALUE = (*CONFIG_NAME, "-cp", "--config-path", "-c", "--cfg", "-p", "--package", "--experimental-rerun")
+"""Flags whose value is the next argument, besides those of config folders."""
+
+COMMANDS = {"--run": ("-r", "--run"), "--cfg": ("-c", "--cfg"), "--info": ("-i", "--info")}
+"""Flags of which Hydra takes one at a time."""
+
+
+def prepared(arguments: Sequence[str]) -> list[str]:
+    """Rewrite the arguments so that Hydra understands them in any order.
+
+    Args:
+        arguments: The command line without the program.
+
+    Returns:
+        The flags, then the overrides, with `logger=NAME` as a list and `~` expanded in paths of config folders. Where a
+        flag asks to print the configuration, `-m` becomes `hydra.mode=MULTIRUN`, because Hydra does not take both.
+    """
+    flags, overrides = _split(arguments)
+    rest = [text for text in flags if text not in MULTIRUN]
+    is_multirun = len(rest) < len(flags)
+    if is_multirun and any(_is_flag(text, SHOWS) for text in rest):
+        overrides.append("hydra.mode=MULTIRUN")
+    elif is_multirun:
+        rest.insert(0, "-m")
+    return [*rest, *map(_as_list, overrides)]
+
+
+def refusal(arguments: Sequence[str]) -> str | None:
+    """Say which flags do not go together; None where all do.
+
+    Args:
+        arguments: The arguments as `prepared` returns them.
+    """
+    given = [name for name, flags in COMMANDS.items() if any(_is_flag(text, flags) for text in arguments)]
+    if len(given) > 1:
+        return f"{' '.join(given)}: one at a time. Leave out all but one."
+    if "--resolve" in arguments and "--cfg" not in given and not {"-h", "--help"} & set(arguments):
+        return "--resolve: belongs to --cfg, such as --cfg job --resolve."
+    if any(_is_flag(text, ("--experimental-rerun",)) for text in arguments):
+        return "--experimental-rerun: rpt has no pickled jobs. Train a run again with replay=RUN_FOLDER."
+    for folder in config_dirs(arguments):
+        if not folder.is_dir():
+            return f"{folder}: there is no such config folder. Name one that holds encoder/, task/ or studies."
+    return None
+
+
+def names_study(arguments: Sequence[str]) -> bool:
+    """Whether the arguments name a primary configuration, as `-cn learning_rate` does."""
+    return any(_is_flag(text, CONFIG_NAME) for text in arguments)
+
+
+def config_dirs(arguments: Sequence[str]) -> list[Path]:
+    """List the config folders that the arguments add to those of rpt: `--config-dir` and `hydra.searchpath`.
+
+    Args:
+        arguments: The command line without the program. Packages (`pkg://`) in `hydra.searchpath` are left out.
+    """
+    found = []
+    for flag, text in zip(["", *arguments], arguments, strict=False):
+        if flag in CONFIG_DIR:
+            found.append(text)
+        elif _is_flag(text, CONFIG_DIR) and "=" in text:
+            found.append(text.partition("=")[2])
+        elif text.startswith("hydra.searchpath="):
+            entries = text.partition("=")[2].strip("[]").split(",")
+            found += [entry.strip(" '\"").removeprefix("file://") for entry in entries if "pkg://" not in entry]
+    return [Path(text) for text in found if text]
+
+
+def _is_flag(text: str, flags: Sequence[str]) -> bool:
+    return text in flags or text.startswith(tuple(f"{flag}=" for flag in flags))
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part flags with their values from overrides, which argparse does not take in turns."""
+    flags, overrides = [], []
+    rest = list(arguments)
+    while rest:
+        text = rest.pop(0)
+        if not text.startswith("-"):
+            is_path = text.partition("=")[0] in (*USER_PATHS, "hydra.searchpath")
+            overrides.append(_expanded(text) if is_path else text)
+        elif text in COMMANDS["--info"]:
+            flags.append(f"--info={rest.pop(0) if rest and rest[0] in INFO else 'all'}")
+        elif text in CONFIG_DIR and rest:
+            flags += [text, str(user_path(rest.pop(0)))]
+        elif text in TAKES_VALUE and rest:
+            flags += [text, rest.pop(0)]
+        else:
+            flags.append(_expanded(text) if _is_flag(text, CONFIG_DIR) else text)
+    return flags, overrides
+
+
+def _expanded(text: str) -> str:
+    """A text that holds paths, with `~` for the home folder expanded; a shell leaves it alone behind `=`."""
+    return re.sub(r"(?:(?<![\w./])|(?<=file://))~(?=/)", lambda _: str(user_path("~")), text)
+
+
+def _as_list(argument: str) -> str:
+    """`logger=wandb` for a group that takes several options means `logger=[wandb]`."""
+    key, _, value = argument.partition("=")
+    is_one_word = value.replace("_", "").isalnum()
+    return f"logger=[{value}]" if key == "logger" and is_one_word else argument

@@ -1,0 +1,31 @@
+"""What the command line prints where nothing is wrong with a configuration: flags, pipes, names."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).parents[2] / "run.py"
+
+
+def test_a_sweeps_configuration_can_be_printed(command, start_folder):
+    done = command("-m", "--cfg", "hydra", "hydra/launcher=packed")
+    assert done.returncode == 0
+    assert "mode: MULTIRUN" in done.stdout
+    assert "PackedLauncher" in done.stdout
+    assert list(start_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("program", "code"), [([str(RUN), "--help"], 141), (["-m", "rpt.ledger", "--help"], 0)])
+def test_a_reader_that_leaves_ends_a_command_without_a_word(program, code):
+    """As `| head` does: the pipe is closed before the first line is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, *program], cwd=RUN.parent, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == code  # argparse itself takes no notice of a closed pipe
