@@ -89,10 +89,12 @@ def _job(composed: DictConfig) -> float | None:
     """Train one accepted configuration; returns the objective that sweepers maximise (`rpt.objective`)."""
     import rpt.check
     from rpt.config import plain
+    from rpt.config_folders import check_sources
     from rpt.startup import load_libraries
 
     hydra_config = HydraConfig.get()
     try:
+        check_sources(hydra_config.runtime.config_sources)
         config = rpt.check.check(plain(composed, hydra_config.runtime.choices))
         if config.replay is not None:
             return _replay(config.replay)

@@ -43,6 +43,9 @@ _NAMES = {**vars(typing), **_PYDANTIC, **vars(options)}
 """What an option's annotation may be written with."""
 
 
+OWN_PACKAGE = "A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
+
+
 class UnknownTarget(LookupError):
     """A `_target_` whose module or name does not exist, or whose signature cannot be read."""
 
@@ -60,7 +63,8 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
     try:
         model = signature(str(target))
     except UnknownTarget as error:
-        yield Problem(f"{group}._target_", target, f"{error}. Name a class or function that exists.")
+        advice = f" {OWN_PACKAGE}" if str(error).startswith("there is no module") else ""
+        yield Problem(f"{group}._target_", target, f"{error}. Name a class or function that exists.{advice}")
         return
     given = {key: value for key, value in values.items() if not key.startswith("_")}
     try:

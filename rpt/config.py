@@ -34,7 +34,6 @@ MetricName = Literal["accuracy", "f1_macro", "f1a", "em", "f1", "f1_of_sets"]
 Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
 Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
 
-
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What every generator takes, also times the number of an epoch."""
 

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from rpt.command_line import SHOWS, config_dirs
+from rpt.config_folders import folders_of
 from rpt.errors import RptError
 from rpt.near_miss import near_miss
 from rpt.places import config_dir, sweeps_dir
@@ -118,11 +118,7 @@ def _searched(message: str) -> list[Path]:
     found = []
     for path in re.findall(r"provider=(?!hydra,).+?, path=(.+)$", message, re.MULTILINE):
         scheme, _, place = path.rpartition("://")
-        if scheme == "pkg":
-            spec = find_spec(place.replace("/", "."))
-            found += [Path(folder) for folder in (spec.submodule_search_locations or [] if spec else [])]
-        elif place:
-            found.append(Path(place))
+        found += folders_of(scheme, place) if place else []
     return found
 
 

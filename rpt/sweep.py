@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 
+from rpt.config_folders import check_sources
 from rpt.console import say
 from rpt.errors import ConfigError
 from rpt.places import user_path
@@ -48,6 +49,7 @@ class CheckPoints(Callback):
         """Hydra's hook; see the class."""
         # Hydra turns exceptions of a callback into warnings; an exit is not one.
         try:
+            check_sources(config.hydra.runtime.config_sources)
             check_direction(config)
             if is_grid(config):
                 if not may_begin(config):
@@ -186,7 +188,8 @@ def _examine(config: DictConfig, point: list[str]) -> dict[str, Any] | Exception
     if message := unnamed_option(point):
         return HydraException(message)
     try:
-        composed = compose(config.hydra.job.config_name, point, return_hydra_config=True)
+        searched = [text for text in config.hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
+        composed = compose(config.hydra.job.config_name, [*searched, *point], return_hydra_config=True)
         values = plain(composed, composed.hydra.runtime.choices)
         check(values)
     except USER_ERRORS as error:

@@ -40,6 +40,11 @@ def commands(text: str, prompt: str = "") -> list[str]:
     return [line for line in bare if line.startswith(("python ", "make "))]
 
 
+def exported(text: str, checkout: Path) -> list[str]:
+    """The folders that a fence puts into PYTHONPATH for all later commands of its page."""
+    return [path.replace("$PWD", str(checkout)) for path in re.findall(r"^export PYTHONPATH=(\S+)", text, re.MULTILINE)]
+
+
 def table_commands(page: Path) -> list[str]:
     """The commands in the page's tables, each with what makes it small."""
     lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
@@ -125,6 +130,8 @@ def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, re
     for language, title, text in blocks(page):
         if title:
             add(checkout / title, text, appended=language == "python")
+        for path in exported(text, checkout) if language == "bash" else []:
+            environment["PYTHONPATH"] = f"{path}:{checkout}"
         for line in commands(text, PROMPTS[language]) if language in PROMPTS else []:
             runs_or_is_refused(line, tiny_bert, checkout, environment)
     for line in table_commands(page):
@@ -144,7 +151,8 @@ def runs_or_is_refused(line: str, tiny: list[str], checkout: Path, environment: 
 
 def add(path: Path, text: str, *, appended: bool) -> None:
     """Do what the page says of a file: a class goes to the end of its module, a YAML is a file of its own."""
-    path.write_text(f"{path.read_text()}\n\n{text}" if appended else text)
+    path.parent.mkdir(parents=True, exist_ok=True)  # a project beside the checkout has folders of its own
+    path.write_text(f"{path.read_text()}\n\n{text}" if appended and path.exists() else text)
 
 
 def test_every_page_has_its_commands_in_fences_that_are_run():

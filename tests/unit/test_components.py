@@ -91,6 +91,8 @@ def test_what_only_the_builder_knows_is_no_option(module):
 )
 def test_a_target_that_cannot_be_read_is_named(target, reason, module):
     advice = "Name a class or function that exists."
+    if reason.startswith("there is no module"):
+        advice += " A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
     assert problems(target) == [f"encoder._target_ = {target}: {reason}. {advice}"]
 
 
