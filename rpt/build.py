@@ -16,7 +16,7 @@ from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
 from rpt.config import Component, Config, PairFormat, TextFormat
 from rpt.data.answers import check_answers
-from rpt.data.batches import EVALUATION_TOKENS, TRAINING_TOKENS, num_batches
+from rpt.data.batches import TRAINING_TOKENS, evaluation_tokens, num_batches
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
 from rpt.data.limits import check_cut, check_tied
 from rpt.data.module import PackData
@@ -261,14 +261,14 @@ def build_module(
 def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner: PromptTuner) -> PackData:
     """Plan the pack's batches."""
     config = configs[0]
-    wanted = config.trainer.eval_token_budget
+    backbone, wanted = tuner.backbone, config.trainer.eval_token_budget
     return PackData(
         **encoded,
-        pad_id=tuner.backbone.pad_id,
+        pad_id=backbone.pad_id,
         batch_size=config.trainer.batch_size,
         order_seeds=[one.data.order_seed for one in configs],
         prompt_lengths=[one.prompt.length if one.has_prompt else 0 for one in configs],
-        eval_token_budget=EVALUATION_TOKENS[tuner.backbone.device.type] if wanted == "auto" else wanted,
+        eval_token_budget=evaluation_tokens(backbone.device, backbone.dtype) if wanted == "auto" else wanted,
         with_choices=tuner.scorer.with_choices,
         is_active=lambda: [run.is_active for run in tuner.runs],
         steps_done=lambda: tuner.steps_done,

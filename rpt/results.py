@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 
 from rpt.config import Config
+from rpt.data.batches import ONE_ROW
 from rpt.data.encode import Encoded
 from rpt.data.module import PackData
 from rpt.data.sources import Source
@@ -74,6 +75,10 @@ def pack_facts(
             "parameters": sum(weight.numel() for weight in backbone.parameters()),
             "dtype": str(backbone.dtype).removeprefix("torch."),
             "attention": backbone.model.config._attn_implementation,
+        },
+        "evaluation": {
+            "token_budget": data.eval_token_budget,
+            "one_row_per_forward": data.eval_token_budget == ONE_ROW,
         },
         "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
         "environment": environment(device),
