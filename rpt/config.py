@@ -143,6 +143,7 @@ class BackboneConfig(Section):
     path: Annotated[str | None, ASIDE]  # the weights' sha256 is part of the identity instead
     hub_id: Annotated[str | None, ASIDE]
     revision: Annotated[str | None, ASIDE]
+    original: Annotated[str | None, ASIDE] = None  # hub id of a package's weights, for the exported adapter
     sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$"), ASIDE]
     dtype: Literal["auto", "float32", "bfloat16", "float64"]
     attention: Literal["auto", "eager", "sdpa"]
@@ -175,6 +176,10 @@ class TrainerConfig(Section):
     progress: Annotated[bool, ASIDE]
 
 
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+"""A tag of W&B, within the lengths that W&B takes."""
+
+
 class LoggerConfig(Section):
     """One place that curves go to besides the run folder."""
 
@@ -182,6 +187,8 @@ class LoggerConfig(Section):
     project: str | None = None
     entity: str | None = None
     mode: Literal["offline", "online", "disabled"] = "offline"
+    name: str | None = None  # of the run in W&B
+    tags: Annotated[tuple[Tag, ...], Field(strict=False)] = ()
 
 
 class PackingConfig(Section):

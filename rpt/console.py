@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -86,5 +88,21 @@ def closing(record: dict[str, Any], folder: Path) -> str:
     if record["data"]["source"] == "sample":
         lines.append("sample data: not a SuperGLUE score")
     lines += [f"warning: {warning}" for warning in record["warnings"]]
+    if note := wandb_note([folder], folder):
+        lines.append(note)
     lines.append(str(folder))
     return "\n".join(lines)
+
+
+def wandb_note(folders: Iterable[Path], pattern: Path) -> str | None:
+    """Say where W&B keeps the runs that were logged offline, and how to upload them; None where there are none.
+
+    Args:
+        folders: Run folders.
+        pattern: Path of all run folders in a shell's words, such as `runs/*`.
+    """
+    count = sum(any(folder.glob("wandb/offline-*")) for folder in folders)
+    if not count:
+        return None
+    quoted = "/".join(part if part == "*" else shlex.quote(part) for part in str(pattern).split("/"))
+    return f"W&B: {several(count, 'run')} offline in {pattern}/wandb; to upload: wandb sync {quoted}/wandb/offline-*"

@@ -20,8 +20,9 @@ from rpt.predictions import Predictions
 from rpt.prompt.diagnostics import diagnose
 from rpt.prompt.soft_prompt import count_params
 from rpt.protocol import habits_of
+from rpt.provenance import find_place
 from rpt.run import Best, Run
-from rpt.tracking.adapter import why_not, write_adapter
+from rpt.tracking.adapter import base_model, why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
 from rpt.tracking.files import write_atomic, write_json, write_json_lines
 from rpt.tracking.recorder import Recorder
@@ -199,7 +200,7 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
     write_json(folder.diagnostics, found)
     if _adapter_note(recorder, run) is None:
         section = recorder.config.backbone
-        base = section.hub_id or section.path or section.name
+        base = base_model(section, find_place(recorder.config))
         write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], backbone.model.config)
 
 

@@ -10,6 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
 from rpt import cli, sweep
+from rpt.console import say, wandb_note
 from rpt.errors import RptError
 from rpt.packing.launch import launch as launch_points
 from rpt.packing.lines import Lines
@@ -65,6 +66,9 @@ def launch(
             raise cli.Interrupted(stopped) from None
         raise
     lines.close()
+    folders = [Path(result.folder) for result in trained if result.folder is not None]
+    if note := wandb_note(folders, output_dir / "*"):
+        say(note)
     results = sorted([*refused, *trained], key=lambda result: result.number)
     return [_job_return(*point) for point in zip(job_overrides, names, results, strict=True)]
 

@@ -14,18 +14,23 @@ from rpt.dashboard.panels import Section, encoders, sections
 from rpt.errors import explained
 from rpt.tracking.wandb_login import login_problem
 
+NO_ENTITY = "ENTITY"
+"""What a preview prints in place of an entity that was not given."""
+
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish, or say what would be published; 2 where W&B's library is missing or W&B refuses."""
     parser = argparse.ArgumentParser(prog="python -m rpt.dashboard", description=__doc__)
-    parser.add_argument("--entity", required=True, help="the W&B user or team that owns the project")
+    parser.add_argument("--entity", help="the W&B user or team that owns the project; needed to publish")
     parser.add_argument("--project", default="rpt", help="where logger=wandb sent the runs (default: %(default)s)")
     parser.add_argument("--group", help="the sweep whose runs are shown; otherwise all of the project")
     parser.add_argument("--dry-run", action="store_true", help="say what would be published, and send nothing")
     given = parser.parse_args(arguments)
-    place, shown = Place(given.entity, given.project, given.group), sections(encoders())
+    place, shown = Place(given.entity or NO_ENTITY, given.project, given.group), sections(encoders())
     reason = "--dry-run" if given.dry_run else login_problem()
+    if reason is None and given.entity is None:
+        parser.error("publishing needs --entity: the W&B user or team that owns the project. --dry-run needs none.")
     if reason is None:
         sys.stdout.writelines(f"{address}\n" for address in publish(place, shown))
         return 0

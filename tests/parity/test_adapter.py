@@ -1,14 +1,18 @@
 """`adapter/` against PEFT itself: it loads there, and gives the same hidden states."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from peft import PeftModel
 from safetensors.torch import load_file
 
+from rpt.config import BackboneConfig, compose
 from rpt.data.module import make_rows
 from rpt.prompt.insert import insert
+from rpt.tracking.adapter import base_model
 from rpt.train import train
 
 
@@ -43,6 +47,28 @@ def test_the_adapters_files_are_those_that_peft_writes(configure, tiny_cb, tmp_p
     assert torch.equal(tensors["prompt_embeddings"], load_file(outcome.folder / "prompt.safetensors")["prompt"])
     written = json.loads((folder / "adapter_config.json").read_text())
     assert (written["peft_type"], written["task_type"]) == ("PROMPT_TUNING", "SEQ_CLS")
+    section = outcome.record["config"]["backbone"]
+    assert written["base_model_name_or_path"] == str(Path(section["path"]).resolve())
+    assert transformers.AutoConfig.from_pretrained(written["base_model_name_or_path"]).model_type == "bert"
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "place", "base"),
+    [
+        (["backbone=minilm"], "/x/gt/model", ("sentence-transformers/all-MiniLM-L6-v2", None)),
+        (["backbone=smollm2"], "/x/llm", ("HuggingFaceTB/SmolLM2-135M-Instruct", None)),
+        (["backbone=t5_base"], f"/c/models--t5/snapshots/{COMMIT}", ("google-t5/t5-base", COMMIT)),
+        (["backbone=t5_base", "backbone.revision=v1"], "/mirror/t5", ("google-t5/t5-base", "v1")),
+        (["backbone=local", "backbone.path=/models/mine"], "/models/mine", ("/models/mine", None)),
+        (["backbone=minilm", "backbone.package=null", "backbone.path=/m"], "/m", ("/m", None)),  # other weights
+    ],
+)
+def test_the_adapter_names_the_weights_that_the_prompt_was_trained_for(overrides, place, base):
+    section = compose(overrides)["backbone"]
+    assert base_model(BackboneConfig.model_validate(section), Path(place)) == base
 
 
 @pytest.mark.parametrize(

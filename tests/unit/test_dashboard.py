@@ -124,6 +124,16 @@ def test_a_dry_run_says_what_would_be_published_and_sends_nothing(server):
     assert last == "Nothing was published: --dry-run."
 
 
+def test_a_dry_run_needs_no_entity_and_publishing_does(server):
+    done = command(server, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("workspace and report 'rpt robustness: rpt' in ENTITY/rpt, all runs\n")
+    refused = command(server)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "publishing needs --entity: the W&B user or team that owns the project" in refused.stderr
+    assert Server.saved == []
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [

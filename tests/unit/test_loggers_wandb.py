@@ -162,6 +162,18 @@ def test_a_run_that_ends_early_is_ended_in_wandb_too_and_goes_on_as_the_same_run
     assert [row["_step"] for row in first.history if "step" in row][:4] == [1, 2, 3, 4]
 
 
+def test_own_name_and_tags_are_sent_and_the_end_says_how_to_upload(configure, tiny_cb, monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("WANDB_DATA_DIR", raising=False)
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
+    own = ["logger.wandb.name=mine", "logger.wandb.tags=[thesis,cb]"]
+    folder = train([configure(*tiny_cb, "logger=[wandb]", *own)])[0].folder
+    [told] = sent(folder)
+    assert told.run.display_name == "mine"
+    assert list(told.run.tags) == ["cb", "tiny", "residual", "official", "thesis"]
+    upload = f"W&B: 1 run offline in {folder}/wandb; to upload: wandb sync {folder}/wandb/offline-*"
+    assert upload in capsys.readouterr().out.splitlines()
+
+
 # The tables' shapes
 
 
