@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rpt.report.diagnostics import Diagnosis
 from rpt.report.study import Study
-from rpt.report.words import at_text, caption
+from rpt.report.words import at_text
 
 MOST_TOKENS = 20
 """Virtual tokens of a prompt that are shown; `diagnostics.json` has all of them."""
@@ -24,7 +24,7 @@ class NearestTable:
 
     Attributes:
         title: Which point.
-        caption: What it shows, and that the data are sample data where they are.
+        caption: What it shows.
         seeds: A column each.
         rows: For each virtual token, for each seed, the nearest tokens with their cosine.
         length: How many virtual tokens there are in all.
@@ -53,5 +53,5 @@ def _table(study: Study, one: Diagnosis) -> NearestTable | None:
     ]
     at = at_text(study.axes, one.point.values)
     title = ", ".join(filter(None, (one.point.method, *([one.point.task] if len(study.tasks) > 1 else []), at)))
-    text = caption(study, "The nearest tokens of each virtual token, and the cosine of the nearest.")
+    text = "The nearest tokens of each virtual token, and the cosine of the nearest."
     return NearestTable(title, text, [seed for seed, _ in known], rows, length)

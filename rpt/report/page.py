@@ -24,9 +24,11 @@ from rpt.report.answer import Paragraph
 from rpt.report.diagnostics import Diagnosis
 from rpt.report.facts import commands, facts
 from rpt.report.figures import Figure
+from rpt.report.headline import Headline, without_headline
 from rpt.report.nearest import nearest_tables
 from rpt.report.study import Study
 from rpt.report.table import Cell, Column, Table
+from rpt.report.words import SAMPLE
 from rpt.report.writers import WRITERS, cell_text
 from rpt.stats.estimate import Estimate
 
@@ -105,6 +107,7 @@ def render(
     figures: Sequence[Figure],
     diagnoses: Sequence[Diagnosis],
     *,
+    headline: Headline,
     out: Path,
     command: str,
 ) -> str:
@@ -116,6 +119,7 @@ def render(
         answer: Of `rpt.report.answer`.
         figures: Of `rpt.report.figures.draw`; their files are expected in `figures/` beside the page.
         diagnoses: Of `rpt.report.diagnostics`.
+        headline: Of `rpt.report.headline`.
         out: The folder that the page will lie in, for links to run folders; the tables' files are in its `tables/`.
         command: What made the report.
     """
@@ -131,10 +135,12 @@ def render(
         policy=_policy(style, script),
         style=style,
         script=script,
-        answer=answer,
+        answer=without_headline(answer, headline.sentence),
+        headline=headline,
+        main=drawn[0] if drawn else None,
         facts=facts(study),
         commands=commands(study, command),
-        sections=_sections(views, drawn),
+        sections=_sections(views, drawn[1:]),
         figures=drawn,
         tables=views,
         runs=next((view for view in views if view.name == "runs"), None),
@@ -169,7 +175,8 @@ def _table(study: Study, table: Table, out: Path) -> TableView:
         cells = [cell for cell, shown in zip(row, is_shown, strict=True) if shown]
         rows.append([_cell(cell, column, folders, out) for cell, column in zip(cells, columns, strict=True)])
     files = [(ending, f"tables/{quote(table.name)}.{ending}") for ending in WRITERS]
-    return TableView(table.name, table.title, table.caption, columns, rows, files)
+    caption = table.caption.removeprefix(SAMPLE).strip()  # the page says it once, at its top
+    return TableView(table.name, table.title, caption, columns, rows, files)
 
 
 def _cell(cell: Cell, column: Column, folders: dict[str, Path], out: Path) -> CellView:

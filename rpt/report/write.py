@@ -10,6 +10,7 @@ from rpt.report.answer import Paragraph, answer
 from rpt.report.collect import collect
 from rpt.report.diagnostics import diagnose
 from rpt.report.figures import draw
+from rpt.report.headline import headline
 from rpt.report.numbers import measure
 from rpt.report.page import render
 from rpt.report.study import Study, StudyError
@@ -40,7 +41,8 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
     numbers = measure(study, diagnoses)
     found, words = tables(study, numbers, diagnoses), answer(study, numbers)
     figures = draw(study, numbers, diagnoses)
-    page = render(study, found, words, figures, diagnoses, out=out, command=command)
+    first = headline(study, numbers, words)
+    page = render(study, found, words, figures, diagnoses, headline=first, out=out, command=command)
     with storage(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))

@@ -171,7 +171,51 @@ def test_text_stands_out_from_its_ground(open_page, scheme):
     page = open_page(color_scheme=scheme)
     for selector in ("body", "nav a", ".caption", ".interval", ".banner", "thead th"):
         assert contrast(page, selector) >= 4.5, selector  # WCAG AA
-    assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == "rgb(255, 255, 255)"
+    paper = {"light": "rgb(255, 255, 255)", "dark": "rgb(0, 0, 0)"}[scheme]
+    assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == paper
+
+
+def test_figures_are_dark_in_the_dark_and_as_they_are_in_print(open_page):
+    look = "getComputedStyle(document.querySelector('.card img')).filter"
+    page = open_page(color_scheme="dark")
+    assert page.evaluate(look) == "invert(1) hue-rotate(180deg)"
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(look) == "none"
+    assert open_page(color_scheme="light").evaluate(look) == "none"
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_the_first_screen_has_answer_number_and_figure(open_page, name):
+    page = open_page(WIDTHS[name])
+    ends = {
+        selector: page.locator(selector).first.evaluate("one => one.getBoundingClientRect().bottom")
+        for selector in (".lead", ".number-line", "#answer .card img")
+    }
+    assert ends[".lead"] < ends[".number-line"]
+    assert max(ends.values()) <= 900
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+def test_a_table_that_is_wider_than_its_box_says_so(open_page, name):
+    page = open_page(WIDTHS[name])
+    told = page.locator(".cue").evaluate_all(
+        """cues => cues.map(cue => {
+            const box = cue.nextElementSibling;
+            return [!cue.hidden, box.scrollWidth > box.clientWidth + 1];
+        })"""
+    )
+    assert len(told) > 4
+    assert all(is_said == is_wide for is_said, is_wide in told)
+    assert any(is_wide for _, is_wide in told)
+
+
+def test_figures_fill_the_page(open_page):
+    page = open_page()
+    assert page.locator("main .figures").count() > 3
+    for group in page.locator("main .figures").all():
+        right = group.evaluate("one => one.getBoundingClientRect().right")
+        rights = group.locator("figure").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+        assert max(rights) >= right - 2
 
 
 def contrast(page, selector):

@@ -20,7 +20,7 @@ from tests.report_fixture import write_run, write_study
 
 pytestmark = pytest.mark.slow  # half a minute: every figure in three formats
 
-SMALL = {"methods": ("plain", "residual"), "rates": (0.003, 0.03, 3.0), "seeds": (0, 1)}
+SMALL = {"methods": ("plain", "residual"), "rates": (0.003, 0.03, 3.0), "seeds": (0, 1, 2)}
 
 
 def read(folder):
@@ -173,7 +173,7 @@ def test_two_axes_give_a_figure_each_with_the_other_in_panels(tmp_path):
     panels = panels_of(study, numbers, study.axes[0])
     assert [dict(panel.at) for panel in panels] == [{"prompt.length": 5}, {"prompt.length": 20}]
     names = [figure.name for figure in draw(study, numbers, diagnoses)]
-    assert names[:2] == ["score-by-lr", "score-by-prompt-length"]
+    assert names[:2] == ["score-by-prompt-length", "score-by-lr"]  # what is asked first
 
 
 def test_an_encoder_without_the_axis_is_a_level_line(tmp_path):
@@ -191,7 +191,7 @@ def test_many_panels_go_into_several_figures(tmp_path):
             write_run(tmp_path, f"lr={rate}", f"prompt.length={length}", diagnostics=False)
     study, numbers, _ = read(tmp_path)
     names = [figure.name for figure in draw(study, numbers, [])]
-    assert names[:3] == ["score-by-lr-1", "score-by-lr-2", "score-by-prompt-length"]
+    assert names[:3] == ["score-by-prompt-length", "score-by-lr-1", "score-by-lr-2"]
 
 
 def test_texts_stand_side_by_side_and_numbers_by_size():

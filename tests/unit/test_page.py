@@ -15,6 +15,7 @@ from rpt.report.collect import collect
 from rpt.report.diagnostics import diagnose
 from rpt.report.facts import commands, facts
 from rpt.report.figures import draw
+from rpt.report.headline import Headline, headline
 from rpt.report.nearest import MOST_TOKENS, nearest_tables
 from rpt.report.numbers import measure
 from rpt.report.page import render
@@ -53,21 +54,28 @@ def parts(study):
 
 
 @pytest.fixture(scope="module")
+def first(study, parts):
+    numbers = measure(study, parts[-1])
+    return headline(study, numbers, answer(study, numbers))
+
+
+@pytest.fixture(scope="module")
 def out(study):
     return study.runs[0].folder.parent / "report"
 
 
 @pytest.fixture(scope="module")
-def page(study, parts, out):
-    return render(study, *parts, out=out, command=COMMAND)
+def page(study, parts, first, out):
+    return render(study, *parts, headline=first, out=out, command=COMMAND)
 
 
 def with_tables(study, out, *found):
-    return render(study, found, [Paragraph("", ["None."])], [], [], out=out, command=COMMAND)
+    first = Headline("None.", "", "", "")
+    return render(study, found, [Paragraph("", ["None."])], [], [], headline=first, out=out, command=COMMAND)
 
 
-def test_equal_studies_give_equal_pages(study, parts, out, page):
-    assert render(study, *parts, out=out, command=COMMAND) == page
+def test_equal_studies_give_equal_pages(study, parts, first, out, page):
+    assert render(study, *parts, headline=first, out=out, command=COMMAND) == page
 
 
 def test_nothing_is_loaded_from_anywhere(page):
@@ -93,9 +101,9 @@ def test_whatever_runs_say_is_text(page):
 
 
 def test_the_question_comes_before_the_answer_and_the_main_figure_before_the_tables(study, page):
-    order = [page.index(text) for text in ('class="banner"', 'id="answer"', 'id="facts"', 'id="figure-score-by-lr"',
-             'id="table-robustness"', 'id="table-comparisons"', 'id="table-scores"', 'id="table-runs"', 'id="methods"',
-             'id="files"')]  # fmt: skip
+    order = [page.index(text) for text in ('class="banner"', 'id="answer"', 'id="figure-score-by-lr"', 'id="full"',
+             'id="facts"', 'id="table-robustness"', 'id="table-comparisons"', 'id="table-scores"', 'id="table-runs"',
+             'id="methods"', 'id="files"')]  # fmt: skip
     assert order == sorted(order)
     assert study.question is None or study.question in page
 
@@ -111,14 +119,48 @@ def test_sample_rows_are_named_first_and_real_ones_are_not_called_so(study, page
     assert "SuperGLUE CB from jsonl" in real
 
 
-def test_every_table_on_the_page_is_marked_as_sample_data(page):
-    captions = re.findall(
-        r'</table>\s*</div>\s*<p class="caption" id="([^"]+)">SAMPLE DATA: not a SuperGLUE score\.', page
-    )
-    described = re.findall(r'<table [^>]*aria-describedby="([^"]+)"', page)
-    assert captions == described
-    assert len(captions) == page.count("<table") > 7
-    assert "caption-nearest-1" in captions
+def test_the_page_says_once_that_rows_are_sample_rows_and_every_file_of_it(page, parts):
+    """Pictures carry the mark too, for they are copied alone."""
+    words = re.sub(r'alt="[^"]*"', "", re.sub(r"<style>.*?</style>", "", page, flags=re.S))
+    assert "SAMPLE DATA" not in words
+    assert words.count("Sample data.") == 1
+    assert all(table.caption.startswith("SAMPLE DATA: not a SuperGLUE score. ") for table in parts[0])
+    assert all(figure.alt.startswith("SAMPLE DATA") for figure in parts[2])
+
+
+def test_the_first_screen_has_the_answer_its_number_and_the_main_figure(page, parts, first):
+    start = page[page.index('id="answer"') : page.index("<nav ")]
+    assert first.sentence in start
+    assert f"<strong>{first.value}</strong>" in start
+    assert first.label in start
+    assert f'id="figure-{parts[2][0].name}"' in start
+    assert page.count(first.sentence) == 1
+    assert page.count(f'id="figure-{parts[2][0].name}"') == 1
+
+
+def test_the_headline_is_the_difference_that_the_answer_begins_with(tmp_path):
+    for seed in range(3):
+        for encoder, skill in (("plain", 0.5), ("residual", 0.9)):
+            for rate in (0.01, 0.1):
+                write_run(tmp_path, f"encoder={encoder}", f"lr={rate}", f"seed={seed}", skill=skill, rows=200)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    found = headline(study, numbers, answer(study, numbers))
+    difference = numbers.sweep[0].comparison.difference
+    assert found.sentence == "Averaged over the sweep, residual scores higher than plain."
+    assert found.value == f"{100 * difference.value:+.1f}"
+    assert found.interval == f"[{100 * difference.low:.1f}, {100 * difference.high:.1f}]"
+    assert found.label == "points, residual less plain, averaged over the sweep"
+
+
+def test_a_study_of_one_encoder_is_headed_by_its_score(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path, f"seed={seed}")
+    study = collect(tmp_path)
+    numbers = measure(study)
+    found = headline(study, numbers, answer(study, numbers))
+    assert found.value == f"{100 * numbers.robustness[0].tuned.value:.1f}"
+    assert found.label == "points, residual, tuned on the held-out rows"
 
 
 def test_every_run_is_linked_relative_to_the_page(study, page, out):
@@ -196,7 +238,8 @@ def test_nearest_tokens_are_those_of_each_seed_and_long_prompts_are_cut(tmp_path
     assert found.length == MOST_TOKENS + 5
     assert [word for word, _ in found.rows[0][0]] == ["true", "false", "maybe"]
     found = tables(read, measure(read), diagnose(read))
-    page = render(read, found, [], [], diagnose(read), out=tmp_path / "report", command=COMMAND)
+    first = Headline("None.", "", "", "")
+    page = render(read, found, [], [], diagnose(read), headline=first, out=tmp_path / "report", command=COMMAND)
     assert "<code>&lt;b&gt;</code>" in page
     assert f"The first {MOST_TOKENS} of {MOST_TOKENS + 5}" in page
 

@@ -11,6 +11,7 @@ from rpt.report.collect import collect
 from rpt.report.comparisons import Pair
 from rpt.report.diagnostics import diagnose
 from rpt.report.figures import draw
+from rpt.report.headline import headline
 from rpt.report.numbers import measure
 from rpt.report.pace import paces
 from rpt.report.page import render
@@ -52,7 +53,9 @@ def test_below_three_seeds_there_are_points_only_and_it_is_said_once(tmp_path, s
     assert "residual scores +" in text
     figures = draw(study, numbers, diagnoses)
     assert not any("95 %" in figure.caption for figure in figures)
-    page = render(study, made, answer(study, numbers), figures, diagnoses, out=tmp_path / "report", command="x")
+    words = answer(study, numbers)
+    first = headline(study, numbers, words)
+    page = render(study, made, words, figures, diagnoses, headline=first, out=tmp_path / "report", command="x")
     assert page.count("Fewer than 3 seeds tell nothing of other seeds") == 1
     assert 'class="interval">[' not in page
 

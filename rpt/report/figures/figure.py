@@ -105,14 +105,14 @@ def blank(width: float, height: float, *, is_sample: bool) -> Drawing:
 
 
 def grid_of_panels(count: int, *, is_sample: bool, height: float = 2.0) -> tuple[Drawing, list[Axes]]:
-    """A drawing of so many panels, at most three in a row; one alone fits a column.
+    """A drawing of so many panels, at most three in a row and four in two rows; one alone fits a column.
 
     Args:
         count: Of panels, at least one.
         is_sample: Whether to mark it.
         height: Of a row, in inches.
     """
-    columns = min(count, 3)
+    columns = 2 if count == 4 else min(count, 3)
     rows = -(-count // columns)
     drawing = blank(COLUMN if count == 1 else PAGE, 0.5 + (height + 0.3 * (count == 1)) * rows, is_sample=is_sample)
     axes = drawing.subplots(rows, columns, squeeze=False).ravel().tolist()

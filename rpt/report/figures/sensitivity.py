@@ -112,9 +112,10 @@ def _curve(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look
     means, lows, highs = (100 * values for values in _estimates(scores))
     known = ~np.isnan(lows)
     where = np.array(places)
-    ax.fill_between(where[known], lows[known], highs[known], color=look.colour, alpha=0.1, linewidth=0)
-    for edge in (lows, highs):
-        ax.plot(where[known], edge[known], color=look.colour, alpha=0.4, linewidth=0.5)
+    if known.any():
+        ax.fill_between(where[known], lows[known], highs[known], color=look.colour, alpha=0.06, linewidth=0)
+    for edge in (lows, highs):  # in the encoder's own line style: told apart where bands overlap
+        ax.plot(where[known], edge[known], color=look.colour, linestyle=look.line, alpha=0.75, linewidth=0.7)
     ax.plot(places, means, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
             markeredgewidth=0.5, zorder=3)  # fmt: skip
 
@@ -144,7 +145,7 @@ def _dots(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look:
             if run.diverged:
                 dot.set(marker="x", markersize=5, markeredgewidth=1.1, zorder=5)
             else:
-                dot.set(marker=".", markersize=3.5, markeredgewidth=0, alpha=0.6, zorder=2.5)
+                dot.set(marker=".", markersize=5.5, markeredgewidth=0.3, markeredgecolor="white", zorder=3.5)
 
 
 def _finish_panel(ax: Axes, study: Study, panel: Panel) -> None:
@@ -173,7 +174,7 @@ def _handles(panels: Sequence[Panel], looks: Mapping[str, Look], scale: Scale) -
 
 def _keys(panels: Sequence[Panel]) -> list[Line2D]:
     """What all encoders' marks mean."""
-    keys = [legend.of_majority(), legend.of_marker("one run", ".", size=3.5)]
+    keys = [legend.of_majority(), legend.of_marker("one run", ".", size=5.5)]
     if any(_num_diverged(line) for panel in panels for line in panel.lines):
         keys.append(legend.of_marker("diverged", "x", size=5.0))
     return keys

@@ -53,6 +53,17 @@ if (filter) {
   show();
 }
 
+// Says where a table is wider than its box. Without this script the shadow at the box's edge says it.
+const cues = [...document.querySelectorAll(".cue")];
+const cue = () => {
+  for (const one of cues) {
+    const box = one.nextElementSibling;
+    one.hidden = box.scrollWidth <= box.clientWidth + 1;
+  }
+};
+window.addEventListener("resize", cue);
+cue();
+
 let opened = []; // print shows what is folded away
 window.addEventListener("beforeprint", () => {
   opened = [...document.querySelectorAll("details:not([open])")];

@@ -1,0 +1,84 @@
+"""The answer of a study in one sentence with one number, for the first screen of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rpt.report.answer import FEW_SEEDS, Paragraph
+from rpt.report.columns import POINTS
+from rpt.report.comparisons import Pair
+from rpt.report.numbers import Numbers, Robustness
+from rpt.report.sentences import interval
+from rpt.report.study import Study
+from rpt.report.words import SAMPLE, value_text
+from rpt.stats.estimate import Estimate
+
+FIRST = "plain"
+"""The encoder whose difference from residual is shown where there are several."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a reader sees first.
+
+    Attributes:
+        sentence: The first sentence of the answer.
+        value: The number that the sentence is about, in points.
+        interval: Its 95 % interval in brackets; empty where there is none.
+        label: What the number is.
+    """
+
+    sentence: str
+    value: str
+    interval: str
+    label: str
+
+
+def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Headline:
+    """Choose the sentence and the number that answer a study.
+
+    Args:
+        study: The study.
+        numbers: Of `rpt.report.numbers.measure`.
+        answer: Of `rpt.report.answer`.
+    """
+    sentence = next((text for part in answer for text in part.sentences if text != FEW_SEEDS), "")
+    pairs = [pair for pair in (*numbers.by_value, *numbers.sweep, *numbers.tuned) if pair.family == "answer"]
+    pairs = [pair for pair in pairs if pair.theirs in study.methods or pair.where == "value"]
+    if not pairs:
+        row = numbers.robustness[0]
+        return _headline(sentence, row.tuned, f"points, {_place(study, row)}", sign="")
+    pair = next((one for one in pairs if one.theirs == FIRST and one.where != "value"), pairs[0])
+    pair = pairs[0] if pairs[0].where == "value" else pair
+    return _headline(sentence, pair.comparison.difference, f"points, {_label(study, pair)}", sign="+")
+
+
+def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragraph]:
+    """Return the answer without the sentence that the first screen shows, and without the mark of sample data."""
+    first = next((part for part in answer if sentence in part.sentences), None)
+    found = [
+        replace(part, sentences=[text for text in part.sentences if part is not first or text != sentence])
+        for part in answer
+        if SAMPLE not in part.sentences
+    ]
+    return [part for part in found if part.sentences]
+
+
+def _headline(sentence: str, found: Estimate, label: str, sign: str) -> Headline:
+    value, _, brackets = interval(found, POINTS, 1, sign).partition(" ")
+    return Headline(sentence, value, brackets, label)
+
+
+def _label(study: Study, pair: Pair) -> str:
+    task = f"{pair.task}, " if len(study.tasks) > 1 else ""
+    if pair.where == "value":
+        label = next(axis.label for axis in study.axes if axis.key == pair.axis)
+        return f"{task}{pair.ours} with {label} {value_text(pair.our_value)} less {value_text(pair.their_value)}"
+    over = "averaged over the sweep" if pair.where == "sweep" else "each tuned on the held-out rows"
+    return f"{task}{pair.ours} less {pair.theirs}, {over}"
+
+
+def _place(study: Study, row: Robustness) -> str:
+    task = f" on {row.task}" if len(study.tasks) > 1 else ""
+    return f"{row.method}{task}, tuned on the held-out rows"
