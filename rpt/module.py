@@ -146,7 +146,7 @@ class PromptTuner(lightning.LightningModule):
             leaves = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in prompts]
             try:
                 return leaves, self._cut_by_cut(batch, leaves)
-            except RuntimeError as error:
+            except Exception as error:
                 if not is_out_of_memory(error) or self.token_budget <= 1:
                     raise
             for run in self.runs:  # what the cuts before have left
@@ -219,7 +219,7 @@ class PromptTuner(lightning.LightningModule):
         """Answer rows in one forward; in halves where the memory does not suffice."""
         try:
             return [(rows, self.score(rows, self.folded))]
-        except RuntimeError as error:
+        except Exception as error:
             if not is_out_of_memory(error) or len(rows.row) == 1:
                 raise
         self.runs[int(rows.run[0])].has_cut_answers = True

@@ -106,7 +106,7 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
     """
     quiet_libraries()
     _check_pack(configs)
-    with ExitStack() as stack:
+    with enough_memory(len(configs)), ExitStack() as stack:
         progress = stack.enter_context(shown(configs[0], watch))
         progress.stage("reading the rows and the backbone's files")
         backbone = find_backbone(configs[0])

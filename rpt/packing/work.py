@@ -11,6 +11,7 @@ from rpt.check import check
 from rpt.config import Config
 from rpt.errors import ConfigError, DataError, WeightsError
 from rpt.objective import objective
+from rpt.out_of_memory import is_out_of_memory
 from rpt.packing.point import Point, Result
 from rpt.pulse import Watch
 from rpt.refusals import USER_ERRORS, explain
@@ -66,7 +67,7 @@ def _train(pairs: Sequence[Pair], watch: Watch | None) -> list[Result]:
 
 def _ended_by(error: Exception) -> Result:
     """What an error that has ended the whole pack makes of each of its points; most are no run's own fault."""
-    if isinstance(error, DataError | WeightsError):
+    if isinstance(error, DataError | WeightsError) and not is_out_of_memory(error):
         return Result(0, "failed", error=str(error))  # trained again as it is, it would end here again
     if isinstance(error, USER_ERRORS):
         return Result(0, "interrupted", error=explain(error))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from rpt.errors import CheckpointError
+from rpt.out_of_memory import is_out_of_memory
 from rpt.tracking.files import storage, write_atomic
 from rpt.tracking.folder import RunFolder
 
@@ -72,5 +73,7 @@ def _read(path: Path) -> Any:
             raise zipfile.BadZipFile(f"the checksum of {bad} is another")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes can lead zipfile and torch to any of a dozen errors
+        if is_out_of_memory(error):
+            raise
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: is damaged ({reason}). {ADVICE}") from error
