@@ -173,6 +173,7 @@ class TrainerConfig(Section):
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE]
     devices: Annotated[CountOrAuto, ASIDE] = 1
     checkpoint_steps: Annotated[PositiveInt, ASIDE]
+    checkpoint_seconds: Annotated[PositiveFloat, ASIDE] = 60.0  # records of before have no such key
     progress: Annotated[bool, ASIDE]
 
 

@@ -1,34 +1,12 @@
-"""However a training ends, say so: SIGTERM ends it as Ctrl-C does, and every record says what has happened."""
+"""However a training ends, every record says what has happened."""
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from rpt.errors import RptError, WeightsError
 from rpt.tracking.recorder import Recorder
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM end a training as Ctrl-C does, wherever it stands; a launcher's own handler stays in place."""
-    is_ours = (
-        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    )
-    if not is_ours:
-        yield
-        return
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

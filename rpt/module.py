@@ -8,14 +8,13 @@ each optimizer. Memory is bounded by the cut, not by the number of runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import lightning
 import torch
 from jaxtyping import Float
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
@@ -49,6 +48,8 @@ class PromptTuner(lightning.LightningModule):
     Attributes:
         token_budget: That of the next forward.
         full_token_budget: That of the first one: more than `token_budget` once a forward did not fit.
+        pause: Called before each forward pass of a training step or an evaluation. Where it raises, no run has changed.
+        is_reporting: Whether an evaluation is the one that is reported, and not one that chooses a checkpoint.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class PromptTuner(lightning.LightningModule):
         self.token_budget = self.full_token_budget = token_budget
         self.exact = exact
         self.ranks = ranks
+        self.pause: Callable[[], None] = lambda: None
+        self.is_reporting = False
         self.steps_done = 0
         self.epochs_done = 0
         self.last_step: list[dict[str, float]] = []
@@ -93,10 +96,11 @@ class PromptTuner(lightning.LightningModule):
         What a run does by itself (its encoder, its optimizer) fails that run alone when it raises.
         """
         active = [run.is_active for run in self.runs]
-        encoded = [guarded(run, run.encode) if run.is_active else None for run in self.runs]
-        self._agree()
-        left = {index for index, run in enumerate(self.runs) if active[index] and not run.is_active}
-        leaves, losses = self._over_ranks(*self._forward_and_backward(batch.without(left), encoded))
+        with self._taken_back_if_interrupted():
+            encoded = [guarded(run, run.encode) if run.is_active else None for run in self.runs]
+            self._agree()
+            left = {index for index, run in enumerate(self.runs) if active[index] and not run.is_active}
+            leaves, losses = self._over_ranks(*self._forward_and_backward(batch.without(left), encoded))
         self.last_step = [{} for _ in self.runs]
         for index, run in enumerate(self.runs):
             prompt = encoded[index]
@@ -105,6 +109,18 @@ class PromptTuner(lightning.LightningModule):
                 run.tokens += batch.tokens(index, len(prompt))
         self._agree()
         self.steps_done += 1
+
+    @contextmanager
+    def _taken_back_if_interrupted(self) -> Iterator[None]:
+        """Leave the runs as they were before the step where the block raises, so that the step can be taken later."""
+        streams = [run.random.state() for run in self.runs]
+        try:
+            yield
+        except BaseException:
+            for run, stream in zip(self.runs, streams, strict=True):
+                run.random.restore(stream)
+                run.optimizer.zero_grad(set_to_none=True)
+            raise
 
     def _agree(self) -> None:
         """A run that has failed on one rank fails on all, for all must take the same steps."""
@@ -156,6 +172,7 @@ class PromptTuner(lightning.LightningModule):
     def _cut_by_cut(self, batch: Step, leaves: Sequence[Tensor]) -> list[float]:
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=self.backbone.device)
         for rows in batch.cut([len(leaf) for leaf in leaves], self.token_budget, exact=self.exact):
+            self.pause()
             with self._dropping(rows):
                 losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
             share = losses / rows.terms_of_run
@@ -208,6 +225,7 @@ class PromptTuner(lightning.LightningModule):
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
         """Answer rows, all of one run."""
+        self.pause()
         index = int(batch.run[0])
         if self.runs[index].status == "failed":  # its prompt could not be folded
             return
@@ -236,7 +254,7 @@ class PromptTuner(lightning.LightningModule):
             parts = [part for gathered in everyone for part in gathered[index]]
             self._gathered[index] = [] if run.status == "failed" else parts
         self.predictions = [gather(self.task, examples, parts) if parts else None for parts in self._gathered]
-        if not self._in_fit():
+        if self.is_reporting:
             return
         if self.ranks.size > 1:
             self.ranks.check_same("trained numbers", fingerprint(self.trainables.state_dict().items()))
@@ -247,6 +265,3 @@ class PromptTuner(lightning.LightningModule):
                 metrics = predictions.metrics(self.metric_names)
                 self.last_evaluation[index] = metrics
                 run.observe(self.epochs_done, self.steps_done, metrics)
-
-    def _in_fit(self) -> bool:
-        return self.trainer.state.fn == TrainerFn.FITTING

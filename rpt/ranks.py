@@ -194,7 +194,8 @@ def _be_follower(
     arguments: Sequence[Any],
 ) -> None:
     """The whole life of another rank."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first rank ends the others
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # reach all; the first rank ends the others
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
         with _member(rank, size, device, meeting) as ranks:
@@ -256,10 +257,7 @@ def _loss(lost: _Follower) -> str:
 
 def _stop(followers: Sequence[_Follower]) -> None:
     for follower in followers:
-        follower.process.terminate()
+        follower.process.kill()  # it ignores other signals, and writes nothing that could be left half-written
     for follower in followers:
-        follower.process.join(5.0)
-        if follower.process.is_alive():
-            follower.process.kill()
-            follower.process.join()
+        follower.process.join()
         follower.words.close()

@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import Callback
 
 from rpt import build
 from rpt.backbones.frozen import fingerprint
@@ -21,12 +18,13 @@ from rpt.config import Config
 from rpt.console import closing, opening, say
 from rpt.data.module import PackData
 from rpt.data.sources import Source
-from rpt.ending import ended_properly, terminable
+from rpt.ending import ended_properly
 from rpt.errors import ConfigError, RptError
+from rpt.interruption import Interruptions
+from rpt.loop import evaluate, fit
 from rpt.module import PromptTuner
 from rpt.out_of_memory import enough_memory
-from rpt.predictions import Predictions
-from rpt.progress import Progress, Stop, shown
+from rpt.progress import Progress, shown
 from rpt.protocol import metrics_of
 from rpt.provenance import build_source, find_backbone
 from rpt.pulse import Watch
@@ -169,16 +167,19 @@ def _train(pack: Pack, source: Source, weights: str, progress: Progress) -> list
     config = pack.recorders[0].config
     device = build.build_device(config)
     size = build.count_devices(config, device)
+    interruptions = Interruptions()
     with (
         ended_properly(pack.recorders),
-        terminable(),
+        interruptions.terminable(),
         enough_memory(len(pack.recorders)),
         join(size, device, _follow, config, source.checksum) as ranks,
     ):
-        return _lead(pack, source, weights, ranks, progress)
+        return _lead(pack, source, weights, ranks, interruptions, progress)
 
 
-def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, progress: Progress) -> list[dict[str, Any]]:
+def _lead(
+    pack: Pack, source: Source, weights: str, ranks: Ranks, interruptions: Interruptions, progress: Progress
+) -> list[dict[str, Any]]:
     """Build the pack, go on where it stopped, train, and write the results."""
     recorders, states = pack.recorders, pack.states
     config = recorders[0].config
@@ -198,10 +199,12 @@ def _lead(pack: Pack, source: Source, weights: str, ranks: Ranks, progress: Prog
         say(opening(recorder.record, recorder.folder.path) + "\n")
     runs = [recorder.identity_hash for recorder in recorders]
     shows = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
-    tracking = Tracking(recorders, config.trainer.checkpoint_steps, pack.members)
-    _fit(tuner, data, config.trainer.epochs, device, [tracking, *shows])
+    tracking = Tracking(recorders, config.trainer, pack.members, interruptions)
+    if ranks.size == 1:  # else the other ranks would wait for this one's share of a step
+        tuner.pause = interruptions.check
+    fit(tuner, data, config.trainer.epochs, device, [tracking, *shows], interruptions)
     progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
-    predictions = _evaluate(tuner, data, device, shows)
+    predictions = evaluate(tuner, data, device, shows)
     after = tuner.backbone.fingerprint()
     records = [
         write_results(recorder, run, tuner, data, predicted, device, after)
@@ -220,8 +223,8 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
     if source.checksum != checksum:
         raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")
     tuner, data, device = _build([config], source, [None], ranks)
-    _fit(tuner, data, config.trainer.epochs, device, [])
-    _evaluate(tuner, data, device)
+    fit(tuner, data, config.trainer.epochs, device, [], Interruptions())
+    evaluate(tuner, data, device)
 
 
 def _build(
@@ -249,49 +252,3 @@ def _build(
         ranks.check_same("backbones", tuner.backbone.fingerprint())
         ranks.check_same("numbers to begin with", fingerprint(tuner.trainables.state_dict().items()))
     return tuner, data, device
-
-
-def _fit(tuner: PromptTuner, data: PackData, epochs: int, device: torch.device, callbacks: Sequence[Callback]) -> None:
-    """Train from the step that the pack stands at to the last epoch, unless every run has left."""
-    epochs_left = epochs - tuner.epochs_done
-    for run in tuner.runs:
-        if run.is_active and not any(one.requires_grad for one in run.trainable.parameters()):
-            run.status = "stopped"  # zero-shot: it waits for the evaluation
-    if epochs_left == 0 or not any(run.is_active for run in tuner.runs):
-        return
-    trainer = _trainer(device, max_epochs=epochs_left, callbacks=[*callbacks, Stop()])
-    trainer.fit(tuner, datamodule=data)
-
-
-def _evaluate(
-    tuner: PromptTuner, data: PackData, device: torch.device, callbacks: Sequence[Callback] = ()
-) -> list[Predictions | None]:
-    """Score the reported rows once, with the state that the held-out rows chose."""
-    for run in tuner.runs:
-        if run.best is not None and run.status != "failed":
-            run.restore_best()
-    trainer = _trainer(device, callbacks=list(callbacks))
-    wanted = [run.status != "failed" for run in tuner.runs]
-    if not any(wanted):
-        return [None for _ in wanted]
-    trainer.validate(tuner, dataloaders=data.evaluation(data.reported, lambda: wanted), verbose=False)
-    return tuner.predictions
-
-
-def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
-    """Lightning's loop, without what the runs keep themselves: checkpoints, loggers, clipping."""
-    return lightning.Trainer(
-        accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=[device.index or 0] if device.type == "cuda" else 1,
-        plugins=[LightningEnvironment()],  # one process, also inside a job of SLURM, whose signals are ours
-        precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
-        min_epochs=0,
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, the first may start in its middle
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        logger=False,
-        inference_mode=False,
-        **options,
-    )

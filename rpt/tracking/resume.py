@@ -80,8 +80,9 @@ def _aligned(recorders: list[Recorder], states: list[State | None]) -> list[Stat
     return aligned
 
 
-def _step(state: State | None) -> int:
-    return int(state["steps_done"]) if state else 0
+def _step(state: State | None) -> tuple[int, int]:
+    """Where a checkpoint stands: its steps, and its epochs, which an evaluation counts on without a step."""
+    return (int(state["steps_done"]), int(state["epochs_done"])) if state else (0, 0)
 
 
 def _misfit(group: Sequence[tuple[Recorder, State | None]], what: str) -> CheckpointError:

@@ -7,16 +7,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rpt.config import compose
+from rpt.config import Config, compose
+from rpt.module import PromptTuner
 from rpt.packing.launch import launch
 from rpt.packing.point import Point, Result
 from rpt.packing.settings import Settings
 from rpt.pulse import Watch, nobody
+from tests.resuming import STATEFUL
 
 RUN = Path(__file__).parents[2] / "run.py"
 
@@ -113,3 +116,31 @@ def sweep(points: Callable[..., list[Point]], tmp_path: Path) -> Callable[..., t
         return results, new
 
     return start
+
+
+@pytest.fixture
+def stateful(configure: Callable[..., Config], tiny_cb: list[str], tmp_path: Path) -> Callable[..., Config]:
+    """Make a configuration of a short training with everything that has a state, with run folders in a named place."""
+
+    def make(folder: str, *overrides: str) -> Config:
+        return configure(*tiny_cb, *STATEFUL, f"output_dir={tmp_path / folder}", *overrides)
+
+    return make
+
+
+@pytest.fixture
+def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[int], Callable[[], object]], None]:
+    """Do something at the start of training steps; each number is used once, a resumed run passes it."""
+
+    def at(steps: Iterable[int], action: Callable[[], object]) -> None:
+        left, step = list(steps), PromptTuner.training_step
+
+        def training_step(self: PromptTuner, batch: Any, batch_idx: int) -> None:
+            if left and self.steps_done == left[0]:
+                left.pop(0)
+                action()
+            step(self, batch, batch_idx)
+
+        monkeypatch.setattr(PromptTuner, "training_step", training_step)
+
+    return at

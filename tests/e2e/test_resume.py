@@ -1,8 +1,6 @@
 """An interrupted training goes on to the same bytes as one that was left in peace."""
 
 import json
-import os
-import signal
 from itertools import count
 
 import pytest
@@ -10,54 +8,18 @@ import torch
 
 import rpt.train
 from rpt.errors import CheckpointError
-from rpt.module import PromptTuner
 from rpt.tracking import checkpoint
 from rpt.train import train
-
-BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
-# Four steps an epoch, so that checkpoints fall on 4, 7, 8, 12, 14, 16 and 20; all that has a state is switched on.
-DRAWN = ["encoder.dropout=0.3", "backbone.dropout=true"]
-STATEFUL = [*DRAWN, "schedule=linear", "clip_norm=1.0", "trainer.patience=4", "trainer.epochs=5"]
+from tests.resuming import contents, only
 
 
 @pytest.fixture
-def config(configure, tiny_cb, tmp_path):
-    def make(folder, *overrides):
-        steps = ["trainer.checkpoint_steps=7", f"output_dir={tmp_path / folder}"]
-        return configure(*tiny_cb, *STATEFUL, *steps, *overrides)
-
-    return make
-
-
-def contents(folder):
-    return {name: (folder / name).read_bytes() for name in BYTES}
+def config(stateful):
+    return stateful
 
 
 def record(folder):
     return json.loads((folder / "run.json").read_text())
-
-
-def only(tmp_path, folder):
-    [path] = (tmp_path / folder).iterdir()
-    return path
-
-
-@pytest.fixture
-def stop(monkeypatch):
-    """Do something in the middle of a training step; each number is used once, a resumed run passes it."""
-
-    def at(steps, action):
-        left, step = list(steps), PromptTuner.training_step
-
-        def training_step(self, batch, batch_idx):
-            if left and self.steps_done == left[0]:
-                left.pop(0)
-                action()
-            step(self, batch, batch_idx)
-
-        monkeypatch.setattr(PromptTuner, "training_step", training_step)
-
-    return at
 
 
 @pytest.fixture
@@ -190,33 +152,6 @@ def test_a_new_run_beside_an_interrupted_one_starts_and_the_other_goes_on(config
     assert [("resumed" in outcome.record) for outcome in both] == [True, False]
     for ours, theirs in zip(both, whole, strict=True):
         assert contents(ours.folder) == contents(theirs.folder)
-
-
-@pytest.fixture
-def interruptible():
-    """Python's own answer to Ctrl-C: a shell that starts the tests in the background has it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_leaves_the_word_interrupted_and_a_run_that_goes_on(number, config, stop, tmp_path):
-    whole = train([config("whole")])[0]
-    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
-    stop([10], lambda: os.kill(os.getpid(), number))
-    with pytest.raises(SystemExit) as exit_code:
-        train([config("stopped")])
-    assert exit_code.value.code not in (0, None)
-    stopped = record(only(tmp_path, "stopped"))
-    assert stopped["status"] == "interrupted"
-    assert stopped["error"] == ("KeyboardInterrupt" if number == signal.SIGINT else "SystemExit: 143")
-    assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == handlers
-    resumed = train([config("stopped")])[0]
-    assert contents(resumed.folder) == contents(whole.folder)
-    assert len(resumed.record["resumed"]) == 1
-    assert resumed.record["started"] == stopped["started"]
 
 
 def test_a_finished_run_trains_nothing_says_so_and_touches_no_file(config, stop, capsys):

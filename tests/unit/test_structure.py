@@ -22,7 +22,7 @@ FRAME = (
     "rpt/sweep.py",
     "rpt/refusals.py",
 )
-LOOP = ("rpt/module.py", "rpt/train.py", "rpt/progress.py", "rpt/data/module.py", "rpt/tracking/*")
+LOOP = ("rpt/module.py", "rpt/loop.py", "rpt/train.py", "rpt/progress.py", "rpt/data/module.py", "rpt/tracking/*")
 LEAVES = (
     "rpt.prompt",
     "rpt.tasks",

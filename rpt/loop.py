@@ -1,0 +1,90 @@
+"""Lightning's loop around a pack: train, evaluate, and stop where a signal waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import Callback
+
+from rpt.data.module import PackData
+from rpt.interruption import Interrupted, Interruptions
+from rpt.module import PromptTuner
+from rpt.predictions import Predictions
+from rpt.progress import Stop
+
+
+def fit(
+    tuner: PromptTuner,
+    data: PackData,
+    epochs: int,
+    device: torch.device,
+    callbacks: Sequence[Callback],
+    interruptions: Interruptions,
+) -> None:
+    """Train from the step that the pack stands at to the last epoch, unless every run has left.
+
+    A signal that only interrupts (a launcher's, which may return) lets the training go on from where it stopped.
+    """
+    for run in tuner.runs:
+        if run.is_active and not any(one.requires_grad for one in run.trainable.parameters()):
+            run.status = "stopped"  # zero-shot: it waits for the evaluation
+    is_whole = False
+    while not is_whole and tuner.epochs_done < epochs and any(run.is_active for run in tuner.runs):
+        try:
+            with interruptions.deferred():
+                is_whole = _fit_on(tuner, data, epochs, device, callbacks)
+        except Interrupted:
+            interruptions.deliver()
+    interruptions.deliver()  # one that came after the last step
+
+
+def _fit_on(
+    tuner: PromptTuner, data: PackData, epochs: int, device: torch.device, callbacks: Sequence[Callback]
+) -> bool:
+    """Train to the end, or only evaluate where an epoch lacks nothing else; returns whether the training has ended."""
+    epochs_left = epochs - tuner.epochs_done
+    trainer = _trainer(device, max_epochs=epochs_left, callbacks=[*callbacks, Stop()])
+    if tuner.steps_done == (tuner.epochs_done + 1) * data.steps_per_epoch:
+        trainer.validate(tuner, dataloaders=data.val_dataloader(), verbose=False)
+        return False
+    trainer.fit(tuner, datamodule=data)
+    return True
+
+
+def evaluate(
+    tuner: PromptTuner, data: PackData, device: torch.device, callbacks: Sequence[Callback] = ()
+) -> list[Predictions | None]:
+    """Score the reported rows once, with the state that the held-out rows chose."""
+    for run in tuner.runs:
+        if run.best is not None and run.status != "failed":
+            run.restore_best()
+    tuner.is_reporting = True
+    trainer = _trainer(device, callbacks=list(callbacks))
+    wanted = [run.status != "failed" for run in tuner.runs]
+    if not any(wanted):
+        return [None for _ in wanted]
+    trainer.validate(tuner, dataloaders=data.evaluation(data.reported, lambda: wanted), verbose=False)
+    return tuner.predictions
+
+
+def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
+    """Lightning's loop, without what the runs keep themselves: checkpoints, loggers, clipping."""
+    return lightning.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        plugins=[LightningEnvironment()],  # one process, also inside a job of SLURM, whose signals are ours
+        precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
+        min_epochs=0,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, the first may start in its middle
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        logger=False,
+        inference_mode=False,
+        **options,
+    )

@@ -1,0 +1,230 @@
+"""A signal ends a training with a checkpoint of its newest step, from which it goes on to the same bytes."""
+
+import json
+import math
+import os
+import signal
+from itertools import count
+
+import pytest
+import torch
+
+from rpt import interruption
+from rpt.module import PromptTuner
+from rpt.scoring.head import HeadScorer
+from rpt.tracking import callback, checkpoint
+from rpt.train import train
+from tests.resuming import contents, only
+
+SMALL = "trainer.token_budget=300"  # several forward passes a step
+
+
+@pytest.fixture(autouse=True)
+def _interruptible():
+    """Python's own answer to Ctrl-C: a shell that starts the tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def at_forward(monkeypatch):
+    """Do something before the n-th forward pass of training (`losses`) or of evaluations (`score`) from now on."""
+
+    def do(part, number, action):
+        owner = HeadScorer if part == "losses" else PromptTuner
+        act, calls = getattr(owner, part), count(1)
+
+        def acting(*arguments):
+            if next(calls) == number:
+                action()
+            return act(*arguments)
+
+        monkeypatch.setattr(owner, part, acting)
+
+    return do
+
+
+def send(number, times=1):
+    for _ in range(times):
+        os.kill(os.getpid(), number)
+
+
+def record(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+def counts(folder):
+    """Steps and epochs of the newest checkpoint."""
+    state = torch.load(folder / "last.ckpt", weights_only=True)
+    return state["steps_done"], state["epochs_done"]
+
+
+ENDS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SystemExit, signal.SIGHUP: SystemExit}
+ERRORS = {
+    signal.SIGINT: "KeyboardInterrupt",
+    signal.SIGTERM: "SystemExit: 143",
+    signal.SIGHUP: "SystemExit: 129",
+}
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_signal_leaves_a_checkpoint_and_a_run_that_goes_on(number, stateful, stop, tmp_path):
+    whole = train([stateful("whole")])[0]
+    handlers = [signal.getsignal(one) for one in ENDS]
+    stop([10], lambda: send(number))
+    with pytest.raises(ENDS[number]):
+        train([stateful("stopped")])
+    stopped = record(only(tmp_path, "stopped"))
+    assert (stopped["status"], stopped["error"]) == ("interrupted", ERRORS[number])
+    assert counts(only(tmp_path, "stopped")) == (10, 2)  # the last by itself was of step 8
+    assert [signal.getsignal(one) for one in ENDS] == handlers
+    resumed = train([stateful("stopped")])[0]
+    assert contents(resumed.folder) == contents(whole.folder)
+    assert resumed.record["resumed_step"] == 10
+    assert len(resumed.record["resumed"]) == 1
+    assert resumed.record["started"] == stopped["started"]
+
+
+@pytest.mark.parametrize("exact", ["true", "false"])
+def test_a_pack_goes_on_from_the_step_that_ctrl_c_has_found_it_in(exact, stateful, stop):
+    def pair(folder):
+        own = ["trainer.epochs=3", "backbone.dropout=false", f"packing.exact={exact}"]
+        return [stateful(folder, *own, f"seed={seed}") for seed in (0, 1)]
+
+    whole = train(pair("whole"))
+    stop([2], lambda: send(signal.SIGINT))  # before any checkpoint: this sweep began at 0 again
+    with pytest.raises(KeyboardInterrupt):
+        train(pair("stopped"))
+    resumed = train(pair("stopped"))
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert ours.record["resumed_step"] == 2
+        assert contents(ours.folder) == contents(theirs.folder)
+
+
+def test_a_signal_in_the_middle_of_a_step_takes_that_step_back(stateful, at_forward, tmp_path):
+    whole = train([stateful("whole", SMALL)])[0]
+    at_forward("losses", 40, lambda: send(signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        train([stateful("stopped", SMALL)])
+    steps, _ = counts(only(tmp_path, "stopped"))
+    assert len((only(tmp_path, "stopped") / "metrics.csv").read_text().splitlines()) > steps > 0
+    assert contents(train([stateful("stopped", SMALL)])[0].folder) == contents(whole.folder)
+
+
+def test_a_signal_in_an_evaluation_goes_on_with_that_evaluation(stateful, at_forward, tmp_path):
+    small = "trainer.eval_token_budget=100"  # several forward passes an evaluation
+    whole = train([stateful("whole", small)])[0]
+    at_forward("score", 1, lambda: send(signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        train([stateful("stopped", small)])
+    assert counts(only(tmp_path, "stopped")) == (4, 0)  # all steps of an epoch, whose evaluation is missing
+    resumed = train([stateful("stopped", small)])[0]
+    assert resumed.record["resumed_step"] == 4
+    assert contents(resumed.folder) == contents(whole.folder)
+
+
+def test_a_second_ctrl_c_ends_at_once(stateful, stop, tmp_path, capfd):
+    whole = train([stateful("whole")])[0]
+    stop([10], lambda: send(signal.SIGINT, times=2))
+    with pytest.raises(SystemExit):  # Lightning's answer to Ctrl-C
+        train([stateful("stopped")])
+    assert capfd.readouterr().err.count("Ctrl-C again stops at once") == 1
+    assert record(only(tmp_path, "stopped"))["status"] == "interrupted"
+    assert counts(only(tmp_path, "stopped")) == (8, 2)
+    assert contents(train([stateful("stopped")])[0].folder) == contents(whole.folder)
+
+
+def test_a_signal_waits_no_longer_than_the_grace(stateful, at_forward, tmp_path, monkeypatch):
+    monkeypatch.setattr(interruption, "GRACE_SECONDS", 0.2)
+
+    def hang():
+        send(signal.SIGTERM)
+        signal.pause()  # until the next signal
+
+    at_forward("losses", 10, hang)
+    with pytest.raises(SystemExit):
+        train([stateful("stopped")])
+    assert record(only(tmp_path, "stopped"))["status"] == "interrupted"
+
+
+def test_a_launchers_own_signal_is_answered_behind_a_checkpoint_and_the_training_goes_on(stateful, stop, tmp_path):
+    whole, seen = train([stateful("whole")])[0], []
+
+    def requeue(number, frame):
+        seen.append(counts(only(tmp_path, "warned")))
+
+    before = signal.signal(signal.SIGUSR2, requeue)
+    try:
+        stop([10], lambda: send(signal.SIGUSR2))
+        warned = train([stateful("warned")])[0]
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert seen == [(10, 2)]
+    assert "resumed" not in warned.record
+    assert contents(warned.folder) == contents(whole.folder)
+
+
+def broken():
+    raise RuntimeError("something broke")
+
+
+@pytest.fixture
+def at_every_step(monkeypatch):
+    """A checkpoint at each step, by the clock."""
+    monkeypatch.setattr(callback, "MOST_SHARE", math.inf)
+    return "trainer.checkpoint_seconds=1e-9"
+
+
+def test_checkpoints_are_written_by_the_clock(at_every_step, stateful, stop, tmp_path):
+    whole = train([stateful("whole")])[0]
+    stop([10], broken)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([stateful("stopped", at_every_step)])
+    assert counts(only(tmp_path, "stopped")) == (10, 2)
+    assert contents(train([stateful("stopped")])[0].folder) == contents(whole.folder)
+
+
+def test_a_checkpoint_by_the_clock_takes_a_small_share_of_the_time(stateful, monkeypatch):
+    saved, save = [], checkpoint.save
+    monkeypatch.setattr(
+        checkpoint, "save", lambda folder, state: [saved.append(state["steps_done"]), save(folder, state)]
+    )
+    monkeypatch.setattr(callback, "MOST_SHARE", 1e-9)  # so that the first one is the last
+    train([stateful("runs", "trainer.checkpoint_seconds=1e-9", "trainer.checkpoint_steps=100", "trainer.epochs=2")])
+    assert saved == [1, 4, 8]
+
+
+def test_an_evaluation_that_broke_behind_a_checkpoint_by_the_clock_comes_first(
+    at_every_step, stateful, at_forward, tmp_path
+):
+    whole = train([stateful("whole")])[0]
+    at_forward("score", 2, broken)  # of the second epoch
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([stateful("stopped", at_every_step)])
+    assert counts(only(tmp_path, "stopped")) == (8, 1)
+    assert contents(train([stateful("stopped")])[0].folder) == contents(whole.folder)
+
+
+@pytest.mark.slow  # about 8 s
+@pytest.mark.parametrize("number", [8, 9, 10, 11])
+def test_a_pack_that_broke_between_the_checkpoints_of_its_runs_goes_on_from_the_older(
+    number, at_every_step, stateful, monkeypatch
+):
+    """The first epoch's checkpoints: 1 to 8 by the clock, two for each step; 9 and 10 behind the evaluation."""
+
+    def pair(folder):
+        return [stateful(folder, at_every_step, "packing.exact=true", f"seed={seed}") for seed in (0, 1)]
+
+    whole, save, calls = train(pair("whole")), checkpoint.save, count(1)
+
+    def saving(folder, state):
+        if next(calls) == number:
+            broken()
+        save(folder, state)
+
+    monkeypatch.setattr(checkpoint, "save", saving)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train(pair("stopped"))
+    for ours, theirs in zip(train(pair("stopped")), whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
