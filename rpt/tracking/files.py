@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,14 @@ def _mode() -> int:
 
 
 MODE = _mode()
+
+DRAFT = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.rpt-draft")
+"""Names of the files and folders that are written before they get their own names, which each draft's name holds."""
+
+
+def draft_of(path: Path) -> dict[str, Any]:
+    """Place and name of a draft, as the functions of `tempfile` take them."""
+    return {"dir": path.parent, "prefix": f".{path.name}.", "suffix": ".rpt-draft"}
 
 
 @contextlib.contextmanager
@@ -46,7 +55,7 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
         StorageError: The disk is full, or the folder cannot be written. The old content is then still there.
     """
     with storage(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(**draft_of(path))
         draft = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:

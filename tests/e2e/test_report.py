@@ -53,7 +53,7 @@ def test_a_sweep_is_trained_and_reported(command, start_folder, tiny_bert, tiny_
     again = report("runs", cwd=start_folder)
     assert again.stdout == done.stdout
     assert (out / "index.html").read_text() == page
-    assert sorted(entry.name for entry in out.iterdir()) == ["figures", "index.html", "tables"]
+    assert sorted(entry.name for entry in out.iterdir()) == ["figures", "index.html", "manifest.json", "tables"]
     assert not list((start_folder / "runs").glob(".report*"))
 
 
