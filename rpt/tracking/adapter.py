@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +43,10 @@ def base_model(section: BackboneConfig, place: Path) -> tuple[str, str | None]:
 def write_adapter(
     folder: Path, prompt: Tensor, base: tuple[str, str | None], task_type: str, model_config: Any
 ) -> None:
-    """Write an adapter folder, whole or not at all.
+    """Write an adapter's two files, and leave what else lies in its folder.
 
     Args:
-        folder: Made or replaced.
+        folder: Folder of the adapter; made if need be.
         prompt: The folded prompt [length, hidden], float32.
         base: Name and revision of the backbone, as `base_model` returns them.
         task_type: PEFT's word for how the model is used, such as `SEQ_2_SEQ_LM`.
@@ -70,13 +68,6 @@ def write_adapter(
         "revision": base[1],
     }
     with storage(folder):
-        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".adapter."))
-        try:
-            write_atomic(draft / "adapter_model.safetensors", save({"prompt_embeddings": prompt.contiguous()}))
-            write_json(draft / "adapter_config.json", config)
-            draft.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)  # gone already, unless writing failed
+        folder.mkdir(exist_ok=True)
+    write_atomic(folder / "adapter_model.safetensors", save({"prompt_embeddings": prompt.contiguous()}))
+    write_json(folder / "adapter_config.json", config)

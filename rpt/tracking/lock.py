@@ -54,12 +54,17 @@ class Lock:
                     return False
                 time.sleep(POLL_SECONDS)
 
-    def release(self) -> None:
-        """Give the lock back and remove its file; nothing where it is not held."""
+    def release(self, *, keep_file: bool = False) -> None:
+        """Give the lock back and remove its file; nothing where it is not held.
+
+        Args:
+            keep_file: Whether the file stays, because another machine holds a lock on it that is not seen here.
+        """
         if self._handle is None:
             return
-        with suppress(OSError):
-            self._path.unlink()  # while the lock is held, so that nobody has taken it in this file
+        if not keep_file:
+            with suppress(OSError):
+                self._path.unlink()  # while the lock is held, so that nobody has taken it in this file
         os.close(self._handle)
         self._handle = None
 

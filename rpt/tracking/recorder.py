@@ -14,6 +14,8 @@ from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import SCHEMA
 from rpt.tracking.loggers import Loggers
 
+TORN = "metrics.csv was removed or changed while the run trained: the curve may lack rows, the scores are not touched"
+
 
 class Recorder:
     """Writes one run's folder, from its start to its end.
@@ -100,7 +102,7 @@ class Recorder:
             LeaseLost: Another process trains the run by now.
         """
         self.folder.check_lease()
-        self.curve.flush()
+        self._flush()
         recorder = {
             "curve_size": self.curve.size,
             "seconds": self.seconds,
@@ -116,6 +118,11 @@ class Recorder:
             **state,
         }
         checkpoint.save(self.folder, whole)
+
+    def _flush(self) -> None:
+        self.curve.flush()
+        if self.curve.is_torn and TORN not in self.record["warnings"]:
+            self.warn(TORN)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """The state to go on from, if there is one and the run is not to be trained again."""
@@ -146,7 +153,7 @@ class Recorder:
         is_written = False
         try:
             self.folder.check_lease()
-            self.curve.flush()
+            self._flush()
             self.folder.write_record(self.record)
             is_written = True
         finally:

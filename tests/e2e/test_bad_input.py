@@ -221,9 +221,7 @@ def test_training_again_loses_nothing_to_a_refusal(finished, tmp_path):
     [again] = train([config.model_copy(update={"rerun": True})])
     assert again.folder == folder.path
     aside = folder.path / "superseded" / "1"
-    assert {entry.name: entry.read_bytes() for entry in aside.iterdir()} == {
-        name: content for name, content in before.items() if name != ".lock"
-    }
+    assert {entry.name: entry.read_bytes() for entry in aside.iterdir()} == before
 
 
 def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_cb, tmp_path):
@@ -239,7 +237,7 @@ def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_c
     assert str(caught.value) == f"{folder}/last.ckpt: cannot be written (File too large). {GOES_ON}"
     record = json.loads((folder / "run.json").read_text())
     assert (record["status"], record["error"]) == ("interrupted", f"StorageError: {caught.value}")
-    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "metrics.csv", "run.json"]
+    assert sorted(entry.name for entry in folder.iterdir()) == ["metrics.csv", "run.json"]
     [outcome] = train([config])
     assert outcome.record["status"] == "finished"
 
@@ -252,13 +250,15 @@ def test_a_second_process_is_refused_a_run_that_is_being_trained(command, config
     config = configure(*tiny_cb, "trainer.epochs=1")
     [outcome] = train([config])
     folder = RunFolder(outcome.folder)
+    folder.write_record({**outcome.record, "status": "running"})
     before = contents(folder)
     folder.open()
     shared = [*tiny_bert, *tiny_cb, "trainer.epochs=1", "trainer.progress=false"]
     done = command(*shared, f"output_dir={tmp_path / 'runs'}")
     folder.close()
     advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
-    assert done.stdout == f"{folder.path}: another process is training this run. {advice}\n"
+    lock = f"It holds the lock of {folder.path}/.lock."
+    assert done.stdout == f"{folder.path}: another process is training this run. {advice} {lock}\n"
     assert done.returncode == 2
     assert contents(folder) == before
 
@@ -273,7 +273,7 @@ def test_the_command_survives_a_full_disk(command, start_folder, tiny_bert, tiny
     assert "Traceback" not in done.stdout
     assert done.returncode == 2
     assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
-    assert sorted(entry.name for entry in folder.iterdir()) == [".lock", "metrics.csv", "run.json"]
+    assert sorted(entry.name for entry in folder.iterdir()) == ["metrics.csv", "run.json"]
     again = command(*arguments)
     assert again.returncode == 0
     assert json.loads((folder / "run.json").read_text())["status"] == "finished"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from rpt.errors import CheckpointError, StorageError
 from rpt.tracking import checkpoint, files
+from rpt.tracking.adapter import write_adapter
 from rpt.tracking.curve import Curve
 from rpt.tracking.folder import FolderInUse, RunFolder
 
@@ -37,13 +39,14 @@ def folder(tmp_path):
     folder.close()
 
 
+def refuse(handle):
+    """Answer as a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @pytest.fixture
 def full_disk(monkeypatch):
     """From now on nothing more fits on the disk."""
-
-    def refuse(handle):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     monkeypatch.setattr(files.os, "fsync", refuse)
 
 
@@ -103,7 +106,8 @@ def opened_elsewhere(path):
 
 def test_a_second_process_is_refused_until_the_first_ends(folder):
     advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
-    message = f"FolderInUse: {folder.path}: another process is training this run. {advice}\n"
+    lock = f"It holds the lock of {folder.path}/.lock."
+    message = f"FolderInUse: {folder.path}: another process is training this run. {advice} {lock}\n"
     assert opened_elsewhere(folder.path).endswith(message)
     folder.close()
     assert opened_elsewhere(folder.path) == ""
@@ -117,7 +121,7 @@ def test_a_folder_that_nothing_was_written_to_goes_with_its_lock(tmp_path):
     folder.open()
     folder.write_record({"status": "running"})
     folder.close()
-    assert names(folder.path) == [".lock", "run.json"]
+    assert names(folder.path) == ["run.json"]
 
 
 def test_a_refused_process_takes_nothing_away(folder):
@@ -167,12 +171,52 @@ def test_an_earlier_training_is_set_aside_whole(folder):
         assert (aside / "adapter" / "file").read_text() == text
 
 
-def test_drafts_of_a_killed_writer_are_swept_up(folder):
-    (folder.path / ".last.ckpt.x1y2").touch()
-    (folder.path / ".adapter.x1y2").mkdir()
+def test_drafts_of_a_killed_writer_are_swept_up_and_no_file_of_anybody_else(folder, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", refuse)
+        killed.setattr(Path, "unlink", refuse)
+        folder.adapter.mkdir()
+        for path in (folder.checkpoint, folder.record, folder.adapter / "adapter_config.json"):
+            with pytest.raises(StorageError):
+                files.write_atomic(path, b"half")
+    assert len(names(folder.path)) == 5
+    theirs = [".notes", ".gitignore", ".last.ckpt.old", ".mine.rpt-draft", ".theirs.a1b2c3d4.rpt-draft", ".lease.txt"]
+    for name in theirs:
+        (folder.path / name).touch()
+    (folder.path / ".git").mkdir()
     folder.record.touch()
     folder.sweep_up()
-    assert names(folder.path) == [".lease", ".lock", "run.json"]
+    assert names(folder.path) == sorted([".lease", ".lock", "adapter", "run.json", ".git", *theirs])
+    assert names(folder.adapter) == []
+    folder.close()
+    folder.open()
+    assert set(theirs) < set(names(folder.path))
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "run.json", "last.ckpt", "adapter", ".lock", "superseded", "wandb"])
+def test_a_link_in_a_run_folder_is_refused_and_what_it_leads_to_is_not_touched(name, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.write_text("precious")
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / name).symlink_to(theirs)
+    reason = "cannot be written" if name == ".lock" else "is a link, and a run writes through no link in its folder"
+    with pytest.raises(StorageError, match=reason):
+        RunFolder(path).open()
+    assert theirs.read_text() == "precious"
+    assert names(path) == [name]
+
+
+def test_an_adapter_is_written_beside_what_else_lies_in_its_folder(tmp_path):
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    for name in ("README.md", "adapter_config.json"):
+        (folder / name).write_text("theirs")
+    sizes = SimpleNamespace(num_attention_heads=2, num_hidden_layers=2)
+    write_adapter(folder, torch.zeros(2, 4), ("tiny", None), "FEATURE_EXTRACTION", sizes)
+    assert names(folder) == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+    assert (folder / "README.md").read_text() == "theirs"
+    assert json.loads((folder / "adapter_config.json").read_text())["num_virtual_tokens"] == 2
 
 
 # The curve
@@ -201,11 +245,41 @@ def test_rows_are_not_lost_when_the_disk_is_full_for_a_while(tmp_path, monkeypat
     curve.start(0)
     curve.add({"step": 1})
     with monkeypatch.context() as full:
-        full.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+        full.setattr(files.os, "fsync", refuse)  # behind the write, of which any part may have come to the disk
         with pytest.raises(StorageError, match=r"metrics\.csv: cannot be written \(No space left on device\)\."):
             curve.flush()
     curve.flush()
     assert curve.path.read_text() == "step\n1\n"
+    assert not curve.is_torn
+
+
+@pytest.mark.parametrize(
+    ("left", "found"),
+    [(None, "step\n3\n"), ("", "step\n3\n"), ("step\n1\n2", "step\n1\n3\n"), ("step\n1\n2\n4\n", "step\n1\n2\n3\n")],
+    ids=["removed", "emptied", "cut", "added to"],
+)
+def test_a_curve_that_somebody_changes_meanwhile_has_its_header_and_whole_lines(left, found, tmp_path):
+    curve = Curve(tmp_path / "metrics.csv", ("step",))
+    curve.start(0)
+    for step in (1, 2):
+        curve.add({"step": step})
+    curve.flush()
+    curve.path.unlink()
+    if left is not None:
+        curve.path.write_text(left)
+    curve.add({"step": 3})
+    curve.flush()
+    assert curve.path.read_text() == found
+    assert curve.is_torn == (left is None or len(left) < len("step\n1\n2\n"))
+    assert curve.size == len(found)
+
+
+def test_a_curve_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "theirs").write_text("precious\n")
+    (tmp_path / "metrics.csv").symlink_to("theirs")
+    with pytest.raises(StorageError, match=r"metrics\.csv: cannot be written \("):
+        Curve(tmp_path / "metrics.csv", ("step",)).start(0)
+    assert (tmp_path / "theirs").read_text() == "precious\n"
 
 
 def test_a_curve_that_was_cut_by_hand_is_refused(tmp_path):
