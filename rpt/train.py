@@ -19,7 +19,7 @@ from rpt.console import closing, opening, say
 from rpt.data.module import PackData
 from rpt.data.sources import Source
 from rpt.ending import ended_properly
-from rpt.errors import ConfigError, RptError
+from rpt.errors import ConfigError, RptError, StorageError
 from rpt.interruption import Interruptions
 from rpt.loop import evaluate, fit
 from rpt.module import PromptTuner
@@ -61,11 +61,13 @@ class Outcome:
 
     Attributes:
         folder: The run's folder.
-        record: Its `run.json`.
+        record: Its `run.json`; empty where the run could not be begun.
+        error: Why the run could not be begun, while other runs of the pack were trained; None where it was.
     """
 
     folder: Path
     record: dict[str, Any]
+    error: RptError | None = None
 
     @property
     def score(self) -> float:
@@ -76,8 +78,11 @@ class Outcome:
         """Itself, if the run was trained to its end.
 
         Raises:
+            RptError: Its folder or its checkpoint could not be read.
             RunFailed: It was not.
         """
+        if self.error is not None:
+            raise self.error
         if self.record["status"] == "failed":
             has_raised = "traceback" in self.record
             advice = "The traceback is in its run.json" if has_raised else "Lower lr, or set clip_norm=1"
@@ -89,8 +94,9 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
     """Train runs that share task, data, backbone and batch size, packed over one backbone.
 
     A run that is finished is not trained again; one that was interrupted goes on where it stopped; one that diverges
-    or raises is marked failed, and the others go on (`Outcome.check` raises). An error of what the runs share ends them
-    all, is no run's own fault, and leaves them interrupted.
+    or raises is marked failed, and the others go on (`Outcome.check` raises); so they do without a run whose folder or
+    checkpoint is damaged. An error of what the runs share ends them all, is no run's own fault, and leaves them
+    interrupted.
 
     Args:
         configs: Of the runs.
@@ -110,16 +116,19 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
         backbone = find_backbone(configs[0])
         source = build_source(configs[0])
         recorders = [
-            _open(config, digest(identity(config, source.checksum, backbone.files_sha256)), stack) for config in configs
+            _recorder(config, digest(identity(config, source.checksum, backbone.files_sha256))) for config in configs
         ]
-        finished = {r: old for r in recorders if (old := _finished(r)) is not None}
-        pending = [recorder for recorder in recorders if recorder not in finished]
-        trained: dict[Recorder, dict[str, Any]] = {}
-        for pack in packs(pending, configs[0].trainer.epochs):
+        records, errors = _open_all(recorders, stack)
+        pending = [recorder for recorder in recorders if recorder not in records | errors]
+        unusable = {recorder.identity_hash for recorder in errors}
+        found, damaged = packs(pending, configs[0].trainer.epochs, unusable)
+        errors |= damaged
+        if len(errors) == len(recorders):
+            raise errors[recorders[0]]
+        for pack in found:
             gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
-            trained |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256, progress), strict=True)
-        records = [{**finished, **trained}[recorder] for recorder in recorders]
-    return [Outcome(r.folder.path, record) for r, record in zip(recorders, records, strict=True)]
+            records |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256, progress), strict=True)
+    return [Outcome(r.folder.path, records.get(r, {}), errors.get(r)) for r in recorders]
 
 
 def _check_pack(configs: Sequence[Config]) -> None:
@@ -145,12 +154,38 @@ def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
             raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
 
 
-def _open(config: Config, identity_hash: str, stack: ExitStack) -> Recorder:
-    """Name the run's folder and take its lock."""
+def _recorder(config: Config, identity_hash: str) -> Recorder:
+    """Name the run's folder."""
     folder = RunFolder(Path(config.output_dir) / folder_name(config, identity_hash))
-    folder.open()
-    stack.callback(folder.close)
     return Recorder(config, identity_hash, folder, metrics_of(config))
+
+
+def _open_all(
+    recorders: Sequence[Recorder], stack: ExitStack
+) -> tuple[dict[Recorder, dict[str, Any]], dict[Recorder, RptError]]:
+    """Open the runs' folders; returns the records of those that are finished, and why others cannot be opened."""
+    records: dict[Recorder, dict[str, Any]] = {}
+    errors: dict[Recorder, RptError] = {}
+    for recorder in recorders:
+        try:
+            record = _open(recorder, stack)
+        except StorageError as error:
+            errors[recorder] = error
+        else:
+            records |= {} if record is None else {recorder: record}
+    return records, errors
+
+
+def _open(recorder: Recorder, stack: ExitStack) -> dict[str, Any] | None:
+    """Take the lock of a run's folder, or return the record of a finished run, which may lie on a read-only disk."""
+    record = _finished(recorder)
+    if record is None:
+        recorder.folder.open()
+        stack.callback(recorder.folder.close)
+        record = _finished(recorder)  # another process may have ended it meanwhile
+    else:
+        recorder.folder.tidy()
+    return record
 
 
 def _finished(recorder: Recorder) -> dict[str, Any] | None:
@@ -196,6 +231,7 @@ def _lead(
         facts = copy.deepcopy(shared_facts)  # each record goes on to hold its own
         facts |= {"parameters": parameters(run), "resumed_step": state["steps_done"] if state else 0}
         recorder.start(facts, state["recorder"] if state else None)
+        recorder.record["warnings"] += pack.warnings
         say(opening(recorder.record, recorder.folder.path) + "\n")
     runs = [recorder.identity_hash for recorder in recorders]
     shows = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)

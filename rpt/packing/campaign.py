@@ -81,6 +81,7 @@ class Campaign:
             state, given_up = states[identity], self._given_up.get(identity)
             may_fail_again = identity in self._untried and given_up is None
             if state.name == "done" and not run.config.rerun:
+                RunFolder(run.folder).tidy()
                 score, objective = state.score, state.objective
                 self._end(run, Result(run.point.number, "finished", str(run.folder), score, objective=objective))
             elif state.name == "failed" and not run.config.rerun and not may_fail_again:

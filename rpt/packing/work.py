@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rpt.check import check
 from rpt.config import Config
-from rpt.errors import ConfigError, DataError, WeightsError
+from rpt.errors import ConfigError, DataError, RptError, WeightsError
 from rpt.objective import objective
 from rpt.out_of_memory import is_out_of_memory
 from rpt.packing.point import Point, Result
@@ -91,3 +91,5 @@ def _result(point: Point, outcome: Outcome) -> Result:
         return Result(point.number, "finished", folder, outcome.check().score, objective=objective(outcome.record))
     except RunFailed as error:
         return Result(point.number, "failed", folder, error=str(error), is_bug=error.is_bug)
+    except RptError as error:
+        return Result(point.number, "failed", folder, error=str(error))

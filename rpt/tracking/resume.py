@@ -1,15 +1,23 @@
-"""Which runs go on together, and from which step: a pack resumes as it was, or not at all."""
+"""Put interrupted runs back into their packs, and find the step that each pack goes on from.
+
+A pack resumes as it was, because that is what makes it end in the same bits. It goes on without a run only where that
+run cannot go on with it: its checkpoint is lost or damaged, or it has come to its end by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rpt.errors import CheckpointError
+from rpt.console import several
+from rpt.errors import CheckpointError, StorageError
+from rpt.tracking.folder import RunFolder
 from rpt.tracking.recorder import Recorder
 
 State = dict[str, Any]
+Pair = tuple[Recorder, State | None]
 
 
 @dataclass(frozen=True)
@@ -17,49 +25,116 @@ class Pack:
     """Runs that are trained together.
 
     Attributes:
-        recorders: Of the runs, in the pack's order.
-        states: The checkpoint of each, all of the same step; all None for a new training.
-        members: The identities of all runs that the training began with; some may be finished by now.
+        recorders: Recorder of each run, in the pack's order.
+        states: Checkpoint of each run, all of the same step; all None for a new training.
+        members: Identities of all runs that the training began with or goes on with; some may be finished by now.
+        num_left_out: Number of runs that the training began with and goes on without.
     """
 
     recorders: list[Recorder]
     states: list[State | None]
     members: list[str]
+    num_left_out: int = 0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the runs' records must know of the pack; empty where it goes on as it was."""
+        is_exact = self.recorders[0].config.has_own_forwards
+        if self.num_left_out == 0 or self.states[0] is None or is_exact:
+            return []
+        return [f"resumed without {several(self.num_left_out, 'run')} of its pack, so not bit-exact"]
 
 
-def packs(recorders: Sequence[Recorder], epochs: int) -> list[Pack]:
+def packs(
+    recorders: Sequence[Recorder], epochs: int, unusable: Collection[str] = ()
+) -> tuple[list[Pack], dict[Recorder, CheckpointError]]:
     """Put runs back into the packs that they were interrupted in; the new ones form a pack of their own.
 
+    Args:
+        recorders: Recorders of the runs that are to be trained.
+        epochs: Epochs of the whole training.
+        unusable: Identities of runs that are to be trained and cannot be, so that their packs go on without them.
+
+    Returns:
+        The packs, and the runs whose checkpoint cannot be read, which no pack holds.
+
     Raises:
-        CheckpointError: A pack is not whole and still has steps to train, or its checkpoints do not fit together.
+        CheckpointError: A pack has steps to train, and a run that it could go on with is not among the recorders.
     """
-    pairs = [(recorder, recorder.load_checkpoint()) for recorder in recorders]
+    pairs: list[Pair] = []
+    damaged: dict[Recorder, CheckpointError] = {}
+    for recorder in recorders:
+        try:
+            pairs.append((recorder, recorder.load_checkpoint()))
+        except CheckpointError as error:
+            damaged[recorder] = error
     begun = list(dict.fromkeys(tuple(state["pack"]) for _, state in pairs if state))
-    groups: dict[tuple[str, ...], list[tuple[Recorder, State | None]]] = {}
+    groups: dict[tuple[str, ...], list[Pair]] = {}
     for recorder, state in pairs:
         mine = tuple(state["pack"]) if state else _left(recorder, begun)
         groups.setdefault(mine, []).append((recorder, state))
-    return [_pack(members, group, epochs) for members, group in groups.items()]
+    unusable = {*unusable, *(recorder.identity_hash for recorder in damaged)}
+    made = [pack for members, group in groups.items() for pack in _packs(members, group, epochs, unusable)]
+    return made, damaged
 
 
 def _left(recorder: Recorder, begun: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The pack that a run without a checkpoint was in: it was killed at its first, or there is none."""
-    if recorder.config.rerun:
+    """The pack that a run without a checkpoint was in; empty for a new run and for one whose folder is lost.
+
+    A pack that was killed at its first checkpoint has a record of each of its runs.
+    """
+    if recorder.config.rerun or recorder.folder.read_record() is None:
         return ()
     return next((members for members in begun if recorder.identity_hash in members), ())
 
 
-def _pack(members: tuple[str, ...], group: list[tuple[Recorder, State | None]], epochs: int) -> Pack:
+def _packs(members: tuple[str, ...], group: list[Pair], epochs: int, unusable: Collection[str]) -> list[Pack]:
     if not members:
-        recorders = [recorder for recorder, _ in group]
-        return Pack(recorders, [None for _ in group], [recorder.identity_hash for recorder in recorders])
+        return [_pack(group, [None for _ in group], 1)]
     group = sorted(group, key=lambda pair: members.index(pair[0].identity_hash))
-    recorders, states = [recorder for recorder, _ in group], [state for _, state in group]
-    if len(group) == len(members):
-        states = _aligned(recorders, states)
-    elif not all(state and _is_over(state, epochs) for state in states):
-        raise _misfit(group, "was trained in a pack with other runs.")
-    return Pack(recorders, states, list(members))
+    present = [recorder.identity_hash for recorder, _ in group]
+    absent = [member for member in members if member not in present]
+    if absent and all(state and _is_over(state, epochs) for _, state in group):
+        return [Pack([recorder for recorder, _ in group], [state for _, state in group], list(members))]
+    parent = group[0][0].folder.path.parent
+    if any(member not in unusable and _waits(member, members, parent) for member in absent):
+        path = next(recorder.folder.path for recorder, state in group if state)
+        advice = "Sweep the same points again, or set rerun=true."
+        raise CheckpointError(f"{path}: was trained in a pack with other runs. {advice}")
+    return _split(group, len(members))
+
+
+def _split(group: list[Pair], num_members: int) -> list[Pack]:
+    """The fewest packs whose runs stand at one step: all; those with a checkpoint and those without; or by step."""
+    begun, new = [pair for pair in group if pair[1]], [pair for pair in group if not pair[1]]
+    by_step = [[pair for pair in begun if _step(pair[1]) == step] for step in sorted({_step(one) for _, one in begun})]
+    for parts in ([group], [begun, new], [*by_step, new]):
+        parts = [part for part in parts if part]
+        aligned = [_aligned(part) for part in parts]
+        if all(states is not None for states in aligned):
+            return [_pack(part, states or [], num_members) for part, states in zip(parts, aligned, strict=True)]
+    raise AssertionError("runs of one step are aligned")
+
+
+def _pack(group: list[Pair], states: list[State | None], num_members: int) -> Pack:
+    members = [recorder.identity_hash for recorder, _ in group]
+    return Pack([recorder for recorder, _ in group], states, members, max(num_members - len(members), 0))
+
+
+def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
+    """Whether a run that is not among the recorders lies beside them with a checkpoint of the same pack."""
+    for path in parent.glob(f"*-{member[:10]}"):
+        folder = RunFolder(path)
+        try:
+            record = folder.read_record() or {}
+        except StorageError:
+            continue
+        pack = record.get("pack")
+        is_of_pack = isinstance(pack, dict) and pack.get("members") == list(members)
+        has_checkpoint = folder.checkpoint.exists() or folder.previous_checkpoint.exists()
+        if is_of_pack and has_checkpoint and record["status"] in ("running", "interrupted"):
+            return True
+    return False
 
 
 def _is_over(state: State, epochs: int) -> bool:
@@ -67,14 +142,20 @@ def _is_over(state: State, epochs: int) -> bool:
     return bool(state["epochs_done"] >= epochs or state["run"]["status"] != "active")
 
 
-def _aligned(recorders: list[Recorder], states: list[State | None]) -> list[State | None]:
-    """The states of the newest step that all runs have: a kill may fall between the checkpoints of two runs."""
-    pairs = list(zip(recorders, states, strict=True))
-    oldest = min(map(_step, states))
+def _aligned(pairs: list[Pair]) -> list[State | None] | None:
+    """The states of the newest step that all runs have: a kill may fall between the checkpoints of two runs.
+
+    Returns:
+        None where there is no such step.
+    """
+    oldest = min(_step(state) for _, state in pairs)
     ahead = [recorder for recorder, state in pairs if _step(state) > oldest]
-    aligned = [recorder.load_previous_checkpoint() if recorder in ahead else state for recorder, state in pairs]
+    try:
+        aligned = [recorder.load_previous_checkpoint() if recorder in ahead else state for recorder, state in pairs]
+    except CheckpointError:
+        return None
     if any(_step(state) != oldest for state in aligned):
-        raise _misfit(pairs, "stands at another step than the rest of its pack.")
+        return None
     for recorder in ahead:
         recorder.step_back()
     return aligned
@@ -83,8 +164,3 @@ def _aligned(recorders: list[Recorder], states: list[State | None]) -> list[Stat
 def _step(state: State | None) -> tuple[int, int]:
     """Where a checkpoint stands: its steps, and its epochs, which an evaluation counts on without a step."""
     return (int(state["steps_done"]), int(state["epochs_done"])) if state else (0, 0)
-
-
-def _misfit(group: Sequence[tuple[Recorder, State | None]], what: str) -> CheckpointError:
-    path = next(recorder.folder.path for recorder, state in group if state)
-    return CheckpointError(f"{path}: {what} Sweep the same points again, or set rerun=true.")

@@ -129,20 +129,6 @@ def test_half_a_pack_is_refused_while_it_has_steps_to_train_and_loses_nothing(co
         assert contents(ours.folder) == contents(theirs.folder)
 
 
-def test_a_pack_that_lost_a_checkpoint_is_refused_and_loses_no_other(config, stop, tmp_path):
-    pair = [config("runs"), config("runs", "seed=1")]
-    stop([9], raise_error)
-    with pytest.raises(RuntimeError, match="something broke"):
-        train(pair)
-    kept, lost = sorted((tmp_path / "runs").iterdir())
-    for name in ("last.ckpt", "previous.ckpt"):
-        (lost / name).unlink()
-    before = {path.name: path.read_bytes() for path in kept.iterdir()}
-    with pytest.raises(CheckpointError, match=r"stands at another step than the rest of its pack.*rerun=true"):
-        train(pair)
-    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
-
-
 def test_a_new_run_beside_an_interrupted_one_starts_and_the_other_goes_on(config, stop):
     whole = [train([config("whole", f"seed={seed}")])[0] for seed in (0, 1)]
     stop([9], raise_error)

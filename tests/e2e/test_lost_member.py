@@ -1,0 +1,155 @@
+"""A pack of which one run's folder is lost or damaged: the others go on, and the one begins anew or is named."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rpt.errors import CheckpointError, RptError
+from rpt.train import train
+from tests.resuming import contents
+
+EXACT = ["packing.exact=true", "backbone.dropout=false", "trainer.epochs=3"]
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture
+def pack(stateful):
+    """Configurations of three runs, each of which has the bits that it has alone."""
+
+    def make(folder, *more):
+        return [stateful(folder, *EXACT, *more, f"seed={seed}") for seed in SEEDS]
+
+    return make
+
+
+@pytest.fixture
+def interrupted(pack, stop, tmp_path):
+    """Break a pack in step 10, behind a checkpoint of step 8; returns the folders of its runs, by seed."""
+
+    def make(*more):
+        def broken():
+            raise RuntimeError("something broke")
+
+        stop([9], broken)
+        with pytest.raises(RuntimeError, match="something broke"):
+            train(pack("runs", *more))
+        found = {}
+        for path in (tmp_path / "runs").glob("*/run.json"):
+            found[json.loads(path.read_text())["config"]["seed"]] = path.parent
+        return found
+
+    return make
+
+
+def remove(folder):
+    shutil.rmtree(folder)
+
+
+def lose_checkpoints(folder):
+    for name in ("last.ckpt", "previous.ckpt"):
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize("lose", [remove, lose_checkpoints])
+def test_a_lost_member_begins_anew_and_the_others_go_on_to_the_same_bytes(lose, pack, interrupted):
+    whole, folders = train(pack("whole")), interrupted()
+    lose(folders[1])
+    resumed = train(pack("runs"))
+    assert [outcome.record["resumed_step"] for outcome in resumed] == [8, 0, 8]
+    assert [outcome.record["pack"]["size"] for outcome in resumed] == [2, 1, 2]
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
+        assert ours.check().record["warnings"] == theirs.record["warnings"]
+
+
+def damage_checkpoint(folder):
+    (folder / "last.ckpt").write_bytes(b"damaged")
+
+
+def damage_record(folder):
+    (folder / "run.json").write_text("{")
+
+
+def put_a_link(folder):
+    (folder / "adapter").symlink_to(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_checkpoint, r"last\.ckpt: is damaged .* put previous\.ckpt in its place, or set rerun=true\."),
+        (damage_record, r"run\.json: cannot be read .* Move the folder away, or set rerun=true to train again\."),
+        (put_a_link, r"adapter: is a link, .* Remove the link"),
+    ],
+)
+def test_a_damaged_member_is_named_and_the_others_go_on(damage, message, pack, interrupted):
+    whole, folders = train(pack("whole")), interrupted()
+    damage(folders[1])
+    outcomes = train(pack("runs"))
+    with pytest.raises(RptError, match=message):
+        outcomes[1].check()
+    for index in (0, 2):
+        assert outcomes[index].check().record["resumed_step"] == 8
+        assert contents(outcomes[index].folder) == contents(whole[index].folder)
+    with pytest.raises(RptError, match=message):
+        train(pack("runs")[1:2])
+    shutil.rmtree(folders[1])  # what the message says
+    assert contents(train(pack("runs"))[1].folder) == contents(whole[1].folder)
+
+
+def test_a_member_of_an_older_backup_goes_on_from_there_apart(pack, interrupted):
+    whole, folders = train(pack("whole")), interrupted()
+    (folders[1] / "previous.ckpt").replace(folders[1] / "last.ckpt")  # of step 7
+    for index in (0, 2):
+        (folders[index] / "previous.ckpt").unlink()
+    resumed = train(pack("runs"))
+    assert [outcome.record["resumed_step"] for outcome in resumed] == [8, 7, 8]
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
+
+
+def test_a_member_that_ended_by_itself_does_not_keep_the_others(pack, interrupted):
+    whole, _ = train(pack("whole")), interrupted()
+    with pytest.raises(CheckpointError, match="was trained in a pack with other runs"):
+        train(pack("runs")[:2])  # the third could go on with them
+    train([pack("runs", "rerun=true")[2]])
+    resumed = train(pack("runs"))
+    assert [outcome.record["resumed_step"] for outcome in resumed] == [8, 8, 0]
+    for ours, theirs in zip(resumed, whole, strict=True):
+        assert contents(ours.folder) == contents(theirs.folder)
+
+
+def test_runs_that_share_forwards_say_that_they_went_on_without_another(pack, interrupted):
+    folders = interrupted("packing.exact=false")
+    remove(folders[1])
+    resumed = train(pack("runs", "packing.exact=false"))
+    said = "resumed without 1 run of its pack, so not bit-exact"
+    assert [said in outcome.record["warnings"] for outcome in resumed] == [True, False, True]
+    assert {outcome.record["status"] for outcome in resumed} == {"finished"}
+
+
+@pytest.mark.parametrize("damage", [remove, damage_checkpoint, damage_record])
+def test_a_sweep_goes_on_without_the_member_and_names_it(damage, sweep, tmp_path, monkeypatch):
+    from rpt.module import PromptTuner
+
+    step = PromptTuner.training_step
+
+    def training_step(self, batch, batch_idx):
+        if self.steps_done == 5:
+            raise RuntimeError("something broke")
+        step(self, batch, batch_idx)
+
+    names = ["seed=0", "seed=1", "seed=2"]
+    with monkeypatch.context() as breaks:
+        breaks.setattr(PromptTuner, "training_step", training_step)
+        assert {result.status for result in sweep(names)[0]} == {"interrupted"}
+    [folder] = list((tmp_path / "runs").glob("*-s1-*"))
+    damage(folder)
+    results, _ = sweep(names)
+    expected = "finished" if damage is remove else "failed"
+    assert [result.status for result in results] == ["finished", expected, "finished"]
+    if damage is not remove:
+        assert results[1].error.startswith(f"{folder}/")
+    assert json.loads(Path(results[0].folder, "run.json").read_text())["resumed_step"] == 4

@@ -1,0 +1,67 @@
+"""A finished run on a disk that cannot be written is read as finished, and an unfinished one is refused in a line."""
+
+import os
+
+import pytest
+
+from rpt.errors import StorageError
+from rpt.ledger import main as ledger
+from rpt.packing.state import state_of
+from rpt.train import train
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def read_only(tmp_path, tmp_path_factory):
+    """Let this process write nowhere below `tmp_path`; call it once everything is there."""
+    base = tmp_path_factory.getbasetemp()
+    was_root = os.geteuid() == 0
+
+    def protect():
+        for path in [*base.parents[:1], base, *base.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o055)  # also for a user who is not root, whom no mode keeps out
+        for path in tmp_path.rglob("*"):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        tmp_path.chmod(0o555)
+        if was_root:
+            os.seteuid(NOBODY)
+
+    yield protect
+    if was_root:
+        os.seteuid(0)
+    for path in [tmp_path, *tmp_path.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_a_finished_run_is_finished_also_on_a_read_only_disk(configure, tiny_cb, read_only, capsys):
+    config = configure(*tiny_cb, "trainer.epochs=1")
+    first = train([config])[0]
+    read_only()
+    with pytest.raises(OSError, match="denied"):
+        (first.folder / "new").touch()
+    capsys.readouterr()
+    again = train([config])[0]
+    assert again.record == first.record
+    assert "this run is finished; nothing to do" in capsys.readouterr().out
+    assert state_of(first.folder).name == "done"
+
+
+def test_a_finished_sweep_is_read_also_on_a_read_only_disk(sweep, read_only, tmp_path, capsys):
+    before, _ = sweep(["lr=0.01", "lr=0.03"])
+    read_only()
+    after, new = sweep(["lr=0.01", "lr=0.03"])
+    assert after == before
+    assert new == {"lr=0.01": False, "lr=0.03": False}
+    assert ledger([str(tmp_path / "runs")]) == 0
+    assert "2 runs: 2 done" in capsys.readouterr().out
+
+
+def test_a_new_run_on_a_read_only_disk_is_refused(configure, tiny_cb, read_only, tmp_path):
+    config = configure(*tiny_cb)
+    read_only()
+    with pytest.raises(
+        StorageError, match=r"cannot be written \(Permission denied\)\. Free some space or set output_dir"
+    ):
+        train([config])
+    assert not (tmp_path / "runs").exists()
