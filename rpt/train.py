@@ -110,7 +110,8 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
     """
     quiet_libraries()
     _check_pack(configs)
-    with enough_memory(len(configs)), ExitStack() as stack:
+    interruptions = Interruptions()
+    with interruptions.terminable(), enough_memory(len(configs)), ExitStack() as stack:
         progress = stack.enter_context(shown(configs[0], watch))
         progress.stage("reading the rows and the backbone's files")
         backbone = find_backbone(configs[0])
@@ -127,7 +128,9 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
             raise errors[recorders[0]]
         for pack in found:
             gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
-            records |= zip(pack.recorders, _train(pack, source, backbone.weights_sha256, progress), strict=True)
+            records |= zip(
+                pack.recorders, _train(pack, source, backbone.weights_sha256, interruptions, progress), strict=True
+            )
     return [Outcome(r.folder.path, records.get(r, {}), errors.get(r)) for r in recorders]
 
 
@@ -197,15 +200,15 @@ def _finished(recorder: Recorder) -> dict[str, Any] | None:
     return record
 
 
-def _train(pack: Pack, source: Source, weights: str, progress: Progress) -> list[dict[str, Any]]:
+def _train(
+    pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress
+) -> list[dict[str, Any]]:
     """Train a pack on the devices that it asks for, of which this process has the first."""
     config = pack.recorders[0].config
     device = build.build_device(config)
     size = build.count_devices(config, device)
-    interruptions = Interruptions()
     with (
         ended_properly(pack.recorders),
-        interruptions.terminable(),
         enough_memory(len(pack.recorders)),
         join(size, device, _follow, config, source.checksum) as ranks,
     ):
