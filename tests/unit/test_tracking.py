@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from rpt.errors import CheckpointError, StorageError
 from rpt.tracking import checkpoint, files
 from rpt.tracking.adapter import write_adapter
-from rpt.tracking.curve import Curve
 from rpt.tracking.folder import FolderInUse, RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -217,89 +216,6 @@ def test_an_adapter_is_written_beside_what_else_lies_in_its_folder(tmp_path):
     assert names(folder) == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
     assert (folder / "README.md").read_text() == "theirs"
     assert json.loads((folder / "adapter_config.json").read_text())["num_virtual_tokens"] == 2
-
-
-# The curve
-
-
-def test_a_curve_reads_back_exactly_and_is_cut_back_on_resume(tmp_path):
-    curve = Curve(tmp_path / "metrics.csv", ("step", "loss"))
-    curve.start(0)
-    curve.add({"step": 1, "loss": 0.1 + 0.2})
-    curve.flush()
-    size = curve.size
-    curve.add({"step": 2})
-    curve.flush()
-    text = "step,loss\n1,0.30000000000000004\n"
-    assert curve.path.read_text() == text + "2,\n"
-    again = Curve(curve.path, curve.columns)
-    again.start(size)
-    again.add({"step": 2, "loss": 0.5})
-    again.flush()
-    assert curve.path.read_text() == text + "2,0.5\n"
-    assert again.size == len(curve.path.read_bytes())
-
-
-def test_rows_are_not_lost_when_the_disk_is_full_for_a_while(tmp_path, monkeypatch):
-    curve = Curve(tmp_path / "metrics.csv", ("step",))
-    curve.start(0)
-    curve.add({"step": 1})
-    with monkeypatch.context() as full:
-        full.setattr(files.os, "fsync", refuse)  # behind the write, of which any part may have come to the disk
-        with pytest.raises(StorageError, match=r"metrics\.csv: cannot be written \(No space left on device\)\."):
-            curve.flush()
-    curve.flush()
-    assert curve.path.read_text() == "step\n1\n"
-    assert not curve.is_torn
-
-
-@pytest.mark.parametrize(
-    ("left", "found"),
-    [(None, "step\n3\n"), ("", "step\n3\n"), ("step\n1\n2", "step\n1\n3\n"), ("step\n1\n2\n4\n", "step\n1\n2\n3\n")],
-    ids=["removed", "emptied", "cut", "added to"],
-)
-def test_a_curve_that_somebody_changes_meanwhile_has_its_header_and_whole_lines(left, found, tmp_path):
-    curve = Curve(tmp_path / "metrics.csv", ("step",))
-    curve.start(0)
-    for step in (1, 2):
-        curve.add({"step": step})
-    curve.flush()
-    curve.path.unlink()
-    if left is not None:
-        curve.path.write_text(left)
-    curve.add({"step": 3})
-    curve.flush()
-    assert curve.path.read_text() == found
-    assert curve.is_torn == (left is None or len(left) < len("step\n1\n2\n"))
-    assert curve.size == len(found)
-
-
-def test_a_curve_is_not_written_through_a_link(tmp_path):
-    (tmp_path / "theirs").write_text("precious\n")
-    (tmp_path / "metrics.csv").symlink_to("theirs")
-    with pytest.raises(StorageError, match=r"metrics\.csv: cannot be written \("):
-        Curve(tmp_path / "metrics.csv", ("step",)).start(0)
-    assert (tmp_path / "theirs").read_text() == "precious\n"
-
-
-def test_a_curve_that_was_cut_by_hand_is_refused(tmp_path):
-    path = tmp_path / "metrics.csv"
-    path.write_text("step\n")
-    with pytest.raises(CheckpointError) as caught:
-        Curve(path, ("step",)).start(100)
-    advice = "Put the file back, or set rerun=true."
-    assert str(caught.value) == f"{path}: is shorter than when the checkpoint was written. {advice}"
-    assert path.read_text() == "step\n"
-
-
-def test_a_curve_with_the_columns_of_another_version_is_refused(tmp_path):
-    path = tmp_path / "metrics.csv"
-    path.write_text("step\n1\n")
-    with pytest.raises(CheckpointError) as caught:
-        Curve(path, ("step", "loss")).start(7)
-    advice = "Go on with the version that began the run, or set rerun=true."
-    assert str(caught.value) == f"{path}: has other columns than this version of rpt writes. {advice}"
-    assert path.read_text() == "step\n1\n"
 
 
 # Checkpoints
