@@ -16,7 +16,8 @@ from rpt.config import compose
 from rpt.errors import ConfigError
 from rpt.packing.executors.attend import ClusterError, need
 from rpt.packing.executors.inline import InlineExecutor
-from rpt.packing.executors.machine import shares
+from rpt.packing.executors.jobs import SubmititOptions
+from rpt.packing.executors.machine import Machine, shares
 from rpt.packing.executors.ray import RayExecutor, _train
 from rpt.packing.executors.submitit import SubmititExecutor
 from rpt.packing.point import Point, Result
@@ -250,3 +251,22 @@ def test_a_ray_cluster_that_cannot_train_a_pack_is_refused(options, message, pac
     with pytest.raises(ClusterError) as refused:
         run("ray", options, packs())
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.slow  # about 15 s: a worker imports torch
+def test_a_worker_of_this_machine_writes_a_checkpoint_when_the_command_stops_it(packs, tmp_path):
+    machine = Machine(tmp_path / "jobs", SubmititOptions())
+    [pack, _] = packs()
+    for point in pack:
+        point.values["trainer"] |= {"epochs": 10_000, "checkpoint_steps": 10**6}
+    [job] = machine.hand_in([pack])
+    while len(list(tmp_path.glob("runs/*/previous.ckpt"))) < len(pack):
+        assert not job.done()
+        time.sleep(0.05)
+    machine.leave()
+    assert job.done()
+    for folder in (tmp_path / "runs").iterdir():
+        record = json.loads((folder / "run.json").read_text())
+        assert (record["status"], record["error"]) == ("interrupted", "SystemExit: 143")
+        assert not (folder / ".lock").exists()
+        assert not (folder / ".lease").exists()

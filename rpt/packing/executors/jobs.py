@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -51,15 +52,20 @@ class Work:
     Args:
         pack: The points.
         environment: Variables that hold for the worker alone, such as the GPU that it sees.
+        ends_by_sigterm: Whether SIGTERM ends the worker, behind a checkpoint. Else submitit ignores it, because SLURM
+            sends it as a warning.
     """
 
-    def __init__(self, pack: Pack, environment: dict[str, str]) -> None:
+    def __init__(self, pack: Pack, environment: dict[str, str], *, ends_by_sigterm: bool = False) -> None:
         self.pack = pack
         self.environment = environment
+        self.ends_by_sigterm = ends_by_sigterm
 
     def __call__(self) -> list[Result]:
         """Train the pack; called in the job."""
         os.environ.update(self.environment)
+        if self.ends_by_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return train_in_worker(self.pack)
 
     def checkpoint(self) -> DelayedSubmission:

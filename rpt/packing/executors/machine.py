@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rpt.errors import ConfigError
+from rpt.interruption import GRACE_SECONDS
 from rpt.packing.executors.attend import Lost, Pack
 from rpt.packing.executors.jobs import MOST_REQUEUES, PLACE, Job, SubmititOptions, Work, results
 from rpt.packing.point import Result
@@ -42,7 +47,9 @@ class Machine:
 
     def _start(self, pack: Pack) -> Job:
         gpus = self._free.pop(0)
-        job = self._executor.submit(Work(pack, {"CUDA_VISIBLE_DEVICES": gpus, **self._threads}))
+        work = Work(pack, {"CUDA_VISIBLE_DEVICES": gpus, **self._threads}, ends_by_sigterm=True)
+        with _deaf_to_ctrl_c():
+            job = self._executor.submit(work)
         self._taken[job] = gpus
         return job
 
@@ -54,9 +61,34 @@ class Machine:
         return results(job) if job.paths.result_pickle.exists() else Lost("its process ended", job.paths.stderr)
 
     def leave(self) -> None:
-        """Stop what still trains, when the controller is asked to stop; checkpoints stay."""
-        for job in self._taken:
-            job.cancel()
+        """Stop what still trains, when the controller is asked to stop, and give it the time to write a checkpoint."""
+        deadline = time.monotonic() + GRACE_SECONDS + 5.0
+        _ask_to_end(self._taken)
+        try:
+            while any(not job.done() for job in self._taken) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        finally:  # also where a second Ctrl-C ends the waiting: a second signal acts at once
+            _ask_to_end(job for job in self._taken if not job.done())
+
+
+def _ask_to_end(jobs: Iterable[Job]) -> None:
+    """Send SIGTERM to workers, by way of submitit's process that watches each of them."""
+    for job in jobs:
+        with suppress(ProcessLookupError):
+            os.kill(int(job.job_id), signal.SIGTERM)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C, which a terminal sends to all: the controller ends them in its own time."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def shares(gpus: Sequence[str], wanted: int | None) -> list[str]:
