@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from rpt.broken_config import BROKEN_FILE, explain_file
 from rpt.command_line import SHOWS, config_dirs
 from rpt.config_folders import folders_of
 from rpt.errors import RptError
@@ -29,7 +30,7 @@ PLUGINS = {
 SAMPLED = "hydra/sweeper=optuna"
 """The option that has samplers."""
 
-USER_ERRORS = (RptError, HydraException, OmegaConfBaseException)
+USER_ERRORS = (RptError, HydraException, OmegaConfBaseException, *BROKEN_FILE)
 """What the user can mend: told without a traceback."""
 
 
@@ -43,10 +44,12 @@ def explain(error: BaseException) -> str:
     if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause) or str(error)
     if isinstance(error, ConfigCompositionException):
-        message = str(error)
+        message = str(error) or _root_cause(error)
         return _unknown_group(message) or _set_twice(message) or _needs_multirun(message) or message
     if isinstance(error, OmegaConfBaseException):
         return _unresolved(error)
+    if isinstance(error, BROKEN_FILE):
+        return explain_file(error)
     return str(error)
 
 
@@ -176,6 +179,13 @@ def _set_twice(message: str) -> str | None:
         return None
     group = message.removeprefix(marker).split(".", 1)[0]
     return f"{group}: has a value already. Write {group}=OPTION, once and without +."
+
+
+def _root_cause(error: BaseException) -> str:
+    """The first line of the error that an error without words was raised for."""
+    while (cause := error.__cause__ or error.__context__) is not None and not str(error).strip():
+        error = cause
+    return f"a value of the configuration cannot be read: {(str(error).splitlines() or ['no reason is given'])[0]}."
 
 
 def _unresolved(error: OmegaConfBaseException) -> str:

@@ -1,0 +1,30 @@
+"""Say in plain words why a configuration file of a user's own cannot be read."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import yaml
+
+BROKEN_FILE = (yaml.YAMLError, UnicodeDecodeError)
+"""What Hydra lets through where a file is no YAML, or no text at all."""
+
+
+def explain_file(error: Exception) -> str:
+    """One message for a file that is no YAML: what is wrong, its file and line, what to do."""
+    if isinstance(error, UnicodeDecodeError):
+        name = _file_being_read(error.__traceback__)
+        return f"{name}: is not UTF-8 text ({error.reason}, byte {error.start}). Save the file as UTF-8."
+    advice = "Mend the file; a text that holds a sign such as : or { needs quotes."
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark) is not None:
+        return f"{mark.name}:{mark.line + 1}: is not YAML ({error.problem}, column {mark.column + 1}). {advice}"
+    return f"{' '.join(str(error).split())}. {advice}"
+
+
+def _file_being_read(trace: TracebackType | None) -> str:
+    """The file that Hydra was reading, from the names in the frames of an error, which does not hold it."""
+    name = "a configuration file"
+    while trace is not None:
+        name = str(trace.tb_frame.f_locals.get("full_path", name))
+        trace = trace.tb_next
+    return name

@@ -1,0 +1,167 @@
+"""Damaged task descriptions and rows: no traceback, no hang, and nothing half-written."""
+
+import copy
+import json
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+import yaml
+
+from benchmarks.by_hand import assemble, ready
+from rpt.check import check
+from rpt.config import compose
+from rpt.errors import RptError
+from rpt.refusals import USER_ERRORS, explain
+from rpt.train import train
+from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
+
+TASKS = Path(__file__).parents[2] / "conf" / "task"
+CASES = 180
+"""Damaged inputs of each kind."""
+
+SHOWN = ("cb", "wsc", "multirc", "record")
+"""Tasks whose rows are damaged: flat rows, spans, and both kinds of rows that nest."""
+
+
+@pytest.fixture
+def values(tiny_bert, tiny_t5, tmp_path):
+    """Make the values of a command over a few rows in a folder of the test's own."""
+
+    def make(task, backbone, *more):
+        tiny = {"encoder": tiny_bert, "seq2seq": tiny_t5}[backbone]
+        small = ["trainer=debug", "trainer.batch_size=4", "prompt.length=2", "logger=[]", "trainer.epochs=1"]
+        places = ["data=jsonl", f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", f"task={task}"]
+        return compose([*tiny, *small, *places, *more])
+
+    return make
+
+
+def sample(task):
+    """The task's description, and a few of its packaged rows by split."""
+    described = yaml.safe_load((TASKS / f"{task}.yaml").read_text())
+    folder = Path(__file__).parents[2] / "rpt" / "data" / "samples" / described["folder"]
+    count = 3 if task in ("multirc", "record") else 16
+    return described, {
+        split: (folder / f"{split}.jsonl").read_text().splitlines()[:count] for split in ("train", "val")
+    }
+
+
+def write(root, folder, splits):
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    for split, lines in splits.items():
+        (root / folder / f"{split}.jsonl").write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
+def step(values):
+    """What a training does with a task up to the end of its first step."""
+    config = check(copy.deepcopy(values))
+    tuner, data = assemble([config])
+    ready(tuner).training_step(next(iter(data.train_dataloader())), 0)
+
+
+def judged(cases):
+    """How the cases ended, counted, and those that broke."""
+    endings, broken = Counter(), {}
+    for name, run in cases:
+        ending = outcome(run)
+        endings[ending.partition(":")[0]] += 1
+        if ending.startswith("broken"):
+            broken[name] = ending
+    return endings, broken
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900, method="thread")
+@pytest.mark.parametrize(("task", "backbone"), [("cb", "encoder"), ("wsc", "seq2seq")])
+def test_a_damaged_task_description_is_accepted_or_refused(task, backbone, values, tmp_path):
+    described, splits = sample(task)
+    write(tmp_path, described["folder"], splits)
+    whole = values(task, backbone)
+    step(whole)
+
+    def cases():
+        for case in range(CASES):
+            damaged = mutate_json(described, Random(f"{task} {case}"))
+            yield f"{case}: {damaged}", lambda damaged=damaged: step({**whole, "task": damaged})
+
+    endings, broken = judged(cases())
+    assert broken == {}
+    assert endings["refused"] > CASES // 4
+    assert endings["accepted"] > CASES // 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900, method="thread")
+def test_a_damaged_task_file_is_accepted_or_refused(values, tmp_path):
+    text = (TASKS / "cb.yaml").read_bytes()
+    file = tmp_path / "conf" / "task" / "fuzzed.yaml"
+    file.parent.mkdir(parents=True)
+    write(tmp_path, "CB", sample("cb")[1])
+
+    def composed():
+        try:
+            check(values("fuzzed", "encoder", f"hydra.searchpath=[file://{tmp_path / 'conf'}]"))
+        except USER_ERRORS as error:  # as `rpt.cli` takes them
+            raise RptError(explain(error)) from error
+
+    def cases():
+        for case in range(CASES // 2):
+            damaged = mutate_bytes(text, Random(f"file {case}")) if case else text
+            # PyYAML parses by recursion: a file of nothing but brackets is the one kind whose traceback is left.
+            file.write_bytes(text if damaged.startswith(b"[" * 999) else damaged)
+            yield f"{case}: {file.read_bytes()[:300]!r}", composed
+
+    endings, broken = judged(cases())
+    assert broken == {}
+    assert endings["refused"] > CASES // 8
+    assert endings["accepted"] > 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900, method="thread")
+@pytest.mark.parametrize("task", SHOWN)
+def test_damaged_rows_are_accepted_or_refused(task, values, tmp_path):
+    described, splits = sample(task)
+    write(tmp_path, described["folder"], splits)
+    whole = values(task, "encoder")
+    step(whole)
+
+    def cases():
+        for case in range(CASES // 2):
+            random = Random(f"{task} {case}")
+            split = random.choice(("train", "train", "val"))
+            lines = list(splits[split])
+            at = random.randrange(len(lines))
+            lines[at] = json.dumps(mutate_json(json.loads(lines[at]), random))
+            write(tmp_path, described["folder"], {**splits, split: lines})
+            if random.random() < 0.3:
+                file = tmp_path / described["folder"] / f"{split}.jsonl"
+                file.write_bytes(mutate_bytes(file.read_bytes(), random))
+            yield f"{case}: {split} line {at}: {lines[at][:300]}", lambda: step(whole)
+
+    endings, broken = judged(cases())
+    assert broken == {}
+    assert endings["refused"] > CASES // 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300, method="thread")
+def test_a_refused_row_leaves_no_folder_behind(values, tmp_path):
+    _, splits = sample("cb")
+    whole = values("cb", "encoder")
+    endings = Counter()
+    for case in range(20):
+        random = Random(f"folder {case}")
+        lines = list(splits["train"])
+        lines[3] = json.dumps(mutate_json(json.loads(lines[3]), random))
+        write(tmp_path, "CB", {**splits, "train": lines})
+        ending = outcome(lambda: train([check(copy.deepcopy(whole))]))
+        endings[ending.partition(":")[0]] += 1
+        assert not ending.startswith("broken"), ending
+    folders = [folder for folder in (tmp_path / "runs").iterdir() if folder.is_dir()]
+    statuses = {json.loads((folder / "run.json").read_text())["status"] for folder in folders}
+    assert statuses == {"finished"}
+    assert 0 < len(folders) <= endings["accepted"]
+    assert endings["refused"] > 5

@@ -1,0 +1,40 @@
+"""A task file of a user's own that is no YAML is refused with its name and line, and not with a traceback."""
+
+import pytest
+
+from rpt.config import compose
+from rpt.refusals import USER_ERRORS, explain
+
+ADVICE = "Mend the file; a text that holds a sign such as : or { needs quotes."
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            b"name: own\nfields: [x",
+            f":2: is not YAML (expected ',' or ']', but got '<stream end>', column 11). {ADVICE}",
+        ),
+        (
+            b"name: own\n\tversion: 1",
+            f":2: is not YAML (found character '\\t' that cannot start any token, column 1). {ADVICE}",
+        ),
+        (b"name: own\nname: own", f":2: is not YAML (found duplicate key name, column 1). {ADVICE}"),
+        (b"name: \xff", ": is not UTF-8 text (invalid start byte, byte 6). Save the file as UTF-8."),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_named_with_its_line(content, reason, tmp_path):
+    file = tmp_path / "task" / "own.yaml"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(USER_ERRORS) as caught:
+        compose([f"hydra.searchpath=[file://{tmp_path}]", "task=own"])
+    assert explain(caught.value) == f"{file}{reason}"
+
+
+def test_a_value_that_cannot_be_read_is_not_refused_without_words(tmp_path):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "own.yaml").write_text("folder: ${oc.env:HOME")
+    with pytest.raises(USER_ERRORS) as caught:
+        compose([f"hydra.searchpath=[file://{tmp_path}]", "task=own"])
+    assert explain(caught.value) == "a value of the configuration cannot be read: missing BRACE_CLOSE at '<EOF>'."
