@@ -85,6 +85,9 @@ def checkout(tmp_path) -> Path:
     labels = ("equivalent", "not_equivalent")
     rows = [{"idx": idx, **pair, "label": labels[idx % 2]} for idx in range(40)]
     write_rows(place / "superglue" / "MRPC", {"train": rows, "val": rows[:8]})
+    cities = [("Italy", ["Rome", "Roma"]), ("Spain", "Madrid")]
+    asked = [{"idx": idx, "country": f"{cities[idx % 2][0]} {idx}", "answer": cities[idx % 2][1]} for idx in range(40)]
+    write_rows(place / "superglue" / "Capitals", {"train": asked, "val": asked[:8]})
     return place
 
 
