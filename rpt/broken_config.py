@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 BROKEN_FILE = (yaml.YAMLError, UnicodeDecodeError)
 """What Hydra lets through where a file is no YAML, or no text at all."""
