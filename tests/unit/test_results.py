@@ -14,7 +14,7 @@ from rpt.run import Trainable
 from rpt.train import train
 
 REQUIRED = {
-    "": """adapter backbone best chosen config data environment finished identity_hash loss majority name
+    "": """adapter backbone best chosen config data environment evaluation finished identity_hash loss majority name
         off_label_share pack parameters peak_memory_bytes protocol schema resumed_step scores seconds started status
         steps task tokens tokens_per_second warnings""",
     "task": "name version metrics",
@@ -24,6 +24,7 @@ REQUIRED = {
     "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
         attention family""",
     "parameters": "paper held kept head body",
+    "evaluation": "token_budget one_row_per_forward",
     "environment": "python packages git platform bits",
     "environment.bits": "device devices threads torch transformers forwards",
     "pack": "size members exact",

@@ -115,11 +115,12 @@ def permuted(split, orders):
         replace(example, choices=tuple(example.choices[at] for at in order), target=order.index(example.target))
         for example, order in zip(split.examples, orders, strict=True)
     ]
-    inputs, choices = (
+    inputs, choices, segments = (
         [[row[at] for at in order] if len(row) > 1 else row for row, order in zip(rows, orders, strict=True)]
-        for rows in (split.inputs, split.choices)
+        for rows in (split.inputs, split.choices, split.segments or split.inputs)
     )
-    return replace(split, examples=examples, inputs=inputs, choices=choices)
+    segments = segments if split.segments else ()
+    return replace(split, examples=examples, inputs=inputs, choices=choices, segments=segments)
 
 
 @pytest.mark.parametrize("way", BY_CHOICE)
