@@ -104,5 +104,5 @@ def wandb_note(folders: Iterable[Path], pattern: Path) -> str | None:
     count = sum(any(folder.glob("wandb/offline-*")) for folder in folders)
     if not count:
         return None
-    quoted = "/".join(part if part == "*" else shlex.quote(part) for part in str(pattern).split("/"))
+    quoted = f"{shlex.quote(str(pattern.parent))}/*" if pattern.name == "*" else shlex.quote(str(pattern))
     return f"W&B: {several(count, 'run')} offline in {pattern}/wandb; to upload: wandb sync {quoted}/wandb/offline-*"
