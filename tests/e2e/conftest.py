@@ -56,6 +56,17 @@ def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str
 
 
 @pytest.fixture
+def one_label_cb(tiny_cb: list[str], tmp_path: Path) -> list[str]:
+    """`tiny_cb` with validation rows of one label, so that no score on them is the one on the held-out rows."""
+    root = tmp_path / "one_label"
+    shutil.copytree(tiny_cb[1].removeprefix("data.root="), root)
+    reported = root / "CB" / "val.jsonl"
+    kept = [line for line in reported.read_text().splitlines(keepends=True) if '"entailment"' in line]
+    reported.write_text("".join(kept))
+    return ["data=jsonl", f"data.root={root}"]
+
+
+@pytest.fixture
 def ray_cluster() -> Iterator[str]:
     """A running Ray cluster of one node, started in a folder of its own; its address.
 
