@@ -182,11 +182,12 @@ def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_c
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
-    assert output == (
-        "stopping once a checkpoint is written; Ctrl-C again stops at once\n"
+    assert output.splitlines()[-2:] == [
+        "stopping once a checkpoint is written; Ctrl-C again stops at once",
         "interrupted: 0 of 2 points are finished and kept. Run the same command again: "
-        "it goes on from the last checkpoints.\n"
-    )
+        "it goes on from the last checkpoints.",
+    ]
+    assert "Traceback" not in output
     assert process.returncode == 130
     assert {record["status"] for record in records(start_folder / "runs").values()} == {"interrupted"}
 
