@@ -19,23 +19,13 @@ from pydantic import (
     PositiveInt,
 )
 
+from rpt.bounds import Choices, Labels, MetricName, Metrics, Seed, Word
 from rpt.errors import ConfigError
 from rpt.options import CountOrAuto
 from rpt.places import config_dir, expand_home
 
 ASIDE = Field(json_schema_extra={"identity": False})
 """Marks a field that cannot change the number, so that it stays out of a run's identity."""
-
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]*[A-Za-z0-9_]$")]
-"""A name that becomes part of a run folder's name."""
-
-Choices = Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
-MetricName = Literal["accuracy", "f1_macro", "f1a", "em", "f1", "f1_of_sets"]
-Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
-Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
-
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""What every generator takes, also times the number of an epoch."""
 
 
 class Section(BaseModel):

@@ -1,0 +1,16 @@
+"""Types of configuration values that have bounds of their own. Only pydantic is imported here."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]*[A-Za-z0-9_]$")]
+"""A name that becomes part of a run folder's name."""
+
+Choices = Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
+MetricName = Literal["accuracy", "f1_macro", "f1a", "em", "f1", "f1_of_sets"]
+Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
+Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What every generator takes, also times the number of an epoch."""
