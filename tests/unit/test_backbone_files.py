@@ -10,7 +10,10 @@ from transformers import AutoModelForCausalLM
 
 from rpt.backbones.files import FAMILIES, family_of
 from rpt.backbones.load import load_backbone
+from rpt.check import check
+from rpt.config import compose
 from rpt.errors import WeightsError
+from rpt.train import train
 from tests.models import MAKERS, VOCAB, edit_config, edit_weights, make_model, save_as_published
 
 
@@ -57,6 +60,17 @@ def test_a_narrow_embedding_has_a_prompt_of_its_width_and_a_head_of_the_states(t
     assert (backbone.hidden_size, backbone.state_size) == (16, 32)
     states = backbone(torch.zeros(1, 3, 16), torch.ones(1, 3, dtype=torch.int64))
     assert states.shape == (1, 3, 32)
+
+
+@pytest.mark.parametrize("place", ["front", "after_cls"])
+def test_a_prompt_and_a_head_are_trained_on_a_narrow_embedding(place, tiny_cb, tmp_path):
+    save_as_published("electra small", make_model("electra small"), tmp_path / "model")
+    few = ["trainer=debug", "data.max_rows=8", "prompt.length=2", "data.max_cut_share=1", f"output_dir={tmp_path}"]
+    named = ["backbone=local", "backbone.name=narrow", f"backbone.path={tmp_path / 'model'}", "trainer.device=cpu"]
+    [outcome] = train([check(compose([*tiny_cb, *named, *few, f"backbone.prompt_at={place}", "encoder=residual"]))])
+    assert outcome.record["status"] == "finished"
+    assert load_file(outcome.folder / "prompt.safetensors")["prompt"].shape == (2, 16)
+    assert load_file(outcome.folder / "head.safetensors")["linear.weight"].shape == (3, 32)
 
 
 @pytest.mark.parametrize("name", ["gpt2, tied", "bert"])
