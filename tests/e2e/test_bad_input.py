@@ -9,6 +9,7 @@ import pytest
 
 from rpt.errors import CheckpointError, ConfigError, DataError, RptError, StorageError, WeightsError
 from rpt.places import config_dir
+from rpt.problems import HINTS
 from rpt.tracking.folder import RunFolder
 from rpt.train import train
 
@@ -19,8 +20,8 @@ INSTALL = "Install the package again: make setup"
 REFUSED = {
     "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
     "residual.\n",
-    "lr=-1 prompt.length=0 data=jsonl": "data.root = ???: needs a value. Set data.root=DIR, the folder that holds the "
-    "task folders of the official release.\nlr = -1: must be greater than 0. Set lr=0.01, the shipped setting.\n"
+    "lr=-1 prompt.length=0 data=jsonl": f"data.root = ???: needs a value. {HINTS['data.root']}\n"
+    "lr = -1: must be greater than 0. Set lr=0.01, the shipped setting.\n"
     "prompt.length = 0: must be greater than 0. Set prompt.length=10, as in the paper's Table 1; for no prompt at "
     "all, encoder=none.\n",
     "lr=${nothing}": "lr: Interpolation key 'nothing' not found. Name a key by its whole dotted path, such as "
