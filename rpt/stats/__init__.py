@@ -1,1 +1,1 @@
-"""Statistics of studies: arrays in, estimates with intervals out. Nothing here knows a run, a file or a page."""
+"""Statistics of studies: arrays in, estimates with intervals out. This package knows no runs, files or pages."""

@@ -1,7 +1,8 @@
-"""Counts over seeds, such as the epochs until a score is reached.
+"""Statistics of counts over seeds, such as the epochs until a score is reached.
 
-Their means are those of new seeds, by Student's t. A count is whole, so that a few equal ones do not say that others
-would be equal too: its variance is taken as at least 1/12, that of a place within a unit (Sheppard 1898).
+Intervals and p-values are for new seeds, by Student's t. A count is a whole number, so equal counts of a few seeds do
+not show that new seeds would give the same count. The variance of a count is therefore taken as at least 1/12, the
+variance of a uniform position within one unit (Sheppard 1898).
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Comparison, Estimate
 Counts = Float[np.ndarray, " seeds"]
 
 OF_A_UNIT = 1 / 12
-"""The least variance of a count; that of a difference of two is twice as large."""
+"""Least variance of a count. The least variance of the difference of two counts is twice as large."""
 
 
 def mean_count(counts: Counts) -> Estimate:
-    """The mean over new seeds; no interval below three seeds."""
+    """Estimate the mean count over new seeds; the estimate has no interval below three seeds."""
     found, _ = _over_seeds(counts, OF_A_UNIT)
     return Estimate(found.value, max(found.low, 0.0), found.high, found.seeds) if found.has_interval else found
 
 
 def compare_counts(ours: Counts, theirs: Counts) -> Comparison:
-    """Whether one is less than the other over new seeds, and by how much: the paired t over seeds.
+    """Compare the counts of two encoders by the t-test paired by seed; the difference is `ours - theirs`.
 
     Args:
-        ours: Of each seed.
-        theirs: Of the same seeds.
+        ours: Counts of the first encoder, one for each seed.
+        theirs: Counts of the second encoder, for the same seeds in the same order.
     """
     difference, p = _over_seeds(ours - theirs, 2 * OF_A_UNIT)
     return Comparison(difference, p, ())
 
 
 def _over_seeds(values: Counts, least: float) -> tuple[Estimate, float]:
-    """The mean with its interval, and p of an expectation of 0; the variance is at least `least`."""
+    """Estimate the mean with its interval, and the p-value of a true mean of 0; the variance is at least `least`."""
     num_seeds, mean = len(values), float(values.mean())
     if num_seeds < LEAST_SEEDS:
         return Estimate(mean, math.nan, math.nan, num_seeds), math.nan

@@ -1,21 +1,24 @@
-"""Means over seeds and examples that are crossed: every seed's run answers the same examples.
+"""Means of a crossed design: the runs of all seeds answer the same examples.
 
-With seeds s and examples u, both drawn from many, the model of one cell is
+Seeds s and examples u are random draws from larger populations. The model of the value of example u in the run of seed
+s is
 
     units[s, u] = mean + seed[s] + example[u] + rest[s, u]
 
-and the variance of the grand mean is estimated by mean squares, MS (Searle, Casella, McCulloch 1992, chapter 4):
+With S seeds and U examples, the variance of the grand mean is estimated by mean squares, MS (Searle, Casella, McCulloch
+1992, chapter 4):
 
     (MS_seed + max(0, MS_example - MS_rest)) / (S * U)
 
-which is a variance of seeds over S, that more seeds shrink, and one of examples over U, that they do not.
+The first term is the variance between seeds divided by S; more seeds make it smaller. The second term is the variance
+between examples divided by U; more seeds do not change it.
 
-Its t has df with 1 / df = w / (S - 1) + (1 - w) / (U - 1), where w is the share of MS_seed in that sum. Satterthwaite's
-rule squares the shares. It trusts an estimated share that with 3 seeds has 2 degrees of freedom and is often far too
-small, and covers 92 to 97 %; this one covers 94 to 97 % over all mixtures of the two variances, and is exact where
-only one of them is there.
+The t statistic has df degrees of freedom, with 1 / df = w / (S - 1) + (1 - w) / (U - 1), where w is the share of
+MS_seed in the sum above. Satterthwaite's rule would square the shares. With 3 seeds the estimated share has 2 degrees
+of freedom and is often far too small, so that Satterthwaite's intervals cover 92 to 97 %. The rule here covers 94 to
+97 % over all mixtures of the two variances, and is exact where only one of the variances is above 0.
 
-Axes before the last two are other studies, or other points of a curve: all are computed at once.
+Array axes before the last two hold separate designs, such as the points of a curve. All designs are computed at once.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from rpt.stats.estimate import LEAST_SEEDS
 Array = Float[np.ndarray, "..."]
 
 ROUNDING = 1e-12
-"""What is less than this is 0: units are 0 to 1, and the jackknife leaves 1 - 1e-16 of 1."""
+"""Absolute tolerance: a smaller number counts as 0. Units are 0 to 1, and the jackknife turns 1 into 1 - 1e-16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,9 @@ class CrossedMean:
     """A grand mean with its standard error, for new seeds and new examples.
 
     Attributes:
-        value: The mean.
-        error: Its standard error; nan below three seeds.
-        df: Degrees of freedom of its t; nan below three seeds.
+        value: Mean over all seeds and examples.
+        error: Standard error of the mean; nan below three seeds.
+        df: Degrees of freedom of the mean's t statistic; nan below three seeds.
     """
 
     value: Array
@@ -50,23 +53,25 @@ class CrossedMean:
     df: Array
 
     def half_width(self, miss: float) -> Array:
-        """How far the mean is from its expectation at most, but for a chance of `miss`, above and below together."""
+        """Return half the width of the interval that misses the true mean with probability `miss`, two-sided."""
         return np.asarray(self.error * stats.t.isf(miss / 2, self.df))
 
     def p(self) -> Array:
-        """Return the p of an expectation of 0, two-sided; 1 where nothing varies and the mean is 0."""
+        """Return the two-sided p-value of a true mean of 0; it is 1 where nothing varies and the mean is 0."""
         with np.errstate(invalid="ignore", divide="ignore"):
             size = np.where(np.abs(self.value) < ROUNDING, 0.0, np.abs(self.value) / self.error)
         return np.asarray(2 * stats.t.sf(size, self.df))
 
 
 class Variances(NamedTuple):
-    """What a grand mean varies with.
+    """Variances that make up the variance of a grand mean.
 
     Attributes:
-        seeds: Of one seed's mean over the examples at hand.
-        examples: Of one example's mean over all seeds; 0 where the examples differ less than chance would have it.
-        least: Of one seed's mean if seeds did not differ at all, by the rest alone; `seeds` is below it by chance only.
+        seeds: Variance of one seed's mean over the given examples.
+        examples: Variance between the examples' means over all seeds, less the part that the rest explains; 0 where
+            the rest explains all of it.
+        least: Variance that one seed's mean would have if seeds did not differ, computed from the rest alone. `seeds`
+            falls below it only by chance.
     """
 
     seeds: Array
@@ -74,7 +79,7 @@ class Variances(NamedTuple):
     least: Array
 
     def of_mean(self, num_seeds: int, num_units: int) -> tuple[Array, Array]:
-        """Standard error of the mean of so many seeds and examples, and the degrees of freedom of its t."""
+        """Return the standard error of a mean over so many seeds and examples, and the degrees of freedom of its t."""
         of_seeds = self.seeds / num_seeds
         total = np.asarray(of_seeds + self.examples / num_units)
         share = np.divide(of_seeds, total, out=np.ones_like(total), where=total > 0)
@@ -84,7 +89,7 @@ class Variances(NamedTuple):
 
 
 def variances(units: Float[np.ndarray, "... seeds units"]) -> Variances:
-    """Estimate both variances; there must be two seeds."""
+    """Estimate the variances between seeds and between examples; needs at least two seeds."""
     num_seeds, num_units = units.shape[-2:]
     mean = units.mean((-2, -1))
     by_seed = units.mean(-1) - mean[..., None]
@@ -96,15 +101,15 @@ def variances(units: Float[np.ndarray, "... seeds units"]) -> Variances:
     of_seeds = (by_seed**2).sum(-1) / degrees[0]
     least = np.asarray(of_rest / num_units)
     examples = np.asarray(np.maximum(0.0, of_units - of_rest) / num_seeds)
-    is_nothing = of_seeds / num_seeds + examples / num_units < ROUNDING**2  # equal scores of all seeds, by chance
+    is_nothing = of_seeds / num_seeds + examples / num_units < ROUNDING**2  # all seeds have equal means, by chance
     return Variances(np.where(is_nothing, least, of_seeds), examples, least)
 
 
 def crossed_mean_of_many(units: Float[np.ndarray, "... seeds units"]) -> CrossedMean:
-    """The mean over seeds and units, where many means are looked at and one of them is sure to vary little by chance.
+    """Estimate the mean over seeds and units as one of many means that are tested together.
 
-    The variance of the seeds is never below what the rest alone gives, and the t has the degrees of freedom of the
-    seeds.
+    Among many means, some have an estimated variance that is far too small by chance. The variance between seeds is
+    therefore at least `Variances.least`, and the t statistic has `num_seeds - 1` degrees of freedom.
     """
     found = crossed_mean(units)
     num_seeds, num_units = units.shape[-2:]
@@ -117,7 +122,7 @@ def crossed_mean_of_many(units: Float[np.ndarray, "... seeds units"]) -> Crossed
 
 
 def crossed_mean(units: Float[np.ndarray, "... seeds units"]) -> CrossedMean:
-    """The mean over seeds and units, for new seeds and new units."""
+    """Estimate the mean over seeds and units, with its standard error for new seeds and new units."""
     num_seeds, num_units = units.shape[-2:]
     mean = np.asarray(units.mean((-2, -1)))
     if num_seeds < LEAST_SEEDS:

@@ -1,16 +1,18 @@
-"""One number of a whole curve: scores at several points of a sweep, each a mean over the same examples.
+"""Summaries of a whole curve: average, best, worst and range of the scores at the points of a sweep.
 
-A best or worst of noisy means is an extreme, and the curve's own extreme is biased: the lowest of five equal points
-looks worse than all of them. Resampling repeats that bias, so nothing is resampled here. Which point is truly the
-extreme is not known; the interval is made for every point that may be it, by differences between points (multiple
-comparisons with the best, Hsu 1996), and the union is what can be said.
+Every point of a curve has a score for the same seeds and the same examples. The largest or smallest of several noisy
+means is biased: the lowest of five truly equal points looks worse than they are. Resampling repeats that bias, so no
+function here resamples. It is unknown which point is truly the best or worst. The functions therefore compute an
+interval for every point that may be the extreme, by the differences between points (multiple comparisons with the best,
+Hsu 1996), and combine these intervals.
 
-Coverage by simulation (nominal 95 %; 3, 5 and 10 seeds; 56 and 256 examples; peaks, plateaus, slopes, ties, cliffs):
-best and worst 92 to 99 %, the distance of best and worst 92 to 100 %. No interval knows of a collapse that happened to
-none of its seeds.
+Simulated coverage (nominal 95 %; 3, 5 and 10 seeds; 56 and 256 examples; peaks, plateaus, slopes, ties, cliffs) is 92
+to 99 % for best and worst, and 92 to 100 % for the distance between best and worst. No interval can account for a
+collapse that happened with none of the seeds.
 
-There is no width of the range that scores near the best, and no smallest value that is good enough. Both depend on
-which point is the best: where all points were equal over 4 decades, the width was estimated as 0.6 decades.
+There is deliberately no estimate of the width of the range that scores near the best, nor of the smallest value that is
+good enough. Both depend on which point is the best. With points that were all equal over 4 decades, the width was
+estimated as 0.6 decades.
 """
 
 from __future__ import annotations
@@ -28,54 +30,58 @@ Pairs = Float[np.ndarray, "points points"]
 Units = Float[np.ndarray, "points seeds units"]
 
 MISS = 1 - LEVEL
-"""How often an interval may miss."""
+"""Probability that an interval misses the true value, both sides together."""
 
 SUSPECT_MISS = 0.01
-"""How often a difference may miss that clears a point of being the worst."""
+"""Probability that the interval of a difference misses, where the difference rules out a point as the worst."""
 
 TIED_MISS = 0.03
-"""How often all points that may be the worst may miss together. Below 0.05, since with 3 seeds intervals of 98 and 99 %
-miss more than they say: with 0.05 five equal points were covered 90 %, with 0.03 they are 93 %."""
+"""Probability that at least one upper end is too low, shared by all points that may be the worst. It is below 0.05
+because with 3 seeds, intervals of 98 and 99 % miss more often than their level says. The simulated coverage of five
+equal points is 90 % with 0.05, and 93 % with 0.03."""
 
 APART_MISS = 0.005
-"""How often the lower end of any of all differences may be above 0 where all points are equal. Below 0.025 for the same
-reason: with 0.025 and 3 seeds it was 10 % of five equal points, with 0.005 it is 5 %."""
+"""Nominal probability that the lower end of at least one difference between points is above 0 although all points are
+equal. It is below 0.025 because with 3 seeds, intervals of high level miss more often than their level says. With five
+equal points and 3 seeds, a lower end above 0 occurred in 10 % of the simulations with 0.025, and in 5 % with 0.005."""
 
 
 def average(units: Units) -> Estimate:
-    """The score averaged over the points."""
+    """Estimate the score averaged over the points."""
     return mean(units.mean(axis=0))
 
 
 def best(units: Units) -> Estimate:
-    """The score of the point that is truly best; the value is that of the best on these runs, which is a bit high."""
+    """Estimate the score of the truly best point; `value` is the highest observed mean, which is slightly too high."""
     found = worst(1 - units)
     return Estimate(1 - found.value, 1 - found.high, 1 - found.low, found.seeds)
 
 
 def worst(units: Units) -> Estimate:
-    """The score of the point that is truly worst; the value is that of the worst on these runs, which is a bit low.
+    """Estimate the score of the truly worst point; `value` is the lowest observed mean, which is slightly too low.
 
-    One point may be the worst: its own interval. Several may: the lowest of their lower ends, and the lowest of upper
-    ends that leave each a k-th of `TIED_MISS`, since the worst lies below all of them (Bonferroni); with ties the
-    lowest of the lower ends is never too high.
+    Where only one point may be the worst, the interval is the interval of that point. Where k points may be the worst,
+    the lower end is the lowest of their lower ends. The upper end is the lowest of their upper ends, each of which may
+    be too low with probability `TIED_MISS / k` (Bonferroni), because the worst score is below all of them.
     """
     means = units.mean(axis=(1, 2))
     value, seeds = float(means.min()), units.shape[1]
     if seeds < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, seeds)
     suspects = units[_may_be_best(*_differences(1 - units, miss=SUSPECT_MISS))]
-    each = min(MISS / 2, TIED_MISS / len(suspects))  # above alone
+    each = min(MISS / 2, TIED_MISS / len(suspects))  # one-sided: above
     low = min(mean(point).low for point in suspects)
     high = min(mean(point, 1 - 2 * each).high for point in suspects)
     return Estimate(value, low, high, seeds)
 
 
 def apart(units: Units) -> Estimate:
-    """How far the truly best point is above the truly worst; the value is that of these runs, which is a bit high.
+    """Estimate the distance between the truly best and the truly worst score.
 
-    Below the upper end of the one difference that it is; above the lower end of every difference (Bonferroni), since
-    any may look large by chance.
+    `value` is the distance between the observed means, which is slightly too high. The true distance is the difference
+    of one pair of points, so the upper end of the interval is the highest upper end of any pair's 95 % interval. The
+    true distance is at least the difference of every pair, so the lower end is the highest lower end of any pair, with
+    Bonferroni's correction because any pair may look far apart by chance.
     """
     means = units.mean(axis=(1, 2))
     value, num_seeds = float(means.max() - means.min()), units.shape[1]
@@ -89,11 +95,11 @@ def apart(units: Units) -> Estimate:
 
 
 def _differences(units: Units, *, miss: float) -> tuple[Pairs, Pairs]:
-    """Each point's mean less each other's, and how far that is from the truth at most."""
+    """Return the difference of means for every pair of points, and half the width of each difference's interval."""
     found = crossed_mean(units[:, None] - units[None, :])
     return found.value, found.half_width(miss)
 
 
 def _may_be_best(size: Pairs, margin: Pairs) -> Bool[np.ndarray, " points"]:
-    """Which points no other is surely above."""
+    """Return for each point whether it may be the best: no other point is above it by more than the margin."""
     return np.asarray((size + margin >= 0).all(axis=1))

@@ -1,4 +1,4 @@
-"""A number with its uncertainty."""
+"""Estimates with confidence intervals, and comparisons with p-values."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 LEVEL = 0.95
-"""Confidence of every interval, unless a caller asks for another."""
+"""Confidence level of every interval, unless a caller gives another level."""
 
 LEAST_SEEDS = 3
-"""Fewest seeds for an interval, a p or a verdict. The t of two seeds has one degree of freedom: its 95 % quantile is
-12.7, so that an interval spans most of what a score can be."""
+"""Fewest seeds for an interval, a p-value or a verdict. With two seeds the t statistic has one degree of freedom and a
+95 % quantile of 12.7, so that an interval would span most of the range from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number and the interval that holds it.
+    """A point estimate with its confidence interval.
 
     Attributes:
-        value: The point estimate, in the quantity's own unit.
-        low: Lower end; `nan` below three seeds.
-        high: Upper end; likewise.
-        seeds: How many seeds it rests on.
-        level: Confidence of the interval.
+        value: Point estimate, in the quantity's own unit.
+        low: Lower end of the interval; `nan` below three seeds.
+        high: Upper end of the interval; `nan` below three seeds.
+        seeds: Number of seeds that the estimate is computed from.
+        level: Confidence level of the interval.
     """
 
     value: float
@@ -33,22 +33,23 @@ class Estimate:
 
     @property
     def has_interval(self) -> bool:
-        """Whether the data allow an interval at all."""
+        """Whether the estimate has an interval: both ends are numbers, not `nan`."""
         return self.low == self.low and self.high == self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two encoders at equal points.
+    """A comparison of two encoders, of two settings, or of one encoder with a known number.
 
     Attributes:
-        difference: Mean of the first less that of the second, with its interval over seeds and examples; over seeds
-            alone where the two have counts.
-        p: Of no difference over the same, two-sided, not adjusted.
-        p_of_many: The p for a difference that is one of many: the larger one of `rpt.stats.crossed`. None where
-            that is `p` itself.
-        per_seed: For each seed the p of McNemar's exact test (or of randomisation) over its examples alone. They say
-            whether these very runs differ, not whether the encoders do, and are never pooled. Empty for counts.
+        difference: Mean of the first minus mean of the second, with an interval for new seeds and new examples. The
+            interval of a difference of counts is for new seeds only.
+        p: Two-sided p-value of no difference, not adjusted for other comparisons.
+        p_of_many: p-value for a difference that is one of many, by `rpt.stats.crossed.crossed_mean_of_many`. None where
+            `p` serves for this purpose too.
+        per_seed: p-value of McNemar's exact test (or of a randomisation test) for each seed, over the examples of that
+            seed's two runs. It tells whether these two runs differ, not whether the encoders differ, so the values are
+            never pooled. Empty for counts and for a known number.
     """
 
     difference: Estimate
@@ -57,7 +58,13 @@ class Comparison:
     p_of_many: float | None = None
 
     def sign(self, p_holm: float) -> Literal[-1, 0, 1]:
-        """Of the true difference, as far as it is shown: 0 where the interval holds 0 or the adjusted p is too high."""
+        """Return the sign of the difference if it is significant, else 0.
+
+        The difference is significant where the interval excludes 0 and the adjusted p-value is below 1 minus the level.
+
+        Args:
+            p_holm: p-value after Holm's correction.
+        """
         found = self.difference
         is_told = found.has_interval and p_holm < 1 - found.level
         if is_told and found.low > 0:

@@ -1,4 +1,4 @@
-"""A score over new seeds and new examples."""
+"""Mean scores with intervals for new seeds and new examples."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Estimate
 
 
 def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estimate:
-    """The mean score, with the interval that holds the mean of new seeds on new examples.
+    """Estimate the mean score, with an interval for new seeds and new examples.
 
-    A score has no room beyond 1: `mean +- t * error` near it covers as little as 82 %. So the interval is Wilson's for
-    a share, of the number of independent examples that would have the same error (Korn and Graubard 1998), with t for
-    z. In the middle it is `mean +- t * error`. Where neither seeds nor examples differ, such as where all are right,
-    there is no error to go by, and it is Wilson's own for as many examples: 56 of 56 says at least 94 %.
+    A score cannot exceed 1, so that the interval `mean +- t * error` covers as little as 82 % near 1. This function
+    takes Wilson's interval for a share instead. Its sample size is the number of independent examples that would have
+    the same standard error (Korn and Graubard 1998), and its quantile is t instead of z. For scores far from 0 and 1
+    the interval equals `mean +- t * error`. Where neither seeds nor examples differ, such as where all answers are
+    right, the standard error is 0, and the sample size is the number of examples: 56 of 56 gives at least 94 %.
 
     Args:
-        units: A score's units; every seed has the same examples.
-        level: Confidence of the interval.
+        units: Score of each sampling unit (example) in the run of each seed, 0 to 1.
+        level: Confidence level of the interval.
     """
     found = crossed_mean(units)
     value, (num_seeds, num_units) = float(found.value), units.shape
@@ -38,10 +39,10 @@ def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estim
 
 
 def average_of(means: Sequence[Estimate]) -> Estimate:
-    """The average of means that were made apart, such as those of several tasks, with its interval.
+    """Average means that were estimated separately, such as the means of several tasks, with an interval.
 
-    The distances from each mean to an end of its interval are added in squares (MOVER: Zou and Donner 2008), so that no
-    interval need be symmetric. No interval where one of them has none.
+    The squared distances from each mean to the end of its interval are added (MOVER: Zou and Donner 2008), so that
+    intervals need not be symmetric. The average has no interval where any of the means has none.
     """
     count = len(means)
     value = sum(one.value for one in means) / count
@@ -51,8 +52,8 @@ def average_of(means: Sequence[Estimate]) -> Estimate:
 
 
 def _wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
-    """Which true shares are within `quantile` of their standard errors of this one (Wilson 1927)."""
+    """Return Wilson's interval (1927): the true shares that are within `quantile` standard errors of `share`."""
     extra = quantile**2 / count
     centre = (share + extra / 2) / (1 + extra)
     half = math.sqrt(extra * share * (1 - share) + extra**2 / 4) / (1 + extra)
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding apart, they hold it
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # else rounding may exclude `share`

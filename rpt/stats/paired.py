@@ -1,4 +1,4 @@
-"""Two encoders at equal points, paired by seed and example."""
+"""Comparisons of two encoders, paired by seed and example, and Holm's correction."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from rpt.stats.estimate import LEVEL, Comparison, Estimate
 from rpt.stats.mean import mean
 
 NUM_SHUFFLES = 10_000
-"""Of a randomisation test: its p then moves by at most 0.005 with the shuffles drawn."""
+"""Number of shuffles of a randomisation test. The p-value then depends on the drawn shuffles by at most 0.005."""
 
 _AT_ONCE = 1_000_000  # signs in memory, 8 MB
 
 
 def compare(ours: Float[np.ndarray, "seeds units"], theirs: Float[np.ndarray, "seeds units"]) -> Comparison:
-    """Whether one encoder scores more than another over new seeds and new examples, and by how much.
+    """Compare the scores of two encoders over new seeds and new examples.
 
-    A difference is one cell of a crossed design (`rpt.stats.crossed`), so seeds and examples each count as often as
-    they are there: rows of several seeds are never pooled, which would take the same example for several. Below three
-    seeds interval and p are nan. Where the two differ on no example the interval is what so many equal ones leave open.
+    The differences of all seeds and examples form a crossed design (`rpt.stats.crossed`). The rows of several seeds are
+    never pooled, because that would count the same example several times. Below three seeds the interval and the
+    p-value are nan. Where the encoders agree on every example, the interval extends to Wilson's upper bound for 0
+    differing examples.
 
-    One difference among many has a p of its own, `p_of_many`. A variance estimated from few seeds is often far too
-    small, and among many differences one is certain to have such a variance. In simulated studies of 50 differences,
-    all of them 0, and 3 seeds, the smallest adjusted `p` was below 0.05 in 14 % of the studies.
+    `p_of_many` is the p-value for one difference among many. A variance that is estimated from few seeds is often far
+    too small, and among many differences one almost certainly has such a variance. In simulated studies of 50
+    differences, all of them 0, and 3 seeds, the smallest adjusted `p` was below 0.05 in 14 % of the studies.
 
     Args:
-        ours: A score's units of one encoder.
-        theirs: Of the other, the same seeds and examples in the same order.
+        ours: Score of each sampling unit (example) in the run of each seed of the first encoder, 0 to 1.
+        theirs: Score of each sampling unit of the second encoder, for the same seeds and examples in the same order.
     """
     units = ours - theirs
     found = crossed_mean(units)
@@ -49,11 +50,11 @@ def compare(ours: Float[np.ndarray, "seeds units"], theirs: Float[np.ndarray, "s
 
 
 def compare_with(units: Float[np.ndarray, "seeds units"], level: float) -> Comparison:
-    """Compare a score with a known number over new seeds and new examples.
+    """Compare an encoder's score with a known number over new seeds and new examples.
 
     Args:
-        units: A score's units of one encoder.
-        level: The known number, such as the majority answer's score.
+        units: Score of each sampling unit (example) in the run of each seed, 0 to 1.
+        level: Known number, such as the score of the majority answer.
     """
     found = crossed_mean(units - level)
     score = mean(units)
@@ -62,9 +63,10 @@ def compare_with(units: Float[np.ndarray, "seeds units"], level: float) -> Compa
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Adjust the p of several tasks, so that one false finding among all of them has a chance of 5 % (Holm 1979).
+    """Adjust p-values for their number (Holm 1979).
 
-    A p that is nan (fewer than three seeds) is no test: it stays nan and does not count.
+    If every adjusted p-value below 0.05 is taken as a finding, the probability of any false finding is at most 5 %. A
+    p-value that is nan (fewer than three seeds) stays nan and does not count as a test.
     """
     known = sorted(p for p in ps if not math.isnan(p))
     steps = itertools.accumulate(((len(known) - at) * p for at, p in enumerate(known)), max)
@@ -73,9 +75,9 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def _p_of_one_seed(ours: Float[np.ndarray, " units"], theirs: Float[np.ndarray, " units"]) -> float:
-    """Whether two runs differ on new examples: McNemar's exact test, or randomisation where units are not 0 and 1."""
+    """Return the p-value of equal runs on new examples: McNemar's exact test, or randomisation unless units are 0/1."""
     both = np.stack([ours, theirs])
-    rounded = both.round(9)  # the jackknife leaves 1 - 1e-16
+    rounded = both.round(9)  # the jackknife turns 1 into 1 - 1e-16
     if not np.isin(rounded, (0.0, 1.0)).all():
         return _p_of_shuffles(ours - theirs)
     only_ours, only_theirs = int((rounded[0] > rounded[1]).sum()), int((rounded[0] < rounded[1]).sum())
@@ -83,7 +85,7 @@ def _p_of_one_seed(ours: Float[np.ndarray, " units"], theirs: Float[np.ndarray, 
 
 
 def _p_of_shuffles(differences: Float[np.ndarray, " units"]) -> float:
-    """Approximate randomisation (Noreen 1989): how often swapping the two at random gives as large a difference."""
+    """Return the share of random swaps of the two runs that give as large a difference (Noreen 1989)."""
     differing = differences[np.abs(differences) > 1e-9]
     if not len(differing):
         return 1.0
@@ -96,5 +98,5 @@ def _p_of_shuffles(differences: Float[np.ndarray, " units"]) -> float:
 
 
 def _parts(total: int, most: int) -> list[int]:
-    """A total as a sum of numbers of at most `most`."""
+    """Split a total into parts of at most `most`."""
     return [min(most, total - start) for start in range(0, total, most)]

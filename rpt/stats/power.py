@@ -1,4 +1,4 @@
-"""How many seeds a question needs."""
+"""Number of seeds that a comparison needs (power analysis)."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rpt.stats.crossed import Variances, variances
 from rpt.stats.estimate import LEAST_SEEDS, LEVEL
 
 MOST_SEEDS = 100_000
-"""Beyond this the answer is that no number of seeds would do."""
+"""Largest number of seeds that is tried. If it is too few, the answer is that no number of seeds suffices."""
 
 
 def seeds_needed(
     differences: Float[np.ndarray, "seeds units"], effect: float = 0.01, power: float = 0.8
 ) -> int | float | None:
-    """How many seeds would show a difference of `effect` between two encoders, on as many examples as now.
+    """Estimate the number of seeds that show a difference of `effect` between two encoders on the same examples.
 
-    By the very test that compares them (`rpt.stats.crossed`), at the 5 % level, two-sided. Its variance has a part of
-    the examples, which more seeds do not shrink: where that alone is too large, no number of seeds will do. Both
-    variances are those of the seeds and examples at hand: from 3 seeds the answer is a rough size and no promise.
+    The test is the two-sided test of `rpt.stats.crossed` at the 5 % level. More seeds do not reduce the variance
+    between examples. Where that variance alone is too large, no number of seeds suffices. Both variances are estimated
+    from the given seeds and examples, so that with 3 seeds the answer is only a rough size.
 
     Args:
-        differences: Of the two encoders' units.
-        effect: The true difference to show: 0.01 is one point.
-        power: The chance to show it.
+        differences: Score of the first encoder minus score of the second, for each seed and sampling unit (example).
+        effect: True difference to show; 0.01 is one point.
+        power: Probability to show the difference.
 
     Returns:
-        At least 2; infinite where no number of seeds would show it on so many examples; None where the data tell no
-        variance: fewer than three seeds, or encoders that differ nowhere.
+        Number of seeds, at least 2. It is infinite where no number of seeds suffices on so many examples. It is None
+        where the variance is unknown: with fewer than three seeds, or where the encoders never differ.
     """
     num_seeds, num_units = differences.shape
     if num_seeds < LEAST_SEEDS:
@@ -43,20 +43,20 @@ def seeds_needed(
 
 
 def seeds_for(found: Variances, num_units: int, effect: float, power: float) -> int | float:
-    """How many seeds would show a difference whose variances are known.
+    """Return the number of seeds that show a difference, given its variances; infinite where no number suffices.
 
     Args:
-        found: Of the difference; one of them above 0.
-        num_units: How many examples there are.
-        effect: The true difference.
-        power: The chance to show it.
+        found: Variances of the difference; at least one is above 0.
+        num_units: Number of sampling units (examples).
+        effect: True difference to show; 0.01 is one point.
+        power: Probability to show the difference.
     """
 
     def shows(num_seeds: int) -> bool:
         error, df = (float(value) for value in found.of_mean(num_seeds, num_units))
         if error == 0:
             return True
-        # One side with half the level: the other adds nothing. Where the power is 1, scipy may give nan for it.
+        # One-sided at half the level, because the other side adds nothing. Where the power is 1, scipy may return nan.
         reached = TTestPower().power(effect / error, 1, (1 - LEVEL) / 2, df=df, alternative="larger")
         return not reached < power
 

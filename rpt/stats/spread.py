@@ -1,4 +1,4 @@
-"""How much runs differ, and how many fail."""
+"""Standard deviation of scores over seeds, and the share of failed runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Estimate
 
 
 def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
-    """Standard deviation of the score over seeds, with the chi-square interval of normal scores.
+    """Estimate the standard deviation of the score over seeds, with the chi-square interval for normal scores.
 
-    It is wide because few seeds say little: 3 seeds bound it between 0.5 and 6.3 times the estimate. Scores that are
-    not normal, as where one seed in five collapses, spread more than it says.
+    The interval is wide with few seeds: 3 seeds bound the standard deviation between 0.5 and 6.3 times the estimate.
+    Scores that are not normal, such as where one seed in five collapses, can vary more than the interval tells.
     """
     num_seeds = len(scores)
     value = float(scores.std(ddof=1)) if num_seeds > 1 else math.nan
@@ -28,11 +28,11 @@ def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
 
 
 def spread_within(scores: Float[np.ndarray, "points seeds"]) -> Estimate:
-    """Standard deviation over seeds at one point, pooled over points that have the same seeds; two at least.
+    """Estimate the standard deviation over seeds at one point, pooled over points with the same seeds (at least two).
 
-    A seed may be lucky at all points, so that they say less together than as many seeds would. The degrees of freedom
-    are those of a sum of dependent squares (Box 1954), by the points' covariance, and never more than independent
-    points would have.
+    A seed may score high at all points, so that the points are not independent. The degrees of freedom are therefore
+    those of a sum of dependent squares (Box 1954), computed from the covariance of the points. They are never more than
+    those of independent points.
     """
     num_points, num_seeds = scores.shape
     deviations = scores - scores.mean(axis=1, keepdims=True)
@@ -47,9 +47,13 @@ def spread_within(scores: Float[np.ndarray, "points seeds"]) -> Estimate:
 
 
 def share(count: int, total: int) -> Estimate:
-    """Share of runs that failed, with Wilson's interval for runs that were drawn one by one; `seeds` counts runs.
+    """Estimate the share of runs that failed, with Wilson's interval for independent runs.
 
-    Runs of a sweep share examples and seeds, so that they say less than as many runs that share nothing.
+    Runs of a sweep share examples and seeds, so that the true uncertainty is larger than the interval.
+
+    Args:
+        count: Number of failed runs.
+        total: Number of runs; it becomes `seeds` of the estimate.
     """
     low, high = proportion_confint(count, total, alpha=1 - LEVEL, method="wilson")
     return Estimate(count / total, float(low), float(high), total)
