@@ -1,6 +1,6 @@
-"""The figures of a report, from the same numbers as its tables.
+"""The figures of a report, drawn from the same numbers as its tables.
 
-Every kind of figure is a module with a public function or two. What a study has no numbers for is not drawn.
+Every kind of figure has a module of its own. A figure is left out where the study has no numbers for it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["Figure", "draw"]
 
 
 def draw(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
-    """Draw all figures that a study has numbers for, the main one first.
+    """Draw all figures that a study has numbers for, the main figure first.
 
     Args:
-        study: The study.
-        numbers: Of `rpt.report.numbers.measure`.
-        diagnoses: Of `rpt.report.diagnostics.diagnose`.
+        study: Study to draw.
+        numbers: Scores and comparisons of the study, from `rpt.report.numbers.measure`.
+        diagnoses: Training curves and prompts of the study, from `rpt.report.diagnostics.diagnose`.
     """
     with style():
         asked = asked_axes(study)

@@ -1,4 +1,4 @@
-"""Score on the rows that choose the checkpoint, while encoders train."""
+"""Figure of the score on the held-out rows over epochs, and curves over epochs for other figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Series = Float[np.ndarray, " evaluations"]
 
 
 def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
-    """Held-out score over epochs, a panel for each task, each encoder at its tuned point."""
+    """Draw the held-out score over epochs: a panel for each task, each encoder at its tuned point."""
     tasks = [task for task in study.tasks if any(_of_task(diagnoses, task))][:MOST_PANELS]
     if not tasks:
         return []
@@ -44,14 +44,14 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
 
 
 def over_time(ax: Axes, diagnoses: Sequence[Diagnosis], name: str, study: Study) -> None:
-    """Draw something that every evaluation notes: `gate`, `norm` or `drift`."""
+    """Draw a number that every evaluation records (`gate`, `norm` or `drift`) over epochs."""
     looks = looks_of(study)
     for one in diagnoses:
         _lines(ax, one, name, looks[one.point.method], scale=1.0)
 
 
 def dress(ax: Axes, title: str, label: str) -> None:
-    """Title and labels of a panel over epochs."""
+    """Set the title and the axis labels of a panel over epochs."""
     ax.set_title(title, loc="left")
     ax.set_xlabel("epochs trained")
     ax.set_ylabel(label)
@@ -59,7 +59,7 @@ def dress(ax: Axes, title: str, label: str) -> None:
 
 
 def best_of_tasks(diagnoses: Sequence[Diagnosis], task: str) -> list[Diagnosis]:
-    """One diagnosis for each encoder on a task: where other axes vary too, the one with the best held-out score."""
+    """Return one diagnosis for each encoder on a task: of several, the diagnosis with the best held-out score."""
     best: dict[str, Diagnosis] = {}
     for one in diagnoses:
         held = best.get(one.point.method)
@@ -69,12 +69,12 @@ def best_of_tasks(diagnoses: Sequence[Diagnosis], task: str) -> list[Diagnosis]:
 
 
 def has(one: Diagnosis, name: str) -> bool:
-    """Whether a run of it has noted something while it trained."""
+    """Whether at least one run of a diagnosis has recorded the named field of `History`."""
     return any(bool(np.isfinite(_series(history, name)).any()) for history in _histories(one))
 
 
 def mean_of(one: Diagnosis, name: str) -> tuple[Series, Series]:
-    """Epochs and the mean over runs, as far as all runs trained."""
+    """Return the epochs and the mean over runs of a field of `History`, up to the end of the shortest run."""
     histories = [history for history in _histories(one) if np.isfinite(_series(history, name)).any()]
     count = min(len(history.epochs) for history in histories)
     stacked = np.stack([_series(history, name)[:count] for history in histories])

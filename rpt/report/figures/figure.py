@@ -1,4 +1,4 @@
-"""A figure as files: PDF and SVG for a paper, PNG for a slide, and the words for who cannot see it."""
+"""A figure as files: PDF and SVG for a paper, PNG for a slide, and a text alternative for screen readers."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from matplotlib.figure import Figure as Drawing
 from rpt.tracking.files import write_atomic
 
 COLUMN = 3.3
-"""Width of a paper's column, in inches."""
+"""Width of a column of a two-column paper, in inches."""
 
 PAGE = 6.9
 """Width of both columns, in inches."""
 
 DPI = 200
-"""Of PNG files."""
+"""Resolution of PNG files, in dots per inch."""
 
 SAMPLE_MARK = "SAMPLE DATA, not SuperGLUE"
-"""Written into every figure of sample rows, so that no copy of it can be taken for a result."""
+"""Mark in every figure of sample rows, so that nobody can mistake a copy of the figure for a result."""
 
 RC: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.family": "DejaVu Sans",  # shipped with matplotlib: the same letters on every machine
     "font.size": 7,
     "axes.labelsize": 7,
     "axes.titlesize": 7.5,
@@ -53,8 +53,8 @@ RC: dict[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
-    "pdf.fonttype": 42,  # TrueType: journals refuse type 3
-    "svg.hashsalt": "rpt",  # the same ids each time
+    "pdf.fonttype": 42,  # TrueType, because journals refuse Type 3 fonts
+    "svg.hashsalt": "rpt",  # else the ids in the file are random
     "savefig.facecolor": "white",
 }
 
@@ -64,12 +64,12 @@ class Figure:
     """A drawn figure.
 
     Attributes:
-        name: Of its files: `score-by-lr`.
-        title: The quantity that it shows.
-        caption: How to read it: what lines, bands, dots and crosses are.
-        alt: What is seen, in sentences made from the numbers.
-        is_wide: Whether it takes both columns of a paper.
-        files: Its content by ending: `pdf`, `svg`, `png`; the same bytes for the same numbers.
+        name: Name of the files without suffix, such as `score-by-lr`.
+        title: Quantity that the figure shows.
+        caption: Explanation of the lines, bands, dots and crosses.
+        alt: Text alternative: sentences that tell the numbers in the figure.
+        is_wide: Whether the figure is as wide as both columns of a paper.
+        files: File content by suffix (`pdf`, `svg`, `png`); equal numbers give equal bytes.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Figure:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """The look of all figures, for as long as one is drawn; nobody else's settings are touched."""
+    """Apply the style of all figures; the caller's matplotlib settings are restored at exit."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         for name, value in RC.items():
@@ -96,7 +96,7 @@ def style() -> Iterator[None]:
 
 
 def blank(width: float, height: float, *, is_sample: bool) -> Drawing:
-    """An empty drawing of so many inches, with the mark of sample data where it is due."""
+    """Create an empty drawing; width and height are in inches, and sample data are marked."""
     drawing = Drawing(figsize=(width, height))
     FigureCanvasAgg(drawing)
     if is_sample:
@@ -105,12 +105,17 @@ def blank(width: float, height: float, *, is_sample: bool) -> Drawing:
 
 
 def grid_of_panels(count: int, *, is_sample: bool, height: float = 2.0) -> tuple[Drawing, list[Axes]]:
-    """A drawing of so many panels, at most three in a row and four in two rows; one alone fits a column.
+    """Create a drawing with a grid of panels: two columns for four panels, else up to three columns.
+
+    A single panel has the width of a paper's column, a larger grid the width of both columns.
 
     Args:
-        count: Of panels, at least one.
-        is_sample: Whether to mark it.
-        height: Of a row, in inches.
+        count: Number of panels, at least one.
+        is_sample: Whether the drawing gets the mark of sample data.
+        height: Height of a row of panels, in inches.
+
+    Returns:
+        The drawing and its panels, row by row.
     """
     columns = 2 if count == 4 else min(count, 3)
     rows = -(-count // columns)
@@ -122,14 +127,14 @@ def grid_of_panels(count: int, *, is_sample: bool, height: float = 2.0) -> tuple
 
 
 def finish(drawing: Drawing, name: str, title: str, caption: str, alt: str) -> Figure:
-    """Write a drawing in all formats, without dates, so that equal numbers give equal files."""
+    """Render a drawing in all formats, without dates, so that equal numbers give equal files."""
     metadata: Mapping[str, Mapping[str, str | None]] = {
         "pdf": {"Title": title, "Creator": "rpt", "Producer": None, "CreationDate": None},
         "svg": {"Title": title, "Creator": None, "Date": None},
         "png": {"Title": title, "Software": None},
     }
-    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of the font's own dates in every PDF
-    drawing.draw_without_rendering()  # settles the layout, so that it is not computed again for each format
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # fontTools warns of the font's own dates in every PDF
+    drawing.draw_without_rendering()  # computes the layout once for all formats
     drawing.set_layout_engine("none")
     files = {}
     for ending, facts in metadata.items():

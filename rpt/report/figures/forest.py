@@ -1,4 +1,4 @@
-"""Numbers beside each other with their intervals: robustness of each encoder, and differences between encoders."""
+"""Forest plots: robustness of each encoder and differences between encoders, with intervals."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ ROW = 0.19
 """Height of a row, in inches."""
 
 MOST_ROWS = 42
-"""Of one figure, headings among them: more do not fit a page. They go into further figures."""
+"""Largest number of rows of a figure, headings included, that fits a page. Further rows go into further figures."""
 
 
 UNADJUSTED = (
     "Bars are 95 % intervals for new seeds and new examples, not adjusted for the number of comparisons; the table has "
     "the adjusted p."
 )
-"""Part of the caption of a figure of differences."""
+"""Sentence in the caption of every figure of differences."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A column of a forest plot: a robustness number.
+    """A column of a forest plot that shows a measure of robustness.
 
     Attributes:
-        title: With its unit.
-        scale: What the estimate is multiplied by.
-        of: Takes it from a curve's numbers; None where the curve has none.
+        title: Title of the column, with the unit.
+        scale: Factor from the estimate to the unit of the column.
+        of: Function that returns the estimate of a curve; it returns None where the curve has no such estimate.
     """
 
     title: str
@@ -55,7 +55,7 @@ QUANTITIES = (
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a forest plot: a label, a look and what it says in each column."""
+    """A row of a forest plot: a label, a look and an estimate for each column (None: an empty cell)."""
 
     label: str
     look: Look
@@ -66,7 +66,7 @@ Group = tuple[str, list[Row]]
 
 
 def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
-    """Average, worst case and failed share of each encoder; none where nothing but seeds varies."""
+    """Draw average, worst case and failed share of each encoder; no figure where every curve has a single point."""
     curves = [one for one in numbers.robustness if len(one.curve.points) > 1]
     quantities = [one for one in QUANTITIES if any(one.of(numbers) is not None for numbers in curves)]
     if not curves:
@@ -90,7 +90,11 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
 
 
 def differences(study: Study, numbers: Numbers) -> list[Figure]:
-    """What one encoder scores above another, averaged over the sweep, or tuned where there is no sweep."""
+    """Draw the score of residual (or else of the first encoder) minus the score of each other encoder.
+
+    Scores are averaged over the sweep. In a study without a sweep, each encoder or baseline is taken at the point that
+    the held-out rows choose.
+    """
     pairs = [*numbers.sweep] or [*numbers.tuned]
     if not pairs:
         return []
@@ -114,7 +118,7 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
 
 
 def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
-    """What an encoder scores more at one value of an axis than at another, for each axis that the study asks about."""
+    """Draw the difference in score between two values of an axis, for each axis that the study asks about."""
     looks, labels = looks_of(study), {axis.key: axis.label for axis in study.axes}
     found: list[Figure] = []
     for axis in asked_axes(study):
@@ -172,7 +176,7 @@ def _draw(
 
 
 def _pages(name: str, groups: Mapping[str, list[Row]]) -> Iterator[tuple[str, list[Group]]]:
-    """The groups of each figure, with its name."""
+    """Yield the name and the groups of rows of each figure; a figure has at most `MOST_ROWS` rows."""
     pages: list[list[Group]] = [[]]
     for group in groups.items():
         taken = sum(len(rows) + 1 for _, rows in pages[-1])
@@ -193,7 +197,7 @@ def _bar(ax: Axes, place: float, estimate: Estimate | None, look: Look) -> None:
 
 
 def _places(groups: Sequence[Group]) -> tuple[list[float], list[str], dict[str, float]]:
-    """Where rows and the headings of groups stand from top to bottom."""
+    """Return the vertical positions and labels of the rows, and the position of each group's heading."""
     places: list[float] = []
     labels: list[str] = []
     headings: dict[str, float] = {}

@@ -1,7 +1,7 @@
-"""How each encoder and baseline looks, the same in every figure.
+"""Colour, marker and line style of each encoder and baseline, the same in every figure.
 
-Colours are those of Okabe and Ito (2008), told apart by colour-blind readers too. Every encoder also has a marker and a
-line style of its own, so that a grey print can be read.
+The colours are from Okabe and Ito (2008); colour-blind readers can tell them apart. Every encoder also has its own
+marker and line style, so that a grey print remains readable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LineStyle = Literal["-"] | tuple[int, Sequence[int | float]]
 
 @dataclass(frozen=True)
 class Look:
-    """Colour, marker and line of one encoder or baseline."""
+    """Colour, marker and line style of one encoder or baseline."""
 
     colour: str
     marker: str
@@ -34,7 +34,7 @@ LOOKS = {
     "zero-shot": Look("#000000", "<", (0, (3, 1.5, 1, 1.5, 1, 1.5))),
     "fine-tuning": Look("#000000", ">", (0, (6, 2, 1, 2))),
 }
-"""Of the encoders and baselines that rpt ships."""
+"""Looks of the encoders and baselines that rpt ships, by name."""
 
 OTHERS = (
     Look("#E69F00", "P", (0, (4, 1, 1, 1))),
@@ -42,28 +42,28 @@ OTHERS = (
     Look("#666666", "p", (0, (8, 2))),
     Look("#8C6D00", "h", (0, (2, 2))),
 )
-"""For encoders that somebody has added, in the order of the study; a fifth takes the first again."""
+"""Looks of other encoders, assigned in the order of their names; a fifth encoder reuses the first look."""
 
 LINE_OF_MAJORITY = Look("#777777", "", (0, (4, 2)))
 
 
 def looks_of(study: Study) -> dict[str, Look]:
-    """A look for each encoder and baseline of a study."""
+    """Return the look of each encoder and baseline of a study, by name."""
     names = dict.fromkeys([*study.methods, *(run.method for run in study.baselines)])
     added = sorted(name for name in names if name not in LOOKS)
     return {name: LOOKS.get(name) or OTHERS[added.index(name) % len(OTHERS)] for name in names}
 
 
 def points(score: float) -> str:
-    """A score in points, `61.4`."""
+    """Format a score from 0 to 1 in points, such as `61.4`."""
     return f"{100 * score:.1f}"
 
 
 def axis_title(axis: Axis) -> str:
-    """The label of an axis, which says when it is logarithmic."""
+    """Return the label of an axis; a logarithmic axis is marked as such."""
     return f"{axis.label} (log scale)" if axis.is_log else axis.label
 
 
 def heading(study: Study, task: str, at: Mapping[str, Value]) -> str:
-    """Of a panel: the task, and what else is held fixed there."""
+    """Return the heading of a panel: the task, and the axis values that are fixed in the panel."""
     return ", ".join(filter(None, (task, at_text(study.axes, at))))

@@ -1,4 +1,4 @@
-"""Which points belong into which panel of a figure, and where they stand along its axis."""
+"""Division of a study's points into panels, and their positions along the axis of a panel."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from rpt.report.numbers import Numbers, PointScore
 from rpt.report.study import Axis, Study, Value
 
 MOST_PANELS = 9
-"""Of one figure."""
+"""Largest number of panels in a figure."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One method in one panel.
+    """The points of one encoder or baseline in one panel.
 
     Attributes:
-        method: Encoder or baseline.
-        values: The axis' value at each point; None where the method does not have the axis, as the head alone has no
-            learning rate of a prompt: it is the same everywhere.
-        points: In the order of the axis.
+        method: Name of the encoder or baseline.
+        values: Value on the panel's axis for each point; None for a method that the axis does not affect. For example,
+            the baseline `head alone` has no learning rate of a prompt.
+        points: Scores of the points, in the order of the axis.
     """
 
     method: str
@@ -30,19 +30,19 @@ class Line:
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether it is one point that does not have the axis."""
+        """Whether the line is a single point that the axis does not affect, so that it holds for every value."""
         return len(self.values) == 1 and self.values[0] is None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One task, with the values on all axes besides the one that runs along it.
+    """A panel of a figure: one task, with fixed values on all axes except the axis of the panel.
 
     Attributes:
         task: Name of the task.
-        at: Values that are held fixed.
-        prompts: Encoders, in the study's order.
-        baselines: What they stand beside.
+        at: Fixed values on the other axes, by key.
+        prompts: Lines of the encoders, in the study's order.
+        baselines: Lines of the baselines, which train no prompt.
     """
 
     task: str
@@ -57,12 +57,19 @@ class Panel:
 
     @property
     def lines(self) -> list[Line]:
-        """All of them."""
+        """The lines of all encoders, then of all baselines."""
         return [*self.prompts, *self.baselines]
 
 
 class Scale:
-    """Where values stand along an axis: numbers by value or logarithm, texts side by side."""
+    """Positions along an axis: numbers by their value or logarithm, other values at equal distances.
+
+    Attributes:
+        axis: Axis of the study.
+        is_spaced: Whether the values are numbers, spaced by their size.
+        places: Position of each value of the axis, in the order of the axis.
+        span: Distance between the first and the last position; 1 where there is one position.
+    """
 
     def __init__(self, axis: Axis) -> None:
         self.axis = axis
@@ -71,19 +78,19 @@ class Scale:
         self.span = max(self.places) - min(self.places) or 1.0
 
     def place(self, value: Value) -> float:
-        """The place of one of the axis' values."""
+        """Return the position of a value of the axis."""
         if not self.is_spaced or not isinstance(value, int | float):
             return float(self.axis.values.index(value))
         return math.log10(value) if self.axis.is_log else float(value)
 
 
 def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[Panel]:
-    """The panels along an axis: one for each task and combination of values on the other axes.
+    """Return the panels along an axis: one for each task and combination of values on the other axes.
 
     Args:
-        study: The study.
-        numbers: Its points.
-        axis: One of its axes; None where seeds alone vary.
+        study: Study to draw.
+        numbers: Scores of the study's points.
+        axis: Axis of the study that runs along the panels; None where only seeds vary.
     """
     panels = []
     for task in study.tasks:
@@ -100,7 +107,7 @@ def _others(score: PointScore, axis: Axis | None) -> dict[str, Value]:
 
 
 def _combinations(found: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
-    """The different ones, without those that only say less than another: an encoder may lack an axis."""
+    """Remove duplicates and combinations that are contained in another one, because an encoder may lack an axis."""
     different: list[Mapping[str, Value]] = []
     for at in found:
         if at not in different:

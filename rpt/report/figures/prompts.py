@@ -1,4 +1,4 @@
-"""What became of the prompts: gate, norms, drift, and how alike those of other seeds are."""
+"""Figures of the trained prompts: gate and drift over epochs, norms, and cosines between seeds."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PANELS = {
     ),
     "drift": (r"drift $|P' - P'_0| / |P'_0|$", "Drift: distance of the encoded prompt from its start, over epochs"),
 }
-"""Over time: what, its label, and its title."""
+"""Numbers that are drawn over epochs: field of `History`, label of the axis and title of the figure."""
 
 VOCAB_COLOUR = "#999999"
 
 
 def prompt_figures(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
-    """Those that the runs have diagnostics for."""
+    """Draw the figures of the prompts that the runs have diagnostics for."""
     found = [_over_time(study, diagnoses, name) for name in PANELS]
     found += [_norms(study, diagnoses), _cosines(study, diagnoses)]
     return [figure for figure in found if figure is not None]
@@ -59,7 +59,7 @@ def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figur
 
 
 def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
-    """Norms of virtual tokens, a dot each, beside the range of the vocabulary's."""
+    """Draw the norm of every virtual token as a dot, with the range of the vocabulary's norms as a band."""
     known = [one for one in diagnoses if _prompts(one)]
     tasks = _tasks(study, known)
     if not tasks:
@@ -105,7 +105,7 @@ def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagn
 
 
 def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
-    """Cosine between the prompts of every two seeds, a dot each."""
+    """Draw the cosine between the prompts of every two seeds as a marker."""
     known = [one for one in diagnoses if one.mean_cosine is not None]
     tasks = _tasks(study, known)
     if not tasks:

@@ -1,4 +1,4 @@
-"""Score against an axis: how much an encoder minds when a setting is wrong."""
+"""Figures of the score against an axis: how sensitive each encoder is to a setting."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from rpt.report.study import Axis, Study
 from rpt.report.words import listed, value_text
 
 DODGE = 0.012
-"""How far methods stand apart along a numeric axis, as a share of its span, so that dots do not hide each other."""
+"""Horizontal shift between methods on a numeric axis, as a share of its span, so that dots do not hide each other."""
 
 SIDE = 0.16
-"""How far they stand apart on an axis of texts, whose values are 1 apart."""
+"""Horizontal shift between methods on an axis without numbers, whose values are 1 apart."""
 
 CAPTION = (
     "{means} are means over seeds{spread}, small dots single runs. Crosses on the dashed majority line are runs that "
@@ -38,7 +38,7 @@ CAPTION = (
 
 
 def sensitivity(study: Study, numbers: Numbers, axis: Axis) -> list[Figure]:
-    """Score against an axis, a panel for each task and combination of values on the other axes."""
+    """Draw the score against an axis: a panel for each task and combination of values on the other axes."""
     panels = panels_of(study, numbers, axis)
     pages = [panels[start : start + MOST_PANELS] for start in range(0, len(panels), MOST_PANELS)]
     key = axis.key.replace(".", "-")
@@ -47,7 +47,7 @@ def sensitivity(study: Study, numbers: Numbers, axis: Axis) -> list[Figure]:
 
 
 def by_encoder(study: Study, numbers: Numbers) -> list[Figure]:
-    """Score of each encoder, for a study in which nothing else varies."""
+    """Draw the score of each encoder, for a study that varies nothing else."""
     panels = panels_of(study, numbers, None)
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample, height=1.8)
@@ -83,7 +83,7 @@ def _caption(study: Study, means: str, spread: str) -> str:
 
 
 def plot(ax: Axes, study: Study, panel: Panel, scale: Scale, looks: Mapping[str, Look]) -> None:
-    """Draw a panel: lines with bands, or points with bars where values have no order, and every run as a dot."""
+    """Draw a panel: a line with a band for each method (points with bars where values have no order), runs as dots."""
     step = DODGE * scale.span if scale.is_spaced else SIDE
     everywhere = [line for line in panel.lines if line.is_everywhere]
     dodged = [line for line in panel.lines if not line.is_everywhere]
@@ -108,20 +108,20 @@ def plot(ax: Axes, study: Study, panel: Panel, scale: Scale, looks: Mapping[str,
 
 
 def _curve(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
-    """The mean along the axis, and the band that holds it."""
+    """Draw the mean along the axis as a line, and its interval as a band."""
     means, lows, highs = (100 * values for values in _estimates(scores))
     known = ~np.isnan(lows)
     where = np.array(places)
     if known.any():
         ax.fill_between(where[known], lows[known], highs[known], color=look.colour, alpha=0.06, linewidth=0)
-    for edge in (lows, highs):  # in the encoder's own line style: told apart where bands overlap
+    for edge in (lows, highs):  # in the encoder's own line style, to be distinct where bands overlap
         ax.plot(where[known], edge[known], color=look.colour, linestyle=look.line, alpha=0.75, linewidth=0.7)
     ax.plot(places, means, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
             markeredgewidth=0.5, zorder=3)  # fmt: skip
 
 
 def _bars(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
-    """The mean and its interval, where values have no order."""
+    """Draw the mean as a marker and its interval as a bar, where values have no order."""
     means, lows, highs = (100 * values for values in _estimates(scores))
     ax.vlines(places, lows, highs, color=look.colour, linewidth=1.4, zorder=3)
     ax.plot(places, means, color=look.colour, linestyle="none", marker=look.marker, markersize=5,
@@ -129,14 +129,14 @@ def _bars(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look:
 
 
 def _level(ax: Axes, score: PointScore, look: Look) -> None:
-    """A method that does not have the axis: the same at every value."""
+    """Draw a horizontal line and band for a method that the axis does not affect."""
     if score.score.has_interval:
         ax.axhspan(100 * score.score.low, 100 * score.score.high, color=look.colour, alpha=0.05, linewidth=0)
     ax.axhline(100 * score.score.value, color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
 
 
 def _dots(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look, shift: float) -> None:
-    """Every seed; a run that diverged is a cross on the majority line."""
+    """Draw the run of every seed as a dot; a run that diverged is a cross on the majority line."""
     for score, place in zip(scores, places, strict=True):
         runs = score.point.runs
         spread = np.linspace(-shift, shift, len(runs)) if len(runs) > 1 else np.zeros(1)
@@ -155,7 +155,7 @@ def _finish_panel(ax: Axes, study: Study, panel: Panel) -> None:
     ax.set_ylabel("score (points)")
     ax.set_title(heading(study, panel.task, panel.at), loc="left")
     low, high = ax.get_ylim()
-    ax.set_ylim(max(low, -2), min(high, 102))  # a band may not leave what scores can be
+    ax.set_ylim(max(low, -2), min(high, 102))  # scores are 0 to 100
 
 
 def _estimates(scores: Sequence[PointScore]) -> Iterator[np.ndarray]:
@@ -164,7 +164,11 @@ def _estimates(scores: Sequence[PointScore]) -> Iterator[np.ndarray]:
 
 
 def _handles(panels: Sequence[Panel], looks: Mapping[str, Look], scale: Scale) -> list[Line2D]:
-    """One for each encoder and baseline; a level is a line without markers, values without order are the reverse."""
+    """Return a legend entry for each encoder and baseline.
+
+    The entry of a method that the axis does not affect has no marker. Other entries have no line if values have no
+    order.
+    """
     levels = {line.method: line.is_everywhere for panel in panels for line in panel.lines}
     return [
         legend.of_method(method, looks[method], has_line=is_level or scale.is_spaced, has_marker=not is_level)
@@ -173,7 +177,7 @@ def _handles(panels: Sequence[Panel], looks: Mapping[str, Look], scale: Scale) -
 
 
 def _keys(panels: Sequence[Panel]) -> list[Line2D]:
-    """What all encoders' marks mean."""
+    """Return the legend entries of the marks that all encoders share."""
     keys = [legend.of_majority(), legend.of_marker("one run", ".", size=5.5)]
     if any(_num_diverged(line) for panel in panels for line in panel.lines):
         keys.append(legend.of_marker("diverged", "x", size=5.0))
@@ -185,7 +189,7 @@ def _num_diverged(line: Line) -> int:
 
 
 def _say(study: Study, panel: Panel, axis: Axis) -> str:
-    """What a panel shows, in words."""
+    """Return the text alternative of a panel: lowest and highest mean score of each line."""
     said = []
     for line in panel.lines:
         best = max(range(len(line.points)), key=lambda at: line.points[at].score.value)
