@@ -1,7 +1,8 @@
-"""Compare the values of what a study varies: the same encoder at two values of an axis.
+"""Comparisons of two values of an axis for the same encoder.
 
-Every axis is compared, whatever its key. A pair of values is averaged over all settings of the other axes that have
-both values. Values without an order are compared each with each. Of numbers, each is compared with the smallest.
+The values of every axis are compared. The score at a value is averaged over all settings of the other axes that have
+runs at both values. Numbers are compared with the smallest number. Values without an order are compared each with each,
+up to `MOST_VALUES` values; with more, each is compared with the first.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from rpt.report.series import Curve, curves_of
 from rpt.report.study import Axis, Study, Value
 
 RATES = ("lr", "encoder_lr", "head_lr")
-"""Axes that a study varies to see whether encoders mind, and seldom to compare their values."""
+"""Keys of learning rates. A study varies them to measure sensitivity, and seldom to compare their values."""
 
 
 def compare_values(study: Study) -> list[Pair]:
-    """Compare the values of every axis for each task and encoder; no p is adjusted yet."""
+    """Compare the values of every axis for each task and encoder; the p-values are not adjusted."""
     found: list[Pair] = []
     for axis in study.axes:
         gathered: dict[tuple[str, str], list[Curve]] = {}
@@ -32,7 +33,10 @@ def compare_values(study: Study) -> list[Pair]:
 
 
 def asked_axes(study: Study) -> list[Axis]:
-    """Return the axes whose values the answer compares: all but learning rates, or these where nothing else varies."""
+    """Return the axes whose values the answer compares: all except learning rates.
+
+    A study that varies nothing but learning rates, with a single encoder, compares their values.
+    """
     own = [axis for axis in study.axes if axis.key not in RATES]
     return own or (list(study.axes) if len(study.methods) == 1 else [])
 
@@ -40,9 +44,11 @@ def asked_axes(study: Study) -> list[Axis]:
 def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
     """Return the comparisons of values that the answer rests on.
 
+    For an axis of numbers the answer compares only the largest number with the smallest.
+
     Args:
-        study: The study.
-        pairs: Comparisons of values. Of an axis of numbers the answer takes the largest against the smallest.
+        study: Study that the comparisons belong to.
+        pairs: All comparisons of values, from `compare_values`.
     """
     asked = {axis.key: axis for axis in asked_axes(study)}
     last = {(pair.task, pair.ours, pair.axis): pair for pair in pairs if pair.axis in asked}

@@ -1,7 +1,7 @@
-"""The answer to a study's question, in words that follow from its numbers alone.
+"""The answer to a study's question, in sentences that are generated from its numbers.
 
-A claim needs a comparison of the family `answer` (`rpt.report.families`) whose interval leaves out 0 and whose p,
-adjusted by Holm over the whole family, is below 0.05. Everywhere else the words are that the data cannot tell.
+A claim needs a comparison of the family `answer` (`rpt.report.families`). Its interval must exclude 0, and its p-value,
+adjusted by Holm over the whole family, must be below 0.05. Otherwise the answer says that the data cannot tell.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ FEW_SEEDS = (
     f"Fewer than {LEAST_SEEDS} seeds tell nothing of other seeds: there are points only, without interval and verdict. "
     f"Train more, such as with 'seed=range({LEAST_SEEDS})'."
 )
-"""Sentence that stands once in an answer whose points lack seeds."""
+"""Sentence that the answer contains once where any point has too few seeds."""
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A part of the answer.
+    """A paragraph of the answer.
 
     Attributes:
-        heading: What it is about; empty for the whole study.
-        sentences: At least one.
+        heading: Task and setting that the paragraph is about; empty for the whole study.
+        sentences: Sentences of the paragraph, at least one.
     """
 
     heading: str
@@ -60,7 +60,7 @@ class Paragraph:
 
 
 def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
-    """The answer: over all tasks in short, then for each task and setting of the other axes."""
+    """Write the answer: a summary over all tasks, then a paragraph for each task and setting of the other axes."""
     leader = leader_of(study.methods)
     of_leader = [one for one in numbers.paces if one.family == "answer"]
     short = [*_few_seeds(numbers), *_in_short(study, leader, numbers, of_leader)]
@@ -68,7 +68,7 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
     for rows in _grouped(numbers.robustness):
         first = rows[0]
         pairs = [pair for pair in _claims(numbers) if _is_of(pair, first)]
-        if len(study.axes) > 1:  # then values are averaged over these settings, and have a paragraph of their own
+        if len(study.axes) > 1:  # with several axes, `_along_axes` writes these
             pairs = [pair for pair in pairs if pair.where != "value"]
         soon = [one for one in of_leader if _is_of(one, first)]
         place = at_text(study.axes, first.curve.at)
@@ -82,13 +82,13 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
 
 
 def overall(leader: str, pairs: Sequence[Pair]) -> str:
-    """Against each other encoder: whether the leading one is higher, or on how many tasks."""
+    """Say against each other encoder whether the leading encoder scores higher, or on how many tasks it does."""
     where = {"sweep": "Averaged over the sweep", "tuned": "Each tuned on the held-out rows"}
     return _overall(leader, pairs, SCORES, where.get(pairs[0].where, "At equal settings"), "Against")
 
 
 def overall_pace(leader: str, found: Sequence[Pace]) -> str:
-    """Likewise whether it is trained in fewer epochs."""
+    """Say against each other encoder whether the leading encoder needs fewer epochs, or on how many tasks it does."""
     return _overall(leader, found, EPOCHS, "To reach the same held-out score", "How soon, against")
 
 
@@ -98,13 +98,13 @@ def _few_seeds(numbers: Numbers) -> Iterator[str]:
 
 
 def _claims(numbers: Numbers) -> list[Pair]:
-    """The comparisons that the words may claim on."""
+    """Return the comparisons of scores that the answer rests on."""
     every = (*numbers.sweep, *numbers.tuned, *numbers.by_value, *numbers.majority)
     return [pair for pair in every if pair.family == "answer"]
 
 
 def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
-    """A paragraph for each task and each axis whose values the study compares."""
+    """Yield a paragraph for each task and each axis whose values the study compares."""
     for task in study.tasks:
         for axis in study.axes:
             pairs = [pair for pair in _claims(numbers) if pair.task == task and pair.axis == axis.key]
@@ -113,7 +113,10 @@ def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
 
 
 def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace]) -> Iterator[str]:
-    """Ranking and scores; how soon, where nothing but encoder and task varies or the study asks for it."""
+    """Yield the sentences of the summary: comparisons of values, ranking, scores and training speed.
+
+    Training speed comes first where the study asks for it.
+    """
     pairs = [pair for pair in _claims(numbers) if pair.ours == leader and pair.theirs in study.methods]
     pairs = [pair for pair in pairs if pair.where != "value"]
     asks_first = study.name.endswith(ASKS_HOW_SOON)
@@ -158,7 +161,15 @@ def _sentences(
 
 
 def _overall(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str], of_one: str, of_several: str) -> str:
-    """The verdicts of one task behind `of_one`; of several, how many there were of each against each other encoder."""
+    """Say the verdicts of the leading encoder against each other encoder.
+
+    Args:
+        leader: Name of the leading encoder.
+        found: Comparisons of the leading encoder with the others.
+        words: Verb phrase for each verdict.
+        of_one: Opening of the sentence where each other encoder has one comparison.
+        of_several: Opening of each sentence where an encoder has several comparisons; the verdicts are then counted.
+    """
     families = {one.theirs: [other for other in found if other.theirs == one.theirs] for one in found}
     if all(len(family) == 1 for family in families.values()):
         return f"{of_one}, {verdicts(leader, found, words)}."
@@ -166,7 +177,7 @@ def _overall(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]
 
 
 def _counted(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
-    """Of several tasks or settings: in how many each verdict was given."""
+    """Say in how many tasks or comparisons each verdict was reached."""
     counts = Counter[str](one.verdict for one in found)
     tasks = len({one.task for one in found})
     of = several(tasks, "task") if tasks == len(found) else f"{len(found)} comparisons"
@@ -175,7 +186,7 @@ def _counted(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]
 
 
 def _grouped(rows: Sequence[Robustness]) -> list[list[Robustness]]:
-    """Rows of the same task and the same values on the axes that all of them have."""
+    """Group the rows by task and by their values on the axes besides the main one."""
     groups: list[list[Robustness]] = []
     for row in rows:
         for group in groups:

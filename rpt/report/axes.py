@@ -1,4 +1,4 @@
-"""What the runs of a study differ in, besides encoder, task and seed."""
+"""Detection of a study's axes: the configuration keys in which its runs differ, besides encoder, task and seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
 
 Record = Mapping[str, Any]
 Flat = dict[str, Value]
-"""A run's configuration by dotted key, groups that differ by their option's name."""
+"""Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has one key: the group's name."""
 
 KNOWN = {
     "lr": ("learning rate", True),
@@ -33,18 +33,22 @@ KNOWN = {
     "optim": ("optimizer", False),
     "schedule": ("schedule", False),
 }
-"""Label and whether spaced by logarithm; the first that a study varies is its main axis. Others follow by key."""
+"""Label of an axis, and whether a figure spaces it by logarithm, by configuration key.
+
+The first key of this table that a study varies is its main axis. Keys that are missing here follow in the order of the
+configuration, with the key as label.
+"""
 
 COLLAPSED = ("init", "backbone", "optim")
-"""Groups whose options have keys of their own: where the option differs, its name is the value."""
+"""Groups whose options have different keys. Where runs differ in the option, the option's name is the axis value."""
 
 
 BASELINES = ("head alone", "zero-shot", "fine-tuning")
-"""What trains no prompt (`encoder=none`)."""
+"""Names of the methods that train no prompt (`encoder=none`)."""
 
 
 def method_of(record: Record) -> str:
-    """The encoder's option, or the baseline's name."""
+    """Return the encoder's option in the configuration (`residual`), or the baseline's name (`head alone`)."""
     encoder = str(record["chosen"].get("encoder"))
     if encoder != "none":
         return encoder
@@ -54,9 +58,10 @@ def method_of(record: Record) -> str:
 
 
 def flatten(records: Sequence[Record]) -> list[Flat]:
-    """Each run's configuration by dotted key, without what cannot change the number, the task, and the seed.
+    """Return the configuration of each run by dotted key.
 
-    `data.order_seed` is left out where it follows the seed in every run.
+    The task, the seed and keys that cannot change a score are left out. `data.order_seed` is left out where it equals
+    the seed in every run.
     """
     flats = [_flat(record["config"]) for record in records]
     if all(
@@ -72,11 +77,14 @@ def flatten(records: Sequence[Record]) -> list[Flat]:
 
 
 def find_axes(records: Sequence[Record], flats: Sequence[Flat]) -> tuple[tuple[Axis, ...], list[str]]:
-    """The axes of a study, the main one first, and what else goes with one of them, in sentences.
+    """Find the axes of a study.
 
     Args:
-        records: Of the runs that train a prompt, in the order in which they were started.
-        flats: Of the same runs.
+        records: Records (`run.json`) of the runs that train a prompt, in the order in which the runs were started.
+        flats: Configurations of the same runs, from `flatten`.
+
+    Returns:
+        The axes, the main axis first, and a sentence for each other key that varies together with the task or an axis.
     """
     methods = [method_of(record) for record in records]
     tasks: list[Value] = [record["task"]["name"] for record in records]
@@ -97,12 +105,12 @@ def find_axes(records: Sequence[Record], flats: Sequence[Flat]) -> tuple[tuple[A
 
 
 def values_on(axes: Sequence[Axis], flat: Flat, method: str) -> dict[str, Value]:
-    """A run's value on each axis that it has; a baseline has those that it feels."""
+    """Return a run's value on each axis that exists for the run and can change its score, by key."""
     return {axis.key: flat[axis.key] for axis in axes if axis.key in flat and concerns(axis.key, method)}
 
 
 def concerns(key: str, method: str) -> bool:
-    """Whether a key can change the number of a method; a baseline feels nothing of what only a prompt has."""
+    """Whether a configuration key can change the score of a method; keys of the prompt do not concern baselines."""
     unfelt = {
         "head alone": (*OF_THE_PROMPT, "encoder"),
         "fine-tuning": (*OF_THE_PROMPT, "encoder"),
@@ -141,13 +149,16 @@ def _leaves(value: Mapping[str, Any], above: str) -> Iterator[tuple[str, Value]]
 
 
 def _option(record: Record, group: str) -> str:
-    """The option that a run takes of a group; a backbone's own name, because `local` may be any."""
+    """Return the option of a group that a run uses; for a backbone its own name, because `local` can be any model."""
     name = record["config"][group].get("name") if group == "backbone" else record["chosen"].get(group)
     return str(name)
 
 
 def _collapse(flats: Sequence[Flat], names: Sequence[str], group: str) -> None:
-    """Put the option's name in the place of a group's keys, with the values in which runs of one option differ."""
+    """Replace the keys of a group by the group's name, whose value is the option's name.
+
+    The values in which runs of the same option differ are appended to the name, such as `normal std=0.02`.
+    """
     parts = [{key: flat.pop(key) for key in [*flat] if key.startswith(f"{group}.")} for flat in flats]
     for flat, name, part in zip(flats, names, parts, strict=True):
         like = [other for other, other_name in zip(parts, names, strict=True) if other_name == name]
@@ -156,7 +167,7 @@ def _collapse(flats: Sequence[Flat], names: Sequence[str], group: str) -> None:
 
 
 def _varies(key: str, flats: Sequence[Flat], methods: Sequence[str]) -> bool:
-    """Whether runs differ in a key; in one of the encoder's own, runs of the same encoder."""
+    """Whether runs differ in a key; an option of the encoder must differ between runs of the same encoder."""
     if not key.startswith("encoder."):
         return len({flat.get(key) for flat in flats}) > 1
     found: dict[str, set[Value]] = {}
@@ -166,13 +177,22 @@ def _varies(key: str, flats: Sequence[Flat], methods: Sequence[str]) -> bool:
 
 
 def _goes_with(column: Sequence[Value], name: str, other: Sequence[Value]) -> bool:
-    """Whether a key is no choice beside another: told by the task or by an option, or one to one with it."""
+    """Whether a key must not become an axis of its own, because the task or an earlier axis determines its value.
+
+    The task and a chosen option may give several of their values the same value of the key. Any other axis must
+    correspond one to one with the key.
+
+    Args:
+        column: Value of the key in each run.
+        name: `task`, or the key of an earlier axis.
+        other: Task, or value on the earlier axis, in each run.
+    """
     is_told = _follows(column, other) and len(set(other)) > 1
     return is_told and (name in ("task", *COLLAPSED) or _follows(other, column))
 
 
 def _follows(column: Sequence[Value], other: Sequence[Value]) -> bool:
-    """Whether one column can be told from another."""
+    """Whether the value in `column` is determined by the value in `other`."""
     return len(set(zip(other, column, strict=True))) == len(set(other))
 
 
@@ -184,6 +204,6 @@ def _axis(key: str, column: Sequence[Value]) -> Axis:
         numbers = sorted(value for value in values if isinstance(value, int | float))
         return Axis(key, label, tuple(numbers), is_log and numbers[0] > 0)
     known = Axis(key, label, tuple(value for value in values if value is not None), is_log=False)
-    if None in values and known.is_numeric:  # null, which is off, before the numbers
+    if None in values and known.is_numeric:  # null means off and comes before the numbers
         return Axis(key, label, (None, *sorted(known.values, key=lambda value: float(value or 0))), is_log=False)
     return axis

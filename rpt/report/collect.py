@@ -1,4 +1,4 @@
-"""Read the run folders of a study."""
+"""Reading of the run folders of a study."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from rpt.tracking.files import read_json_lines
 from rpt.tracking.folder import RunFolder
 
 NO_GROUP = "none"
-"""What `--group` calls the runs that belong to no group."""
+"""Value of `--group` for the runs that belong to no group."""
 
 ORDER = ("plain", "mlp", "residual", "lstm")
-"""Of encoders in tables and figures; others come behind, by name."""
+"""Order of encoders in tables and figures; other encoders follow, sorted by name."""
 
 Found = tuple[Path, Record]
 
 
 def collect(directory: Path, group: str | None = None) -> Study:
-    """Read every run folder right inside a folder, and check that they can be compared.
+    """Read the run folders directly below a folder, and check that the runs can be compared.
+
+    Baselines of other groups are added where they were trained in the same way.
 
     Args:
-        directory: The `output_dir` of one or more sweeps.
-        group: Which study of several; `none` for the runs of no group; None where there is one only. Baselines of
-            another group belong to it too, where they were made alike.
+        directory: `output_dir` of one or more sweeps.
+        group: Group of the runs to read; `none` for the runs without a group; None where the folder holds one group.
 
     Raises:
-        StudyError: There is no run, a record that this rpt does not read, runs of several groups, or runs that cannot
-            be compared.
-        StorageError: A record cannot be read.
+        StudyError: The folder holds no run that trains a prompt, a record that this version of rpt cannot read, runs
+            of several groups while `group` is None, or runs that cannot be compared.
+        StorageError: A record file cannot be read.
     """
     found, unfinished = _read(directory)
     prompts = [one for one in found if not _is_baseline(one[1])]
@@ -58,7 +59,7 @@ def collect(directory: Path, group: str | None = None) -> Study:
 
 
 def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]]]:
-    """The runs that ended, and of the other folders their group and what they are."""
+    """Return the folders and records of all ended runs, and the group and state of every other run folder."""
     if not directory.is_dir():
         raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
     found: list[Found] = []
@@ -111,10 +112,10 @@ def _run(found: Found, flat: Flat, axes: Sequence[Axis]) -> StudyRun:
 
 
 def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
-    """The score of each sampling unit.
+    """Compute the score of each sampling unit from the predictions of a run.
 
     Raises:
-        StudyError: The predictions are missing, or do not give the record's score.
+        StudyError: The predictions are missing or damaged, or their score differs from the record's score.
     """
     path = RunFolder(folder).predictions
     metrics = [name for name in record["scores"] if name != "score"]
@@ -141,7 +142,7 @@ def _refuse_duplicates(runs: Sequence[StudyRun]) -> None:
 
 
 def _refuse_other_rows(runs: Sequence[StudyRun]) -> None:
-    """Units are paired by their place, so there must be as many in every run of a task."""
+    """Refuse runs of a task that have different numbers of units, because units are paired by their position."""
     first: dict[str, tuple[StudyRun, int]] = {}
     for run in runs:
         if run.units is not None:
@@ -176,7 +177,7 @@ def _start(found: Found) -> tuple[str, str]:
 
 
 def _like(flats: Sequence[Flat], axes: Sequence[Axis]) -> Flat:
-    """What all runs of a prompt have in common."""
+    """Return the configuration values that all runs with a prompt share and that are no axis."""
     varied = {axis.key for axis in axes}
     return {key: value for key, value in flats[0].items() if key not in varied and _is_constant(key, flats)}
 
@@ -186,7 +187,7 @@ def _is_constant(key: str, flats: Sequence[Flat]) -> bool:
 
 
 def _is_like(flat: Flat, like: Flat, method: str) -> bool:
-    """Whether a baseline of another group was made as the study's runs were, in all that it feels."""
+    """Whether a baseline of another group has the study's configuration in all keys that concern the baseline."""
     keys = [key for key in like if concerns(key, method) and not key.startswith(("encoder.", "trainer.tune"))]
     return all(flat.get(key) == like[key] for key in keys)
 

@@ -1,4 +1,4 @@
-"""Columns and cells that several tables have."""
+"""Columns, cells and captions that several tables share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rpt.report.words import value_text
 from rpt.stats.estimate import LEAST_SEEDS
 
 POINTS = 100.0
-"""What a score is multiplied by for people."""
+"""Factor from a score (0 to 1) to points."""
 
 HOLM = (
     "p is adjusted by Holm within its family, over all tasks. The comparisons that the answer rests on are one family, "
     "all others are exploratory and form the second: a verdict there is a hint, to be shown by new runs."
 )
-"""Part of the caption of every table of comparisons."""
+"""Sentences in the caption of every table of comparisons."""
 
 TASK = Column("task", "task")
 ENCODER = Column("encoder", "encoder")
@@ -26,15 +26,15 @@ RUNS = Column("runs", "runs")
 
 
 def has_intervals(study: Study) -> bool:
-    """Whether a study has seeds enough for intervals."""
+    """Whether a study has enough seeds for intervals."""
     return len(study.seeds) >= LEAST_SEEDS
 
 
 def axis_columns(study: Study) -> Iterator[Column]:
-    """A column for each axis."""
+    """Yield a column for each axis of a study."""
     return (Column(axis.key, axis.label) for axis in study.axes)
 
 
 def cells_on(axes: Sequence[Axis], values: Mapping[str, Value]) -> list[Cell]:
-    """A value for each axis, as on the command line; empty where it has none."""
+    """Return a cell for each axis with its value as on the command line; the cell is empty without a value."""
     return [value_text(values[axis.key]) if axis.key in values else None for axis in axes]

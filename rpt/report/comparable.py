@@ -1,4 +1,4 @@
-"""Which runs may stand in one study: a number is only compared with numbers that were made in the same way."""
+"""Check that the runs of a study can be compared: the same protocol, data, task version and weights."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rpt.report.study import StudyError
 
 
 class Rule(NamedTuple):
-    """Something that must be the same.
+    """A property in which runs must agree.
 
     Attributes:
-        what: In a message.
-        value: Of a run.
-        within: Among which runs: those with the same answer here.
+        what: Name of the property in an error message.
+        value: Function that returns the property of a run, given its record.
+        within: Function that returns a run's group, given its record. Runs of the same group must agree.
     """
 
     what: str
@@ -54,10 +54,10 @@ RULES = (
 
 
 def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:
-    """Refuse runs that were not made in the same way.
+    """Refuse runs that cannot be compared.
 
     Raises:
-        StudyError: Two runs differ in protocol, task version, data or weights; it names both folders.
+        StudyError: Two runs differ in protocol, task version, data, metrics or weights; the message names both folders.
     """
     runs = list(runs)
     for rule in RULES:
@@ -70,7 +70,7 @@ def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:
 
 
 def is_comparable(record: Record, others: Sequence[tuple[Path, Record]]) -> bool:
-    """Whether a run could stand beside others."""
+    """Whether a run can be compared with other runs, at least one of which has the same task."""
     try:
         check_comparable([*others, (Path(), record)])
     except StudyError:

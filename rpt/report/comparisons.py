@@ -1,4 +1,4 @@
-"""Compare encoders at equal points, paired by seed and example."""
+"""Comparisons of encoders with each other, with baselines and with the majority answer, paired by seed and example."""
 
 from __future__ import annotations
 
@@ -16,48 +16,50 @@ from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
 
 LEADER = "residual"
-"""The encoder that studies are about; it comes first in every pair."""
+"""Encoder that comes first in every pair it belongs to, because studies ask about it."""
 
 MOST_METHODS = 4
-"""With more encoders than this only the residual one (or the first) is compared with each other."""
+"""Largest number of encoders that are compared each with each. With more, only the leading encoder is compared."""
 
 MOST_VALUES = 4
-"""With more options than this on an axis each is compared with the first alone."""
+"""Largest number of values of an axis that are compared each with each. With more, each is compared with the first."""
 
 Where = Literal["sweep", "tuned", "point", "value"]
 
 MAJORITY = "majority"
-"""Opponent of a comparison with always giving the most frequent answer."""
+"""Name of the second method in a comparison with the majority answer (always the most frequent answer)."""
 
 Family = Literal["answer", "exploratory"]
-"""`answer`: a comparison that the answer in words claims on. `exploratory`: any other comparison."""
+"""Family of a comparison. `answer`: the answer in words rests on it. `exploratory`: any other comparison."""
 
 EFFECT = 0.01
-"""The difference that the seeds needed are for: one point."""
+"""Difference in score for which the needed number of seeds is computed: one point."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two methods compared on a task.
+    """A comparison of two methods, or of two values of an axis, on a task.
 
     Attributes:
         task: Name of the task.
-        ours: The one that a positive difference speaks for.
-        theirs: The other; may be a baseline or `majority`.
-        where: `sweep`: averaged over the main axis' points that both have; `tuned`: each at the point that the
-            held-out rows choose; `point`: at one point of both; `value`: one encoder at two values of an axis,
-            averaged over the settings of the other axes.
-        at: Values on the axes that hold for both: none of the main axis unless at a point.
-        comparison: Difference in score, with interval and p, over the seeds that both have.
-        p_holm: The p, adjusted over its family; `nan` below three seeds.
-        seeds_needed: How many seeds would show one point with a power of 0.8 on as many examples; infinite where no
-            number would, None where the data cannot say.
-        num_units: How many examples the difference rests on.
-        num_points: How many points the difference is averaged over.
-        our_value: Where `tuned`: the main axis' value of ours; where `value`: the axis' value of ours.
-        their_value: The same axis' value of theirs; None for a baseline.
-        axis: Where `value`: key of the axis whose values are compared.
-        family: The comparisons that Holm's correction adjusts together, over all tasks.
+        ours: First method; a positive difference means that it scores higher.
+        theirs: Second method: an encoder, a baseline or `majority`; the first method itself where `where` is `value`.
+        where: Points that are compared. `sweep`: average over the points of the main axis that both methods have.
+            `tuned`: for each method, the point that the held-out rows choose. `point`: one point that both methods
+            have. `value`: two values of an axis for one encoder, averaged over the settings of the other axes.
+        at: Axis values that both methods share, by key; without the main axis unless `where` is `point`.
+        comparison: Difference in score with interval and p-value, over the seeds that both methods have.
+        p_holm: p-value after Holm's correction over the family; `nan` below three seeds.
+        seeds_needed: Number of seeds that show a difference of one point with a power of 0.8 on the same examples;
+            infinite where no number suffices, None where the variance is unknown.
+        num_units: Number of sampling units (examples) that the difference is computed from.
+        num_points: Number of points that the difference is averaged over.
+        our_value: First method's value on the main axis (`tuned`), or first value of `axis` (`value`). None elsewhere
+            and against the majority answer.
+        their_value: Second method's value on the main axis (`tuned`), or second value of `axis` (`value`). None
+            elsewhere, for a baseline without the main axis and for the majority answer.
+        axis: Key of the axis whose values are compared where `where` is `value`; else None.
+        family: Family of comparisons, over all tasks, that Holm's correction adjusts together.
     """
 
     task: str
@@ -77,18 +79,21 @@ class Pair:
 
     @property
     def verdict(self) -> Literal["higher", "lower", "open"]:
-        """What the data say of ours: `open` where the interval holds 0 or the adjusted p is 0.05 or more."""
+        """Whether the first method scores significantly `higher` or `lower`.
+
+        It is `open` where the interval includes 0 or the adjusted p-value is 0.05 or more.
+        """
         sign = self.comparison.sign(self.p_holm)
         return "higher" if sign > 0 else "lower" if sign < 0 else "open"
 
 
 def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, Sequence[Point]]) -> list[Pair]:
-    """Make every comparison of a study; no p is adjusted yet.
+    """Compare all encoders of a study with each other, the baselines and the majority; p-values are not adjusted.
 
     Args:
-        study: The study.
-        curves: Of its main axis.
-        baselines: By task.
+        study: Study to compare.
+        curves: Curves of the study along its main axis.
+        baselines: Points of the baselines, by task.
     """
     pairs: list[Pair] = []
     for ours, theirs in _couples(study, curves):
@@ -100,12 +105,12 @@ def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, S
 
 
 def leader_of(methods: Sequence[str]) -> str:
-    """Name the encoder that a study's answer is about: residual, or the first where it is missing."""
+    """Return the encoder that a study's answer is about: `residual`, or the first encoder where it is missing."""
     return LEADER if LEADER in methods else methods[0]
 
 
 def couples(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Which encoders are compared with which; residual comes first."""
+    """Return the pairs of encoders that are compared; `residual` comes first in its pairs."""
     ordered = sorted(methods, key=lambda method: method != LEADER)
     if len(ordered) > MOST_METHODS:
         return [(ordered[0], other) for other in ordered[1:]]
@@ -113,12 +118,12 @@ def couples(methods: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
-    """Whether two points have the same values on the axes that both have."""
+    """Whether two points have equal values on all axes that both points have."""
     return all(other[key] == value for key, value in one.items() if key in other)
 
 
 def _couples(study: Study, curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
-    """Curves of the same task and the same values on the other axes."""
+    """Yield the pairs of curves to compare: the same task and equal values on the other axes."""
     for one, other in couples(study.methods):
         for ours in curves:
             for theirs in curves:
@@ -150,11 +155,11 @@ def _against(ours: Curve, baselines: Sequence[Point]) -> Iterator[Pair]:
 
 
 def _of_points(curve: Curve, where: Where, at: Mapping[str, Value], one: Point, other: Point) -> Iterator[Pair]:
-    """The difference of two points over the seeds that both have; nothing where they share none."""
+    """Compare two points over the seeds that both have; yield nothing where they share no seed."""
     seeds = [seed for seed in one.seeds if seed in other.seeds]
     ours = one.units(curve.count, seeds) if seeds else None
     theirs = other.units(curve.count, seeds) if seeds else None
-    if other.method == "zero-shot":  # nothing is drawn, so its one run is that of every seed
+    if other.method == "zero-shot":  # without randomness, so its one run serves for every seed
         ours = one.units(curve.count)
         theirs = np.repeat(other.units(curve.count)[:1], len(ours), axis=0)
     if ours is not None and theirs is not None:
@@ -164,7 +169,7 @@ def _of_points(curve: Curve, where: Where, at: Mapping[str, Value], one: Point, 
 
 
 def _equal_points(ours: Curve, theirs: Curve) -> list[tuple[Value, Point, Point]]:
-    """Points of the same value; an encoder that does not have the axis is the same at all of them."""
+    """Return pairs of points with equal values; an encoder without the axis has the same point at every value."""
     found = []
     for value in dict.fromkeys((*ours.values, *theirs.values)):
         one = ours.at_value(value) or _everywhere(ours)
@@ -195,11 +200,11 @@ def pair_of(
     """Compare two arrays of units.
 
     Args:
-        curve: Task and encoder of the first.
-        theirs: Name of the second.
-        where: What is compared.
-        at: Values on the axes that hold for both.
-        both: Units of the first and of the second, for the same seeds and examples.
+        curve: Curve of the first method; gives task and encoder.
+        theirs: Name of the second method.
+        where: Points that are compared, as in `Pair.where`.
+        at: Axis values that both methods share, by key.
+        both: Units of the first and of the second method, for the same seeds and examples.
     """
     needed = seeds_needed(both[0] - both[1], effect=EFFECT)
     return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed, both[0].shape[1])

@@ -1,4 +1,4 @@
-"""The tables of how soon encoders were trained."""
+"""Tables of the epochs that encoders needed to be trained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OVER_SEEDS = "In brackets the 95 % interval over new seeds on the same held-out 
 
 
 def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
-    """A row for every encoder at its tuned point: how soon it was trained."""
+    """Make a table of the epochs that each encoder needed at its tuned point: a row for each encoder and setting."""
     rows: list[list[Cell]] = []
     for one in diagnoses:
         epochs = one.epochs
@@ -42,7 +42,7 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
 
 
 def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
-    """A row for every two encoders: which of them is sooner at a score that both reach."""
+    """Make a table that compares the epochs to a common score: a row for every two encoders."""
     others = study.axes[1:]
     rows: list[list[Cell]] = [[one.task, *cells_on(others, one.at), *_of_pace(one)] for one in paces]
     columns = [

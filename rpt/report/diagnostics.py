@@ -1,6 +1,6 @@
-"""What became of the prompts: their curves, norms, nearest words, and how alike those of other seeds are.
+"""Diagnostics of the trained prompts: training curves, norms, nearest words, and cosines between seeds.
 
-Every part is optional: a run that was made without it, or that trains no prompt, has None there.
+Every part is optional. It is None for a run that was trained without diagnostics or that trains no prompt.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ from rpt.tracking.folder import RunFolder
 T = TypeVar("T")
 
 WITHIN = 0.01
-"""How near to its best a run has to be to count as trained: one point."""
+"""Largest distance to its own best held-out score at which a run counts as trained: one point."""
 
 Series = Float[np.ndarray, " evaluations"]
 
 
 @dataclass(frozen=True)
 class History:
-    """A run's evaluations while it trained, on the rows that choose the checkpoint.
+    """Evaluations of a run during training, on the held-out rows that choose the checkpoint.
+
+    Every attribute is an array with a number for each evaluation; a number that the run did not record is `nan`.
 
     Attributes:
-        epochs: Trained by then.
-        steps: Trained by then.
-        score: The task score, 0 to 1.
-        loss: Mean over rows, in nats.
-        gate: |phi(P)| / |P| of a residual encoder, mean over virtual tokens; `nan` elsewhere, as below.
-        norm: Mean norm of the encoded prompt's rows.
-        drift: How far the encoded prompt is from its start, as a share of the start's norm.
+        epochs: Number of epochs trained before the evaluation.
+        steps: Number of training steps before the evaluation.
+        score: Task score on the held-out rows, 0 to 1.
+        loss: Mean loss over the held-out rows, in nats.
+        gate: |phi(P)| / |P| of a residual encoder, mean over virtual tokens; `nan` for other encoders.
+        norm: Mean norm of the encoded virtual tokens.
+        drift: Distance of the encoded prompt from its value before training, as a share of the norm of that value.
     """
 
     epochs: Series
@@ -54,14 +56,14 @@ class History:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A trained prompt beside the vocabulary.
+    """Numbers of a trained prompt, and its comparison with the vocabulary.
 
     Attributes:
-        nearest: For each virtual token the vocabulary's nearest tokens with their cosine, nearest first.
-        norms: Of each virtual token.
+        nearest: Nearest tokens of the vocabulary with their cosines for each virtual token, nearest first.
+        norms: Norm of each virtual token.
         vocab_norm: `mean`, `std`, `min` and `max` of the norms of the vocabulary's embeddings.
-        drift: Of each virtual token from its start, as a share of the start's norm.
-        gate: |phi(P)| / |P| of each virtual token of a residual encoder; None elsewhere.
+        drift: Distance of each virtual token from its value before training, as a share of the norm of that value.
+        gate: |phi(P)| / |P| of each virtual token of a residual encoder; None for other encoders.
     """
 
     nearest: Sequence[Sequence[tuple[str, float]]]
@@ -73,14 +75,14 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The runs of an encoder at the point that the held-out rows choose.
+    """Diagnostics of an encoder's runs at the point that the held-out rows choose.
 
     Attributes:
-        point: Which runs.
-        histories: Of each run, in the order of the point's.
-        prompts: Of each run; None where it has no diagnostics.
-        cosines: Between the folded prompts of every two runs, mean over virtual tokens of the cosine of equal places;
-            `nan` where one of them has no prompt file.
+        point: Point with the runs that differ in the seed alone.
+        histories: Training curve of each run, in the order of `point.runs`; None where the run recorded no evaluation.
+        prompts: Prompt diagnostics of each run, in the order of `point.runs`; None where the run has none.
+        cosines: Cosine between the exported prompts of every two runs: the mean over virtual tokens at equal positions;
+            `nan` where a run has no prompt file or the shapes differ.
     """
 
     point: Point
@@ -90,19 +92,19 @@ class Diagnosis:
 
     @property
     def epochs(self) -> list[float]:
-        """For each run with a curve, the epochs until its held-out score was within a point of its best."""
+        """Epochs until the held-out score was within one point of the run's best, for each run with a curve."""
         found = [one for one in self.histories if one is not None]
         return [float(one.epochs[np.flatnonzero(one.score >= one.score.max() - WITHIN)[0]]) for one in found]
 
     @property
     def mean_cosine(self) -> float | None:
-        """Over all pairs of seeds; None with less than two prompts."""
+        """Mean of `cosines` over all pairs of different runs; None with fewer than two prompts."""
         pairs = self.cosines[np.triu_indices(len(self.cosines), 1)]
         return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else None
 
 
 def diagnose(study: Study) -> list[Diagnosis]:
-    """Read the diagnostics of every encoder at its chosen point, in the study's order."""
+    """Read the diagnostics of every encoder at its tuned point, in the study's order."""
     return [diagnosis(curve.tuned) for curve in curves_of(study)]
 
 
@@ -110,7 +112,7 @@ def diagnosis(point: Point) -> Diagnosis:
     """Read the diagnostics of a point's runs.
 
     Raises:
-        StudyError: A file is there, but cannot be read.
+        StudyError: A file exists but cannot be read.
     """
     return Diagnosis(
         point, [history(run) for run in point.runs], [prompt(run) for run in point.runs], _cosines(point.runs)
@@ -118,7 +120,7 @@ def diagnosis(point: Point) -> Diagnosis:
 
 
 def history(run: StudyRun) -> History | None:
-    """Read a run's evaluations from `metrics.csv`; None where it has no file or was never evaluated.
+    """Read a run's evaluations from `metrics.csv`; None where the file is missing or holds no evaluation.
 
     Raises:
         StudyError: The file is damaged.
@@ -127,7 +129,7 @@ def history(run: StudyRun) -> History | None:
 
 
 def prompt(run: StudyRun) -> Prompt | None:
-    """Read a run's `diagnostics.json`; None where there is none.
+    """Read a run's `diagnostics.json`; None where the file is missing.
 
     Raises:
         StudyError: The file is damaged.
@@ -136,7 +138,7 @@ def prompt(run: StudyRun) -> Prompt | None:
 
 
 def _read(path: Path, parse: Callable[[Path], T]) -> T | None:
-    """What a file of a run holds; None where it is not there."""
+    """Parse a file of a run; None where the file is missing."""
     if not path.exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a report's runs have in common, in a few lines: which data and code, and how to do it again."""
+"""Facts about a report's runs: data, protocol, backbone and code, and the commands that reproduce them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rpt.report.words import listed, value_text
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
-    """Names and texts, in the order in which a reader asks for them."""
+    """Return the names and texts of all facts about a study, in the order of the page."""
     runs = [*study.runs, *study.baselines]
     records = [run.record for run in runs]
     return [
@@ -31,11 +31,11 @@ def facts(study: Study) -> list[tuple[str, str]]:
 
 
 def commands(study: Study, report: str) -> list[tuple[str, str]]:
-    """What each command does, and the command.
+    """Return a description and the text of each command that reproduces the report, the study or a run.
 
     Args:
-        study: The study.
-        report: The command that made the report.
+        study: Study of the report.
+        report: Command line that made the report.
     """
     found = [("this report", report)]
     if (sweeps_dir() / f"{study.name}.yaml").is_file():

@@ -1,10 +1,11 @@
-"""Adjust all comparisons of a report for how many there are, in two families.
+"""Holm's correction of all comparisons of a report, in two families.
 
-The answer in words claims on few comparisons: the leading encoder against each other one, what the study varies besides
-the learning rate, each encoder against the majority answer, the leading encoder against each baseline, and how soon it
-trains where that is the question. These comparisons are one family, so that one false claim in the whole answer has a
-chance of 5 % at most (Holm 1979). Every other comparison of the page is exploratory and belongs to a second family with
-its own 5 %. That family is large, and its p is the one for a difference among many (`rpt.stats.paired.compare`).
+The answer in words rests on few comparisons: the leading encoder against each other encoder, two values of an axis
+other than the learning rate, each encoder against the majority answer, the leading encoder against each baseline, and
+training speed where the study asks for it. These comparisons form one family, so that the probability of any false
+claim in the answer is at most 5 % (Holm 1979). Every other comparison of the page is exploratory and belongs to a
+second family with its own 5 %. That family is large, so that its p-values are those for one difference among many
+(`rpt.stats.paired.compare`).
 """
 
 from __future__ import annotations
@@ -21,18 +22,21 @@ from rpt.report.study import Study
 from rpt.stats.paired import holm
 
 ASKS_HOW_SOON = "convergence"
-"""End of the name of a study that asks how soon encoders train."""
+"""Last part of the name of every study that asks how soon encoders train."""
 
 One = TypeVar("One", Pair, Pace)
 
 
 def adjust(study: Study, pairs: Sequence[Pair], paces: Sequence[Pace]) -> tuple[list[Pair], list[Pace]]:
-    """Give each comparison its family and its adjusted p.
+    """Assign each comparison to its family, and adjust its p-value within the family.
 
     Args:
-        study: The study.
+        study: Study that the comparisons belong to.
         pairs: All comparisons of scores.
-        paces: All comparisons of how soon encoders train.
+        paces: All comparisons of training speed.
+
+    Returns:
+        The comparisons of scores and of training speed, in the given order, with family and adjusted p-value.
     """
     main = main_where(study, pairs)
     asked = asked_pairs(study, [pair for pair in pairs if pair.where == "value"])
@@ -48,7 +52,7 @@ def adjust(study: Study, pairs: Sequence[Pair], paces: Sequence[Pace]) -> tuple[
 
 
 def main_where(study: Study, pairs: Sequence[Pair]) -> Where:
-    """Return how a study compares encoders first: `sweep` where it averages over points of an axis, else `tuned`."""
+    """Return the main comparison of a study's encoders: `sweep` if it averages over points of an axis, else `tuned`."""
     has_sweep = any(pair.where == "sweep" and pair.theirs in study.methods for pair in pairs)
     return "sweep" if has_sweep else "tuned"
 
@@ -59,7 +63,7 @@ def asks_how_soon(study: Study) -> bool:
 
 
 def _adjusted(found: Sequence[tuple[Family, float]]) -> list[float]:
-    """Adjust each p by Holm within its family."""
+    """Adjust each p-value by Holm's correction within its family."""
     ps = [0.0] * len(found)
     for name in dict.fromkeys(family for family, _ in found):
         members = [at for at, (family, _) in enumerate(found) if family == name]

@@ -1,7 +1,7 @@
-"""A report's folder: written whole or not at all, over nothing but an earlier report.
+"""Writing of a report's folder: whole or not at all, and replacing nothing except an earlier report.
 
-`manifest.json` lists the files of a report with their sha256. Only listed files whose content is still the same are
-ever removed.
+`manifest.json` lists the files of a report with their sha256. Only listed files with unchanged content are ever
+removed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from rpt.tracking.lock import Lock
 MANIFEST = "manifest.json"
 
 WAIT_SECONDS = 10.0
-"""How long another process that writes the same report is waited for."""
+"""Longest wait, in seconds, for another process that writes the same report."""
 
 
 def refuse_other_folder(out: Path) -> None:
-    """Refuse a folder that holds anything but an earlier report: a report replaces its folder.
+    """Refuse a folder that holds anything except an earlier report, because a new report replaces the folder.
 
     Raises:
-        StudyError: It holds a file that its manifest does not list, or that was changed since.
+        StudyError: The path is no folder, or holds a file that its manifest does not list or that has been changed.
     """
     if not out.exists() and not out.is_symlink():
         return
@@ -46,19 +46,19 @@ def refuse_other_folder(out: Path) -> None:
 
 
 def publish(out: Path, files: Mapping[str, bytes]) -> None:
-    """Put a report's files into its folder, in place of an earlier report's.
+    """Write a report's files into its folder, and replace an earlier report.
 
     Args:
-        out: The folder; made if need be.
-        files: Content by path below the folder.
+        out: Folder of the report; created if it does not exist.
+        files: Content of each file by its path below the folder.
 
     Raises:
-        StudyError: The folder holds other things than a report, or another process writes this report.
+        StudyError: The folder holds something other than a report, or another process writes this report.
         StorageError: The folder cannot be written.
     """
     with storage(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        out = out.absolute()  # `.` has no name of its own
+        out = out.absolute()  # the lock and the draft need a name, and `.` has none
         with _locked(out):
             refuse_other_folder(out)
             _remove_drafts(out)
@@ -66,7 +66,8 @@ def publish(out: Path, files: Mapping[str, bytes]) -> None:
             try:
                 draft.chmod(0o755)
                 listed = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-                write_json(draft / MANIFEST, {"made_by": "rpt.report", "files": listed})  # first: see _remove_drafts
+                # The manifest comes before the files, so that _remove_drafts can remove an unfinished draft.
+                write_json(draft / MANIFEST, {"made_by": "rpt.report", "files": listed})
                 for name, content in files.items():
                     (draft / name).parent.mkdir(exist_ok=True)
                     write_atomic(draft / name, content)
@@ -88,12 +89,12 @@ def _locked(out: Path) -> Iterator[None]:
 
 
 def _put(draft: Path, out: Path) -> None:
-    """Put a finished folder in its place; the earlier one goes only when the new one is there."""
+    """Move a finished draft to the report's folder; the earlier report is removed only after the move."""
     if not out.exists():
         draft.replace(out)
         return
     aside = Path(tempfile.mkdtemp(**draft_of(out)))
-    out.replace(aside)  # onto an empty folder
+    out.replace(aside)  # may replace `aside`, which is an empty folder
     try:
         draft.replace(out)
     except BaseException:
@@ -103,7 +104,7 @@ def _put(draft: Path, out: Path) -> None:
 
 
 def _remove_drafts(out: Path) -> None:
-    """Remove what a killed process has left of this report; the caller holds the report's lock, so nobody uses it."""
+    """Remove the drafts of killed processes; the caller must hold the report's lock, so that no draft is in use."""
     for folder in out.parent.glob(f".{out.name}.*.rpt-draft"):
         found = DRAFT.fullmatch(folder.name)
         if found is not None and found["name"] == out.name and folder.is_dir() and not folder.is_symlink():
@@ -111,7 +112,7 @@ def _remove_drafts(out: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a report's files and then its folders, as far as they hold nothing else."""
+    """Remove a report's unchanged files, and then its folders as far as they are empty."""
     listed = _listed(folder)
     with suppress(OSError):
         for path in _files(folder):
@@ -123,13 +124,13 @@ def _remove(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Every file and link below a folder, the manifest last."""
+    """Return every file and link below a folder, the manifest last."""
     found = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
     return sorted(found, key=lambda path: path == folder / MANIFEST)
 
 
 def _listed(folder: Path) -> dict[str, str]:
-    """The files of a folder's manifest; none where it has no manifest of a report."""
+    """Return the files and checksums that a folder's manifest lists; empty without a manifest of a report."""
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if found["made_by"] != "rpt.report":
@@ -140,7 +141,7 @@ def _listed(folder: Path) -> dict[str, str]:
 
 
 def _is_listed(path: Path, folder: Path, listed: Mapping[str, str]) -> bool:
-    """Whether a file is as the manifest says; the manifest of a report itself is, too, and a draft of a listed file."""
+    """Whether a file belongs to a report: the manifest, a listed file with unchanged content, or its draft."""
     if path.is_symlink() or not path.is_file():
         return False
     draft = DRAFT.fullmatch(path.name)

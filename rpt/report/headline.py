@@ -1,4 +1,4 @@
-"""The answer of a study in one sentence with one number, for the first screen of the page."""
+"""The headline of a report's page: the answer in one sentence, and its main number."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from rpt.report.words import SAMPLE, value_text
 from rpt.stats.estimate import Estimate
 
 FIRST = "plain"
-"""The encoder whose difference from residual is shown where there are several."""
+"""Encoder whose difference from the leading encoder is the main number where there are several differences."""
 
 
 @dataclass(frozen=True)
 class Headline:
-    """What a reader sees first.
+    """The sentence and the number at the top of the page.
 
     Attributes:
-        sentence: The first sentence of the answer.
-        value: The number that the sentence is about, in points.
-        interval: Its 95 % interval in brackets; empty where there is none.
-        label: What the number is.
+        sentence: First sentence of the answer.
+        value: Main number of the study, in points, as text.
+        interval: 95 % interval of the number in brackets; empty where the number has no interval.
+        label: Unit and description of the number.
     """
 
     sentence: str
@@ -36,12 +36,12 @@ class Headline:
 
 
 def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Headline:
-    """Choose the sentence and the number that answer a study.
+    """Choose the sentence and the number that answer a study's question.
 
     Args:
-        study: The study.
-        numbers: Of `rpt.report.numbers.measure`.
-        answer: Of `rpt.report.answer`.
+        study: Study of the report.
+        numbers: Scores and comparisons of the study, from `rpt.report.numbers.measure`.
+        answer: Paragraphs of the answer, from `rpt.report.answer.answer`.
     """
     sentence = next((text for part in answer for text in part.sentences if text != FEW_SEEDS), "")
     pairs = [pair for pair in (*numbers.by_value, *numbers.sweep, *numbers.tuned) if pair.family == "answer"]
@@ -55,7 +55,7 @@ def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Hea
 
 
 def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragraph]:
-    """Return the answer without the sentence that the first screen shows, and without the mark of sample data."""
+    """Return the answer without the headline's sentence and without the paragraph that marks sample data."""
     first = next((part for part in answer if sentence in part.sentences), None)
     found = [
         replace(part, sentences=[text for text in part.sentences if part is not first or text != sentence])

@@ -1,4 +1,4 @@
-"""The tables that list what there is: every run, and what became of the prompts."""
+"""Tables of all runs and of the prompts' diagnostics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rpt.report.words import at_text, caption
 
 
 def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
-    """A row for every encoder at its tuned point: what became of the prompts."""
+    """Make the table of prompt diagnostics: a row for every encoder at its tuned point."""
     rows: list[list[Cell]] = []
     for one in diagnoses:
         prompts = [prompt for prompt in one.prompts if prompt is not None]
@@ -45,7 +45,7 @@ def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
 
 
 def run_table(study: Study) -> Table:
-    """Every run, also those that failed."""
+    """Make the table of all runs, including failed runs."""
     rows: list[list[Cell]] = [_of_run(study, run) for run in (*study.runs, *study.baselines)]
     columns = [
         Column("folder", "folder"),
