@@ -23,6 +23,10 @@ def _mode() -> int:
 
 MODE = _mode()
 
+ESCAPED = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
+"""Characters written as `\\uXXXX`: line ends to programs that split text by Unicode's rules, and halves of surrogate
+pairs, which UTF-8 cannot hold."""
+
 DRAFT = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.rpt-draft")
 """Names of the files and folders that are written before they get their own names, which each draft's name holds."""
 
@@ -75,18 +79,31 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
 
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON atomically; NaN and infinity become null, which every reader understands."""
-    write_atomic(path, (json.dumps(_finite(value), indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomic(path, (as_json(value, indent=2) + "\n").encode())
 
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
     """Write one JSON object a line, atomically."""
-    lines = (json.dumps(_finite(value), ensure_ascii=False) + "\n" for value in values)
-    write_atomic(path, "".join(lines).encode())
+    write_atomic(path, "".join(f"{as_json(value)}\n" for value in values).encode())
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """What `write_json_lines` wrote."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """Read the objects of a file that `write_json_lines` has written.
+
+    A line ends at a line feed alone: a JSON text may hold any other character that Unicode counts as a line end.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: A line is not JSON.
+    """
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """Write a value as JSON on one line, or indented; NaN and infinity become null."""
+    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False)
+    return ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:
