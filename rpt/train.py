@@ -35,7 +35,8 @@ from rpt.results import pack_facts, parameters, write_results
 from rpt.tracking.callback import Tracking
 from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.identity import digest, folder_name, identity, shared
+from rpt.tracking.identity import folder_name, identify, shared
+from rpt.tracking.other_code import refuse_other_code
 from rpt.tracking.recorder import Recorder
 from rpt.tracking.resume import Pack, State, packs
 
@@ -116,9 +117,7 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
         progress.stage("reading the rows and the backbone's files")
         backbone = find_backbone(configs[0])
         source = build_source(configs[0])
-        recorders = [
-            _recorder(config, digest(identity(config, source.checksum, backbone.files_sha256))) for config in configs
-        ]
+        recorders = [_recorder(config, source.checksum, backbone.files_sha256) for config in configs]
         records, errors = _open_all(recorders, stack)
         pending = [recorder for recorder in recorders if recorder not in records | errors]
         unusable = {recorder.identity_hash for recorder in errors}
@@ -157,10 +156,18 @@ def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
             raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
 
 
-def _recorder(config: Config, identity_hash: str) -> Recorder:
-    """Name the run's folder."""
-    folder = RunFolder(Path(config.output_dir) / folder_name(config, identity_hash))
-    return Recorder(config, identity_hash, folder, metrics_of(config))
+def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recorder:
+    """Name the run's folder.
+
+    Raises:
+        ConfigError: Other code has begun the run and was interrupted.
+    """
+    identity = identify(config, data_checksum, backbone_sha256)
+    folder = RunFolder(Path(config.output_dir) / folder_name(config, identity.hash))
+    refuse_other_code(folder.path, config, identity, data_checksum)
+    recorder = Recorder(config, identity.hash, folder, metrics_of(config))
+    recorder.record |= {"code": identity.code, "setting_hash": identity.setting_hash}
+    return recorder
 
 
 def _open_all(

@@ -24,7 +24,7 @@ from rpt.predictions import Predictions
 from rpt.protocol import habits_of, metrics_of
 from rpt.results import prediction_lines
 from rpt.tasks.example import Answer, Example
-from rpt.tracking.identity import SCHEMA, digest, folder_name, identity
+from rpt.tracking.identity import SCHEMA, folder_name, identify
 
 QUESTION = "Does the residual encoder widen the range of learning rates that train?"
 METHODS = ("plain", "mlp", "residual", "lstm")
@@ -59,14 +59,14 @@ def write_run(
     """
     config = _config(overrides)
     checksum = hashlib.sha256(f"{config.task.name}{config.data.source}{rows}".encode()).hexdigest()
-    identity_hash = digest(identity(config, checksum, "b" * 64))
-    folder = root / folder_name(config, identity_hash)
+    found = identify(config, checksum, "b" * 64)
+    folder = root / folder_name(config, found.hash)
     folder.mkdir(parents=True)
     # Of what was asked for, not of the identity: a new key in conf/ must not draw other answers.
     rng = np.random.default_rng(list(" ".join(sorted(overrides)).encode()))
     share = _skill(config) if skill is None else skill
     predictions = _predictions(config, share, rows, rng.normal(0, luck), rng)
-    record = _record(config, identity_hash, checksum, predictions, status)
+    record = _record(config, found, checksum, predictions, status)
     record.update(top)
     (folder / "run.json").write_text(json.dumps(record))
     score = record.get("scores", {}).get("score", 0.4)
@@ -169,7 +169,7 @@ def _weights(count):
     return [first, *[(1 - first) / (count - 1)] * (count - 1)]
 
 
-def _record(config, identity_hash, checksum, predictions, status):
+def _record(config, identity, checksum, predictions, status):
     names = metrics_of(config)
     metrics = predictions.metrics(names)
     counts = np.bincount([example.target for example in predictions.examples])
@@ -180,8 +180,10 @@ def _record(config, identity_hash, checksum, predictions, status):
     record = {
         "schema": SCHEMA,
         "status": status,
-        "name": folder_name(config, identity_hash),
-        "identity_hash": identity_hash,
+        "name": folder_name(config, identity.hash),
+        "identity_hash": identity.hash,
+        "setting_hash": identity.setting_hash,
+        "code": identity.code,
         "chosen": config.chosen,
         "config": config.model_dump(by_alias=True, exclude={"chosen"}, mode="json"),
         "started": "2026-11-23T03:49:43+00:00",
@@ -207,7 +209,7 @@ def _record(config, identity_hash, checksum, predictions, status):
             "platform": "Linux",
             "bits": bits,
         },
-        "pack": {"size": 1, "members": [identity_hash], "exact": False},
+        "pack": {"size": 1, "members": [identity.hash], "exact": False},
         "resumed_step": 0,
     }
     if status in ("finished", "failed"):

@@ -19,7 +19,7 @@ from rpt.errors import RptError
 from rpt.packing.prepare import Prepared
 from rpt.packing.state import State, state_of
 from rpt.tracking.files import storage, write_json
-from rpt.tracking.identity import SCHEMA, digest
+from rpt.tracking.identity import READABLE, SCHEMA, digest
 
 FOLDER = "sweeps"
 LEDGER_SCHEMA = 1
@@ -97,7 +97,7 @@ def read(path: Path) -> Sweep:
         versions = (found["ledger"], found["schema"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LedgerError(f"{path}: is no ledger of rpt ({error}). {_ADVICE}") from error
-    if versions != (LEDGER_SCHEMA, SCHEMA):
+    if versions[0] != LEDGER_SCHEMA or versions[1] not in READABLE:
         ours = f"{LEDGER_SCHEMA} and {SCHEMA}"
         raise LedgerError(
             f"{path}: was written by another version (schemas {versions[0]} and {versions[1]}, here {ours}). {_ADVICE}"

@@ -11,7 +11,8 @@ from rpt.config import Config
 from rpt.errors import ConfigError, RptError
 from rpt.packing.point import Point, Result, Status
 from rpt.packing.provenance import Provenance
-from rpt.tracking.identity import digest, folder_name, identity
+from rpt.tracking.identity import folder_name, identify
+from rpt.tracking.other_code import refuse_other_code
 
 
 @dataclass(frozen=True)
@@ -74,5 +75,7 @@ def _prepared(point: Point, provenance: Provenance) -> Prepared:
         )
         raise ConfigError.of("trainer.devices", config.trainer.devices, advice)
     checksum, weights = provenance.data_checksum(config), provenance.backbone_sha256(config)
-    identity_hash = digest(identity(config, checksum, weights))
-    return Prepared(point, config, identity_hash, Path(config.output_dir) / folder_name(config, identity_hash))
+    found = identify(config, checksum, weights)
+    folder = Path(config.output_dir) / folder_name(config, found.hash)
+    refuse_other_code(folder, config, found, checksum)
+    return Prepared(point, config, found.hash, folder)

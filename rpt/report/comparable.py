@@ -41,8 +41,30 @@ def _protocol(record: Record) -> str:
     return ", ".join(f"{key}={section[key]}" for key in ("name", "select_on", "held_out_share", "task_prefix"))
 
 
+def _code(key: str) -> Callable[[Record], str]:
+    """What a record says of the source of a component, in a word."""
+
+    def of(record: Record) -> str:
+        return str(record.get("code", {}).get(key, "not recorded by an older rpt"))[:28]
+
+    return of
+
+
+def _component(group: str) -> Callable[[Record], str]:
+    """Runs of one option of a group, apart from those that have no use for it."""
+
+    def within(record: Record) -> str:
+        return f"{record['chosen'].get(group)} {group in record.get('code', {})}"
+
+    return within
+
+
 RULES = (
     Rule("protocol", _protocol, _everywhere),
+    Rule("version of rpt's training code", _code("training"), _everywhere),
+    *(Rule(f"source of the {group}", _code(group), _component(group)) for group in ("encoder", "init", "optim")),
+    Rule("source of the scorer", _code("scorer"), lambda record: str(record["config"]["scorer"])),
+    Rule("source of the task's reader", _code("task.reader"), _task),
     Rule("data source", lambda record: record["data"]["source"], _everywhere),
     Rule("task version", lambda record: record["task"]["version"], _task),
     Rule("data version", lambda record: record["data"]["version"], _task),

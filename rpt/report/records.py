@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 from rpt.report.axes import Record
 from rpt.report.study import StudyError
 from rpt.tracking.counted import has_ended
-from rpt.tracking.identity import SCHEMA
+from rpt.tracking.identity import READABLE
+
+WITHOUT_CODE = 2
+"""Version of records that do not say which code made the number."""
 
 STATUSES = ("running", "interrupted", "finished", "failed")
 """What rpt writes."""
@@ -93,9 +96,10 @@ def _check_origin(path: Path, record: Record) -> None:
     if record["status"] not in STATUSES:
         raise StudyError(f"{path}: status = {record['status']}: rpt writes {', '.join(STATUSES)}. {advice}")
     found = record["schema"]
-    if found != SCHEMA and has_ended(record):
+    if found not in READABLE and has_ended(record):
         advice = "Train it again with rerun=true, or report it with the rpt that made it."
-        raise StudyError(f"{path}: schema = {found}: this rpt reads schema {SCHEMA}. {advice}")
+        known = " and ".join(map(str, READABLE))
+        raise StudyError(f"{path}: schema = {found}: this rpt reads schemas {known}. {advice}")
 
 
 def _needed(record: Record) -> dict[str, Kind]:
@@ -103,6 +107,8 @@ def _needed(record: Record) -> dict[str, Kind]:
     needed = {**OF_EVERY_RUN}
     if has_ended(record):
         needed |= OF_ENDED_RUNS
+        if record["schema"] != WITHOUT_CODE:
+            needed["code.training"] = WHOLE
     if record["status"] == "finished":
         needed |= OF_FINISHED_RUNS
         if isinstance(record.get("best"), dict):

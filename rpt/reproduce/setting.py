@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rpt.config import Config, compose
 from rpt.errors import RptError
 from rpt.refusals import USER_ERRORS, explain
-from rpt.tracking.identity import identity
+from rpt.tracking.identity import setting
 
 Flat = dict[str, object]
 
@@ -47,7 +47,7 @@ def config_of(record: Mapping[str, Any]) -> Config:
 
 def flat(config: Config) -> Flat:
     """All that can change a number and is not free, by dotted key."""
-    leaves = _leaves(identity(config, "", "")) | {"backbone.dropout": config.backbone.dropout}
+    leaves = _leaves(setting(config, "", "")) | {"backbone.dropout": config.backbone.dropout}
     return {key: value for key, value in leaves.items() if key not in FREE}
 
 

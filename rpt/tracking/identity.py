@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import typing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,28 @@ from pydantic.fields import FieldInfo
 
 from rpt.config import Config
 from rpt.errors import ConfigError
+from rpt.tracking.source import source_hash
+from rpt.tracking.syntax import NoSource
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of run.json and of checkpoints; raised when a reader must know."""
+
+READABLE = (2, SCHEMA)
+"""Versions of run.json that this rpt reads. Version 2 does not say which code made the number."""
+
+TRAINING_VERSION = 1
+"""Version of rpt's own training code: raised by hand when a change to it can change a number.
+
+The hash of a component's source (`rpt.tracking.source`) does not cover that code: backbones, batches, loop, metrics.
+`tests/golden/test_losses.py` fails when numbers of a small training change and this version does not.
+"""
+
+SCORERS = {
+    "head": "rpt.scoring.head.HeadScorer",
+    "rank": "rpt.scoring.language.RankScorer",
+    "generate": "rpt.scoring.language.GenerateScorer",
+}
+"""The class of each scorer, by its option's name."""
 
 OF_THE_PROMPT = ("prompt", "init", "lr", "encoder_lr", "weight_decay", "encoder_weight_decay")
 """What has no effect where no prompt is trained (`encoder=none`)."""
@@ -32,12 +53,76 @@ OF_ONE_RUN = ("data.order_seed", "trainer.patience")
 """What lies in a section that a pack shares, and still belongs to each run of it."""
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What a run is.
+
+    Attributes:
+        hash: Names the run: sha256 of setting, code and record schema.
+        setting_hash: sha256 of the setting without the task's version: equal for runs that differ in code alone.
+        code: What `code` gives for the run.
+    """
+
+    hash: str
+    setting_hash: str
+    code: dict[str, Any]
+
+
+def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identity:
+    """Compute what a run is.
+
+    Args:
+        config: The run's checked configuration.
+        data_checksum: sha256 of the rows.
+        backbone_sha256: sha256 of the backbone's files.
+
+    Raises:
+        ConfigError: A component's source or the file of `init.path` cannot be read.
+    """
+    whole = identity(config, data_checksum, backbone_sha256)
+    plain = {key: value for key, value in whole.items() if key not in ("schema", "code")}
+    plain["task"] = {key: value for key, value in plain["task"].items() if key != "version"}
+    return Identity(digest(whole), digest(plain), whole["code"])
+
+
 def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
-    """The part of a configuration that can change the number, with the data's checksum.
+    """The part of a configuration that can change the number, with the data's checksum and the code.
 
     Paths, loggers, devices and bars are left out: their fields are marked in `rpt.config`. The backbone enters by
-    the sha256 of its files, the data by the rows' checksum, a file that the prompt starts from by its own sha256.
-    Without a prompt, what only a prompt would feel is left out too.
+    the sha256 of its files, the data by the rows' checksum, a file that the prompt starts from by its own sha256,
+    each component by the hash of its source. Without a prompt, what only a prompt would feel is left out too.
+
+    Raises:
+        ConfigError: A component's source or the file of `init.path` cannot be read.
+    """
+    return {"schema": SCHEMA, "code": code(config), **setting(config, data_checksum, backbone_sha256)}
+
+
+def code(config: Config) -> dict[str, Any]:
+    """The code that computes a run's number: the training's version, and a hash of each chosen component's source.
+
+    Raises:
+        ConfigError: A component's source cannot be read.
+    """
+    targets = {"task.reader": config.task.reader, "scorer": SCORERS[config.scorer.name]}
+    if config.is_trained:
+        targets["optim"] = str(config.optim.target)
+    if config.has_prompt:
+        targets |= {"encoder": str(config.encoder.target), "init": str(config.init.target)}
+    hashes: dict[str, Any] = {"training": TRAINING_VERSION}
+    for key, target in targets.items():
+        try:
+            hashes[key] = source_hash(target)
+        except NoSource as error:
+            raise ConfigError.of(key, target, f"{error}. Name a class or function that exists.") from error
+    return hashes
+
+
+def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
+    """The identity without the code: two runs of one setting differ in the code that computed them alone.
+
+    Raises:
+        ConfigError: The file of `init.path` cannot be read.
     """
     parts = _part(config)
     if not (config.is_trained and config.backbone.dropout):
@@ -45,14 +130,14 @@ def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[s
     if not config.is_trained:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_TRAINING}
         parts["data"].pop("order_seed")
-        return {"schema": SCHEMA, **parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
+        return {**parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
     if not config.has_prompt:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_PROMPT}
     elif isinstance(path := config.init.options.get("path"), str):
         parts["init"]["path"] = _sha256(Path(path))
     if config.trainer.tune == "prompt":
         del parts["trainer"]["tune_lr"]
-    return {"schema": SCHEMA, **parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
+    return {**parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
 
 
 def shared(config: Config) -> dict[str, Any]:
@@ -74,7 +159,7 @@ def digest(value: dict[str, Any]) -> str:
 
 def folder_name(config: Config, identity_hash: str) -> str:
     """The run folder's name: the choices that a reader looks for, then the hash that tells all others apart."""
-    encoder = config.chosen.get("encoder", "encoder")
+    encoder = re.sub(r"[^A-Za-z0-9_.]", ".", config.chosen.get("encoder", "encoder"))  # an option may lie in a folder
     names = (config.task.name, config.data.source, config.backbone.name, encoder)
     if not config.is_trained:
         return "-".join((*names, "zeroshot", identity_hash[:10]))

@@ -1,6 +1,8 @@
-"""The first five training losses of every encoder on the tiny backbone, held against stored ones.
+"""The numbers of small trainings on tiny backbones, held against stored ones: every encoder, every scorer.
 
-They change only when initialisation, data order, forward, gradient or optimizer change. To make them again:
+They change only when initialisation, data order, forward, gradient, optimizer, selection or metrics change. A run's
+identity holds `TRAINING_VERSION` (`rpt/tracking/identity.py`), so that runs of before the change are other runs.
+Whoever changes a number raises it, and then makes the numbers again:
 
     RPT_MAKE_GOLDEN=1 python -m pytest tests/golden/test_losses.py
 """
@@ -14,32 +16,88 @@ from pathlib import Path
 
 import pytest
 
+from rpt.check import check
+from rpt.config import compose
+from rpt.tracking.identity import TRAINING_VERSION
 from rpt.train import train
 
 GOLDEN = Path(__file__).with_name("losses.json")
 ENCODERS = ["plain", "mlp", "residual", "lstm"]
+SCORERS = {"rank": ["tiny_llama", "scorer=rank"], "generate": ["tiny_t5", "scorer=generate"]}
 TOLERANCE = 1e-4  # relative; other machines and versions of torch round differently
+RAISE = "Raise TRAINING_VERSION in rpt/tracking/identity.py, then make the numbers again: RPT_MAKE_GOLDEN=1"
 
 
-def first_losses(config):
-    with (train([config])[0].folder / "metrics.csv").open() as file:
-        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]][:5]
+def numbers(outcome):
+    """The first five losses, the losses of the held-out rows, and the last loss and scores."""
+    with (outcome.folder / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {
+        "train/loss": [float(row["train/loss"]) for row in rows if row["train/loss"]][:5],
+        "held_out/loss": [float(row["held_out/loss"]) for row in rows if row["held_out/loss"]],
+        "reported": [outcome.record["loss"], *outcome.record["scores"].values()],
+    }
+
+
+def is_same(found, stored):
+    return all(found[key] == pytest.approx(stored.get(key), rel=TOLERANCE) for key in found)
+
+
+def merged(stored, name, found, training_version):
+    """The stored numbers with those of one training; refused where numbers change and the version stays."""
+    old = stored.get("numbers", {}).get(name)
+    if old is not None and not is_same(found, old) and stored["training_version"] == training_version:
+        raise AssertionError(f"{name}: the numbers differ from the stored ones. {RAISE}")
+    made_by = {package: version(package) for package in ("torch", "transformers")}
+    kept = {**stored.get("numbers", {}), name: found}
+    if stored.get("training_version") != training_version:  # the others are made again in the same call
+        kept = {name: found}
+    return {"training_version": training_version, "made_by": made_by, "numbers": kept}
+
+
+@pytest.fixture
+def compare():
+    def run(name, config):
+        found = numbers(train([config])[0])
+        stored = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+        if os.environ.get("RPT_MAKE_GOLDEN") == "1":
+            stored = merged(stored, name, found, TRAINING_VERSION)
+            GOLDEN.write_text(json.dumps(stored, indent=1) + "\n")
+        assert is_same(found, stored["numbers"][name]), f"{found} is not {stored['numbers'][name]}. {RAISE}"
+
+    return run
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_the_first_five_losses_are_the_stored_ones(encoder, configure, tiny_cb):
+def test_a_training_of_each_encoder_gives_the_stored_numbers(encoder, configure, tiny_cb, compare):
     # A head_lr of 0.1: the head starts at zero, and only its size lets the prompt's gradient show in the losses.
-    losses = first_losses(configure(*tiny_cb, f"encoder={encoder}", "lr=0.1", "head_lr=0.1", "encoder_lr=0.01"))
-    stored = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
-    if os.environ.get("RPT_MAKE_GOLDEN") == "1":
-        made_by = {name: version(name) for name in ("torch", "transformers")}
-        stored = {"made_by": made_by, "losses": {**stored.get("losses", {}), encoder: losses}}
-        GOLDEN.write_text(json.dumps(stored, indent=2) + "\n")
-    assert losses == pytest.approx(stored["losses"][encoder], rel=TOLERANCE)
+    compare(encoder, configure(*tiny_cb, f"encoder={encoder}", "lr=0.1", "head_lr=0.1", "encoder_lr=0.01"))
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_a_training_with_each_scorer_gives_the_stored_numbers(scorer, tiny_cb, compare, tmp_path, request):
+    backbone, option = SCORERS[scorer]
+    small = [*request.getfixturevalue(backbone), *tiny_cb, "trainer=debug", "lr=0.1", f"output_dir={tmp_path}"]
+    compare(scorer, check(compose([*small, option])))
 
 
 def test_the_stored_losses_tell_the_encoders_apart():
-    stored = json.loads(GOLDEN.read_text())["losses"]
-    assert sorted(stored) == sorted(ENCODERS)
-    fifths = sorted(losses[4] for losses in stored.values())
+    stored = json.loads(GOLDEN.read_text())["numbers"]
+    assert sorted(stored) == sorted([*ENCODERS, *SCORERS])
+    fifths = sorted(stored[encoder]["train/loss"][4] for encoder in ENCODERS)
     assert all(high > low * (1 + 10 * TOLERANCE) for low, high in itertools.pairwise(fifths))
+
+
+def test_the_stored_numbers_are_those_of_this_version_of_the_training():
+    assert json.loads(GOLDEN.read_text())["training_version"] == TRAINING_VERSION, RAISE
+
+
+def test_other_numbers_are_stored_under_another_version_alone():
+    found = {"train/loss": [1.0], "held_out/loss": [2.0], "reported": [0.5]}
+    other = {**found, "held_out/loss": [2.1]}
+    stored = merged({}, "plain", found, 1)
+    assert merged(stored, "plain", found, 1)["numbers"] == {"plain": found}
+    assert merged(stored, "mlp", other, 1)["numbers"] == {"plain": found, "mlp": other}
+    with pytest.raises(AssertionError, match="Raise TRAINING_VERSION"):
+        merged(stored, "plain", other, 1)
+    assert merged(stored, "plain", other, 2)["numbers"] == {"plain": other}

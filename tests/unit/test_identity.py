@@ -1,5 +1,6 @@
 """A run's identity holds all that can change its number, and nothing else."""
 
+import importlib
 import shutil
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from rpt.backbones.files import files_sha256
 from rpt.check import check
 from rpt.config import compose
-from rpt.tracking.identity import digest, folder_name, identity
+from rpt.errors import ConfigError
+from rpt.tracking import identity as identities
+from rpt.tracking.identity import SCORERS, digest, folder_name, identify, identity
+from rpt.tracking.source import source_hash
 
 
 def hash_of(*overrides, data="checksum", weights="sha256"):
@@ -113,3 +117,68 @@ def test_the_files_of_a_backbone_count_beside_its_weights(tiny_bert, tmp_path):
         assert files_sha256(folder, "weights") != before
         (folder / name).write_bytes(content)
     assert files_sha256(folder, "weights") == before
+
+
+# The code
+
+
+ENCODER = """
+import torch
+
+class Mine(torch.nn.Module):
+    def __init__(self, *, length: int, hidden: int) -> None:
+        super().__init__()
+
+    def forward(self, prompt):
+        return FACTOR * prompt
+
+FACTOR = 2.0
+"""
+
+
+def test_an_encoder_with_another_formula_is_another_run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    chosen = ["encoder=plain", "encoder._target_=encoder_of_mine.Mine"]
+
+    def identity_of(text):
+        (tmp_path / "encoder_of_mine.py").write_text(text)
+        source_hash.cache_clear()
+        return identify(check(compose(chosen)), "data", "weights")
+
+    first = identity_of(ENCODER)
+    assert identity_of(ENCODER.replace("2.0", "2.0  # twice")) == first
+    other = identity_of(ENCODER.replace("2.0", "3.0"))
+    assert other.hash != first.hash
+    assert other.setting_hash == first.setting_hash
+    source_hash.cache_clear()
+
+
+def test_another_version_of_the_training_is_another_run(monkeypatch):
+    monkeypatch.setattr(identities, "TRAINING_VERSION", identities.TRAINING_VERSION + 1)
+    assert hash_of() != SAME
+
+
+def test_the_code_of_every_chosen_component_is_part_of_the_identity():
+    code = identify(check(compose([])), "data", "weights").code
+    assert [*code] == ["training", "task.reader", "scorer", "optim", "encoder", "init"]
+    assert len(set(code.values())) == len(code)
+    bare = identify(check(compose(["encoder=none"])), "data", "weights").code
+    assert [*bare] == ["training", "task.reader", "scorer", "optim"]
+    zero = identify(check(compose(["backbone=smollm2", "encoder=none"])), "data", "weights").code
+    assert [*zero] == ["training", "task.reader", "scorer"]
+
+
+def test_a_scorer_is_known_by_its_class():
+    for target in SCORERS.values():
+        module, _, name = target.rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+
+
+def test_a_reader_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match=r"^task\.reader = nowhere\.Reader: there is no module 'nowhere'"):
+        identify(check(compose(["task.reader=nowhere.Reader"])), "data", "weights")
+
+
+def test_an_option_in_a_folder_names_no_folder():
+    config = check(compose([])).model_copy(update={"chosen": {"encoder": "../mine/special"}})
+    assert folder_name(config, "0123456789abcdef") == "cb-sample-minilm-...mine.special-n10-lr0.01-s0-0123456789"

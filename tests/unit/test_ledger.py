@@ -111,6 +111,13 @@ def test_a_ledger_that_cannot_be_read_is_refused_with_what_to_do(content, messag
     assert shown.err.startswith(f"{path}: ")
 
 
+def test_the_ledger_of_an_older_rpt_is_read(runs, tmp_path):
+    path = register(runs, tmp_path / "runs").path
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
+    found, errors = sweeps(tmp_path / "runs")
+    assert (len(found[0].entries), errors) == (len(runs), [])
+
+
 def test_the_table_has_a_line_for_each_run(runs, tmp_path, capsys):
     made = register(runs, tmp_path / "runs")
     write(runs[0], {"status": "finished", "scores": {"score": 0.5}})

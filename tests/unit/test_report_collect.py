@@ -185,6 +185,10 @@ def test_several_groups_are_refused_until_one_is_named(tmp_path):
 
 
 MIXED = {
+    "the version of rpt's training code differs, 1 and 99": {"code__training": 99},
+    "the source of the encoder differs": {"code__encoder": "0" * 64},
+    "the source of the scorer differs": {"code__scorer": "0" * 64},
+    "the source of the task's reader differs": {"code__task.reader": "0" * 64},
     "the protocol differs": {"protocol__select_on": "validation"},
     "the data source differs, sample and hub": {"data__source": "hub"},
     "the task version differs": {"task__version": 99},
@@ -280,7 +284,7 @@ def test_what_is_no_study_is_refused(tmp_path):
         collect(tmp_path / "nowhere")
     folder = write_run(tmp_path)
     edit(folder, schema=1)
-    with pytest.raises(RptError, match=r"run.json: schema = 1: this rpt reads schema \d"):
+    with pytest.raises(RptError, match=r"run.json: schema = 1: this rpt reads schemas 2 and 3"):
         collect(tmp_path)
     (folder / "run.json").write_text("{}")
     with pytest.raises(RptError, match="is no record of rpt"):

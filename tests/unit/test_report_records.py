@@ -121,6 +121,19 @@ def test_a_run_that_diverged_needs_no_scores(tmp_path):
     assert [run.diverged for run in collect(tmp_path).runs] == [False, True]
 
 
+def test_records_of_schema_2_are_read_among_themselves_alone(tmp_path):
+    for seed in (0, 1):
+        path = write_run(tmp_path, f"seed={seed}", schema=2) / "run.json"
+        record = json.loads(path.read_text())
+        del record["code"], record["setting_hash"]
+        path.write_text(json.dumps(record))
+    assert len(collect(tmp_path).runs) == 2
+    write_run(tmp_path, "seed=2")
+    message = r"the version of rpt's training code differs, not recorded by an older rpt and \d"
+    with pytest.raises(StudyError, match=message):
+        collect(tmp_path)
+
+
 def test_an_unfinished_run_of_another_version_is_listed_as_ever(tmp_path):
     write_run(tmp_path, "seed=0")
     older = write_run(tmp_path, "seed=1", status="running", schema=1)

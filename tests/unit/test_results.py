@@ -14,9 +14,10 @@ from rpt.run import Trainable
 from rpt.train import train
 
 REQUIRED = {
-    "": """adapter backbone best chosen config data environment evaluation finished identity_hash loss majority name
-        off_label_share pack parameters peak_memory_bytes protocol schema resumed_step scores seconds started status
-        steps task tokens tokens_per_second warnings""",
+    "": """adapter backbone best chosen code config data environment evaluation finished identity_hash loss majority
+        name off_label_share pack parameters peak_memory_bytes protocol resumed_step schema scores seconds
+        setting_hash started status steps task tokens tokens_per_second warnings""",
+    "code": "training task.reader scorer optim encoder init",
     "task": "name version metrics",
     "protocol": "name select_on held_out_share task_prefix habits",
     "data": "source release folder version checksum rows cut tied",

@@ -14,7 +14,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpt.data.files import read_rows
 from rpt.errors import CheckpointError, StorageError
 from rpt.tracking import checkpoint, files
 from rpt.tracking.adapter import write_adapter
@@ -92,34 +91,6 @@ def test_an_interrupt_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
 def test_json_has_no_infinity(tmp_path):
     files.write_json(tmp_path / "a", {"loss": float("nan"), "all": [float("inf"), (1.5, "é")]})
     assert json.loads((tmp_path / "a").read_text()) == {"loss": None, "all": [None, [1.5, "é"]]}
-
-
-SEPARATORS = [chr(code) for code in range(0x3000) if len(f"a{chr(code)}b".splitlines()) > 1]
-
-
-@pytest.mark.parametrize("separator", [*SEPARATORS, "\r\n", "\ud800"], ids=ascii)
-def test_a_json_line_stays_one_line_whatever_its_text_holds(separator, tmp_path):
-    assert {"\n", "\x85", "\u2028", "\u2029"} <= set(SEPARATORS)
-    values = [{"predicted": f"a{separator}b"}, {"predicted": "second"}]
-    files.write_json_lines(tmp_path / "a", values)
-    assert files.read_json_lines(tmp_path / "a") == values
-    assert [json.loads(line) for line in (tmp_path / "a").read_text(encoding="utf-8").splitlines()] == values
-    files.write_json(tmp_path / "b", values)
-    assert json.loads((tmp_path / "b").read_text(encoding="utf-8")) == values
-
-
-def test_json_lines_with_bare_separators_are_read(tmp_path):
-    (tmp_path / "a").write_text('{"predicted": "a\u2028b\x85c"}\n{"predicted": "d"}\n', encoding="utf-8")
-    assert [line["predicted"] for line in files.read_json_lines(tmp_path / "a")] == ["a\u2028b\x85c", "d"]
-
-
-@pytest.mark.shared
-def test_the_official_rte_test_row_with_a_line_separator_is_written_and_read(shared_dir, tmp_path):
-    rows = [row for _, row in read_rows(shared_dir / "superglue" / "RTE" / "test.jsonl")]
-    odd = [row for row in rows if len(row["premise"].splitlines()) > 1]
-    assert len(odd) == 1
-    files.write_json_lines(tmp_path / "a", rows)
-    assert files.read_json_lines(tmp_path / "a") == rows
 
 
 # The folder and its lock

@@ -1,0 +1,39 @@
+"""Find the file of a module without importing anything: neither the module nor the packages around it run."""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+
+def find_module(name: str) -> ModuleSpec | None:
+    """Find a module by its dotted name.
+
+    `importlib.util.find_spec` imports the packages around a module, and so runs their code.
+
+    Returns:
+        The module's specification, with `origin` (its file) and, for a package, `submodule_search_locations`. None
+        where there is no such module.
+    """
+    top, *below = name.split(".")
+    spec = _top_level(top) if top else None
+    for part in below:
+        folders = None if spec is None else spec.submodule_search_locations
+        spec = None if not folders or not part else PathFinder.find_spec(part, list(folders))
+    return spec
+
+
+def source_file(name: str) -> Path | None:
+    """The source file of a module by its dotted name; None where there is none."""
+    spec = find_module(name)
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _top_level(name: str) -> ModuleSpec | None:
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        spec = None if find is None else find(name, None, None)
+        if isinstance(spec, ModuleSpec):
+            return spec
+    return None

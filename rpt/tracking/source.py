@@ -1,0 +1,157 @@
+"""A hash of the source that computes a component's numbers, read from files without importing them.
+
+The hash covers the definition that a `_target_` names and every definition that it refers to, directly or through
+others, inside its own top-level package and inside rpt's packages of components (`COMPONENTS`). Statements of those
+modules that bind no name are covered too, because they may change what a definition does. Comments, docstrings,
+formatting, type hints of functions and the order of definitions do not change the hash.
+
+Limits: other packages are not followed, their versions are in the record. rpt's other modules are covered by
+`rpt.tracking.identity.TRAINING_VERSION`. Names that only a running program knows (`getattr`, `import_module`, a
+registry that another module fills), compiled extensions and data files are not followed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from rpt.modules import find_module
+from rpt.tracking.syntax import Chain, Module, NoSource, canonical, chains, imports, parse
+
+COMPONENTS = ("rpt.optim", "rpt.prompt", "rpt.scoring", "rpt.tasks")
+"""Modules and packages of rpt whose definitions are components or parts of components."""
+
+LIBRARIES = ("lightning", "numpy", "peft", "scipy", "tokenizers", "torch", "transformers")
+"""Packages that are identified by their version: their source is too large to follow."""
+
+
+@cache
+def source_hash(target: str) -> str:
+    """sha256 of the source of a component.
+
+    Args:
+        target: Dotted name of a class or function, as `_target_` has it.
+
+    Raises:
+        NoSource: There is no such module or name, or no source text of it.
+    """
+    module, _, name = target.rpartition(".")
+    top = module.partition(".")[0]
+    if top in LIBRARIES or top in sys.stdlib_module_names:
+        return _digest({f"{target} {_version(top)}"})
+    closure = _Closure(top)
+    closure.add_target(module, name)
+    return _digest(closure.pieces)
+
+
+class _Closure:
+    """Everything that a definition refers to.
+
+    Args:
+        top: Top-level package that is followed beside `COMPONENTS`.
+
+    Attributes:
+        pieces: The statements, each in one canonical form.
+    """
+
+    def __init__(self, top: str) -> None:
+        self.pieces: set[str] = set()
+        self._top = top
+        self._seen: set[tuple[str, str]] = set()
+        self._modules: dict[str, Module | None] = {}
+
+    def add_target(self, module: str, name: str) -> None:
+        """Add the definition that a component's target names.
+
+        Raises:
+            NoSource: There is none.
+        """
+        parsed = parse(module)
+        if parsed is None:
+            raise NoSource(f"there is no module {module!r} with a source text")
+        self._modules[module] = parsed
+        if name not in parsed.bindings and name not in parsed.imports and not parsed.stars:
+            raise NoSource(f"{module} holds no {name!r}")
+        self._add(module, name)
+
+    def _add(self, module: str, name: str) -> None:
+        """Add a name of a followed module."""
+        parsed = self._module(module)
+        if parsed is None or (module, name) in self._seen:
+            return
+        self._seen.add((module, name))
+        self._add_effects(parsed)
+        if name in parsed.imports:
+            self._add_import(name, parsed.imports[name], ())
+        for statement in parsed.bindings.get(name, ()):
+            self._add_statement(statement, parsed)
+        if name not in parsed.imports and name not in parsed.bindings:
+            for star in parsed.stars:
+                self._add(star, name)
+
+    def _add_effects(self, parsed: Module) -> None:
+        if (parsed.name, "") not in self._seen:
+            self._seen.add((parsed.name, ""))
+            for statement in parsed.effects:
+                self._add_statement(statement, parsed)
+
+    def _add_whole(self, module: str) -> None:
+        """Add everything that a followed module binds: it is passed on as a whole, so any of it may be used."""
+        parsed = self._module(module)
+        if parsed is not None:
+            self._add_effects(parsed)
+            for name in [*parsed.bindings, *parsed.imports]:
+                self._add(module, name)
+
+    def _add_statement(self, statement: ast.stmt, parsed: Module) -> None:
+        self.pieces.add(canonical(statement))
+        known = {**parsed.imports, **imports(statement, parsed)}
+        for root, *rest in set(chains(statement)):
+            if root in known:
+                self._add_import(root, known[root], tuple(rest))
+            else:
+                self._add(parsed.name, root)
+
+    def _add_import(self, name: str, origin: tuple[str, str | None], rest: Chain) -> None:
+        """Add what an imported name stands for, with the attributes that are taken of it."""
+        module, attribute = origin
+        self.pieces.add(f"{name} is {module} {attribute}")
+        path = rest if attribute is None else (attribute, *rest)
+        while path and self._is_followed(f"{module}.{path[0]}") and not self._binds(module, path[0]):
+            deeper = f"{module}.{path[0]}"
+            if find_module(deeper) is None:
+                break
+            module, path = deeper, path[1:]
+        if path:
+            self._add(module, path[0])
+        else:
+            self._add_whole(module)
+
+    def _binds(self, module: str, name: str) -> bool:
+        parsed = self._module(module)
+        return parsed is not None and (name in parsed.bindings or name in parsed.imports)
+
+    def _module(self, name: str) -> Module | None:
+        if not self._is_followed(name):
+            return None
+        if name not in self._modules:
+            self._modules[name] = parse(name)
+        return self._modules[name]
+
+    def _is_followed(self, module: str) -> bool:
+        tops = COMPONENTS if self._top == "rpt" else (self._top, *COMPONENTS)
+        return any(module == top or module.startswith(f"{top}.") for top in tops)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package).partition("+")[0]  # behind it is how the package was built, such as +cpu
+    except PackageNotFoundError:
+        return ""
+
+
+def _digest(pieces: set[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(pieces)).encode("utf-8", "surrogatepass")).hexdigest()
