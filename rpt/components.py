@@ -1,46 +1,26 @@
 """Check a component's options against its constructor's signature, without importing it.
 
 Encoders, inits and optimizers are open groups: adding one is a class and a YAML file, and no schema elsewhere
-repeats its options. The constructor's signature *is* the schema. It is read from the source text, because
-importing the class would import torch, and a wrong option must be refused within a second.
+repeats its options. The constructor's signature *is* the schema. It is read from the source text and no part of it
+is run: importing the class would import torch, a wrong option must be refused within a second, and a target that is not
+checked yet must not run code.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import typing
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    create_model,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from rpt import options
+from rpt.annotations import type_of
 from rpt.config import Component
 from rpt.errors import Problem
+from rpt.modules import find_module, source_file
 from rpt.problems import problems_of
-
-_PYDANTIC = {
-    "Field": Field,
-    "NonNegativeFloat": NonNegativeFloat,
-    "NonNegativeInt": NonNegativeInt,
-    "PositiveFloat": PositiveFloat,
-    "PositiveInt": PositiveInt,
-}
-_NAMES = {**vars(typing), **_PYDANTIC, **vars(options)}
-"""What an option's annotation may be written with."""
 
 
 OWN_PACKAGE = "A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
@@ -94,22 +74,22 @@ def signature(target: str) -> type[BaseModel]:
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         if argument.arg in ("length", "hidden"):  # known only once the backbone is
             continue
-        required = ... if default is None else ast.literal_eval(default)
+        required = ... if default is None else _default(argument, default)
         fields[argument.arg] = (_annotation(argument), required)
     strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     return create_model(name, __config__=strict, **fields)
 
 
 def _source(module: str) -> ast.Module:
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ModuleNotFoundError, ValueError):
-        spec = None
-    if spec is None:
-        raise UnknownTarget(f"there is no module {module!r}")
-    if spec.origin is None or not spec.origin.endswith(".py"):
+    path = source_file(module)
+    if path is None:
+        if find_module(module) is None:
+            raise UnknownTarget(f"there is no module {module!r}")
         raise UnknownTarget(f"the module {module!r} has no source text that could be read")
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    try:
+        return ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError, OSError) as error:
+        raise UnknownTarget(f"{path}: cannot be read as Python ({error})") from error
 
 
 def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef:
@@ -124,14 +104,26 @@ def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef:
     raise UnknownTarget(f"{target.rpartition('.')[0]} holds no {name!r}")
 
 
-def _annotation(argument: ast.arg) -> Any:
-    """Evaluate an annotation among typing's, pydantic's and rpt.options' names."""
-    text = ast.unparse(argument.annotation) if argument.annotation is not None else "Any"
+def _default(argument: ast.arg, default: ast.expr) -> Any:
     try:
-        annotation = eval(text, dict(_NAMES))  # source text of the project, or of the user's own module
+        return ast.literal_eval(default)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        text = ast.unparse(default)
+        raise UnknownTarget(f"{argument.arg}: its default {text} is no plain value; options have plain ones") from error
+
+
+def _annotation(argument: ast.arg) -> Any:
+    """The type that an annotation names, among builtins, typing's, pydantic's and rpt.options' names."""
+    if argument.annotation is None:
+        return Any
+    text = ast.unparse(argument.annotation)
+    allowed = "builtins, typing, rpt.options and pydantic's number types"
+    try:
+        annotation = type_of(argument.annotation)
     except NameError as error:
-        allowed = "builtins, typing, rpt.options and pydantic's number types"
         raise UnknownTarget(f"{argument.arg}: {text} uses {error.name!r}; options use {allowed}") from error
+    except (TypeError, ValueError, AttributeError, SyntaxError, RecursionError) as error:
+        raise UnknownTarget(f"{argument.arg}: {text} is no type of an option; options use {allowed}") from error
     if typing.get_origin(annotation) is tuple:  # YAML has lists
         return typing.Annotated[annotation, Field(strict=False)]
     return annotation

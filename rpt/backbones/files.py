@@ -12,6 +12,7 @@ from typing import Any
 
 from rpt.backbones.gguf import NotGguf, read_head
 from rpt.backbones.hub import HubError, cached_snapshot, fetch
+from rpt.modules import find_module
 from rpt.reading import Unreadable, read_object, reason_of
 
 FAMILIES = {
@@ -216,13 +217,11 @@ _COPY = "Copy the whole model, or name another folder."
 
 
 def _package_folder(package: str) -> Path:
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ModuleNotFoundError, ValueError):  # the package around it, or no name at all
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
+    spec = find_module(package)
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    if not folders:
         raise NoSuchBackbone(f"its weights come in the package {package}, which is not installed. Run: make setup")
-    return Path(spec.submodule_search_locations[0])
+    return Path(folders[0])
 
 
 def _named_folder(package: str | None, path: str) -> Path:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from rpt.backbones.files import NoSuchBackbone, locate
 from rpt.components import UnknownTarget, check_component, signature
 from rpt.config import compose
 from rpt.places import config_dir
@@ -13,7 +14,8 @@ import torch_that_is_not_installed
 
 class Mine:
     def __init__(self, *, length: int, hidden: int, width: PositiveInt, kind: Literal["a", "b"] = "a",
-                 pair: tuple[float, float] = (0.5, 1.0), share: Probability = 0.0, name: str | None = None):
+                 pair: tuple[float, float] = (0.5, 1.0), share: Probability = 0.0, name: str | None = None,
+                 size: Annotated[int, Field(ge=1)] = 1, rates: "Optional[list[float]]" = None):
         torch_that_is_not_installed.use()
 
 class Bare:
@@ -22,6 +24,12 @@ class Bare:
 def function(source, length, rng, *, scale: Scale): ...
 
 def strange(*, width: torch.Tensor): ...
+
+def spying(*, width: __import__("components_of_mine")): ...
+
+def calling(*, width: Field(gt=__import__("components_of_mine"))): ...
+
+def computed(*, width: int = len("abc")): ...
 """
 
 
@@ -40,7 +48,7 @@ def problems(target, **options):
 
 
 def test_right_options_pass(module):
-    assert problems(f"{module}.Mine", width=3, kind="b", pair=[0.25, 2], share=0.5, name="x") == []
+    assert problems(f"{module}.Mine", width=3, kind="b", pair=[0.25, 2], share=0.5, name="x", size=2, rates=[1.0]) == []
     assert problems(f"{module}.Bare") == []
     assert problems(f"{module}.function", scale=0.5) == []
 
@@ -60,7 +68,8 @@ def test_right_options_pass(module):
         ({"width": 3, "name": 3}, "encoder.name = 3: must be text. Quote it: 'encoder.name=\"3\"'."),
         (
             {"width": 3, "kinds": "a"},
-            "encoder.kinds = a: no such key. Did you mean kind? Keys here: kind, name, pair, share, width.",
+            "encoder.kinds = a: no such key. Did you mean kind? "
+            "Keys here: kind, name, pair, rates, share, size, width.",
         ),
     ],
 )
@@ -70,7 +79,7 @@ def test_a_wrong_option_is_named_with_what_is_allowed(options, message, module):
 
 def test_what_only_the_builder_knows_is_no_option(module):
     assert problems(f"{module}.Mine", width=3, hidden=8) == [
-        "encoder.hidden = 8: no such key. Keys here: kind, name, pair, share, width."
+        "encoder.hidden = 8: no such key. Keys here: kind, name, pair, rates, share, size, width."
     ]
 
 
@@ -87,6 +96,20 @@ def test_what_only_the_builder_knows_is_no_option(module):
             "components_of_mine.strange",
             "width: torch.Tensor uses 'torch'; options use builtins, typing, rpt.options and pydantic's number types",
         ),
+        (
+            "components_of_mine.spying",
+            "width: __import__('components_of_mine') is no type of an option; options use builtins, typing, "
+            "rpt.options and pydantic's number types",
+        ),
+        (
+            "components_of_mine.calling",
+            "width: Field(gt=__import__('components_of_mine')) is no type of an option; options use builtins, typing, "
+            "rpt.options and pydantic's number types",
+        ),
+        (
+            "components_of_mine.computed",
+            "width: its default len('abc') is no plain value; options have plain ones",
+        ),
     ],
 )
 def test_a_target_that_cannot_be_read_is_named(target, reason, module):
@@ -94,6 +117,27 @@ def test_a_target_that_cannot_be_read_is_named(target, reason, module):
     if reason.startswith("there is no module"):
         advice += " A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
     assert problems(target) == [f"encoder._target_ = {target}: {reason}. {advice}"]
+
+
+def test_a_target_in_a_package_does_not_run_the_package(tmp_path, monkeypatch):
+    folder = tmp_path / "package_of_mine" / "inner"
+    folder.mkdir(parents=True)
+    for place in (folder, folder.parent):
+        (place / "__init__.py").write_text("raise SystemExit('the check has run the package')")
+    (folder / "encoders.py").write_text("class Mine:\n    def __init__(self, *, width: int): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert problems("package_of_mine.inner.encoders.Mine", width=3) == []
+    with pytest.raises(NoSuchBackbone, match=r"package_of_mine\.nothing, which is not installed"):
+        locate("package_of_mine.nothing", "model", None, None)
+    with pytest.raises(NoSuchBackbone, match=r"config\.json"):
+        locate("package_of_mine.inner", "model", None, None)
+
+
+def test_a_source_that_is_no_python_is_named(tmp_path, monkeypatch):
+    (tmp_path / "broken_of_mine.py").write_text("class Mine(:\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    [problem] = problems("broken_of_mine.Mine")
+    assert "broken_of_mine.py: cannot be read as Python (" in problem
 
 
 def test_a_named_absence_has_nothing_to_check():

@@ -44,7 +44,7 @@ ALLOWED = {
     "torch.utils.tensorboard": ("rpt/tracking/tensorboard_logger.py",),
 }
 # Modules of rpt, and what else of rpt they may import.
-LEAVES_MAY_IMPORT = (*LEAVES, "rpt.errors", "rpt.options", "rpt.reading", "rpt.out_of_memory")
+LEAVES_MAY_IMPORT = (*LEAVES, "rpt.errors", "rpt.options", "rpt.modules", "rpt.reading", "rpt.out_of_memory")
 
 
 def python_files(*tops: str) -> list[Path]:
