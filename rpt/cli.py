@@ -97,7 +97,8 @@ def _job(composed: DictConfig) -> float | None:
         check_sources(hydra_config.runtime.config_sources)
         config = rpt.check.check(plain(composed, hydra_config.runtime.choices))
         if config.replay is not None:
-            return _replay(config.replay)
+            sources = hydra_config.runtime.config_sources
+            return _replay(config.replay, [one.path for one in sources if one.provider == "command-line"])
         load_libraries(announce=config.trainer.progress)
         from rpt.objective import objective
         from rpt.train import train
@@ -113,14 +114,14 @@ def _job(composed: DictConfig) -> float | None:
         raise  # of this point alone: the others of the sweep go on
 
 
-def _replay(folder: str) -> float:
+def _replay(folder: str, config_dirs: list[str]) -> float:
     """Repeat a run of a pack alone; returns the share of answers that stayed the same."""
     from pathlib import Path
 
     from rpt.console import say
     from rpt.replay import replay, report
 
-    found = replay(Path(folder))
+    found = replay(Path(folder), config_dirs)
     say(report(found))
     return found.same_answers
 

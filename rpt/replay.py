@@ -1,129 +1,102 @@
-"""Train one run again, alone, and say how far it comes out from what its folder holds: for whoever doubts a pack."""
+"""Train one run again, alone, and say how far it comes out from what its folder holds: for whoever doubts a pack.
+
+A run folder may come from a stranger, so its record is read as data: it names no code that this program runs and no
+path that it writes (`rpt.trust`). Everything is checked before the training begins.
+"""
 
 from __future__ import annotations
 
-import csv
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rpt.check import check
+from rpt.comparison import Comparison, compare, read_results, report
+from rpt.config import Config
 from rpt.errors import ConfigError
+from rpt.reading import Unreadable, read_object
 from rpt.startup import load_libraries
-from rpt.tracking.files import read_json_lines
-from rpt.tracking.folder import RunFolder
+from rpt.tracking.identity import SCHEMA, folder_name, identify
+from rpt.tracking.other_code import code_differences, commit_of
+from rpt.trust import refuse_foreign_components
 
-CURVES = ("train/loss", "held_out/loss")
-"""The columns of the curve that are compared."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A run and its repetition.
-
-    Attributes:
-        curve: For each compared column the greatest relative difference of a row.
-        prompt: Distance of the two prompts, of the first one's norm; None without a prompt.
-        same_answers: Share of validation rows that got the same answer.
-        scores: `(then, now)` by metric.
-    """
-
-    curve: dict[str, float]
-    prompt: float | None
-    same_answers: float
-    scores: dict[str, tuple[float, float]]
+__all__ = ["Comparison", "compare", "recorded", "replay", "report"]
 
 
-def replay(folder: Path) -> Comparison:
+def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
     """Train the run of a folder again, alone, in `FOLDER/replay/`, and compare.
 
     Args:
-        folder: Of a finished run; it is not changed otherwise.
+        folder: Folder of a finished run; only `FOLDER/replay/` in it is written.
+        config_dirs: Folders of option files that the user trusts beside rpt's own `conf/`.
 
     Raises:
-        ConfigError: The folder holds no finished run.
-        RptError: The run's data or backbone are no longer what they were, or cannot be had.
+        ConfigError: The folder holds no finished run that can be repeated and compared; nothing was trained.
+        RptError: The run's data or backbone cannot be had.
     """
-    values = recorded(folder)
+    record = recorded(folder)
+    refuse_foreign_components(record, config_dirs)
+    then = read_results(folder, record)
+    config = _config(folder, record)
+    _refuse_another_run(folder, config, record)
     load_libraries()
     from rpt.train import train
 
-    values.update({"output_dir": str(folder / "replay"), "logger": {}, "rerun": False})
-    [outcome] = train([check(values)])
-    again = outcome.check().folder
-    if again.name != folder.name:
-        advice = "the run is another one by now: its data, backbone or rpt has changed. Compare by hand."
-        raise ConfigError.of("replay", str(folder), advice)
-    return compare(folder, again)
+    [outcome] = train([config])
+    again = outcome.check()
+    return compare(then, read_results(again.folder, again.record))
 
 
 def recorded(folder: Path) -> dict[str, Any]:
-    """The configuration that a finished run was trained with.
+    """Read the record of a finished run.
 
     Raises:
-        ConfigError: The folder holds no finished run.
+        ConfigError: The folder holds no finished run, or one that another version of rpt trained.
     """
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        finished = record["status"] == "finished"
-        values = {**record["config"], "chosen": record["chosen"], "replay": None}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError.of(
-            "replay", str(folder), f"holds no record of a run ({error}). Name a run folder."
-        ) from error
-    if not finished:
-        raise ConfigError.of("replay", str(folder), "is not finished. Finish it first: run the same command again.")
-    return values
+        record = read_object(folder / "run.json")
+    except Unreadable as error:
+        raise _refusal(folder, f"holds no record of a run ({error}). Name a run folder.") from error
+    kinds = {"status": str, "name": str, "identity_hash": str, "schema": int, "config": dict, "chosen": dict}
+    if record.get("schema") != SCHEMA and isinstance(record.get("config"), dict):
+        advice = f"Replay it with the rpt that made it{commit_of(record)}, or train it again with rerun=true."
+        raise _refusal(folder, f"was trained by another version of rpt (schema {record.get('schema')}). {advice}")
+    if odd := [key for key, kind in kinds.items() if not isinstance(record.get(key), kind)]:
+        raise _refusal(folder, f"holds no record of a run (run.json lacks {', '.join(odd)}). Name a run folder.")
+    if record["status"] != "finished":
+        raise _refusal(folder, "is not finished. Finish it first: run the same command again.")
+    if record["name"] != folder.resolve().name:
+        raise _refusal(folder, f"is the folder of the run {record['name']}. Give it that name again.")
+    return record
 
 
-def compare(first: Path, second: Path) -> Comparison:
-    """Compare what two trainings of one run have left."""
-    curves = [_curve(folder) for folder in (first, second)]
-    answers = [_answers(folder) for folder in (first, second)]
-    records = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in (first, second)]
-    same = sum(one == other for one, other in zip(*answers, strict=True)) / len(answers[0])
-    then, now = (record["scores"] for record in records)
-    return Comparison(
-        curve={name: _farthest(curves[0][name], curves[1][name]) for name in CURVES},
-        prompt=_distance(first, second),
-        same_answers=same,
-        scores={name: (then[name], now[name]) for name in then},
-    )
+def _config(folder: Path, record: dict[str, Any]) -> Config:
+    """The configuration of the repetition: that of the run, in a folder inside the run's."""
+    inside = folder / "replay"
+    if inside.is_symlink():
+        raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
+    aside = {"output_dir": str(inside), "logger": {}, "rerun": False, "replay": None}
+    return check({**record["config"], **aside, "chosen": record["chosen"]})
 
 
-def report(found: Comparison) -> str:
-    """What a person sees."""
-    lines = [f"{name:16} differs by up to {value:.2g} of its value" for name, value in found.curve.items()]
-    if found.prompt is not None:
-        lines.append(f"{'prompt':16} differs by {found.prompt:.2g} of its norm")
-    lines.append(f"{'answers':16} {found.same_answers:.1%} the same")
-    lines += [f"{name:16} {then:.4f} then, {now:.4f} now" for name, (then, now) in found.scores.items()]
-    return "\n".join(lines)
+def _refuse_another_run(folder: Path, config: Config, record: dict[str, Any]) -> None:
+    """See that rows, weights and code are those that the run was trained with."""
+    from rpt.provenance import build_source, find_backbone
+
+    source, backbone = build_source(config), find_backbone(config)
+    now = identify(config, source.checksum, backbone.files_sha256)
+    if now.hash == record["identity_hash"] and folder_name(config, now.hash) == record["name"]:
+        return
+    code, data, weights = (record.get(key) for key in ("code", "data", "backbone"))
+    changes = code_differences(code if isinstance(code, dict) else {}, now.code)
+    if not isinstance(data, dict) or data.get("checksum") != source.checksum:
+        changes.append("the rows are others")
+    if not isinstance(weights, dict) or weights.get("weights_sha256") != backbone.weights_sha256:
+        changes.append("the weights of the backbone are others")
+    found = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer"
+    advice = f"Bring back what it was trained with{commit_of(record)}, or train it again with rerun=true."
+    raise _refusal(folder, f"is another run by now: {found}. {advice}")
 
 
-def _curve(folder: Path) -> dict[str, list[float]]:
-    with RunFolder(folder).curve.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows if row.get(name)] for name in CURVES}
-
-
-def _answers(folder: Path) -> list[str]:
-    return [line["predicted"] for line in read_json_lines(RunFolder(folder).predictions)]
-
-
-def _farthest(first: list[float], second: list[float]) -> float:
-    """The greatest relative difference; a curve of another length counts as wholly different."""
-    if len(first) != len(second):
-        return float("inf")
-    return max((abs(one - other) / max(abs(one), 1e-12) for one, other in zip(first, second, strict=True)), default=0.0)
-
-
-def _distance(first: Path, second: Path) -> float | None:
-    from safetensors.torch import load_file
-
-    paths = [RunFolder(folder).prompt for folder in (first, second)]
-    if not paths[0].exists():
-        return None
-    one, other = (load_file(path)["prompt"] for path in paths)
-    return float((one - other).norm() / one.norm())
+def _refusal(folder: Path, advice: str) -> ConfigError:
+    return ConfigError.of("replay", str(folder), advice)

@@ -55,6 +55,13 @@ def code_differences(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> 
     return found
 
 
+def commit_of(record: Mapping[str, Any]) -> str:
+    """The commit of a record's code in brackets, behind a space; empty where the record has none."""
+    environment = record.get("environment")
+    git = environment.get("git") if isinstance(environment, dict) else None
+    return f" (commit {str(git['commit'])[:10]})" if isinstance(git, dict) and "commit" in git else ""
+
+
 def _interrupted(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """The interrupted runs beside a folder whose names differ from its name in the hash alone."""
     output_dir = folder.parent
@@ -109,11 +116,8 @@ def _advice(other: Path, record: Mapping[str, Any], config: Config, identity: Id
     version = task.get("version") if isinstance(task, dict) else None
     if version != config.task.version:
         differing.append(f"task {config.task.name} was of version {version} and is of version {config.task.version}")
-    environment = record.get("environment")
-    git = environment.get("git") if isinstance(environment, dict) else None
-    commit = f" (commit {str(git['commit'])[:10]})" if isinstance(git, dict) and "commit" in git else ""
     return (
         f"{other} holds this run, interrupted, and the code of now cannot go on with it: {'; '.join(differing)}. "
-        f"To finish it, go back to that code{commit} and run the same command. To train with the code of now, set "
-        "rerun=true, or move that folder away."
+        f"To finish it, go back to that code{commit_of(record)} and run the same command. To train with the code of "
+        "now, set rerun=true, or move that folder away."
     )
