@@ -99,10 +99,9 @@ def test_a_run_without_a_checkpoint_is_in_nobodys_way(begun, small):
 
 def test_a_sweep_refuses_that_point_alone(begun, small):
     folder = begun(lambda record: record["code"].update(encoder="0" * 64))
-    values = [
-        {**config.model_dump(by_alias=True), "chosen": config.chosen} for config in (small(), small("encoder=plain"))
-    ]
+    values = [config.model_dump(by_alias=True, mode="json") for config in (small(), small("encoder=plain"))]
     made = prepare([Point(number, one, f"point {number}") for number, one in enumerate(values)])
+    assert not made.results[1:], made.results[1].error
     assert [(result.number, result.status) for result in made.results] == [(0, "refused")]
     assert str(folder) in made.results[0].error
     assert [run.point.number for run in made.runs] == [1]
