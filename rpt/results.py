@@ -18,7 +18,7 @@ from rpt.metrics import RULES, evaluate, is_right
 from rpt.module import PromptTuner
 from rpt.predictions import Predictions
 from rpt.prompt.diagnostics import diagnose
-from rpt.prompt.soft_prompt import count_params
+from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
 from rpt.protocol import habits_of
 from rpt.provenance import find_place
 from rpt.run import Best, Run
@@ -95,7 +95,12 @@ def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
 
 
 def parameters(run: Run) -> dict[str, int]:
-    """How many numbers are trained and kept; `paper` counts no biases, `held` counts every number."""
+    """How many numbers are trained and kept.
+
+    Returns:
+        `paper` and `held`: numbers of prompt and encoder that receive a gradient, without and with biases; `kept`:
+        numbers of the exported prompt; `head` and `body`: numbers of the head and of a backbone that is tuned.
+    """
     trainable = run.trainable
     others = {
         name: 0 if module is None else count_params(module).held
@@ -103,8 +108,16 @@ def parameters(run: Run) -> dict[str, int]:
     }
     if trainable.prompt is None:
         return {"paper": 0, "held": 0, "kept": 0, **others}
-    count = count_params(trainable.prompt)
-    return {"paper": count.paper, "held": count.held, "kept": trainable.prompt.table.numel(), **others}
+    count = count_params(trainable.prompt, _trained(trainable.prompt))
+    return {"paper": count.paper, "held": count.held, "kept": run.start.numel(), **others}
+
+
+def _trained(prompt: SoftPrompt) -> set[str] | None:
+    """Names of the parameters that receive a gradient; None where an encoder of the user's own raises."""
+    try:
+        return trained_parameters(prompt)
+    except Exception:  # its run fails with the same error when it trains, and its pack goes on
+        return None
 
 
 def write_results(

@@ -1,5 +1,7 @@
 """The soft prompt: a trainable table and its encoder, which fold into one matrix after training."""
 
+import copy
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -55,21 +57,48 @@ class ParamCount:
     Attributes:
         paper: As the paper counts (appendix A.6): table, weights, LayerNorm's scale and shift, but
             no biases of linear and LSTM layers. For a shared residual encoder 2 d m + 2 d + d n.
-        held: Every trainable number.
+        held: Every trained number.
     """
 
     paper: int
     held: int
 
 
-def count_params(module: nn.Module) -> ParamCount:
-    """Count a soft prompt's trainable numbers, or any other module's."""
-    held = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    biases = sum(
-        parameter.numel()
+def count_params(module: nn.Module, trained: Collection[str] | None = None) -> ParamCount:
+    """Count the trained numbers of a soft prompt or of any other module.
+
+    Args:
+        module: The module.
+        trained: Names of its parameters that training changes, such as `trained_parameters` gives;
+            None: every parameter that asks for a gradient.
+    """
+    asking = {name: one for name, one in module.named_parameters() if one.requires_grad}
+    counted = {id(one): one for name, one in asking.items() if trained is None or name in trained}
+    biases = {
+        id(parameter)
         for layer in module.modules()
         if isinstance(layer, HAS_BIAS)
         for name, parameter in layer.named_parameters(recurse=False)
-        if name.startswith("bias") and parameter.requires_grad
-    )
-    return ParamCount(paper=held - biases, held=held)
+        if name.startswith("bias")
+    }
+    held = sum(one.numel() for one in counted.values())
+    paper = sum(one.numel() for key, one in counted.items() if key not in biases)
+    return ParamCount(paper=paper, held=held)
+
+
+def trained_parameters(prompt: SoftPrompt) -> set[str]:
+    """Names of the parameters that a gradient of the encoded prompt reaches.
+
+    An encoder that factorises the prompt, or holds one of its own, leaves the table without a
+    gradient. The prompt and the generators of random numbers are left as they were.
+    """
+    probe = copy.deepcopy(prompt).train()  # some layers keep statistics of what they see in training
+    named = {name: one for name, one in probe.named_parameters() if one.requires_grad}
+    devices = [probe.table.device] if probe.table.is_cuda else []
+    with torch.random.fork_rng(devices), torch.enable_grad():
+        encoded: Tensor = probe()
+        if not encoded.requires_grad:
+            return set()
+        found = torch.autograd.grad(encoded, list(named.values()), torch.ones_like(encoded), allow_unused=True)
+    gradients: list[Tensor | None] = [*found]
+    return {name for name, gradient in zip(named, gradients, strict=True) if gradient is not None}

@@ -18,10 +18,13 @@ from scipy import stats
 from rpt.config import Expected
 from rpt.console import several
 from rpt.data.release import origin
+from rpt.errors import ConfigError
 from rpt.protocol import NO_RECIPE, is_published
 from rpt.reproduce.points import Point
 from rpt.reproduce.setting import UnreadableRun, differences, published
 from rpt.stats.estimate import LEVEL, Estimate
+from rpt.tracking.identity import code
+from rpt.tracking.other_code import code_differences
 
 PAPER_RUNS = 3
 """Runs behind each number of the paper."""
@@ -136,6 +139,7 @@ def _line(point: Point, row: Expected, differing: Sequence[str]) -> Line:
 def _obstacles(point: Point, row: Expected) -> Iterator[str]:
     """Why the number was not measured as ours is, whatever the configuration says."""
     yield from _obstacles_of_rows(point)
+    yield from _obstacles_of_code(point)
     if NO_RECIPE in point.records[0]["protocol"]["habits"]:
         yield f"nothing is published on how {point.config.backbone.name} reads the tasks"
     yield from _obstacles_of_weights(point, row)
@@ -159,6 +163,17 @@ def _obstacles_of_rows(point: Point) -> Iterator[str]:
             yield f"{data['rows']['reported']:,} examples were scored, of the official release {validation:,} are"
         if config.data.k_per_class is None and data["rows"]["train"] != train:
             yield f"{data['rows']['train']:,} examples trained, of the official release {train:,} do"
+
+
+def _obstacles_of_code(point: Point) -> Iterator[str]:
+    """Where the record says which code made the number, it must be the code of this installation."""
+    then = point.records[0].get("code")
+    if not isinstance(then, dict):
+        return  # an older rpt does not say
+    try:
+        yield from code_differences(then, code(point.config))
+    except ConfigError as error:
+        yield str(error)
 
 
 def _obstacles_of_weights(point: Point, row: Expected) -> Iterator[str]:

@@ -80,7 +80,9 @@ def read(directory: Path) -> tuple[list[Point], int]:
         config = config_of(record)
         data, backbone = record["data"], record["backbone"]
         made_of = (data["source"], data["checksum"], backbone.get("weights_sha256"), backbone["dtype"])
-        key = json.dumps([config.chosen["experiment"], flat(config), made_of], sort_keys=True, default=str)
+        key = json.dumps(
+            [config.chosen["experiment"], flat(config), made_of, record.get("code")], sort_keys=True, default=str
+        )
         together[key].append((config, record))
     points = [Point(runs[0][0], [record for _, record in runs]) for runs in together.values()]
     return points, len(ours) - len(ended)

@@ -12,6 +12,7 @@ from rpt.config import Config, compose
 from rpt.errors import RptError
 from rpt.refusals import USER_ERRORS, explain
 from rpt.tracking.identity import setting
+from rpt.trust import OPTION
 
 Flat = dict[str, object]
 
@@ -54,11 +55,22 @@ def flat(config: Config) -> Flat:
 def published(config: Config, at: str | None) -> Config:
     """The setting of a row: the run's experiment and task, and the override that the row has beside them.
 
+    A record is data: its experiment and task must be options of this installation, and the override must be one that
+    the experiment itself states.
+
     Raises:
-        UnreadableRun: The experiment is not there any more, or is no configuration.
+        UnreadableRun: The experiment is not there any more, or is no configuration, or has no such row.
     """
-    chosen = config.chosen
-    return _composed(f"experiment={chosen['experiment']}", f"task={chosen['task']}", *([at] if at else []))
+    names = {group: str(config.chosen.get(group)) for group in ("experiment", "task")}
+    for group, name in names.items():
+        if not OPTION.fullmatch(name):
+            raise UnreadableRun(f"{group} = {name!r}: is no name of an option. The record is damaged or foreign.")
+    overrides = [f"{group}={name}" for group, name in names.items()]
+    if at is None:
+        return _composed(*overrides)
+    if at not in {row.at for row in _composed(*overrides).expected or ()}:
+        raise UnreadableRun(f"experiment {names['experiment']} has no row at {at!r}. The record is damaged or foreign.")
+    return _composed(*overrides, at)
 
 
 @cache

@@ -104,7 +104,7 @@ def code(config: Config) -> dict[str, Any]:
     Raises:
         ConfigError: A component's source cannot be read.
     """
-    targets = {"task.reader": config.task.reader, "scorer": SCORERS[config.scorer.name]}
+    targets = {"task.reader": config.task.reader, "scorer": SCORERS.get(config.scorer.name, config.scorer.name)}
     if config.is_trained:
         targets["optim"] = str(config.optim.target)
     if config.has_prompt:
