@@ -22,7 +22,6 @@ from rpt.errors import Problem
 from rpt.modules import find_module, source_file
 from rpt.problems import problems_of
 
-
 OWN_PACKAGE = "A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
 
 

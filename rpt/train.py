@@ -157,11 +157,7 @@ def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
 
 
 def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recorder:
-    """Name the run's folder.
-
-    Raises:
-        ConfigError: Other code has begun the run and was interrupted.
-    """
+    """Name the run's folder; a run that other code has begun is refused (ConfigError)."""
     identity = identify(config, data_checksum, backbone_sha256)
     folder = RunFolder(Path(config.output_dir) / folder_name(config, identity.hash))
     refuse_other_code(folder.path, config, identity, data_checksum)
