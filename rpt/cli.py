@@ -118,8 +118,12 @@ def _replay(folder: str, config_dirs: list[str]) -> float:
     """Repeat a run of a pack alone; returns the share of answers that stayed the same."""
     from pathlib import Path
 
+    from hydra.core.global_hydra import GlobalHydra
+
     from rpt.console import say
     from rpt.replay import replay, report
+
+    GlobalHydra.instance().clear()  # the options that the record names are composed in a composition of their own
 
     found = replay(Path(folder), config_dirs)
     say(report(found))

@@ -7,7 +7,6 @@ the top, because a refusal must not wait for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -256,19 +255,11 @@ class Config(Section):
         return self.has_prompt or self.backbone.family == "encoder" or self.trainer.tune == "all"
 
 
-def compose(overrides: list[str], config_dirs: Sequence[str] = ()) -> dict[str, Any]:
-    """Compose a configuration as `python run.py OVERRIDES` does: the plain dictionary that `rpt.check.check` takes.
-
-    Args:
-        overrides: As on the command line, such as `encoder=plain`.
-        config_dirs: Folders of option files beside rpt's own `conf/`, as `--config-dir` names one.
-    """
+def compose(overrides: list[str]) -> dict[str, Any]:
+    """Compose a configuration as `python run.py OVERRIDES` does: the plain dictionary that `rpt.check.check` takes."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    if config_dirs:
-        places = ",".join(f'"file://{path}"' for path in config_dirs)
-        overrides = [*overrides, f"hydra.searchpath=[{places}]"]
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         composed = hydra_compose("config", overrides, return_hydra_config=True)
     return plain(composed, composed.hydra.runtime.choices)

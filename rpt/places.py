@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def expand_home(values: dict[str, Any]) -> None:
         section = values.get(group) if group else values
         if isinstance(section, dict) and str(section.get(name)).startswith("~"):
             section[name] = str(user_path(section[name]))
+
+
+def search_path(config_dirs: Sequence[str]) -> list[str]:
+    """The override that lets Hydra look for options in these folders too, as `--config-dir` does; none for none."""
+    places = ",".join(f'"file://{path}"' for path in config_dirs)
+    return [f"hydra.searchpath=[{places}]"] if places else []
 
 
 def _shipped(name: str) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rpt.config import compose
 from rpt.errors import ConfigError, Problem
+from rpt.places import search_path
 from rpt.refusals import USER_ERRORS, explain
 
 FROM_OPTIONS = {
@@ -48,7 +49,8 @@ def refuse_foreign_components(record: Mapping[str, Any], config_dirs: Sequence[s
     if odd:
         raise ConfigError(odd)
     try:
-        known = compose([f"{group}={option}" for group, option in options.items()], config_dirs)
+        overrides = [f"{group}={option}" for group, option in options.items()]
+        known = compose([*overrides, *search_path(config_dirs)])
     except USER_ERRORS as error:
         advice = "If it is an option of your own, name the folder that holds it: --config-dir DIR."
         raise ConfigError.of("replay", record.get("name"), f"{explain(error)} {advice}") from error

@@ -9,6 +9,7 @@ from torch import nn
 
 from rpt.check import check
 from rpt.config import compose
+from rpt.places import search_path
 from rpt.prompt.encoders import LSTM, MLP, Plain
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
 from rpt.train import train
@@ -137,7 +138,7 @@ def record_of(tiny_bert, tiny_cb, tmp_path, monkeypatch):
         option = f"_target_: counted_encoders.{name}\n_partial_: true\nrank: 4\n"
         (tmp_path / "conf" / "encoder" / "mine.yaml").write_text(option)
         small = [*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}", "encoder=mine"]
-        [outcome] = train([check(compose(small, [str(tmp_path / "conf")]))])
+        [outcome] = train([check(compose([*small, *search_path([str(tmp_path / "conf")])]))])
         return outcome.folder, outcome.record
 
     return make

@@ -3,7 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from rpt.check import check
 from rpt.comparison import Comparison, compare, read_results, reasons_to_differ, report
 from rpt.config import compose
 from rpt.errors import ConfigError
+from rpt.places import search_path
 from rpt.replay import replay
 from rpt.tracking import identity
 from rpt.train import train
@@ -54,6 +57,22 @@ def test_a_run_of_an_exact_pack_comes_out_the_same_alone(packed):
     assert {path.name: path.read_bytes() for path in packed[0].iterdir() if path.is_file()} == before
     assert "100.0% the same" in report(found)
     assert report(found).endswith("identical: every compared number has the same bits")
+
+
+def command(*overrides):
+    """Run the command line; gives its exit code, output and errors."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "run.py", *overrides], cwd=root, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_repeats_a_run_and_refuses_a_damaged_one(packed):
+    code, said, _ = command(f"replay={packed[0]}")
+    assert (code, said.splitlines()[-1]) == (0, "identical: every compared number has the same bits")
+    (packed[1] / "metrics.csv").unlink()
+    code, _, errors = command(f"replay={packed[1]}")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert errors.startswith(f"replay = {packed[1]}/metrics.csv: is missing or damaged")
 
 
 def results(folder):
@@ -261,6 +280,6 @@ def test_a_component_of_the_users_own_is_taken_from_the_folder_that_she_names(
     monkeypatch.syspath_prepend(str(tmp_path))
     own = [str(tmp_path / "conf")]
     small = [*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}", "encoder=mine"]
-    [outcome] = train([check(compose(small, own))])
+    [outcome] = train([check(compose([*small, *search_path(own)]))])
     assert "--config-dir DIR" in refusal(outcome.folder)
     assert replay(outcome.folder, own).is_identical
