@@ -19,7 +19,7 @@ OVER_SEEDS = "In brackets the 95 % interval over new seeds on the same held-out 
 
 
 def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
-    """Make a table of the epochs that each encoder needed at its tuned point: a row for each encoder and setting."""
+    """Make a table of the epochs that each encoder needed, at its point with the best held-out score."""
     rows: list[list[Cell]] = []
     for one in diagnoses:
         epochs = one.epochs

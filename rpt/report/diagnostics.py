@@ -104,7 +104,7 @@ class Diagnosis:
 
 
 def diagnose(study: Study) -> list[Diagnosis]:
-    """Read the diagnostics of every encoder at its tuned point, in the study's order."""
+    """Read the diagnostics of every encoder at its point with the best held-out score, in the study's order."""
     return [diagnosis(curve.tuned) for curve in curves_of(study)]
 
 

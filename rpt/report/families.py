@@ -58,7 +58,7 @@ def main_where(study: Study, pairs: Sequence[Pair]) -> Where:
 
 
 def asks_how_soon(study: Study) -> bool:
-    """Whether the answer says how soon encoders train: the study asks for it, or varies nothing but the encoder."""
+    """Whether the answer compares training speed: the study asks for it, or varies nothing except encoder and task."""
     return study.name.endswith(ASKS_HOW_SOON) or not study.axes
 
 

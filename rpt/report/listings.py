@@ -13,7 +13,7 @@ from rpt.report.words import at_text, caption
 
 
 def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
-    """Make the table of prompt diagnostics: a row for every encoder at its tuned point."""
+    """Make the table of prompt diagnostics: a row for every encoder at its point with the best held-out score."""
     rows: list[list[Cell]] = []
     for one in diagnoses:
         prompts = [prompt for prompt in one.prompts if prompt is not None]

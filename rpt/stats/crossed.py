@@ -10,8 +10,8 @@ With S seeds and U examples, the variance of the grand mean is estimated by mean
 
     (MS_seed + max(0, MS_example - MS_rest)) / (S * U)
 
-The first term is the variance between seeds divided by S; more seeds make it smaller. The second term is the variance
-between examples divided by U; more seeds do not change it.
+The first term, MS_seed / (S * U), is the variance between seeds divided by S; more seeds make it smaller. The second
+term is the variance between examples divided by U; more seeds do not change it.
 
 The t statistic has df degrees of freedom, with 1 / df = w / (S - 1) + (1 - w) / (U - 1), where w is the share of
 MS_seed in the sum above. Satterthwaite's rule would square the shares. With 3 seeds the estimated share has 2 degrees

@@ -85,7 +85,7 @@ def _p_of_one_seed(ours: Float[np.ndarray, " units"], theirs: Float[np.ndarray, 
 
 
 def _p_of_shuffles(differences: Float[np.ndarray, " units"]) -> float:
-    """Return the share of random swaps of the two runs that give as large a difference (Noreen 1989)."""
+    """Return the p-value by approximate randomisation (Noreen 1989): how often swaps give as large a difference."""
     differing = differences[np.abs(differences) > 1e-9]
     if not len(differing):
         return 1.0

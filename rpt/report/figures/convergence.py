@@ -21,7 +21,7 @@ Series = Float[np.ndarray, " evaluations"]
 
 
 def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
-    """Draw the held-out score over epochs: a panel for each task, each encoder at its tuned point."""
+    """Draw held-out score over epochs: a panel per task, each encoder at the point with its best held-out score."""
     tasks = [task for task in study.tasks if any(_of_task(diagnoses, task))][:MOST_PANELS]
     if not tasks:
         return []

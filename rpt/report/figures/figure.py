@@ -21,7 +21,7 @@ COLUMN = 3.3
 """Width of a column of a two-column paper, in inches."""
 
 PAGE = 6.9
-"""Width of both columns, in inches."""
+"""Width of both columns of a two-column paper, in inches."""
 
 DPI = 200
 """Resolution of PNG files, in dots per inch."""
@@ -80,7 +80,7 @@ class Figure:
     files: Mapping[str, bytes] = field(repr=False)
 
     def write(self, folder: Path) -> None:
-        """Write `NAME.pdf`, `NAME.svg` and `NAME.png` into a folder that exists."""
+        """Write `NAME.pdf`, `NAME.svg` and `NAME.png` into an existing folder."""
         for ending, content in self.files.items():
             write_atomic(folder / f"{self.name}.{ending}", content)
 

@@ -18,7 +18,7 @@ from rpt.report.words import listed, value_text
 from rpt.stats.estimate import Estimate
 
 ROW = 0.19
-"""Height of a row, in inches."""
+"""Height of a row of a forest plot, in inches."""
 
 MOST_ROWS = 42
 """Largest number of rows of a figure, headings included, that fits a page. Further rows go into further figures."""
@@ -176,7 +176,7 @@ def _draw(
 
 
 def _pages(name: str, groups: Mapping[str, list[Row]]) -> Iterator[tuple[str, list[Group]]]:
-    """Yield the name and the groups of rows of each figure; a figure has at most `MOST_ROWS` rows."""
+    """Yield name and groups of each figure: at most `MOST_ROWS` rows and headings, unless a single group has more."""
     pages: list[list[Group]] = [[]]
     for group in groups.items():
         taken = sum(len(rows) + 1 for _, rows in pages[-1])

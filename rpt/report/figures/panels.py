@@ -52,7 +52,7 @@ class Panel:
 
     @property
     def majority(self) -> float:
-        """The score of always giving the most frequent answer."""
+        """Score of the majority answer (always the most frequent answer) on the task, 0 to 1."""
         return self.prompts[0].points[0].point.majority
 
     @property
