@@ -1,4 +1,4 @@
-"""Check that the runs of a study can be compared: the same protocol, data, task version and weights."""
+"""Check that the runs of a study can be compared: the same protocol, code, data, task version and weights."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _protocol(record: Record) -> str:
 
 
 def _code(key: str) -> Callable[[Record], str]:
-    """What a record says of the source of a component, in a word."""
+    """Return a function that gives the first 28 characters of a recorded code hash or version, for error messages."""
 
     def of(record: Record) -> str:
         return str(record.get("code", {}).get(key, "not recorded by an older rpt"))[:28]
@@ -51,7 +51,7 @@ def _code(key: str) -> Callable[[Record], str]:
 
 
 def _component(group: str) -> Callable[[Record], str]:
-    """Runs of one option of a group, apart from those that have no use for it."""
+    """Return a function that groups runs by their option of a configuration group, and by whether they use it."""
 
     def within(record: Record) -> str:
         return f"{record['chosen'].get(group)} {group in record.get('code', {})}"
@@ -79,7 +79,7 @@ def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:
     """Refuse runs that cannot be compared.
 
     Raises:
-        StudyError: Two runs differ in protocol, task version, data, metrics or weights; the message names both folders.
+        StudyError: Two runs differ in a property of `RULES`; the message names the property and both folders.
     """
     runs = list(runs)
     for rule in RULES:
