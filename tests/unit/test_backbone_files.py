@@ -175,7 +175,7 @@ def test_a_shard_that_is_cut_off_is_refused(tmp_path):
     for file, keys in parts.items():
         save_file({key: stored[key] for key in keys}, tmp_path / file, metadata={"format": "pt"})
     weight_map = {key: file for file, keys in parts.items() for key in keys}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
     load(tmp_path)
     path = tmp_path / "b.safetensors"
     path.write_bytes(path.read_bytes()[:-1])

@@ -110,8 +110,8 @@ RELATIONS = {
     "task. Did you mean premise? Fields: choice, hypothesis, premise.",
     'task.formats.encoder.first="{"': "task.formats.encoder.first = {: cannot be filled in (Single '{' encountered in "
     "format string). Write {FIELD}, and {{ or }} for a brace.",
-    'task.formats.encoder.first="{premise:d}"': "task.formats.encoder.first = {premise:d}: cannot be filled in "
-    "(Unknown format code 'd' for object of type 'str'). Write {FIELD}, and {{ or }} for a brace.",
+    'task.formats.encoder.first="{premise:d}"': "task.formats.encoder.first = {premise:d}: holds a "
+    "format specification. Write {FIELD} alone.",
 }
 UNKNOWN = {
     "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
@@ -229,8 +229,8 @@ def test_a_backbone_whose_config_is_damaged_is_refused(tmp_path):
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         (tmp_path / name).write_text("{")
     message = refusal(["backbone.package=null", f"backbone.path={tmp_path}"])
-    assert message.startswith(f"backbone.path = {tmp_path}: {tmp_path}/config.json cannot be read (Expecting property")
-    assert message.endswith("). Install the backbone again.")
+    assert message.startswith(f"backbone.path = {tmp_path}: {tmp_path}/config.json: is not JSON (Expecting property ")
+    assert message.endswith(". Copy the whole model, or name another folder.")
 
 
 @pytest.mark.parametrize(
