@@ -1,1 +1,1 @@
-"""From run folders to a page, figures and tables. Nothing here trains, and nothing that trains knows of it."""
+"""Reports on finished runs: an HTML page, figures and tables. Code that trains does not import this package."""

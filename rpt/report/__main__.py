@@ -1,4 +1,4 @@
-"""`python -m rpt.report DIR`: what the runs of a folder say, as a page, figures and tables."""
+"""`python -m rpt.report DIR`: write a report on the runs in a folder: an HTML page, figures and tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rpt.places import user_path
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report, print its answer and where it lies; 2 where the runs make no study."""
+    """Write the report, and print its answer and its path. The exit code is 2 where the runs make no study."""
     parser = argparse.ArgumentParser(prog="python -m rpt.report", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="a sweep's output_dir, such as runs/learning_rate")
     parser.add_argument("--group", metavar="G", help="the study, where DIR holds several; none: runs of no group")
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = given.out or given.dir / "report"
     options = [*(["--group", given.group] if given.group else []), *(["--out", str(given.out)] if given.out else [])]
     command = shlex.join(["python", "-m", "rpt.report", str(given.dir), *options])
-    from rpt.report.write import write_report  # imports torch and matplotlib, for which --help need not wait
+    from rpt.report.write import write_report  # slow: it imports matplotlib, which --help does not need
 
     study, answer = write_report(given.dir, out, given.group, command)
     lines = [study.question, *map(str, answer), *study.notes, *_unfinished(study.unfinished), str(out / "index.html")]

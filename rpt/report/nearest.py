@@ -1,4 +1,4 @@
-"""What a trained prompt means, as far as words say it: the vocabulary's nearest tokens of each virtual token."""
+"""Tables of the vocabulary's tokens that are nearest to each virtual token of a trained prompt."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from rpt.report.study import Study
 from rpt.report.words import at_text
 
 MOST_TOKENS = 20
-"""Virtual tokens of a prompt that are shown; `diagnostics.json` has all of them."""
+"""Most virtual tokens that a table shows; a run's `diagnostics.json` lists all of them."""
 
 MOST_WORDS = 3
-"""Nearest tokens that are shown of each."""
+"""Most nearest tokens that a table shows for each virtual token."""
 
 Words = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
 class NearestTable:
-    """The nearest tokens of an encoder's prompts.
+    """A table of the nearest tokens of an encoder's prompts: a row for each virtual token, a column for each seed.
 
     Attributes:
-        title: Which point.
-        caption: What it shows.
-        seeds: A column each.
-        rows: For each virtual token, for each seed, the nearest tokens with their cosine.
-        length: How many virtual tokens there are in all.
+        title: Encoder, and the point of the study where the prompts were trained.
+        caption: Sentence that explains the cells.
+        seeds: Seed of each column.
+        rows: Nearest tokens with their cosine, for each virtual token and each seed, nearest first.
+        length: Number of virtual tokens of the prompts, of which `rows` holds the first `MOST_TOKENS`.
     """
 
     title: str
@@ -38,7 +38,7 @@ class NearestTable:
 
 
 def nearest_tables(study: Study, diagnoses: Sequence[Diagnosis]) -> list[NearestTable]:
-    """One for each encoder and task that has diagnostics."""
+    """Return a table for each encoder and task that has diagnostics of its prompts."""
     return [table for one in diagnoses if (table := _table(study, one)) is not None]
 
 

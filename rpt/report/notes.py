@@ -1,4 +1,4 @@
-"""What a reader must know of how the runs of a study fit together."""
+"""Notes on differences between the runs of a study that a reader of its report must know."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rpt.report.study import StudyRun
 
 
 def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
-    """Sentences on seeds that are missing somewhere, and on runs that were made in different places."""
+    """Yield sentences on missing seeds, selection on reported rows, differing commits or machines, and warnings."""
     yield from _missing_seeds(runs)
     if runs[0].record["protocol"]["select_on"] == "validation":
         yield (
@@ -16,7 +16,7 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
             "are named, so what is tuned on them looks better than it would on new rows."
         )
     environments = [run.record["environment"] for run in runs]
-    gits = [one["git"] or {} for one in environments]  # none outside a checkout
+    gits = [one["git"] or {} for one in environments]  # None for a run outside a git checkout
     for what, found in (
         ("commits of rpt", {str(git.get("commit"))[:10] for git in gits}),
         ("kinds of machine", {str(one["bits"]["device"]) for one in environments}),

@@ -1,4 +1,4 @@
-"""The numbers of a report: each point's score, how robust each encoder is, and which encoder is better."""
+"""The numbers of a report: scores of points, robustness of encoders, and comparisons."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rpt.stats.mean import mean
 
 @dataclass(frozen=True)
 class PointScore:
-    """What a point scores.
+    """The score of a point.
 
     Attributes:
-        point: Its runs.
-        score: Mean over its seeds, for new seeds and new examples.
-        spread: Standard deviation over its seeds.
-        num_failed: Runs that diverged or score at or below the majority answer.
+        point: Runs that differ in the seed alone.
+        score: Mean task score over the seeds, 0 to 1, with an interval for new seeds and new examples.
+        spread: Standard deviation of the task score over the seeds.
+        num_failed: Number of runs that diverged or score at or below the majority answer.
     """
 
     point: Point
@@ -36,22 +36,26 @@ class PointScore:
 
 @dataclass(frozen=True)
 class Robustness:
-    """How an encoder takes it when an axis is set wrongly. Rests on the seeds that all of the curve's points have.
+    """The scores of an encoder along an axis, which show how much a badly chosen value costs.
+
+    All scores are 0 to 1. `best`, `average`, `worst`, `apart` and `within` use only the seeds that every point of the
+    curve has.
 
     Attributes:
-        curve: Its points.
+        curve: Points of the encoder along the axis.
         best: Score of the best point.
-        best_at: Which point that is.
+        best_at: Value of the axis at the best point; None where the encoder has no axis, or for the value null.
         average: Score averaged over the points.
         worst: Score of the worst point.
-        tuned: The score at the value that the held-out rows choose.
-        tuned_at: That value.
-        spread: Standard deviation over seeds there.
-        apart: How far the best point is above the worst; None of one point.
-        within: Standard deviation over seeds at one point, pooled over the options of an axis without order (`init`);
-            None on other axes, where a wrong value may spread more, and with one seed.
-        failed: Share of runs that diverged or score at or below the majority answer.
-        num_failed: How many those are.
+        tuned: Score at the point that the held-out rows choose.
+        tuned_at: Value of the axis at the point that the held-out rows choose; None where the encoder has no axis, or
+            for the value null.
+        spread: Standard deviation over seeds at the point that the held-out rows choose.
+        apart: Score of the best point minus score of the worst point; None for a curve of one point.
+        within: Standard deviation over seeds at one point, pooled over the options of an axis without order (`init`).
+            None on a numeric axis, where a bad value may spread more than a good one, and with a single seed or point.
+        failed: Share of the curve's runs that diverged or score at or below the majority answer.
+        num_failed: Number of the curve's runs that diverged or score at or below the majority answer.
     """
 
     curve: Curve
@@ -74,7 +78,7 @@ class Robustness:
 
     @property
     def method(self) -> str:
-        """The encoder's option."""
+        """Option of the config group `encoder`, such as `residual`."""
         return self.curve.method
 
 
@@ -83,15 +87,16 @@ class Numbers:
     """All numbers of a report.
 
     Attributes:
-        points: Of runs that train a prompt.
-        baselines: Points of no prompt.
-        robustness: One for each curve along the main axis, in the study's order.
-        sweep: Pairs of encoders, averaged over the main axis' points that both have.
-        tuned: Pairs of encoders, and of encoder and baseline, each at the point that the held-out rows choose.
-        by_point: Pairs of encoders at every point that both have.
-        by_value: Pairs of values of every axis, of the same encoder.
-        majority: Each encoder, at the point that the held-out rows choose, against the majority answer.
-        paces: Pairs of encoders by how soon they train.
+        points: Scores of the points that train a prompt.
+        baselines: Scores of the points without a prompt: head alone, zero-shot, fine-tuning.
+        robustness: Scores along the main axis, one entry for each curve, in the study's order.
+        sweep: Comparisons of two encoders, averaged over the points of the main axis that both have.
+        tuned: Comparisons of two encoders, or of an encoder and a baseline. Each encoder is taken at the point that
+            the held-out rows choose for it.
+        by_point: Comparisons of two encoders, or of an encoder and a baseline, at every point that both have.
+        by_value: Comparisons of two values of an axis for one encoder, for every axis.
+        majority: Comparisons of each encoder, at the point that the held-out rows choose, with the majority answer.
+        paces: Comparisons of two encoders by the number of epochs that they need; empty without diagnostics.
     """
 
     points: Sequence[PointScore]
@@ -109,8 +114,8 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
     """Compute all numbers of a report.
 
     Args:
-        study: The study.
-        diagnoses: Of `rpt.report.diagnostics.diagnose`, for how soon encoders train; without any, `paces` is empty.
+        study: Study to measure.
+        diagnoses: Training curves of the study, from `rpt.report.diagnostics.diagnose`. Without any, `paces` is empty.
     """
     found = [one for one in curves_of(study) if one.seeds]
     baselines = {one.task: list(baselines_of(study, one.task, {})) for one in found}
@@ -131,7 +136,7 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
 
 
 def robustness(curve: Curve) -> Robustness:
-    """The numbers of one curve; its points must have a seed in common."""
+    """Compute the numbers of a curve whose points have at least one seed in common."""
     units, scores, values = curve.units, curve.scores, curve.values
     axis, tuned = curve.axis, curve.tuned
     num_failed = sum(run.is_failed for run in curve.runs)
@@ -153,7 +158,7 @@ def robustness(curve: Curve) -> Robustness:
 
 
 def _share(num_failed: int, curve: Curve) -> Estimate:
-    """The share of runs that failed, without an interval below three seeds."""
+    """Estimate the share of failed runs; the estimate has no interval below three seeds."""
     found = spread.share(num_failed, len(curve.runs))
     return found if len(curve.seeds) >= LEAST_SEEDS else replace(found, low=float("nan"), high=float("nan"))
 

@@ -1,7 +1,8 @@
-"""How soon encoders are trained: epochs until two of them have reached the same held-out score, paired by seed.
+"""Comparisons of training speed: epochs that two encoders need to reach the same held-out score, paired by seed.
 
-An encoder that stays low is soon at its own best, so that epochs to one's own best say nothing of who is faster. Two
-encoders are therefore compared at a score that both reach: for each seed the lower of their two bests, less a point.
+An encoder with low scores reaches its own best score soon, so the epochs to an encoder's own best do not tell which
+encoder is faster. Two encoders are therefore compared at a score that both reach: for each seed, the lower of their two
+best scores minus one point.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from rpt.stats.estimate import Comparison
 
 @dataclass(frozen=True)
 class Pace:
-    """Two encoders on a task, each at the point that the held-out rows choose.
+    """A comparison of two encoders by their epochs, each trained at the point that the held-out rows choose for it.
 
     Attributes:
         task: Name of the task.
-        ours: The one that fewer epochs speak for.
-        theirs: The other.
-        at: Values on the study's axes besides the main one.
-        comparison: Difference in epochs, ours less theirs, with interval and p over the seeds that both trained with.
-        p_holm: The p, adjusted over its family; `nan` below three seeds.
+        ours: Name of the first encoder; a negative difference means that it needs fewer epochs.
+        theirs: Name of the second encoder.
+        at: Values on the study's axes other than the main axis, by dotted key.
+        comparison: Epochs of the first encoder minus epochs of the second, with interval and p-value, over the seeds
+            that both were trained with.
+        p_holm: p-value after Holm's correction within the family; `nan` below three seeds.
         family: The comparisons that Holm's correction adjusts together, over all tasks.
     """
 
@@ -43,17 +45,20 @@ class Pace:
 
     @property
     def verdict(self) -> Literal["fewer", "more", "open"]:
-        """What the data say of our epochs: `open` where the interval holds 0 or the adjusted p is 0.05 or more."""
+        """Whether the first encoder needs `fewer` or `more` epochs.
+
+        `open` where the interval contains 0 or the adjusted p-value is 0.05 or more.
+        """
         sign = self.comparison.sign(self.p_holm)
         return "more" if sign > 0 else "fewer" if sign < 0 else "open"
 
 
 def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
-    """Make every comparison of how soon; no p is adjusted yet.
+    """Compare the epochs of every pair of encoders, without Holm's correction.
 
     Args:
-        study: The study.
-        diagnoses: Of `rpt.report.diagnostics.diagnose`.
+        study: Study to compare encoders in.
+        diagnoses: Training curves of the study, from `rpt.report.diagnostics.diagnose`.
     """
     return [*_compared(study, diagnoses)]
 
@@ -72,7 +77,7 @@ def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:
 
 
 def _epochs(ours: Diagnosis, theirs: Diagnosis) -> list[tuple[float, float]]:
-    """For each seed that both trained with, the epochs until each reached what both reach."""
+    """Return, for each common seed, the epochs until each encoder reached the score that both reach."""
     one, other = _histories(ours), _histories(theirs)
     found = []
     for seed in sorted(one.keys() & other.keys()):
@@ -84,6 +89,6 @@ def _epochs(ours: Diagnosis, theirs: Diagnosis) -> list[tuple[float, float]]:
 
 
 def _histories(one: Diagnosis) -> dict[int, History]:
-    """By seed, of runs that were trained to their end."""
+    """Return the evaluations of each run that did not diverge, by seed."""
     pairs = zip(one.point.runs, one.histories, strict=True)
     return {run.seed: history for run, history in pairs if history is not None and not run.diverged}

@@ -1,7 +1,7 @@
-"""The report's page: one HTML file that opens offline and asks nobody for anything.
+"""The report's page: one HTML file that works offline and makes no request.
 
-Its security policy lets it load nothing but the pictures inside it, and run nothing but its own script, so a run's name
-can do no harm.
+The page's content security policy allows only the pictures embedded in the file and its own style and script. Markup in
+the name of a run therefore cannot load or execute anything.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ SECTIONS = (
     ("scores", "Scores of every point", None, ("scores", "baselines", "comparisons_by_point")),
     ("diagnostics", "Prompt diagnostics", "prompt-", ("diagnostics",)),
 )
-"""Id, title, how the names of its figures begin, its tables."""
+"""Sections of the page: id, title, prefix of the names of its figures (None for no figures), names of its tables."""
 
 FOLDER = "folder"
-"""The column that names a run's folder, which the page links."""
+"""Name of the column with run folders, whose cells the page turns into links."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class CellView:
     """A cell as the page shows it.
 
     Attributes:
-        text: The value.
-        interval: In brackets behind it, or empty.
-        order: What the column is sorted by: a number where it is one.
-        href: Where it leads; None for text.
-        is_number: Whether it stands to the right.
+        text: Value as text.
+        interval: Confidence interval in brackets, shown after the value; empty for a value without an interval.
+        order: Sort key: a number that JavaScript can parse, else the text; empty for an empty cell.
+        href: Address that the cell links to; None for a cell without a link.
+        is_number: Whether the cell is aligned to the right, as numbers and empty cells are.
     """
 
     text: str
@@ -67,7 +67,7 @@ class CellView:
 
 @dataclass(frozen=True)
 class TableView:
-    """A table as the page shows it; see `rpt.report.table.Table`."""
+    """A `rpt.report.table.Table` as the page shows it, with the names and addresses of its files."""
 
     name: str
     title: str
@@ -79,7 +79,7 @@ class TableView:
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure as the page shows it; see `rpt.report.figures.Figure`."""
+    """A `rpt.report.figures.Figure` as the page shows it, with the names and addresses of its files."""
 
     name: str
     title: str
@@ -92,7 +92,7 @@ class FigureView:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page, with a heading of its own."""
+    """A section of the page: a heading with figures and tables."""
 
     name: str
     title: str
@@ -111,17 +111,17 @@ def render(
     out: Path,
     command: str,
 ) -> str:
-    """Render the page; equal studies give equal bytes.
+    """Render the page as HTML. The same arguments always give the same text.
 
     Args:
-        study: The study.
-        tables: Of `rpt.report.tables`.
-        answer: Of `rpt.report.answer`.
-        figures: Of `rpt.report.figures.draw`; their files are expected in `figures/` beside the page.
-        diagnoses: Of `rpt.report.diagnostics`.
-        headline: Of `rpt.report.headline`.
-        out: The folder that the page will lie in, for links to run folders; the tables' files are in its `tables/`.
-        command: What made the report.
+        study: Study that the report is about.
+        tables: Tables of the study, from `rpt.report.tables.tables`. The page links their files in `tables/`.
+        answer: Paragraphs of the answer, from `rpt.report.answer.answer`.
+        figures: Figures of the study, from `rpt.report.figures.draw`. The page links their files in `figures/`.
+        diagnoses: Training curves and prompts of the study, from `rpt.report.diagnostics.diagnose`.
+        headline: Sentence and number at the top of the page, from `rpt.report.headline.headline`.
+        out: Folder that the page will be written to; links to run folders are relative to it.
+        command: Command that made the report, for the page's list of commands.
     """
     environment = Environment(
         loader=PackageLoader("rpt.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -166,7 +166,7 @@ def _sections(tables: Sequence[TableView], figures: Sequence[FigureView]) -> lis
 
 
 def _table(study: Study, table: Table, out: Path) -> TableView:
-    """A table without the task where there is only one: the heading of the page has said it."""
+    """Convert a table for the page. In a study of one task, leave out the task's column: the heading names the task."""
     folders = {run.folder.name: run.folder for run in (*study.runs, *study.baselines)}
     is_shown = [len(study.tasks) > 1 or column.name != "task" for column in table.columns]
     columns = [column for column, shown in zip(table.columns, is_shown, strict=True) if shown]
@@ -175,7 +175,7 @@ def _table(study: Study, table: Table, out: Path) -> TableView:
         cells = [cell for cell, shown in zip(row, is_shown, strict=True) if shown]
         rows.append([_cell(cell, column, folders, out) for cell, column in zip(cells, columns, strict=True)])
     files = [(ending, f"tables/{quote(table.name)}.{ending}") for ending in WRITERS]
-    caption = table.caption.removeprefix(SAMPLE).strip()  # the page says it once, at its top
+    caption = table.caption.removeprefix(SAMPLE).strip()  # the page marks sample data once, at its top
     return TableView(table.name, table.title, caption, columns, rows, files)
 
 
@@ -185,7 +185,7 @@ def _cell(cell: Cell, column: Column, folders: dict[str, Path], out: Path) -> Ce
     href = _link(folders[cell], out) if column.name == FOLDER and isinstance(cell, str) and cell in folders else None
     number = cell.value if isinstance(cell, Estimate) else cell
     is_number = number is None or not isinstance(number, str) or _is_number(number)
-    order = "" if number is None else "Infinity" if number == math.inf else str(number)  # as JavaScript reads it
+    order = "" if number is None else "Infinity" if number == math.inf else str(number)  # JavaScript cannot parse `inf`
     return CellView(text, f"[{interval}" if interval else "", order, href, is_number)
 
 
@@ -204,13 +204,13 @@ def _link(folder: Path, out: Path) -> str:
 
 
 def _asset(environment: Environment, name: str) -> Markup:
-    """A style sheet or script, which goes into the page as it is."""
+    """Return a style sheet or script, marked so that the template does not escape it."""
     assert environment.loader is not None
     return Markup(environment.loader.get_source(environment, name)[0])
 
 
 def _policy(style: str, script: str) -> str:
-    """What the page may load: the pictures inside it, and the style and script with these checksums."""
+    """Return the content security policy: it allows embedded pictures, and the style and script by their sha256."""
     checksums = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{checksums[0]}'; script-src 'sha256-{checksums[1]}'; "

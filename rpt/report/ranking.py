@@ -1,4 +1,4 @@
-"""Which encoder is the best, as far as the differences that the data support say so."""
+"""Sentences that rank encoders by score and name the differences that the data support."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from rpt.stats.estimate import Estimate
 from rpt.stats.mean import average_of
 
 OPENINGS = {"sweep": "averaged over the sweep", "tuned": "each tuned on the held-out rows"}
-"""What scores are ranked by, after what the pairs of encoders compare."""
+"""Phrase for the score that encoders are ranked by, for each `Pair.where` of the compared pairs."""
 
 
 def ranking(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> Iterator[str]:
-    """Rank the encoders of one task by score; with three and more, say which differences the data support.
+    """Yield a sentence that ranks the encoders of a task by score; nothing where there is a single encoder.
+
+    With three or more encoders, the sentence also names the differences that the data support.
 
     Args:
-        rows: One for each encoder of a task.
-        pairs: The leading encoder against each other one.
-        where: `sweep` or `tuned`.
+        rows: Scores of the task along the main axis, one entry for each encoder.
+        pairs: Comparisons of the leading encoder with each other encoder.
+        where: Score to rank by: `sweep` for the average over the sweep, `tuned` for the score at the tuned point.
     """
     if len(rows) < 2:
         return
@@ -34,12 +36,15 @@ def ranking(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> It
 
 
 def over_tasks(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> Iterator[str]:
-    """Which encoder is the best on which task, and on average; nothing where a task has several settings.
+    """Yield sentences on the best encoder of each task, and on the ranking by the mean over tasks.
+
+    Yields nothing for a single task or encoder, where an encoder lacks a task, or where a task has several settings of
+    the other axes.
 
     Args:
-        rows: One for each task and encoder.
-        pairs: The leading encoder against each other one, on every task.
-        where: `sweep` or `tuned`.
+        rows: Scores along the main axis, one entry for each task and encoder.
+        pairs: Comparisons of the leading encoder with each other encoder, on every task.
+        where: Score to rank by: `sweep` for the average over the sweep, `tuned` for the score at the tuned point.
     """
     by_place = {(row.task, row.method): _score(row, where) for row in rows}
     tasks, methods = (list(dict.fromkeys(names)) for names in zip(*by_place, strict=True))
@@ -69,13 +74,16 @@ def _score(row: Robustness, where: str) -> Estimate:
 
 
 def _highest(scores: dict[str, Estimate]) -> str:
-    """The encoder with the highest score; all of them where several have it."""
+    """Return the name of the encoder with the highest score, or a list of names for equal scores."""
     top = max(one.value for one in scores.values())
     return listed([method for method, one in scores.items() if one.value > top - 1e-9])
 
 
 def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
-    """Say `of 3 differences from residual the data support residual above plain`, by adjusted p and interval."""
+    """Return a phrase such as `of 3 differences from residual the data support residual above plain`.
+
+    A difference is supported where its verdict is not open, by interval and adjusted p-value.
+    """
     told: dict[str, list[str]] = {}
     for pair in pairs:
         if pair.verdict != "open":

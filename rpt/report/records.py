@@ -1,4 +1,4 @@
-"""What a report takes from a run's record, and the refusal of a record that lacks it."""
+"""Check that a run's record (`run.json`) has what a report needs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ WITHOUT_CODE = 2
 """Version of records that do not say which code made the number."""
 
 STATUSES = ("running", "interrupted", "finished", "failed")
-"""What rpt writes."""
+"""Values of `status` that rpt writes to a record."""
 
 
 class Kind(NamedTuple):
-    """What a value must be.
+    """The kind of value that a key of a record must have.
 
     Attributes:
-        words: In a message.
-        types: Of it.
+        words: Name of the kind in messages.
+        types: Python types that the value may have.
     """
 
     words: str
@@ -38,7 +38,7 @@ TEXT_OR_NULL = Kind("a text or null", (str, type(None)))
 SECTION = Kind("a section", (dict,))
 
 OF_EVERY_RUN = {"config.group": TEXT_OR_NULL}
-"""Also of runs that have not ended: whether a report is theirs."""
+"""Keys that every record must have. The group of an unfinished run tells which report lists the run as unfinished."""
 
 OF_ENDED_RUNS = {
     "chosen": SECTION,
@@ -61,16 +61,17 @@ OF_ENDED_RUNS = {
     "environment.packages.rpt": ANYTHING,
     "environment.bits.device": ANYTHING,
 }
-"""Also of a run that diverged."""
+"""Further keys that the record of a finished or diverged run must have."""
 
 OF_FINISHED_RUNS = {"scores.score": NUMBER, "best": Kind("a section or null", (dict, type(None)))}
 
 
 def check_record(folder: Path, record: Record) -> None:
-    """Refuse a record that this version of rpt does not read.
+    """Raise an error for a record that this version of rpt cannot report.
 
     Raises:
-        StudyError: It is no record of rpt, has another schema version, or lacks what a report needs.
+        StudyError: The record was not written by rpt, has another schema version, lacks a key, or has a value
+            of a wrong kind.
     """
     path = folder / "run.json"
     _check_origin(path, record)
@@ -103,7 +104,7 @@ def _check_origin(path: Path, record: Record) -> None:
 
 
 def _needed(record: Record) -> dict[str, Kind]:
-    """What the record must hold, by dotted key."""
+    """Return the keys that the record must have, dotted, and the kind of each value."""
     needed = {**OF_EVERY_RUN}
     if has_ended(record):
         needed |= OF_ENDED_RUNS
@@ -117,7 +118,7 @@ def _needed(record: Record) -> dict[str, Kind]:
 
 
 def _find(record: Record, key: str) -> tuple[str | None, Any]:
-    """The value under a dotted key; or how much of the key it takes to name what is missing."""
+    """Return None and the value under a dotted key, or the shortest missing prefix of the key and None."""
     value: Any = record
     parts = key.split(".")
     for count, part in enumerate(parts, 1):

@@ -1,4 +1,4 @@
-"""Sentences on single numbers, which claim no more than their intervals and adjusted p carry."""
+"""Sentences on single numbers and comparisons. A sentence claims a difference only by interval and adjusted p-value."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ VERDICTS = ("higher", "lower", "open")
 CANNOT_TELL = "the data cannot tell"
 
 SCORES = {"higher": "scores higher", "lower": "scores lower"}
-"""What a verdict on scores says of the first encoder."""
+"""Verb phrase for each verdict on scores, with the first encoder as its subject."""
 
 EPOCHS = {"fewer": "needs fewer epochs", "more": "needs more epochs"}
-"""Likewise one on how soon it is trained."""
+"""Verb phrase for each verdict on epochs, with the first encoder as its subject."""
 
 
 def difference(pair: Pair, label: str = "") -> str:
-    """One comparison: how much, how sure, and how many seeds it would take where the data cannot tell.
+    """Write a comparison as a sentence: difference, interval and p-value, and the seeds needed for an open verdict.
 
     Args:
-        pair: The comparison.
-        label: Label of the axis, where its values are compared.
+        pair: Comparison to write.
+        label: Label of the compared axis, for a comparison of two values of an axis; unused otherwise.
     """
     found = pair.comparison.difference
     ours, theirs = pair.ours, pair.theirs
@@ -51,11 +51,11 @@ def difference(pair: Pair, label: str = "") -> str:
 
 
 def along(label: str, pairs: Sequence[Pair]) -> str:
-    """Say what an axis does to scores: which of its values is higher for which encoder.
+    """Write which values of an axis score higher than others, for each encoder.
 
     Args:
         label: Label of the axis.
-        pairs: Comparisons of its values.
+        pairs: Comparisons of two values of the axis.
     """
     tasks = len({pair.task for pair in pairs})
     told = [f"{_values(pair)}{f' on {pair.task}' if tasks > 1 else ''}" for pair in pairs if pair.verdict != "open"]
@@ -64,24 +64,24 @@ def along(label: str, pairs: Sequence[Pair]) -> str:
 
 
 def _values(pair: Pair) -> str:
-    """Write `plain with 0.5 above plain with null`."""
+    """Return the values of a comparison, higher score first: `plain with 0.5 above plain with null`."""
     ours, theirs = (f"{pair.ours} with {value_text(value)}" for value in (pair.our_value, pair.their_value))
     return f"{ours} above {theirs}" if pair.verdict == "higher" else f"{theirs} above {ours}"
 
 
 def worst_cases(axis: Axis, rows: Sequence[Robustness]) -> str:
-    """Say what each encoder scores at its worst point; no claim, since a worst point is not compared by a test."""
+    """Write each encoder's score at its worst point. No test compares these scores, so the sentence claims nothing."""
     return f"Score at the worst {axis.label}: {_each({row.method: row.worst for row in rows})}."
 
 
 def tuned_at(axis: Axis, rows: Sequence[Robustness]) -> str:
-    """What each encoder scores where the held-out rows put it."""
+    """Write each encoder's score at the value of the axis that the held-out rows choose."""
     parts = [f"{row.method} {interval(row.tuned, POINTS, 1)} at {value_text(row.tuned_at)}" for row in rows]
     return f"Score at the {axis.label} that the held-out rows choose: {', '.join(parts)}."
 
 
 def spreads(axis: Axis | None, rows: Sequence[Robustness]) -> Iterator[str]:
-    """How much the options of an axis without order move each encoder's score, and how much the seed alone does."""
+    """Yield sentences on each encoder's spread of scores over the options of an axis without order, and over seeds."""
     within = {row.method: row.within for row in rows if row.within is not None}
     if axis is not None and within:
         apart = {row.method: row.apart for row in rows if row.apart is not None}
@@ -94,19 +94,19 @@ def spreads(axis: Axis | None, rows: Sequence[Robustness]) -> Iterator[str]:
 
 
 def failures(rows: Sequence[Robustness]) -> str:
-    """How many runs of each encoder failed."""
+    """Write how many runs of each encoder failed."""
     parts = [f"{row.num_failed} of {len(row.curve.runs)} of {row.method}" for row in rows]
     return f"Runs that diverged or scored at or below the majority answer: {', '.join(parts)}."
 
 
 def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
-    """Say which encoders, at the setting that the held-out rows choose, score more or less than the majority answer.
+    """Write which encoders, at the setting that the held-out rows choose, score above or below the majority answer.
 
-    Below three seeds the sentence has the scores alone.
+    Below three seeds, the sentence has the differences only.
 
     Args:
-        rows: One for each encoder of a task.
-        pairs: Each encoder against the majority answer.
+        rows: Scores of a task, one entry for each encoder.
+        pairs: Comparisons of each encoder with the majority answer.
     """
     names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
     line = f"the majority answer's {POINTS * rows[0].curve.points[0].majority:.1f}"
@@ -121,7 +121,7 @@ def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
 
 
 def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
-    """Say whether encoders, tuned on the held-out rows, beat a baseline."""
+    """Write whether encoders, tuned on the held-out rows, score higher than a baseline."""
     gaps = [f"{pair.ours} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
     numbers, adjusted = _with_p(gaps, pairs)
     if not adjusted:
@@ -135,7 +135,7 @@ def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
 
 
 def how_soon(leader: str, found: Sequence[Pace]) -> str:
-    """Whether the leading encoder is trained sooner than each other."""
+    """Write whether the leading encoder needs fewer epochs than each other encoder."""
     gaps = [f"{one.theirs} {interval(one.comparison.difference, 1.0, 1, '+')}" for one in found]
     numbers, adjusted = _with_p(gaps, found)
     what = f"Epochs until both have the same held-out score, {leader} less the other{adjusted}"
@@ -143,12 +143,12 @@ def how_soon(leader: str, found: Sequence[Pace]) -> str:
 
 
 def verdicts(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
-    """Than which others the leading encoder is what a verdict says, and of which the data cannot tell.
+    """Group the other encoders by the verdict of their comparison with the leading encoder, in words.
 
     Args:
-        leader: The encoder that comes first in all of them.
-        found: Of one task.
-        words: What each verdict says, the one in question first.
+        leader: Name of the encoder that is the first of every comparison.
+        found: Comparisons on a single task.
+        words: Verb phrase for each verdict other than `open`. The first phrase is also used for open verdicts.
     """
     names = {verdict: [one.theirs for one in found if one.verdict == verdict] for verdict in (*words, "open")}
     parts = [f"{leader} {words[verdict]} than {listed(names[verdict])}" for verdict in words if names[verdict]]
@@ -159,7 +159,7 @@ def verdicts(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]
 
 
 def interval(found: Estimate, scale: float, decimals: int, sign: str = "") -> str:
-    """A number with its interval, where it has one: `61.7 [52.5, 70.0]`."""
+    """Format an estimate with its interval, as `61.7 [52.5, 70.0]`; without brackets where it has no interval."""
     value = f"{scale * found.value:{sign}.{decimals}f}"
     if not found.has_interval:
         return value
@@ -167,12 +167,15 @@ def interval(found: Estimate, scale: float, decimals: int, sign: str = "") -> st
 
 
 def _each(found: Mapping[str, Estimate]) -> str:
-    """A number in points for each encoder."""
+    """List each encoder with its estimate in points."""
     return ", ".join(f"{method} {interval(one, POINTS, 1)}" for method, one in found.items())
 
 
 def _with_p(gaps: Sequence[str], found: Sequence[Pair | Pace]) -> tuple[str, str]:
-    """Differences with their p where all have one, and what then is said of it."""
+    """Return the differences with their p-values, and the phrase that announces p-values.
+
+    Without an interval for every comparison, p-values are left out and the phrase is empty.
+    """
     if not all(one.comparison.difference.has_interval for one in found):
         return ", ".join(gaps), ""
     return ", ".join(f"{gap} ({_p(one)})" for gap, one in zip(gaps, found, strict=True)), ", p after Holm"
@@ -192,4 +195,4 @@ def _p(found: Pair | Pace) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{round(POINTS * value, 1) + 0.0:+.1f} points"  # never minus zero
+    return f"{round(POINTS * value, 1) + 0.0:+.1f} points"  # adding 0.0 turns -0.0 into 0.0

@@ -1,4 +1,4 @@
-"""The runs of a study as arrays: points, and curves along an axis."""
+"""The scores of a study as arrays: runs grouped to points, and points grouped to curves along an axis."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Units = Float[np.ndarray, "seeds units"]
 
 @dataclass(frozen=True)
 class Point:
-    """The runs that differ in the seed alone.
+    """The runs of one setting, which differ in the seed alone.
 
     Attributes:
         task: Name of the task.
-        method: The encoder's option, or a baseline's name.
-        values: On the study's axes.
-        runs: In the order of their seeds.
+        method: Option of the config group `encoder`, or name of the baseline.
+        values: Value on each of the study's axes, by dotted key.
+        runs: Runs of the setting, in ascending order of their seeds.
     """
 
     task: str
@@ -31,35 +31,35 @@ class Point:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of the runs."""
+        """Seeds of the runs, ascending."""
         return tuple(run.seed for run in self.runs)
 
     @property
     def scores(self) -> Float[np.ndarray, " seeds"]:
-        """The task score of each run, 0 to 1; the majority's for a run that diverged."""
+        """Task score of each run, 0 to 1; the majority answer's score for a run that diverged."""
         return np.array([run.score for run in self.runs])
 
     @property
     def failed(self) -> Bool[np.ndarray, " seeds"]:
-        """Which runs diverged or score at or below the majority answer."""
+        """Whether each run diverged or scores at or below the majority answer."""
         return np.array([run.is_failed for run in self.runs])
 
     @property
     def majority(self) -> float:
-        """The score of always giving the most frequent answer."""
+        """Score of always giving the most frequent answer, 0 to 1."""
         return self.runs[0].majority
 
     @property
     def held_out(self) -> float:
-        """Mean score on the rows that chose the checkpoints; `nan` where nothing was trained."""
+        """Mean score of the selected checkpoints on the held-out rows, 0 to 1; `nan` for runs without training."""
         return float(np.mean([held_out_score(run) for run in self.runs]))
 
     def units(self, count: int, seeds: Sequence[int] | None = None) -> Units:
-        """The score of each sampling unit, for all runs or those of some seeds, in their order.
+        """Return the score of each sampling unit in the run of each seed.
 
         Args:
-            count: How many units the task has, for runs that diverged; they get the majority's score in all of them.
-            seeds: All of them seeds of runs.
+            count: Number of sampling units of the task. A run that diverged has the majority answer's score in each.
+            seeds: Seeds whose runs are taken, in the order of the result; None for all seeds of the point.
         """
         of_seed = {run.seed: run for run in self.runs}
         chosen = [of_seed[seed] for seed in (self.seeds if seeds is None else seeds)]
@@ -68,14 +68,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """One encoder's points along an axis, with the seeds that all of them have.
+    """The points of one encoder along an axis, at fixed values of the other axes.
 
     Attributes:
-        axis: None for a study that varies nothing but seeds: then there is one point.
-        at: Values on the other axes, the same for all points.
-        points: In the axis' order, at least one.
-        seeds: That every point has.
-        count: Sampling units of the task.
+        task: Name of the task.
+        method: Option of the config group `encoder`.
+        axis: Axis along which the points differ. None for a study without axes, whose curves have a single point.
+        at: Value on each of the other axes, by dotted key; equal for all points.
+        points: Points in the order of the axis' values, at least one.
+        seeds: Seeds that every point has, ascending.
+        count: Number of sampling units of the task.
     """
 
     task: str
@@ -88,45 +90,48 @@ class Curve:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """The axis' value at each point."""
+        """Value of the axis at each point; None without an axis."""
         return tuple(None if self.axis is None else point.values.get(self.axis.key) for point in self.points)
 
     @property
     def numbers(self) -> Float[np.ndarray, " points"]:
-        """The same as numbers, of a numeric axis alone."""
+        """Value of a numeric axis at each point, as an array."""
         return np.array(self.values, dtype=float)
 
     @property
     def units(self) -> Float[np.ndarray, "points seeds units"]:
-        """The score of each sampling unit at every point for every common seed."""
+        """Score of each sampling unit at every point, for every seed that all points have."""
         return np.stack([point.units(self.count, self.seeds) for point in self.points])
 
     @property
     def scores(self) -> Float[np.ndarray, "points seeds"]:
-        """The task score of every run of a common seed."""
+        """Task score at every point, 0 to 1, for every seed that all points have."""
         mean: Float[np.ndarray, "points seeds"] = self.units.mean(axis=2)
         return mean
 
     @property
     def runs(self) -> list[StudyRun]:
-        """All runs, also of seeds that only some points have."""
+        """Runs of all points, including seeds that only some points have."""
         return [run for point in self.points for run in point.runs]
 
     @property
     def tuned(self) -> Point:
-        """The point with the best mean score on the rows that chose the checkpoints, the first of equals.
+        """Point with the highest mean score on the held-out rows; the first of points with equal scores.
 
-        So the reported rows have no say in it, unless the protocol chooses on them.
+        The reported rows do not influence the choice, unless the protocol selects checkpoints on them.
         """
         return max(self.points, key=lambda point: (point.held_out == point.held_out, point.held_out))
 
     def at_value(self, value: Value) -> Point | None:
-        """The point at a value, if there is one."""
+        """Return the point at a value of the axis, or None where the curve has no such point."""
         return next((point for point, own in zip(self.points, self.values, strict=True) if own == value), None)
 
 
 def held_out_score(run: StudyRun) -> float:
-    """The score on the rows that chose the checkpoint; the majority's if the run diverged, `nan` without training."""
+    """Return the score of a run's selected checkpoint on the held-out rows, 0 to 1.
+
+    A run that diverged has the majority answer's score. A run without training has `nan`.
+    """
     if run.diverged:
         return run.majority
     best = run.record["best"]
@@ -134,7 +139,7 @@ def held_out_score(run: StudyRun) -> float:
 
 
 def points_of(runs: Sequence[StudyRun]) -> list[Point]:
-    """Gather the runs that differ in the seed alone, in the order of their first."""
+    """Group the runs that differ in the seed alone to points, in the order of each point's first run."""
     gathered: dict[tuple[object, ...], list[StudyRun]] = {}
     for run in runs:
         gathered.setdefault((run.task, run.method, tuple(run.values.items())), []).append(run)
@@ -145,11 +150,11 @@ def points_of(runs: Sequence[StudyRun]) -> list[Point]:
 
 
 def curves_of(study: Study, axis: Axis | None = None) -> list[Curve]:
-    """Every curve along an axis: one for each task, encoder and combination of values on the other axes.
+    """Return every curve along an axis: one for each task, encoder and combination of values on the other axes.
 
     Args:
-        study: The study.
-        axis: One of its axes; None for the main one.
+        study: Study whose runs form the curves.
+        axis: Axis of the study; None for the main axis.
     """
     axis = axis or next(iter(study.axes), None)
     gathered: dict[tuple[object, ...], list[Point]] = {}
@@ -160,10 +165,10 @@ def curves_of(study: Study, axis: Axis | None = None) -> list[Curve]:
 
 
 def curve(study: Study, task: str, method: str, axis: Axis | None = None) -> Curve:
-    """The curve of an encoder on a task, where no other axis varies.
+    """Return the curve of an encoder on a task, in a study where no other axis varies.
 
     Raises:
-        KeyError: There is none, or several, for an axis besides this one.
+        KeyError: The encoder has no curve on the task, or several, because another axis varies too.
     """
     found = [one for one in curves_of(study, axis) if (one.task, one.method) == (task, method)]
     if len(found) != 1:
@@ -172,7 +177,7 @@ def curve(study: Study, task: str, method: str, axis: Axis | None = None) -> Cur
 
 
 def baselines_of(study: Study, task: str, at: Mapping[str, Value]) -> Iterator[Point]:
-    """The baselines that may stand beside runs with these values: equal where both have one."""
+    """Yield the points of baselines on a task that have the given values on every axis for which both have a value."""
     for point in points_of(study.baselines):
         agrees = all(at[key] == value for key, value in point.values.items() if key in at)
         if point.task == task and agrees:
@@ -180,7 +185,7 @@ def baselines_of(study: Study, task: str, at: Mapping[str, Value]) -> Iterator[P
 
 
 def num_units(study: Study, task: str) -> int:
-    """How many sampling units a task has; the number of its rows where every run diverged."""
+    """Return the number of a task's sampling units, or of its reported rows where every run diverged."""
     runs = [run for run in (*study.runs, *study.baselines) if run.task == task]
     known = next((len(run.units) for run in runs if run.units is not None), None)
     return int(runs[0].record["data"]["rows"]["reported"]) if known is None else known

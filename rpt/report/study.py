@@ -1,4 +1,4 @@
-"""What a report is about: the runs of one study, and the axes that they differ along."""
+"""A study: comparable runs, and the axes along which they differ."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ Value = float | int | str | bool | None
 
 
 class StudyError(RptError):
-    """Run folders that make no study: missing, damaged, or not to be compared."""
+    """Run folders that make no study, because they are missing, damaged or not comparable."""
 
 
 @dataclass(frozen=True)
 class StudyRun:
-    """One run folder, read.
+    """A finished or diverged run of a study, as read from its folder.
 
     Attributes:
-        folder: Where it lies.
-        record: Its `run.json`.
-        method: The encoder's option (`residual`), or the baseline's name: `head alone`, `zero-shot`, `fine-tuning`.
-        values: Its value on each of the study's axes, by dotted key; baselines have those that concern them.
-        units: The task score's value of each sampling unit (`rpt.report.units`), whose mean is the score; None where
-            the run has no predictions (diverged).
+        folder: Path of the run folder.
+        record: Content of the run's `run.json`.
+        method: Option of the config group `encoder` (`residual`), or name of the baseline: `head alone`, `zero-shot`,
+            `fine-tuning`.
+        values: Value on each of the study's axes, by dotted key. A baseline lacks the axes that cannot change its
+            score.
+        units: Score of each sampling unit (`rpt.report.units`), whose mean is the task score; None for a run that
+            diverged, which has no predictions.
     """
 
     folder: Path
@@ -48,43 +50,43 @@ class StudyRun:
 
     @property
     def seed(self) -> int:
-        """The run's seed."""
+        """Seed of the run."""
         seed = self.record["config"]["seed"]
         assert isinstance(seed, int)
         return seed
 
     @property
     def diverged(self) -> bool:
-        """Whether it has no score, because its loss turned to no number or it raised."""
+        """Whether the run has no score, because its loss became NaN or infinite, or because it raised an error."""
         return has_diverged(self.record)
 
     @property
     def score(self) -> float:
-        """The task score, 0 to 1; that of the majority answer for a run that diverged, as a reader would fall back."""
+        """Task score, 0 to 1; for a run that diverged, the majority answer's score, which a user could fall back on."""
         score = counted_score(self.record)
         assert score is not None
         return score
 
     @property
     def majority(self) -> float:
-        """The score of always giving the most frequent answer."""
+        """Score of always giving the most frequent answer, 0 to 1."""
         return float(self.record["majority"]["score"])
 
     @property
     def is_failed(self) -> bool:
-        """Whether it diverged or scores at or below the majority answer."""
+        """Whether the run diverged or scores at or below the majority answer."""
         return has_failed(self.record)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Something that a study varies, besides encoder, task and seed.
+    """A configuration value or option that a study varies, other than encoder, task and seed.
 
     Attributes:
-        key: Dotted configuration key, or a group's name where options differ (`init`).
-        label: What a figure writes, with unit: `learning rate`.
-        values: All values, sorted, null before numbers; texts in the order of their first run.
-        is_log: Whether a figure spaces them by their logarithm.
+        key: Dotted configuration key, or name of a config group whose options differ (`init`).
+        label: Name in figures and sentences, such as `learning rate`.
+        values: All values of the axis. Numbers are ascending, after null. Texts are in the order of their first run.
+        is_log: Whether figures use a logarithmic scale.
     """
 
     key: str
@@ -94,7 +96,7 @@ class Axis:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether values have an order and a distance."""
+        """Whether all values are numbers, which have an order and a distance."""
         return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
 
 
@@ -103,15 +105,15 @@ class Study:
     """The runs of one study, checked to be comparable.
 
     Attributes:
-        name: The sweep's `group`.
-        question: What it asks; None where nobody wrote it down.
-        runs: Of prompts, at least one.
-        baselines: Of no prompt: head alone, zero-shot, fine-tuning.
-        axes: What varies, the main axis first; empty for a study of seeds alone.
-        is_sample: Whether the rows are sample rows, so that no number is a SuperGLUE score.
-        unfinished: Folders that hold no finished or failed run, and what they are instead.
-        notes: What a reader must know of how the runs fit together, in sentences: seeds that are missing at some
-            points, keys that go with an axis, several machines or commits.
+        name: Value of `group` in the configuration of the study's runs.
+        question: Question that the study answers; None where the configuration has none.
+        runs: Runs that train a prompt, at least one.
+        baselines: Runs without a prompt: head alone, zero-shot, fine-tuning.
+        axes: Axes that vary, the main axis first; empty where only encoder, task and seed vary.
+        is_sample: Whether the data are sample rows, so that no number is a SuperGLUE score.
+        unfinished: State of each run that is neither finished nor failed, by its folder.
+        notes: Sentences on differences between the runs: missing seeds, keys that vary together with an axis, several
+            machines or commits.
     """
 
     name: str
@@ -135,10 +137,10 @@ class Study:
 
     @property
     def source(self) -> str:
-        """Where the rows come from: `sample`, `jsonl`, `hub`; the same for all runs."""
+        """Source of the rows, equal for all runs: `sample`, `jsonl` or `hub`."""
         return str(self.runs[0].record["data"]["source"])
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """All seeds, sorted."""
+        """Seeds of the runs that train a prompt, ascending."""
         return tuple(sorted({run.seed for run in self.runs}))

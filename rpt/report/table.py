@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from rpt.stats.estimate import Estimate
 
 Cell = str | int | float | Estimate | None
-"""What a cell holds: the writers format it; None is an empty cell."""
+"""Content of a cell, before a writer formats it; None for an empty cell."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column.
+    """A column of a table.
 
     Attributes:
-        name: For programs and file headers: `p_holm`.
-        title: For people: `p (Holm)`.
-        decimals: Digits after the point of its numbers.
-        scale: What numbers are multiplied by for people: 100 turns a score into points. CSV keeps the number itself.
-        note: What it means, in a sentence.
+        name: Name for programs and in the header of a CSV file, such as `p_holm`.
+        title: Heading for readers, such as `p (Holm)`.
+        decimals: Number of digits after the decimal point.
+        scale: Factor for numbers that readers see: 100 turns a score into points. CSV files have the unscaled number.
+        note: Explanation in a sentence; empty where the title needs none.
     """
 
     name: str
@@ -32,16 +32,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
+    """A table with its caption.
 
     Attributes:
-        name: Of its files: `robustness`.
-        title: Above it.
-        caption: What it shows, how the intervals were made, and that the data are sample data where they are.
-        columns: Left to right.
-        rows: As many cells as columns in each.
-        data: Source of the rows behind its numbers: `sample`, `jsonl`, `hub`; every line of a CSV file says it. Empty
-            where there is none.
+        name: Name of the table's files without ending, such as `robustness`.
+        title: Heading above the table.
+        caption: Text that explains the numbers and the method of their intervals, and marks sample data.
+        columns: Columns from left to right.
+        rows: Cells of each row, one for each column.
+        data: Source of the data rows behind the numbers: `sample`, `jsonl` or `hub`. The CSV file has it on every line;
+            empty for a table without such a source.
     """
 
     name: str

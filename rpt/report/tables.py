@@ -1,4 +1,4 @@
-"""The tables of a report, made of its numbers alone."""
+"""The tables of a report, made from its numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OF_TUNED = "A little too high: the runs whose held-out rows chose the setting ar
 
 
 def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Table]:
-    """All tables that a study has numbers for, the most important first."""
+    """Return all tables that a study has numbers for, the most important first."""
     made = [
         robustness_table(study, numbers.robustness),
         comparison_table(study, [*numbers.sweep, *numbers.tuned]),
@@ -46,7 +46,7 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
 
 
 def score_table(study: Study, points: Sequence[PointScore]) -> Table:
-    """Every point: mean, spread and failures over its seeds."""
+    """Return a table with a row for every point: mean score, spread over seeds, and failed runs."""
     rows: list[list[Cell]] = [
         [one.point.task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)] for one in points
     ]
@@ -59,7 +59,7 @@ def score_table(study: Study, points: Sequence[PointScore]) -> Table:
 
 
 def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
-    """The majority answer and the runs without a prompt."""
+    """Return a table with the scores of the majority answer and of the runs without a prompt."""
     majority = {run.task: run.majority for run in study.runs}
     rows: list[list[Cell]] = []
     for task, score in majority.items():
@@ -78,7 +78,7 @@ def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
 
 
 def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
-    """A row for every task and encoder: how it takes a wrong setting."""
+    """Return a table of scores along the main axis: a row for every task, encoder and setting of the other axes."""
     label = study.axes[0].label if study.axes else "setting"
     others = study.axes[1:]
     columns = [
@@ -114,7 +114,7 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
 
 
 def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
-    """Encoder against encoder and baseline, over the sweep and at the tuned point."""
+    """Return a table of comparisons of encoders with encoders and baselines, over the sweep and at the tuned point."""
     label = study.axes[0].label if study.axes else "setting"
     rows: list[list[Cell]] = [
         [pair.task, *cells_on(study.axes[1:], pair.at), pair.ours, pair.theirs, _compared(pair, label), *_of_pair(pair)]
@@ -127,7 +127,7 @@ def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
 
 
 def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
-    """The same encoder at two values of an axis, for every axis."""
+    """Return a table of comparisons of two values of an axis for one encoder, for every axis."""
     labels = {axis.key: axis.label for axis in study.axes}
     rows: list[list[Cell]] = [
         [
@@ -149,7 +149,7 @@ def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
 
 
 def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
-    """Encoder against encoder at every point that both have."""
+    """Return a table of comparisons of encoders with encoders and baselines, at every point that both have."""
     rows: list[list[Cell]] = [
         [pair.task, *cells_on(study.axes, pair.at), pair.ours, pair.theirs, *_of_pair(pair)] for pair in pairs
     ]
@@ -179,7 +179,7 @@ _PAIR_COLUMNS = (
 
 
 def _intervals(study: Study, *further: str) -> str:
-    """Say what brackets and p mean; empty where too few seeds leave none, which the answer says once."""
+    """Return the sentences that explain brackets and p-values; empty where too few seeds give neither."""
     return " ".join((INTERVAL, *further, "")) if has_intervals(study) else ""
 
 
@@ -232,7 +232,7 @@ def _compared(pair: Pair, label: str) -> str:
 
 
 def _without_empty(table: Table) -> Table:
-    """A table without the columns that no row fills."""
+    """Return a table without the columns that are empty in every row."""
     kept = [place for place in range(len(table.columns)) if any(row[place] not in (None, "") for row in table.rows)]
     rows = [[row[place] for place in kept] for row in table.rows]
     return replace(table, columns=[table.columns[place] for place in kept], rows=rows)

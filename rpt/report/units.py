@@ -1,11 +1,12 @@
-"""A run's score as a mean over sampling units, so that statistics can weigh examples.
+"""A run's score as a mean over sampling units, as the statistics over examples need it.
 
-Some scores are no mean over examples: F1 is a ratio of counts. The jackknife turns each into one. With n units,
+Some scores are not means over examples: F1 is a ratio of counts. The jackknife turns such a score into a mean. With n
+units,
 
     units[i] = score + (n - 1) * (mean of the scores without one unit - score without unit i)
 
-are the pseudo-values (Efron and Tibshirani 1993, section 11.5), shifted so that their mean is the score itself. For a
-share of right examples they are 1 and 0.
+are the pseudo-values (Efron and Tibshirani 1993, section 11.5), shifted so that their mean is the score itself. For
+accuracy over rows without groups, a pseudo-value is 1 for a right row and 0 for a wrong row.
 """
 
 from __future__ import annotations
@@ -24,24 +25,24 @@ Rows = Int64[np.ndarray, " rows"]
 Counts = Float[np.ndarray, "units counts"]
 Totals = Float[np.ndarray, "... counts"]
 FromTotals = Callable[[Totals], Float[np.ndarray, "..."]]
-"""A score as a function of sums over units, of which one can be left out; the first axes are many scores at once."""
+"""Function that computes a score from totals over units. Leading axes are batch axes."""
 
 NEEDED = ("predicted", "target", "choice", "target_choice", "right")
-"""What every line must have."""
+"""Keys that every line of `predictions.jsonl` must have."""
 
 
 def unit_scores(lines: Sequence[Line], metrics: Sequence[str]) -> Float[np.ndarray, " units"]:
-    """The task score's value of each sampling unit, in the order of its first line; their mean is the score.
+    """Return the score of each sampling unit; the mean over units is the task score.
 
-    A unit is what is drawn as a whole: a group of rows that are right or wrong together (MultiRC's question), else a
-    row.
+    A sampling unit is the smallest part of the data that is drawn as a whole: a group of rows, such as the answers to
+    one question of MultiRC, or else a single row. Units are in the order of their first line.
 
     Args:
-        lines: Of `predictions.jsonl`, at least one.
-        metrics: Keys of `rpt.metrics.METRICS`; the score is their mean.
+        lines: Parsed lines of `predictions.jsonl`, at least one.
+        metrics: Keys of `rpt.metrics.METRICS`; the task score is the mean of these metrics.
 
     Raises:
-        ValueError: A line lacks what the metrics are computed of, or a metric is unknown; it names the line or metric.
+        ValueError: There is no line, a line lacks a key, or a metric is unknown. The message names the line or metric.
     """
     _check(lines, metrics)
     unit = _unit_of(lines)
@@ -59,7 +60,7 @@ def _check(lines: Sequence[Line], metrics: Sequence[str]) -> None:
 
 
 def _unit_of(lines: Sequence[Line]) -> Rows:
-    """The number of each row's unit."""
+    """Return the index of each row's sampling unit."""
     numbers: dict[object, int] = {}
     keys = [
         ("alone", at) if line.get("group") is None else ("group", str(line["group"])) for at, line in enumerate(lines)
@@ -68,7 +69,7 @@ def _unit_of(lines: Sequence[Line]) -> Rows:
 
 
 def _jackknifed(counts: Counts, score: FromTotals) -> Float[np.ndarray, " units"]:
-    """The score's value of each unit."""
+    """Return the score of each unit by the jackknife."""
     totals, num_units = counts.sum(axis=0), len(counts)
     whole = score(totals)
     if num_units == 1:
@@ -78,7 +79,7 @@ def _jackknifed(counts: Counts, score: FromTotals) -> Float[np.ndarray, " units"
 
 
 def _counted(name: str, lines: Sequence[Line], unit: Rows) -> tuple[Counts, FromTotals]:
-    """What a metric counts in each unit, and how it is made of the totals."""
+    """Return a metric's counts in each unit, and the function that computes the metric from their totals."""
     if name in ("f1_macro", "f1a"):
         return _summed(_of_classes(lines), unit), _f1_macro if name == "f1_macro" else _f1a
     if name == "em":
@@ -93,29 +94,29 @@ def _counted(name: str, lines: Sequence[Line], unit: Rows) -> tuple[Counts, From
 
 
 def _summed(counts: Float[np.ndarray, "rows counts"], unit: Rows) -> Counts:
-    """Counts of the rows as counts of their units."""
+    """Sum the counts of rows to counts of units."""
     totals = np.zeros((unit.max() + 1, counts.shape[1]))
     np.add.at(totals, unit, counts)
     return totals
 
 
 def _of_classes(lines: Sequence[Line]) -> Float[np.ndarray, "rows counts"]:
-    """For every row and class whether it is a hit, a false alarm, or a miss: three blocks of columns."""
+    """Return three blocks of columns, one column for each class: whether the row is a hit, a false alarm, or a miss."""
     chosen, right = (
         np.array([-1 if line[key] is None else line[key] for line in lines]) for key in ("choice", "target_choice")
     )
-    classes = np.arange(max(2, chosen.max() + 1, right.max() + 1))  # f1a asks for the second, which may be nowhere
+    classes = np.arange(max(2, chosen.max() + 1, right.max() + 1))  # f1a needs the second class, which may not occur
     said, meant = chosen[:, None] == classes, right[:, None] == classes
     return np.concatenate([said & meant, said & ~meant, ~said & meant], axis=1).astype(float)
 
 
 def _share(totals: Totals) -> Float[np.ndarray, "..."]:
-    """Mean of values: their sum, and how many there are."""
+    """Divide the sum of values (first count) by their number (second count)."""
     return np.asarray(totals[..., 0] / totals[..., 1])
 
 
 def _f1(totals: Totals) -> Float[np.ndarray, "... classes"]:
-    """Of each class; nan where it is neither chosen nor right."""
+    """Compute the F1 of each class; `nan` for a class that is neither chosen nor right in any row."""
     hits, alarms, misses = np.split(totals, 3, axis=-1)
     with np.errstate(invalid="ignore"):
         return np.asarray(2 * hits / (2 * hits + alarms + misses))
@@ -130,7 +131,7 @@ def _f1a(totals: Totals) -> Float[np.ndarray, "..."]:
 
 
 def _example(line: Line) -> Example:
-    """What the mean of a row's words needs of its example."""
+    """Build an example with the right texts of a line, the only fields that the F1 of words needs."""
     target = line["target"]
     several, only = ((), target) if isinstance(target, str) else (tuple(target), None)
     return Example(idx=0, fields={}, choices=(), target=None, answers=several, output=only)

@@ -1,4 +1,4 @@
-"""Small words that tables, figures and the answer share."""
+"""Phrases and formats that tables, figures and the answer share."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from rpt.report.study import Axis, Study, Value
 
 SAMPLE = "SAMPLE DATA: not a SuperGLUE score."
-"""What every table and figure of sample rows says."""
+"""Mark of every table and figure whose data are sample rows."""
 
 
 def value_text(value: Value) -> str:
-    """A configuration value as on the command line: `0.01`, `true`, `null`."""
+    """Format a configuration value as on the command line: `0.01`, `true`, `null`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -20,16 +20,16 @@ def value_text(value: Value) -> str:
 
 
 def at_text(axes: Sequence[Axis], values: Mapping[str, Value]) -> str:
-    """Where a point lies, in words: `learning rate 0.01, virtual tokens 10`; empty where nothing varies."""
+    """Describe the values of a point: `learning rate 0.01, virtual tokens 10`; empty without values."""
     labels = {axis.key: axis.label for axis in axes}
     return ", ".join(f"{labels.get(key, key)} {value_text(value)}" for key, value in values.items())
 
 
 def caption(study: Study, text: str) -> str:
-    """A caption, marked where the rows are sample rows."""
+    """Return the text of a caption, after `SAMPLE` where the study's data are sample rows."""
     return f"{SAMPLE} {text}" if study.is_sample else text
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`."""
+    """Join words to a list such as `a, b and c`; `last` is the word before the last item."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

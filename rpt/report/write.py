@@ -1,4 +1,4 @@
-"""Make a report's page, figures and tables, and write them."""
+"""Build a report's page, figures and tables, and write them to its folder."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from rpt.report.writers import WRITERS
 
 
 def write_report(directory: Path, out: Path, group: str | None, command: str) -> tuple[Study, list[Paragraph]]:
-    """Read run folders and write their report; returns the study and its answer.
+    """Read the run folders of a study and write its report.
 
     Args:
-        directory: The `output_dir` of the sweep.
-        out: The report's folder; an earlier report there is replaced.
-        group: Which study of several.
-        command: That makes the report again.
+        directory: Folder with the run folders, the `output_dir` of the sweep.
+        out: Folder of the report; an earlier report there is replaced.
+        group: Group of the study's runs; None where the folder has a single group.
+        command: Command line that makes the report again, for the page.
+
+    Returns:
+        The study, and the paragraphs of its answer.
 
     Raises:
-        StudyError: The runs make no study, or `out` holds other things than a report.
-        StorageError: It cannot be written.
+        StudyError: The runs make no study, or `out` contains files other than an earlier report's.
+        StorageError: A run cannot be read, or the report cannot be written.
     """
     refuse_other_folder(out)
     study = collect(directory, group)

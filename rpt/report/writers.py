@@ -1,4 +1,4 @@
-"""Write a table as CSV for programs, Markdown for a README, LaTeX for a paper; and cells as text for all of them."""
+"""Format a table as CSV for programs, Markdown for a README, and LaTeX for a paper."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ LATEX = {
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
     "\N{NO-BREAK SPACE}": "~",
 }
-"""What LaTeX would read otherwise or stop on. Of what is not ASCII, rpt's own words hold the first two; the rest comes
-with names and messages."""
+"""LaTeX source for each character that LaTeX would interpret or reject. Of the non-ASCII characters, the texts of rpt
+contain only the first two; names and error messages may contain the others."""
 
 AUTOLINK = re.compile(r":/|www\.|@\w|#\d", re.IGNORECASE)
-"""Where GitHub would begin a link: an address, a mail address, a mention or the number of an issue."""
+"""Text where GitHub begins a link: an address, a mail address, a mention or the number of an issue."""
 
 ACCENTS = {
     "\N{COMBINING GRAVE ACCENT}": r"\`",
@@ -58,26 +58,27 @@ ACCENTS = {
     "\N{COMBINING CEDILLA}": r"\c",
     "\N{COMBINING CARON}": r"\v",
 }
-"""Of letters that are one in ASCII with one accent; any other sign is written by its code point, `U+4E2D`."""
+"""LaTeX command for each accent, for letters that are an ASCII letter with one accent. Any other non-ASCII character is
+written as its code point, such as `U+4E2D`."""
 
 
 FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH COMMERCIAL AT}")
-"""First signs of a cell that a spreadsheet may compute instead of showing."""
+"""First characters of a text that a spreadsheet may evaluate as a formula."""
 
 BLANKS = " \t\r\n"
-"""Signs that a spreadsheet may drop in front of a formula."""
+"""Characters that a spreadsheet may drop before a formula."""
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-"""A number as text: negative learning rates and exponents are shown as they are."""
+"""Text that is a number, such as `-1e-3`. It is harmless in a spreadsheet, although it may begin with a sign."""
 
 SMALL = 3
-"""Digits from which on a number that is not zero must not be shown as zero: a p."""
+"""Fewest decimals, as of a p-value, with which a positive number that rounds to 0 is shown as `<0.001`."""
 
 
 def cell_text(cell: Cell, column: Column) -> str:
-    """A cell for people: `70.3 [68.1, 72.5]`; without brackets where there is no interval, empty for None.
+    """Format a cell for readers, such as `70.3 [68.1, 72.5]`: without brackets if it has no interval, empty for None.
 
-    With three digits and more, a number above zero that would round to it is written as `<0.001`.
+    In a column with three or more decimals, a positive number that rounds to 0 becomes `<0.001`.
     """
     if cell is None:
         return ""
@@ -92,10 +93,11 @@ def cell_text(cell: Cell, column: Column) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Full precision, unscaled; an estimate `name` becomes `name`, `name_low`, `name_high`.
+    """Format a table as CSV, with unscaled numbers of full precision.
 
-    Missing numbers are empty fields. The first column, `data`, says on every line where the rows came from, so that
-    lines of sample rows are told from others wherever they are put together.
+    A column `name` of estimates becomes the columns `name`, `name_low` and `name_high`. Missing numbers are empty
+    fields. The first column, `data`, has the source of the data on every line, so that lines of sample rows stay
+    recognisable in a file that joins several tables.
     """
     spread = [_has_estimates(table, place) for place in range(len(table.columns))]
     text = io.StringIO()
@@ -111,7 +113,7 @@ def to_csv(table: Table) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """A heading, the table, its caption."""
+    """Format a table as Markdown: title as a heading, table, caption."""
     lines = [f"## {_markdown(table.title)}", ""]
     lines.append(_line(_markdown(column.title) for column in table.columns))
     lines.append(_line("---:" if _is_numeric(table, place) else "---" for place in range(len(table.columns))))
@@ -122,7 +124,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A `table` environment with the rules of LaTeX's package booktabs."""
+    """Format a table as a LaTeX `table` environment with the rules of the package booktabs."""
     align = "".join("r" if _is_numeric(table, place) else "l" for place in range(len(table.columns)))
     head = " & ".join(_latex(column.title) for column in table.columns)
     body = [
@@ -148,11 +150,11 @@ def to_latex(table: Table) -> str:
 
 
 WRITERS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
-"""By the ending of the file."""
+"""Function that formats a table, for each file ending."""
 
 
 def _number(value: float, column: Column) -> str:
-    """A number for people, scaled; what is not finite says so."""
+    """Format a number for readers, scaled by the column's factor; `n/a`, `inf` or `-inf` where it is not finite."""
     if math.isnan(value):
         return "n/a"
     if math.isinf(value):
@@ -183,7 +185,7 @@ def _fields(cell: Cell, is_spread: bool) -> Iterator[str]:
 
 
 def _harmless(cell: str | int) -> str:
-    """A field that no spreadsheet takes for a formula: text that begins like one gets an apostrophe in front."""
+    """Return a CSV field that no spreadsheet evaluates: a text that begins like a formula gets a leading apostrophe."""
     text = re.sub(r"\r\n?", "\n", str(cell))  # csv does not quote a carriage return
     if isinstance(cell, int) or NUMBER.fullmatch(text) or not text:
         return text
@@ -199,10 +201,10 @@ def _line(cells: Iterator[str]) -> str:
 
 
 def _markdown(text: str) -> str:
-    """Text as Markdown shows it: no markup, no link, no mention of a person.
+    """Escape text for Markdown, so that it is shown without markup, links or mentions of people.
 
-    GitHub makes links of addresses without any markup, also behind a backslash. An empty comment between their signs
-    prevents that, and a reader of the page sees nothing of it.
+    GitHub turns addresses into links even without markup and after a backslash. An empty HTML comment between two
+    characters of the address prevents the link, and is invisible on the page.
     """
     for sign in "\\|<>*_`[]!~":
         text = text.replace(sign, f"\\{sign}")
@@ -216,7 +218,7 @@ def _markdown_cell(cell: Cell, column: Column) -> str:
 
 
 def _latex(text: str) -> str:
-    """Text as LaTeX reads it, in ASCII alone: pdfLaTeX stops on most other signs, whatever its input encoding."""
+    """Escape text for LaTeX, as ASCII: pdfLaTeX stops at most other characters, whatever its input encoding."""
     return "".join(map(_latex_sign, text))
 
 
