@@ -1,1 +1,1 @@
-"""The robustness dashboard in W&B: a workspace and a report over the runs that `logger=wandb` has sent there."""
+"""The robustness dashboard in W&B: a workspace and a report about the runs that `logger=wandb` has logged."""

@@ -1,6 +1,6 @@
-"""`python -m rpt.dashboard --entity E --project P`: the robustness workspace and report in W&B, built and published.
+"""`python -m rpt.dashboard --entity E --project P`: publish the robustness workspace and report in W&B.
 
-Where nobody is logged in, or with --dry-run, it says what would be published.
+Without a W&B login, or with --dry-run, print the panels that would be published.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from rpt.errors import explained
 from rpt.tracking.wandb_login import login_problem
 
 NO_ENTITY = "ENTITY"
-"""What a preview prints in place of an entity that was not given."""
+"""Placeholder that a preview prints for an entity that was not given."""
 
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish, or say what would be published; 2 where W&B's library is missing or W&B refuses."""
+    """Publish the dashboard, or print a preview. The exit code is 2 for a missing library or a refusal by W&B."""
     parser = argparse.ArgumentParser(prog="python -m rpt.dashboard", description=__doc__)
     parser.add_argument("--entity", help="the W&B user or team that owns the project; needed to publish")
     parser.add_argument("--project", default="rpt", help="where logger=wandb sent the runs (default: %(default)s)")
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def preview(place: Place, shown: Sequence[Section]) -> str:
-    """What would be published, panel by panel."""
+    """Return a list of the panels that would be published, by section."""
     runs = "all runs" if place.group is None else f"runs of group {place.group}"
     lines = [f"workspace and report '{place.title}' in {place.entity}/{place.project}, {runs}"]
     for section in shown:

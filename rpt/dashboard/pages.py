@@ -1,4 +1,4 @@
-"""The dashboard's panels as objects of W&B, and their way there. Building needs no login, publishing does."""
+"""Build the dashboard's workspace and report with W&B's library, and publish them. Only publishing needs a login."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rpt.dashboard.panels import Panel, Section
 from rpt.errors import RptError
 
 WIDTH, HEIGHT = 12, 8
-"""Of a panel in the report, whose grid is 24 wide."""
+"""Width and height of a panel in grid units; W&B's reports have a grid of 24 columns."""
 
 CAVEAT = (
     "Bars are means over runs with one standard deviation. Intervals over seeds and examples, and paired tests, are in "
@@ -20,17 +20,17 @@ CAVEAT = (
 
 
 class DashboardError(RptError):
-    """A dashboard that cannot be built or published."""
+    """The dashboard cannot be built or published."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the runs are.
+    """The W&B project, and optionally the sweep, whose runs the dashboard shows.
 
     Attributes:
-        entity: The user or team.
-        project: The project.
-        group: The sweep whose runs are shown; None: all.
+        entity: Name of the W&B user or team that owns the project.
+        project: Name of the W&B project.
+        group: Group of the sweep whose runs are shown; None for all runs of the project.
     """
 
     entity: str
@@ -39,12 +39,12 @@ class Place:
 
     @property
     def title(self) -> str:
-        """What workspace and report are called."""
+        """Title of the workspace and the report."""
         return f"rpt robustness: {self.group or self.project}"
 
 
 def build_workspace(place: Place, sections: Sequence[Section]) -> Any:
-    """A workspace whose first sections are the dashboard's.
+    """Build a workspace with the dashboard's sections.
 
     Raises:
         DashboardError: wandb-workspaces is not installed.
@@ -63,7 +63,7 @@ def build_workspace(place: Place, sections: Sequence[Section]) -> Any:
 
 
 def build_report(place: Place, sections: Sequence[Section]) -> Any:
-    """A report with the same panels, each section under its question.
+    """Build a report with the dashboard's sections, each under its title and text.
 
     Raises:
         DashboardError: wandb-workspaces is not installed.
@@ -78,19 +78,20 @@ def build_report(place: Place, sections: Sequence[Section]) -> Any:
 
 
 def publish(place: Place, sections: Sequence[Section]) -> list[str]:
-    """Save the report, which W&B refuses where there is no such project, then the workspace; new ones each time.
+    """Save a new report, then a new workspace. W&B refuses the report where the project does not exist.
 
     Returns:
-        Their addresses.
+        Address of the report and address of the workspace.
 
     Raises:
-        DashboardError: W&B has refused one of them, or cannot be reached.
+        DashboardError: wandb-workspaces is not installed, W&B refuses the report or the workspace, or cannot be
+            reached.
     """
     addresses: list[str] = []
     for page in (build_report(place, sections), build_workspace(place, sections)):
         try:
             addresses.append(str(page.save().url))
-        except Exception as error:  # whatever a third party raises
+        except Exception as error:  # W&B's library may raise any type
             reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(".")
             before = f" The report is saved: {addresses[0]}." if addresses else ""
             advice = "Check --entity and --project and that this machine reaches W&B."
@@ -110,7 +111,10 @@ def _libraries() -> tuple[Any, Any]:
 
 
 def _filters(place: Place) -> str:
-    """A filter in the library's language, whose texts are Python's: its own objects leave quotes unescaped."""
+    """Return a filter expression for the group, or an empty text without a group.
+
+    The library's filter objects do not escape quotes, so the expression is written with Python's `repr`.
+    """
     return "" if place.group is None else f"Metric('Group') == {place.group!r}"
 
 

@@ -1,4 +1,4 @@
-"""What the dashboard shows, in plain values: which panel stands where and reads what. Nothing of W&B is imported."""
+"""The dashboard's sections and panels as plain data, without an import of W&B."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from rpt.places import config_dir
 Kind = Literal["bars", "dots", "lines", "parallel"]
 
 ENCODER = "chosen.encoder"
-"""The configuration key that names a run's encoder."""
+"""Configuration key of the encoder's name."""
 
 HEAD_ALONE = "none"
-"""What stands there where no prompt is trained: of an encoder backbone the head alone, of others nothing."""
+"""Value of `ENCODER` in a run without a prompt. Such a run trains the head alone on an encoder backbone and nothing on
+another backbone, unless it fine-tunes the backbone."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture.
+    """A chart of the dashboard.
 
     Attributes:
-        kind: `bars`: means with their standard deviation, a group of bars for each value of `over`. `dots`: a dot a
-            run. `lines`: curves over the training, their mean and standard deviation for each value of `over`.
-            `parallel`: a line a run through all axes.
-        title: What it is called.
-        shows: Keys of the runs' summary; of their curves for `lines`.
-        over: Keys of the runs' configuration.
-        is_log: Whether the first of `over` is drawn by its logarithm.
+        kind: `bars`: means and standard deviations over runs, with a group of bars for each value of `over`. `dots`: a
+            dot for each run. `lines`: curves over the training, with mean and standard deviation for each value of
+            `over`. `parallel`: a line through all axes for each run.
+        title: Title of the chart.
+        shows: Keys of the values to show, from the runs' summaries, or from the logged curves for `lines`.
+        over: Keys of the runs' configuration that form the horizontal axis or the groups.
+        is_log: Whether the axis of the first key of `over` is logarithmic.
     """
 
     kind: Kind
@@ -43,7 +44,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """Panels that answer one question, and the words that go with them in the report."""
+    """Panels that answer one question, with a title, and a text for the report."""
 
     title: str
     text: str
@@ -51,15 +52,15 @@ class Section:
 
 
 def encoders() -> tuple[str, ...]:
-    """Every prompt encoder that can be chosen."""
+    """Return the names of all prompt encoders, from the options of the config group `encoder`."""
     return tuple(sorted(file.stem for file in (config_dir() / "encoder").glob("*.yaml") if file.stem != HEAD_ALONE))
 
 
 def sections(names: Sequence[str]) -> tuple[Section, ...]:
-    """The dashboard, from the question to its details.
+    """Return the sections of the dashboard, the main question first.
 
     Args:
-        names: The encoders to compare; one that no run has stays empty.
+        names: Encoders to compare. The panels of an encoder without runs stay empty.
     """
     return (
         Section(
@@ -106,7 +107,10 @@ def sections(names: Sequence[str]) -> tuple[Section, ...]:
 def _along(
     names: Sequence[str], label: str, key: str, *, is_log: bool, beside: Sequence[str] = ()
 ) -> tuple[Panel, ...]:
-    """The score along a numeric axis: means of encoders and of what stands `beside` them, then every encoder's runs."""
+    """Return panels of the score along a numeric axis: bars of means, then a panel with the runs of each encoder.
+
+    The bars also show the runs whose encoder is in `beside`.
+    """
     dots = (Panel("dots", f"{name}: score by {label}", (f"{name}/counted_score",), (key,), is_log) for name in names)
     return (_bars([*names, *beside], "score", "counted_score", label, key), *dots)
 
