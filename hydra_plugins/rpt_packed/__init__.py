@@ -1,1 +1,1 @@
-"""The packed launcher; see `launcher`."""
+"""Hydra plugins of rpt: the packed launcher, Optuna's search, the checked sweeper and the search path."""

@@ -1,4 +1,4 @@
-"""What the launcher does with a batch of points; not imported before there is one."""
+"""Training of a batch of points by the packed launcher. `launcher` imports this module only when a batch arrives."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from rpt.refusals import explain
 
 
 class PointFailed(RptError):
-    """A point that has no score, for a reason that the user can mend; it has been said already."""
+    """A point has no score, for a reason that the user can mend. The reason has been printed already."""
 
 
 class PointBroke(Exception):
-    """A point that has no score because of an error of the program's own; it has been said already."""
+    """A point has no score because of a bug in the program. The traceback has been printed already."""
 
 
 def launch(
@@ -35,13 +35,17 @@ def launch(
     """Train a batch of points.
 
     Args:
-        config: The sweep's.
-        options: The launcher's own.
-        job_overrides: Of each point.
-        first_number: Of the batch's first point in the sweep.
+        config: Hydra's configuration of the sweep.
+        options: Options of the packed launcher.
+        job_overrides: Overrides of each point.
+        first_number: Number of the batch's first point in the sweep.
 
     Returns:
-        One result a point, in order, each with its own status.
+        One job result a point, in the points' order, each with its own status.
+
+    Raises:
+        ConfigError: An option of the launcher is wrong.
+        Interrupted: The user pressed Ctrl-C.
     """
     settings = Settings.of({key: _plain(value) for key, value in options.items()})
     output_dir = user_path(config.hydra.sweep.dir)
@@ -51,7 +55,7 @@ def launch(
     names = [sweep.name(overrides, given) for overrides in job_overrides]
     points, refused = [], []
     for number, (overrides, name) in enumerate(zip(job_overrides, names, strict=True), start=first_number):
-        is_new = tuple(overrides) not in sweep.examined  # else the check before the sweep has said it
+        is_new = tuple(overrides) not in sweep.examined  # otherwise the check before the sweep has printed it
         found = sweep.examine(config, overrides)
         if isinstance(found, dict):
             points.append(Point(number, found, name))
@@ -78,7 +82,7 @@ def _plain(value: Any) -> Any:
 
 
 def _job_return(overrides: Sequence[str], name: str, result: Result) -> JobReturn:
-    """What Hydra's sweepers ask of a point: the objective, or the error that they raise once the batch has ended."""
+    """Build the job result for Hydra's sweeper: the objective, or the error to raise once the batch has ended."""
     value: float | Exception | None = result.objective
     if result.status != "finished":
         value = PointBroke(result.error) if result.is_bug else PointFailed(result.error)

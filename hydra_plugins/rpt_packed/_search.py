@@ -1,4 +1,4 @@
-"""Optuna's search over runs; not imported before there is one."""
+"""Optuna's search over runs. `search` imports this module only when a search starts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rpt.objective import NO_OBJECTIVE, OBJECTIVES
 from rpt.tracking.files import write_atomic
 
 RESULTS = "optimization_results.yaml"
-"""Name of the results file in the sweep's folder, as hydra-optuna-sweeper has it."""
+"""Name of the results file in the sweep's folder, the same as hydra-optuna-sweeper's."""
 
 HOW_FAILURES_COUNT = (
     "a failed point is one of the n_trials and has no value: "
@@ -31,7 +31,7 @@ HOW_FAILURES_COUNT = (
 
 
 class PointFailed(RptError):
-    """A point without an objective, which a search must do without."""
+    """A point was trained but has no objective for the search."""
 
 
 class FailedReturn(JobReturn):
@@ -47,14 +47,14 @@ class RecordingLauncher:
     """Passes batches on to a launcher and keeps the results of all points.
 
     Args:
-        launcher: The launcher that trains the points.
-        given: The overrides of the command line, for the points' names.
+        launcher: Launcher that trains the points.
+        given: Overrides of the command line, for the points' names.
 
     Attributes:
-        objectives: The objectives of the finished points.
-        finished: The overrides of the finished points.
+        objectives: Objective of each finished point.
+        finished: Overrides of each finished point.
         num_failed: Number of failed points.
-        errors: The error of each failed point, by the point's name, which several points may have.
+        errors: Error of each failed point, by the point's name. Several points may have the same name.
     """
 
     def __init__(self, launcher: Launcher, given: Sequence[str]) -> None:
@@ -66,7 +66,7 @@ class RecordingLauncher:
         self.errors: dict[str, Exception] = {}
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        """Train a batch of points; the results of failed ones print nothing when they are read."""
+        """Train a batch of points; the results of failed points print nothing when they are read."""
         returns = self._launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
         return [self._noted(overrides, result) for overrides, result in zip(job_overrides, returns, strict=True)]
 
@@ -86,10 +86,10 @@ class RecordingLauncher:
 
 
 class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
-    """Optuna's search, which a failed point does not end."""
+    """Optuna's search. A failed point does not end it."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's hook."""
+        """Set up the search and wrap its launcher; Hydra calls this before the sweep."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.launcher = RecordingLauncher(self.launcher, sweep.given_overrides(config))
         # hydra-optuna-sweeper calls distributions by names that Optuna has replaced.
@@ -97,12 +97,12 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
         logging.getLogger(_impl.__name__).setLevel(logging.ERROR)  # its warnings repeat each failed point
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search, then write the results file: the best point, what its value is, and the failed points."""
+        """Search, then write the results file: the best point, the meaning of its value, and the failed points."""
         best: dict[str, Any] = {"name": "optuna", "best_params": None, "best_value": None}
         try:
             super().sweep(arguments)
             best = OmegaConf.to_container(OmegaConf.load(self._results))  # type: ignore[assignment]
-        except ValueError:  # Optuna's word for a search in which no point has a value
+        except ValueError:  # Optuna raises it if no point of the search has a value
             if self.launcher.objectives:
                 raise
         finally:

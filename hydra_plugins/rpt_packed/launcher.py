@@ -1,7 +1,7 @@
-"""`hydra/launcher=packed`: the points of a sweep that share backbone, task and batch size are trained together.
+"""`hydra/launcher=packed`: trains the points of a sweep that share backbone, task and batch size together.
 
-Hydra imports this module at every start, so nothing heavy is imported here; and it runs the module before Python
-knows it, which `from __future__ import annotations` would not survive.
+Hydra imports this module at every start, so it must not import heavy modules. Hydra runs the module before it is in
+`sys.modules`, and dataclasses then fail with `from __future__ import annotations`.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class PackedLauncherConf:
-    """The launcher's options; `rpt.packing.settings` gives them their types, and refuses with better words."""
+    """Options of the packed launcher. They are untyped here; `rpt.packing.settings` checks them with clear messages."""
 
     _target_: str = "hydra_plugins.rpt_packed.launcher.PackedLauncher"
     executor: Any = "inline"  # inline: in this process | submitit: jobs of SLURM or of this machine | ray
-    pack_size: Any = 64  # most runs that are trained together; memory may allow fewer
-    retry_failed: Any = False  # true: train again what failed at an earlier start of the same sweep
+    pack_size: Any = 64  # largest number of runs that are trained together; memory may allow fewer
+    retry_failed: Any = False  # true: train runs again that failed in an earlier start of the same sweep
     submitit: Any = field(default_factory=dict)  # see rpt.packing.executors.submitit
     ray: Any = field(default_factory=dict)  # see rpt.packing.executors.ray
 
 
 class PackedLauncher(Launcher):
-    """Takes all points of a sweep at once and reports each by its own status.
+    """Trains all points of a sweep at once and returns a job result for each point.
 
-    Points are no jobs of Hydra: its callbacks for single jobs are not called, and `.hydra` folders are not written. A
-    run's folder holds its configuration.
+    The points are not jobs of Hydra: Hydra's callbacks for single jobs are not called, and no `.hydra` folders are
+    written. The configuration of a run is in the run's folder.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -39,7 +39,7 @@ class PackedLauncher(Launcher):
         self.config: DictConfig | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's hook: the sweep's configuration."""
+        """Keep the configuration of the sweep; Hydra calls this before `launch`."""
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -51,7 +51,7 @@ class PackedLauncher(Launcher):
 
 
 def _node() -> DictConfig:
-    """The options' schema. An executor's own options may be given without `+`: the executor refuses unknown ones."""
+    """Build the options' schema. Options of executors need no `+`, because the executor refuses unknown keys."""
     node = OmegaConf.structured(PackedLauncherConf)
     assert isinstance(node, DictConfig)
     for executor in ("submitit", "ray"):

@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`: Optuna's search. As in `launcher.py`, nothing heavy is imported here."""
+"""`hydra/sweeper=optuna`: Optuna's search. Hydra imports this module at every start, so it imports nothing heavy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from omegaconf import MISSING, DictConfig
 
 @dataclass
 class OptunaSearchConf:
-    """The options of hydra-optuna-sweeper with other defaults: a search maximises, and failures do not end it."""
+    """Options of hydra-optuna-sweeper with other defaults: a search maximises, and failed points do not end it."""
 
     _target_: str = "hydra_plugins.rpt_packed.search.OptunaSearch"
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}])
@@ -35,31 +35,31 @@ class TreeParzenConf:
     _target_: str = "optuna.samplers.TPESampler"
     seed: int | None = 0  # the same search proposes the same points, so that it can be interrupted and run again
     n_startup_trials: int = 10  # points that are drawn at random before the estimator begins
-    n_ei_candidates: int = 24  # candidates of which the estimator takes the best
-    multivariate: bool = False  # True: the parameters' joint distribution
+    n_ei_candidates: int = 24  # number of candidates, of which the estimator proposes the best
+    multivariate: bool = False  # True: model the parameters' joint distribution
 
 
 class OptunaSearch(Sweeper):
-    """Searches with Optuna, goes on after a failed point, and writes what its best value means; see `_search`."""
+    """Searches with Optuna, continues after a failed point, and writes a results file; see `_search.Search`."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
         self.search: Any = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra's hook: the sweep's configuration."""
+        """Build and set up the search; Hydra calls this before `sweep`."""
         from hydra_plugins.rpt_packed._search import Search
 
         self.search = Search(**self.options)
         self.search.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: Sequence[str]) -> None:
-        """Search; see `_search.Search.sweep`."""
+        """Search and write the results file; see `_search.Search.sweep`."""
         self.search.sweep(list(arguments))
 
 
 def register() -> None:
-    """Put the search in the place of hydra-optuna-sweeper's own options, which minimise."""
+    """Replace hydra-optuna-sweeper's `hydra/sweeper=optuna`, which minimises, by this search."""
     store = ConfigStore.instance().store
     store(group="hydra/sweeper", name="optuna", node=OptunaSearchConf, provider="rpt")
     store(group="hydra/sweeper/sampler", name="tpe", node=TreeParzenConf, provider="rpt")

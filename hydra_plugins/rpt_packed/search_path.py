@@ -1,6 +1,6 @@
-"""What rpt adds to Hydra: the folder of the studies, and its own options for Optuna.
+"""Hydra plugin that adds the folder of studies to the search path and registers rpt's search with Optuna.
 
-Hydra runs this plugin for every program of the environment, so that it first looks whether the program is rpt.
+Hydra runs this plugin for every program of the environment, so the plugin first checks whether the program is rpt.
 """
 
 import sys
@@ -11,10 +11,13 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
 class RptSearchPath(SearchPathPlugin):
-    """Lets `-cn learning_rate` find a study beside the files of a `--config-dir`; makes Optuna maximise."""
+    """Lets `-cn learning_rate` find a study as well as the files of a `--config-dir`, and registers rpt's search."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Hydra's hook. All plugins have been imported by now, so that what they store is not stored over ours."""
+        """Extend the search path and register the search; Hydra calls this at the start of every program.
+
+        Hydra has imported all plugins by then, so that no plugin can overwrite the registered search.
+        """
         from rpt.command_line import names_study
         from rpt.places import config_dir, sweeps_dir
 

@@ -1,4 +1,4 @@
-"""Hydra's own sweeper for points that are checked already. As in `launcher.py`, nothing heavy is imported here."""
+"""Hydra's basic sweeper without its check of the points. Hydra imports this at every start: nothing heavy here."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 
 class CheckedSweeper(BasicSweeper):
-    """Does not compose every point a second time, which for a large sweep takes longer than all the rest of its start.
+    """Basic sweeper that does not compose every point a second time, which dominates the start of a large sweep.
 
-    `rpt.sweep.CheckPoints` puts it in the basic sweeper's place once it has composed them all.
+    `rpt.sweep.CheckPoints` composes all points and then replaces the basic sweeper by this class.
     """
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Nothing: see the class."""
+        """Do nothing, because all points have been composed already."""

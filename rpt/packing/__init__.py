@@ -1,1 +1,1 @@
-"""A sweep as few trainings: which points go together, who trains them, and what became of each."""
+"""Train the points of a sweep in packs: group the points, hand the packs to an executor, report each point's result."""

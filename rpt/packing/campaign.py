@@ -1,4 +1,4 @@
-"""From a sweep's ledger to the last result: what has ended is settled, the rest is trained or waited for."""
+"""Bring every run of a sweep to a result: report the runs that have ended, train the others or wait for them."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from rpt.pulse import Pulse, Watch, nobody
 from rpt.tracking.folder import FolderInUse, RunFolder
 
 POLL_SECONDS = 1.0
-"""Between two looks at runs that other processes train."""
+"""Seconds between two reads of the ledger while other processes train the open runs."""
 
 LOOK_SECONDS = 5.0
-"""Between two looks at the folders of all runs, only to show where they stand."""
+"""Seconds between two reads of all run folders for the progress display."""
 
 
 class Campaign:
-    """One start of a sweep, from the first look at its ledger to the last result.
+    """One start of a sweep, from the first read of its ledger to the last result.
 
     Args:
-        sweep: Its ledger.
-        runs: Those of its points that can be trained, each once.
-        executor: Who trains.
-        settings: How.
-        note: Told of each run's result once, and whether this start brought it about.
-        watch: Told how training goes with the runs that have no result yet, by their points' names.
+        sweep: Ledger of the sweep.
+        runs: Runs of the sweep's points that can be trained, each run once.
+        executor: Executor that trains packs of runs.
+        settings: Options of the packed launcher.
+        note: Callback for results, called once a run with the result and with True if the result is new, False if it
+            was known when this start began.
+        watch: Callback for progress. Its argument describes the runs without a result, keyed by their points' names.
     """
 
     def __init__(
@@ -58,13 +59,13 @@ class Campaign:
         self._open = {run.identity_hash: run for run in runs}  # without a result
         self._runs = dict(self._open)
         self._by_number = {run.point.number: run for run in runs}
-        self._given_up: dict[str, Result] = {}  # by the executor; another process may still go on with them
-        self._untried = set(self._open) if settings.retry_failed else set()  # may fail once more
+        self._given_up: dict[str, Result] = {}  # interrupted in the executor; another process may still resume them
+        self._untried = set(self._open) if settings.retry_failed else set()  # failed before, to be trained once more
         self._is_first_look = True
         self._has_said_waiting = False
 
     def run(self) -> None:
-        """Settle every run."""
+        """Train or wait until every run has a result."""
         while self._open:
             states = self._sweep.states()
             self._settle(states)
@@ -76,7 +77,7 @@ class Campaign:
             self._is_first_look = False
 
     def _settle(self, states: Mapping[str, State]) -> None:
-        """Note the runs that have an end: one of an earlier start, or one that another process brought about."""
+        """Report the runs that ended in an earlier start, in another process, or for good in the executor."""
         for identity, run in list(self._open.items()):
             state, given_up = states[identity], self._given_up.get(identity)
             may_fail_again = identity in self._untried and given_up is None
@@ -96,7 +97,7 @@ class Campaign:
         self._note(result, not self._is_first_look if is_new is None else is_new)
 
     def _train(self, todo: Sequence[Prepared], states: Mapping[str, State]) -> None:
-        """Train what can be trained now. Failed runs ride along with an interrupted pack, which goes on whole."""
+        """Train the free runs. An interrupted pack is resumed whole, with those of its runs that have failed."""
         states = dict(states)
         going_on = {member for run in todo for member in _pack_to_resume(states[run.identity_hash])}
         riding = {one: run for one, run in self._runs.items() if one in going_on and states[one].name == "failed"}
@@ -110,20 +111,20 @@ class Campaign:
         def report(result: Result) -> None:
             run = self._by_number[result.number]
             if run.identity_hash not in self._open or (run.identity_hash in riding and result.status == "failed"):
-                return  # known before, or to be tried anew once its pack has ended
+                return  # reported already, or to be trained again once its pack has ended
             if result.is_held:
-                held.append(result)  # its point stays open
+                held.append(result)  # the run stays open
             elif result.status == "interrupted":
                 self._given_up[run.identity_hash] = result
             else:
                 self._end(run, result, is_new=True)
 
         self._executor.run([[run.point for run in pack] for pack in packs], report, self._on_pulse)
-        if held:  # a holder whose lease has ended here may seem alive to a worker with another clock
+        if held:  # a lease that has expired by this machine's clock may be valid by the worker's clock
             time.sleep(POLL_SECONDS)
 
     def _set_aside(self, run: Prepared) -> bool:
-        """Put a failed training aside, so that the run begins anew; False where another process has begun it."""
+        """Move a failed training aside, so that the run starts anew; return False if its folder is in use."""
         self._untried.discard(run.identity_hash)
         folder = RunFolder(run.folder)
         with suppress(FolderInUse):
@@ -136,7 +137,7 @@ class Campaign:
         return False
 
     def _wait(self, states: Mapping[str, State]) -> None:
-        """Let other processes train."""
+        """Wait a moment for the other processes that train the open runs."""
         if not self._has_said_waiting:
             holders = sorted({holder for identity in self._open if (holder := states[identity].holder) is not None})
             count = several(len(self._open), "point")
@@ -146,12 +147,12 @@ class Campaign:
         time.sleep(POLL_SECONDS)
 
     def _on_pulse(self, pulse: Pulse | None) -> None:
-        """Pass a pulse on; where others train, their run folders say how it goes."""
+        """Pass progress on to `watch`; without a pulse, read the progress from the run folders now and then."""
         if pulse is None and time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
             folders = {identity: run.folder for identity, run in self._open.items()}
             pulse = Pulse(self._standings.read(folders, self._sweep.states()))
-        if pulse is not None:  # a failed run may ride along that has its result
+        if pulse is not None:  # a resumed pack may hold a failed run whose result is reported already
             open_runs = {self._open[one].point.name: found for one, found in pulse.runs.items() if one in self._open}
             pulse = replace(pulse, runs=open_runs)
         self._watch(pulse)
@@ -162,13 +163,13 @@ class Campaign:
 
 
 def _bytes_of_run(config: Config) -> int:
-    from rpt.packing.memory import bytes_of_run  # torch, which a finished sweep need not wait for
+    from rpt.packing.memory import bytes_of_run  # imports torch, which a finished sweep need not wait for
 
     return bytes_of_run(config)
 
 
 def _is_free(run: Prepared, states: Mapping[str, State]) -> bool:
-    """Whether no other process trains the run, or one that it can only go on with."""
+    """Whether no other process trains the run, or a run of the interrupted pack that it must be resumed with."""
     pack = (run.identity_hash, *_pack_to_resume(states[run.identity_hash]))
     return all(states[member].name != "running" for member in pack if member in states)
 

@@ -1,4 +1,4 @@
-"""Points in, results out: what is done is found, what is missing is planned, trained and reported."""
+"""Turn the points of a sweep into results: finished runs are found, missing ones are trained, and all are reported."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ from rpt.packing.settings import Settings
 from rpt.pulse import Watch, nobody
 
 Report = Callable[[Point, Result, bool], None]
-"""Told of a point's result, and whether this start brought it about; it was known before otherwise."""
+"""Callback with a point, its result, and True if the result is new in this start of the sweep."""
 
 
 def launch(
     points: Sequence[Point], settings: Settings, report: Report, output_dir: Path, watch: Watch = nobody
 ) -> list[Result]:
-    """Train what is missing of a sweep.
+    """Train the runs of a sweep that are not finished yet.
 
-    Finished runs are not trained again, interrupted ones go on, failed ones stay failed unless they are to be tried
-    again, and those that other processes train are waited for, or taken over where their process is gone.
+    Finished runs are not trained again. Interrupted runs are resumed from their checkpoints. Failed runs stay failed,
+    unless `settings.retry_failed` is set. Runs that another process trains are waited for, or taken over if that
+    process has died.
 
     Args:
-        points: Of the sweep; each has another number.
-        settings: How it is trained.
-        report: Told of every point once, as soon as its result is known.
-        output_dir: Where the ledger is kept.
-        watch: Told how training goes.
+        points: Points of the sweep, each with a different number.
+        settings: Options of the packed launcher.
+        report: Callback for results, called once a point as soon as its result is known.
+        output_dir: Folder of the runs, which also holds the ledger.
+        watch: Callback for progress.
 
     Returns:
         One result a point, in the points' order.
 
     Raises:
-        ConfigError: The executor cannot be had, or does not take its options.
+        ConfigError: The executor's package is missing, or an option of the executor is wrong.
         LedgerError: The sweep's ledger cannot be read.
-        StorageError: It cannot be written.
+        StorageError: The sweep's ledger cannot be written.
     """
     executor = executor_of(settings, output_dir / FOLDER)
     prepared = prepare(points)

@@ -1,8 +1,8 @@
-"""The ledger: which runs a sweep consists of, and where each stands.
+"""The ledger: the list of a sweep's runs, and the state of each run.
 
-A sweep is identified by its runs. `OUTPUT_DIR/sweeps/HASH.json` lists them and is never changed; where a run stands is
-read from its folder, so that nothing can contradict the records. Points that cannot be composed, or whose rows or
-weights cannot be read, have no identity yet and are not listed.
+A sweep is identified by its runs. `OUTPUT_DIR/sweeps/HASH.json` lists them and is never changed. The state of a run is
+read from the run's folder, so that nothing can contradict the records. A point that cannot be composed, or whose rows
+or weights cannot be read, has no identity and is not listed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from rpt.tracking.identity import READABLE, SCHEMA, digest
 
 FOLDER = "sweeps"
 LEDGER_SCHEMA = 1
-"""Version of the ledger's files; SCHEMA, that of identities, stands beside it."""
+"""Version of the ledger's file format. The file also holds `SCHEMA`, the version of run identities."""
 
 
 class LedgerError(RptError):
-    """A ledger that cannot be read, or is of another version."""
+    """A ledger cannot be read, or was written by another version."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Entry:
     """One run of a sweep.
 
     Attributes:
-        name: The overrides that tell it from the others.
-        identity: Of the run.
-        folder: The run's folder.
+        name: Overrides that distinguish the run's point from the other points of the sweep.
+        identity: Identity hash of the run (`rpt.tracking.identity`).
+        folder: Path of the run's folder.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Sweep:
     """The runs of a sweep.
 
     Attributes:
-        path: The sweep's file.
-        started: When it was first started, ISO 8601.
-        entries: Its runs, in the order of their points.
+        path: File that lists the sweep's runs.
+        started: Time of the sweep's first start, ISO 8601, UTC.
+        entries: Runs of the sweep, in the order of their points.
     """
 
     path: Path
@@ -60,16 +60,16 @@ class Sweep:
     entries: tuple[Entry, ...]
 
     def states(self) -> dict[str, State]:
-        """Where each run stands at this moment, by identity."""
+        """Read the present state of each run, by identity hash."""
         return {entry.identity: state_of(entry.folder) for entry in self.entries}
 
 
 def register(runs: Sequence[Prepared], output_dir: Path) -> Sweep:
-    """Write the file of a sweep, unless an earlier start of the same sweep did.
+    """Write the file of a sweep, unless an earlier start of the same sweep has written it, and read it.
 
     Raises:
-        LedgerError: There is one that cannot be read.
-        StorageError: It cannot be written.
+        LedgerError: The file exists and cannot be read.
+        StorageError: The file cannot be written.
     """
     name = digest({"runs": sorted(run.identity_hash for run in runs)})[:16]
     path = output_dir / FOLDER / f"{name}.json"
@@ -90,7 +90,7 @@ def read(path: Path) -> Sweep:
     """Read a sweep's file.
 
     Raises:
-        LedgerError: It is damaged, or was written by another version.
+        LedgerError: The file is damaged, or was written by another version.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -111,7 +111,7 @@ def read(path: Path) -> Sweep:
 
 
 def sweeps(output_dir: Path) -> tuple[list[Sweep], list[LedgerError]]:
-    """All sweeps below an output folder, the oldest first, and what is wrong with files that cannot be read."""
+    """Read all sweeps of an output folder, the oldest first, and collect the errors of files that cannot be read."""
     found, errors = [], []
     for path in sorted((output_dir / FOLDER).glob("*.json")):
         try:

@@ -1,4 +1,4 @@
-"""What a person sees of a packed sweep: one line a point as it ends, how far it all is, and a summary."""
+"""Messages of a packed sweep for a person: one line for each point that ends, the progress, and a summary."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from rpt.pulse import Pulse
 WORDS = {"finished": "trained", "failed": "failed", "refused": "refused", "interrupted": "interrupted"}
 
 TWIN = "the same run as another"
-"""Points of the sweep that are the same run as an earlier point, which alone is trained."""
+"""Word for a point that is the same run as an earlier point of the sweep. Only the earlier point is trained."""
 
 MOST_BEST = 5
-"""Points in each part of the table of the best."""
+"""Number of points in each part of the table of best scores."""
 
 RATE_SECONDS = 30.0
-"""Over which the examples a second are counted."""
+"""Length of the window over which the examples per second are measured."""
 
 Scored = tuple[float, str]
-"""A score, 0 to 1, and its point's name."""
+"""A score, 0 to 1, and the name of the point that has it."""
 
 
 class Lines:
-    """Says what becomes of a sweep: scores to stdout, reasons to stderr.
+    """Writes the progress and the results of a sweep: scores to stdout, errors to stderr.
 
     Args:
-        total: Number of points.
-        output_dir: Where the ledger is.
-        screen: Where it is shown.
-        clock: Seconds.
+        total: Number of the sweep's points.
+        output_dir: Folder of the sweep's runs, for the commands that the summary names.
+        screen: Terminal or log that shows the lines.
+        clock: Function that returns seconds.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class Lines:
         self._screen = screen
         self._clock = clock
         self._counts: Counter[str] = Counter()
-        self._known = 0  # points that had an end before this start
+        self._known = 0  # number of points whose result was known before this start
         self._best: list[Scored] = []
-        self._reasons: dict[str, str] = {}  # the first point of each reason
+        self._reasons: dict[str, str] = {}  # name of the first point with each error
         self._pulse = Pulse()
         self._has_begun = False
         self._began = clock()
-        self._rows = deque([(self._began, 0)])  # when, and how many had been trained on by then
+        self._rows = deque([(self._began, 0)])  # pairs of a time and the number of rows trained on until then
 
     def report(self, point: Point, result: Result, is_new: bool) -> None:
-        """A point's line. What was known before is only counted, but for errors of an earlier start."""
+        """Write the line of a point. A score of an earlier start is only counted; an error is written again."""
         is_old_score = result.status == "finished" and not is_new
         is_twin = result.twin_of is not None
         word = (TWIN if is_twin else "finished already") if is_old_score else WORDS[result.status]
@@ -79,7 +79,7 @@ class Lines:
         self._show()
 
     def _reason(self, point: Point, result: Result) -> str:
-        """Why a point has no score; where an earlier point has the same reason, the name of that point."""
+        """Return the point's error, indented, or the name of the first point that has the same error."""
         error = result.error or ""
         first = self._reasons.setdefault(error, point.name)
         if first != point.name:
@@ -87,7 +87,7 @@ class Lines:
         return "\n".join(f"  {line}" for line in error.splitlines())
 
     def watch(self, pulse: Pulse | None) -> None:
-        """How training goes at this moment."""
+        """Update the display with the progress of training; None only redraws it."""
         if pulse is not None:
             self._pulse = pulse
             self._rows.append((self._clock(), self._rows[-1][1] + pulse.rows))
@@ -99,7 +99,7 @@ class Lines:
         self._show()
 
     def how_far(self) -> str:
-        """How many points are done, active, failed, interrupted; examples a second; the time left if all goes on so."""
+        """Describe progress: numbers of done, active and failed points, examples per second, estimated time left."""
         counts, pulse = self._counts, self._pulse
         done = counts["trained"] + counts["finished already"] + counts[TWIN] + pulse.count("done")
         failed = counts["failed"] + counts["refused"] + pulse.count("failed")
@@ -115,9 +115,10 @@ class Lines:
         return ", ".join(parts)
 
     def best(self) -> list[str]:
-        """The table of the best scores so far: those reported, then the held-out ones of runs without a result.
+        """Return the table of the best scores so far: reported scores, then held-out scores of runs without a result.
 
-        In two parts, for they are not to be compared: see `rpt.pulse.Standing`.
+        The two parts are separate, because the scores are of different rows and cannot be compared: see
+        `rpt.pulse.Standing`.
         """
         runs = self._pulse.runs.items()
         held_out = [(one.held_out, name) for name, one in runs if one.held_out is not None and one.status != "failed"]
@@ -127,7 +128,7 @@ class Lines:
         ]
 
     def stopped(self) -> str:
-        """The line after Ctrl-C: what is kept, and how to go on."""
+        """Close the display and return the message for Ctrl-C: how many points are kept, and how to resume."""
         self._screen.close()
         done = self._counts["trained"] + self._counts["finished already"] + self._counts[TWIN]
         return (
@@ -136,7 +137,7 @@ class Lines:
         )
 
     def close(self) -> None:
-        """The summary."""
+        """Close the display and write the summary."""
         self._screen.close()
         order = ("trained", "finished already", TWIN, "failed", "interrupted", "refused")
         parts = [f"{self._counts[word]} {word}" for word in order if self._counts[word]]
@@ -147,7 +148,7 @@ class Lines:
             self._screen.write(f"python -m rpt.report {folder} compares them")
 
     def _ended(self) -> float:
-        """Points that have an end, and the parts of those that train."""
+        """Count the points that have ended, plus the trained share of each point in training."""
         pulse = self._pulse
         ended = self._counts.total() + pulse.count("done") + pulse.count("failed")
         return ended + pulse.share * pulse.count("active")

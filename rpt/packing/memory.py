@@ -1,6 +1,6 @@
-"""How much memory a run's own state takes in a pack, and how much there is.
+"""Memory that the trainable state of a run takes, and memory that is free for the states of a pack.
 
-The forward's memory is bounded by `trainer.token_budget`, whatever the number of runs.
+The memory of a forward pass does not depend on the number of runs: `trainer.token_budget` bounds it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rpt.backbones.gguf import NotGguf, read_head
 from rpt.config import Component, Config
 
 COPIES = 5
-"""Of each trained number: itself, its gradient, AdamW's two moments, and the best state so far."""
+"""Numbers kept for each trained number: its value, its gradient, AdamW's two moments, its value in the best state."""
 
 SHARE = 0.5
-"""Of the free memory that the states of a pack may take; backbone, forward and libraries share the rest."""
+"""Share of the free memory that the states of a pack may take. Backbone, forward passes and libraries use the rest."""
 
 UNKNOWN_WIDTH = 4096
-"""Taken for a backbone whose config names no width: wider than most, so that packs are rather too small."""
+"""Width assumed for a backbone whose config names none: wider than most, so that packs are rather too small."""
 
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
@@ -32,11 +32,15 @@ CONTAINER_FILES = (
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
 )
-"""A container's limit, what it uses, where and as what its page cache is named: by cgroups version 2, and by 1."""
+"""Files of a container's memory, for cgroups version 2 and version 1.
+
+Each entry names the file of the limit, the file of the usage, the file of statistics, and the key of the inactive page
+cache in the statistics.
+"""
 
 
 def bytes_of_run(config: Config) -> int:
-    """Memory of a run's trainable state: table, encoder and head, with their `COPIES`; encoders are only measured."""
+    """Compute the bytes of a run's trainable state: prompt table, encoder and head, each number `COPIES` times."""
     section = config.backbone
     width = _width(section.package, section.path, section.hub_id, section.revision)
     numbers = width * len(config.task.labels or ()) if section.family == "encoder" else 0
@@ -48,11 +52,11 @@ def bytes_of_run(config: Config) -> int:
 
 
 def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
-    """What the states of a pack may take; None where the system does not say what is free.
+    """Compute the bytes that the states of a pack may take; None if the free memory is unknown.
 
     Args:
-        config: Of a run of the pack.
-        of_worker: All memory of the worker that trains it; None: it is trained here.
+        config: Configuration of any run of the pack.
+        of_worker: Bytes of all memory of the worker that trains the pack; None if this process trains it.
     """
     if of_worker is not None:
         return int(of_worker * SHARE)
@@ -65,7 +69,7 @@ def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
 
 @cache
 def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
-    """How many numbers an encoder trains, found by building it without memory, on torch's meta device."""
+    """Count the trainable numbers of an encoder by building it on torch's meta device, which takes no memory."""
     module, _, name = target.rpartition(".")
     component = Component.model_validate({"_target_": target, **json.loads(options)})
     with torch.device("meta"):
@@ -76,7 +80,7 @@ def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
 
 @cache
 def _width(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> int:
-    """Width of the backbone's input embeddings, as its own config says."""
+    """Read the width of the backbone's input embeddings from its config or GGUF file; `UNKNOWN_WIDTH` if not there."""
     try:
         folder = locate(package, path, hub_id, revision)
         packed = gguf_file(folder)
@@ -86,7 +90,7 @@ def _width(package: str | None, path: str | None, hub_id: str | None, revision: 
         else:
             config = model_config(folder)
             named = [config.get(key) for key in ("embedding_size", "hidden_size", "d_model", "n_embd", "dim")]
-    except (NoSuchBackbone, NotGguf, OSError, ValueError):  # training says what is wrong with it
+    except (NoSuchBackbone, NotGguf, OSError, ValueError):  # training reports the error
         return UNKNOWN_WIDTH
     return next((number for number in named if isinstance(number, int)), UNKNOWN_WIDTH)
 
@@ -101,9 +105,9 @@ def _free_of_machine() -> int | None:
 
 
 def _free_of_container() -> int | None:
-    """What a container's limit leaves; None where there is no limit, or none that is written there.
+    """Read the bytes below the container's memory limit that are not used; None if no limit is found.
 
-    Files that were read and lie in the page cache count as used until somebody needs their room: they are free.
+    The inactive page cache counts as free: the kernel counts it as used, but drops it when a process needs memory.
     """
     for limit, used, stat, cached in CONTAINER_FILES:
         if (CGROUP / limit).exists() and (CGROUP / used).exists():
@@ -114,7 +118,7 @@ def _free_of_container() -> int | None:
 
 
 def _cached(name: str, key: str) -> int:
-    """Bytes of a container's page cache that were not used lately."""
+    """Read the bytes of a container's inactive page cache."""
     path = CGROUP / name
     lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{key} ")), 0)

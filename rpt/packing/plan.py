@@ -1,4 +1,4 @@
-"""Which runs are trained together: those that share a key, as many as memory and `pack_size` allow."""
+"""Group runs into packs: runs with the same pack key, as many as memory and `pack_size` allow."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from rpt.packing.state import State
 from rpt.tracking.identity import OF_ONE_RUN, digest, shared
 
 SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
-"""Taken from one run for the whole pack, also where a value cannot change the number (a device, a bar)."""
+"""Sections of the configuration that training reads from one run for the whole pack, and that all runs must share.
+
+The sections include values that cannot change a score, such as the device and the progress bar.
+"""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a pack may be.
+    """Limits on the size of a pack.
 
     Attributes:
-        runs: Most runs in it.
-        bytes: Most memory that their trainable states may take; None: no limit.
-        bytes_of: What one run takes; asked only where there is a limit.
-        workers: Packs that are trained at the same time: new ones are cut small enough that each worker has one.
+        runs: Largest number of runs in a pack.
+        bytes: Largest memory of a pack's trainable states, in bytes; None for no limit.
+        bytes_of: Function from a run's configuration to the bytes of its trainable state; called only if `bytes` is
+            set.
+        workers: Number of packs that are trained at the same time. Runs are split into at least this many new packs,
+            as far as there are enough runs.
     """
 
     runs: int
@@ -35,7 +40,7 @@ class Limits:
 
 
 def pack_key(config: Config) -> str:
-    """A hash of all that runs must share to be trained together."""
+    """Hash all values that runs must share to be trained together."""
     sections = {name: getattr(config, name).model_dump(mode="json") for name in SECTIONS}
     for section, _, name in (key.partition(".") for key in OF_ONE_RUN):
         del sections[section][name]
@@ -43,16 +48,19 @@ def pack_key(config: Config) -> str:
 
 
 def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) -> list[list[Prepared]]:
-    """Put runs into packs.
+    """Group runs into packs.
 
-    Interrupted packs go on whole, whatever their size, because that is what makes them end in the same bits. New
-    packs hold runs of one key in their order, and are of nearly equal size. A run that trains the backbone itself
-    has a pack of its own.
+    An interrupted pack is resumed with the same runs, whatever its size, so that it ends in the same bits as a training
+    without the interruption. New packs hold runs of one pack key in their order, and are of nearly equal size. A run
+    that trains the backbone itself has a pack of its own.
 
     Args:
-        runs: Those to be trained.
-        states: Where each stands, by identity.
-        limits: Of a new pack.
+        runs: Runs to be trained.
+        states: State of each run, by identity hash.
+        limits: Limits on the size of a new pack.
+
+    Returns:
+        Resumed packs first, then new packs; each is a list of runs.
     """
     resumed = _resumed(runs, states)
     begun = {run.identity_hash for pack in resumed for run in pack}
@@ -66,7 +74,7 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) 
 
 
 def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list[Prepared]]:
-    """The packs that were interrupted, with those of their members that had not written anything yet."""
+    """Return the interrupted packs, including their members that had not written anything to their folders yet."""
     packs: dict[tuple[str, ...], list[Prepared]] = {}
     begun = [states[run.identity_hash] for run in runs if states[run.identity_hash].name == "interrupted"]
     of_member = {member: state.members for state in begun for member in state.members}
@@ -77,7 +85,10 @@ def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list
 
 
 def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prepared]]:
-    """Cut a group into the fewest packs of nearly equal numbers that keep the limits; a run too large is alone."""
+    """Split a group into at least `fewest` packs of nearly equal size; more only to keep the limits.
+
+    A run that exceeds the memory limit alone has a pack of its own.
+    """
     sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
     asked = max(ceil(len(group) / limits.runs), min(fewest, len(group)))
     for count in range(asked, len(group) + 1):

@@ -1,4 +1,4 @@
-"""What goes to an executor and what comes back: a point of a sweep, and what became of it."""
+"""Input and output of an executor: a point of a sweep, and the result of its training."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Status = Literal["finished", "failed", "refused", "interrupted"]
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a sweep. Plain values only, so that it goes between processes and machines as pickle or JSON.
+    """One point of a sweep. It holds plain values only, so that it can be pickled or written as JSON for a worker.
 
     Attributes:
-        number: Its place in the sweep, from 0.
-        values: The whole resolved configuration with `chosen`, as `rpt.config.plain` gives it.
-        name: The overrides that tell it from the other points, as a person reads them.
+        number: Position of the point in the sweep, from 0.
+        values: Whole resolved configuration with `chosen`, as `rpt.config.plain` returns it.
+        name: Overrides that distinguish the point from the other points of the sweep, for a person to read.
     """
 
     number: int
@@ -25,23 +25,22 @@ class Point:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a point.
+    """Result of one point of a sweep.
 
     Attributes:
-        number: The point's.
-        status: `finished`; `failed`: its training did not come to its end, and would not if it were trained again as
-            it is; `refused`: its configuration cannot be trained; `interrupted`: something ended that is not its own
-            (a worker, the disk, what its pack shares), and it goes on where it stopped when the same sweep is started
-            again.
-        folder: The run's folder; None where it has none.
-        score: The task's score on the reported rows, 0 to 1; None unless finished.
-        error: Why it is not finished; None where it is.
-        is_bug: Whether `error` is a traceback of the program's own, which the user cannot mend.
-        is_held: Whether it is interrupted only because another process trains the run, so that nothing is lost: the
-            point waits for that one's end.
-        objective: The score that a sweeper maximises (`rpt.objective`), 0 to 1; None unless finished, and for a run
+        number: Number of the point in the sweep.
+        status: `finished`: the run is trained; `failed`: the training ended in an error that the same configuration
+            would meet again; `refused`: the configuration cannot be trained; `interrupted`: the training stopped for a
+            reason outside the run (its worker, the disk, its pack), and the next start of the sweep resumes it.
+        folder: Path of the run's folder; None if the point has no folder.
+        score: Score of the task on the reported rows, 0 to 1; None unless finished.
+        error: Error message or traceback; None if finished.
+        is_bug: Whether `error` is the traceback of a bug in this program, which the user cannot mend.
+        is_held: Whether the point is interrupted only because another process holds the run's folder. The sweep then
+            waits for the result of that process.
+        objective: Score that a sweeper maximises (`rpt.objective`), 0 to 1; None unless finished, and for a run
             without trainable parameters.
-        twin_of: Name of the earlier point that is the same run; None where the point has a run of its own.
+        twin_of: Name of the earlier point that is the same run; None for a point with a run of its own.
     """
 
     number: int

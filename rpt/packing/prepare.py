@@ -1,4 +1,4 @@
-"""From points to runs: check each, give it its identity and its folder, and find those that are the same run."""
+"""Turn points into runs: check each point, compute its identity and its folder, and find points of the same run."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Prepared:
     """A point that can be trained.
 
     Attributes:
-        point: Of the sweep.
-        config: Its checked configuration.
-        identity_hash: What the run is (`rpt.tracking.identity`).
-        folder: The run's folder.
+        point: Point of the sweep.
+        config: Checked configuration of the point.
+        identity_hash: Identity hash of the run (`rpt.tracking.identity`).
+        folder: Path of the run's folder.
     """
 
     point: Point
@@ -34,12 +34,12 @@ class Prepared:
 
 @dataclass
 class Preparation:
-    """What a sweep's points are.
+    """The points of a sweep, sorted into runs, refusals and twins.
 
     Attributes:
-        runs: Those that can be trained, each run once.
-        results: Of those that cannot.
-        twins: Points that are the same run as an earlier one, as pairs of the point and the earlier one's number.
+        runs: Points that can be trained, each run once.
+        results: Results of the points that cannot be trained.
+        twins: Points that are the same run as an earlier point, as pairs of the point and the earlier point's number.
     """
 
     runs: list[Prepared] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Preparation:
 
 
 def prepare(points: Sequence[Point]) -> Preparation:
-    """Check and name points; each data set and each weight file is read once."""
+    """Check points and compute their identities. Each data set and each weight file is read once."""
     made, provenance = Preparation(), Provenance()
     first: dict[Path, int] = {}
     for point in points:

@@ -1,4 +1,7 @@
-"""What rows and weights a sweep's points read, each read once; without torch, so that a finished sweep ends at once."""
+"""Checksums of the rows and weights of a sweep's points, each computed once.
+
+The module does not import torch, so that a finished sweep ends at once.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,26 @@ from rpt.provenance import build_source, find_backbone
 
 
 class Provenance:
-    """The checksums that make a configuration a run. What could not be read is not tried again for the next point."""
+    """Computes checksums of data and backbones and caches them. An error is cached too, and raised for later points."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], str | RptError] = {}
 
     def data_checksum(self, config: Config) -> str:
-        """sha256 of the rows.
+        """Return the sha256 of the configuration's rows.
 
         Raises:
-            DataError: They cannot be read.
+            DataError: The rows cannot be read.
         """
         section = config.data
         key = (config.task.name, config.task.folder, section.source, section.root, section.hub_id)
         return self._once((*key, section.max_rows), lambda: build_source(config).checksum)
 
     def backbone_sha256(self, config: Config) -> str:
-        """sha256 of the backbone's files.
+        """Return the sha256 of the backbone's files.
 
         Raises:
-            WeightsError: They are not on this machine and cannot be had.
+            WeightsError: The files are not on this machine and cannot be downloaded.
         """
         section = config.backbone
         key = ("backbone", section.package, section.path, section.hub_id, section.revision)

@@ -1,4 +1,4 @@
-"""Where a sweep is shown: a terminal has a bar and the best points below it, a file has lines."""
+"""Display of a sweep's progress: a bar with the best points below it on a terminal, plain lines in a log file."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from rpt.progress_log import ProgressLog
 REDRAW_SECONDS = 0.2
 
 
-@runtime_checkable  # for the tests, which check every call's types
+@runtime_checkable  # the tests check the types of every call
 class Screen(Protocol):
-    """Shows lines that stay, and what changes below them."""
+    """Display of permanent lines with a changing progress display below them."""
 
     def write(self, text: str, *, is_error: bool = False) -> None:
-        """A line that stays, to stdout or stderr."""
+        """Write a permanent line to stdout, or to stderr if `is_error`."""
 
     def begin(self, words: Callable[[], str]) -> None:
-        """Training begins.
+        """Show that training begins.
 
         Args:
-            words: Function that says how far the sweep is.
+            words: Function that describes the sweep's progress in one line.
         """
 
     def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
-        """How far the sweep is; asked for only when it is shown, for this is called after every step.
+        """Update the progress display; called after every step, so the functions are called only when it is drawn.
 
         Args:
-            done: Points, a part of one for those that train.
-            words: The same in words.
-            table: The best points, the best first.
+            done: Number of ended points, plus the trained share of each point in training.
+            words: Function that describes the sweep's progress in one line.
+            table: Function that returns a line for each of the best points, the best first.
         """
 
     def close(self) -> None:
-        """Take away what changes."""
+        """Remove the progress display."""
 
 
 class Log:
-    """Lines alone, and one a minute that says how far the sweep is and which point leads.
+    """Display for a log file: permanent lines, and once a minute a line with the progress and the best point.
 
     Args:
         total: Number of the sweep's points.
@@ -52,16 +52,16 @@ class Log:
     """
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out = sys.stdout  # while a pack trains there is another, which nobody reads
+        self._out = sys.stdout  # kept, because `sys.stdout` is redirected to nowhere while a pack trains
         self._log = ProgressLog(self._write, f"preparing {several(total, 'point')}", clock=clock)
 
     def start(self) -> Log:
-        """Start the thread that writes a line a minute, whatever the sweep does meanwhile."""
+        """Start the thread that writes a line a minute, also while the sweep is busy."""
         self._log.start()
         return self
 
     def write(self, text: str, *, is_error: bool = False) -> None:
-        """A line."""
+        """Write a line to stdout, or to stderr if `is_error`."""
         if is_error:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
@@ -73,24 +73,24 @@ class Log:
         self._out.flush()
 
     def begin(self, words: Callable[[], str]) -> None:
-        """Write the first line that says how far the sweep is."""
+        """Write the first line of progress."""
         self._log.event(words())
 
     def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
-        """A line, where the last is a minute ago."""
+        """Write a line of progress, if the last line is at least a minute old."""
         self._log.update(lambda: "; best: ".join([words(), *table()[:1]]))
 
     def close(self) -> None:
-        """Nothing changes below the lines."""
+        """Stop the thread that writes a line a minute."""
         self._log.close()
 
 
 class Terminal:
-    """A bar for the whole sweep, redrawn in place, and the best points below it.
+    """Display for a terminal: a progress bar for the whole sweep, redrawn in place, and the best points below it.
 
     Args:
-        total: Points of the sweep.
-        clock: Seconds.
+        total: Number of the sweep's points.
+        clock: Function that returns seconds.
     """
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -101,14 +101,14 @@ class Terminal:
         self._rows: list[Any] = []
 
     def write(self, text: str, *, is_error: bool = False) -> None:
-        """A line above the bar."""
+        """Write a permanent line above the bar."""
         tqdm.write(text, file=sys.stderr if is_error else self._out)
 
     def begin(self, words: Callable[[], str]) -> None:
-        """Write nothing: the bar says it."""
+        """Do nothing, because the bar shows the progress."""
 
     def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
-        """Redraw, some times a second."""
+        """Redraw the bar and the table, at most once in `REDRAW_SECONDS`."""
         if self._clock() - self._last < REDRAW_SECONDS:
             return
         self._last = self._clock()
@@ -123,7 +123,7 @@ class Terminal:
             row.set_description_str(text[:width])
 
     def close(self) -> None:
-        """Take bar and table away."""
+        """Remove the bar and the table."""
         for line in (*reversed(self._rows), self._bar):
             line.close()
 
@@ -133,5 +133,5 @@ def _line(form: str, position: int, total: int | None) -> Any:
 
 
 def screen(total: int, wants_bar: bool) -> Screen:
-    """A terminal, if stderr is one and a bar is wanted."""
+    """Return a terminal display if stderr is a terminal and a bar is wanted, and a log display otherwise."""
     return Terminal(total) if wants_bar and sys.stderr.isatty() else Log(total).start()

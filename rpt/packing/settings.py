@@ -1,4 +1,4 @@
-"""The packed launcher's own options, `hydra.launcher.KEY` on the command line."""
+"""Options of the packed launcher, `hydra.launcher.KEY` on the command line."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rpt.problems import problems_of
 
 
 class Settings(Section):
-    """How a sweep is trained."""
+    """Options of the packed launcher."""
 
-    executor: Literal["inline", "submitit", "ray"] = "inline"  # who trains packs; see `rpt.packing.executors`
-    pack_size: PositiveInt = 64  # most runs that are trained together
+    executor: Literal["inline", "submitit", "ray"] = "inline"  # trainer of the packs; see `rpt.packing.executors`
+    pack_size: PositiveInt = 64  # largest number of runs that are trained together
     retry_failed: bool = False  # true: runs that failed at an earlier start are trained again
-    submitit: dict[str, Any] = Field(default_factory=dict)  # the executor's own options
-    ray: dict[str, Any] = Field(default_factory=dict)
+    submitit: dict[str, Any] = Field(default_factory=dict)  # options of the submitit executor
+    ray: dict[str, Any] = Field(default_factory=dict)  # options of the Ray executor
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Settings:
-        """Give the launcher's options their types.
+        """Validate the launcher's options.
 
         Raises:
-            ConfigError: Everything that is wrong with them.
+            ConfigError: Some options are wrong; the error lists all of them.
         """
         try:
             return cls.model_validate(dict(options))

@@ -1,4 +1,4 @@
-"""Where runs stand that workers or other processes train, as far as their folders say it."""
+"""Progress of runs that workers or other processes train, read from their folders."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from rpt.tracking.curve import best_held_out
 from rpt.tracking.folder import RunFolder
 
 STATUSES: dict[str, Status] = {"running": "active", "done": "done", "failed": "failed"}
-"""Of a run's state, and what they are to whoever watches; the other states are nobody's training."""
+"""Name of a run's state to its status in the progress display. No process trains a run in another state."""
 
 
 class Standings:
-    """Reads where runs stand, each curve again only once its file has another size: after a checkpoint.
+    """Reads the progress of runs. A curve is read again only when its file's size has changed, after a checkpoint.
 
-    A run that stops early or fails is written so with the end of its pack, and is active until then.
+    A run that stops early or fails is recorded when its pack ends, and is shown as active until then.
     """
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[int, float | None]] = {}
 
     def read(self, folders: Mapping[str, Path], states: Mapping[str, State]) -> dict[str, Standing]:
-        """Where each run stands that somebody trains or has trained.
+        """Read the progress of each run that is in training, done or failed.
 
         Args:
-            folders: Of the runs, by identity.
-            states: Of these runs and maybe others, by identity.
+            folders: Folders of the runs, by identity hash.
+            states: States of at least these runs, by identity hash.
+
+        Returns:
+            Status and best held-out score of each run, by identity hash.
         """
         return {
             identity: Standing(STATUSES[state.name], self._held_out(RunFolder(folder).curve))

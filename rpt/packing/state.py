@@ -1,4 +1,4 @@
-"""What a run's folder says of the run: the ledger keeps no state of its own that could contradict it."""
+"""State of a run, read from its folder. The ledger stores no states, so that nothing can contradict the folder."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ NAMES: tuple[Name, ...] = ("done", "running", "failed", "interrupted", "missing"
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stands.
+    """State of a run.
 
     Attributes:
-        name: `done`; `running`: a living process holds its folder; `failed`; `interrupted`: begun, and nobody goes on
-            with it; `missing`: never begun.
-        score: The task's score on the reported rows, 0 to 1, where it is done.
-        error: Why it failed or was interrupted, where its record says so.
-        is_bug: Whether its own code raised.
-        holder: Who trains it, where it is running.
-        members: Identities of the pack that it was interrupted in, which goes on whole; empty where it has no
-            checkpoint that it could go on from.
-        objective: The score that a sweeper maximises (`rpt.objective`), 0 to 1, where the run is done.
+        name: `done`: trained; `running`: a living process holds the run's folder; `failed`: ended in an error;
+            `interrupted`: begun, and no process trains it; `missing`: never begun.
+        score: Score of the task on the reported rows, 0 to 1; None unless done.
+        error: Reason for the failure or interruption; None if the record has no reason.
+        holder: Process and machine that train the run; None unless running.
+        members: Identity hashes of the runs of the pack in which the run failed or was interrupted. An interrupted pack
+            is resumed with all of them. Empty for an interrupted run without a checkpoint.
+        is_bug: Whether the record holds a traceback, which means a bug in this program.
+        objective: Score that a sweeper maximises (`rpt.objective`), 0 to 1; None unless done.
     """
 
     name: Name
@@ -41,7 +41,7 @@ class State:
 
 
 def state_of(folder: Path) -> State:
-    """Read a run's state; a folder whose record cannot be read counts as failed, because training would refuse it."""
+    """Read a run's state from its folder. A run whose record cannot be read is failed: training would refuse it."""
     place = RunFolder(folder)
     holder = place.holder()
     if holder is not None:

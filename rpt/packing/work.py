@@ -1,4 +1,4 @@
-"""What every executor runs, in its own process or in this one: train a pack, and answer for each of its points."""
+"""Train a pack and return a result for each of its points. Every executor calls this, in this process or a worker."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ Pair = tuple[Point, Config]
 def train_pack(points: Sequence[Point], watch: Watch | None = None) -> list[Result]:
     """Train points that share a pack key.
 
-    Whatever goes wrong with a point or with all of them is in the results. Only what ends the process goes up:
-    Ctrl-C, SIGTERM.
+    Errors of single points and of the whole pack become results. Only Ctrl-C and SIGTERM are raised.
 
     Args:
-        points: The pack.
-        watch: Function that is told after each step and each evaluation how the training goes; None for lines on
-            stderr, which a worker's log keeps.
+        points: Points of the pack.
+        watch: Callback for progress, called after each step and each evaluation; None writes lines to stderr instead,
+            which a worker's log keeps.
 
     Returns:
         One result a point, in the points' order.
@@ -53,22 +52,22 @@ def _train(pairs: Sequence[Pair], watch: Watch | None) -> list[Result]:
         outcomes: list[Outcome] | None = train([config for _, config in pairs], watch)
     except FolderInUse as error:
         return _all(pairs, _held(error))
-    except ConfigError as error:  # of one point, found only with its data: before anything was trained
+    except ConfigError as error:  # an error of one point that shows only with its data, before any training
         if len(pairs) == 1:
             return _all(pairs, Result(0, "refused", error=str(error)))
         outcomes = None
     except Exception as error:
         return _all(pairs, _ended_by(error))
-    if outcomes is None:  # out here, where the error no longer holds the backbone of the whole pack in memory
+    if outcomes is None:  # outside the `except`, whose error would keep the pack's backbone in memory
         middle = len(pairs) // 2
         return [*_train(pairs[:middle], watch), *_train(pairs[middle:], watch)]
     return [_result(point, outcome) for (point, _), outcome in zip(pairs, outcomes, strict=True)]
 
 
 def _ended_by(error: Exception) -> Result:
-    """What an error that has ended the whole pack makes of each of its points; most are no run's own fault."""
+    """Return the result of each point for an error that ended the whole pack: mostly `interrupted`, not `failed`."""
     if isinstance(error, DataError | WeightsError) and not is_out_of_memory(error):
-        return Result(0, "failed", error=str(error))  # trained again as it is, it would end here again
+        return Result(0, "failed", error=str(error))  # the same configuration would meet the same error again
     if isinstance(error, USER_ERRORS):
         return Result(0, "interrupted", error=explain(error))
     text = "".join(traceback.format_exception(error)).rstrip()
@@ -80,7 +79,7 @@ def _all(pairs: Sequence[Pair], result: Result) -> list[Result]:
 
 
 def _held(error: FolderInUse) -> Result:
-    if isinstance(error, LeaseLost):  # a training has ended, which no result will say: the point stays open
+    if isinstance(error, LeaseLost):  # a training has stopped, and the point stays open: no result will report it
         sys.stderr.write(f"{error}\n")
     return Result(0, "interrupted", error=str(error), is_held=True)
 

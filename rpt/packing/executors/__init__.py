@@ -1,4 +1,4 @@
-"""Who trains packs: this process, a SLURM cluster, a Ray cluster."""
+"""Executors train packs: in this process, as submitit jobs on a SLURM cluster or this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,38 +12,44 @@ from rpt.packing.settings import Settings
 from rpt.pulse import Watch, nobody
 
 
-@runtime_checkable  # for the tests, which check every call's types
+@runtime_checkable  # the tests check the types of every call
 class Executor(Protocol):
-    """Trains packs and reports every one of their points once.
+    """Trains packs and reports a result for every point of a pack once.
 
-    A pack is trained by `rpt.packing.work.train_pack` in a process that may die; the points of a pack that cannot be
-    trained to its end are reported as interrupted, with the place of the worker's log, and are not handed out again.
+    `rpt.packing.work.train_pack` trains a pack, in a process that may die. If the process is lost and no tries are
+    left, the points of its pack are reported as interrupted, with the path of the worker's log.
     """
 
     @property
     def workers(self) -> int:
-        """Packs that it trains at the same time, as far as it can tell beforehand; 1 where it cannot."""
+        """Number of packs that are trained at the same time, if known before training; 1 otherwise."""
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Memory that the states of a pack may take where it trains; None where it cannot tell beforehand.
+        """Compute the bytes that the states of a pack may take in a worker; None if unknown before training.
 
         Args:
-            config: Of a run of the pack.
+            config: Configuration of any run of the pack.
         """
 
     def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
-        """Train packs and tell `watch` how it goes; returns when every point has been reported."""
+        """Train packs and return when every point has been reported.
+
+        Args:
+            packs: Points of each pack.
+            report: Callback for results, called once a point.
+            watch: Callback for progress.
+        """
 
 
 def executor_of(settings: Settings, folder: Path) -> Executor:
-    """The executor of `hydra.launcher.executor`.
+    """Build the executor that `hydra.launcher.executor` names.
 
     Args:
-        settings: The launcher's.
-        folder: Where the executor may keep its workers' logs, in a folder of its own; it need not exist.
+        settings: Options of the packed launcher.
+        folder: Folder in which the executor may create a folder for its workers' logs. It need not exist.
 
     Raises:
-        ConfigError: The executor's package is not installed, or an option is not one of its own.
+        ConfigError: The executor's package is not installed, or an option of the executor is wrong.
     """
     name = settings.executor
     if name == "inline":

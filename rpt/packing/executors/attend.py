@@ -1,4 +1,7 @@
-"""Hand packs to workers, wait for them, and outlive their deaths: what submitit and Ray have in common."""
+"""Hand packs to workers, wait for the results, and hand in the packs of lost workers again.
+
+The executors for submitit and Ray share this module.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +30,16 @@ Options = TypeVar("Options", bound=Section)
 
 
 class ClusterError(RptError):
-    """A cluster that cannot be reached, or that refuses a job."""
+    """A cluster cannot be reached, or refuses a job."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A worker that ended without results: killed, out of memory, or its machine gone.
+    """A worker that ended without results: it was killed, ran out of memory, or its machine failed.
 
     Attributes:
-        reason: What is known of its end, in a few words.
-        log: The file that it wrote to.
+        reason: Short description of how the worker ended.
+        log: File with the worker's output.
     """
 
     reason: str
@@ -45,17 +48,17 @@ class Lost:
 
 @runtime_checkable
 class Crew(Protocol):
-    """Workers somewhere else, each of which trains one pack and ends."""
+    """Workers in other processes. Each worker trains one pack and ends."""
 
     def hand_in(self, packs: Sequence[Pack]) -> Sequence[Any]:
-        """Give each pack to a worker of its own; returns a hashable job for each.
+        """Give each pack to a new worker and return a hashable job for each pack.
 
         Raises:
-            ClusterError: Nobody takes them.
+            ClusterError: The cluster refuses the packs.
         """
 
     def ask(self, job: Any) -> list[Result] | Lost | None:
-        """What became of a job; None while its worker waits or trains."""
+        """Return the results of a job, or that its worker is lost; None while the worker waits or trains."""
 
 
 def attend(
@@ -69,24 +72,24 @@ def attend(
     at_once: int | None,
     pause: float = 0.5,
 ) -> None:
-    """See every pack through: each point is reported once, when its result is known or nobody is left to try.
+    """Hand packs to workers and report each point once, when its result is known or no retry is left.
 
-    A lost worker's pack is handed in again. Its points go on from their checkpoints; those that it had finished are
-    found finished.
+    The pack of a lost worker is handed in again. Its runs are resumed from their checkpoints; runs that had finished
+    are found finished.
 
     Args:
-        crew: Who trains.
-        packs: What to train.
-        report: Told of each point.
-        watch: Told with every look that time has passed.
-        retries: How often a pack may be handed in again.
-        losses: Workers lost with each point so far, by its number; counted on here. A pack that is handed out anew
-            after another process held it thus has the tries that it had left.
-        at_once: Most packs with a worker at a time; None: all, and the cluster queues them.
-        pause: Seconds between two looks.
+        crew: Workers that train the packs.
+        packs: Points of each pack.
+        report: Callback for results, called once a point.
+        watch: Callback for progress, called with None after every poll of the workers.
+        retries: Largest number of times that a pack is handed in again.
+        losses: Number of workers lost so far with each point, by the point's number. The function updates it, so that a
+            pack which is handed in once more after another process held it does not get new retries.
+        at_once: Largest number of packs with a worker at the same time; None hands in all, and the cluster queues them.
+        pause: Seconds between two polls of the workers.
 
     Raises:
-        ClusterError: The cluster takes no packs.
+        ClusterError: The cluster refuses the packs.
     """
     waiting = deque(packs)
     working: dict[Any, Pack] = {}
@@ -113,7 +116,7 @@ def _report(results: Iterable[Result], report: Callable[[Result], None]) -> None
 
 
 def _lose(pack: Pack, lost: Lost, report: Callable[[Result], None], retries: int, losses: Counter[int]) -> bool:
-    """Count a lost worker; True where its pack is to be handed in again, else its points are interrupted."""
+    """Count a lost worker; return whether its pack is to be handed in again, else report its points as interrupted."""
     losses.update(point.number for point in pack)
     tries_left = retries - max(losses[point.number] for point in pack)
     what = f"a worker was lost ({lost.reason}; its log: {lost.log})"
@@ -128,13 +131,13 @@ def _lose(pack: Pack, lost: Lost, report: Callable[[Result], None], retries: int
 
 
 def must_not_repeat(pack: Pack) -> bool:
-    """Whether a point is to be trained from its start whatever there is (`rerun`), which a retry would do twice."""
+    """Whether a point has `rerun=true`, which trains from the start: a retry would discard what was trained so far."""
     return any(point.values.get("rerun") for point in pack)
 
 
 def train_in_worker(pack: Pack) -> list[Result]:
-    """Train a pack in this process, which is a worker's own and has not imported torch yet."""
-    # As in rpt.cli, whose environment a worker on another machine does not have.
+    """Train a pack in this process, which is a worker that has not imported torch yet."""
+    # rpt.cli sets the same variables, but a worker on another machine does not inherit them.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     load_libraries()
@@ -144,10 +147,15 @@ def train_in_worker(pack: Pack) -> list[Result]:
 
 
 def checked(options: Mapping[str, Any], schema: type[Options], executor: str) -> Options:
-    """Give an executor's options their types.
+    """Validate an executor's options.
+
+    Args:
+        options: Options from the command line.
+        schema: Class of the validated options.
+        executor: Name of the executor, for the keys in error messages.
 
     Raises:
-        ConfigError: Everything that is wrong with them, by key as on the command line.
+        ConfigError: Some options are wrong; the error lists all of them, by their keys on the command line.
     """
     try:
         return schema.model_validate(dict(options))
@@ -158,8 +166,13 @@ def checked(options: Mapping[str, Any], schema: type[Options], executor: str) ->
 def need(package: str, executor: str, extra: str) -> None:
     """Refuse an executor whose optional package is not installed.
 
+    Args:
+        package: Name of the package to import.
+        executor: Name of the executor that needs the package.
+        extra: Extra of this project that installs the package.
+
     Raises:
-        ConfigError: It is not; says how to install it.
+        ConfigError: The package is not installed; the error tells how to install it.
     """
     if find_spec(package) is None:
         advice = f"needs {package}, which is not installed. Run: pip install -e '.[{extra}]'"

@@ -1,4 +1,4 @@
-"""Packs in this process, one after the other."""
+"""Executor that trains packs in this process, one after the other."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rpt.startup import load_libraries
 
 
 class InlineExecutor:
-    """Trains here, on this machine's device."""
+    """Trains packs in this process, on this machine's device."""
 
     workers = 1
 
     def budget_bytes(self, config: Config) -> int | None:
-        """A share of what is free here."""
-        load_libraries()  # which a finished sweep need not wait for
+        """Compute the bytes that the states of a pack may take: a share of this machine's free memory."""
+        load_libraries()  # only here, so that a finished sweep need not wait for the import
         from rpt.packing.memory import budget_bytes
 
         return budget_bytes(config)
@@ -30,7 +30,7 @@ class InlineExecutor:
         from rpt.packing.work import train_pack
 
         for pack in packs:
-            # What training prints is for one run at a time; a sweep prints one line a point.
+            # Training prints many lines for a single run; a sweep prints one line a point.
             with contextlib.redirect_stdout(io.StringIO()):
                 results = train_pack(pack, watch)
             for result in results:

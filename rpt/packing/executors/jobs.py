@@ -1,4 +1,4 @@
-"""Jobs of submitit: what may be set of them, what they run, and what they leave."""
+"""Jobs of submitit: their options, the function that they run, and their results."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
 Job = Any
-"""A submitit.Job, whose class is another on each cluster."""
+"""A submitit.Job; its class depends on the cluster."""
 
 PLACE = "hydra.launcher.submitit"
 
 MOST_REQUEUES = 1000
-"""submitit's own limit on time-outs, out of the way: it would end a pack as a failure, and a pack only goes on."""
+"""Value for submitit's limit on time-outs. It is very high, because submitit would count a pack beyond it as failed."""
 
 Parameters = Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 class SubmititOptions(Section):
-    """What `hydra.launcher.submitit` may hold."""
+    """Options of the submitit executor, `hydra.launcher.submitit.KEY` on the command line."""
 
-    cluster: Literal["auto", "local", "slurm"] = "auto"  # auto: slurm where there is an srun
-    partition: str | None = None  # null: the cluster's default
-    timeout: PositiveInt | None = None  # minutes a job, after which it is requeued; null: 60 on slurm, none on local
-    gpus: NonNegativeInt | None = None  # a pack; null: none on slurm, one on a local machine that has any
-    nodes: Annotated[int, Field(ge=1, le=1)] = 1  # a pack is one process
-    cpus: PositiveInt | None = None  # a pack; also its number of threads
-    mem: PositiveFloat | None = None  # GiB a pack, on slurm; without a GPU, packs are made to fit it
-    array_parallelism: PositiveInt | None = None  # packs at once; null: slurm's queue decides; local: one, or one a GPU
-    retries: NonNegativeInt = 2  # how often a pack whose worker died is handed in again
-    slurm: Parameters  # more parameters of submitit's SlurmExecutor: qos, account, constraint, setup, ...
+    cluster: Literal["auto", "local", "slurm"] = "auto"  # auto: slurm if srun is installed, else local
+    partition: str | None = None  # SLURM partition; null: the cluster's default
+    timeout: PositiveInt | None = None  # minutes until a job is requeued; null: 60 on slurm, no limit on local
+    gpus: NonNegativeInt | None = None  # GPUs of a pack; null: none on slurm; on local, one if the machine has any
+    nodes: Annotated[int, Field(ge=1, le=1)] = 1  # always 1, because a pack is one process
+    cpus: PositiveInt | None = None  # CPUs of a pack and number of its threads; null: not set
+    mem: PositiveFloat | None = None  # GiB of memory of a pack on slurm; without a GPU, packs are made to fit it
+    array_parallelism: PositiveInt | None = None  # packs at once; null: slurm decides; local: one, or one a GPU
+    retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is handed in again
+    slurm: Parameters  # other parameters of submitit's SlurmExecutor: qos, account, constraint, setup, ...
 
     @property
     def threads(self) -> dict[str, str]:
-        """The variable that sets a worker's number of threads."""
+        """Environment variable that sets a worker's number of threads; empty if `cpus` is not set."""
         return {} if self.cpus is None else {"OMP_NUM_THREADS": str(self.cpus)}
 
 
 class Work:
-    """What a job runs; pickled into the job's folder, so it holds plain values only.
+    """Function object that a job runs. submitit pickles it into the job's folder, so it holds plain values only.
 
     Args:
-        pack: The points.
-        environment: Variables that hold for the worker alone, such as the GPU that it sees.
-        ends_by_sigterm: Whether SIGTERM ends the worker, behind a checkpoint. Else submitit ignores it, because SLURM
-            sends it as a warning.
+        pack: Points of the pack.
+        environment: Environment variables of the worker, such as CUDA_VISIBLE_DEVICES.
+        ends_by_sigterm: Whether SIGTERM ends the worker after it has written a checkpoint. If False, submitit's handler
+            ignores SIGTERM, because SLURM sends it as a warning.
     """
 
     def __init__(self, pack: Pack, environment: dict[str, str], *, ends_by_sigterm: bool = False) -> None:
@@ -62,14 +62,14 @@ class Work:
         self.ends_by_sigterm = ends_by_sigterm
 
     def __call__(self) -> list[Result]:
-        """Train the pack; called in the job."""
+        """Train the pack; submitit calls this in the job's process."""
         os.environ.update(self.environment)
         if self.ends_by_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return train_in_worker(self.pack)
 
     def checkpoint(self) -> DelayedSubmission:
-        """Called by submitit before a preempted or timed-out job is requeued: the same pack goes on by itself."""
+        """Return the same work for a requeued job; submitit calls this when a job is preempted or has timed out."""
         from submitit.helpers import DelayedSubmission
 
         if must_not_repeat(self.pack):
@@ -78,7 +78,7 @@ class Work:
 
 
 def results(job: Job) -> list[Result] | Lost:
-    """What a job has left; `train_pack` raises nothing, so an error is one of the worker's environment."""
+    """Return the results of an ended job. `train_pack` raises nothing, so an error comes from the environment."""
     if job.exception() is not None:
         return Lost("it raised an error", job.paths.stderr)
     found: list[Result] = job.result()

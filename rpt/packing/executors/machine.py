@@ -1,4 +1,4 @@
-"""Workers on this machine: processes of submitit's local executor, spread over the GPUs."""
+"""Workers on this machine: processes of submitit's local executor, distributed over the GPUs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FOREVER_MINUTES = 60 * 24 * 365
 
 
 class Machine:
-    """A process for each pack, which outlives the controller's death.
+    """Trains each pack in a process, which survives the death of the controller.
 
     Args:
-        folder: For jobs and logs.
-        options: Of them all.
+        folder: Folder for the jobs' files and logs.
+        options: Options of all jobs.
 
     Raises:
-        ConfigError: The machine has fewer GPUs than one pack is to have.
+        ConfigError: The machine has fewer GPUs than one pack needs.
     """
 
     def __init__(self, folder: Path, options: SubmititOptions) -> None:
@@ -38,11 +38,11 @@ class Machine:
         self._threads = options.threads
         devices = shares(visible_gpus(), options.gpus)
         self.at_once = options.array_parallelism or len(devices)
-        self._free = [devices[number % len(devices)] for number in range(self.at_once)]  # many workers share a GPU
+        self._free = [devices[number % len(devices)] for number in range(self.at_once)]  # workers may share a GPU
         self._taken: dict[Job, str] = {}
 
     def hand_in(self, packs: Sequence[Pack]) -> list[Job]:
-        """Start a process for each pack, on a GPU that no other has, where there are enough."""
+        """Start a process for each pack, on an unused GPU if there are enough GPUs."""
         return [self._start(pack) for pack in packs]
 
     def _start(self, pack: Pack) -> Job:
@@ -54,25 +54,25 @@ class Machine:
         return job
 
     def ask(self, job: Job) -> list[Result] | Lost | None:
-        """The results, or that the process is gone; None while it lives."""
-        if not job.done():  # looks after the process alone, and reaps it
+        """Return the results, or that the process ended without results; None while it lives."""
+        if not job.done():  # checks only whether the process lives, and reaps it if not
             return None
         self._free.append(self._taken.pop(job))
         return results(job) if job.paths.result_pickle.exists() else Lost("its process ended", job.paths.stderr)
 
     def leave(self) -> None:
-        """Stop what still trains, when the controller is asked to stop, and give it the time to write a checkpoint."""
+        """Stop the processes that still train, and wait until they have written their checkpoints."""
         deadline = time.monotonic() + GRACE_SECONDS + 5.0
         _ask_to_end(self._taken)
         try:
             while any(not job.done() for job in self._taken) and time.monotonic() < deadline:
                 time.sleep(0.1)
-        finally:  # also where a second Ctrl-C ends the waiting: a second signal acts at once
+        finally:  # a second Ctrl-C may have ended the waiting; a second SIGTERM ends a worker at once
             _ask_to_end(job for job in self._taken if not job.done())
 
 
 def _ask_to_end(jobs: Iterable[Job]) -> None:
-    """Send SIGTERM to workers, by way of submitit's process that watches each of them."""
+    """Send SIGTERM to submitit's supervising process of each worker, which passes it on."""
     for job in jobs:
         with suppress(ProcessLookupError):
             os.kill(int(job.job_id), signal.SIGTERM)
@@ -80,7 +80,10 @@ def _ask_to_end(jobs: Iterable[Job]) -> None:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C, which a terminal sends to all: the controller ends them in its own time."""
+    """Make processes that are started in this context ignore Ctrl-C.
+
+    A terminal sends Ctrl-C to all processes, but the controller must end the workers by SIGTERM.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -92,14 +95,14 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def shares(gpus: Sequence[str], wanted: int | None) -> list[str]:
-    """The GPUs of each worker, as CUDA_VISIBLE_DEVICES names them; one empty share where there are none.
+    """Divide the GPUs among workers: one value of CUDA_VISIBLE_DEVICES a worker, or one empty value without GPUs.
 
     Args:
-        gpus: Those of the machine.
-        wanted: How many a worker has; None: one, if there are any.
+        gpus: Names of the machine's GPUs.
+        wanted: Number of GPUs of a worker; None for one, if the machine has any.
 
     Raises:
-        ConfigError: The machine has fewer than one worker is to have.
+        ConfigError: The machine has fewer GPUs than one worker needs.
     """
     if len(gpus) < (wanted or 0):
         raise ConfigError.of(f"{PLACE}.gpus", wanted, f"this machine has {len(gpus)}. Set it to that or less.")
@@ -109,7 +112,7 @@ def shares(gpus: Sequence[str], wanted: int | None) -> list[str]:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, each as CUDA_VISIBLE_DEVICES would name it."""
+    """List the GPUs that this process may use, by their names in CUDA_VISIBLE_DEVICES."""
     import torch
 
     count = torch.cuda.device_count()

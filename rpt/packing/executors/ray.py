@@ -1,6 +1,6 @@
-"""Packs as tasks of Ray: on a cluster of this machine, or on a running one that is joined by its address.
+"""Executor that trains packs as Ray tasks: on a new cluster on this machine, or on a running cluster.
 
-Controller and nodes share a file system: that of `output_dir`, of the environment and of the weights.
+The controller and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from rpt.packing.point import Result
 from rpt.pulse import Watch, nobody
 
 Job = Any
-"""A reference to a task's results."""
+"""A Ray reference to a task's results."""
 
 OBJECT_STORE_BYTES = 100 * 1024**2
-"""Room for what tasks hand over, a few kilobytes each; by default Ray takes 30 % of the memory."""
+"""Size of Ray's object store. Tasks pass a few kilobytes each, and Ray's default is 30 % of the memory."""
 
 KNOCK_SECONDS = 10.0
 
 
 class RayOptions(Section):
-    """What `hydra.launcher.ray` may hold."""
+    """Options of the Ray executor, `hydra.launcher.ray.KEY` on the command line."""
 
-    address: str | None = None  # of a running cluster, HOST:PORT or auto; null: one on this machine, for this sweep
-    num_cpus: PositiveFloat = 1.0  # a pack; also its number of threads
-    num_gpus: NonNegativeFloat | None = None  # a pack; null: 1 where the cluster has any
+    address: str | None = None  # running cluster: HOST:PORT or auto; null: new cluster on this machine for this sweep
+    num_cpus: PositiveFloat = 1.0  # CPUs of a pack and number of its threads
+    num_gpus: NonNegativeFloat | None = None  # GPUs of a pack; null: 1 if the cluster has any
     workers: PositiveInt | None = None  # packs at once; null: as many as the resources allow
-    retries: NonNegativeInt = 2  # how often a pack whose worker died is handed in again
+    retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is handed in again
 
 
 class RayExecutor:
-    """Makes each pack a task with its resources.
+    """Trains each pack as a Ray task with its own CPUs and GPUs.
 
     Args:
-        options: See `RayOptions`.
-        folder: For the workers' logs, on a file system that the nodes share.
+        options: Options from the command line; see `RayOptions`.
+        folder: Folder for the workers' logs, on a file system that the nodes share.
 
     Raises:
-        ConfigError: An option is wrong, or the package is missing.
+        ConfigError: An option is wrong, or Ray is not installed.
     """
 
     def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
@@ -58,18 +58,19 @@ class RayExecutor:
 
     @property
     def workers(self) -> int:
-        """As asked for; the cluster decides otherwise, which nobody has joined yet."""
+        """Number of packs that are trained at the same time; 1 if not set, as the cluster is not joined yet."""
         return self.options.workers or 1
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Unknown: nodes differ, and tasks ask for no memory."""
+        """Return None: nodes have different memory, and the tasks reserve none."""
         return None
 
     def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
-        """Train every pack; each point is reported once, when its result is known.
+        """Train every pack and report each point once, when its result is known.
 
         Raises:
-            ClusterError: There is no cluster at the address, or no node of it is large enough for a pack.
+            ClusterError: There is no cluster at the address, or no node of the cluster has enough CPUs and GPUs for a
+                pack.
         """
         if not packs:
             return
@@ -82,14 +83,14 @@ class RayExecutor:
 
 
 class Tasks:
-    """Workers of a Ray cluster, which is joined from here to `leave`.
+    """Workers of a Ray cluster. The constructor starts or joins the cluster, and `leave` leaves it.
 
     Args:
-        folder: For logs, on a file system that the nodes share.
-        options: Of them all.
+        folder: Folder for the workers' logs, on a file system that the nodes share.
+        options: Options of the executor.
 
     Raises:
-        ClusterError: There is no cluster at the address, or no node of it is large enough for a pack.
+        ClusterError: There is no cluster at the address, or no node of the cluster has enough CPUs and GPUs for a pack.
     """
 
     def __init__(self, folder: Path, options: RayOptions) -> None:
@@ -103,7 +104,7 @@ class Tasks:
         except BaseException:
             self._ray.shutdown()
             raise
-        # A worker of its own for each pack: it gives back all memory. Retries are ours, which know the pack's log.
+        # A new worker process for each pack frees all memory. `attend` retries instead of Ray, to name the pack's log.
         resources = {"num_cpus": needed["CPU"], "num_gpus": needed["GPU"]}
         self._train = self._ray.remote(max_calls=1, max_retries=0, **resources)(_train)
 
@@ -120,7 +121,7 @@ class Tasks:
         return job
 
     def ask(self, job: Job) -> list[Result] | Lost | None:
-        """The results, or why there are none; None while the task waits or trains."""
+        """Return the results, or why there are none; None while the task waits or trains."""
         done, _ = self._ray.wait([job], timeout=0)
         if not done:
             return None
@@ -132,7 +133,7 @@ class Tasks:
         return results
 
     def leave(self) -> None:
-        """End a cluster of our own and its workers; a joined one stays, without our tasks."""
+        """Cancel the open tasks, and end the cluster if it was started here; a joined cluster keeps running."""
         for job in self._logs:
             self._ray.cancel(job, force=True)
         self._ray.shutdown()
@@ -143,7 +144,11 @@ class Tasks:
         return min(1.0, float(self._ray.cluster_resources().get("GPU", 0)))
 
     def _check_size(self, needed: dict[str, float]) -> None:
-        """Refuse a pack that no node has room for: Ray would wait for such a node without end."""
+        """Refuse packs that need more CPUs or GPUs than any node has, because Ray would wait forever.
+
+        Raises:
+            ClusterError: No node has enough CPUs and GPUs.
+        """
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         if not any(all(node.get(name, 0) >= amount for name, amount in needed.items()) for node in nodes):
             sizes = "; ".join(f"{node.get('CPU', 0):g} CPU, {node.get('GPU', 0):g} GPU" for node in nodes)
@@ -153,11 +158,15 @@ class Tasks:
 
 
 def _join(options: RayOptions) -> Any:
-    """Start or join the cluster; returns the module `ray`."""
+    """Start or join the cluster and return the module `ray`.
+
+    Raises:
+        ClusterError: The cluster cannot be started or joined.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's coming default, asked for by a warning
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default; Ray warns if it is not set
     if options.address is None:
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # else a token is written into the home folder
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # otherwise Ray writes a token into the home folder
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -177,22 +186,22 @@ def _join(options: RayOptions) -> Any:
 
 
 def _found() -> str:
-    """What `auto` stands for: RAY_ADDRESS, else the cluster that the last `ray start` of this machine made.
+    """Resolve `auto`: the address in RAY_ADDRESS, else of the cluster that `ray start` last started on this machine.
 
     Raises:
-        OSError: There is none.
+        OSError: There is no such cluster.
     """
-    from ray._private.services import canonicalize_bootstrap_address_or_die  # what Ray's own commands ask
+    from ray._private.services import canonicalize_bootstrap_address_or_die  # Ray's own commands use this function
 
     address: str = canonicalize_bootstrap_address_or_die("auto")
     return address
 
 
 def _knock(address: str) -> None:
-    """Fail at once where nobody listens: Ray itself tries for a quarter of an hour.
+    """Check that an address accepts connections, because Ray itself would try for a quarter of an hour.
 
     Raises:
-        OSError: Nobody listens, or the address is none.
+        OSError: The address accepts no connection, or is not of the form HOST:PORT.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdecimal():
@@ -201,12 +210,15 @@ def _knock(address: str) -> None:
 
 
 def _train(pack: Pack, log: str, folder: str) -> list[Result]:
-    """What a task runs, in a worker process of its own.
+    """Train a pack; Ray calls this in a new worker process.
 
     Args:
-        pack: The points.
-        log: The file to write to.
-        folder: Where the command was started, which relative paths begin at: a worker starts in its node's own.
+        pack: Points of the pack.
+        log: Path of the file that receives stdout and stderr.
+        folder: Folder in which the command was started. The worker changes to it, because relative paths start there.
+
+    Returns:
+        One result a point.
     """
     try:
         os.chdir(folder)

@@ -18,23 +18,23 @@ from rpt.packing.point import Result
 
 DEFAULT_MINUTES = 60
 SQUEUE_SECONDS = 5.0
-"""Between two questions to the cluster, which serves others too."""
+"""Seconds between two calls of `squeue`, to keep the load on the cluster low."""
 SETTLE_SECONDS = 15.0
-"""How long a result may take to appear on a shared file system after its job has left the queue."""
+"""Longest time for a result to appear on a shared file system after its job has left the queue."""
 
 
 class Slurm:
-    """A job for each pack, all of them one array.
+    """Trains each pack as a SLURM job; all jobs form one job array.
 
-    `sacct` is not asked, as submitit would: clusters without accounting have none. `squeue` always answers.
+    The state of jobs is read by `squeue`. submitit would call `sacct`, which clusters without accounting do not have.
 
     Args:
-        folder: For jobs and logs.
-        options: Of them all.
+        folder: Folder for the jobs' files and logs, on a file system that the nodes share.
+        options: Options of all jobs.
     """
 
     at_once = None
-    """Packs in the queue at a time: all, and the cluster decides."""
+    """Limit on the number of packs in the queue: None, because SLURM decides which jobs run."""
 
     def __init__(self, folder: Path, options: SubmititOptions) -> None:
         from submitit import SlurmExecutor
@@ -51,7 +51,7 @@ class Slurm:
         """Queue one array with a job for each pack.
 
         Raises:
-            ClusterError: `sbatch` refuses it; in its own words.
+            ClusterError: `sbatch` refuses the jobs; the error quotes its message.
         """
         from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -67,14 +67,14 @@ class Slurm:
         return jobs
 
     def ask(self, job: Job) -> list[Result] | Lost | None:
-        """The results, or that the job has left the queue without any; None while it waits or trains."""
+        """Return the results, or that the job has left the queue without results; None while it waits or trains."""
         answer = self._ask(job)
         if answer is not None:
             del self._open[job]
         return answer
 
     def leave(self) -> None:
-        """Say what goes on without this process, when it is asked to stop."""
+        """Print the jobs that stay in SLURM's queue when this process stops."""
         if self._open:
             names = " ".join(job.job_id for job in self._open)
             sys.stderr.write(f"the jobs stay in SLURM's queue; to end them: scancel {names}\n")
@@ -91,7 +91,7 @@ class Slurm:
         return Lost(f"SLURM job {job.job_id}{_ending(job.job_id)}", job.paths.stderr)
 
     def _queue(self) -> set[str]:
-        """The user's jobs in the queue; the last answer while it is fresh or the cluster gives none."""
+        """Return the ids of the user's jobs in the queue, cached for `SQUEUE_SECONDS` and while `squeue` fails."""
         if time.monotonic() - self._looked >= SQUEUE_SECONDS:
             command = ["squeue", "--noheader", "--array", f"--user={getpass.getuser()}", "--format=%i"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -102,7 +102,7 @@ class Slurm:
 
 
 def _ending(job_id: str) -> str:
-    """How SLURM says that a job ended, while it still knows."""
+    """Describe how a job ended by `scontrol`, which remembers a job only for a while."""
     done = subprocess.run(["scontrol", "show", "job", job_id], capture_output=True, text=True, check=False)
     facts = dict(word.split("=", 1) for word in done.stdout.split() if "=" in word)
     if "JobState" not in facts:
@@ -111,7 +111,7 @@ def _ending(job_id: str) -> str:
 
 
 def _parameters(options: SubmititOptions) -> dict[str, Any]:
-    """The options in the words of submitit's SlurmExecutor; what is null stays the cluster's own choice."""
+    """Convert the options to parameters of submitit's SlurmExecutor, without those that are null."""
     own = {
         "job_name": "rpt",
         "partition": options.partition,
@@ -126,7 +126,7 @@ def _parameters(options: SubmititOptions) -> dict[str, Any]:
 
 
 def wrong_parameters(options: SubmititOptions) -> Iterator[Problem]:
-    """Parameters that submitit does not know, or that have a key of their own beside `slurm`."""
+    """Yield a problem for each parameter in `slurm` that submitit does not know or that is an option of its own."""
     from submitit import SlurmExecutor
 
     own = {"job_name", "partition", "time", "nodes", "gpus_per_node", "cpus_per_task", "mem", "array_parallelism"}

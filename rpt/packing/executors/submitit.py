@@ -1,6 +1,6 @@
-"""Packs as jobs of submitit: an array on a SLURM cluster, or processes of this machine.
+"""Executor that trains packs as submitit jobs: a job array on a SLURM cluster, or processes on this machine.
 
-The controller and the nodes share a file system: that of `output_dir`, of the environment and of the weights.
+The controller and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from rpt.pulse import Watch, nobody
 
 
 class SubmititExecutor:
-    """Hands each pack to a job of its own.
+    """Trains each pack as a submitit job.
 
     Args:
-        options: See `SubmititOptions`.
-        folder: For jobs and their logs; on SLURM, on a file system that the nodes share.
+        options: Options from the command line; see `SubmititOptions`.
+        folder: Folder for the jobs' files and logs; for SLURM, on a file system that the nodes share.
 
     Raises:
-        ConfigError: An option is wrong, the package is missing, or there is no SLURM here.
+        ConfigError: An option is wrong, submitit is not installed, or SLURM is not available on this machine.
     """
 
     def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
@@ -48,13 +48,16 @@ class SubmititExecutor:
 
     @property
     def workers(self) -> int:
-        """As asked for; on this machine, else, one for each share of its GPUs."""
+        """Number of packs that are trained at the same time: `array_parallelism`, else 1 on SLURM, one a GPU share."""
         if self.options.array_parallelism is not None or self.cluster == "slurm":
             return self.options.array_parallelism or 1
         return len(shares(visible_gpus(), self.options.gpus))
 
     def budget_bytes(self, config: Config) -> int | None:
-        """A share of `mem`, for workers without a GPU, whose memory would be the one that counts."""
+        """Compute the bytes that the states of a pack may take: a share of `mem`, or None if `mem` is not set.
+
+        It is also None for workers with a GPU, where the states lie in the GPU's memory.
+        """
         has_gpu = bool(self.options.gpus) and config.trainer.device != "cpu"
         if self.options.mem is None or has_gpu:
             return None
@@ -63,11 +66,11 @@ class SubmititExecutor:
         return budget_bytes(config, int(self.options.mem * 2**30))
 
     def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
-        """Train every pack; each point is reported once, when its result is known.
+        """Train every pack and report each point once, when its result is known.
 
         Raises:
             ClusterError: SLURM refuses the jobs.
-            ConfigError: A pack is to have more GPUs than this machine has.
+            ConfigError: A pack needs more GPUs than this machine has.
         """
         is_slurm = self.cluster == "slurm"
         crew = Slurm(self._folder, self.options) if is_slurm else Machine(self._folder, self.options)
