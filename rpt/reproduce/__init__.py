@@ -1,1 +1,1 @@
-"""Our numbers beside the paper's: what was run, whether it is the setting of a published row, and what follows."""
+"""Compare scores of runs with numbers of the paper, for runs that have the setting of a published number."""

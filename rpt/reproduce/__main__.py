@@ -1,4 +1,4 @@
-"""`python -m rpt.reproduce DIR`: our numbers beside the paper's, with interval and verdict, or why there is none."""
+"""`python -m rpt.reproduce DIR`: compare scores of runs with the paper's numbers, by interval and verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEAD = f"{'task':8} {'ours':>6} {'sd':>5} {'seeds':>5} {'paper':>6}  {'differenc
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; 2 where there is nothing to compare, or a record cannot be read."""
+    """Print the comparisons. The exit code is 2 where there is nothing to compare or a record cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.reproduce", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
     parser.add_argument("--json", action="store_true", help="for other programs")
@@ -40,7 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
-    """For people: one line a number, below a heading for each published setting."""
+    """Format the comparisons as text for readers, with a heading for each experiment.
+
+    Args:
+        lines: Comparisons, grouped by experiment.
+        notes: Sentences to print below the comparisons.
+        unfinished: Number of runs that have not ended and are therefore left out.
+    """
     shown: list[str] = []
     experiment = None
     for line in lines:
@@ -55,7 +61,7 @@ def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
 
 
 def notes(points: Iterable[Point]) -> list[str]:
-    """What rpt does otherwise than the published code, where that code says what to do."""
+    """Return notes on values that the paper does not print, and on deviations of rpt from the published code."""
     found: list[str] = []
     for point in points:
         if point.config.backbone.family == "seq2seq":
@@ -65,7 +71,7 @@ def notes(points: Iterable[Point]) -> list[str]:
 
 
 def as_json(line: Line) -> dict[str, object]:
-    """For programs."""
+    """Return a comparison as a JSON object for other programs."""
     between = line.difference
     return {
         "experiment": line.experiment,

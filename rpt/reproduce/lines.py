@@ -1,8 +1,12 @@
-"""Ours beside the paper's: the difference with its interval, and a verdict where one is honest.
+"""Comparisons of scores of rpt with numbers of the paper: difference, interval, and a verdict where it is justified.
 
-The paper prints means of three runs on the very rows that are evaluated here, and no spread. So the interval is that
-of the difference of two means over seeds, `t * sd * sqrt(1/n + 1/3)`, with our standard deviation for both sides,
-widened by how exactly the number is known: half of its last digit, or 0.3 where it was read off a figure.
+The paper prints means of three runs, without a spread, on the same rows that rpt evaluates. The interval is therefore
+computed for the difference of two means over seeds, with the standard deviation `sd` of n runs of rpt for both means:
+
+    t * sd * sqrt(1/n + 1/3)
+
+is half its width. The precision of the paper's number is added on both sides: half a unit of the last printed digit,
+or 0.3 points for a number that was read off a figure.
 """
 
 from __future__ import annotations
@@ -27,13 +31,13 @@ from rpt.tracking.identity import code
 from rpt.tracking.other_code import code_differences
 
 PAPER_RUNS = 3
-"""Runs behind each number of the paper."""
+"""Number of runs that each number of the paper is a mean of."""
 
 FEWEST_SEEDS = 3
-"""Seeds below which there is no verdict."""
+"""Fewest seeds for a verdict."""
 
 EXACT_TO = {"printed": 0.05, "recomputed": 0.05, "digitised": 0.3}
-"""How far a number may be from what the authors measured, in points."""
+"""Largest distance of a published number from the authors' measurement, in points, by the number's kind."""
 
 AVERAGE = "average"
 
@@ -47,24 +51,24 @@ OFFICIAL = {
     "wic": (5428, 638),
     "wsc": (259, 38),
 }
-"""Training and validation examples that the published code makes of the official release."""
+"""Number of training and of validation examples that the published code makes of the official release, by task."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One number of the paper and ours.
+    """A comparison of a number of the paper with the score of rpt's runs.
 
     Attributes:
-        experiment: The published setting.
-        task: Or `average`.
-        row: Of the paper.
-        expected: The paper's number, in points.
-        ours: Mean over seeds, in points; None where there is none to compare.
-        sd: Standard deviation over seeds; None with one seed and for averages.
-        seeds: Of ours; the fewest of a task for averages.
-        diverged: Runs of ours that count with the majority answer's score.
-        difference: Ours less the paper's.
-        reasons: Why there is no verdict; empty where there is one.
+        experiment: Name of the experiment whose setting is compared.
+        task: Name of the task, or `average` for the mean of all eight tasks.
+        row: Row of the paper that the number belongs to.
+        expected: Number in the paper, in points (0 to 100).
+        ours: Mean score of rpt's runs over seeds, in points; None where the runs do not have the row's metric.
+        sd: Standard deviation of the runs' scores over seeds, in points; None with one seed and for averages.
+        seeds: Number of seeds of rpt's runs; for an average, the smallest number of seeds of any task.
+        diverged: Number of rpt's runs that diverged, whose score is taken to be the majority answer's.
+        difference: Score of rpt minus the number in the paper, in points; None where `ours` is None.
+        reasons: Reasons why there is no verdict; empty where there is a verdict.
     """
 
     experiment: str
@@ -80,7 +84,7 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """`agrees`, `above`, `below`, or why none is honest."""
+        """`agrees`, `above` or `below` for the score of rpt, or `no verdict: ` with the reasons."""
         if self.reasons or self.difference is None:
             return f"no verdict: {'; '.join(self.reasons)}"
         if self.difference.low > 0:
@@ -89,7 +93,10 @@ class Line:
 
 
 def compare(points: Sequence[Point]) -> list[Line]:
-    """Every number of the paper that a run asks for, experiment by experiment."""
+    """Compare each point with the paper's numbers for its experiment and task, ordered by experiment and task.
+
+    Each experiment's averages over tasks follow its tasks.
+    """
     by_experiment: dict[str, list[Point]] = defaultdict(list)
     for point in points:
         by_experiment[point.experiment].append(point)
@@ -103,7 +110,11 @@ def compare(points: Sequence[Point]) -> list[Line]:
 
 
 def _lines_of(point: Point) -> Iterator[Line]:
-    """The numbers of a point: those of its very setting, or else the nearest, which then gets no verdict."""
+    """Yield a comparison for each row of the paper that has the point's setting.
+
+    Where no row has this setting, yield one comparison without a verdict: with the row of the experiment's own setting,
+    or else with the row that differs least.
+    """
     rows = [row for row in point.config.expected or () if point.config.task.name in row.points]
     found = {row.at: _differences(point, row.at) for row in rows}
     exact = [row for row in rows if not found[row.at]]
@@ -137,7 +148,7 @@ def _line(point: Point, row: Expected, differing: Sequence[str]) -> Line:
 
 
 def _obstacles(point: Point, row: Expected) -> Iterator[str]:
-    """Why the number was not measured as ours is, whatever the configuration says."""
+    """Yield reasons against a verdict other than differences between the configurations."""
     yield from _obstacles_of_rows(point)
     yield from _obstacles_of_code(point)
     if NO_RECIPE in point.records[0]["protocol"]["habits"]:
@@ -166,10 +177,10 @@ def _obstacles_of_rows(point: Point) -> Iterator[str]:
 
 
 def _obstacles_of_code(point: Point) -> Iterator[str]:
-    """Where the record says which code made the number, it must be the code of this installation."""
+    """Yield differences between the code that the record names and the code of this installation."""
     then = point.records[0].get("code")
     if not isinstance(then, dict):
-        return  # an older rpt does not say
+        return  # records of schema 2 do not name the code
     try:
         yield from code_differences(then, code(point.config))
     except ConfigError as error:
@@ -180,14 +191,14 @@ def _obstacles_of_weights(point: Point, row: Expected) -> Iterator[str]:
     try:
         asked = published(point.config, row.at).backbone.hub_id
     except UnreadableRun:
-        return  # said with the differences
+        return  # `_differences` reports this error
     section = point.config.backbone
     if section.hub_id != asked:
         yield f"weights of {section.hub_id or section.path or section.package}, not those of {asked} from the hub"
 
 
 def _margin(scores: Sequence[float]) -> float:
-    """Half of the interval of our mean less the paper's, in points; nan with one run."""
+    """Return half the width of the interval of rpt's mean minus the paper's mean, in points; `nan` with one run."""
     count = len(scores)
     if count < 2:
         return math.nan
@@ -201,7 +212,7 @@ def _difference(mean: float, expected: float, margin: float, exact_to: float, se
 
 
 def _averages(points: Sequence[Point]) -> Iterator[Line]:
-    """The unweighted mean of the eight tasks; tasks are independent, so their margins add in quadrature."""
+    """Yield comparisons of the unweighted mean of the eight tasks. Tasks are independent: margins add in quadrature."""
     rows = {str(row): row for point in points for row in point.config.expected or () if AVERAGE in row.points}
     for row in rows.values():
         parts = [point for point in points if not _differences(point, row.at)]

@@ -1,4 +1,4 @@
-"""Read run folders, and put those together that are one setting with several seeds."""
+"""Read run folders, and group the runs that differ in the seed alone."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ NEEDED = ("status", "chosen", "config", "protocol", "data", "backbone")
 
 
 class NothingToCompare(RptError):
-    """A folder without runs of published rows."""
+    """The folder has no run of an experiment with published numbers."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """The runs of one setting.
+    """The runs of one setting, which differ in their seeds alone.
 
     Attributes:
-        config: Of the first; the others differ in seeds alone.
-        records: Of the runs that ended, finished or diverged.
+        config: Configuration of the first run.
+        records: Records (`run.json`) of the runs that have finished or diverged.
     """
 
     config: Config
@@ -38,21 +38,24 @@ class Point:
 
     @property
     def experiment(self) -> str:
-        """The name of the published setting."""
+        """Name of the experiment that the runs belong to."""
         return self.config.chosen["experiment"]
 
     @property
     def seeds(self) -> int:
-        """How many seeds it has."""
+        """Number of different seeds of the runs."""
         return len({record["config"]["seed"] for record in self.records})
 
     @property
     def diverged(self) -> int:
-        """How many runs have no score."""
+        """Number of runs that diverged and have no score."""
         return sum(map(has_diverged, self.records))
 
     def scores(self, metric: str) -> list[float]:
-        """A metric of each run, in points; the majority answer's where a run diverged. Empty where it is not known."""
+        """Return the value of a metric for each run, in points; empty where a run's record lacks the metric.
+
+        A run that diverged has the majority answer's value.
+        """
         found = [counted_score(record, metric) for record in self.records]
         known = [score for score in found if score is not None]
         return [100 * score for score in known] if len(known) == len(found) else []

@@ -1,4 +1,4 @@
-"""Is a run's setting that of a published row? Whatever can change a number must be as its experiment says."""
+"""Compare the setting of a run with the setting of a published row, by every key that can change a score."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ FREE = (
     *("seed", "data.source", "data.split_seed", "data.order_seed"),
     *("backbone.attention", "trainer.token_budget", "trainer.eval_token_budget"),
 )
-"""What may differ: seeds, how forwards are cut, and where the rows come from, which `rpt.reproduce.lines` looks at."""
+"""Keys that may differ from the published setting: seeds, attention implementation, token budgets, source of rows.
+`rpt.reproduce.lines` checks the rows."""
 
 COMPONENTS = ("encoder", "init", "optim")
-"""Groups whose options have keys of their own, so that another option is one difference."""
+"""Config groups whose options have different keys. A different option counts as a single difference."""
 
 MOST_SAID = 3
-"""Differences that a message lists."""
+"""Most differences that a message lists; further differences are only counted."""
 
 
 class UnreadableRun(RptError):
@@ -34,10 +35,10 @@ class UnreadableRun(RptError):
 
 
 def config_of(record: Mapping[str, Any]) -> Config:
-    """The configuration of a record, without a look at files.
+    """Return the configuration of a record, without a check of the files that it names.
 
     Raises:
-        UnreadableRun: It is that of another version.
+        UnreadableRun: The record's configuration is not valid in this version of rpt.
     """
     try:
         return Config.model_validate({**record["config"], "chosen": record["chosen"]})
@@ -47,19 +48,23 @@ def config_of(record: Mapping[str, Any]) -> Config:
 
 
 def flat(config: Config) -> Flat:
-    """All that can change a number and is not free, by dotted key."""
+    """Return the configuration by dotted key: every key that can change a score, without the keys in `FREE`."""
     leaves = _leaves(setting(config, "", "")) | {"backbone.dropout": config.backbone.dropout}
     return {key: value for key, value in leaves.items() if key not in FREE}
 
 
 def published(config: Config, at: str | None) -> Config:
-    """The setting of a row: the run's experiment and task, and the override that the row has beside them.
+    """Compose the setting of a published row: the run's experiment and task, with the override of the row.
 
-    A record is data: its experiment and task must be options of this installation, and the override must be one that
-    the experiment itself states.
+    A record is untrusted data. Its experiment and task must therefore be names of options of this installation, and
+    the override must belong to a row of the experiment.
+
+    Args:
+        config: Configuration of the run, which names experiment and task.
+        at: Override of the row; None for the experiment's own setting.
 
     Raises:
-        UnreadableRun: The experiment is not there any more, or is no configuration, or has no such row.
+        UnreadableRun: The experiment does not exist or is not a valid configuration, or it has no such row.
     """
     names = {group: str(config.chosen.get(group)) for group in ("experiment", "task")}
     for group, name in names.items():
@@ -84,7 +89,19 @@ def _composed(*overrides: str) -> Config:
 
 
 def differences(config: Config, at: str | None) -> list[str]:
-    """What a run has otherwise than a published row, in words; empty where they are the same."""
+    """Describe the differences between the setting of a run and the setting of a published row.
+
+    Args:
+        config: Configuration of the run.
+        at: Override of the row; None for the experiment's own setting.
+
+    Returns:
+        A phrase for each difference, such as `lr is 0.1, not 0.3`; empty where the settings are equal. After
+        `MOST_SAID` phrases, a last phrase counts the further differences.
+
+    Raises:
+        UnreadableRun: The setting of the row cannot be composed.
+    """
     row = published(config, at)
     ours, theirs = flat(config), flat(row)
     found = []
