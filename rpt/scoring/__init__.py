@@ -1,1 +1,1 @@
-"""How rows become scores."""
+"""Scorers, which turn rows into losses and answers."""

@@ -15,10 +15,10 @@ from rpt.scoring.scorer import Scored, by_row
 
 
 class ClassHead(nn.Module):
-    """One linear layer from the pooled text to logits; belongs to one run. Float32.
+    """Linear layer from the pooled text to logits, in float32. Each run trains its own head.
 
-    Starts at zero, so that every run begins at the uniform distribution, whatever its seed. A single logit has no
-    bias, which would not change a choice among several texts.
+    Weights start at zero, so that every run begins at the uniform distribution, whatever its seed. A head with a
+    single logit has no bias, because a bias would not change a choice among several texts.
     Source: Residual Prompt Tuning, section 3 (BERT: linear layer and softmax on h_[CLS]).
     """
 
@@ -29,7 +29,7 @@ class ClassHead(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, pooled: Float[Tensor, "texts hidden"]) -> Float[Tensor, "texts logits"]:
-        """Logits in label order, natural units."""
+        """Compute unnormalised logits, in label order."""
         logits = self.linear(pooled)
         assert isinstance(logits, Tensor)
         return logits
@@ -40,12 +40,12 @@ def pool(
     text: Bool[Tensor, "texts tokens"],
     pooling: str,
 ) -> Float[Tensor, "texts hidden"]:
-    """Pool hidden states over the text, float32.
+    """Pool hidden states over the text, in float32 (in float64 if the states are float64).
 
     Args:
-        hidden: The last layer's states, any float dtype.
-        text: True at text tokens; prompt and padding are false. Every row has at least `[CLS]`.
-        pooling: `mean` of the text tokens, or `cls`, the first of them.
+        hidden: States of the last layer, in any float dtype.
+        text: True at text tokens, False at prompt and padding. Every text has at least `[CLS]`.
+        pooling: `mean` averages the text tokens; `cls` takes the first text token.
     """
     states = hidden if hidden.dtype == torch.float64 else hidden.float()
     if pooling == "cls":
@@ -56,15 +56,15 @@ def pool(
 
 
 class HeadScorer:
-    """Scores the choices of a row by the head of the run that the row belongs to.
+    """Score the choices of a row by the head of the row's run.
 
-    A row is read once and gets a logit for each label; where each row brings its own choices, it is read once with
-    each of them, and each reading gets one logit.
+    For a task with labels, a row is one text, and the head gives it a logit for each label. For a task whose rows have
+    choices of their own, a row is one text for each choice, and the head gives each text a single logit.
 
     Args:
         hidden: Width of the backbone's states.
-        num_labels: Logits of a reading; None: one, for the choice that it was read with.
-        pooling: `mean` of the text tokens, or `cls`.
+        num_labels: Number of logits for each text. None means a single logit, for the choice that the text holds.
+        pooling: `mean` averages the text tokens; `cls` takes the first text token.
     """
 
     with_choices = False
@@ -75,25 +75,25 @@ class HeadScorer:
         self.pooling = pooling
 
     def new_head(self) -> nn.Module:
-        """A fresh head for one run."""
+        """Create an untrained head for one run."""
         return ClassHead(hidden=self.hidden, num_logits=self.num_labels or 1)
 
     def losses(
         self, backbone: EncoderBackbone, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Float[Tensor, batch]:
-        """Cross-entropy of each row among its choices, in nats."""
+        """Compute the cross-entropy of each row among its choices, in nats."""
         return self.score(backbone, inserted, rows, heads).losses
 
     def score(
         self, backbone: EncoderBackbone, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Scored:
-        """Logits of each row's choices.
+        """Compute the logits of each row's choices and the losses, in one forward pass over all texts.
 
         Args:
-            backbone: Run once over all texts.
-            inserted: The texts with their prompts in place.
-            rows: Whose they are.
-            heads: The heads of all runs.
+            backbone: Frozen encoder.
+            inserted: Embeddings of the texts with their prompts inserted.
+            rows: Rows that the texts belong to.
+            heads: Head of each run, by the run's index in the pack.
         """
         hidden = backbone(inserted.embeds, inserted.mask, inserted.segments)
         logits = _by_head(pool(hidden, inserted.text, self.pooling), rows.run_of_text, heads)
@@ -104,7 +104,7 @@ class HeadScorer:
 def _by_head(
     pooled: Float[Tensor, "texts hidden"], run: Int64[Tensor, texts], heads: Sequence[nn.Module | None]
 ) -> Float[Tensor, "texts logits"]:
-    """Each text through the head of its own run."""
+    """Apply to each text the head of its own run."""
     counts = torch.bincount(run, minlength=len(heads)).tolist()
     order = run.argsort(stable=True)  # the texts grouped by run
     groups = pooled.index_select(0, order).split(counts)

@@ -1,4 +1,4 @@
-"""Answers of a language model: the likeliest of the choices, or what it writes by itself."""
+"""Scorers for language models: one ranks the choices by likelihood, the other generates text."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from rpt.scoring.scorer import Scored, by_row
 
 
 class LanguageScorer:
-    """What both share: nothing is trained besides the prompt, and the loss is that of the right text."""
+    """Base of both scorers: the prompt alone is trained, on the negative log-likelihood of the right text."""
 
     with_choices = False
 
     def new_head(self) -> None:
-        """A language model brings its own output layer."""
+        """Return no head, because a language model has an output layer of its own."""
 
     def losses(
         self, backbone: LanguageModel, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Float[Tensor, batch]:
-        """Negative log-likelihood of each row's right text, end marker included, summed over its tokens, in nats."""
+        """Compute each row's negative log-likelihood of the right text, summed over tokens and end marker, in nats."""
         return -_log_likelihoods(backbone, inserted, rows).sum(dim=1)
 
 
 class RankScorer(LanguageScorer):
-    """The choice that the model finds likeliest; the source is read once, the choices behind it.
+    """Answer with the choice that the model finds most likely.
+
+    The model reads a row's source once, with all choices behind it.
 
     Args:
-        length_normalised: Whether likelihoods are means over a choice's tokens instead of sums.
+        length_normalised: Whether a choice's score is the mean of its tokens' log-likelihoods instead of the sum.
     """
 
     with_choices = True
@@ -43,7 +45,7 @@ class RankScorer(LanguageScorer):
     def score(
         self, backbone: LanguageModel, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Scored:
-        """Log-likelihoods of each row's choices, in nats; the loss is the right one's among them."""
+        """Compute the log-likelihood of each choice, in nats. The loss is the cross-entropy among a row's choices."""
         likelihoods = _log_likelihoods(backbone, inserted, rows).sum(dim=1)  # [choices]
         if self.length_normalised:
             likelihoods = likelihoods / rows.written_mask.sum(dim=1)
@@ -52,10 +54,10 @@ class RankScorer(LanguageScorer):
 
 
 class GenerateScorer(LanguageScorer):
-    """What the model writes, greedily.
+    """Answer with the text that the model generates by greedy decoding.
 
     Args:
-        max_new_tokens: Where writing ends at the latest.
+        max_new_tokens: Largest number of tokens to generate for a row.
     """
 
     def __init__(self, *, max_new_tokens: int) -> None:
@@ -64,7 +66,7 @@ class GenerateScorer(LanguageScorer):
     def score(
         self, backbone: LanguageModel, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Scored:
-        """The texts; the loss is that of the right text, as in training."""
+        """Generate a text for each row. The loss is that of the right text, as in training."""
         losses = self.losses(backbone, inserted, rows, heads)
         texts = backbone.generate(inserted.embeds, inserted.mask, self.max_new_tokens)
         return Scored(losses, losses.new_zeros(len(losses), 0), texts)

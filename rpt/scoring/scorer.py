@@ -1,4 +1,4 @@
-"""What every way of scoring has in common: a loss to train by, and an answer to report."""
+"""Interface of all scorers: a training loss and a reported answer for each row."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rpt.prompt.insert import Inserted
 
 @dataclass(frozen=True)
 class Scored:
-    """What one forward says of its rows.
+    """Losses and answers of the rows of one forward pass.
 
     Attributes:
-        losses: Of each row, in nats; what breaks ties between evaluations.
-        scores: Of each row's choices, minus infinity behind a row that has fewer; no columns where text is generated.
-        texts: What was generated, or None.
+        losses: Loss of each row, in nats. Their mean breaks ties between checkpoints of equal score.
+        scores: Score of each choice, padded on the right with minus infinity. No columns for generated text.
+        texts: Generated text of each row; None for scorers that rank choices.
     """
 
     losses: Float[Tensor, batch]
@@ -31,36 +31,36 @@ class Scored:
 
 @runtime_checkable  # the tests check every call's types
 class Scorer(Protocol):
-    """Turns rows with their prompts in place into losses and answers."""
+    """Turns rows with inserted prompts into losses and answers."""
 
     @property
     def with_choices(self) -> bool:
-        """Whether an answer needs all that may be written, or only what is right."""
+        """Whether `score` needs the token ids of all choices (`Rows.written`) instead of the right text alone."""
 
     def new_head(self) -> nn.Module | None:
-        """What a run trains besides its prompt; None: nothing."""
+        """Create the module that a run trains in addition to its prompt; None if it trains the prompt alone."""
 
     def losses(
         self, backbone: Any, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Float[Tensor, batch]:
-        """The training loss of each row, summed over its terms (`Encoded.terms`), in nats."""
+        """Compute the training loss of each row, summed over its terms (`Encoded.terms`), in nats."""
 
     def score(self, backbone: Any, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]) -> Scored:
-        """Answer rows."""
+        """Compute the losses and answers of rows, for an evaluation."""
 
 
 def by_row(
     values: Float[Tensor, " values"], row_of: Int64[Tensor, " values"], num_rows: int
 ) -> Float[Tensor, "rows _"]:
-    """Put values that lie one behind the other, grouped by row, into a table of one line a row.
+    """Turn a flat list of scores, grouped by row, into a table with a line for each row.
 
     Args:
-        values: A score of each choice.
-        row_of: The row of each, ascending.
-        num_rows: Lines of the table.
+        values: Score of each choice of all rows.
+        row_of: Index of the row of each score, ascending.
+        num_rows: Number of rows.
 
     Returns:
-        [rows, most choices of a row]; minus infinity behind a row that has fewer.
+        Scores of shape [rows, largest number of choices], padded on the right with minus infinity.
     """
     counts = torch.bincount(row_of, minlength=num_rows)
     place = torch.arange(len(values), device=values.device) - (counts.cumsum(0) - counts)[row_of]
