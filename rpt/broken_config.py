@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import yaml  # type: ignore[import-untyped]
+from yaml.reader import Reader  # type: ignore[import-untyped]
+
+from rpt.errors import RptError
 
 BROKEN_FILE = (yaml.YAMLError, UnicodeDecodeError)
 """What Hydra lets through where a file is no YAML, or no text at all."""
@@ -28,3 +33,29 @@ def _file_being_read(trace: TracebackType | None) -> str:
         name = str(trace.tb_frame.f_locals.get("full_path", name))
         trace = trace.tb_next
     return name
+
+
+@contextmanager
+def deep_files_refused() -> Iterator[None]:
+    """Refuse a YAML file that is nested too deeply for PyYAML, which parses by recursion.
+
+    Raises:
+        RptError: A file is nested too deeply. The message names the file and the line.
+    """
+    try:
+        yield
+    except RecursionError as error:
+        reader = _yaml_reader(error.__traceback__)
+        if reader is None:
+            raise
+        advice = "Mend the file: a configuration has a few levels."
+        raise RptError(f"{reader.name}:{reader.line + 1}: is nested too deeply. {advice}") from None
+
+
+def _yaml_reader(trace: TracebackType | None) -> Reader | None:
+    """Find PyYAML's reader in the frames of an error; None if the error was not raised while YAML was parsed."""
+    while trace is not None:
+        if isinstance(reader := trace.tb_frame.f_locals.get("self"), Reader):
+            return reader
+        trace = trace.tb_next
+    return None

@@ -16,7 +16,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from rpt.broken_config import deep_files_refused
 from rpt.command_line import prepared, refusal
+from rpt.errors import ReaderError
 from rpt.pipes import READER_LEFT, reader_may_leave
 from rpt.places import config_dir
 
@@ -59,7 +61,8 @@ def _main() -> None:
         sys.exit(REFUSED)
     app = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
     try:
-        app(_job)()
+        with deep_files_refused():
+            app(_job)()
     except BaseException as error:
         if isinstance(error, Interrupted) or is_ctrl_c(error):
             sys.stderr.write(f"{error if isinstance(error, Interrupted) else SAVED}\n")
@@ -68,6 +71,8 @@ def _main() -> None:
             raise
         if failed_points:
             _end_sweep()
+        if isinstance(error, ReaderError):
+            sys.stderr.write(f"{error}\n")  # the row, before the traceback
         _refuse(error)
     if failed_points:  # some sweepers go on without a word
         _end_sweep()

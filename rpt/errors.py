@@ -56,6 +56,10 @@ class DataError(RptError):
     """Rows that are missing, unreadable or not what the task's schema says."""
 
 
+class ReaderError(Exception):
+    """An error that a task's reader raised while it read a row: a bug of the reader, whose traceback is kept."""
+
+
 class StorageError(RptError):
     """A folder or file that cannot be written, read or locked."""
 

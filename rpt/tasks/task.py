@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rpt.errors import ConfigError, DataError
+from rpt.errors import ConfigError, DataError, ReaderError, RptError
 from rpt.tasks.example import Answer, Example, Idx
 from rpt.tasks.row import Label, Row
 from rpt.tasks.text import folded
@@ -60,16 +60,28 @@ class Task:
 
         Raises:
             DataError: A row is not what the task's schema says, or its idx came before.
+            ReaderError: The task's own code has raised an error while it read a row.
         """
         seen: dict[Idx, str] = {}
         for place, values in rows:
-            for example in self.read_row(Row(place, f"a {self.name} row has {self.schema}", values)):
+            for example in self._guarded(Row(place, f"a {self.name} row has {self.schema}", values)):
                 if example.idx in seen:
                     first = seen[example.idx]
                     raise DataError(f"{place}: idx {example.idx} was already used at {first}; each must be unique.")
                 seen[example.idx] = place
                 _check_answer(example, place)
                 yield example
+
+    def _guarded(self, row: Row) -> list[Example]:
+        """Read a row, and name the row in an error of the reader's own code."""
+        try:
+            return list(self.read_row(row))
+        except RptError:
+            raise
+        except Exception as error:
+            reader = f"{type(self).__module__}.{type(self).__qualname__}"
+            reason = f"{type(error).__name__}: {error}"
+            raise ReaderError(f"{row.place}: the task's reader {reader} raised {reason}.") from error
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
         """What trains, of the examples of the train split."""

@@ -13,14 +13,17 @@ from rpt.errors import CheckpointError
 from rpt.out_of_memory import is_out_of_memory
 from rpt.tracking.files import storage, write_atomic
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.identity import SCHEMA
 
 ADVICE = "Move it away to start over, put previous.ckpt in its place, or set rerun=true."
+
+OTHER_VERSION = "Go on with that version, or set rerun=true to train again."
 
 
 def save(folder: RunFolder, state: dict[str, Any]) -> None:
     """Write a checkpoint atomically; the one before it is kept as `previous.ckpt`."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save({"schema": SCHEMA, **state}, buffer)
     write_atomic(folder.checkpoint, buffer.getvalue(), keep=folder.previous_checkpoint)
 
 
@@ -30,7 +33,7 @@ def load(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
     Only tensors and plain values are read (`weights_only`): no code runs from a checkpoint.
 
     Raises:
-        CheckpointError: The file is damaged, or belongs to another run.
+        CheckpointError: The file is damaged, belongs to another run, or was written by an rpt of another schema.
     """
     path = folder.checkpoint if folder.checkpoint.exists() else folder.previous_checkpoint
     return _load(path, identity_hash) if path.exists() else None
@@ -50,6 +53,9 @@ def _load(path: Path, identity_hash: str) -> dict[str, Any]:
     state = _read(path)
     if not isinstance(state, dict) or "identity_hash" not in state:
         raise CheckpointError(f"{path}: is no checkpoint of rpt. {ADVICE}")
+    if state.get("schema") != SCHEMA:
+        versions = f"schema {state.get('schema')!r:.40}, this rpt reads {SCHEMA}"
+        raise CheckpointError(f"{path}: was written by another version of rpt ({versions}). {OTHER_VERSION}")
     if state["identity_hash"] != identity_hash:
         found = str(state["identity_hash"])[:10]
         raise CheckpointError(f"{path}: belongs to another run ({found}, this one is {identity_hash[:10]}). {ADVICE}")

@@ -112,7 +112,6 @@ class Recorder:
             "warnings": self.record["warnings"],
         }
         whole = {
-            "schema": SCHEMA,
             "identity_hash": self.identity_hash,
             "recorder": recorder,
             **state,

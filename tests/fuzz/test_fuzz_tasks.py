@@ -109,8 +109,7 @@ def test_a_damaged_task_file_is_accepted_or_refused(values, tmp_path):
     def cases():
         for case in range(CASES // 2):
             damaged = mutate_bytes(text, Random(f"file {case}")) if case else text
-            # PyYAML parses by recursion: a file of nothing but brackets is the one kind whose traceback is left.
-            file.write_bytes(text if damaged.startswith(b"[" * 999) else damaged)
+            file.write_bytes(damaged)
             yield f"{case}: {file.read_bytes()[:300]!r}", composed
 
     endings, broken = judged(cases())

@@ -1,10 +1,15 @@
 """A task file of a user's own that is no YAML is refused with its name and line, and not with a traceback."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from rpt.config import compose
 from rpt.refusals import USER_ERRORS, explain
 
+ROOT = Path(__file__).parents[2]
 ADVICE = "Mend the file; a text that holds a sign such as : or { needs quotes."
 
 
@@ -38,3 +43,27 @@ def test_a_value_that_cannot_be_read_is_not_refused_without_words(tmp_path):
     with pytest.raises(USER_ERRORS) as caught:
         compose([f"hydra.searchpath=[file://{tmp_path}]", "task=own"])
     assert explain(caught.value) == "a value of the configuration cannot be read: missing BRACE_CLOSE at '<EOF>'."
+
+
+@pytest.mark.parametrize("content", ["[" * 1000 + "]" * 1000, "name: own\nfields: " + "{a: " * 2000, "- " * 3000])
+def test_a_file_that_is_nested_too_deeply_is_named_with_its_line(content, tmp_path):
+    file = tmp_path / "task" / "own.yaml"
+    file.parent.mkdir()
+    file.write_text(content)
+    with pytest.raises(USER_ERRORS) as caught:
+        compose([f"hydra.searchpath=[file://{tmp_path}]", "task=own"])
+    line = content.count("\n") + 1
+    assert (
+        explain(caught.value)
+        == f"{file}:{line}: is nested too deeply. Mend the file: a configuration has a few levels."
+    )
+
+
+def test_the_command_refuses_a_file_that_is_nested_too_deeply(tmp_path):
+    file = tmp_path / "task" / "own.yaml"
+    file.parent.mkdir()
+    file.write_text("[" * 1000)
+    command = [sys.executable, ROOT / "run.py", "--config-dir", str(tmp_path), "task=own"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"{file}:1: is nested too deeply. Mend the file: a configuration has a few levels.\n"

@@ -1,13 +1,17 @@
 """Tasks need only what their backbone reads: one sentence on an encoder, and answers in free text."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from rpt.build import build_task
 from rpt.check import check
 from rpt.config import compose
-from rpt.errors import ConfigError, DataError
+from rpt.errors import ConfigError, DataError, ReaderError
 from rpt.report.__main__ import main as report
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.task import Task
@@ -205,3 +209,42 @@ def test_an_example_without_an_answer_is_named_by_its_line():
     task = Silent(name="t", fields=("country",), labels=None, choices=None, framing="written")
     with pytest.raises(DataError, match=r"^f:1: the task's reader gives idx 0 neither a target nor an output\.$"):
         list(task.examples([("f:1", {"idx": 0, "country": "Italy"})]))
+
+
+class Careless(Task):
+    """A reader with a bug: it takes a text for a number."""
+
+    def derived(self, row, texts):
+        return {"length": str(int(texts["text"]))}
+
+
+def test_an_error_of_a_readers_own_code_names_the_row():
+    task = Careless(name="mood", fields=("text",), labels=(False, True), choices=("no", "yes"))
+    rows = [(f"rows:{line}", {"idx": line, "text": text, "label": True}) for line, text in ((1, "7"), (2, "seven"))]
+    with pytest.raises(ReaderError) as caught:
+        list(task.examples(rows))
+    reason = "raised ValueError: invalid literal for int() with base 10: 'seven'"
+    assert str(caught.value) == f"rows:2: the task's reader {__name__}.Careless {reason}."
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_the_command_names_the_row_before_the_traceback_of_a_reader(tiny_bert, tmp_path):
+    body = "    def read_row(self, row):\n        raise KeyError(row.place[-2:])\n"
+    (tmp_path / "careless.py").write_text(f"from rpt.tasks.task import Task\n\n\nclass Careless(Task):\n{body}")
+    task = {**SENTENCE, "reader": "careless.Careless"}
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "mood.yaml").write_text(json.dumps(task))
+    (tmp_path / "Mood").mkdir()
+    for split in ("train", "val"):
+        (tmp_path / "Mood" / f"{split}.jsonl").write_text('{"idx": 0, "text": "fine", "label": true}\n')
+    root = Path(__file__).parents[2]
+    overrides = ["task=mood", "data=jsonl", f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", *tiny_bert]
+    command = [sys.executable, root / "run.py", "--config-dir", str(tmp_path), *overrides, "logger=[]"]
+    paths = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=paths)
+    assert ended.returncode == 1, ended.stderr
+    lines = [line for line in ended.stderr.splitlines() if line.startswith(("Traceback", str(tmp_path)))]
+    assert lines[0].endswith(".jsonl:1: the task's reader careless.Careless raised KeyError: ':1'.")
+    assert lines[1].startswith("Traceback")
+    assert "raise KeyError(row.place[-2:])" in ended.stderr
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())

@@ -18,6 +18,7 @@ from rpt.errors import CheckpointError, StorageError
 from rpt.tracking import checkpoint, files
 from rpt.tracking.adapter import write_adapter
 from rpt.tracking.folder import FolderInUse, RunFolder
+from rpt.tracking.identity import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
@@ -266,6 +267,15 @@ def test_a_checkpoint_of_another_run_is_refused(folder):
         checkpoint.load(folder, "fedcba9876543210")
     found = "belongs to another run (0123456789, this one is fedcba9876)"
     assert str(caught.value) == f"{folder.checkpoint}: {found}. {CURES}"
+
+
+@pytest.mark.parametrize("schema", [SCHEMA + 1, SCHEMA - 1, None, "3", [SCHEMA]])
+def test_a_checkpoint_of_another_schema_is_refused(schema, folder):
+    checkpoint.save(folder, {"identity_hash": "me", "schema": schema})
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load(folder, "me")
+    found = f"was written by another version of rpt (schema {schema!r}, this rpt reads {SCHEMA})"
+    assert str(caught.value) == f"{folder.checkpoint}: {found}. {checkpoint.OTHER_VERSION}"
 
 
 def test_a_file_of_tensors_alone_is_no_checkpoint(folder):
