@@ -24,16 +24,21 @@ _NAMES: dict[str, Any] = {
     **_PYDANTIC,
     **{name: getattr(options, name) for name in options.__all__},
 }
-"""What an option's annotation may be written with."""
+"""Types that an option's annotation may name, by name."""
 
 
 def type_of(node: ast.expr) -> Any:
-    """The type that an annotation names: names, subscripts, unions, plain values and `Field` with plain values.
+    """Build the type that an annotation describes.
+
+    An annotation may hold names, subscripts, unions, plain values, and `Field` with plain values.
+
+    Args:
+        node: Syntax tree of the annotation.
 
     Raises:
-        NameError: The annotation uses a name that is not among builtins, typing's, pydantic's and rpt.options' names.
-        ValueError: The annotation holds anything else, such as a call.
-        TypeError: Its parts do not make a type.
+        NameError: The annotation uses a name that is not in `_NAMES`.
+        ValueError: The annotation holds another expression, such as a call.
+        TypeError: The parts of the annotation do not make a type.
     """
     read = _READERS.get(type(node))
     if read is None:
@@ -55,7 +60,7 @@ def _attribute(node: ast.Attribute) -> Any:
 
 
 def _constant(node: ast.Constant) -> Any:
-    """A type in quotes, or None."""
+    """Build the type of an annotation in quotes, or return a plain value such as None."""
     return type_of(ast.parse(node.value, mode="eval").body) if isinstance(node.value, str) else node.value
 
 

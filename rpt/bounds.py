@@ -1,4 +1,4 @@
-"""Types of configuration values that have bounds of their own. Only pydantic is imported here."""
+"""Types of configuration values with bounds. The module imports only pydantic, so that importing it is fast."""
 
 from typing import Annotated, Literal
 
@@ -13,4 +13,4 @@ Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
 Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""What every generator takes, also times the number of an epoch."""
+"""A seed that every random generator accepts, also when it is multiplied by the number of an epoch."""

@@ -1,4 +1,4 @@
-"""Say in plain words why a configuration file of a user's own cannot be read."""
+"""Explain in plain words why a user's configuration file cannot be read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from yaml.reader import Reader  # type: ignore[import-untyped]
 from rpt.errors import RptError
 
 BROKEN_FILE = (yaml.YAMLError, UnicodeDecodeError)
-"""What Hydra lets through where a file is no YAML, or no text at all."""
+"""Errors that Hydra passes on when a configuration file is not YAML, or not text."""
 
 
 def explain_file(error: Exception) -> str:
-    """One message for a file that is no YAML: what is wrong, its file and line, what to do."""
+    """Describe why a file is not YAML: the file, the line, the error and what to do."""
     if isinstance(error, UnicodeDecodeError):
         name = _file_being_read(error.__traceback__)
         return f"{name}: is not UTF-8 text ({error.reason}, byte {error.start}). Save the file as UTF-8."
@@ -27,7 +27,7 @@ def explain_file(error: Exception) -> str:
 
 
 def _file_being_read(trace: TracebackType | None) -> str:
-    """The file that Hydra was reading, from the names in the frames of an error, which does not hold it."""
+    """Find the file that Hydra was reading in the local variables of the traceback; the error itself lacks the name."""
     name = "a configuration file"
     while trace is not None:
         name = str(trace.tb_frame.f_locals.get("full_path", name))

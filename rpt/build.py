@@ -1,4 +1,4 @@
-"""The one place that makes objects of a checked configuration."""
+"""Build the objects of a training from a checked configuration. No other module does this."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ from rpt.tasks.task import Task
 
 @dataclass(frozen=True)
 class Splits:
-    """A task's labelled rows, each with its purpose."""
+    """Examples of a task, by their use in a run.
+
+    Attributes:
+        train: Examples that the run trains on.
+        held_out: Examples of the selection split, whose score selects the checkpoint.
+        reported: Examples of the validation set, whose score is reported.
+    """
 
     train: list[Example]
     held_out: list[Example]
@@ -50,10 +56,10 @@ class Splits:
 
 
 def build_task(config: Config) -> Task:
-    """The task as the backbone's family and the protocol see it.
+    """Build the task, with the format for the backbone's family and the protocol.
 
     Raises:
-        ConfigError: `task.reader` names no class of tasks, or the description does not fit it.
+        ConfigError: `task.reader` names no task class, or the task's description does not fit the class.
     """
     form = format_of(config)
     return reader_of(config.task.reader)(
@@ -66,7 +72,7 @@ def build_task(config: Config) -> Task:
 
 
 def build_splits(config: Config, source: Source, task: Task) -> Splits:
-    """Turn rows into examples: those that train, those that choose the checkpoint, those that are reported."""
+    """Turn a task's rows into examples and divide them into training, selection and reported examples."""
     examples, reported = (list(task.examples(source.splits[split])) for split in ("train", "val"))
     if config.protocol.select_on == "validation":
         train, held = examples, reported
@@ -84,10 +90,10 @@ def build_splits(config: Config, source: Source, task: Task) -> Splits:
 
 
 def build_device(config: Config) -> torch.device:
-    """The device of `trainer.device`; `auto` is a GPU where there is one.
+    """Return the device of `trainer.device`; `auto` is a GPU if one is visible, else the CPU.
 
     Raises:
-        ConfigError: A GPU is asked for and there is none.
+        ConfigError: `trainer.device=cuda` is set and no GPU is visible.
     """
     has_gpu = torch.cuda.is_available()
     if config.trainer.device == "cuda" and not has_gpu:
@@ -96,10 +102,10 @@ def build_device(config: Config) -> torch.device:
 
 
 def count_devices(config: Config, device: torch.device) -> int:
-    """How many devices of that type train one run: `trainer.devices`; `auto` is all GPUs, or one CPU.
+    """Return the number of devices that train one run: `trainer.devices`; `auto` is all GPUs, or one CPU process.
 
     Raises:
-        ConfigError: The machine has fewer.
+        ConfigError: The machine has fewer GPUs than `trainer.devices`.
     """
     wanted, here = config.trainer.devices, torch.cuda.device_count()
     if wanted == "auto":
@@ -110,12 +116,12 @@ def count_devices(config: Config, device: torch.device) -> int:
 
 
 def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
-    """Load the frozen backbone onto its device and prove its weights."""
+    """Load the frozen backbone onto the device and check the sha256 of its weights."""
     section = config.backbone
     tunes = config.trainer.tune == "all"
     dtype = choose_dtype("float32" if tunes and section.dtype == "auto" else section.dtype, device)
     place = find_place(config)
-    if (found := family_of(place)) != section.family:  # what the hub gave is known only now
+    if (found := family_of(place)) != section.family:  # a model from the hub is known only now
         raise ConfigError.of("backbone.family", section.family, f"the model's own config says {found}.")
     attention = choose_attention(section.attention, device, dtype, model_type(place))
     backbone = load_backbone(
@@ -128,7 +134,7 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
 
 
 def build_encoded(config: Config, backbone: FrozenBackbone, task: Task, examples: Sequence[Example]) -> Encoded:
-    """Tokenise a split."""
+    """Tokenise the examples of a split."""
     form, limit = format_of(config), config.backbone.text_limit
     if isinstance(form, PairFormat):
         candidate = task.candidate if form.per_choice else None
@@ -139,11 +145,11 @@ def build_encoded(config: Config, backbone: FrozenBackbone, task: Task, examples
 
 
 def build_all_encoded(config: Config, backbone: FrozenBackbone, task: Task, splits: Splits) -> dict[str, Encoded]:
-    """Tokenise the splits.
+    """Tokenise all splits, by the split's name.
 
     Raises:
-        DataError: More rows are cut than `data.max_cut_share` allows, or more have choices with the same tokens than
-            `data.max_tied_share` allows.
+        DataError: The share of cut rows is above `data.max_cut_share`, or the share of rows with choices of the same
+            tokens is above `data.max_tied_share`.
     """
     encoded = {name: build_encoded(config, backbone, task, rows) for name, rows in vars(splits).items()}
     for name, split in encoded.items():
@@ -153,14 +159,18 @@ def build_all_encoded(config: Config, backbone: FrozenBackbone, task: Task, spli
 
 
 def total_steps(config: Config, splits: Splits) -> int:
-    """Steps of the whole training."""
+    """Return the number of steps of the whole training."""
     return num_batches(len(splits.train), config.trainer.batch_size) * config.trainer.epochs
 
 
 def build_pack(
     configs: Sequence[Config], task: Task, splits: Splits, device: torch.device, ranks: Ranks = ALONE
 ) -> tuple[PromptTuner, PackData]:
-    """Load the backbone once, and make the runs that share it; `ranks` share their rows."""
+    """Load the backbone once and build the runs that share it; `ranks` divide the rows of each step among them.
+
+    Returns:
+        Lightning module and data module of the pack.
+    """
     config = configs[0]
     backbone = build_backbone(config, device)
     encoded = build_all_encoded(config, backbone, task, splits)
@@ -173,7 +183,7 @@ def build_pack(
 
 
 def _check_positions(configs: Sequence[Config], encoded: Mapping[str, Encoded]) -> None:
-    """Prompt and text, and behind them what a decoder-only model writes, which only the rows can tell, must fit."""
+    """Refuse prompt, longest text and the tokens that a causal model writes if they exceed the backbone's positions."""
     section = configs[0].backbone
     positions = num_positions(find_place(configs[0]))
     if positions is None:
@@ -189,7 +199,7 @@ def _check_positions(configs: Sequence[Config], encoded: Mapping[str, Encoded]) 
 
 
 def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: torch.device, total_steps: int) -> Run:
-    """Make one run: its prompt, head, optimizer and schedule, all drawn from its own seed."""
+    """Build one run: prompt, head, optimizer and schedule. The run's seed determines all random numbers."""
     random = RandomStream(config.seed, device)
     with random.active():
         prompt = _build_prompt(config, backbone) if config.has_prompt else None
@@ -230,7 +240,7 @@ def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
 
 
 def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:
-    """What turns rows with their prompts in place into losses and answers."""
+    """Build the scorer, which computes losses and answers from rows with their prompts inserted."""
     if config.scorer.name == "head":
         form = pair_format(config)
         num_labels = None if form.per_choice else len(choices_of(config) or ())
@@ -243,7 +253,7 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
 def build_module(
     config: Config, backbone: FrozenBackbone, scorer: Scorer, task: Task, runs: Sequence[Run], ranks: Ranks = ALONE
 ) -> PromptTuner:
-    """Compose backbone, scorer, task and runs."""
+    """Build the Lightning module from backbone, scorer, task and runs."""
     wanted = config.trainer.token_budget
     return PromptTuner(
         backbone=backbone,
@@ -259,7 +269,7 @@ def build_module(
 
 
 def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner: PromptTuner) -> PackData:
-    """Plan the pack's batches."""
+    """Build the data module, which plans the pack's batches."""
     config = configs[0]
     backbone, wanted = tuner.backbone, config.trainer.eval_token_budget
     return PackData(
@@ -277,9 +287,9 @@ def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner:
 
 
 def construct(component: Component) -> Callable[..., Any]:
-    """A component's constructor with its options bound; what only a run knows is given at the call.
+    """Import a component's constructor and bind its options; the caller adds the arguments that depend on the run.
 
-    `rpt.check` has held the options against the constructor's signature.
+    `rpt.check` has checked the options against the constructor's signature.
     """
     assert component.target is not None
     module, _, name = component.target.rpartition(".")

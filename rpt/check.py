@@ -1,7 +1,7 @@
-"""Refuse a bad configuration whole, before any weight loads: every problem at once, each with what to do.
+"""Check a configuration before any weights are loaded, and report all problems at once, each with advice.
 
-Three layers, all of which always run: the schema (`rpt.config`), the components' own signatures
-(`rpt.components`), and the relations between groups and with the machine (`rpt.rules`).
+Three checks always run: the schema (`rpt.config`), the signatures of the components' constructors (`rpt.components`),
+and the rules about relations between groups and about the machine (`rpt.rules`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from rpt.rules.backbone import family
 from rpt.rules.task import writes_freely
 
 COMPONENTS = ("encoder", "init", "optim")
-"""The groups whose options are those of a constructor."""
+"""Config groups whose options are the keyword arguments of a constructor."""
 
 
 def check(values: Values) -> Config:
-    """Check a composed configuration and give it its types.
+    """Check a composed configuration and convert it to a `Config`.
 
     Args:
-        values: The plain, resolved dictionary of `rpt.config.compose`.
+        values: Plain, resolved dictionary, as `rpt.config.compose` returns it.
 
     Raises:
-        ConfigError: Everything that is wrong, sorted by key.
+        ConfigError: The configuration is wrong; the error holds all problems, sorted by key.
     """
     problems = list(unset(values))
     config = None
@@ -48,14 +48,14 @@ def check(values: Values) -> Config:
 
 
 def _resolved(config: Config, served: str | None, is_free: bool) -> Config:
-    """Put what `auto` stands for in its place, so that the record says what was done.
+    """Replace `auto` by the family and the scorer that it stands for, so that the record names them.
 
     Args:
-        config: The checked configuration.
-        served: The backbone's family.
+        config: Checked configuration.
+        served: Family of the backbone.
         is_free: Whether the task's answers are free text.
     """
-    assert served is not None  # `backbone_can_serve` has refused a folder whose family is not known
+    assert served is not None  # `backbone_can_serve` has refused a folder of unknown family
     backbone = config.backbone.model_copy(update={"family": served})
     scorer = config.scorer
     if scorer.name == "auto":
@@ -66,7 +66,7 @@ def _resolved(config: Config, served: str | None, is_free: bool) -> Config:
 
 
 def unset(values: Values, place: str = "") -> Iterator[Problem]:
-    """Values that an option file leaves to the user (`???`) and nobody gave."""
+    """Yield a problem for each value that is still `???`: an option file requires it, and the user has not set it."""
     for name, value in values.items():
         key = f"{place}{name}"
         if isinstance(value, dict):
@@ -76,5 +76,5 @@ def unset(values: Values, place: str = "") -> Iterator[Problem]:
 
 
 def _first_of_each_key(problems: list[Problem]) -> list[Problem]:
-    """What a later layer says of the same key is mostly that the type is wrong, which the first has explained."""
+    """Keep the first problem of each key. Problems of later checks mostly repeat that the type is wrong."""
     return list({problem.key: problem for problem in reversed(problems)}.values())

@@ -1,7 +1,7 @@
-"""The command line: Hydra composes, `rpt.check` accepts or refuses, `rpt.train` trains.
+"""The command line: Hydra composes a configuration, `rpt.check` checks it, and `rpt.train` trains it.
 
-Only Hydra is imported at the top; torch and Lightning wait until a configuration is accepted, so that help and
-refusals come at once.
+Only Hydra is imported at the top. torch and Lightning are imported after a configuration is accepted, so that help and
+refusals appear at once.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from rpt.pipes import READER_LEFT, reader_may_leave
 from rpt.places import config_dir
 
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
-"""Exit codes: an error of the program's own, what the user can mend (configuration, data, files), and Ctrl-C."""
+"""Exit codes: a bug of the program, an error that the user can mend (configuration, data, files), and Ctrl-C."""
 
 SAVED = "interrupted: what is finished is kept. Run the same command again: it goes on from the last checkpoint."
 
 
 MOST_LISTED = 20
-"""Failed points that are listed at a sweep's end."""
+"""Largest number of failed points that are listed at a sweep's end."""
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 failed_points: dict[str, Exception] = {}
-"""Points of this process's sweep that were not trained to their end. The sweeper raises the first of them alone."""
+"""Error of each point that failed in this process's sweep, by name. A sweeper raises only the first such error."""
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, with the line that says what is kept."""
+    """The user pressed Ctrl-C during a sweep. The message tells how many points are finished and kept."""
 
 
 def main() -> None:
@@ -50,8 +50,8 @@ def main() -> None:
 def _main() -> None:
     from rpt.refusals import unnamed_option
 
-    # A waiting OpenMP thread that spins slows small models 30 times wherever another process uses a core; one that
-    # spins for some microseconds and then sleeps does not, and is 20 % faster where the cores are idle.
+    # An OpenMP thread that spins while it waits slows small models down 30 times if another process uses a core. A
+    # thread that spins for some microseconds and then sleeps does not, and is 20 % faster if the cores are idle.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
@@ -74,24 +74,24 @@ def _main() -> None:
         if isinstance(error, ReaderError):
             sys.stderr.write(f"{error}\n")  # the row, before the traceback
         _refuse(error)
-    if failed_points:  # some sweepers go on without a word
+    if failed_points:  # some sweepers raise nothing for failed points
         _end_sweep()
 
 
 def is_ctrl_c(error: BaseException) -> bool:
-    """Whether somebody has pressed Ctrl-C, which Lightning turns into an exit."""
+    """Whether an exception comes from Ctrl-C. Lightning turns KeyboardInterrupt into SystemExit."""
     return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)
 
 
 def _is_mendable(error: Exception) -> bool:
-    """Whether the user can mend it; a run whose own code raised has its traceback in the record instead."""
+    """Whether the user can mend an error. A bug in a run's own code is not mendable; its traceback is in the record."""
     from rpt.refusals import USER_ERRORS
 
     return isinstance(error, USER_ERRORS) and not getattr(error, "is_bug", False)
 
 
 def _job(composed: DictConfig) -> float | None:
-    """Train one accepted configuration; returns the objective that sweepers maximise (`rpt.objective`)."""
+    """Check and train one composed configuration; return the objective that sweepers maximise (`rpt.objective`)."""
     import rpt.check
     from rpt.config import plain
     from rpt.config_folders import check_sources
@@ -111,16 +111,21 @@ def _job(composed: DictConfig) -> float | None:
         [outcome] = train([config])
         return objective(outcome.check().record)
     except BrokenPipeError:
-        sys.exit(READER_LEFT)  # of the whole sweep: nobody reads what its other points would print
+        sys.exit(READER_LEFT)  # ends the whole sweep, because its output is not read any more
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:
             _refuse(error)
         _fail_point(list(hydra_config.overrides.task), error)
-        raise  # of this point alone: the others of the sweep go on
+        raise  # Hydra keeps the error as this point's result and goes on with the other points
 
 
 def _replay(folder: str, config_dirs: list[str]) -> float:
-    """Repeat a run of a pack alone; returns the share of answers that stayed the same."""
+    """Train a run of a folder again alone, print the comparison, and return the share of equal answers.
+
+    Args:
+        folder: Folder of the run.
+        config_dirs: Config folders that the user gave on the command line.
+    """
     from pathlib import Path
 
     from hydra.core.global_hydra import GlobalHydra
@@ -128,7 +133,7 @@ def _replay(folder: str, config_dirs: list[str]) -> float:
     from rpt.console import say
     from rpt.replay import replay, report
 
-    GlobalHydra.instance().clear()  # the options that the record names are composed in a composition of their own
+    GlobalHydra.instance().clear()  # `replay` composes the options that the record names in a new Hydra context
 
     found = replay(Path(folder), config_dirs)
     say(report(found))
@@ -136,14 +141,14 @@ def _replay(folder: str, config_dirs: list[str]) -> float:
 
 
 def _fail_point(overrides: list[str], error: Exception) -> None:
-    """Say at once that a point failed; the sweeper tells of the first such point, and only at its end."""
+    """Print at once that a point failed, because a sweeper reports only the first such point, and only at its end."""
     from rpt.refusals import USER_ERRORS, explain
     from rpt.sweep import examined, name
 
     point = name(overrides, sys.argv[1:])
     failed_points[point] = error
     if isinstance(examined.get(tuple(overrides)), Exception):
-        return  # refused at the sweep's start, and said there
+        return  # refused and printed at the sweep's start
     is_ours = isinstance(error, USER_ERRORS) and not WANTS_TRACEBACK
     reason = explain(error) if is_ours else "".join(traceback.format_exception(error))
     sys.stderr.write(f"failed: {point}\n{reason.rstrip()}\n")
@@ -161,7 +166,7 @@ def _end_sweep() -> NoReturn:
 
 
 def _refuse(error: Exception) -> NoReturn:
-    """End with a message where the user can mend it; a bug keeps its traceback."""
+    """End the process with a message if the user can mend the error; raise a bug again with its traceback."""
     from rpt.refusals import USER_ERRORS, explain
 
     if not isinstance(error, USER_ERRORS):

@@ -1,4 +1,4 @@
-"""Read the arguments of the command line before Hydra does, and refuse those that Hydra answers with a traceback."""
+"""Rewrite the command line for Hydra, and refuse arguments for which Hydra would print a traceback."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ SHOWS = ("--cfg", "-c", "--info", "-i")
 """Flags that print instead of training."""
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-"""What `--info` may print."""
+"""Values that `--info` accepts."""
 
 TAKES_VALUE = (*CONFIG_NAME, "-cp", "--config-path", "-c", "--cfg", "-p", "--package", "--experimental-rerun")
-"""Flags whose value is the next argument, besides those of config folders."""
+"""Flags whose value is the next argument, apart from `--config-dir` and `-cd`."""
 
 COMMANDS = {"--run": ("-r", "--run"), "--cfg": ("-c", "--cfg"), "--info": ("-i", "--info")}
-"""Flags of which Hydra takes one at a time."""
+"""Flags that exclude each other in Hydra, by the name for messages."""
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
     """Rewrite the arguments so that Hydra understands them in any order.
 
     Args:
-        arguments: The command line without the program.
+        arguments: Command line without the program's name.
 
     Returns:
-        The flags, then the overrides, with `logger=NAME` as a list and `~` expanded in paths of config folders. Where a
-        flag asks to print the configuration, `-m` becomes `hydra.mode=MULTIRUN`, because Hydra does not take both.
+        Flags, then overrides, with `logger=NAME` as a list and `~` expanded in the paths of config folders. With a flag
+        that prints the configuration, `-m` becomes `hydra.mode=MULTIRUN`, because Hydra does not accept both flags.
     """
     flags, overrides = _split(arguments)
     rest = [text for text in flags if text not in MULTIRUN]
@@ -45,10 +45,10 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 
 
 def refusal(arguments: Sequence[str]) -> str | None:
-    """Say which flags do not go together; None where all do.
+    """Return the message for flags that exclude each other or a missing config folder; None if there is no fault.
 
     Args:
-        arguments: The arguments as `prepared` returns them.
+        arguments: Arguments as `prepared` returns them.
     """
     given = [name for name, flags in COMMANDS.items() if any(_is_flag(text, flags) for text in arguments)]
     if len(given) > 1:
@@ -69,10 +69,10 @@ def names_study(arguments: Sequence[str]) -> bool:
 
 
 def config_dirs(arguments: Sequence[str]) -> list[Path]:
-    """List the config folders that the arguments add to those of rpt: `--config-dir` and `hydra.searchpath`.
+    """List the config folders of the user: `--config-dir` and `hydra.searchpath`, without packages (`pkg://`).
 
     Args:
-        arguments: The command line without the program. Packages (`pkg://`) in `hydra.searchpath` are left out.
+        arguments: Command line without the program's name.
     """
     found = []
     for flag, text in zip(["", *arguments], arguments, strict=False):
@@ -91,7 +91,7 @@ def _is_flag(text: str, flags: Sequence[str]) -> bool:
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part flags with their values from overrides, which argparse does not take in turns."""
+    """Separate flags with their values from overrides, because argparse does not accept them mixed."""
     flags, overrides = [], []
     rest = list(arguments)
     while rest:
@@ -111,12 +111,12 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _expanded(text: str) -> str:
-    """A text that holds paths, with `~` for the home folder expanded; a shell leaves it alone behind `=`."""
+    """Expand `~` to the home folder in a text that holds paths; a shell does not expand it behind `=`."""
     return re.sub(r"(?:(?<![\w./])|(?<=file://))~(?=/)", lambda _: str(user_path("~")), text)
 
 
 def _as_list(argument: str) -> str:
-    """`logger=wandb` for a group that takes several options means `logger=[wandb]`."""
+    """Write `logger=wandb` as `logger=[wandb]`, because the group takes a list of options."""
     key, _, value = argument.partition("=")
     is_one_word = value.replace("_", "").isalnum()
     return f"logger=[{value}]" if key == "logger" and is_one_word else argument

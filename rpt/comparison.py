@@ -1,4 +1,4 @@
-"""What two trainings of one run have left, how far they are apart, and whether that is to be expected."""
+"""Compare the results of two trainings of one run, and judge whether a difference is to be expected."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from rpt.tracking.folder import RunFolder
 Record = Mapping[str, Any]
 
 CURVES = ("train/loss", "held_out/loss")
-"""The columns of the curve that are compared."""
+"""Columns of the curve that are compared."""
 
 CLOSE_IN_FLOAT64 = 1e-6
-"""Largest relative difference of a loss that sharing forward passes may cause in float64; 1e-8 is what tests see."""
+"""Largest relative difference of a loss that shared forward passes may cause in float64. The tests see 1e-8."""
 
 ROUNDING_WARNINGS = ("resumed elsewhere", "out of memory")
-"""How the warnings of a record begin that say that its last bits are not those of an undisturbed training."""
+"""First words of those warnings in a record that explain a difference from an undisturbed training in the last bits."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """The numbers of a finished run that are compared.
+    """Results of a finished run that are compared.
 
     Attributes:
         curve: Values of each column of `CURVES`, in the order of their steps.
         answers: Answer to each reported row, in the rows' order.
-        prompt: The exported prompt; None for a run without one.
-        record: The run's `run.json`.
+        prompt: Exported prompt; None for a run without a prompt.
+        record: Content of the run's `run.json`.
     """
 
     curve: dict[str, list[float]]
@@ -49,15 +49,15 @@ class Results:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run and its repetition.
+    """Differences between a run and its repetition.
 
     Attributes:
-        curve: For each compared column the greatest relative difference of a row.
-        prompt: Distance of the two prompts, of the first one's norm; None without a prompt.
-        same_answers: Share of validation rows that got the same answer.
-        scores: `(then, now)` by metric.
-        reasons: Why the bits of the repetition need not be those of the run; empty where they must be the same.
-        is_float64: Whether both were computed in float64.
+        curve: Largest relative difference in each compared column of the curve.
+        prompt: Distance between the two prompts, divided by the norm of the first prompt; None without a prompt.
+        same_answers: Share of the reported rows with the same answer.
+        scores: Scores of the run and of the repetition, by metric.
+        reasons: Reasons why the repetition may differ in the last bits; empty if it must be identical.
+        is_float64: Whether both trainings were computed in float64.
     """
 
     curve: dict[str, float]
@@ -69,13 +69,13 @@ class Comparison:
 
     @property
     def is_identical(self) -> bool:
-        """Whether every compared number is the same to the last bit."""
+        """Whether all compared numbers are equal to the last bit."""
         numbers = [*self.curve.values(), self.prompt or 0.0]
         return not any(numbers) and self.same_answers == 1 and all(then == now for then, now in self.scores.values())
 
     @property
     def is_expected(self) -> bool:
-        """Whether the difference, if there is one, is explained by how and where the two were trained."""
+        """Whether the trainings are identical, or how and where they were trained explains the difference."""
         if self.is_identical:
             return True
         is_too_large = self.is_float64 and not max(self.curve.values()) <= CLOSE_IN_FLOAT64
@@ -84,7 +84,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """One line for a person: identical, expected and why, or not expected and what to do."""
+        """One line of text: identical, expected with the reasons, or not expected with advice."""
         if self.is_identical:
             return "identical: every compared number has the same bits"
         if self.is_expected:
@@ -98,7 +98,7 @@ class Comparison:
 
 
 def compare(first: Results, second: Results) -> Comparison:
-    """Compare what two trainings of one run have left."""
+    """Compare the results of two trainings of one run."""
     same = sum(one == other for one, other in zip(first.answers, second.answers, strict=True)) / len(first.answers)
     then, now = first.record["scores"], second.record["scores"]
     return Comparison(
@@ -112,7 +112,12 @@ def compare(first: Results, second: Results) -> Comparison:
 
 
 def reasons_to_differ(then: Record, now: Record) -> list[str]:
-    """Why two trainings of one run need not agree to the last bit; empty where they must."""
+    """List the reasons why two trainings of one run may differ in the last bits; empty if they must be identical.
+
+    Args:
+        then: Record of the run.
+        now: Record of the repetition.
+    """
     reasons = []
     before, after = then["environment"], now["environment"]
     pairs = {key: (before["bits"].get(key), after["bits"].get(key)) for key in after["bits"] if key != "forwards"}
@@ -129,11 +134,11 @@ def reasons_to_differ(then: Record, now: Record) -> list[str]:
 
 
 def read_results(folder: Path, record: Record) -> Results:
-    """Read what a finished run has left.
+    """Read the results of a finished run.
 
     Args:
-        folder: The run's folder.
-        record: The run's record.
+        folder: Folder of the run.
+        record: Record of the run.
 
     Raises:
         ConfigError: A file is missing or damaged, or does not belong to the record.
@@ -148,7 +153,7 @@ def read_results(folder: Path, record: Record) -> Results:
         for score in record["scores"].values():
             float(score)
         record["backbone"]["dtype"].lower()
-        reasons_to_differ(record, record)  # the record has all that the comparison needs
+        reasons_to_differ(record, record)  # raises if the record lacks a value that the comparison needs
         has_prompt = record["config"]["encoder"]["_target_"] is not None
     with _damage(place.curve):
         curve = _curve(place.curve)
@@ -163,7 +168,7 @@ def read_results(folder: Path, record: Record) -> Results:
 
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file leads csv, json and safetensors to into an error that names the file."""
+    """Turn any exception of the block into an error that names the damaged file."""
     try:
         yield
     except Exception as error:
@@ -172,7 +177,7 @@ def _damage(path: Path) -> Iterator[None]:
 
 
 def report(found: Comparison) -> str:
-    """Write a comparison for a person."""
+    """Format a comparison as lines of text."""
     lines = [f"{name:16} differs by up to {value:.2g} of its value" for name, value in found.curve.items()]
     if found.prompt is not None:
         lines.append(f"{'prompt':16} differs by {found.prompt:.2g} of its norm")
@@ -198,7 +203,7 @@ def _prompt(path: Path) -> Float[Tensor, "length hidden"]:
 
 
 def _farthest(first: list[float], second: list[float]) -> float:
-    """The greatest relative difference; a curve of another length counts as wholly different."""
+    """Compute the largest relative difference of two curves; infinity for curves of different lengths."""
     if len(first) != len(second):
         return math.inf
     return max((abs(one - other) / max(abs(one), 1e-12) for one, other in zip(first, second, strict=True)), default=0.0)

@@ -1,9 +1,9 @@
 """Check a component's options against its constructor's signature, without importing it.
 
-Encoders, inits and optimizers are open groups: adding one is a class and a YAML file, and no schema elsewhere
-repeats its options. The constructor's signature *is* the schema. It is read from the source text and no part of it
-is run: importing the class would import torch, a wrong option must be refused within a second, and a target that is not
-checked yet must not run code.
+Encoders, inits and optimizers are open groups: a new component is a class and a YAML file, and no schema elsewhere
+repeats its options. The constructor's signature *is* the schema. It is read from the source text, and no code of the
+component runs. An import would import torch, but a wrong option must be refused within a second, and a target that is
+not checked yet must not run code.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ OWN_PACKAGE = "A package of your own must be installed (pip install -e DIR), or 
 
 
 class UnknownTarget(LookupError):
-    """A `_target_` whose module or name does not exist, or whose signature cannot be read."""
+    """The module or name of a `_target_` does not exist, or its signature cannot be read."""
 
 
 def check_component(group: str, values: Any) -> Iterator[Problem]:
-    """Yield what is wrong with the options of one component, e.g. of `encoder`.
+    """Yield the problems with the options of one component, such as the encoder.
 
     Args:
-        group: The config group, for the keys in the problems.
-        values: `_target_`, `_partial_` and the options, as composed.
+        group: Config group of the component, for the keys in the problems.
+        values: Composed values of the group: `_target_`, `_partial_` and the options.
     """
     target = values.get("_target_") if isinstance(values, dict) else None
-    if target is None:  # a named absence, such as encoder=none; the schema reports what is no group of keys
+    if target is None:  # no component, as in encoder=none; the schema reports values that are not a group of keys
         return
     try:
         model = signature(str(target))
@@ -53,7 +53,7 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
 
 
 def coerce(component: Component) -> Component:
-    """The component with its options in their declared types, so that `1` and `1.0` are the same run."""
+    """Convert a component's options to their declared types, so that `1` and `1.0` give the same run."""
     if component.target is None:
         return component
     options = signature(component.target).model_validate(component.options).model_dump()
@@ -64,14 +64,17 @@ def coerce(component: Component) -> Component:
 def signature(target: str) -> type[BaseModel]:
     """Build the schema of a constructor's keyword-only options from its source text.
 
+    Args:
+        target: Dotted path of a class or function.
+
     Raises:
-        UnknownTarget: The module, or the name inside it, does not exist.
+        UnknownTarget: The module, or the name in it, does not exist, or the signature cannot be read.
     """
     module, _, name = target.rpartition(".")
     function = _find(_source(module), name, target)
     fields: dict[str, Any] = {}
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
-        if argument.arg in ("length", "hidden"):  # known only once the backbone is
+        if argument.arg in ("length", "hidden"):  # arguments that `rpt.build` adds, not options
             continue
         required = ... if default is None else _default(argument, default)
         fields[argument.arg] = (_annotation(argument), required)
@@ -112,7 +115,11 @@ def _default(argument: ast.arg, default: ast.expr) -> Any:
 
 
 def _annotation(argument: ast.arg) -> Any:
-    """The type that an annotation names, among builtins, typing's, pydantic's and rpt.options' names."""
+    """Return the type of an argument's annotation; Any without an annotation.
+
+    Raises:
+        UnknownTarget: The annotation is not a type that an option may have.
+    """
     if argument.annotation is None:
         return Any
     text = ast.unparse(argument.annotation)
@@ -123,6 +130,6 @@ def _annotation(argument: ast.arg) -> Any:
         raise UnknownTarget(f"{argument.arg}: {text} uses {error.name!r}; options use {allowed}") from error
     except (TypeError, ValueError, AttributeError, SyntaxError, RecursionError) as error:
         raise UnknownTarget(f"{argument.arg}: {text} is no type of an option; options use {allowed}") from error
-    if typing.get_origin(annotation) is tuple:  # YAML has lists
+    if typing.get_origin(annotation) is tuple:  # YAML has lists, but no tuples
         return typing.Annotated[annotation, Field(strict=False)]
     return annotation

@@ -1,8 +1,8 @@
-"""The typed schema of a run's configuration, and how a configuration is composed from `conf/`.
+"""The typed schema of a run's configuration, and the composition of a configuration from `conf/`.
 
-Values and their explanations live in the YAML files; this module holds types, bounds and nothing else, so that
-a wrong value is refused with everything else that is wrong (`rpt.check`). It imports neither torch nor Hydra at
-the top, because a refusal must not wait for them.
+Values and their explanations are in the YAML files. The schema holds only types and bounds, so that `rpt.check` can
+report all wrong values at once. The module imports neither torch nor Hydra at the top, because a refusal must not wait
+for them.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from rpt.options import CountOrAuto
 from rpt.places import config_dir, expand_home
 
 ASIDE = Field(json_schema_extra={"identity": False})
-"""Marks a field that cannot change the number, so that it stays out of a run's identity."""
+"""Marks a field that cannot change a score. Such a field is not part of a run's identity."""
 
 
 class Section(BaseModel):
-    """A part of the configuration: no unknown key, no conversion of types, no infinity, no change after the check."""
+    """Base class of a section of the configuration: strict types, no unknown keys, no infinite numbers, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Component(BaseModel):
-    """A leaf chosen by its constructor: `_target_` names it, every other key is one of its options."""
+    """A component of an open group: `_target_` names its constructor, and every other key is a constructor argument."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     target: str | None = Field(alias="_target_")
@@ -43,33 +43,33 @@ class Component(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The constructor's own options, as the YAML and the command line set them."""
+        """Arguments of the constructor, as the YAML file and the command line set them."""
         return dict(self.model_extra or {})
 
 
 class PairFormat(Section):
-    """How an encoder backbone reads a row: one text or two; `first` is the one that a limit may cut."""
+    """Format of a row for an encoder backbone: one text or two. A limit cuts `first`."""
 
     first: str
     second: str | None = None  # null: a row is one text
-    per_choice: bool = False  # true: the pair is read once for each choice, and the head gives one logit
-    choices: Choices | None = None  # label texts, in label order; null: the labels, or each row brings its own
+    per_choice: bool = False  # true: one forward pass for each choice, and the head gives one logit
+    choices: Choices | None = None  # label texts, in label order; null: the labels, or choices of each row
 
 
 class TextFormat(Section):
-    """How a language model reads a row and what it is to write."""
+    """Format of a row for a language model: its input text and the texts that it may write."""
 
-    prefix: str = ""  # the task's name, which protocol.task_prefix=false leaves out
+    prefix: str = ""  # text before the source, such as the task's name; protocol.task_prefix=false leaves it out
     source: str
-    cut: str | None = None  # the field whose text a limit may cut; null: none
-    choices: Choices | None = None  # what may be written, in label order; null: the labels, or each row brings its own
+    cut: str | None = None  # field whose text a limit may cut; null: no field
+    choices: Choices | None = None  # texts that may be written, in label order; null: the labels, or each row's
     framing: Literal["choice", "referent", "positives", "joined", "written"] = (
-        "choice"  # what the reader makes of a row
+        "choice"  # way in which the reader turns a row into examples
     )
 
 
 class Formats(Section):
-    """A task's formats, at most one per backbone family; `referent` replaces seq2seq's where text is generated."""
+    """Formats of a task, at most one for each backbone family. `referent` replaces `seq2seq` if text is generated."""
 
     encoder: PairFormat | None = None
     seq2seq: TextFormat | None = None
@@ -78,7 +78,7 @@ class Formats(Section):
 
 
 class PaperConfig(Section):
-    """What protocol=paper changes for a task: the published code's format, metrics and habits."""
+    """Changes of a task under protocol=paper: format, metrics and habits of the published code."""
 
     seq2seq: TextFormat
     metrics: Metrics
@@ -86,37 +86,37 @@ class PaperConfig(Section):
 
 
 class TaskConfig(Section):
-    """A task on one screen: its fields, labels, metrics and formats."""
+    """A task: its fields, labels, metrics and formats."""
 
     name: Word
     version: PositiveInt
     folder: str
-    reader: str  # the class that makes examples of rows
+    reader: str  # dotted path of the class that turns rows into examples
     fields: Annotated[tuple[str, ...], Field(strict=False)]
     derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
     same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows that share one of these texts stay together
-    labels: Labels | None = None  # null: each row brings its own choices, or its answer is free text
+    labels: Labels | None = None  # null: each row has its own choices, or its answer is free text
     metrics: Metrics
     formats: Formats
-    paper: PaperConfig | None = None  # null: the published code says nothing of the task
+    paper: PaperConfig | None = None  # null: the published code does not have the task
 
 
 class DataConfig(Section):
-    """Where the rows come from and which seeds order them."""
+    """Source of the rows, and seeds of their order."""
 
     source: Literal["sample", "jsonl", "hub"]
-    root: Annotated[str | None, ASIDE]  # the rows' checksum is part of the identity instead
+    root: Annotated[str | None, ASIDE]  # the checksum of the rows is part of the identity instead
     hub_id: Annotated[str | None, ASIDE]
     split_seed: Seed
     order_seed: Seed
     max_rows: PositiveInt | None
     k_per_class: PositiveInt | None
     max_cut_share: Annotated[float, Field(ge=0, le=1), ASIDE]
-    max_tied_share: Annotated[float, Field(ge=0, le=1), ASIDE] = 0.05  # records of before have no such key
+    max_tied_share: Annotated[float, Field(ge=0, le=1), ASIDE] = 0.05  # default for older records without the key
 
 
 class ProtocolConfig(Section):
-    """How the checkpoint is chosen and what is reported; `name` stands for all of it in records and reports."""
+    """Rules for selecting the checkpoint and for the reported rows. Records and reports refer to them by `name`."""
 
     name: Literal["official", "paper"]
     select_on: Literal["held_out", "validation"]
@@ -125,33 +125,33 @@ class ProtocolConfig(Section):
 
 
 class BackboneConfig(Section):
-    """The frozen language model and how the prompt meets it."""
+    """The frozen language model and the position of the prompt in its input."""
 
     name: Word
     family: Literal["auto", "encoder", "seq2seq", "causal"]
     package: Annotated[str | None, ASIDE]
-    path: Annotated[str | None, ASIDE]  # the weights' sha256 is part of the identity instead
+    path: Annotated[str | None, ASIDE]  # the sha256 of the weights is part of the identity instead
     hub_id: Annotated[str | None, ASIDE]
     revision: Annotated[str | None, ASIDE]
     original: Annotated[str | None, ASIDE] = None  # hub id of a package's weights, for the exported adapter
     sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$"), ASIDE]
     dtype: Literal["auto", "float32", "bfloat16", "float64"]
     attention: Literal["auto", "eager", "sdpa"]
-    dropout: bool = False  # records of before have no such key
+    dropout: bool = False  # default for older records without the key
     pooling: Literal["mean", "cls"]
     prompt_at: Literal["after_cls", "front"]
     text_limit: Annotated[int, Field(ge=8)]
 
 
 class ScorerConfig(Section):
-    """How a row becomes an answer. `auto` is resolved by `rpt.check`."""
+    """Scorer that turns rows into answers. `rpt.check` replaces `auto`."""
 
     name: Literal["auto", "head", "rank", "generate"]
     length_normalised: bool
 
 
 class TrainerConfig(Section):
-    """The loop: how long, how wide, on what."""
+    """Settings of the training loop: epochs, batch size, early stopping, token budgets, devices, checkpoints."""
 
     epochs: PositiveInt
     batch_size: PositiveInt
@@ -163,51 +163,51 @@ class TrainerConfig(Section):
     device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE]
     devices: Annotated[CountOrAuto, ASIDE] = 1
     checkpoint_steps: Annotated[PositiveInt, ASIDE]
-    checkpoint_seconds: Annotated[PositiveFloat, ASIDE] = 60.0  # records of before have no such key
+    checkpoint_seconds: Annotated[PositiveFloat, ASIDE] = 60.0  # default for older records without the key
     progress: Annotated[bool, ASIDE]
 
 
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
-"""A tag of W&B, within the lengths that W&B takes."""
+"""A tag of W&B. W&B accepts 1 to 64 characters."""
 
 
 class LoggerConfig(Section):
-    """One place that curves go to besides the run folder."""
+    """A logger that receives the curves in addition to the run folder."""
 
     kind: Literal["csv", "wandb", "tensorboard"]
     project: str | None = None
     entity: str | None = None
     mode: Literal["offline", "online", "disabled"] = "offline"
-    name: str | None = None  # of the run in W&B
+    name: str | None = None  # name of the run in W&B
     tags: Annotated[tuple[Tag, ...], Field(strict=False)] = ()
 
 
 class PackingConfig(Section):
-    """How runs that are trained together share a forward; a run alone is not touched by it."""
+    """How the runs of a pack share forward passes. A run alone is not affected."""
 
     exact: bool
 
 
 class PromptConfig(Section):
-    """The soft prompt's shape."""
+    """Shape of the soft prompt."""
 
     length: PositiveInt
 
 
 class Expected(Section):
-    """A row of numbers that the paper gives for an experiment; `rpt.reproduce` puts ours beside them."""
+    """A row of numbers in the paper for an experiment. `rpt.reproduce` compares them with trained runs."""
 
-    source: str  # the table or figure
+    source: str  # table or figure of the paper
     kind: Literal["printed", "recomputed", "digitised"]
-    at: str | None = None  # the override that the row's setting has beside the experiment's; null: none
-    metric: MetricName | Literal["score"] = "score"  # which of a run's scores the numbers are
-    copied: str | None = None  # whose numbers the paper repeats; null: its own runs'
-    caveat: str | None = None  # why no run of ours can be like those of the paper; null: one can
-    points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # by task; `average` is that of all eight
+    at: str | None = None  # override of the row's setting in addition to the experiment's overrides; null: none
+    metric: MetricName | Literal["score"] = "score"  # score of a run that the numbers are compared with
+    copied: str | None = None  # publication whose numbers the paper repeats; null: the paper's own runs
+    caveat: str | None = None  # reason why no run can repeat the paper's runs exactly; null: a run can
+    points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # score points by task; `average` is over all eight tasks
 
 
 class Config(Section):
-    """One run, whole. Built by `rpt.check.check` alone."""
+    """Configuration of one run. Only `rpt.check.check` builds it."""
 
     task: TaskConfig
     data: DataConfig
@@ -219,7 +219,7 @@ class Config(Section):
     optim: Component
     trainer: TrainerConfig
     logger: Annotated[dict[str, LoggerConfig], ASIDE] = {}  # Hydra leaves the key out for logger=[]
-    packing: Annotated[PackingConfig, ASIDE]  # the same run, to the last bits; the record says how it was packed
+    packing: Annotated[PackingConfig, ASIDE]  # changes only the last bits; the record holds the kind of packing
     prompt: PromptConfig
     lr: PositiveFloat
     encoder_lr: PositiveFloat | None
@@ -233,30 +233,30 @@ class Config(Section):
     seed: Seed
     output_dir: Annotated[str, Field(min_length=1), ASIDE]
     group: Annotated[str | None, ASIDE]
-    question: Annotated[str | None, ASIDE] = None  # records of before have neither this nor `expected`
+    question: Annotated[str | None, ASIDE] = None  # older records have neither `question` nor `expected`
     expected: Annotated[tuple[Expected, ...] | None, Field(strict=False), ASIDE] = None
     rerun: Annotated[bool, ASIDE]
     replay: Annotated[str | None, ASIDE]
-    chosen: Annotated[dict[str, str], ASIDE]  # the option taken from each group, for names and tables
+    chosen: Annotated[dict[str, str], ASIDE]  # chosen option of each group, for names and tables
 
     @property
     def has_prompt(self) -> bool:
-        """Whether a soft prompt is trained; without one (`encoder=none`) only the head is."""
+        """Whether a soft prompt is trained. With `encoder=none` there is no prompt."""
         return self.encoder.target is not None
 
     @property
     def has_own_forwards(self) -> bool:
-        """Whether no forward holds rows of two runs: asked for, or because what is dropped is drawn for each run."""
+        """Whether each forward pass holds rows of one run only: `packing.exact`, or dropout, drawn for each run."""
         return self.packing.exact or self.backbone.dropout
 
     @property
     def is_trained(self) -> bool:
-        """Whether anything is trained; a language model without a prompt is not, unless its own weights are."""
+        """Whether the run has trainable parameters: a prompt, the head of an encoder backbone, or the backbone."""
         return self.has_prompt or self.backbone.family == "encoder" or self.trainer.tune == "all"
 
 
 def compose(overrides: list[str]) -> dict[str, Any]:
-    """Compose a configuration as `python run.py OVERRIDES` does: the plain dictionary that `rpt.check.check` takes."""
+    """Compose a configuration as `python run.py OVERRIDES` does, and return it as a plain dictionary."""
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
@@ -271,16 +271,16 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
     """Turn a composed configuration into a plain resolved dictionary.
 
     Args:
-        composed: The composed configuration, with or without its `hydra` part.
-        choices: Hydra's record of the option taken from each group; kept as `chosen`.
+        composed: Composed configuration, with or without its `hydra` part.
+        choices: Chosen option of each group, from Hydra; kept as `chosen`.
 
     Returns:
-        The values, with `~` in paths expanded. What nobody set stays as the text `???`.
+        Values by key, with `~` in paths expanded. A value that is required and not set stays the text `???`.
 
     Raises:
-        ConfigError: Somebody has set `chosen` itself.
+        ConfigError: The user has set `chosen` itself.
     """
-    # Key by key, because a copy without Hydra's own part costs more than all the rest of a sweep's point.
+    # Converted key by key, because a copy without the `hydra` part takes longer than all other work for a point.
     values = {key: _resolved(composed, key) for key in composed if key != "hydra"}
     if "chosen" in values:
         raise ConfigError.of("chosen", values["chosen"], "no such key. Options are chosen as GROUP=OPTION.")
@@ -290,7 +290,7 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
 
 
 def _resolved(composed: Any, key: Any) -> Any:
-    """One top-level value, plain; `???` for what nobody set."""
+    """Resolve one top-level value to plain types; the text `???` for a required value that is not set."""
     from omegaconf import OmegaConf
 
     if OmegaConf.is_missing(composed, key):

@@ -1,4 +1,4 @@
-"""Config folders of a user's own beside those of rpt: each must exist, and none may hide behind a shipped file."""
+"""Check the config folders that a user adds: each must exist, and no file in it may have the name of a shipped file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rpt.errors import ConfigError, Problem
 from rpt.places import config_dir, sweeps_dir
 
 
-@runtime_checkable  # for the tests, which check the types of every call
+@runtime_checkable  # the tests check the types of every call
 class Source(Protocol):
     """A config folder in Hydra's search path.
 
     Attributes:
-        provider: Who has named the folder, such as `command-line`.
-        schema: `file`, `pkg` or `structured`.
-        path: The folder, or a package's dotted name.
+        provider: Origin of the entry, such as `command-line`.
+        schema: Kind of the entry: `file`, `pkg` or `structured`.
+        path: Path of the folder, or dotted name of a package.
     """
 
     provider: str
@@ -27,14 +27,14 @@ class Source(Protocol):
 
 
 def folders_of(scheme: str, path: str) -> list[Path]:
-    """The folders that an entry of Hydra's search path means.
+    """List the folders of an entry in Hydra's search path.
 
     Args:
-        scheme: `file` or `pkg`.
-        path: A folder, or the dotted name of a package, which several folders may make up.
+        scheme: Kind of the entry: `file` or `pkg`.
+        path: Path of a folder, or dotted name of a package, which may have several folders.
 
     Returns:
-        The folders; none for a package that is not installed.
+        Folders of the entry; empty for a package that is not installed.
     """
     if scheme != "pkg":
         return [Path(path)]
@@ -46,13 +46,13 @@ def folders_of(scheme: str, path: str) -> list[Path]:
 
 
 def check_sources(sources: Iterable[Source]) -> None:
-    """Refuse config folders that would be read wrongly.
+    """Refuse config folders that are missing, or that hold files which Hydra would ignore.
 
     Args:
-        sources: Hydra's search path, the first source of a name wins.
+        sources: Hydra's search path; Hydra reads a file from the first source that has it.
 
     Raises:
-        ConfigError: A folder or package is not there, or a user's file has the name of a shipped one, which Hydra
+        ConfigError: A folder or package does not exist, or a user's file has the name of a shipped file, which Hydra
             would read instead.
     """
     given = [source for source in sources if source.schema in ("file", "pkg") and source.provider != "hydra"]

@@ -1,4 +1,4 @@
-"""What a person sees: what trains on what at the start, the number and its line at the end."""
+"""Text that a training prints for a person: a description of the run at the start, a table of scores at the end."""
 
 from __future__ import annotations
 
@@ -14,22 +14,33 @@ SELECTION = {
     "held_out": "the held-out rows choose the checkpoint, validation is scored once",
     "validation": "validation chooses the checkpoint and is reported: a maximum over epochs",
 }
-"""What chooses the checkpoint, in words."""
+"""Description of the rows that select the checkpoint, by the protocol's `select_on`."""
 
 
 def say(text: str = "") -> None:
-    """Print a line, at once."""
+    """Print a line to stdout and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def several(count: int, word: str, words: str = "") -> str:
-    """A count with its word: `1 seed`, `3 seeds`."""
+    """Format a count with a noun: `1 seed`, `3 seeds`.
+
+    Args:
+        count: Number to print.
+        word: Noun in the singular.
+        words: Noun in the plural; empty appends an s to `word`.
+    """
     return f"{count} {word if count == 1 else words or word + 's'}"
 
 
 def opening(record: dict[str, Any], folder: Path) -> str:
-    """The lines before training."""
+    """Format the lines that are printed before training: task, rows, protocol, backbone, trained numbers, folder.
+
+    Args:
+        record: Content of the run's `run.json`.
+        folder: Folder of the run.
+    """
     data, protocol, backbone = record["data"], record["protocol"], record["backbone"]
     rows, parameters = data["rows"], record["parameters"]
     rows_from = origin(record["task"]["name"], data)
@@ -72,7 +83,12 @@ def _trains(parameters: dict[str, int]) -> str:
 
 
 def closing(record: dict[str, Any], folder: Path) -> str:
-    """The small table after training."""
+    """Format the text that is printed after training: a table of scores, costs, warnings and the folder.
+
+    Args:
+        record: Content of the run's `run.json`.
+        folder: Folder of the run.
+    """
     names = list(record["scores"])
     name = record["chosen"].get("encoder", "run")
     lines = [f"{'':12}" + "".join(f"{metric:>12}" for metric in names)]
@@ -95,11 +111,11 @@ def closing(record: dict[str, Any], folder: Path) -> str:
 
 
 def wandb_note(folders: Iterable[Path], pattern: Path) -> str | None:
-    """Say where W&B keeps the runs that were logged offline, and how to upload them; None where there are none.
+    """Format a note on where W&B keeps offline runs and how to upload them; None if no run was logged offline.
 
     Args:
         folders: Run folders.
-        pattern: Path of all run folders in a shell's words, such as `runs/*`.
+        pattern: Shell pattern of all run folders, such as `runs/*`.
     """
     count = sum(any(folder.glob("wandb/offline-*")) for folder in folders)
     if not count:

@@ -1,4 +1,4 @@
-"""However a training ends, every record says what has happened."""
+"""Write the end of a training to the record of every run, also when an exception ends the training."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from rpt.tracking.recorder import Recorder
 
 @contextmanager
 def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
-    """Whatever ends the training, say so in every record and to every logger, and let it go on up.
+    """Record an exception in the block in every running record and logger, and raise it again.
 
-    A run that fails by itself leaves its pack and ends nothing. What comes here (Ctrl-C, a full disk, a bug in what
-    the runs share) is no run's own fault: the runs are interrupted, and the same command goes on with them.
+    An error of a single run does not end the block, because the run leaves its pack. An exception that does end the
+    block (Ctrl-C, a full disk, a bug in code that the runs share) marks the runs as interrupted, and the same command
+    resumes them.
+
+    Args:
+        recorders: Recorders of the pack's runs.
     """
     try:
         yield
     except BaseException as error:
-        goes_on = not isinstance(error, WeightsError)  # the backbone changed: what it trained is worth nothing
-        cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error  # Lightning exits
+        goes_on = not isinstance(error, WeightsError)  # the backbone has changed, so the training is worthless
+        # Lightning turns Ctrl-C into SystemExit.
+        cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
         facts = {"error": f"{type(cause).__name__}: {cause}".removesuffix(": ")}
         for recorder in (one for one in recorders if one.record["status"] == "running"):
-            with suppress(RptError):  # a full disk: the record stays as it was, the first error goes up
+            with suppress(RptError):  # on a full disk the record stays as it was, and the first error is raised
                 recorder.finish("interrupted" if goes_on else "failed", facts)
         raise

@@ -1,4 +1,4 @@
-"""What a user can cause: such an error is printed without a traceback, exit code 2."""
+"""Errors that a user can cause. A command prints such an error without a traceback and ends with exit code 2."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Arguments = ParamSpec("Arguments")
 
 
 class RptError(Exception):
-    """The base of every error that a user can cause and cure."""
+    """Base class of every error that a user can cause and mend."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a configuration.
+    """One problem of a configuration.
 
     Attributes:
-        key: The dotted key as on the command line, `encoder.bottleneck_dim`.
-        value: What it was set to.
-        advice: What is allowed, and what to do: `must be at least 1. Set ...`.
+        key: Dotted key as on the command line, such as `encoder.bottleneck_dim`.
+        value: Value of the key.
+        advice: Allowed values and what to do: `must be at least 1. Set ...`.
     """
 
     key: str
@@ -36,16 +36,16 @@ class Problem:
 
 
 class ConfigError(RptError, ValueError):
-    """A configuration that cannot run; it names all that is wrong with it, one line per problem."""
+    """A configuration is wrong. The message has a line for each problem, sorted by key."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        # The problems are the only argument, so that the error survives pickling between processes.
+        # Pickling between processes needs the problems as the only argument.
         self.problems = tuple(sorted(problems, key=lambda problem: problem.key))
         super().__init__(self.problems)
 
     @classmethod
     def of(cls, key: str, value: object, advice: str) -> ConfigError:
-        """The error of a single problem."""
+        """Build the error of a single problem."""
         return cls([Problem(key, value, advice)])
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class ConfigError(RptError, ValueError):
 
 
 class DataError(RptError):
-    """Rows that are missing, unreadable or not what the task's schema says."""
+    """Rows are missing, unreadable or not as the task's schema requires."""
 
 
 class ReaderError(Exception):
@@ -61,19 +61,22 @@ class ReaderError(Exception):
 
 
 class StorageError(RptError):
-    """A folder or file that cannot be written, read or locked."""
+    """A folder or file cannot be written, read or locked."""
 
 
 class WeightsError(RptError):
-    """Backbone weights that are missing or not the ones that were named."""
+    """Backbone weights are missing, or differ from the weights that are expected."""
 
 
 class CheckpointError(RptError):
-    """A checkpoint that is damaged or belongs to another run."""
+    """A checkpoint is damaged or belongs to another run."""
 
 
 def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
-    """Let a command end with such an error's own words and the exit code 2, and quietly where its reader leaves."""
+    """Decorate a command so that a user error is printed without a traceback and returns exit code 2.
+
+    The command also ends without a traceback when the reader of its output closes the pipe.
+    """
 
     @wraps(main)
     def explaining(*args: Arguments.args, **kwargs: Arguments.kwargs) -> int:
@@ -88,7 +91,7 @@ def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
 
 
 def _as_yaml(value: object) -> str:
-    """A value as the user would have to write it on the command line."""
+    """Format a value as it is written on the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):

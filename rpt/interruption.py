@@ -1,8 +1,8 @@
-"""Let a signal that ends a training wait until the training can be saved: Ctrl-C, SIGTERM, and a launcher's own.
+"""Delay a signal that ends a training (Ctrl-C, SIGTERM, a launcher's signals) until a checkpoint is written.
 
-Inside `Interruptions.deferred` a signal is only noted. The training asks `check` wherever its state is that of a whole
-step, writes a checkpoint, and lets the signal act by `deliver`. A second signal of the same kind acts at once, and so
-does the first after `GRACE_SECONDS`.
+Inside `Interruptions.deferred` a signal is only noted. The training calls `check` wherever a step is complete, writes a
+checkpoint, and calls `deliver`, which lets the signal act. A second signal of the same kind acts at once. The first
+signal acts after `GRACE_SECONDS` at the latest.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from types import FrameType
 from typing import Any
 
 GRACE_SECONDS = 20.0
-"""How long a signal may wait for the checkpoint. SLURM and Kubernetes kill a process 30 seconds after SIGTERM."""
+"""Longest delay of a signal for a checkpoint. SLURM and Kubernetes kill a process 30 seconds after SIGTERM."""
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a process without a word unless somebody handles them."""
+"""Signals that end a process at once unless it handles them."""
 
 SIGNALS = (signal.SIGINT, *ENDING, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that may wait; a launcher's preemption warning is one of the last two."""
+"""Signals that are delayed. Launchers announce preemption by SIGUSR1 or SIGUSR2."""
 
 Handler = Callable[[int, FrameType | None], Any]
 
 
 class Interrupted(BaseException):
-    """Raised by `Interruptions.check`, and caught by the caller of `Interruptions.deliver`."""
+    """A signal waits. `Interruptions.check` raises this, and its catcher calls `Interruptions.deliver`."""
 
 
 def exit_by(number: int, frame: FrameType | None = None) -> None:
-    """End the process by an exception, so that files are closed and records say what has happened."""
+    """Signal handler that ends the process by SystemExit, so that files are closed and records are completed."""
     raise SystemExit(128 + number)
 
 
 class Interruptions:
-    """The signals that have arrived and not acted yet.
+    """Handlers that delay signals, and the signals that wait.
 
-    Outside the main thread, where no handler can be set, no signal ever waits.
+    Outside the main thread no handler can be set, so no signal is delayed there.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Interruptions:
 
     @contextmanager
     def terminable(self) -> Iterator[None]:
-        """Let SIGTERM and SIGHUP end the block by an exception; a launcher's own handler or SIG_IGN stays in place."""
+        """Let SIGTERM and SIGHUP end the block by SystemExit, unless the process already handles or ignores them."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -65,7 +65,7 @@ class Interruptions:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Let signals wait inside the block from the first `defer` on."""
+        """Delay signals inside the block, from the first call of `defer` on."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -80,13 +80,13 @@ class Interruptions:
                 signal.signal(number, found[number])
 
     def defer(self) -> None:
-        """Put this object's handlers in place; the training loop calls it once the loop's own handlers are set."""
+        """Install this object's handlers. It must be called after the training loop has installed its handlers."""
         self._is_deferring = bool(self._handlers)
         for number in self._handlers:
             signal.signal(number, self._note)
 
     def check(self) -> None:
-        """Stop here if a signal waits.
+        """Raise an exception if a signal waits.
 
         Raises:
             Interrupted: A signal waits.
@@ -95,10 +95,11 @@ class Interruptions:
             raise Interrupted
 
     def deliver(self) -> None:
-        """Let each waiting signal act as it would have without this object.
+        """Call the original handler of each waiting signal.
 
         Raises:
-            BaseException: What the handler raises: KeyboardInterrupt, SystemExit. A launcher's own may return.
+            BaseException: The exception of the handler, such as KeyboardInterrupt or SystemExit. A launcher's handler
+                may return instead.
         """
         while self._waiting:
             number = self._waiting.pop(0)

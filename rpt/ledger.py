@@ -1,4 +1,4 @@
-"""`python -m rpt.ledger DIR`: what the sweeps of an output folder consist of, and where each run stands."""
+"""`python -m rpt.ledger DIR`: list the sweeps of an output folder, with the state of each run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from rpt.places import user_path
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; 2 where there is no ledger, or one that cannot be read."""
+    """Print the sweeps as tables or JSON; return exit code 2 if a ledger cannot be read, and 0 otherwise.
+
+    Raises:
+        LedgerError: The folder holds no ledger.
+    """
     parser = argparse.ArgumentParser(prog="python -m rpt.ledger", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="the sweeps' output_dir, such as runs")
     parser.add_argument("--json", action="store_true", help="for other programs")
@@ -34,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def table(sweep: Sweep, states: Mapping[str, State]) -> str:
-    """A sweep for people: its counts, then one line a run: state, score, overrides, and what else is known."""
+    """Format a sweep as a table: a line of counts, then for each run its state, score, overrides, folder and error."""
     counts = Counter(state.name for state in states.values())
     summary = ", ".join(f"{counts[name]} {name}" for name in NAMES if counts[name])
     lines = [f"{sweep.path}  started {sweep.started}  {len(sweep.entries)} runs: {summary}"]
@@ -49,7 +53,7 @@ def table(sweep: Sweep, states: Mapping[str, State]) -> str:
 
 
 def as_json(sweep: Sweep, states: Mapping[str, State]) -> dict[str, object]:
-    """A sweep for programs."""
+    """Convert a sweep to values for JSON."""
     runs = [
         {
             "name": entry.name,

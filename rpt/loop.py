@@ -1,4 +1,4 @@
-"""Lightning's loop around a pack: train, evaluate, and stop where a signal waits."""
+"""Train and evaluate a pack with Lightning's Trainer, and stop for a checkpoint when a signal waits."""
 
 from __future__ import annotations
 
@@ -25,13 +25,21 @@ def fit(
     callbacks: Sequence[Callback],
     interruptions: Interruptions,
 ) -> None:
-    """Train from the step that the pack stands at to the last epoch, unless every run has left.
+    """Train from the pack's present step to the last epoch, or until no run is active.
 
-    A signal that only interrupts (a launcher's, which may return) lets the training go on from where it stopped.
+    A signal whose handler returns, such as a launcher's, only interrupts the training, which then continues.
+
+    Args:
+        tuner: Module of the pack.
+        data: Data module of the pack.
+        epochs: Number of epochs of the whole training.
+        device: Device that trains the pack.
+        callbacks: Lightning callbacks of the training.
+        interruptions: Object that delays signals until a checkpoint is written.
     """
     for run in tuner.runs:
         if run.is_active and not any(one.requires_grad for one in run.trainable.parameters()):
-            run.status = "stopped"  # zero-shot: it waits for the evaluation
+            run.status = "stopped"  # zero-shot: the run is only evaluated
     is_whole = False
     while not is_whole and tuner.epochs_done < epochs and any(run.is_active for run in tuner.runs):
         try:
@@ -39,13 +47,13 @@ def fit(
                 is_whole = _fit_on(tuner, data, epochs, device, callbacks)
         except Interrupted:
             interruptions.deliver()
-    interruptions.deliver()  # one that came after the last step
+    interruptions.deliver()  # a signal may have come after the last step
 
 
 def _fit_on(
     tuner: PromptTuner, data: PackData, epochs: int, device: torch.device, callbacks: Sequence[Callback]
 ) -> bool:
-    """Train to the end, or only evaluate where an epoch lacks nothing else; returns whether the training has ended."""
+    """Train to the end and return True; if only the evaluation of an epoch is missing, evaluate and return False."""
     epochs_left = epochs - tuner.epochs_done
     trainer = _trainer(device, max_epochs=epochs_left, callbacks=[*callbacks, Stop()])
     if tuner.steps_done == (tuner.epochs_done + 1) * data.steps_per_epoch:
@@ -58,7 +66,11 @@ def _fit_on(
 def evaluate(
     tuner: PromptTuner, data: PackData, device: torch.device, callbacks: Sequence[Callback] = ()
 ) -> list[Predictions | None]:
-    """Score the reported rows once, with the state that the held-out rows chose."""
+    """Score the reported rows once, with each run's selected checkpoint.
+
+    Returns:
+        Predictions of each run; None for a run that has failed.
+    """
     for run in tuner.runs:
         if run.best is not None and run.status != "failed":
             run.restore_best()
@@ -72,15 +84,15 @@ def evaluate(
 
 
 def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
-    """Lightning's loop, without what the runs keep themselves: checkpoints, loggers, clipping."""
+    """Build Lightning's Trainer without checkpoints, loggers and clipping, which the runs handle themselves."""
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=[device.index or 0] if device.type == "cuda" else 1,
-        plugins=[LightningEnvironment()],  # one process, also inside a job of SLURM, whose signals are ours
-        precision="32-true",  # backbone and runs have their dtypes, of which Lightning changes none
+        plugins=[LightningEnvironment()],  # one process also in a SLURM job, where Lightning would handle signals
+        precision="32-true",  # Lightning then leaves the dtypes of backbone and runs unchanged
         min_epochs=0,
         num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, the first may start in its middle
+        reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, and a resumed epoch starts in its middle
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,

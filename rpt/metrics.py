@@ -1,8 +1,8 @@
-"""The tasks' metrics. All values are 0 to 1, and 1 where every answer is right.
+"""Metrics of the tasks. All values are 0 to 1, and 1 if every answer is right.
 
-torchmetrics counts classes; the shares are taken of its whole numbers in double precision, where torchmetrics itself
-would round to float32. An answer that is none of the choices is wrong: a miss of the right class, a false alarm of
-none, and no class of its own.
+torchmetrics counts hits, false alarms and misses. Shares are computed from the counts in double precision, because
+torchmetrics would round them to float32. An answer that is none of the choices is wrong. It counts as a miss of the
+right class, as a false alarm of no class, and does not form a class.
 """
 
 from __future__ import annotations
@@ -18,36 +18,37 @@ Metric = Callable[[Sequence[Example], Sequence[Answer]], float]
 
 
 def accuracy(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Share of examples whose choice is the target."""
+    """Compute the share of examples whose chosen answer is the target."""
     return sum(hits for hits, _, _ in _counts(examples, answers)) / len(examples)
 
 
 def f1_macro(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Unweighted mean of the per-class F1 over the classes that are chosen or right somewhere (CB).
+    """Compute the unweighted mean of the per-class F1 over the classes that are chosen or right in any example (CB).
 
-    A class that occurs in neither is left out, as scikit-learn's `f1_score(average="macro")` does by default, with
-    which SuperGLUE's own toolkit (jiant) and the hub's `super_glue` metric score CB. T5 and lm-evaluation-harness fix
-    the label set instead, and count such a class as 0.
+    A class that is neither is left out, as in scikit-learn's `f1_score(average="macro")` by default. SuperGLUE's
+    toolkit (jiant) and the hub's `super_glue` metric score CB by that function. T5 and lm-evaluation-harness fix the
+    label set instead, and count such a class as 0.
     """
     scores = [_f1(*counts) for counts in _counts(examples, answers) if any(counts)]
     return math.fsum(scores) / len(scores)
 
 
 def f1a(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """F1 of the second choice over all examples pooled (MultiRC); 1 where it is neither chosen nor right anywhere.
+    """Compute the F1 of the second choice over all examples pooled (MultiRC).
 
-    Precision without a chosen answer and recall without a right one are 1 in MultiRC's own evaluation script
-    (Khashabi et al. 2018). scikit-learn gives 0 with a warning.
+    The F1 is 1 if the second choice is neither chosen nor right in any example. MultiRC's evaluation script (Khashabi
+    et al. 2018) also sets precision without a chosen answer and recall without a right answer to 1. scikit-learn gives
+    0 with a warning.
     """
     counts = _counts(examples, answers)[1]
     return _f1(*counts) if any(counts) else 1.0
 
 
 def em(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Exact match: share of groups in which every answer is right; an example without a group is one by itself.
+    """Compute exact match: the share of groups in which every answer is right.
 
-    Right is the target, or where an example has several right texts (ReCoRD) one of them, whatever its case,
-    punctuation and articles.
+    An example without a group forms a group alone. An answer is right if it is the target. If an example has several
+    right texts (ReCoRD), the answer must equal any of them up to case, punctuation and articles.
     """
     all_right: dict[object, bool] = {}
     for index, (example, answer) in enumerate(zip(examples, answers, strict=True)):
@@ -57,15 +58,15 @@ def em(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
 
 
 def f1(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Mean over examples of the best token F1 with one of the right texts (ReCoRD); every occurrence of a word counts.
+    """Compute the mean over examples of the best word F1 with any right text (ReCoRD).
 
-    Source: SQuAD's evaluation script (Rajpurkar et al. 2016).
+    A repeated word counts as often as it occurs. Source: SQuAD's evaluation script (Rajpurkar et al. 2016).
     """
     return _mean_best(examples, answers, lambda one, other: (Counter(one) & Counter(other)).total())
 
 
 def f1_of_sets(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """`f1`, but a word in common counts once however often it occurs: a text that repeats a word stays below 1.
+    """Compute `f1` with each common word counted once, so that a text which repeats a word stays below 1.
 
     Source: github.com/arazd/ResidualPrompts, 53087ca, prompt_tuner2.py, compute_f1.
     """
@@ -83,7 +84,7 @@ METRICS: dict[str, Metric] = {
 
 
 OF_LABELS = frozenset({"accuracy", "f1_macro", "f1a"})
-"""Metrics of choices. A row whose answer is free text has none."""
+"""Metrics that need choices. They are not defined for rows whose answer is free text."""
 
 RULES: dict[str, str] = {
     "accuracy": "share of rows whose choice is the right one",
@@ -93,29 +94,29 @@ RULES: dict[str, str] = {
     "f1": "mean of the best word F1 with a right text; a repeated word counts as often as it occurs",
     "f1_of_sets": "mean of the best word F1 with a right text; a repeated word counts once",
 }
-"""How each metric is defined where definitions differ; records carry the rules of their metrics."""
+"""Definition of each metric in the cases where definitions differ; a record holds the definitions of its metrics."""
 
 
 def evaluate(names: Sequence[str], examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, float]:
-    """A task's metrics, and under `score` their mean.
+    """Compute a task's metrics by name, and their mean as `score`.
 
     Args:
-        names: Keys of `METRICS`.
-        examples: The rows, at least one.
-        answers: One for each, in order.
+        names: Names of metrics, keys of `METRICS`.
+        examples: Examples, at least one.
+        answers: Answer to each example, in the examples' order.
     """
     values = {name: METRICS[name](examples, answers) for name in names}
     return {**values, "score": sum(values.values()) / len(values)}
 
 
 def _counts(examples: Sequence[Example], answers: Sequence[Answer]) -> list[tuple[int, int, int]]:
-    """For every choice its hits, false alarms and misses."""
-    # Here, because a report counts words with this module's metrics and need not wait seconds for torch.
+    """Count the hits, false alarms and misses of every choice."""
+    # Imported here, so that a report, which uses only the metrics of words, need not wait seconds for torch.
     import torch
     from torchmetrics.functional.classification import multiclass_stat_scores
 
     most = max(len(example.choices) for example in examples)
-    none_chosen, none_right = most, most + 1  # two classes more, which never meet and are left out below
+    none_chosen, none_right = most, most + 1  # two extra classes, which are never equal and are left out below
     chosen = [none_chosen if answer.choice is None else answer.choice for answer in answers]
     right = [none_right if example.target is None else example.target for example in examples]
     table = multiclass_stat_scores(torch.tensor(chosen), torch.tensor(right), num_classes=most + 2, average="none")
@@ -128,7 +129,7 @@ def _f1(hits: int, false_alarms: int, misses: int) -> float:
 
 
 def is_right(example: Example, answer: Answer) -> bool:
-    """Whether an answer is the target, or where an example has right texts of its own, one of them (`em`)."""
+    """Whether an answer is the target, or any of the right texts if the example has such texts (`em`)."""
     if right := example.answers or (() if example.choices else (example.gold,)):
         return normalised(answer.text) in map(normalised, right)
     return answer.choice is not None and answer.choice == example.target
@@ -139,7 +140,13 @@ def _mean_best(
     answers: Sequence[Answer],
     count_common: Callable[[Sequence[str], Sequence[str]], int],
 ) -> float:
-    """Mean over examples of the best F1 of an answer's words with those of one of the right texts (or the only one)."""
+    """Compute the mean over examples of the best F1 between the words of the answer and of any right text.
+
+    Args:
+        examples: Examples; `gold` is the right text of an example without `answers`.
+        answers: Answer to each example.
+        count_common: Function that counts the common words of two word lists.
+    """
     best = []
     for example, answer in zip(examples, answers, strict=True):
         said = normalised(answer.text).split()

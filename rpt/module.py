@@ -1,9 +1,13 @@
-"""PromptTuner: a frozen backbone and the K runs that share it, as one Lightning module. One run is a pack of one.
+"""PromptTuner: a Lightning module of a frozen backbone and K runs that share it. A single run is a pack of one.
 
-Lightning keeps the loop, the device and the progress; a `Run` keeps what belongs to one run. A training step
-encodes each active run's prompt once, cuts the rows of all runs into forwards under a token budget, runs each cut
-forward and backward onto the detached prompts, and then takes one backward through each encoder and one step of
-each optimizer. Memory is bounded by the cut, not by the number of runs.
+Lightning keeps the loop, the device and the progress. A `Run` keeps everything that belongs to one run. A training step
+
+1. encodes the prompt of each active run once,
+2. cuts the rows of all runs into forward passes under a token budget,
+3. runs each forward pass and its backward pass down to the detached prompts,
+4. runs one backward pass through each encoder, and takes one step of each optimizer.
+
+The size of a forward pass bounds the memory, not the number of runs.
 """
 
 from __future__ import annotations
@@ -32,24 +36,28 @@ Prompts = Sequence[Float[Tensor, "_ hidden"]]
 
 
 class PromptTuner(lightning.LightningModule):
-    """Train K runs over one frozen backbone.
+    """Lightning module that trains K runs over one frozen backbone.
 
     Args:
-        backbone: Shared, never changed.
-        scorer: Turns rows with their prompts in place into losses and answers.
-        task: Reads what is generated.
-        runs: The runs; each owns its parameters and optimizer.
-        prompt_at: Text position that the prompt is put before: 0 in front, 1 after `[CLS]`.
+        backbone: Backbone that all runs share.
+        scorer: Scorer that computes losses and answers from rows with their prompts inserted.
+        task: Task that reads the answers from generated text.
+        runs: Runs of the pack; each run owns its parameters and its optimizer.
+        prompt_at: Position in the text at which the prompt is inserted: 0 in front, 1 after `[CLS]`.
         metrics: Names of the task's metrics.
-        token_budget: Most tokens in one forward of a training step; halved when a forward does not fit the memory.
-        exact: Whether no forward holds rows of two runs.
-        ranks: Who trains the same runs on other rows of each step.
+        token_budget: Largest number of tokens in a forward pass of a training step. It is halved when a forward pass
+            runs out of memory.
+        exact: Whether each forward pass holds rows of one run only.
+        ranks: Processes that train the same runs on different rows of each step; the default is this process alone.
 
     Attributes:
-        token_budget: That of the next forward.
-        full_token_budget: That of the first one: more than `token_budget` once a forward did not fit.
-        pause: Called before each forward pass of a training step or an evaluation. Where it raises, no run has changed.
-        is_reporting: Whether an evaluation is the one that is reported, and not one that chooses a checkpoint.
+        token_budget: Token budget of the next forward pass.
+        full_token_budget: Token budget at the start of training. `token_budget` is smaller once a forward pass has run
+            out of memory.
+        pause: Function called before each forward pass of a training step or an evaluation. If it raises, the runs are
+            as they were before the step.
+        is_reporting: Whether an evaluation is the final evaluation of the reported rows, not one that selects a
+            checkpoint.
     """
 
     def __init__(
@@ -66,7 +74,7 @@ class PromptTuner(lightning.LightningModule):
         ranks: Ranks = ALONE,
     ) -> None:
         super().__init__()
-        self.automatic_optimization = False  # each run has an optimizer of its own
+        self.automatic_optimization = False  # each run steps its own optimizer
         self.backbone = backbone
         self.scorer = scorer
         self.task = task
@@ -84,16 +92,16 @@ class PromptTuner(lightning.LightningModule):
         self.last_step: list[dict[str, float]] = []
         self.last_evaluation: list[dict[str, float] | None] = []
         self.predictions: list[Predictions | None] = []
-        self.folded: list[Tensor] = []  # the prompts that the newest evaluation used
+        self.folded: list[Tensor] = []  # prompts of the last evaluation
         self._gathered: list[list[tuple[Tensor, Scored]]] = []
 
     def configure_optimizers(self) -> None:
-        """None for Lightning: the runs own theirs."""
+        """Return no optimizer to Lightning, because each run owns its optimizer."""
 
     def training_step(self, batch: Step, batch_idx: int) -> None:
-        """Take one step of every active run; a run's loss is the mean over its own rows, or written tokens.
+        """Take one step of every active run. The loss of a run is the mean over its rows, or over its written tokens.
 
-        What a run does by itself (its encoder, its optimizer) fails that run alone when it raises.
+        An exception in a run's own encoder or optimizer fails only that run.
         """
         active = [run.is_active for run in self.runs]
         with self._taken_back_if_interrupted():
@@ -112,7 +120,7 @@ class PromptTuner(lightning.LightningModule):
 
     @contextmanager
     def _taken_back_if_interrupted(self) -> Iterator[None]:
-        """Leave the runs as they were before the step where the block raises, so that the step can be taken later."""
+        """Restore the runs to their state before the step if the block raises, so that the step can be repeated."""
         streams = [run.random.state() for run in self.runs]
         try:
             yield
@@ -123,7 +131,7 @@ class PromptTuner(lightning.LightningModule):
             raise
 
     def _agree(self) -> None:
-        """A run that has failed on one rank fails on all, for all must take the same steps."""
+        """Fail a run on all ranks if it has failed on any rank, because all ranks must take the same steps."""
         failed = [run.status == "failed" for run in self.runs]
         counts = self.ranks.sum(torch.tensor(failed, dtype=torch.int64)).tolist()
         if all(count in (0, self.ranks.size) for count in counts):
@@ -134,9 +142,9 @@ class PromptTuner(lightning.LightningModule):
                     run.fail(error, trace)
 
     def _over_ranks(self, leaves: list[Tensor], losses: list[float]) -> tuple[list[Tensor], list[float]]:
-        """Add up what the ranks have found with their rows, each over the terms of all rows: losses and gradients.
+        """Sum losses and gradients over all ranks. Each rank has divided its part by the terms of all rows.
 
-        The gradient of a prompt is added up before it goes back through the encoder, which every rank does alike.
+        The gradient of a prompt is summed before its backward pass through the encoder, which every rank repeats.
         """
         trained: list[Tensor] = [leaf for leaf in leaves if leaf.requires_grad]
         trained += [
@@ -150,10 +158,16 @@ class PromptTuner(lightning.LightningModule):
         return leaves, self.ranks.sum(torch.tensor(losses, dtype=torch.float64)).tolist()
 
     def _forward_and_backward(self, batch: Step, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
-        """Run every cut forward and backward onto detached prompts; in smaller cuts where the memory does not suffice.
+        """Run all forward passes and backward passes of a step, down to the detached prompts.
+
+        The token budget is halved and the step repeated when a forward pass runs out of memory.
+
+        Args:
+            batch: Rows of the step.
+            encoded: Encoded prompt of each run; None for a run that does not train.
 
         Returns:
-            The detached prompts with their gradients, and each run's loss.
+            Detached prompts with their gradients, and the loss of each run.
         """
         while True:
             prompts = [
@@ -165,7 +179,7 @@ class PromptTuner(lightning.LightningModule):
             except Exception as error:
                 if not is_out_of_memory(error) or self.token_budget <= 1:
                     raise
-            for run in self.runs:  # what the cuts before have left
+            for run in self.runs:  # remove the gradients of forward passes that did fit
                 run.optimizer.zero_grad(set_to_none=True)
             self.token_budget //= 2
 
@@ -177,7 +191,7 @@ class PromptTuner(lightning.LightningModule):
                 losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
             share = losses / rows.terms_of_run
             self.manual_backward(share.sum())
-            # Chosen and summed, because adding by index has no fixed order on a GPU.
+            # Masked and summed, because index_add has no fixed order on a GPU.
             is_own = rows.run[:, None] == torch.arange(len(self.runs), device=self.backbone.device)  # [batch, runs]
             sums += torch.where(is_own, share.detach().double()[:, None], 0.0).sum(dim=0)
         means: list[float] = sums.tolist()
@@ -185,7 +199,7 @@ class PromptTuner(lightning.LightningModule):
 
     @contextmanager
     def _dropping(self, rows: Rows) -> Iterator[None]:
-        """The backbone's dropout, drawn from the stream of the one run that the forward holds."""
+        """Activate the backbone's dropout, drawn from the random stream of the only run in the forward pass."""
         if not self.backbone.dropout:
             yield
             return
@@ -212,11 +226,11 @@ class PromptTuner(lightning.LightningModule):
         return [run.trainable.head for run in self.runs]
 
     def score(self, rows: Rows, prompts: Prompts) -> Scored:
-        """Answer rows with the prompts of their runs."""
+        """Compute losses and answers of rows with the prompts of their runs."""
         return self.scorer.score(self.backbone, self._inserted(rows, prompts), rows, self._heads())
 
     def on_validation_epoch_start(self) -> None:
-        """Begin to gather answers; the prompts are folded once."""
+        """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._gathered = [[] for _ in self.runs]
         folds = [guarded(run, run.trainable.fold) if run.status != "failed" else None for run in self.runs]
         self.folded = [
@@ -224,17 +238,17 @@ class PromptTuner(lightning.LightningModule):
         ]
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
-        """Answer rows, all of one run."""
+        """Answer a batch of rows, all of the same run."""
         self.pause()
         index = int(batch.run[0])
-        if self.runs[index].status == "failed":  # its prompt could not be folded
+        if self.runs[index].status == "failed":  # the run's prompt could not be computed
             return
         for rows, scored in self._answers(batch):
             on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
             self._gathered[index].append((rows.row.cpu(), on_cpu))
 
     def _answers(self, rows: Rows) -> list[tuple[Rows, Scored]]:
-        """Answer rows in one forward; in halves where the memory does not suffice."""
+        """Answer rows in one forward pass, or in halves if the forward pass runs out of memory."""
         try:
             return [(rows, self.score(rows, self.folded))]
         except Exception as error:
@@ -244,7 +258,7 @@ class PromptTuner(lightning.LightningModule):
         return [answered for half in rows.halves() for answered in self._answers(half)]
 
     def on_validation_epoch_end(self) -> None:
-        """Bring answers into the split's order; while training, let each run take its evaluation."""
+        """Sort the answers by row; during training, pass each run the metrics of its evaluation."""
         loader = self.trainer.val_dataloaders
         assert isinstance(loader, EvalRows)
         examples = loader.split.examples

@@ -1,4 +1,4 @@
-"""Find the file of a module without importing anything: neither the module nor the packages around it run."""
+"""Find the file of a module without running the code of the module or of the packages that contain it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 def find_module(name: str) -> ModuleSpec | None:
     """Find a module by its dotted name.
 
-    `importlib.util.find_spec` imports the packages around a module, and so runs their code.
+    `importlib.util.find_spec` is not used, because it imports the packages that contain the module.
 
     Returns:
-        The module's specification, with `origin` (its file) and, for a package, `submodule_search_locations`. None
-        where there is no such module.
+        Specification of the module, with its file as `origin` and, for a package, `submodule_search_locations`. None
+        if the module does not exist.
     """
     top, *below = name.split(".")
     spec = _top_level(top) if top else None
@@ -25,7 +25,7 @@ def find_module(name: str) -> ModuleSpec | None:
 
 
 def source_file(name: str) -> Path | None:
-    """The source file of a module by its dotted name; None where there is none."""
+    """Return the source file of a module by its dotted name; None if there is no source file."""
     spec = find_module(name)
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 

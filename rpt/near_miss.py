@@ -1,4 +1,4 @@
-"""Which name was probably meant. No heavy import: help and refusals must not wait."""
+"""Suggest a known name for a misspelt name. The module imports nothing heavy, so that refusals appear at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from difflib import get_close_matches
 
 
 def near_miss(word: str, known: Iterable[str], noun: str) -> str:
-    """Say which known word was probably meant, and list them all."""
+    """Suggest the known word that is closest to an unknown word, and list all known words.
+
+    Args:
+        word: Unknown word.
+        known: Known words.
+        noun: Words before the list, such as `Options`.
+    """
     known = sorted(known)
     close = get_close_matches(word, [name for name in known if name != word], n=1, cutoff=0.5)
     meant = f"Did you mean {close[0]}? " if close else ""

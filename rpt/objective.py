@@ -8,7 +8,7 @@ OBJECTIVES = {
     "held_out": "score on the rows held out of train, which selected the checkpoint; no reported row is used",
     "validation": "score on the validation rows, which selected the checkpoint and are reported too (protocol=paper)",
 }
-"""What the objective is, by the protocol's `select_on`."""
+"""Description of the objective, by the protocol's `select_on`."""
 
 NO_OBJECTIVE = (
     "nothing was trained, so that no rows selected a checkpoint: there is no score that a search may maximise"
@@ -18,13 +18,13 @@ NO_OBJECTIVE = (
 def objective(record: dict[str, Any]) -> float | None:
     """Read the objective from a run's record.
 
-    The score on the reported rows is no objective: the best of many such scores would be too high.
+    The score on the reported rows is not an objective, because the best of many such scores would be biased upwards.
 
     Args:
-        record: The content of a `run.json`.
+        record: Content of a `run.json`.
 
     Returns:
-        A score from 0 to 1; None for a run without trainable parameters or without a finished training.
+        Score from 0 to 1; None for a run without trainable parameters or without a finished training.
     """
     best = record.get("best")
     score = best.get("held_out", {}).get("score") if isinstance(best, dict) else None

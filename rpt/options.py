@@ -1,6 +1,6 @@
-"""Types of the leaves' options: each states its bounds once, for check and reader.
+"""Types of the options of components (encoders, inits, optimizers). Each type states its bounds.
 
-Only pydantic is imported here, so that a configuration can be checked without waiting for torch.
+The module imports only pydantic, so that a configuration can be checked without waiting for torch.
 """
 
 from typing import Annotated, Literal
@@ -11,19 +11,19 @@ from pydantic_core import PydanticCustomError
 __all__ = ["Activation", "CountOrAuto", "Decay", "Finite", "Negative", "PositiveInt", "Probability", "Scale"]
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
-"""A share of units to drop; 1 would drop everything."""
+"""Probability that dropout drops a unit; 1 would drop every unit."""
 
 Activation = Literal["relu", "gelu", "tanh", "silu"]
-"""The nonlinearities that an encoder offers. The paper finds that the choice matters little."""
+"""Nonlinearity of an encoder. The paper finds that the choice matters little."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-"""Any number, but neither infinite nor NaN."""
+"""A number that is neither infinite nor NaN."""
 
 Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A standard deviation or another positive, finite factor."""
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
-"""How much of a running mean stays from one step to the next; 1 would never learn."""
+"""Decay factor of a running mean; with 1 the mean would never change."""
 
 Negative = Annotated[float, Field(lt=0, allow_inf_nan=False)]
 """A number below zero."""
@@ -37,4 +37,4 @@ def _count_or_auto(value: object) -> object:
 
 
 CountOrAuto = Annotated[int | Literal["auto"], PlainValidator(_count_or_auto)]
-"""A number of things, or what fits the machine."""
+"""A whole number of at least 1, or `auto` for a number that fits the machine."""

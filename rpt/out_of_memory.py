@@ -1,4 +1,4 @@
-"""Recognise an error that says that memory has run out, and tell the user what to do."""
+"""Recognise errors that mean that memory has run out, and advise the user."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from safetensors import SafetensorError
 from rpt.errors import RptError
 
 TYPES = (torch.OutOfMemoryError, MemoryError)
-"""Error types that always mean it. A failed `new` of C++ (`std::bad_alloc`) mostly arrives as a MemoryError."""
+"""Error types that always mean out of memory. A failed `new` of C++ (`std::bad_alloc`) is mostly a MemoryError."""
 
 SPEAKING_TYPES = (RuntimeError, OSError, ImportError, SafetensorError)
-"""Error types that mean it where their text says so; torch raises most errors of a device as a RuntimeError."""
+"""Error types that mean out of memory if their message does; torch raises most device errors as RuntimeError."""
 
 WORDINGS = (
     "out of memory",  # CUDA, HIP, MPS and XPU allocators; `CUDA error: out of memory`; NCCL; cudaErrorMemoryAllocation
     "can't allocate memory",  # torch's CPU allocator
-    "cannot allocate memory",  # ENOMEM in the words of the C library, also inside Rust's errors
+    "cannot allocate memory",  # message of the C library for ENOMEM, also inside Rust's errors
     "not enough memory",  # torch's CPU allocator on Windows and macOS
     "unable to allocate",  # numpy, and shared memory of torch
     "failed to allocate",
@@ -29,15 +29,15 @@ WORDINGS = (
     "cufft_alloc_failed",
     "cudaerrormemoryallocation",
 )
-"""Parts of a text that mean it, in lower case."""
+"""Parts of messages that mean out of memory, in lower case."""
 
 
 class OutOfMemory(RptError):
-    """Memory ran out where nothing can be cut any smaller."""
+    """Memory ran out, and the forward passes cannot be made smaller."""
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or the error that it was raised from, says that memory has run out, on a GPU or on the CPU."""
+    """Whether an error, or an error in its chain of causes, means that memory of a GPU or the CPU has run out."""
     while error is not None:
         if isinstance(error, (OutOfMemory, *TYPES)) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
             return True
@@ -49,10 +49,13 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 @contextmanager
 def enough_memory(num_runs: int) -> Iterator[None]:
-    """Say what to do where the memory does not suffice for the runs that are trained inside the block.
+    """Turn an out-of-memory error of the block into an error with advice.
+
+    Args:
+        num_runs: Number of runs that are trained in the block.
 
     Raises:
-        OutOfMemory: It does not.
+        OutOfMemory: Memory has run out.
     """
     try:
         yield
@@ -63,7 +66,7 @@ def enough_memory(num_runs: int) -> Iterator[None]:
             raise
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         advice = "Free some memory, then run the same command again: it goes on."
-        if num_runs > 1:  # later it goes on whole
+        if num_runs > 1:  # a pack with a checkpoint is resumed whole
             smaller = f"hydra.launcher.pack_size={num_runs // 2}"
             advice = f"{advice} Before its first checkpoint a pack can be made smaller: {smaller}."
         raise OutOfMemory(f"out of memory ({reason}). {advice}") from error

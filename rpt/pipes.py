@@ -1,4 +1,4 @@
-"""What a command does when the reader of its output leaves, as `head` does."""
+"""End a command quietly when the reader of its output closes the pipe, as `head` does."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 READER_LEFT = 141
-"""The exit code that a shell reports for a program which SIGPIPE has ended: 128 + 13."""
+"""Exit code of a program that SIGPIPE has ended, as a shell reports it: 128 + 13."""
 
 
 @contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """End without a traceback, with exit code 141, when a write meets a closed pipe.
+    """End the process with exit code 141 and without a traceback when the block writes to a closed pipe.
 
     Raises:
         SystemExit: The reader has closed stdout or stderr.

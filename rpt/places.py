@@ -1,4 +1,4 @@
-"""Where the option files and studies lie, without importing anything that takes time."""
+"""Folders of the option files and studies, and paths of the user. The module imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from pathlib import Path
 from typing import Any
 
 USER_PATHS = ("data.root", "data.hub_id", "backbone.path", "init.path", "output_dir", "replay")
-"""Keys whose values may be paths with `~`, which not every shell expands behind `=`."""
+"""Keys whose values may be paths with `~`. Not every shell expands `~` behind `=`."""
 
 
 def config_dir() -> Path:
-    """The folder of the option files, `conf/`."""
+    """Return the folder of the option files, `conf/`."""
     return _shipped("conf")
 
 
 def sweeps_dir() -> Path:
-    """The folder of the studies, `sweeps/`."""
+    """Return the folder of the studies, `sweeps/`."""
     return _shipped("sweeps")
 
 
 def user_path(text: str) -> Path:
-    """A path as a user writes it: `~` is the home folder, also where the shell does not expand it (`--out=~/x`)."""
+    """Convert a user's text to a path, with `~` as the home folder; a shell does not expand it in `--out=~/x`."""
     path = Path(text)
     try:
         return path.expanduser()
-    except RuntimeError:  # no such user, or no home folder: whoever opens the path says that it is not there
+    except RuntimeError:  # no such user or no home folder; opening the path will report it as missing
         return path
 
 
 def expand_home(values: dict[str, Any]) -> None:
-    """Expand `~` in the paths of a plain configuration, in place: a file may hold it, where no shell sees it."""
+    """Expand `~` in the paths of a plain configuration, in place. A YAML file may hold `~`, which no shell expands."""
     for key in USER_PATHS:
         group, _, name = key.rpartition(".")
         section = values.get(group) if group else values
@@ -39,13 +39,20 @@ def expand_home(values: dict[str, Any]) -> None:
 
 
 def search_path(config_dirs: Sequence[str]) -> list[str]:
-    """The override that lets Hydra look for options in these folders too, as `--config-dir` does; none for none."""
+    """Build the override that adds config folders to Hydra's search path, as `--config-dir` does.
+
+    Args:
+        config_dirs: Config folders to add.
+
+    Returns:
+        List of one override; empty without config folders.
+    """
     places = ",".join(f'"file://{path}"' for path in config_dirs)
     return [f"hydra.searchpath=[{places}]"] if places else []
 
 
 def _shipped(name: str) -> Path:
-    """A top-level folder of a checkout, or its copy inside an installed wheel."""
+    """Return a top-level folder of the checkout, or its copy inside the installed package."""
     root = Path(__file__).parent.parent
     is_checkout = (root / "run.py").is_file() and (root / "conf" / "config.yaml").is_file()
     return (root if is_checkout else root / "rpt") / name

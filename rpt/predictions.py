@@ -1,4 +1,4 @@
-"""What a run answers for the rows of one split, and how good that is."""
+"""Answers of a run to the rows of a split, and their metrics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rpt.tasks.task import Task
 
 @dataclass(frozen=True)
 class Predictions:
-    """A run's answers, in the split's order.
+    """Answers of a run to the rows of a split, in the split's order.
 
     Attributes:
-        examples: The rows.
-        answers: One for each.
-        scores: Of each row's choices, natural units; empty lists where text was generated.
-        losses: Of each row, in nats, on the CPU.
+        examples: Rows of the split.
+        answers: Answer to each row.
+        scores: Scores of each row's choices (logits or log-likelihoods); an empty list for generated text.
+        losses: Loss of each row, in nats, on the CPU.
     """
 
     examples: Sequence[Example]
@@ -33,27 +33,27 @@ class Predictions:
 
     @property
     def loss(self) -> float:
-        """Mean loss of a row."""
+        """Mean loss over all rows, in nats."""
         return float(self.losses.double().mean())
 
     def metrics(self, names: Sequence[str]) -> dict[str, float]:
-        """The task's metrics, their mean as `score`, and the `loss`."""
+        """Compute the task's metrics by name, their mean as `score`, and the mean loss as `loss`."""
         return {**evaluate(names, self.examples, self.answers), "loss": self.loss}
 
     @property
     def off_label_share(self) -> float | None:
-        """Share of answers that are none of the row's choices; None where no row has choices."""
+        """Share of answers that are none of the row's choices; None if no row has choices."""
         chosen = [answer.choice for example, answer in zip(self.examples, self.answers, strict=True) if example.choices]
         return sum(choice is None for choice in chosen) / len(chosen) if chosen else None
 
 
 def gather(task: Task, examples: Sequence[Example], parts: Sequence[tuple[Int64[Tensor, _], Scored]]) -> Predictions:
-    """Bring what the forwards of a split said into the split's order.
+    """Combine the results of a split's forward passes in the split's order.
 
     Args:
-        task: Reads what was generated.
-        examples: The split.
-        parts: For each forward its row numbers and what it said of them, on the CPU.
+        task: Task that reads answers from generated text.
+        examples: Rows of the split.
+        parts: Row numbers and scored answers of each forward pass, on the CPU.
     """
     order = torch.cat([rows for rows, _ in parts]).argsort().tolist()
     losses = torch.cat([scored.losses for _, scored in parts])[order]

@@ -1,4 +1,4 @@
-"""Turn what pydantic and difflib find into problems in one form: key, value, what is allowed, what to do."""
+"""Translate pydantic's validation errors into problems: key, value, allowed values and advice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HINTS = {
     "init.path": "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden].",
     "init.text": "Set 'init.text=\"some words\"'.",
 }
-"""What to do about a key, where naming the bound is not enough."""
+"""Advice on a key, for keys where the bound alone is not enough."""
 
 ALLOWED = {
     "int_type": "must be a whole number.",
@@ -29,19 +29,19 @@ ALLOWED = {
     "dict_type": "must be a group of keys.",
     "model_type": "must be a group of keys.",
 }
-"""What is allowed, where pydantic's own words are a programmer's."""
+"""Allowed values in plain words, by the type of pydantic's error."""
 
 LABEL_TYPES = ("str", "int", "bool")
-"""Where several types are allowed, pydantic complains once for each."""
+"""Allowed types of a label. pydantic reports a wrong label once for each type, with the type's name as last key."""
 
 
 def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> Iterator[Problem]:
-    """Translate a validation error, every finding of it, into problems.
+    """Translate each finding of a validation error into a problem.
 
     Args:
-        error: What pydantic raised.
-        prefix: The dotted place of the validated values in the whole configuration; empty for its root.
-        model: The schema, for the names of its keys.
+        error: Validation error of pydantic.
+        prefix: Dotted key of the validated values in the whole configuration; empty for the root.
+        model: Schema of the validated values, for the names of its keys.
     """
     for finding in error.errors(include_url=False):
         places = [str(part) for part in finding["loc"]]
@@ -62,12 +62,12 @@ def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> 
 
 
 def hinted(key: str, advice: str) -> str:
-    """Add what to do about a key, where that is known."""
+    """Append the advice of `HINTS` on a key, if there is any."""
     return f"{advice} {HINTS[key]}" if key in HINTS else advice
 
 
 def _allowed(key: str, finding: Any) -> str:
-    """What a value must be, from one finding of pydantic."""
+    """Describe the allowed values for one finding of pydantic."""
     kind, value, bounds = finding["type"], finding["input"], finding.get("ctx", {})
     if kind in ALLOWED:
         return ALLOWED[kind]

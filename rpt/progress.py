@@ -1,4 +1,4 @@
-"""How a training shows its progress: a bar, plain lines, or pulses for a program that shows a whole sweep."""
+"""Progress of a training: a bar, plain lines, or calls of a callback that shows a whole sweep."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from rpt.progress_log import ProgressLog
 from rpt.pulse import Pulse, Standing, Status, Watch
 
 STATUSES: dict[str, Status] = {"active": "active", "stopped": "done", "failed": "failed"}
-"""Of a run, and what they are to whoever watches."""
+"""Status of a run to its status in the progress display."""
 
 
 class Progress:
-    """How one call of `rpt.train.train` shows its progress.
+    """Progress display of one call of `rpt.train.train`.
 
     Args:
-        watch: Function that is told after each step and each evaluation; None for a bar or lines on stderr.
-        log: Plain lines on stderr; None where nothing is to be printed.
+        watch: Callback for progress, called after each step and each evaluation; None for a bar or lines on stderr.
+        log: Writer of plain lines on stderr; None prints no lines.
         has_bar: Whether training shows a bar on stderr.
     """
 
@@ -39,15 +39,15 @@ class Progress:
         self._has_bar = has_bar
 
     def stage(self, text: str) -> None:
-        """Say what begins now."""
+        """Write a line that names the stage which begins now."""
         if self._log is not None:
             self._log.event(text)
 
     def callbacks(self, runs: Sequence[str], epochs: int, steps_per_epoch: int) -> list[Callback]:
-        """Build the callbacks that follow training and evaluation.
+        """Build the Lightning callbacks that report the progress of training and evaluation.
 
         Args:
-            runs: Identities of the module's runs, in their order.
+            runs: Identity hashes of the module's runs, in the runs' order.
             epochs: Number of epochs of the whole training.
             steps_per_epoch: Number of steps of an epoch.
         """
@@ -63,11 +63,11 @@ class Progress:
 
 @contextmanager
 def shown(config: Config, watch: Watch | None) -> Iterator[Progress]:
-    """Choose how a training shows its progress: a terminal has a bar, a notebook a bar and lines, a file lines.
+    """Open the progress display of a training: a bar on a terminal, bar and lines in a notebook, lines in a file.
 
     Args:
-        config: Configuration of a run; `trainer.progress=false` asks for neither bar nor lines.
-        watch: Function that shows the progress instead; None for bar and lines.
+        config: Configuration of a run; `trainer.progress=false` shows neither bar nor lines.
+        watch: Callback that shows the progress instead; None for bar and lines.
     """
     if watch is not None or not config.trainer.progress:
         yield Progress(watch, None, has_bar=False)
@@ -75,7 +75,7 @@ def shown(config: Config, watch: Watch | None) -> Iterator[Progress]:
     notebook = in_notebook()
     has_bar = notebook or sys.stderr.isatty()
     log = ProgressLog(_write_beside_bar if has_bar else _write)
-    if notebook or not has_bar:  # on a terminal the bar itself moves
+    if notebook or not has_bar:  # on a terminal the moving bar is enough
         log.start()
     try:
         yield Progress(None, log, has_bar)
@@ -101,7 +101,7 @@ def _write_beside_bar(text: str) -> None:
 
 
 def _bar_class() -> Any:
-    """The bar of the place: a widget in a notebook that has ipywidgets, else a line that is redrawn."""
+    """Return the class of the bar: a widget in a notebook with ipywidgets, else a line that is redrawn."""
     if in_notebook() and find_spec("ipywidgets") is not None:
         from tqdm.notebook import tqdm as widget
 
@@ -110,10 +110,10 @@ def _bar_class() -> Any:
 
 
 class ProgressLines(Callback):
-    """Hand a training's state to a `ProgressLog`: an event at the start and at each evaluation, updates in between.
+    """Lightning callback that writes to a `ProgressLog`: events at the start and at each evaluation, updates between.
 
     Args:
-        log: Writes the lines.
+        log: Log that writes the lines.
         epochs: Number of epochs of the whole training.
         steps_per_epoch: Number of steps of an epoch.
     """
@@ -128,24 +128,24 @@ class ProgressLines(Callback):
         self._answered = 0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write what begins."""
+        """Write the number of steps and epochs, and the step at which a resumed training begins."""
         tuner = _tuner(pl_module)
         self._first_step, self._first_seconds = tuner.steps_done, self._log.seconds
         begun = f" from step {tuner.steps_done}" if tuner.steps_done else ""
         self._log.event(f"training {self._total:,} steps in {self._epochs} epochs{begun}")
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
-        """Renew the state after a step."""
+        """Update the log's state after a step."""
         self._log.update(lambda: self.state(_tuner(pl_module)))
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin to count the rows that an evaluation has answered."""
+        """Reset the count of answered rows."""
         self._answered = 0
 
     def on_validation_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
     ) -> None:
-        """Renew the state after a forward pass of an evaluation."""
+        """Update the log's state after a forward pass of an evaluation."""
         self._answered += len(batch.row)
         self._log.update(lambda: f"{self.state(_tuner(pl_module))}; evaluating, {self._answered:,} rows answered")
 
@@ -155,7 +155,7 @@ class ProgressLines(Callback):
             self._log.event(self.state(_tuner(pl_module)))
 
     def state(self, tuner: PromptTuner) -> str:
-        """Describe the training in a line: steps, scores, and the time that is left at the rate so far."""
+        """Describe the training in a line: steps, loss, scores, and the estimated time left."""
         done = tuner.steps_done
         epoch = max(1, math.ceil(done / self._steps_per_epoch))
         parts = [f"step {done:,} of {self._total:,} (epoch {epoch} of {self._epochs})"]
@@ -189,14 +189,18 @@ def _tuner(module: lightning.LightningModule) -> PromptTuner:
 
 
 class Bar(Callback):
-    """Steps done and to do, with the newest loss and held-out score."""
+    """Lightning callback that shows a bar of the training's steps, with the last loss and held-out score.
+
+    Args:
+        total_steps: Number of steps of the whole training.
+    """
 
     def __init__(self, total_steps: int) -> None:
         self._total = total_steps
         self._bar: Any = None
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Open the bar where the training stands."""
+        """Open the bar at the training's present step."""
         assert isinstance(pl_module, PromptTuner)
         self._bar = _bar_class()(
             total=self._total,
@@ -208,7 +212,7 @@ class Bar(Callback):
         )
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
-        """One step on."""
+        """Advance the bar by a step."""
         assert isinstance(pl_module, PromptTuner)
         self._bar.update()
         values = {"loss": f"{pl_module.last_step[0].get('loss', float('nan')):.3f}"}
@@ -226,18 +230,18 @@ class Bar(Callback):
         pl_module: lightning.LightningModule,
         exception: BaseException,
     ) -> None:
-        """Leave the terminal clean."""
+        """Close the bar, so that the error is printed on a line of its own."""
         if self._bar is not None:
             self._bar.close()
 
 
 class Pulses(Callback):
-    """Tell somebody after each step and each evaluation how a pack's training goes.
+    """Lightning callback that calls `watch` after each step and each evaluation with the progress of the pack.
 
     Args:
-        watch: Is told.
-        runs: Identities of the module's runs, in their order.
-        total_steps: Of the whole training.
+        watch: Callback for progress.
+        runs: Identity hashes of the module's runs, in the runs' order.
+        total_steps: Number of steps of the whole training.
     """
 
     def __init__(self, watch: Watch, runs: Sequence[str], total_steps: int) -> None:
@@ -248,17 +252,17 @@ class Pulses(Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
     ) -> None:
-        """One step on."""
+        """Report a step and the number of rows that it trained on."""
         self._tell(pl_module, sum(map(len, batch.rows)))
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Scores may have risen, and runs may have stopped."""
+        """Report new scores, and runs that have stopped."""
         self._tell(pl_module, 0)
 
     def on_validation_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any
     ) -> None:
-        """Time passes in an evaluation, too."""
+        """Report during an evaluation too, so that the display is redrawn."""
         self._tell(pl_module, 0)
 
     def _tell(self, module: lightning.LightningModule, rows: int) -> None:
@@ -272,14 +276,14 @@ class Pulses(Callback):
 
 
 class Stop(Callback):
-    """End the loop once no run trains any more."""
+    """Lightning callback that ends the training loop when no run is active."""
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
-        """After a step."""
+        """Check the runs after a step."""
         self._stop(trainer, pl_module)
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """After an evaluation."""
+        """Check the runs after an evaluation of the training."""
         if trainer.state.fn == TrainerFn.FITTING:
             self._stop(trainer, pl_module)
 

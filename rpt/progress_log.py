@@ -1,4 +1,4 @@
-"""Plain lines that show that a training is alive, for pipes, notebooks and the log files of a cluster."""
+"""Plain lines of progress, for pipes, notebooks and the log files of a cluster."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable
 
 LINE_SECONDS = 60.0
-"""Most seconds between two lines."""
+"""Largest number of seconds between two lines."""
 
 REFRESH_SECONDS = 1.0
-"""Fewest seconds between two descriptions of the state, each of which costs some time."""
+"""Smallest number of seconds between two descriptions of the state, because a description takes some time."""
 
 
 class ProgressLog:
-    """Write a line for each event, and the newest state once a minute in between.
+    """Writes a line for each event, and a line with the latest state once a minute in between.
 
-    A thread of its own writes the state, so that a line also comes while a long forward pass, a download or the
-    reading of weights keeps the main thread busy.
+    A separate thread writes the state, so that lines also appear while a long forward pass, a download or the reading
+    of weights keeps the main thread busy.
 
     Args:
-        write: Function that writes one line and flushes it.
-        state: What the log says before the first event or update; empty to say nothing.
+        write: Function that writes a line and flushes it.
+        state: State before the first event or update; empty writes no line until then.
         clock: Function that returns seconds.
     """
 
@@ -39,21 +39,21 @@ class ProgressLog:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the log was made."""
+        """Seconds since the log was created."""
         return self._clock() - self._started
 
     def event(self, text: str) -> None:
-        """Write a line at once. The line is the state until the next update."""
+        """Write a line at once, and keep it as the state until the next update."""
         with self._lock:
             self._state = text
             self._last_line = self._clock()
             self._write(text)
 
     def update(self, describe: Callable[[], str]) -> None:
-        """Renew the state, at most once a second, and write it where no line was written for a minute.
+        """Update the state, at most once a second, and write it if no line was written for a minute.
 
         Args:
-            describe: Function that returns the state in words.
+            describe: Function that returns a description of the state.
         """
         now = self._clock()
         if now - self._last_update < REFRESH_SECONDS:
@@ -65,7 +65,7 @@ class ProgressLog:
         self.write_if_due()
 
     def write_if_due(self) -> None:
-        """Write the state where no line was written for a minute."""
+        """Write the state if no line was written for a minute."""
         with self._lock:
             if self._clock() - self._last_line >= LINE_SECONDS and self._state:
                 self._last_line = self._clock()

@@ -1,4 +1,4 @@
-"""What a protocol makes of a task: the format that a backbone family reads, the metrics, the habits to be named."""
+"""Format, metrics and habits of a task under the protocol and for the backbone's family."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ NO_RECIPE = (
 
 
 def is_published(config: Config) -> bool:
-    """Whether the protocol puts the task to the backbone as the published code does."""
+    """Whether the task's format is the one of the published code: protocol=paper with a seq2seq backbone."""
     return config.protocol.name == "paper" and config.backbone.family == "seq2seq"
 
 
 def pair_format(config: Config) -> PairFormat:
-    """How an encoder backbone reads the task."""
+    """Return the format of the task for an encoder backbone."""
     form = format_of(config)
     assert isinstance(form, PairFormat)
     return form
 
 
 def format_of(config: Config) -> PairFormat | TextFormat:
-    """How the backbone's family reads the task.
+    """Return the format of the task for the backbone's family.
 
     Raises:
-        ConfigError: The task has no such format. `rpt.check` says so first.
+        ConfigError: The task has no format for the family; `rpt.check` has normally refused this before.
     """
     formats = config.task.formats
     if is_published(config):
@@ -46,25 +46,28 @@ def format_of(config: Config) -> PairFormat | TextFormat:
 
 
 def choices_of(config: Config) -> tuple[str, ...] | None:
-    """What may be answered, in label order: the format's choices, else the labels; None where rows bring their own."""
+    """Return the texts that may be answered, in label order; None if rows have their own choices or free text.
+
+    They are the format's choices, or the labels if the format has none.
+    """
     choices, labels = format_of(config).choices, config.task.labels
     return tuple(map(label_text, labels)) if choices is None and labels is not None else choices
 
 
 def metrics_of(config: Config) -> tuple[str, ...]:
-    """The task's metrics under the protocol."""
+    """Return the names of the task's metrics under the protocol."""
     return _published(config).metrics if is_published(config) else config.task.metrics
 
 
 def habits_of(config: Config) -> list[str]:
-    """What a reader of the number must know of how it was made."""
+    """List the habits of the published code that influence the score, for the record."""
     if is_published(config):
         return list(_published(config).habits)
     return [NO_RECIPE] if config.protocol.name == "paper" else []
 
 
 def own_choices(config: Config) -> tuple[str, ...]:
-    """The task's label texts in label order; empty where each row brings its own choices."""
+    """Return the task's label texts in label order; empty if each row has its own choices."""
     choices = choices_of(config) or ()
     return () if any("{" in choice for choice in choices) else choices
 

@@ -1,4 +1,7 @@
-"""Where a run's rows and weights come from. Without torch, so that a sweep that is finished can say so at once."""
+"""Read a run's rows, find its backbone's files, and compute their checksums.
+
+The module does not import torch, so that a finished sweep ends at once.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,12 @@ from rpt.errors import WeightsError
 
 
 class Found(NamedTuple):
-    """A backbone's files.
+    """Files of a backbone.
 
     Attributes:
-        place: Their folder.
-        weights_sha256: Of the weight files.
-        files_sha256: Of weights, config and tokenizer: all that can change a number.
+        place: Folder of the files.
+        weights_sha256: sha256 of the weight files.
+        files_sha256: sha256 of all files that can change a score: weights, config and tokenizer.
     """
 
     place: Path
@@ -29,7 +32,7 @@ def build_source(config: Config) -> Source:
     """Read the task's rows.
 
     Raises:
-        DataError: They cannot be read.
+        DataError: The rows cannot be read.
     """
     section, folder = config.data, config.task.folder
     if section.source == "sample":
@@ -42,10 +45,10 @@ def build_source(config: Config) -> Source:
 
 
 def find_backbone(config: Config) -> Found:
-    """The backbone's files, fetched from the hub where that was asked for, and their hashes.
+    """Find the backbone's files, downloading them from the hub if configured, and compute their checksums.
 
     Raises:
-        WeightsError: They are not on this machine and cannot be had.
+        WeightsError: The files are not on this machine and cannot be downloaded.
     """
     place = find_place(config)
     try:
@@ -56,10 +59,10 @@ def find_backbone(config: Config) -> Found:
 
 
 def find_place(config: Config) -> Path:
-    """The folder of the backbone's files, without a look into the weights.
+    """Find the folder of the backbone's files without reading the weights.
 
     Raises:
-        WeightsError: They are not on this machine and cannot be had.
+        WeightsError: The files are not on this machine and cannot be downloaded.
     """
     section = config.backbone
     try:

@@ -1,4 +1,4 @@
-"""How the training of packs goes at a moment. Plain values: whoever shows them need not import torch."""
+"""Progress of the training of packs, as plain values, so that a display of them need not import torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Status = Literal["active", "done", "failed"]
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a run stands that has no result yet.
+    """Progress of a run without a result.
 
     Attributes:
-        status: `active`: it trains; `done`: it has been trained to its end, by its last step or its patience, and its
-            reported score is not known yet; `failed`.
-        held_out: The best score so far on the rows that choose its checkpoint, 0 to 1; None before its first
-            evaluation. No reported score: a maximum over evaluations, on other rows.
+        status: `active`: the run trains; `done`: the run has reached its last step or stopped early, and its reported
+            score is not known yet; `failed`: the run has failed.
+        held_out: Best score so far on the rows that select the checkpoint, 0 to 1; None before the first evaluation.
+            It is a maximum over evaluations on other rows, and not comparable to a reported score.
     """
 
     status: Status
@@ -26,13 +26,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class Pulse:
-    """How training goes.
+    """Progress of training at one moment.
 
     Attributes:
-        runs: Where each run stands, until its result is reported: by its identity from whoever trains it, by its
-            point's name from `rpt.packing.campaign` on.
-        share: Of the newest pack's steps that are done, 0 to 1; 0 where only run folders are known.
-        rows: Rows of all runs that were trained on since the last pulse.
+        runs: Progress of each run without a result. The keys are identity hashes where the pulse is made, and names of
+            points after `rpt.packing.campaign` has passed it on.
+        share: Share of the current pack's steps that are done, 0 to 1; 0 if progress is read from run folders.
+        rows: Number of rows, over all runs, that were trained on since the last pulse.
     """
 
     runs: Mapping[str, Standing] = field(default_factory=dict)
@@ -40,13 +40,13 @@ class Pulse:
     rows: int = 0
 
     def count(self, status: Status) -> int:
-        """How many runs stand so."""
+        """Count the runs with a status."""
         return sum(standing.status == status for standing in self.runs.values())
 
 
 Watch = Callable[[Pulse | None], None]
-"""Is told how training goes; None: time has passed, and from here nothing is known but the run folders."""
+"""Callback for progress. Its argument is None if only time has passed, and progress must be read from run folders."""
 
 
 def nobody(pulse: Pulse | None) -> None:
-    """Watches nothing."""
+    """Ignore progress; the default callback."""

@@ -1,4 +1,4 @@
-"""Silence what libraries say that a reader of rpt's output cannot use. Each line says what and why."""
+"""Silence messages of libraries that do not help a user of rpt. A comment on each line names the message or reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 
 def quiet_libraries() -> None:
-    """Call after Lightning and transformers are imported and before they are used."""
+    """Silence the messages; call this after Lightning and transformers are imported and before they are used."""
     from transformers.utils import logging as transformers_logging
 
     # "GPU available", "Seed set to", tips; the package `lightning` also adds a handler that doubles messages.
@@ -18,11 +18,11 @@ def quiet_libraries() -> None:
     transformers_logging.disable_progress_bar()  # "Loading weights"
     for message in (
         r".*LeafSpec.*is deprecated.*",  # torch 2.13 against lightning 2.6, until lightning follows
-        r".*in eval mode at the start of training.*",  # meant: the backbone is frozen
-        r".*configure_optimizers` returned `None`.*",  # meant: every run has its own
+        r".*in eval mode at the start of training.*",  # intended: the backbone is frozen
+        r".*configure_optimizers` returned `None`.*",  # intended: every run has its own optimizer
         r".*does not have many workers.*",  # rows are tokenised before training
-        r".*`srun` command is available.*",  # a run is one process, on a machine of SLURM too
-        r".*GPU available but not used.*",  # trainer.device=cpu was asked for
-        r".*to control TF32 behavior.*",  # Lightning asks torch in its old way
+        r".*`srun` command is available.*",  # intended: a run is one process, also under SLURM
+        r".*GPU available but not used.*",  # intended: trainer.device=cpu is set
+        r".*to control TF32 behavior.*",  # Lightning uses an old interface of torch
     ):
         warnings.filterwarnings("ignore", message=message)

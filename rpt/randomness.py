@@ -1,4 +1,4 @@
-"""What bits depend on: a run's own stream of random numbers, and kernels that repeat theirs."""
+"""Reproducibility to the last bit: a random stream for each run, and deterministic GPU kernels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from torch import Tensor
 
 
 class RandomStream:
-    """Torch's global generators, as one run sees them.
+    """Random stream of one run: states of torch's global generators that only this run uses.
 
-    Layers draw their initial weights and their dropout from the global generators. Inside `active()` these hold
-    this run's state, outside they are as if the run had never drawn: so what a run draws depends on its seed
-    alone, however many runs share a pack.
+    Layers draw their initial weights and their dropout from the global generators. Inside `active()` the generators
+    hold this run's state. Outside, they are as if the run had drawn nothing. The random numbers of a run therefore
+    depend only on its seed, however many runs share a pack.
+
+    Args:
+        seed: Seed of the run.
+        device: Device of the run; on a GPU the stream includes the GPU's generator.
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
@@ -34,11 +38,11 @@ class RandomStream:
             self._cpu, self._cuda = _states(self._device)
 
     def state(self) -> dict[str, Tensor | None]:
-        """The stream's position, as tensors."""
+        """Return the states of the generators, as tensors; `cuda` is None on a CPU."""
         return {"cpu": self._cpu, "cuda": self._cuda}
 
     def restore(self, state: dict[str, Tensor | None]) -> None:
-        """Go back to a position; that of a GPU is kept only where there is one again."""
+        """Restore the states of the generators. A state without `cuda` leaves the GPU's generator unchanged."""
         cpu, cuda = state["cpu"], state["cuda"]
         assert cpu is not None
         self._cpu = cpu
@@ -46,16 +50,16 @@ class RandomStream:
 
 
 def repeatable_kernels() -> None:
-    """On a GPU: kernels that give the same bits each time, wherever one of that kind exists."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to repeat its sums
+    """Choose GPU kernels that return the same bits each time, wherever torch has such a kernel."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it for sums in a fixed order
     torch.use_deterministic_algorithms(True, warn_only=True)
-    for fused in ("flash", "mem_efficient", "cudnn"):  # attention whose backward adds up in any order
+    for fused in ("flash", "mem_efficient", "cudnn"):  # their backward passes sum in no fixed order
         getattr(torch.backends.cuda, f"enable_{fused}_sdp")(False)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a kernel an allocation
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # saves a kernel for each allocation
 
 
 def _spread(seed: int) -> int:
-    """A seed for the stream alone: a generator seeded with the bare number (an init's) draws other numbers."""
+    """Derive the stream's seed from the run's seed, so that it differs from a generator with the run's seed itself."""
     return int.from_bytes(hashlib.sha256(f"stream {seed}".encode()).digest()[:7])
 
 

@@ -1,8 +1,8 @@
-"""Processes that train one run together, one a device of this machine: ranks.
+"""Ranks: processes on this machine that train one run together, each on its own device.
 
-The first rank is the process that was started; it alone opens folders, writes and prints. The others are its
-children: they build the same run, take their share of the rows, and add their sums to everybody's. Processes are
-started here and not by a launcher of Lightning, which would run the whole command again, sweep and all.
+The first rank is the process of the command. Only the first rank opens folders, writes and prints. The other ranks are
+its child processes. They build the same run and train on their shares of the rows, and all ranks sum their gradients.
+This module starts the processes, because Lightning's launcher would run the whole command again, with its sweep.
 """
 
 from __future__ import annotations
@@ -31,40 +31,40 @@ from rpt.errors import RptError
 T = TypeVar("T")
 
 GRACE_SECONDS = 20.0
-"""How long the first rank may take to notice that another has ended, before its process is ended, too."""
+"""Time for the first rank to notice that another rank has ended. After it the first rank's process is ended."""
 
 MOST_TEXT = 20_000
-"""Of a traceback, so that it fits the pipe that nobody reads yet."""
+"""Largest number of characters of a traceback that a rank sends, so that the pipe can hold it until it is read."""
 
 
 class RankLost(RptError):
-    """A rank that ended before the training did."""
+    """A rank ended before the training did."""
 
 
 class RanksDiffer(RptError):
-    """Ranks that hold different numbers where all must hold the same."""
+    """Ranks hold different values where all must hold the same."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that train a run together; alone it is the first of one, and nothing is exchanged.
+    """Communication of this process with the other ranks. With one rank, all methods return at once.
 
     Attributes:
-        rank: This process's number, from 0.
-        size: How many there are.
+        rank: Number of this process, from 0.
+        size: Number of ranks.
     """
 
     rank: int = 0
     size: int = 1
 
     def sum(self, values: Tensor) -> Tensor:
-        """Replace the values by their sum over all ranks; the same bits on each."""
+        """Replace the values in place by their sum over all ranks; the sum has the same bits on each rank."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Replace the tensors' gradients by their sums over all ranks; None stays where no rank has one."""
+        """Replace the tensors' gradients by their sums over all ranks; None stays None if no rank has a gradient."""
         if self.size == 1 or not tensors:
             return
         present = self.sum(torch.tensor([tensor.grad is not None for tensor in tensors], dtype=torch.int64))
@@ -75,7 +75,7 @@ class Ranks:
             tensor.grad = part.view_as(tensor) if count else None
 
     def gather(self, value: T) -> list[T]:
-        """What each rank gives, in their order, on every rank."""
+        """Return the values of all ranks, in the ranks' order, on every rank."""
         if self.size == 1:
             return [value]
         found: list[Any] = [None] * self.size
@@ -83,7 +83,7 @@ class Ranks:
         return found
 
     def from_first(self, value: T) -> T:
-        """What the first rank gives, on every rank."""
+        """Return the first rank's value, on every rank."""
         if self.size == 1:
             return value
         box = [value]
@@ -91,10 +91,14 @@ class Ranks:
         return box[0]
 
     def check_same(self, what: str, value: str) -> None:
-        """Compare a value over all ranks.
+        """Check that a value is the same on all ranks.
+
+        Args:
+            what: Name of the value, for the error message.
+            value: Value of this rank.
 
         Raises:
-            RanksDiffer: It is another on some rank.
+            RanksDiffer: The value differs between ranks.
         """
         if len(set(self.gather(value))) > 1:
             advice = "Their devices do not compute alike, or files changed meanwhile. Set trainer.devices=1."
@@ -106,12 +110,12 @@ ALONE = Ranks()
 
 @dataclass(frozen=True)
 class _Follower:
-    """A rank but the first, seen from the first.
+    """Another rank, as the first rank keeps it.
 
     Attributes:
-        rank: Its number.
-        process: Its process.
-        words: Where it says why it ends, if it can.
+        rank: Number of the rank, from 1.
+        process: Process of the rank.
+        words: Pipe from which the first rank receives the error that ended the rank.
     """
 
     rank: int
@@ -123,27 +127,28 @@ class _Follower:
         return self.process.exitcode not in (None, 0)
 
     def end(self) -> str:
-        """How it ended, in words."""
+        """Describe how the rank ended."""
         code = self.process.exitcode or 0
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         said = ""
-        with suppress(EOFError):  # killed, it could say nothing
+        with suppress(EOFError):  # a killed process has sent nothing
             said = self.words.recv() if self.words.poll() else ""
         return f"device {self.rank} of this training {how}" + (f":\n{said.rstrip()}\n" if said else ". ")
 
 
 @contextmanager
 def join(size: int, device: torch.device, follow: Callable[..., None], *arguments: Any) -> Iterator[Ranks]:
-    """Start the other ranks, be the first of them inside the block, and see that none outlives it.
+    """Start the other ranks, make this process the first rank inside the block, and end the other ranks after it.
 
     Args:
-        size: How many ranks; 1 starts nothing.
-        device: Of what type each has one.
-        follow: What the others do, given their `Ranks` and the arguments; a function of a module, as it is pickled.
-        arguments: Likewise.
+        size: Number of ranks; 1 starts no process.
+        device: Device of this process; each rank has a device of the same type.
+        follow: Function that the other ranks call with their `Ranks` and `arguments`. It must be a module's function,
+            so that it can be pickled.
+        arguments: Further arguments of `follow`, which are pickled.
 
     Raises:
-        RankLost: Another rank has ended; its last words are in the message.
+        RankLost: Another rank has ended; the message holds its error.
     """
     if size == 1:
         yield ALONE
@@ -171,7 +176,7 @@ def join(size: int, device: torch.device, follow: Callable[..., None], *argument
 def _start(
     rank: int, size: int, device: torch.device, meeting: Path, follow: Callable[..., None], arguments: Sequence[Any]
 ) -> _Follower:
-    context = multiprocessing.get_context("spawn")  # a fork would inherit threads' locks and the GPU's state
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit locks and the GPU's state
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(
         target=_be_follower,
@@ -193,8 +198,8 @@ def _be_follower(
     follow: Callable[..., None],
     arguments: Sequence[Any],
 ) -> None:
-    """The whole life of another rank."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # reach all; the first rank ends the others
+    """Run another rank from start to end; the target of its process."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # only the first rank handles signals
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
@@ -203,12 +208,15 @@ def _be_follower(
     except BaseException as error:
         said = str(error) if isinstance(error, RptError) else "".join(traceback.format_exception(error))
         words.send(said[-MOST_TEXT:])
-        os._exit(1)  # threads of the exchange may wait for the others, which wait for this one
+        os._exit(1)  # a normal exit could wait forever for threads that communicate with other ranks
 
 
 @contextmanager
 def _member(rank: int, size: int, device: torch.device, meeting: Path) -> Iterator[Ranks]:
-    """Meet the others; inside the block this rank's device is the current one, and a CPU's threads are shared out."""
+    """Join the process group of all ranks for the block.
+
+    Inside the block, this rank's GPU is the current GPU, or this rank has its share of the CPU's threads.
+    """
     threads = torch.get_num_threads()
     if device.type == "cuda":
         torch.cuda.set_device(rank)
@@ -233,7 +241,7 @@ def _end_with_parent() -> None:
 
 
 def _end_with(followers: Sequence[_Follower], ended: threading.Event) -> None:
-    """End this process where it waits for a rank that is gone: not every exchange notices."""
+    """End this process if a rank is lost and the block does not end, because some operations would wait forever."""
     while not ended.wait(1.0):
         lost = next((follower for follower in followers if follower.is_lost), None)
         if lost is not None and not ended.wait(GRACE_SECONDS):
@@ -243,7 +251,7 @@ def _end_with(followers: Sequence[_Follower], ended: threading.Event) -> None:
 
 
 def _lost(followers: Sequence[_Follower]) -> _Follower | None:
-    """The rank whose end is behind an error here; it may be on its way out still."""
+    """Find the rank whose end caused an error in this process, waiting up to 2 seconds for each rank to end."""
     for follower in followers:
         follower.process.join(2.0)
         if follower.is_lost:
@@ -257,7 +265,7 @@ def _loss(lost: _Follower) -> str:
 
 def _stop(followers: Sequence[_Follower]) -> None:
     for follower in followers:
-        follower.process.kill()  # it ignores other signals, and writes nothing that could be left half-written
+        follower.process.kill()  # other signals are ignored; killing is safe, because the process writes no files
     for follower in followers:
         follower.process.join()
         follower.words.close()

@@ -1,6 +1,6 @@
-"""Read files that a user hands in. A file that is damaged or of another kind is refused with its name and the reason.
+"""Read files that a user provides, and refuse a damaged or wrong file with its name and the reason.
 
-This module needs neither torch nor transformers, so that the configuration check can use it.
+The module imports neither torch nor transformers, so that the configuration check can use it.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from rpt.errors import RptError
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""First bytes of the small text file that stands in for a large file until git-lfs fetches it."""
+"""First bytes of a git-lfs pointer: a small text file in place of a large file that git-lfs has not fetched."""
 
 JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
-"""JSON's name for the type of a value that is not an object; every other type is a number."""
+"""JSON's names of the types of values that are not objects; other types are numbers."""
 
 LONGEST_REASON = 300
-"""Characters of another library's error message that are quoted."""
+"""Largest number of characters of a library's error message that are quoted."""
 
 
 class Unreadable(RptError):
-    """A file that cannot be read as what it should be. The message names the file and the reason."""
+    """A file cannot be read, or has the wrong content. The message names the file and the reason."""
 
 
 def read_json(path: Path) -> Any:
@@ -60,7 +60,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def refuse_pointer(path: Path) -> None:
-    """Refuse a file whose content git-lfs has not fetched yet, and a file that cannot be opened.
+    """Refuse a file that is a pointer of git-lfs, and a file that cannot be opened.
 
     Raises:
         Unreadable: The file is a pointer, or cannot be opened.
@@ -75,7 +75,7 @@ def refuse_pointer(path: Path) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """An error's message on one line, shortened; the error's type where it has no message."""
+    """Return an error's message on one line, shortened; the name of the error's type if there is no message."""
     text = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
     line = " ".join(text.split()).rstrip(".")
     return (line[:LONGEST_REASON] + "..." if len(line) > LONGEST_REASON else line) or type(error).__name__

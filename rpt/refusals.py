@@ -1,4 +1,4 @@
-"""Say in plain words why Hydra or omegaconf could not compose a configuration."""
+"""Explain in plain words why Hydra or omegaconf could not compose a configuration."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ PLUGINS = {
     "hydra/sweeper/list": "pip install hydra-list-sweeper",
     "hydra/launcher/joblib": "pip install hydra-joblib-launcher",
 }
-"""What installs an option of Hydra that comes in a package of its own."""
+"""Command that installs an option of Hydra, for options in separate packages."""
 
 SAMPLED = "hydra/sweeper=optuna"
-"""The option that has samplers."""
+"""Override that chooses the sweeper with samplers."""
 
 USER_ERRORS = (RptError, HydraException, OmegaConfBaseException, *BROKEN_FILE)
-"""What the user can mend: told without a traceback."""
+"""Types of errors that the user can mend. They are printed without a traceback."""
 
 
 def explain(error: BaseException) -> str:
-    """One message for a refused configuration: the key, what is allowed, what to do."""
+    """Explain a refused configuration: the key, the allowed values and what to do."""
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing(str(error.missing_cfg_file), str(error), error.options or [])
@@ -54,13 +54,16 @@ def explain(error: BaseException) -> str:
 
 
 def groups() -> list[str]:
-    """The names of the config groups, those of the user's own config folders among them."""
+    """List the names of the config groups, including groups in the user's config folders."""
     folders = [config_dir(), *(folder for folder in config_dirs(sys.argv[1:]) if folder.is_dir())]
     return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()} - {"hydra"})
 
 
 def unnamed_option(overrides: list[str]) -> str | None:
-    """The message for `encoder=null` or `=3`, for which Hydra itself raises an error that names nothing."""
+    """Return the message for an override such as `encoder=null` or `=3`; None if all overrides name an option.
+
+    Hydra's own error for such an override does not name the group.
+    """
     known = groups()
     for override in overrides:
         key, equals, _ = override.partition("=")
@@ -71,19 +74,24 @@ def unnamed_option(overrides: list[str]) -> str | None:
     return None
 
 
-@cache  # the points of a sweep say the same again and again
+@cache  # the points of a sweep repeat the same overrides
 def _names_options(override: str) -> bool:
     try:
         parsed = OverridesParser.create().parse_override(override)
     except OverrideParseException:
-        return True  # Hydra says what is wrong with it
+        return True  # Hydra reports what is wrong
     value = parsed.value()
     is_list_of_names = isinstance(value, list) and all(isinstance(one, str) for one in value)
     return parsed.is_sweep_override() or isinstance(value, str) or is_list_of_names
 
 
 def _options(group: str, folders: Sequence[Path] = ()) -> list[str]:
-    """The options of a group in rpt's and in the user's config folders; nested ones are named `paper/t5_base/plain`."""
+    """List the options of a group. A nested option has a name such as `paper/t5_base/plain`.
+
+    Args:
+        group: Name of the group.
+        folders: Config folders to search; empty for rpt's folder and the folders on the command line.
+    """
     places = folders or [config_dir(), *config_dirs(sys.argv[1:])]
     return sorted({option for folder in places for option in _names(folder / group)})
 
@@ -93,12 +101,12 @@ def _names(folder: Path) -> list[str]:
 
 
 def _missing(missing: str, message: str, known: Sequence[str]) -> str:
-    """A configuration file that Hydra has not found.
+    """Explain that Hydra has not found a configuration file.
 
     Args:
-        missing: Name of the file, with its group.
-        message: Hydra's text, which lists the config folders and names the file that asks for the missing one.
-        known: The options that Hydra lists: those directly in the group.
+        missing: Name of the missing file, with its group.
+        message: Hydra's message, which lists the config folders and names the file that refers to the missing file.
+        known: Options directly in the group, as Hydra lists them.
     """
     folders = _searched(message)
     *place, option = missing.removesuffix(".yaml").split("/")
@@ -107,7 +115,7 @@ def _missing(missing: str, message: str, known: Sequence[str]) -> str:
         asking = re.match(r"In '(.+?)': Could not load", message)
         what = f"{asking[1]}.yaml: its defaults name {named}" if asking else f"--config-name {named}"
         return f"{what}: no such file. {near_miss(named, _studies(folders), 'There are')}"
-    if place[0] == "hydra":  # a plugin's group, whose options are no files of ours
+    if place[0] == "hydra":  # options of Hydra's plugins are not files in rpt's folders
         group = "/".join(place)
         install = PLUGINS.get(missing.removesuffix(".yaml"))
         advice = f"Run: {install}" if install else near_miss(option, known, "Options")
@@ -117,7 +125,7 @@ def _missing(missing: str, message: str, known: Sequence[str]) -> str:
 
 
 def _searched(message: str) -> list[Path]:
-    """The config folders that Hydra lists in its text, without its own."""
+    """List the config folders in Hydra's message, without Hydra's own folder."""
     found = []
     for path in re.findall(r"provider=(?!hydra,).+?, path=(.+)$", message, re.MULTILINE):
         scheme, _, place = path.rpartition("://")
@@ -126,8 +134,8 @@ def _searched(message: str) -> list[Path]:
 
 
 def _studies(folders: Sequence[Path]) -> list[str]:
-    """What `-cn` may name: files that lie in no group, in rpt's folders and in the user's."""
-    known, apart = groups(), ("frame", "wandb")  # the command line's settings; sweeps of W&B's own format
+    """List the files that `-cn` may name: files outside the groups, in rpt's and in the user's config folders."""
+    known, apart = groups(), ("frame", "wandb")  # settings of the command line; sweeps in W&B's format
     names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in _names(folder)}
     nested = {name for name in names if "/" in name and name.partition("/")[0] in known}
     return sorted(name for name in names - nested if name.partition("/")[0] not in apart)
@@ -151,7 +159,7 @@ def _unknown_key(cause: OmegaConfBaseException) -> str | None:
 
 
 def _unknown_group(message: str) -> str | None:
-    """Hydra's text for `encoderr=plain` names the override; look for the group that was meant."""
+    """Explain Hydra's message for an unknown group such as `encoderr=plain`; None for another message."""
     marker = "Could not override '"
     if marker not in message:
         return None
@@ -162,7 +170,7 @@ def _unknown_group(message: str) -> str | None:
 
 
 def _needs_multirun(message: str) -> str | None:
-    """Hydra's text for `lr=1,2` without `-m`."""
+    """Explain Hydra's message for `lr=1,2` without `-m`; None for another message."""
     found = re.search(r"Ambiguous value for argument '(.+)'", message) or re.match(r"Sweep parameters '(.+)'", message)
     if found is None:
         return None
@@ -173,7 +181,7 @@ def _needs_multirun(message: str) -> str | None:
 
 
 def _set_twice(message: str) -> str | None:
-    """Hydra's text for `+experiment=NAME`, whose advice is for files."""
+    """Explain Hydra's message for `+experiment=NAME`, whose advice is about files; None for another message."""
     marker = "Multiple values for "
     if not message.startswith(marker):
         return None
@@ -182,14 +190,14 @@ def _set_twice(message: str) -> str | None:
 
 
 def _root_cause(error: BaseException) -> str:
-    """The first line of the error that an error without words was raised for."""
+    """Return the first line of the first error with a message in the chain of causes."""
     while (cause := error.__cause__ or error.__context__) is not None and not str(error).strip():
         error = cause
     return f"a value of the configuration cannot be read: {(str(error).splitlines() or ['no reason is given'])[0]}."
 
 
 def _unresolved(error: OmegaConfBaseException) -> str:
-    """An interpolation `${...}` that leads nowhere."""
+    """Explain an interpolation `${...}` that cannot be resolved."""
     reason = str(error.msg or error).splitlines()[0].rstrip(".")
     advice = "Name a key by its whole dotted path, such as ${seed}, in single quotes."
     return f"{error.full_key}: {reason}. {advice}" if error.full_key else reason

@@ -1,7 +1,7 @@
-"""Train one run again, alone, and say how far it comes out from what its folder holds: for whoever doubts a pack.
+"""Train one run again, alone, and compare its results with the results in its folder, to check a packed training.
 
-A run folder may come from a stranger, so its record is read as data: it names no code that this program runs and no
-path that it writes (`rpt.trust`). Everything is checked before the training begins.
+A run folder may come from a stranger, so its record is treated as data. The record cannot choose code that this program
+runs or a path that it writes (`rpt.trust`). Everything is checked before the training begins.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ __all__ = ["Comparison", "compare", "recorded", "replay", "report"]
 
 
 def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
-    """Train the run of a folder again, alone, in `FOLDER/replay/`, and compare.
+    """Train the run of a folder again, alone, in `FOLDER/replay/`, and compare the results.
 
     Args:
-        folder: Folder of a finished run; only `FOLDER/replay/` in it is written.
-        config_dirs: Folders of option files that the user trusts beside rpt's own `conf/`.
+        folder: Folder of a finished run. Only `FOLDER/replay/` in it is written.
+        config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Raises:
         ConfigError: The folder holds no finished run that can be repeated and compared; nothing was trained.
-        RptError: The run's data or backbone cannot be had.
+        RptError: The run's data or backbone cannot be read.
     """
     record = recorded(folder)
     refuse_foreign_components(record, config_dirs)
@@ -51,7 +51,7 @@ def recorded(folder: Path) -> dict[str, Any]:
     """Read the record of a finished run.
 
     Raises:
-        ConfigError: The folder holds no finished run, or one that another version of rpt trained.
+        ConfigError: The folder holds no finished run, or another version of rpt trained the run.
     """
     try:
         record = read_object(folder / "run.json")
@@ -71,7 +71,11 @@ def recorded(folder: Path) -> dict[str, Any]:
 
 
 def _config(folder: Path, record: dict[str, Any]) -> Config:
-    """The configuration of the repetition: that of the run, in a folder inside the run's."""
+    """Build the configuration of the repetition: the run's configuration with an output folder inside the run's folder.
+
+    Raises:
+        ConfigError: The configuration is wrong, or `replay` in the folder is a symbolic link.
+    """
     inside = folder / "replay"
     if inside.is_symlink():
         raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
@@ -80,7 +84,11 @@ def _config(folder: Path, record: dict[str, Any]) -> Config:
 
 
 def _refuse_another_run(folder: Path, config: Config, record: dict[str, Any]) -> None:
-    """See that rows, weights and code are those that the run was trained with."""
+    """Check that rows, weights, code and configuration are the same as when the run was trained.
+
+    Raises:
+        ConfigError: Some of them have changed; the message names the changes.
+    """
     from rpt.provenance import build_source, find_backbone
 
     source, backbone = build_source(config), find_backbone(config)

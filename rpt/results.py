@@ -1,4 +1,4 @@
-"""What a record says: the facts of a run before its training, and its results after."""
+"""Content of a record: the facts of a run before its training, and its results after training."""
 
 from __future__ import annotations
 
@@ -28,26 +28,29 @@ from rpt.tracking.files import write_atomic, write_json, write_json_lines
 from rpt.tracking.recorder import Recorder
 
 TASK_TYPES = {"encoder": "SEQ_CLS", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
-"""What PEFT calls the families. As FEATURE_EXTRACTION, PEFT would drop the segment ids of an encoder's pairs."""
+"""PEFT's name of the task type for each backbone family. With FEATURE_EXTRACTION, PEFT would drop segment ids."""
 
 MANY_CUT = 0.05
-"""The share of a split's rows above which a reader must know that texts were cut."""
+"""Share of a split's rows with cut texts above which the record has a warning."""
 
 
 def pack_facts(
     config: Config, source: Source, data: PackData, tuner: PromptTuner, device: torch.device
 ) -> dict[str, Any]:
-    """What is known before the first step and is the same for every run of a pack: the records' lasting part.
+    """Collect the facts that are known before the first step and are the same for every run of a pack.
 
     Args:
-        config: Of any of the runs.
-        source: The pack's rows.
-        data: The pack's splits.
-        tuner: The pack, before its first step.
-        device: Where it is trained.
+        config: Configuration of any run of the pack.
+        source: Rows of the pack.
+        data: Data module of the pack, with its splits.
+        tuner: Lightning module of the pack, before its first step.
+        device: Device that trains the pack.
+
+    Returns:
+        Sections of the record: task, protocol, data, backbone, evaluation, majority baseline and environment.
     """
     backbone = tuner.backbone
-    # A fine-tuning that goes on has changed its weights already.
+    # The weights of a resumed fine-tuning have changed already.
     is_frozen = config.trainer.tune == "prompt"
     splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
     return {
@@ -87,7 +90,7 @@ def pack_facts(
 
 
 def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
-    """Which rows were drawn, so that anybody can draw them again."""
+    """List the ids of the rows that were drawn for a few-shot run; empty for other runs."""
     if config.data.k_per_class is None:
         return {}
     drawn = {name: [example.idx for example in splits[name].examples] for name in ("train", "held_out")}
@@ -95,11 +98,11 @@ def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
 
 
 def parameters(run: Run) -> dict[str, int]:
-    """How many numbers are trained and kept.
+    """Count the numbers that are trained and kept.
 
     Returns:
         `paper` and `held`: numbers of prompt and encoder that receive a gradient, without and with biases; `kept`:
-        numbers of the exported prompt; `head` and `body`: numbers of the head and of a backbone that is tuned.
+        numbers of the exported prompt; `head` and `body`: numbers of the head and of a fine-tuned backbone.
     """
     trainable = run.trainable
     others = {
@@ -113,10 +116,10 @@ def parameters(run: Run) -> dict[str, int]:
 
 
 def _trained(prompt: SoftPrompt) -> set[str] | None:
-    """Names of the parameters that receive a gradient; None where an encoder of the user's own raises."""
+    """Name the parameters that receive a gradient; None if a user's encoder raises an error."""
     try:
         return trained_parameters(prompt)
-    except Exception:  # its run fails with the same error when it trains, and its pack goes on
+    except Exception:  # the run will fail with the same error in training, without stopping its pack
         return None
 
 
@@ -129,11 +132,20 @@ def write_results(
     device: torch.device,
     fingerprint: str,
 ) -> dict[str, Any]:
-    """Write what a run leaves behind, its record last, and return the record; `fingerprint` is that after training.
+    """Write the result files of a run, its record last, and return the record.
+
+    Args:
+        recorder: Recorder of the run.
+        run: Trained run.
+        tuner: Lightning module of the run's pack.
+        data: Data module of the pack.
+        predictions: Answers to the reported rows; None for a run that has failed.
+        device: Device that trained the pack.
+        fingerprint: Fingerprint of the backbone after training.
 
     Raises:
-        WeightsError: The backbone is not the one that the training began with.
-        LeaseLost: Another process trains the run by now.
+        WeightsError: The frozen backbone has changed during training.
+        LeaseLost: Another process has taken over the run.
     """
     seconds = recorder.seconds
     facts: dict[str, Any] = {
@@ -165,7 +177,7 @@ def write_results(
         "scores": scores,
         "loss": metrics["loss"],
         "off_label_share": predictions.off_label_share,
-        "best": None if run.best is None else _best(run.best),  # none where nothing was trained
+        "best": None if run.best is None else _best(run.best),  # None without trainable parameters
     }
     recorder.finish("finished", {**facts, **results, "adapter": _adapter_note(recorder, run)})
     return recorder.record
@@ -200,7 +212,7 @@ def _doubts(
 def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: Predictions) -> None:
     folder = recorder.folder
     folder.check_lease()
-    prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the very numbers that made the predictions
+    prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the numbers that the predictions were made with
     write_json_lines(folder.predictions, list(prediction_lines(predictions)))
     if run.trainable.head is not None:
         head = {name: value.cpu().contiguous() for name, value in run.trainable.head.state_dict().items()}
@@ -218,15 +230,15 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
 
 
 def _adapter_note(recorder: Recorder, run: Run) -> str | None:
-    """Why there is no adapter; None where there is one."""
+    """Return the reason why there is no adapter; None if there is an adapter."""
     return why_not(recorder.config.backbone.prompt_at, run.trainable.prompt is not None)
 
 
 def prediction_lines(predictions: Predictions) -> Sequence[dict[str, Any]]:
-    """One object a row: its idx, what was answered, what is right, and the score of every choice.
+    """Convert predictions to an object for each row: id, answer, right answer, and the score of every choice.
 
-    `choice` and `target_choice` are places among the row's choices, null where there is none; `group` is written for
-    rows that are right or wrong together. From these lines alone the metrics can be computed again.
+    `choice` and `target_choice` are indices of the row's choices, or null. `group` is present for rows that a metric
+    counts together. The metrics can be computed again from these lines alone.
     """
     rows = zip(predictions.examples, predictions.answers, predictions.scores, strict=True)
     return [

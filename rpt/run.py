@@ -1,4 +1,4 @@
-"""One run: everything that belongs to a single training and is shared with no other run of its pack."""
+"""A run: everything that belongs to one training and is not shared with the other runs of its pack."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Best:
-    """The evaluation that chose the checkpoint.
+    """The evaluation that selected the checkpoint.
 
     Attributes:
-        epoch: Epochs trained by then.
-        step: Steps trained by then.
-        metrics: Of the rows that choose, `loss` and `score` among them.
+        epoch: Number of epochs trained before the evaluation.
+        step: Number of steps trained before the evaluation.
+        metrics: Metrics on the selection split, including `loss` and `score`.
     """
 
     epoch: int
@@ -38,18 +38,18 @@ class Best:
     metrics: dict[str, float]
 
     def is_below(self, metrics: dict[str, float]) -> bool:
-        """Whether another evaluation is better: a higher score, or the same at a lower loss."""
+        """Whether another evaluation is better: a higher score, or an equal score with a lower loss."""
         ours, theirs = self.metrics, metrics
         return (theirs["score"], -theirs["loss"]) > (ours["score"], -ours["loss"])
 
 
 class Trainable(nn.Module):
-    """What a run trains: the soft prompt, the head, the backbone itself; each may be missing.
+    """Trainable modules of a run: the soft prompt, the head and the backbone. Each may be missing.
 
     Args:
-        prompt: None for a baseline without one.
-        head: None for a language model.
-        body: The backbone of a full fine-tuning; None where it is frozen.
+        prompt: Soft prompt; None for a baseline without a prompt.
+        head: Classification head; None for a language model.
+        body: Backbone, if it is fine-tuned; None if it is frozen.
         hidden: Width of the backbone's input embeddings.
     """
 
@@ -58,37 +58,37 @@ class Trainable(nn.Module):
         self.prompt = prompt
         self.head = head
         self.body = body
-        # A prompt of no rows, so that a run without one takes the same way through the code.
+        # A prompt of length 0, so that a run without a prompt needs no special case.
         self.no_prompt: Tensor
         self.register_buffer("no_prompt", torch.zeros(0, hidden), persistent=False)
 
     def forward(self) -> Float[Tensor, "length hidden"]:
-        """The encoded prompt."""
+        """Encode the prompt; length 0 without a prompt."""
         encoded = self.prompt() if self.prompt is not None else self.no_prompt
         assert isinstance(encoded, Tensor)
         return encoded
 
     def fold(self) -> Float[Tensor, "length hidden"]:
-        """The encoded prompt without dropout, detached."""
+        """Encode the prompt without dropout, detached."""
         folded = self.prompt.fold() if self.prompt is not None else self.no_prompt
         assert isinstance(folded, Tensor)
         return folded
 
 
 class Run:
-    """A single training in a pack of one or many: its parameters, optimizer, rates, randomness and best state.
+    """One training in a pack: its parameters, optimizer, learning rate schedule, random stream and best state.
 
     Args:
-        trainable: Prompt and head, on their device.
-        optimizer: Over the trainable's parameters alone.
-        schedule: Of the optimizer.
-        random: The run's own stream.
-        clip_norm: Largest norm of the run's gradient; None: no clipping.
-        patience: Epochs without a better evaluation before the run stops; None: never.
+        trainable: Trainable modules of the run, on their device.
+        optimizer: Optimizer of the trainable's parameters.
+        schedule: Learning rate schedule of the optimizer.
+        random: Random stream of the run.
+        clip_norm: Largest norm of the run's gradient; None for no clipping.
+        patience: Number of epochs without a better evaluation after which the run stops; None for no early stopping.
 
     Attributes:
-        start: The encoded prompt before the first step. It is made anew of the seed whenever the run goes on, so no
-            checkpoint holds it.
+        start: Encoded prompt before the first step. A resumed run computes it again from the seed, so checkpoints do
+            not hold it.
     """
 
     def __init__(
@@ -111,9 +111,9 @@ class Run:
         self.error: str | None = None
         self.trace: str | None = None
         self.best: Best | None = None
-        self.steps = 0  # taken by its optimizer
-        self.tokens = 0  # of prompt and text that it trained on
-        self.has_cut_answers = False  # whether a forward of its evaluations did not fit the memory whole
+        self.steps = 0  # number of optimizer steps
+        self.tokens = 0  # number of prompt and text tokens trained on
+        self.has_cut_answers = False  # whether a forward pass of an evaluation has run out of memory
         self._best_state: dict[str, Tensor] = {}
         self._stale_epochs = 0
         encoded = guarded(self, trainable.fold)
@@ -121,20 +121,22 @@ class Run:
 
     @property
     def is_active(self) -> bool:
-        """Whether the run still trains."""
+        """Whether the run is still in training."""
         return self.status == "active"
 
     def encode(self) -> Float[Tensor, "length hidden"]:
-        """The encoded prompt of one training step, drawing dropout from the run's own stream."""
+        """Encode the prompt for a training step, with dropout drawn from the run's random stream."""
         with self.random.active():
             encoded: Tensor = self.trainable()
         return encoded
 
     def step(self) -> dict[str, float]:
-        """Take one optimizer step with the gradients that have gathered, and forget them.
+        """Take one optimizer step with the accumulated gradients, and clear them.
+
+        A gradient norm that is not finite fails the run.
 
         Returns:
-            `grad_norm` before clipping, and the prompt's `lr` of this step.
+            `grad_norm`: norm of the gradient before clipping; `lr`: learning rate of the first parameter group.
         """
         parameters = list(self.trainable.parameters())
         limit = math.inf if self.clip_norm is None else self.clip_norm
@@ -150,19 +152,24 @@ class Run:
         return {"grad_norm": norm, "lr": rate}
 
     def fail(self, reason: str, trace: str | None = None) -> None:
-        """Leave the pack; the other runs go on.
+        """Mark the run as failed; the other runs of the pack continue.
 
         Args:
-            reason: In words.
-            trace: The traceback, where the run has raised.
+            reason: Description of the error.
+            trace: Traceback of the error; None if no exception was raised.
         """
         self.status, self.error, self.trace = "failed", reason, trace
         self.optimizer.zero_grad(set_to_none=True)
 
     def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
-        """Take an evaluation: keep the state if it is the best so far, stop if patience is at its end.
+        """Process an evaluation: keep the state if it is the best so far; stop the run if its patience is exhausted.
 
-        A loss that is no number fails the run, as it does in training.
+        A loss that is not finite fails the run.
+
+        Args:
+            epoch: Number of epochs trained before the evaluation.
+            step: Number of steps trained before the evaluation.
+            metrics: Metrics on the selection split, including `loss` and `score`.
         """
         if not math.isfinite(metrics["loss"]):
             self.fail(f"its held-out loss is {metrics['loss']}")
@@ -177,16 +184,16 @@ class Run:
             self.status = "stopped"
 
     def movement(self, encoded: Float[Tensor, "length hidden"]) -> dict[str, float]:
-        """How far the encoded prompt has come and how much its encoder adds; nothing where there is no prompt."""
+        """Measure how far the encoded prompt has moved and how much the encoder adds; empty without a prompt."""
         prompt = self.trainable.prompt
         return {} if prompt is None or len(encoded) == 0 else movement(prompt, self.start, encoded)
 
     def restore_best(self) -> None:
-        """Go back to the state that the held-out rows chose."""
+        """Load the state of the best evaluation."""
         self.trainable.load_state_dict(self._best_state, strict=True)
 
     def state(self) -> dict[str, Any]:
-        """All that the run needs to go on to the same bits: tensors and plain values only."""
+        """Return the state from which the run continues with the same bits, as tensors and plain values."""
         return {
             "trainable": self.trainable.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -204,7 +211,7 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a `state`."""
+        """Load a state that `state` has returned."""
         self.trainable.load_state_dict(state["trainable"], strict=True)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
@@ -215,13 +222,16 @@ class Run:
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
         self._stale_epochs = state["stale_epochs"]
         self.steps, self.tokens = state["steps"], state["tokens"]
-        self.has_cut_answers = state.get("has_cut_answers", False)  # older checkpoints do not know it
+        self.has_cut_answers = state.get("has_cut_answers", False)  # older checkpoints lack the key
 
 
 def guarded(run: Run, act: Callable[[], T]) -> T | None:
-    """What a run does by itself; where that raises, the run fails and no other does.
+    """Call a function for a run, and mark only this run as failed if the function raises.
 
-    Memory that runs out is no run's own fault, for they all share it: that error goes on up.
+    An out-of-memory error is raised again, because all runs share the memory.
+
+    Returns:
+        Result of the function; None if it has raised.
     """
     try:
         return act()
@@ -233,15 +243,15 @@ def guarded(run: Run, act: Callable[[], T]) -> T | None:
 
 
 def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:
-    """The optimizer's groups: table, encoder, head and body, each with its own rate and weight decay.
+    """Build the optimizer's parameter groups: table, encoder, head and body, each with its learning rate and decay.
 
     Args:
-        trainable: Of one run.
-        rates: Under `table`, `encoder`, `head` and `body`.
-        decays: Likewise.
+        trainable: Trainable modules of a run.
+        rates: Learning rates, by the keys `table`, `encoder`, `head` and `body`.
+        decays: Weight decays, by the keys `table`, `encoder`, `head` and `body`.
 
     Returns:
-        At least one group; it holds nothing where nothing is trained (zero-shot).
+        Groups that have parameters; a single empty group if nothing is trained (zero-shot).
     """
     prompt = trainable.prompt
     members: dict[str, list[nn.Parameter]] = {
@@ -255,5 +265,5 @@ def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict
 
 
 def dtype_of_training(backbone: torch.dtype) -> torch.dtype:
-    """Prompt, encoder, head and optimizer state are float32; float64 where the backbone is, for exact comparisons."""
+    """Return the dtype of trainable numbers and optimizer state: float64 for a float64 backbone, else float32."""
     return torch.float64 if backbone == torch.float64 else torch.float32

@@ -1,7 +1,6 @@
-"""Import PyTorch, Lightning and transformers when they are needed, and say so first.
+"""Import PyTorch, Lightning and transformers when they are needed, after a message.
 
-The three libraries and what they import take several seconds. Nothing else in the package imports them before a
-configuration is accepted.
+The imports take several seconds. No other module imports the libraries before a configuration is accepted.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ LOADING = "loading PyTorch, Lightning and transformers"
 def load_libraries(*, announce: bool = True) -> None:
     """Import everything that a training needs, unless it is imported already.
 
-    The garbage collector stays off during the imports and never looks at the imported objects afterwards. Modules live
-    as long as the process, and each full collection would visit about a million objects of theirs: one second.
+    The garbage collector is off during the imports and ignores the imported objects afterwards. Modules live as long as
+    the process, and each full collection would visit about a million of their objects, which takes a second.
 
     Args:
-        announce: Whether a line on stderr says what is loaded.
+        announce: Whether to print a line to stderr that names the libraries.
     """
     if "rpt.train" in sys.modules:
         return

@@ -1,4 +1,4 @@
-"""What a sweep does before its first point trains: check every point."""
+"""Check every point of a sweep before the first point is trained."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ MAXIMISING: dict[str, str | bool] = {
 """Options that make Hydra's searching sweepers (Optuna, Ax, Nevergrad) maximise the objective."""
 
 examined: dict[tuple[str, ...], dict[str, Any] | Exception] = {}
-"""What the points of this process's sweep were found to be, by their overrides."""
+"""Plain configuration of each examined point, or the error that refuses the point, by the point's overrides."""
 
 
 class CheckPoints(Callback):
-    """Check every point of a multirun at its start, before anything is written or trained.
+    """Hydra callback that checks every point of a multirun before anything is written or trained.
 
-    Each refused point is said at once with its problems and later fails as that point alone, while the others
-    train. Where no point can be accepted, or one cannot even be composed (an unknown option or key), the sweep
-    ends here with exit code 2. Sweepers that invent their points as they go (optuna) have them checked one by
-    one instead, when each is launched.
+    Refused points are printed at once with their problems. Later each refused point fails alone, and the other points
+    are trained. If all points are refused, or a point cannot be composed (an unknown option or key), the sweep ends
+    here with exit code 2. A sweeper that searches (Optuna) does not know its points in advance; each of its points is
+    checked when it is launched.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Hydra's hook; see the class."""
-        # Hydra turns exceptions of a callback into warnings; an exit is not one.
+        """Check the points of the sweep, or end the process; Hydra calls this before the sweep."""
+        # Hydra turns exceptions of a callback into warnings, but not SystemExit.
         try:
             check_sources(config.hydra.runtime.config_sources)
             check_direction(config)
@@ -58,7 +58,7 @@ class CheckPoints(Callback):
                     config.hydra.sweeper["_target_"] = CHECKED_SWEEPER
             with flag_override(config, ["struct", "readonly"], [False, False]):
                 config.hydra.sweep.dir = str(user_path(config.hydra.sweep.dir))
-            with storage(Path(config.hydra.sweep.dir)):  # the sweeper's first act, whose error names no cure
+            with storage(Path(config.hydra.sweep.dir)):  # the sweeper does the same first, with an error without advice
                 Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         except USER_ERRORS as error:
             sys.stderr.write(explain(error) + "\n")
@@ -68,16 +68,16 @@ class CheckPoints(Callback):
             sys.exit(1)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Hydra's hook: name the command that reports on the sweep, unless the packed launcher has named it."""
+        """Print the command that reports on the sweep, unless the packed launcher has printed it."""
         if not str(config.hydra.launcher["_target_"]).endswith("PackedLauncher"):
             say(f"python -m rpt.report {shlex.quote(str(config.hydra.sweep.dir))} compares them")
 
 
 def check_direction(config: DictConfig) -> None:
-    """Refuse a search that would look for the worst run.
+    """Refuse a search that minimises the objective.
 
     Args:
-        config: The sweep's composed configuration, with its `hydra` part.
+        config: Composed configuration of the sweep, with its `hydra` part.
 
     Raises:
         ConfigError: The sweeper minimises, or expects several objectives.
@@ -95,12 +95,12 @@ def check_direction(config: DictConfig) -> None:
 
 
 def is_grid(config: DictConfig) -> bool:
-    """Whether Hydra's own sweeper is asked for, whose points are known before the first is trained."""
+    """Whether the sweep uses Hydra's basic sweeper, whose points are known before the first is trained."""
     return str(config.hydra.sweeper["_target_"]).endswith("BasicSweeper")
 
 
 def may_begin(config: DictConfig) -> bool:
-    """Say which points of a grid sweep are refused; whether the others may train."""
+    """Print the refused points of a grid sweep, and return whether the other points may be trained."""
     points = expand(config)
     refusals = [(point, found) for point in points if isinstance(found := examine(config, point), Exception)]
     for message, refused in _by_message(refusals).items():
@@ -116,7 +116,7 @@ def may_begin(config: DictConfig) -> bool:
 
 
 def _by_message(refusals: Sequence[tuple[list[str], Exception]]) -> dict[str, list[list[str]]]:
-    """The refused points of each message, so that a value that many points share is explained once."""
+    """Group refused points by their message, so that a wrong value which many points share is explained once."""
     grouped: dict[str, list[list[str]]] = {}
     for point, error in refusals:
         grouped.setdefault(explain(error), []).append(point)
@@ -124,12 +124,12 @@ def _by_message(refusals: Sequence[tuple[list[str], Exception]]) -> dict[str, li
 
 
 def _heading(refused: Sequence[list[str]], count: int, given: Sequence[str]) -> str:
-    """Name points that are refused for one reason: by the overrides that they share, where there are several.
+    """Name the points that are refused for the same reason, by their common overrides if there are several points.
 
     Args:
-        refused: The overrides of each refused point.
+        refused: Overrides of each refused point.
         count: Number of points in the sweep.
-        given: The overrides of the command line.
+        given: Overrides of the command line.
     """
     names = [name(point, given) for point in refused]
     if len(names) == 1:
@@ -143,7 +143,7 @@ def _heading(refused: Sequence[list[str]], count: int, given: Sequence[str]) -> 
 
 
 def expand(config: DictConfig) -> list[list[str]]:
-    """Every point of a grid sweep, as the overrides that compose it, by the sweeper's own code."""
+    """List the points of a grid sweep by the code of Hydra's sweeper; a point is a list of overrides."""
     params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create(), resolve=True)
     assert isinstance(params, dict)
     texts = [*(f"{key!s}={value}" for key, value in params.items()), *given_overrides(config)]
@@ -153,7 +153,7 @@ def expand(config: DictConfig) -> list[list[str]]:
 
 
 def given_overrides(config: DictConfig) -> list[str]:
-    """What the command line says, word for word."""
+    """Return the overrides of the command line, word for word."""
     given = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     assert isinstance(given, list)
     return [str(text) for text in given]
@@ -163,16 +163,19 @@ def name(point: Sequence[str], given: Sequence[str]) -> str:
     """Name a point by the overrides that distinguish it from the other points of its sweep.
 
     Args:
-        point: The overrides that compose the point.
-        given: The overrides of the command line, which are the same for all points. Sweepers may write them in
-            another way (`True` for `true`).
+        point: Overrides that compose the point.
+        given: Overrides of the command line, which are the same for all points. Sweepers may change their case (`True`
+            for `true`).
     """
     fixed = {text.lower() for text in given}
     return " ".join([text for text in point if text.lower() not in fixed] or point)
 
 
 def examine(config: DictConfig, point: Sequence[str]) -> dict[str, Any] | Exception:
-    """A point's plain configuration, or why it cannot be trained. A point is composed once, which takes 0.04 s."""
+    """Return a point's plain configuration, or the error that refuses the point.
+
+    The result is cached, because the composition of a point takes 0.04 s.
+    """
     key = tuple(point)
     if key not in examined:
         examined[key] = _examine(config, list(point))
@@ -182,7 +185,7 @@ def examine(config: DictConfig, point: Sequence[str]) -> dict[str, Any] | Except
 def _examine(config: DictConfig, point: list[str]) -> dict[str, Any] | Exception:
     from hydra import compose
 
-    from rpt.check import check  # here, because Hydra imports this module at every start, for help too
+    from rpt.check import check  # imported late, because Hydra imports this module at every start, also for help
     from rpt.config import plain
 
     if message := unnamed_option(point):
@@ -198,5 +201,5 @@ def _examine(config: DictConfig, point: list[str]) -> dict[str, Any] | Exception
 
 
 def indented(message: str) -> str:
-    """A message of several lines below a heading."""
+    """Indent the lines of a message by two spaces."""
     return "\n".join(f"  {line}" for line in message.splitlines())

@@ -1,4 +1,4 @@
-"""Train a pack of runs, one or many, and leave a record of each."""
+"""Train a pack of one or more runs, and write a record of each run."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ from rpt.tracking.resume import Pack, State, packs
 
 
 class RunFailed(RptError):
-    """A run that could not be trained to its end; its record says why.
+    """A run could not be trained to its end. The run's record holds the reason.
 
     Attributes:
-        is_bug: Whether the run's own code has raised, and not its numbers run away.
+        is_bug: Whether the run's own code has raised an exception; False if the training diverged.
     """
 
     def __init__(self, message: str, is_bug: bool = False) -> None:
@@ -58,12 +58,12 @@ class RunFailed(RptError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run.
+    """Outcome of the training of one run.
 
     Attributes:
-        folder: The run's folder.
-        record: Its `run.json`; empty where the run could not be begun.
-        error: Why the run could not be begun, while other runs of the pack were trained; None where it was.
+        folder: Folder of the run.
+        record: Content of the run's `run.json`; empty if the training could not begin.
+        error: Error because of which the training of this run could not begin; None if it began.
     """
 
     folder: Path
@@ -76,11 +76,11 @@ class Outcome:
         return float(self.record["scores"]["score"])
 
     def check(self) -> Outcome:
-        """Itself, if the run was trained to its end.
+        """Return this outcome if the run was trained to its end.
 
         Raises:
-            RptError: Its folder or its checkpoint could not be read.
-            RunFailed: It was not.
+            RptError: The run's folder or checkpoint could not be read.
+            RunFailed: The run has failed.
         """
         if self.error is not None:
             raise self.error
@@ -94,20 +94,22 @@ class Outcome:
 def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome]:
     """Train runs that share task, data, backbone and batch size, packed over one backbone.
 
-    A run that is finished is not trained again; one that was interrupted goes on where it stopped; one that diverges
-    or raises is marked failed, and the others go on (`Outcome.check` raises); so they do without a run whose folder or
-    checkpoint is damaged. An error of what the runs share ends them all, is no run's own fault, and leaves them
-    interrupted.
+    A finished run is not trained again. An interrupted run is resumed from its checkpoint. A run that diverges or
+    raises is marked as failed, and the other runs continue (`Outcome.check` raises the failure). A run with a damaged
+    folder or checkpoint is left out, and the other runs are trained. An error in something that the runs share ends all
+    runs, and marks them as interrupted.
 
     Args:
-        configs: Of the runs.
-        watch: Function that is told after each step and each evaluation how the training goes; None for a bar or lines
-            on stderr.
+        configs: Configuration of each run of the pack.
+        watch: Callback for progress, called after each step and each evaluation; None for a bar or lines on stderr.
+
+    Returns:
+        Outcome of each run, in the order of `configs`.
 
     Raises:
-        ConfigError: The configurations do not share what a pack shares.
-        RptError: Rows, weights, folders or checkpoints are not as they must be, or memory has run out; nothing
-            half-written stays.
+        ConfigError: The configurations differ in a value that the runs of a pack must share.
+        RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out. No file is left
+            half-written.
     """
     quiet_libraries()
     _check_pack(configs)
@@ -126,7 +128,7 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
         if len(errors) == len(recorders):
             raise errors[recorders[0]]
         for pack in found:
-            gc.collect()  # trainer and module refer to each other, and keep the last point's backbone until now
+            gc.collect()  # frees the backbone of the pack before, which a reference cycle of trainer and module keeps
             records |= zip(
                 pack.recorders, _train(pack, source, backbone.weights_sha256, interruptions, progress), strict=True
             )
@@ -134,7 +136,7 @@ def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome
 
 
 def _check_pack(configs: Sequence[Config]) -> None:
-    """A pack has one backbone, one set of rows and one loop; runs differ in prompt, rates and seeds."""
+    """Refuse runs that cannot form a pack (ConfigError): they must share backbone, rows and training loop."""
     if len(configs) > 1 and configs[0].trainer.tune == "all":
         raise ConfigError.of("trainer.tune", "all", "a run that trains the backbone shares it with no other.")
     if len(configs) > 1 and configs[0].trainer.devices != 1:
@@ -157,7 +159,7 @@ def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
 
 
 def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recorder:
-    """Name the run's folder; a run that other code has begun is refused (ConfigError)."""
+    """Build the recorder of a run's folder; refuse a run that other code has begun to train (ConfigError)."""
     identity = identify(config, data_checksum, backbone_sha256)
     folder = RunFolder(Path(config.output_dir) / folder_name(config, identity.hash))
     refuse_other_code(folder.path, config, identity, data_checksum)
@@ -169,7 +171,7 @@ def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recor
 def _open_all(
     recorders: Sequence[Recorder], stack: ExitStack
 ) -> tuple[dict[Recorder, dict[str, Any]], dict[Recorder, RptError]]:
-    """Open the runs' folders; returns the records of those that are finished, and why others cannot be opened."""
+    """Open the runs' folders; return the records of finished runs, and the errors of folders that cannot be opened."""
     records: dict[Recorder, dict[str, Any]] = {}
     errors: dict[Recorder, RptError] = {}
     for recorder in recorders:
@@ -183,12 +185,12 @@ def _open_all(
 
 
 def _open(recorder: Recorder, stack: ExitStack) -> dict[str, Any] | None:
-    """Take the lock of a run's folder, or return the record of a finished run, which may lie on a read-only disk."""
+    """Lock a run's folder, or return the record of a finished run, whose folder may be on a read-only disk."""
     record = _finished(recorder)
     if record is None:
         recorder.folder.open()
         stack.callback(recorder.folder.close)
-        record = _finished(recorder)  # another process may have ended it meanwhile
+        record = _finished(recorder)  # another process may have finished the run meanwhile
     else:
         recorder.folder.tidy()
     return record
@@ -206,7 +208,7 @@ def _finished(recorder: Recorder) -> dict[str, Any] | None:
 def _train(
     pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Train a pack on the devices that it asks for, of which this process has the first."""
+    """Train a pack on `trainer.devices` devices. This process is the first rank and has the first device."""
     config = pack.recorders[0].config
     device = build.build_device(config)
     size = build.count_devices(config, device)
@@ -221,7 +223,7 @@ def _train(
 def _lead(
     pack: Pack, source: Source, weights: str, ranks: Ranks, interruptions: Interruptions, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Build the pack, go on where it stopped, train, and write the results."""
+    """Build or resume the pack, train it, and write the results; the work of the first rank."""
     recorders, states = pack.recorders, pack.states
     config = recorders[0].config
     progress.stage("loading the backbone and tokenising the rows")
@@ -234,7 +236,7 @@ def _lead(
     is_shared = len(pack.members) > 1 and not config.has_own_forwards
     shared_facts["environment"]["bits"] |= {"forwards": "shared" if is_shared else "own", "devices": ranks.size}
     for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
-        facts = copy.deepcopy(shared_facts)  # each record goes on to hold its own
+        facts = copy.deepcopy(shared_facts)  # each record changes its copy later
         facts |= {"parameters": parameters(run), "resumed_step": state["steps_done"] if state else 0}
         recorder.start(facts, state["recorder"] if state else None)
         recorder.record["warnings"] += pack.warnings
@@ -242,7 +244,7 @@ def _lead(
     runs = [recorder.identity_hash for recorder in recorders]
     shows = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
     tracking = Tracking(recorders, config.trainer, pack.members, interruptions)
-    if ranks.size == 1:  # else the other ranks would wait for this one's share of a step
+    if ranks.size == 1:  # with several ranks, the others would wait forever for an interrupted step
         tuner.pause = interruptions.check
     fit(tuner, data, config.trainer.epochs, device, [tracking, *shows], interruptions)
     progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
@@ -259,7 +261,7 @@ def _lead(
 
 
 def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
-    """Train the first rank's run on other rows, in a process of its own that writes and prints nothing."""
+    """Train the first rank's run on other rows; the work of another rank, which writes and prints nothing."""
     quiet_libraries()
     source = build_source(config)
     if source.checksum != checksum:
@@ -272,7 +274,7 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
 def _build(
     configs: Sequence[Config], source: Source, states: Sequence[State | None], ranks: Ranks
 ) -> tuple[PromptTuner, PackData, torch.device]:
-    """Build the pack and put it where the first rank's checkpoints stand, the same on every rank."""
+    """Build the pack and restore the first rank's checkpoints on every rank; a state of None starts a run anew."""
     config = configs[0]
     task = build.build_task(config)
     splits = build.build_splits(config, source, task)
@@ -288,7 +290,7 @@ def _build(
         if state is not None:
             run.restore(state["run"])
             tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
-            if state["token_budget"] is not None:  # memory ran out before, and would again
+            if state["token_budget"] is not None:  # it was reduced when memory ran out
                 tuner.token_budget = min(tuner.token_budget, state["token_budget"])
     if ranks.size > 1:
         ranks.check_same("backbones", tuner.backbone.fingerprint())

@@ -1,7 +1,7 @@
-"""Refuse a record that names code, before anything is imported: code is chosen by an option's name alone.
+"""Refuse a record that names foreign code, before anything is imported.
 
-A component comes from an option file of this installation's `conf/`, or of a folder that the user names with
-`--config-dir`. The record says which option it was; what the option stands for is read from the file.
+A record chooses components only by the names of options. The option file, in this installation's `conf/` or in a folder
+that the user names by `--config-dir`, determines the component's code.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ FROM_OPTIONS = {
     "init": ("_target_",),
     "optim": ("_target_",),
 }
-"""Keys of each group that name code, a package or a place in the network."""
+"""Keys of each group that name code, a package or a repository on the hub."""
 
 OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
-"""An option's name, with the folders that it lies in."""
+"""Pattern of an option's name, with the folders that contain it."""
 
 
 def refuse_foreign_components(record: Mapping[str, Any], config_dirs: Sequence[str] = ()) -> None:
-    """Refuse a record whose components are not those of the options that it names.
+    """Refuse a record whose components differ from the components of the options that it names.
 
     Args:
         record: Record of a run, with `chosen` and `config`.
-        config_dirs: Folders of option files that the user trusts beside rpt's own `conf/`.
+        config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Raises:
-        ConfigError: An option is not known here, or a component is not the option's.
+        ConfigError: An option is unknown here, or a component differs from the option's component.
     """
     chosen = record["chosen"]
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
