@@ -1,6 +1,7 @@
-"""Which tensor of the weight files becomes which parameter of the model, and that none is missing or left over.
+"""Assign each tensor of the weight files to a parameter of the model, and refuse missing or unused tensors.
 
-Names and shapes suffice, so that a folder whose parts do not belong together is refused before its weights are loaded.
+The assignment needs names and shapes alone. A folder whose files do not belong together is therefore refused before its
+weights are loaded.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ HEADS = (
     "generator_predictions",
     "generator_lm_head",
 )
-"""Poolers and heads that the served model types are published with, and that a frozen backbone does not use."""
+"""First part of the names of poolers and heads, which published files may hold and a frozen backbone does not use."""
 
 BUFFERS = {
     "": r"(^|\.)(position_ids|token_type_ids|rotary_emb\.inv_freq)$",
@@ -42,26 +43,26 @@ BUFFERS = {
     "mt5": r"^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$",
     "deberta-v2": r"(^|\.)embeddings\.position_embeddings\.",
 }
-"""Tensors of a published file that the model computes itself or never reads, by model type; "" holds for all."""
+"""Pattern, by model type, of published tensors that the model computes itself or never reads. "" is for all types."""
 
 RENAMED = (
     ("LayerNorm.weight", "LayerNorm.gamma"),
     ("LayerNorm.bias", "LayerNorm.beta"),
     ("lm_head.", "embed_out."),
 )
-"""Today's part of a name, and its part in older files: a norm's scale and shift, the output layer of GPT-NeoX."""
+"""Pairs of a current part of a name and its form in older files: layer norms, and the output layer of GPT-NeoX."""
 
 MOST_NAMED = 3
-"""Names that a message gives of a longer list."""
+"""Largest number of names that a message lists."""
 
 
 class Skeleton(NamedTuple):
-    """What a model of a config.json consists of.
+    """The parameters that a config.json asks for.
 
     Attributes:
-        shapes: Shape of each parameter by name, with every name of a parameter that has several.
-        tied: Names of parameters that are the same tensor, as `{name: name of the parameter that it is tied to}`.
-        prefix: Name of the model without its head, which some files have in front of each name and others have not.
+        shapes: Shape of each parameter by name. A parameter with several names has an entry for each name.
+        tied: Name of a tied parameter to the name of the parameter that it shares its tensor with.
+        prefix: Name of the model without its head. Some files put this prefix in front of each parameter's name.
         model_type: `model_type` of config.json.
     """
 
@@ -79,7 +80,7 @@ def assign(model: Skeleton, stored: Shapes) -> dict[str, str]:
         stored: Shape of each tensor of the weight files by name.
 
     Returns:
-        The tensor's name by the parameter's name. A tied parameter that the files do not hold has no entry.
+        Name of the tensor by name of the parameter. A tied parameter that the files do not hold has no entry.
 
     Raises:
         WeightsError: A parameter has no tensor, a shape differs, or a tensor belongs to no parameter, head or buffer.
@@ -102,9 +103,9 @@ def assign(model: Skeleton, stored: Shapes) -> dict[str, str]:
 
 
 def _key(name: str, prefix: str, stored: Shapes) -> str | None:
-    """A parameter's name in the weight files.
+    """Find a parameter's name in the weight files; None if they do not hold it.
 
-    A file may be of the model with or without its head, which adds or takes a prefix, or have names of an older time.
+    A file of the model with its head may have a prefix that a file without the head lacks, and old files use old names.
     """
     names = [name, *(name.replace(new, old) for new, old in RENAMED if new in name)]
     names += [f"{prefix}.{known}" for known in names] + [known.removeprefix(f"{prefix}.") for known in names]
@@ -112,7 +113,7 @@ def _key(name: str, prefix: str, stored: Shapes) -> str | None:
 
 
 def _is_known(key: str, model: Skeleton) -> bool:
-    """Whether a tensor is a head, a pooler or a buffer that a frozen backbone does not use."""
+    """Check whether a tensor is a head, a pooler or a buffer that a frozen backbone does not use."""
     if key.removeprefix(f"{model.prefix}.").partition(".")[0] in HEADS:
         return True
     return any(re.search(BUFFERS[kind], key) for kind in ("", model.model_type) if kind in BUFFERS)

@@ -1,4 +1,4 @@
-"""Decoder-only backbones: the prompt stands in front, the text right behind it, and no padding between them."""
+"""Decoder-only backbones. The text follows the prompt directly, without padding between them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rpt.backbones.language import LanguageModel, Source, gathered
 from rpt.backbones.tokens import tokenize
 
 CONTEXT = 64
-"""Characters at the end of a source that are tokenised together with an answer."""
+"""Number of characters at the end of a source that are tokenised together with an answer."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Sources with all their texts behind them, one line a row.
+    """Sources followed by all their texts, with a line for each source. A slot is a position in a line.
 
     Attributes:
-        ids: The texts' tokens in the order of the lines; 0 where a line has none.
-        positions: Of every slot of a line, source and texts: each text goes on where the source ends.
-        seen: Which slots a slot may see.
-        before: For each token of each text, flat, the slot that predicts it: the token before, or the source's last.
-        line: For each of them its line.
+        ids: Token ids of the texts of each line, padded on the right with 0.
+        positions: Position id of every slot of source and texts. Each text continues where its source ends.
+        seen: True where a slot (second axis) may attend to a slot (third axis).
+        before: For each token of all texts, the slot that predicts it: the token before it or the source's last slot.
+        line: For each token of all texts, its line.
     """
 
     ids: Int64[Tensor, "rows slots"]
@@ -37,16 +37,17 @@ class Layout:
 
 
 class CausalBackbone(LanguageModel):
-    """A frozen decoder. What is written follows a space and ends in the tokenizer's end-of-text token."""
+    """A frozen decoder. An answer follows a space and ends in the tokenizer's end-of-text token."""
 
     def sources(self, texts: Sequence[str]) -> list[Source]:
-        """Tokenise sources; an end marker that the template puts behind a text is left out, for the answer follows."""
+        """Tokenise sources, without an end marker that the tokenizer's template adds, because the answer follows."""
         return [replace(source, ids=_without_end(source)) for source in super().sources(texts)]
 
     def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
-        """See `LanguageModel`: the tokens that a space and the text have behind the source, and the end marker.
+        """Tokenise a space and each text as the continuation of its source, and add the end marker.
 
-        A text alone may have other tokens: SentencePiece puts a space of its own in front of it.
+        The text by itself may have other tokens, because SentencePiece puts a space in front of it. See
+        `LanguageModel.answers` for the arguments and the result.
         """
         contexts = self._contexts(sources)
         pairs = list({(context, text): None for context, row in zip(contexts, texts, strict=True) for text in row})
@@ -59,10 +60,10 @@ class CausalBackbone(LanguageModel):
         return [[behind[context, text] for text in row] for context, row in zip(contexts, texts, strict=True)]
 
     def _contexts(self, sources: Sequence[Source]) -> list[str]:
-        """The end of each source that decides on an answer's tokens; the whole source where its end does not.
+        """Return for each source the part that determines the tokens of an answer: its end, or the whole source.
 
-        The end suffices where its own second half has the tokens that it has in the source: nothing in front of it then
-        reaches the answer. Most rows of a task end alike, so that few texts are tokenised twice.
+        The end suffices if its second half has the same tokens by itself as in the source. Text in front of the end
+        then cannot change the answer's tokens. Most sources of a task end alike, so few texts are tokenised twice.
         """
         ends = [_end(source.text) for source in sources]
         contexts = []
@@ -72,7 +73,7 @@ class CausalBackbone(LanguageModel):
         return contexts
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of texts without the template; each text is tokenised once."""
+        """Tokenise texts without the template's control tokens. Equal texts are tokenised once."""
         known = list(dict.fromkeys(texts))
         rows = tokenize(self.tokenizer, known, template=False)
         ids = {text: row.ids for text, row in zip(known, rows, strict=True)}
@@ -86,7 +87,10 @@ class CausalBackbone(LanguageModel):
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
     ) -> Float[Tensor, "choices written"]:
-        """See `LanguageModel`: one pass, in which a text sees its source and itself but none of its neighbours."""
+        """Compute log-probabilities in one forward pass; a text attends to its source and itself, not to other texts.
+
+        See `LanguageModel.log_likelihoods` for the arguments and the result.
+        """
         laid = layout(mask, ids, id_mask, row_of)
         joined = torch.cat([embeds, self.embed(laid.ids).to(embeds.dtype)], dim=1)
         hidden = self._body(
@@ -95,7 +99,7 @@ class CausalBackbone(LanguageModel):
             position_ids=laid.positions,
             use_cache=False,
         ).last_hidden_state
-        # Only what predicts a token goes through the vocabulary, which would else cost more than the model.
+        # The output layer reads only slots that predict a token. On all slots it would cost more than the model.
         logits = self.model.get_output_embeddings()(hidden[laid.line, laid.before])  # [tokens, vocab]
         is_token = id_mask.bool()
         found = gathered(logits[:, None], ids[is_token][:, None], id_mask[is_token][:, None]).squeeze(1)
@@ -104,7 +108,7 @@ class CausalBackbone(LanguageModel):
     def generate(
         self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int
     ) -> list[str]:
-        """See `LanguageModel`; padding is moved in front of the prompt."""
+        """Generate greedily, with padding moved in front of the prompt. See `LanguageModel.generate`."""
         order = mask.argsort(dim=1, stable=True)
         written = self.model.generate(
             inputs_embeds=embeds.take_along_dim(order[..., None], dim=1),
@@ -115,17 +119,17 @@ class CausalBackbone(LanguageModel):
 
     @property
     def _body(self) -> Any:
-        """The model without its output layer."""
+        """The transformers model without its output layer."""
         return self.model.base_model
 
 
 def _end(text: str) -> str:
-    """The last `CONTEXT` characters of a text at most, from the beginning of a word on."""
+    """Return at most the last `CONTEXT` characters of a text, beginning with a whole word."""
     return text if len(text) <= CONTEXT else text[text.find(" ", len(text) - CONTEXT) + 1 :]
 
 
 def _without_end(source: Source) -> list[int]:
-    """A source's ids without the control tokens that the template puts behind its text."""
+    """Return a source's token ids without the control tokens that the template adds behind its text."""
     parts = source.tokens.sequence_ids
     count = len(parts)
     while count and parts[count - 1] is None:
@@ -139,18 +143,18 @@ def layout(
     id_mask: Int64[Tensor, "choices written"],
     row_of: Int64[Tensor, " choices"],
 ) -> Layout:
-    """Put every row's texts behind its source, one behind the other.
+    """Place the texts of every row one after the other behind the row's source.
 
     Args:
-        mask: 1 at prompt and source, 0 at padding, on the right.
-        ids: The texts' tokens, padded on the right.
-        id_mask: 1 at tokens, 0 at padding.
+        mask: 1 at prompt and source, 0 at padding. Sources are padded on the right.
+        ids: Token ids of the texts, padded on the right.
+        id_mask: 1 at tokens of the texts, 0 at padding.
         row_of: For each text the row of its source, ascending.
     """
     num_rows, width = mask.shape
     is_token = id_mask.bool()
     line = row_of[:, None].expand_as(ids)[is_token]  # [tokens]
-    step = (id_mask.cumsum(1) - 1)[is_token]  # of a token in its text
+    step = (id_mask.cumsum(1) - 1)[is_token]  # index of each token in its text
     owner = torch.arange(len(ids), device=ids.device)[:, None].expand_as(ids)[is_token]
     per_line = torch.bincount(line, minlength=num_rows)
     slot = torch.arange(len(line), device=ids.device) - (per_line.cumsum(0) - per_line)[line]  # behind the source
@@ -163,7 +167,7 @@ def layout(
     positions = torch.cat([positions, mask.new_zeros(num_rows, slots)], dim=1)
     positions[line, width + slot] = length[line] + step
 
-    # A slot sees what stands before it, in the source or in its own text; padding is seen by none.
+    # A slot attends to itself and to earlier slots of the source and of its own text, never to padding.
     source = mask.new_full((num_rows, width), -2).masked_fill(mask == 0, -1)
     part = torch.cat([source, text_of], dim=1)  # -1: padding, -2: source, else the text
     same = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == -2)
@@ -173,5 +177,8 @@ def layout(
 
 
 def _additive(seen: Bool[Tensor, "rows all all"], dtype: torch.dtype) -> Float[Tensor, "rows 1 all all"]:
-    """The mask as what is added to attention scores. Not minus infinity: a slot of padding sees nothing at all."""
+    """Turn the mask into a bias for attention scores: 0, or the dtype's lowest finite number where attention is masked.
+
+    A finite number keeps the softmax defined for a slot that attends to no slot.
+    """
     return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(~seen, torch.finfo(dtype).min)[:, None]

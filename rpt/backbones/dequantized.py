@@ -1,4 +1,4 @@
-"""A GGUF file as a folder in the hub's layout: dequantized once, into a cache that is keyed by the file's hash."""
+"""Dequantize a GGUF file into a folder in the hub's layout, in a cache that is keyed by the file's sha256."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from safetensors import SafetensorError
 from rpt.errors import StorageError, WeightsError
 
 FORMAT = 1
-"""Raised when the same file would be written in another way."""
+"""Version of the cached folders. A change of what is written for the same GGUF file raises it."""
 
 
 def dequantized(gguf: Path) -> Path:
-    """The folder with the file's weights, config and tokenizer; made if the cache lacks it.
+    """Return the folder with the file's weights, config and tokenizer, after writing it if the cache lacks it.
 
-    Weights are stored in float32, which holds what the blocks of a GGUF file decode to without another rounding.
+    Weights are stored in float32, which holds the decoded values of a GGUF file without further rounding.
 
     Args:
-        gguf: A GGUF file of a model of the Llama family.
+        gguf: Path of a GGUF file of a model of the Llama family.
 
     Raises:
-        WeightsError: The file cannot be read as such a model.
+        WeightsError: The file cannot be read as a model of the Llama family.
         StorageError: The cache cannot be written.
     """
     with gguf.open("rb") as file:
@@ -45,8 +45,8 @@ def dequantized(gguf: Path) -> Path:
         _write(gguf, draft)
         draft.chmod(0o755)
         draft.rename(folder)
-    except (OSError, SafetensorError) as error:  # the second is how safetensors reports a full disk
-        if not (folder / "config.json").is_file():  # else another process was quicker, with the same content
+    except (OSError, SafetensorError) as error:  # safetensors reports a full disk as SafetensorError
+        if not (folder / "config.json").is_file():  # otherwise another process has written the same content meanwhile
             raise StorageError(f"{folder}: cannot be written ({error}). Set RPT_CACHE=DIR.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -54,25 +54,25 @@ def dequantized(gguf: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """`$RPT_CACHE`, else `rpt` in the user's cache folder."""
+    """Return `$RPT_CACHE`, or the folder `rpt` in the user's cache folder if the variable is not set."""
     if own := os.environ.get("RPT_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rpt"
 
 
 def _write(gguf: Path, folder: Path) -> None:
-    """Load the file through transformers, and save an ordinary model and tokenizer."""
+    """Load the file with transformers, and save an unquantized model and its tokenizer."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of NumPy, about the file's read-only memory
+            warnings.simplefilter("ignore")  # NumPy warns about the file's read-only memory
             loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **where)
             tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
     except (ValueError, KeyError, RuntimeError) as error:
         raise WeightsError(f"{gguf}: cannot be read as a model ({error}). Install the package again.") from error
-    # What was loaded calls itself quantized, and cannot be saved; the same model without that name can.
+    # transformers refuses to save a model whose config says that it is quantized, so the config is made anew.
     left_out = ("quantization_config", "model_type", "architectures", "dtype")
     values = {key: value for key, value in loaded.config.to_dict().items() if key not in left_out}
     plain: Any = type(loaded)(type(loaded.config)(**values))

@@ -1,4 +1,4 @@
-"""Encoder backbones (the BERT family): one bidirectional pass over `[CLS] prompt text`."""
+"""Encoder backbones (the BERT family), which read `[CLS] prompt text` in one bidirectional forward pass."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rpt.backbones.frozen import FrozenBackbone
 
 
 class EncoderBackbone(FrozenBackbone):
-    """A frozen encoder. Right padding, absolute positions counted from the first slot, prompt slots included."""
+    """A frozen encoder. Inputs are padded on the right. Positions count from the first slot, prompt slots included."""
 
     @property
     def has_segments(self) -> bool:
@@ -25,13 +25,13 @@ class EncoderBackbone(FrozenBackbone):
         """Run the model on input embeddings.
 
         Args:
-            embeds: Prompt and text, padded on the right, in the backbone's dtype.
+            embeds: Embeddings of prompt and text, padded on the right, in the backbone's dtype.
             mask: 1 at prompt and text, 0 at padding.
-            segments: 1 in the second text of a pair, else 0; None for 0 everywhere. A model without segment embeddings
-                ignores them.
+            segments: Segment id of each slot: 1 in the second text of a pair, otherwise 0. None means 0 everywhere. A
+                model without segment embeddings ignores segments.
 
         Returns:
-            The last layer's hidden states, as wide as `state_size`, in the backbone's dtype.
+            Hidden states of the last layer, of width `state_size`, in the backbone's dtype.
         """
         more = {"token_type_ids": segments} if self.has_segments else {}
         hidden = self.model(inputs_embeds=embeds, attention_mask=mask, **more).last_hidden_state

@@ -1,6 +1,6 @@
-"""Where a backbone's files lie and what they say of it, without loading any weights.
+"""Find a backbone's files and read facts about the model from them, without loading weights.
 
-The configuration check asks these questions, so neither torch nor transformers is imported here.
+The configuration check calls this module, so neither torch nor transformers is imported here.
 """
 
 from __future__ import annotations
@@ -20,39 +20,40 @@ FAMILIES = {
     "seq2seq": ("t5", "mt5"),
     "causal": ("llama", "gpt2", "gpt_neox", "qwen2", "qwen3", "mistral", "phi3", "olmo2"),
 }
-"""The model types (`model_type` in config.json) that are served; the tests run each of them."""
+"""Supported model types (`model_type` in config.json), by family. The tests run each of them."""
 
 GGUF_ARCHITECTURES = ("llama",)
-"""The same for GGUF files (`general.architecture`)."""
+"""Supported architectures of GGUF files (`general.architecture`)."""
 
 FIRST_POSITION = {"roberta": 2, "xlm-roberta": 2}
-"""Model types that count positions from their padding id on, and so have fewer than their table's rows."""
+"""Index of the first usable position, for model types that count positions from their padding id plus 1."""
 
 UNBOUNDED = ("t5", "mt5", "deberta-v2")
-"""Model types with relative positions alone."""
+"""Model types with relative positions alone, which take inputs of any length."""
 
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
-"""Files that each suffice for a fast tokenizer."""
+"""Names of files, each of which suffices for a fast tokenizer."""
 
 PIECES = ("spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model")
-"""Files that a fast tokenizer is made of by the package sentencepiece."""
+"""Names of SentencePiece files. Making a fast tokenizer from them needs the package sentencepiece."""
 
 
 class NoSuchBackbone(LookupError):
-    """The backbone's files are not on this machine, or of no kind that rpt serves; the message says what to do."""
+    """The backbone's files are missing, damaged or of an unsupported kind. The message says what to do."""
 
 
 def locate(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> Path:
-    """The folder that holds a backbone's config, tokenizer and weights, in the hub's layout or as one GGUF file.
+    """Find the folder of a backbone's config, tokenizer and weights, in the hub's layout or as one GGUF file.
 
     Args:
-        package: The Python package that ships the files; None for a folder on disk.
-        path: The folder, inside the package or on disk.
-        hub_id: The model on the hub, `owner/name`: taken from the local cache, else fetched.
+        package: Name of the Python package that ships the files; None for a folder on disk.
+        path: Path of the folder, inside the package or on disk; None for a model of the hub.
+        hub_id: Name of the model on the hub, `owner/name`, which is taken from the local cache or fetched; None for a
+            folder.
         revision: Branch, tag or commit on the hub; None for its main branch.
 
     Raises:
-        NoSuchBackbone: The package is not installed, the folder is incomplete, or the hub does not give the model.
+        NoSuchBackbone: The package is not installed, the folder is incomplete, or the hub does not provide the model.
     """
     if hub_id is not None:
         folder = cached(hub_id, revision)
@@ -71,10 +72,10 @@ def locate(package: str | None, path: str | None, hub_id: str | None, revision: 
 
 
 def cached(hub_id: str, revision: str | None) -> Path | None:
-    """The folder of a model of the hub if all of it is in the local cache, else None.
+    """Return the folder of a hub model in the local cache; None if the cache lacks the model or a part of it.
 
     Raises:
-        NoSuchBackbone: `hub_id` is no name that a model can have.
+        NoSuchBackbone: `hub_id` is not a valid name of a model.
     """
     try:
         folder = cached_snapshot(hub_id, revision)
@@ -83,16 +84,16 @@ def cached(hub_id: str, revision: str | None) -> Path | None:
     try:
         if folder is not None:
             _refuse_half_a_model(folder)
-    except NoSuchBackbone:  # of another program, which needed its config alone
+    except NoSuchBackbone:  # another program may have fetched the config alone
         return None
     return folder
 
 
 def gguf_file(folder: Path) -> Path | None:
-    """The folder's GGUF file, if that is what it holds instead of the hub's layout.
+    """Return the folder's GGUF file; None if the folder has the hub's layout or no GGUF file.
 
     Raises:
-        NoSuchBackbone: There are several.
+        NoSuchBackbone: The folder holds several GGUF files.
     """
     if (folder / "config.json").is_file():
         return None
@@ -104,10 +105,10 @@ def gguf_file(folder: Path) -> Path | None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files that hold the weights: safetensors where there are any, else PyTorch's, one or all shards by name.
+    """Return the weight files: a GGUF file, else safetensors, else PyTorch files. Shards are sorted by name.
 
     Raises:
-        NoSuchBackbone: There are none, or shards are missing.
+        NoSuchBackbone: The folder has no weight file, or shards are missing.
     """
     packed = gguf_file(folder)
     if packed is not None:
@@ -122,10 +123,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def weights_sha256(folder: Path) -> str:
-    """sha256 of the weight file; of several shards, of the lines `name sha256` of each.
+    """Compute the sha256 of the weight file. For several shards, it is taken over a line `name sha256` for each shard.
 
     Raises:
-        NoSuchBackbone: There are no weights, or they cannot be read.
+        NoSuchBackbone: The folder has no weight file, or a weight file cannot be read.
     """
     files = weight_files(folder)
     sums = [_sha256(file) for file in files]
@@ -136,14 +137,14 @@ def weights_sha256(folder: Path) -> str:
 
 
 def files_sha256(folder: Path, weights: str) -> str:
-    """sha256 of all that makes the model: its weights, its config and its tokenizer.
+    """Compute the sha256 over a model's weights, config and tokenizer.
 
     Args:
-        folder: Of the model.
-        weights: What `weights_sha256` says of it.
+        folder: Folder of the model.
+        weights: Result of `weights_sha256` for the folder.
     """
     if gguf_file(folder) is not None:
-        return weights  # one file holds it all
+        return weights  # a GGUF file holds config and tokenizer too
     texts = ("config.json", "tokenizer_config.json", "special_tokens_map.json", "merges.txt", *TOKENIZERS, *PIECES)
     lines = [f"weights {weights}\n"]
     lines += [f"{name} {_sha256(folder / name)}\n" for name in sorted(texts) if (folder / name).is_file()]
@@ -151,10 +152,10 @@ def files_sha256(folder: Path, weights: str) -> str:
 
 
 def model_type(folder: Path) -> str:
-    """What the model's own config calls its architecture: `bert`, `t5`, `llama`; of a GGUF file `gguf llama`.
+    """Read the model's type from its config: `bert`, `t5`, `llama`, or `gguf llama` for a GGUF file.
 
     Raises:
-        NoSuchBackbone: The config cannot be read, or does not say.
+        NoSuchBackbone: The config cannot be read, or has no `model_type`.
     """
     packed = gguf_file(folder)
     if packed is not None:
@@ -166,10 +167,10 @@ def model_type(folder: Path) -> str:
 
 
 def family_of(folder: Path) -> str:
-    """The family that serves a model: `encoder`, `seq2seq` or `causal`.
+    """Return the family of a model: `encoder`, `seq2seq` or `causal`.
 
     Raises:
-        NoSuchBackbone: None does, or the model's config cannot be read.
+        NoSuchBackbone: The model's type is not supported, or its config cannot be read.
     """
     found = model_type(folder)
     served = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
@@ -181,7 +182,7 @@ def family_of(folder: Path) -> str:
 
 
 def num_positions(folder: Path) -> int | None:
-    """How many tokens a backbone can take, prompt included; None where its positions have no end.
+    """Read the largest number of tokens that a backbone takes, prompt included; None if no limit is known.
 
     Raises:
         NoSuchBackbone: `config.json` cannot be read.
@@ -202,7 +203,7 @@ def num_positions(folder: Path) -> int | None:
 
 
 def model_config(folder: Path) -> dict[str, Any]:
-    """The content of a model's config.json.
+    """Read a model's config.json.
 
     Raises:
         NoSuchBackbone: The file cannot be read as a JSON object.
@@ -225,11 +226,11 @@ def _package_folder(package: str) -> Path:
 
 
 def _named_folder(package: str | None, path: str) -> Path:
-    """The folder that a package and a path name; it need not be complete."""
+    """Return the folder of a path, on disk or inside a package. Its content is not checked."""
     try:
         folder = (Path() if package is None else _package_folder(package)) / Path(path).expanduser()
         is_file = folder.is_file()
-    except (OSError, RuntimeError) as error:  # a name that is too long; no home for ~name
+    except (OSError, RuntimeError) as error:  # the name is too long, or ~name has no home folder
         raise NoSuchBackbone(f"{path}: cannot be a folder ({reason_of(error)}). Set backbone.path=DIR.") from error
     if is_file:
         raise NoSuchBackbone(f"{folder} is a file. Set backbone.path to its folder: {folder.parent}.")
@@ -237,7 +238,7 @@ def _named_folder(package: str | None, path: str) -> Path:
 
 
 def _refuse_half_a_model(folder: Path) -> None:
-    """A folder must hold config, tokenizer and all weights, or one GGUF file, which has all three."""
+    """Refuse a folder that lacks a config, a tokenizer or weights. A GGUF file holds all three."""
     if gguf_file(folder) is not None:
         return
     _refuse_prompt(folder)
@@ -254,10 +255,10 @@ def _refuse_half_a_model(folder: Path) -> None:
 
 
 def _refuse_prompt(folder: Path) -> None:
-    """Refuse what was trained on a backbone in a backbone's place."""
+    """Refuse a folder that holds a PEFT adapter or a trained prompt instead of a model."""
     adapter, has_config = folder / "adapter_config.json", (folder / "config.json").is_file()
     start = "For a backbone name the model; to start from the prompt, set init=file init.path="
-    if adapter.is_file():  # beside a model, transformers would load both as one
+    if adapter.is_file():  # transformers would apply an adapter to a model in the same folder
         beside = " beside a model. Move one of them to a folder of its own." if has_config else ", not a model."
         raise NoSuchBackbone(f"{folder} holds a PEFT adapter{beside} {start}{folder / 'adapter_model.safetensors'}.")
     if (folder / "run.json").is_file() and not has_config:
@@ -265,7 +266,7 @@ def _refuse_prompt(folder: Path) -> None:
 
 
 def _shards(index: Path) -> list[Path]:
-    """All files that an index names."""
+    """Return all shards that an index file names, sorted by name."""
     try:
         named = read_object(index).get("weight_map")
     except Unreadable as error:

@@ -1,8 +1,8 @@
-"""What every frozen backbone has in common: verified weights, no gradients, eval mode, a fingerprint.
+"""Base class of frozen backbones: weights without gradients, eval mode, and a fingerprint of the weights.
 
-A backbone is shared by all runs of a pack and by nothing it could be changed by: every weight has
-`requires_grad=False`, `train()` leaves it in eval mode, and its fingerprint is taken before and after training.
-Its dropout, where it is asked for, is on inside `dropping()` alone.
+All runs of a pack share the backbone, and nothing may modify it. Every weight has `requires_grad=False`, `train()`
+leaves the model in eval mode, and the fingerprint is compared before and after training. The model's dropout is active
+only inside `dropping()`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class FrozenBackbone(nn.Module):
     """A language model that is never trained.
 
     Args:
-        model: The transformers model; frozen here.
-        tokenizer: Its fast tokenizer.
-        checkpoint_fingerprint: `fingerprint` of the weight files' own tensors, in the dtype they are loaded in.
+        model: Model of transformers. The constructor freezes it.
+        tokenizer: Fast tokenizer of the model.
+        checkpoint_fingerprint: `fingerprint` of the tensors of the weight files, cast to the dtype of the model.
 
     Attributes:
-        dropout: Whether trainings are to have the model's own dropout on, by `dropping()`.
+        dropout: Whether training steps use the model's own dropout, through `dropping()`. False by default.
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -42,12 +42,15 @@ class FrozenBackbone(nn.Module):
 
     @property
     def hidden_size(self) -> int:
-        """Width of the input embeddings, and so of a prompt."""
+        """Width of the input embeddings, which is the width of a prompt."""
         return int(self.embedding.shape[1])
 
     @property
     def state_size(self) -> int:
-        """Width of the last layer's states, and so of a head's input. ELECTRA small has narrower embeddings."""
+        """Width of the last layer's states, which is the width of a head's input.
+
+        It may differ from `hidden_size`: ELECTRA small has narrower embeddings.
+        """
         return int(self.model.config.hidden_size)
 
     @property
@@ -59,26 +62,26 @@ class FrozenBackbone(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The weights' dtype."""
+        """Dtype of the weights."""
         return self.embedding.dtype
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Device of the weights."""
         return self.embedding.device
 
     @property
     def pad_id(self) -> int:
-        """What padding is filled with; no model looks at it."""
+        """Token id that fills padding: the padding token's, or the end marker's for a tokenizer without one."""
         tokenizer = self.tokenizer
         return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
     def embed(self, ids: Int64[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens hidden"]:
-        """Look up input embeddings, without positions."""
+        """Look up the input embeddings of token ids, without position embeddings."""
         return nn.functional.embedding(ids, self.embedding)
 
     def train(self, mode: bool = True) -> FrozenBackbone:
-        """Stay in eval mode: no dropout in the frozen network, whatever Lightning or a caller asks for."""
+        """Stay in eval mode, whatever `mode` is, so that neither Lightning nor another caller turns dropout on."""
         super().train(False)
         return self
 
@@ -89,7 +92,7 @@ class FrozenBackbone(nn.Module):
 
     @contextmanager
     def dropping(self) -> Iterator[None]:
-        """Have the model's own dropout on inside the block; it draws from torch's global generators."""
+        """Turn the model's own dropout on inside the block. It draws from torch's global generators."""
         self.model.train()
         try:
             yield
@@ -97,12 +100,12 @@ class FrozenBackbone(nn.Module):
             self.model.eval()
 
     def fingerprint(self) -> str:
-        """sha256 over every loaded weight, to prove that none has changed."""
+        """Compute the sha256 over all loaded weights, which proves that no weight has changed."""
         return fingerprint(self.model.named_parameters())
 
 
 def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
-    """sha256 over names, shapes and bits of tensors, in the order of their names."""
+    """Compute the sha256 over names, shapes, dtypes and bits of tensors, in the order of their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors, key=lambda item: item[0]):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
@@ -111,7 +114,7 @@ def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
 
 
 def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
-    """The dtype of the frozen weights; `auto` is bfloat16 where this machine multiplies it fast, else float32."""
+    """Choose the dtype of the frozen weights; `auto` means bfloat16 on hardware with fast bfloat16, else float32."""
     if wanted != "auto":
         return DTYPES[wanted]
     if device.type == "cuda":
@@ -120,14 +123,14 @@ def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
 
 
 EAGER_ONLY = ("deberta-v2",)
-"""Model types that transformers has no fused attention for."""
+"""Model types for which transformers has no fused attention."""
 
 
 def choose_attention(wanted: str, device: torch.device, dtype: torch.dtype, model_type: str) -> str:
-    """The attention implementation; `auto` is eager for bfloat16 on a CPU, else PyTorch's fused one where there is one.
+    """Choose the attention implementation, `eager` or `sdpa` (PyTorch's fused attention).
 
-    On a CPU the backward of the fused kernel in bfloat16 takes half of MiniLM's whole step; plain matrix products
-    and a softmax halve the step (benchmarks/).
+    `auto` means `eager` for bfloat16 on a CPU and for model types without fused attention, else `sdpa`. On a CPU, the
+    backward pass of the fused kernel in bfloat16 takes half of MiniLM's whole step (benchmarks/).
     """
     if wanted != "auto":
         return wanted
@@ -136,7 +139,7 @@ def choose_attention(wanted: str, device: torch.device, dtype: torch.dtype, mode
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether the CPU has bfloat16 products of its own (AVX512-BF16, AMX); elsewhere they are emulated, slowly."""
+    """Check whether the CPU multiplies bfloat16 in hardware (AVX512-BF16, AMX). Other CPUs emulate it slowly."""
     if not sys.platform.startswith("linux"):
         return False
     flags = Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split()

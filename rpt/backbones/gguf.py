@@ -1,4 +1,4 @@
-"""The head of a GGUF file, read without loading the rest: llama.cpp's format of quantised models.
+"""Read the metadata at the head of a GGUF file (llama.cpp's format of quantised models) without loading its tensors.
 
 Source: the GGUF specification (GitHub ggml-org/ggml, docs/gguf.md), versions 2 and 3.
 """
@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-"""The format's numbers for types of one value, as `struct` calls them."""
+"""Format character of `struct` by the GGUF number of each scalar type."""
 STRING, ARRAY = 8, 9
 TOKENS = "tokenizer."
-"""How the entries begin that are large: the head is read up to them."""
+"""Prefix of the tokenizer's entries, which are large. Reading stops at the first of them."""
 
 
 class NotGguf(ValueError):
-    """The file is not one of this format."""
+    """The file is not a readable GGUF file."""
 
 
 def read_head(path: Path) -> dict[str, Any]:
-    """The entries of a file that describe its model, up to the tokenizer's, without arrays.
+    """Read the entries that describe the model, up to the tokenizer's entries. Arrays are left out.
 
     Raises:
-        NotGguf: It is another kind of file, of another version, or ends too early.
-        OSError: It cannot be read.
+        NotGguf: The file has another format or another version, or ends too early.
+        OSError: The file cannot be read.
     """
     head: dict[str, Any] = {}
     with path.open("rb") as file:
@@ -48,7 +48,7 @@ def read_head(path: Path) -> dict[str, Any]:
 
 
 def _value(file: BinaryIO, kind: int) -> Any:
-    """One value; None for an array, which is passed over."""
+    """Read one value; an array is skipped and gives None."""
     if kind == STRING:
         return _string(file)
     if kind == ARRAY:

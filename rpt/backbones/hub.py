@@ -1,27 +1,32 @@
-"""The hub's files on this machine, and one quick try to fetch them where they were asked for."""
+"""Find a hub model in the local cache, or fetch it from the hub in a single attempt."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 PATIENCE = 5.0
-"""Seconds to wait for the hub's first answer."""
+"""Timeout of a request for a model's metadata, in seconds."""
 
 TEXT_FILES = (".json", ".txt", ".model")
-"""Endings of configs and tokenizer files."""
+"""Endings of the names of config and tokenizer files."""
 
 
 class HubError(LookupError):
-    """The hub gives no files; the message says why and what to do."""
+    """The hub does not provide a model's files. The message says why and what to do."""
 
 
 def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
-    """The folder of a model in the hub's local cache, perhaps not all of it; None where it was never fetched."""
+    """Return a model's folder in the hub's local cache, which may be incomplete; None if no config.json is cached.
+
+    Raises:
+        HubError: `hub_id` is not a valid name of a model.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        # One file: of all, the client would miss those that `fetch` leaves out. The caller sees to the others.
+        # The client would refuse a snapshot without the files that `fetch` leaves out, so config.json alone is asked
+        # for. The caller checks the other files.
         one = "config.json"
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=one, local_files_only=True))
     except LocalEntryNotFoundError:
@@ -31,10 +36,11 @@ def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
 
 
 def fetch(hub_id: str, revision: str | None) -> Path:
-    """Fetch a model's config, tokenizer and weights; one try, `HF_HUB_OFFLINE=1` allows none.
+    """Fetch a model's config, tokenizer and weights, without a second attempt.
 
     Raises:
-        HubError: The hub cannot be reached, does not know the model, or does not give it to this user.
+        HubError: The hub cannot be reached, does not know the model, or denies this user access, or
+            `HF_HUB_OFFLINE=1` is set.
     """
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
@@ -43,7 +49,7 @@ def fetch(hub_id: str, revision: str | None) -> Path:
     try:
         info = HfApi().model_info(hub_id, revision=revision, timeout=PATIENCE)
         names = wanted([entry.rfilename for entry in info.siblings or []])
-        # By its name, not by the commit it stands for: only so the cache notes which commit `main` is.
+        # The revision is passed by name, not as a commit, because the cache then records the commit of `main`.
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=names, etag_timeout=PATIENCE))
     except GatedRepoError as error:
         advice = f"accept its licence at https://huggingface.co/{hub_id} and log in: hf auth login"
@@ -54,14 +60,14 @@ def fetch(hub_id: str, revision: str | None) -> Path:
         raise HubError(
             f"the hub has no public model {hub_id}. Correct backbone.hub_id, or log in: hf auth login"
         ) from error
-    except Exception as error:  # network failures have no common class: of httpx, of the hub's client, of the system
+    except Exception as error:  # httpx, the hub's client and the system raise network failures without a common class
         why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else type(error).__name__
         place = f"is not in the cache at {constants.HF_HUB_CACHE} and the hub cannot be reached ({why})"
         raise HubError(f"{hub_id} {place}: {own}") from error
 
 
 def wanted(names: list[str]) -> list[str]:
-    """Those of a model's files that are needed: texts, and the weights in one format, never a pickle beside tensors."""
+    """Select the files that a backbone needs: configs, tokenizer files, and safetensors or else PyTorch weights."""
     top = [name for name in names if "/" not in name]
     texts = [name for name in top if name.endswith(TEXT_FILES)]
     tensors = [name for name in top if name.startswith("model") and name.endswith(".safetensors")]

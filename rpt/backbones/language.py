@@ -1,4 +1,4 @@
-"""What scorers ask of a language model, of either family."""
+"""Interface of language models, encoder-decoder or decoder-only, as scorers use it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from rpt.backbones.tokens import Tokens, tokenize
 
 @dataclass(frozen=True)
 class Source:
-    """A text that a language model reads before it writes.
+    """A text that a language model reads before it writes an answer.
 
     Attributes:
-        text: The text itself.
-        ids: Its token ids as the model reads them, control tokens of the family included.
-        tokens: The tokenizer's own result, which may go on behind `ids`.
+        text: Text as the template renders it.
+        ids: Token ids that the model reads, control tokens included.
+        tokens: Result of the tokenizer, which may have further tokens behind those of `ids`.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Source:
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        """Span of characters of each of `ids`; an empty span at control tokens."""
+        """Span of characters of each token of `ids`; control tokens have an empty span."""
         return self.tokens.offsets[: len(self.ids)]
 
 
@@ -41,26 +41,26 @@ class LanguageModel(FrozenBackbone):
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
         super().__init__(model, tokenizer, checkpoint_fingerprint)
-        # What `generate` is not told it would take from here: sampling, penalties, forced tokens.
+        # `generate` would take sampling, penalties and forced tokens from the model's own generation config.
         model.generation_config = GenerationConfig()
 
     def sources(self, texts: Sequence[str]) -> list[Source]:
-        """Tokenise sources, with the control tokens that the family reads."""
+        """Tokenise sources, with the control tokens that this family of models reads."""
         return [Source(text, row.ids, row) for text, row in zip(texts, tokenize(self.tokenizer, texts), strict=True)]
 
     @property
     def start_id(self) -> int:
-        """What a decoder of its own begins with, before any written token."""
+        """Token id that a separate decoder reads before the first written token."""
         start = getattr(self.model.config, "decoder_start_token_id", None)
         return self.pad_id if start is None else int(start)
 
     @abstractmethod
     def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
-        """Tokenise what may be written behind sources.
+        """Tokenise the texts that may be written behind sources.
 
         Args:
-            sources: The sources.
-            texts: The texts that may be written behind each source.
+            sources: Tokenised sources.
+            texts: For each source the texts that may be written behind it.
 
         Returns:
             For each source the token ids of each of its texts, end marker included. None for a text that has no tokens
@@ -76,30 +76,38 @@ class LanguageModel(FrozenBackbone):
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
     ) -> Float[Tensor, "choices written"]:
-        """Log-probability, in nats, of each token of texts that are written behind sources; 0 at padding.
+        """Compute the log-probability of each token of texts that are written behind sources.
 
-        The source is read once, however many texts stand behind it. Float32, or float64 where the model is.
+        The model reads each source once, however many texts follow it.
 
         Args:
-            embeds: Prompt and source, padded on the right, in the backbone's dtype.
+            embeds: Embeddings of prompt and source, padded on the right, in the backbone's dtype.
             mask: 1 at prompt and source, 0 at padding.
-            ids: The texts' tokens, padded on the right.
-            id_mask: 1 at tokens, 0 at padding.
+            ids: Token ids of the texts, padded on the right.
+            id_mask: 1 at tokens of the texts, 0 at padding.
             row_of: For each text the row of its source, ascending.
+
+        Returns:
+            Log-probabilities in nats, 0 at padding; float64 for a float64 model, else float32.
         """
 
     @abstractmethod
     def generate(
         self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int
     ) -> list[str]:
-        """Write greedily behind each source, up to the end marker.
+        """Generate a text behind each source by greedy decoding, up to the end marker.
+
+        Args:
+            embeds: Embeddings of prompt and source, padded on the right, in the backbone's dtype.
+            mask: 1 at prompt and source, 0 at padding.
+            max_new_tokens: Largest number of tokens of a generated text.
 
         Returns:
-            The texts, without special tokens.
+            Generated texts, without special tokens.
         """
 
     def _greedy(self, max_new_tokens: int) -> GenerationConfig:
-        """Greedy decoding, whatever the model's own generation config asks for."""
+        """Return a generation config for greedy decoding, independent of the model's own generation config."""
         return GenerationConfig(
             max_new_tokens=max_new_tokens,
             do_sample=False,
@@ -119,7 +127,7 @@ def gathered(
     ids: Int64[Tensor, "choices written"],
     id_mask: Int64[Tensor, "choices written"],
 ) -> Float[Tensor, "choices written"]:
-    """Log-probabilities of given tokens, 0 at padding; float32 at least."""
+    """Compute the log-probability of given tokens, in nats, 0 at padding; float64 for float64 logits, else float32."""
     wide = logits if logits.dtype == torch.float64 else logits.float()
     chosen = wide.gather(2, ids.unsqueeze(2)).squeeze(2) - wide.logsumexp(dim=2)
     return chosen.masked_fill(id_mask == 0, 0.0)

@@ -1,4 +1,4 @@
-"""Load a backbone of any family and prove that it holds its files' weights."""
+"""Load a backbone of any family and prove that it holds the weights of its files."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
     "seq2seq": (AutoModelForSeq2SeqLM, Seq2SeqBackbone),
     "causal": (AutoModelForCausalLM, CausalBackbone),
 }
-"""For each family what transformers loads, and what it becomes."""
+"""For each family the auto class of transformers that loads a model, and the class of the backbone."""
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta")
-"""Encoders whose pre-trained pooler is left out: the class is read from hidden states."""
+"""Encoders that are loaded without their pre-trained pooler, because rpt's head reads hidden states."""
 
 TEXTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
-"""Files that transformers reads, beside config.json, and whose names its errors leave out. Each is a JSON object."""
+"""JSON files other than config.json that transformers reads. Its errors do not name them."""
 
 OF_HEADS = ("num_labels", "id2label", "label2id")
-"""Keys of config.json that describe a classifier, which a backbone does not have."""
+"""Keys of config.json that describe a classifier. A backbone has no classifier."""
 
 
 def load_backbone(
@@ -49,15 +49,15 @@ def load_backbone(
     """Load a frozen backbone.
 
     Args:
-        place: A folder in the hub's layout, or a GGUF file, which is dequantized once into a cache.
-        family: `encoder`, `seq2seq` or `causal`.
-        dtype: The weights are cast to it.
-        attention: `eager` or `sdpa`.
-        expected_sha256: Of the weight file; None where it is not known beforehand.
+        place: Folder in the hub's layout, or with a GGUF file, which is dequantized once into a cache.
+        family: Family of the model: `encoder`, `seq2seq` or `causal`.
+        dtype: Dtype that the weights are cast to.
+        attention: Attention implementation: `eager` or `sdpa`.
+        expected_sha256: sha256 of the weights (`weights_sha256`); None if no hash is known beforehand.
 
     Raises:
-        WeightsError: The file's hash is another, the folder's files are damaged or do not belong together, or the
-            loaded weights are not the files'.
+        WeightsError: The sha256 differs, the folder's files are damaged or do not belong together, or the loaded
+            weights differ from the files' tensors.
     """
     verify(place, expected_sha256)
     if (packed := gguf_file(place)) is not None:
@@ -95,10 +95,14 @@ def load_backbone(
 
 
 def verify(place: Path, sha256: str | None) -> None:
-    """Refuse weight files whose content is not the expected one, or that are not there.
+    """Refuse weight files that are missing or have another sha256 than expected.
+
+    Args:
+        place: Folder of the model.
+        sha256: Expected sha256 of the weights; None accepts any readable weights.
 
     Raises:
-        WeightsError: They are missing, unreadable, or have another sha256.
+        WeightsError: The weights are missing or unreadable, or have another sha256.
     """
     try:
         found = weights_sha256(place)
@@ -111,15 +115,15 @@ def verify(place: Path, sha256: str | None) -> None:
 
 @contextmanager
 def _guarded(place: Path, what: str) -> Iterator[None]:
-    """Turn whatever transformers and tokenizers raise about a folder's files into a message with what to do.
+    """Turn errors of transformers and tokenizers about a folder's files into an error that says what to do.
 
     Raises:
-        WeightsError: The block has raised. Errors of rpt and a lack of memory keep their type.
+        WeightsError: The block has raised. Other errors of rpt and out-of-memory errors keep their type.
     """
     try:
         yield
     except BaseException as error:
-        # A panic of tokenizers' Rust code is no Exception.
+        # A panic of tokenizers' Rust code is a BaseException, not an Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         if isinstance(error, WeightsError):
@@ -130,7 +134,7 @@ def _guarded(place: Path, what: str) -> Iterator[None]:
 
 
 def _unreadable(place: Path) -> str | None:
-    """What is wrong with the first of the folder's texts that is not JSON; None where all are."""
+    """Describe the first of the folder's `TEXTS` that is not a JSON object; None if all are JSON objects."""
     for name in TEXTS:
         if (place / name).is_file():
             try:
@@ -141,7 +145,7 @@ def _unreadable(place: Path) -> str | None:
 
 
 def _config(place: Path, values: Mapping[str, Any]) -> Any:
-    """The model's configuration, as `AutoConfig.from_pretrained` makes it, without code of the folder's own."""
+    """Make the model's configuration as `AutoConfig.from_pretrained` does, without running code from the folder."""
     config = CONFIG_MAPPING[values["model_type"]].from_dict(
         {key: value for key, value in values.items() if key not in OF_HEADS}
     )
@@ -150,7 +154,7 @@ def _config(place: Path, values: Mapping[str, Any]) -> Any:
 
 
 def _skeleton(auto: Any, config: Any, options: Mapping[str, Any]) -> Skeleton:
-    """The parameters that a configuration asks for, from a model without memory on torch's meta device."""
+    """List the parameters that a configuration asks for, from a model on torch's meta device, which takes no memory."""
     with torch.device("meta"), no_init_weights():
         model = auto.from_config(config, **options)
     shapes = {name: tuple(value.shape) for name, value in model.named_parameters(remove_duplicate=False)}
@@ -158,10 +162,10 @@ def _skeleton(auto: Any, config: Any, options: Mapping[str, Any]) -> Skeleton:
 
 
 def _refuse_other_output(place: Path, values: Mapping[str, Any], model: Any, keys: Mapping[str, str]) -> None:
-    """Refuse a T5 whose config.json and weight file disagree whether the output layer is the input embedding.
+    """Refuse a model whose config.json and weight files disagree on whether input and output share an embedding.
 
-    transformers ties what the file does not hold, and a tied T5 scales its last states. Other model types load the
-    output layer that the file holds, and lack a weight where config.json asks for one and the file has none.
+    The disagreement matters for T5: transformers ties an output layer that the files do not hold, and a tied T5 scales
+    its last states. Other model types load the output layer that the files hold.
     """
     if values.get("tie_word_embeddings") is False and model.get_output_embeddings() is not None:
         has_own = any(name in keys for name in ("lm_head.weight", "embed_out.weight"))
@@ -194,13 +198,21 @@ def _prove(
     keys: Mapping[str, str],
     dtype: torch.dtype,
 ) -> str:
-    """Hold every loaded weight against the files' tensors.
+    """Compare every loaded weight with the tensors of the files.
+
+    Args:
+        place: Folder of the model, for the message.
+        model: Loaded model of transformers.
+        stored: Tensors of the weight files by name.
+        skeleton: Parameters that the configuration asks for.
+        keys: Name of the stored tensor by name of the parameter, as `assign` returns it.
+        dtype: Dtype of the loaded weights.
 
     Returns:
-        `fingerprint` of the files' tensors, in the model's dtype and under the loaded model's names.
+        `fingerprint` of the files' tensors, cast to `dtype` and under the names of the loaded model.
 
     Raises:
-        WeightsError: A weight differs.
+        WeightsError: A loaded weight differs from its tensor.
     """
     groups: dict[str, str] = {}
     for name, key in keys.items():

@@ -1,4 +1,4 @@
-"""Try a loaded backbone on a few tokens, so that what cannot work is refused before any row is read."""
+"""Try a loaded backbone and its tokenizer on a few tokens, so that unusable ones are refused before rows are read."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rpt.backbones.language import LanguageModel
 from rpt.errors import WeightsError
 
 TEXTS = ("A few words, 12 in all.", "Été 北京 \N{GRINNING FACE}")
-"""Texts of several scripts: every tokenizer must take them, if only as unknown."""
+"""Texts of several scripts. Every tokenizer must accept them, even if it knows none of their words."""
 
 
 def usable_tokenizer(tokenizer: Any, family: str, num_rows: int) -> None:
     """Refuse a tokenizer that cannot be used with the backbone.
 
     Args:
-        tokenizer: A tokenizer of transformers.
-        family: The backbone's family.
-        num_rows: Rows of the backbone's input embedding table.
+        tokenizer: Tokenizer of transformers.
+        family: Family of the backbone: `encoder`, `seq2seq` or `causal`.
+        num_rows: Number of rows of the backbone's input embedding table.
 
     Raises:
-        WeightsError: It is no fast tokenizer, has no end marker that a language model needs, or has more tokens than
-            the table has rows. The message does not name the folder.
-        Exception: Whatever the tokenizer raises on a text.
+        WeightsError: The tokenizer is not a fast one, lacks an end marker or a padding token that the family needs,
+            has more tokens than the table has rows, or gives no tokens for words. The message does not name the folder.
+        Exception: Any error that the tokenizer raises on a text.
     """
     if not tokenizer.is_fast:
         raise WeightsError("its tokenizer is not a fast one. Save it with a tokenizer.json.")
@@ -47,11 +47,11 @@ def usable_tokenizer(tokenizer: Any, family: str, num_rows: int) -> None:
 
 
 def refuse_unusable(backbone: FrozenBackbone) -> None:
-    """Run a backbone on two positions.
+    """Run a forward pass on two tokens, and refuse a backbone with states of an unexpected width.
 
     Raises:
-        WeightsError: Its states do not have the width that its configuration says.
-        Exception: Whatever the model raises.
+        WeightsError: The width of the states differs from the configuration's.
+        Exception: Any error that the model raises.
     """
     ids = torch.zeros(1, 2, dtype=torch.int64)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Encoder-decoder backbones (the T5 family): the prompt stands in front of the encoder's input."""
+"""Encoder-decoder backbones (the T5 family). The prompt precedes the source in the encoder's input."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from rpt.backbones.tokens import tokenize
 
 
 class Seq2SeqBackbone(LanguageModel):
-    """A frozen T5. The source ends in `</s>`, and so does what is written."""
+    """A frozen T5. Source and answer each end in `</s>`."""
 
     def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
-        """See `LanguageModel`: the decoder reads nothing of the source, so a text has the same tokens behind any."""
+        """Tokenise answers by themselves, because the decoder's input does not contain the source.
+
+        See `LanguageModel.answers` for the arguments and the result.
+        """
         known = list({text: None for row in texts for text in row})
         ids = {text: row.ids for text, row in zip(known, tokenize(self.tokenizer, known), strict=True)}
         return [[ids[text] for text in row] for row in texts]
@@ -30,9 +33,12 @@ class Seq2SeqBackbone(LanguageModel):
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
     ) -> Float[Tensor, "choices written"]:
-        """See `LanguageModel`: one pass of the encoder, its states repeated for each text's pass of the decoder."""
+        """Compute log-probabilities in one forward pass of the encoder, whose states are repeated for each text.
+
+        See `LanguageModel.log_likelihoods` for the arguments and the result.
+        """
         hidden = self._encode(embeds, mask)
-        if len(row_of) != len(hidden):  # else each source has one text
+        if len(row_of) != len(hidden):  # with equal lengths, each source has a single text
             hidden, mask = hidden.index_select(0, row_of), mask.index_select(0, row_of)
         start = ids.new_full((len(ids), 1), self.start_id)
         logits = self.model(
@@ -46,7 +52,7 @@ class Seq2SeqBackbone(LanguageModel):
     def generate(
         self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int
     ) -> list[str]:
-        """See `LanguageModel`."""
+        """Generate texts from the encoder's states by greedy decoding. See `LanguageModel.generate`."""
         hidden = BaseModelOutput(last_hidden_state=self._encode(embeds, mask))
         written = self.model.generate(
             encoder_outputs=hidden, attention_mask=mask, generation_config=self._greedy(max_new_tokens)

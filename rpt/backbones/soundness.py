@@ -1,4 +1,4 @@
-"""What can be wrong with a model folder, found before any weight is loaded.
+"""Refuse an unsound model folder before any weight is loaded.
 
 The configuration check calls this module, so neither torch nor transformers is imported here.
 """
@@ -17,27 +17,28 @@ from rpt.reading import Unreadable, refuse_pointer
 COPY = "Copy the whole model again, or name another folder."
 
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-"""Names that the served model types have for their number of layers in config.json."""
+"""Keys of config.json that hold the number of layers of the supported model types."""
 
 LAYER = re.compile(r"(?:^|\.)(?:layers?|h)\.(\d+)\.")
 STACK_LAYER = re.compile(r"^(encoder|decoder)\.block\.(\d+)\.")
-"""Where a tensor's name holds its layer: in a model of one stack, and in T5's two stacks."""
+"""Pattern of the layer's number in a tensor's name, in T5's two stacks. `LAYER` is for models of a single stack."""
 
 FLOATS = ("F64", "F32", "F16", "BF16")
-"""Dtypes of the weights of a model that is not quantised, as safetensors names them."""
+"""Dtypes of weights that are not quantised, as safetensors names them."""
 
 BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|token_type_ids|inv_freq|masked_bias|bias)$")
-"""Names of tensors that are no weights and may have an integer dtype."""
+"""Pattern of the names of tensors that may have an integer dtype, because they are not weights."""
 
 
 def refuse_unsound(folder: Path) -> None:
-    """Refuse a model folder whose files are damaged, do not belong together, or are of a kind that is not served.
+    """Refuse a model folder whose files are damaged, quantised or do not belong together.
 
     Args:
-        folder: A folder in the hub's layout, or one with a GGUF file, which is looked at when it is read.
+        folder: Folder in the hub's layout. A folder with a GGUF file passes, because the file is checked when it is
+            read.
 
     Raises:
-        NoSuchBackbone: The message names the file, what is wrong, and what to do.
+        NoSuchBackbone: The folder is unsound. The message names the file, what is wrong, and what to do.
     """
     if gguf_file(folder) is not None:
         return
@@ -66,16 +67,16 @@ def refuse_other_depth(folder: Path, config: Mapping[str, Any], names: Iterable[
     """Refuse a config.json that asks for fewer or more layers than the weight files hold.
 
     Args:
-        folder: The model's folder, for the message.
+        folder: Folder of the model, for the message.
         config: Content of config.json.
         names: Names of the weight files' tensors.
 
     Raises:
-        NoSuchBackbone: The numbers differ, or the config's is not a whole number.
+        NoSuchBackbone: The numbers of layers differ, or the number in config.json is not a whole number.
     """
     key = next((key for key in LAYER_KEYS if key in config), None)
     if key is None:
-        return  # the model type's own number, which is held against the tensors when they are loaded
+        return  # the default number of the model type, which is compared with the tensors when they are loaded
     found: dict[str, int] = {}
     for name in names:
         stack = STACK_LAYER.search(name)
@@ -106,7 +107,7 @@ def _header(file: Path) -> dict[str, StoredTensor]:
 
 
 def _refuse_empty(file: Path) -> None:
-    """Refuse a file of no bytes, and one that git-lfs has not fetched; a file that is not there is passed over."""
+    """Refuse an empty file and a pointer file of git-lfs. A missing file passes."""
     if not file.is_file():
         return
     try:

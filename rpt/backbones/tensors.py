@@ -1,4 +1,4 @@
-"""The header of a safetensors file: names, dtypes and shapes of its tensors, read without loading them.
+"""Read the header of a safetensors file (names, dtypes and shapes of its tensors) without loading the tensors.
 
 Source: the format's description (GitHub huggingface/safetensors, README.md, "Format").
 """
@@ -13,18 +13,18 @@ from typing import Any, NamedTuple
 from rpt.reading import Unreadable, reason_of, refuse_pointer
 
 LARGEST_HEADER = 100_000_000
-"""Bytes of the largest header that the format allows."""
+"""Size of the largest header that the format allows, in bytes."""
 
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-"""Bytes of a value of each dtype that a backbone's file may hold."""
+"""Size of a value in bytes, for each dtype that a backbone's file may hold."""
 
 
 class StoredTensor(NamedTuple):
-    """What a file says of one tensor.
+    """Dtype and shape of a tensor, as the header gives them.
 
     Attributes:
-        dtype: The format's name of the dtype, such as `BF16`.
-        shape: The tensor's shape.
+        dtype: Name of the dtype in the safetensors format, such as `BF16`.
+        shape: Shape of the tensor.
     """
 
     dtype: str
@@ -32,13 +32,13 @@ class StoredTensor(NamedTuple):
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
-    """Read a safetensors file's header, and hold the file's size against it.
+    """Read a safetensors file's header, and check that the file has the size that the header describes.
 
     Returns:
-        The file's tensors by name.
+        Dtype and shape of each tensor by name.
 
     Raises:
-        Unreadable: The file is of another kind, is damaged, or lacks a part of its tensors.
+        Unreadable: The file has another format, is damaged or is cut off.
     """
     refuse_pointer(path)
     size = 0
@@ -64,7 +64,7 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
 
 
 def _end(entry: dict[str, Any], tensor: StoredTensor) -> int:
-    """Where a tensor's bytes end in the file's data.
+    """Return the offset of the end of a tensor's bytes in the file's data.
 
     Raises:
         ValueError: Shape, dtype and position of the tensor contradict each other.

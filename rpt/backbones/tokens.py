@@ -1,4 +1,4 @@
-"""Turn texts into tokens, so that a control token that a text spells out stays text."""
+"""Turn texts into tokens. A control token that is spelled out in a text, such as `</s>`, is treated as plain text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Tokens(Protocol):
-    """The tokens of one text or of a pair of texts; an `Encoding` of the library tokenizers is one.
+    """The tokens of a text or of a pair of texts. The class `Encoding` of the library tokenizers has this interface.
 
     Attributes:
         ids: Token ids, the template's tokens (`[CLS]`, `</s>`) included.
-        type_ids: Segment of each token as the template numbers it: BERT's gives 1 to the second text.
+        type_ids: Segment id of each token. BERT's template gives 1 to the second text.
         offsets: Span of characters of each token in its own text.
-        sequence_ids: Text of each token: 0 the first, 1 the second, None for a token of the template.
+        sequence_ids: Index of the text of each token: 0 or 1, or None for a token of the template.
     """
 
     @property
@@ -24,20 +24,20 @@ class Tokens(Protocol):
 
     @property
     def type_ids(self) -> list[int]:
-        """Segment of each token."""
+        """Segment id of each token."""
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        """Span of characters of each token."""
+        """Span of characters of each token in its own text."""
 
     @property
     def sequence_ids(self) -> list[int | None]:
-        """Text of each token."""
+        """Index of the text of each token; None for a token of the template."""
 
 
 @dataclass(frozen=True)
 class Spelled:
-    """`Tokens` in which the tokens of its characters stand for each control token of a text."""
+    """`Tokens` of a text whose spelled-out control tokens are replaced by the tokens of their characters."""
 
     ids: list[int]
     type_ids: list[int]
@@ -50,12 +50,12 @@ def tokenize(
 ) -> list[Tokens]:
     """Tokenise texts or pairs of texts, without padding or a limit.
 
-    A user's text is never read as a command: `</s>` or `[SEP]` in it becomes the tokens of its characters.
+    A control token that is spelled out in a text, such as `</s>` or `[SEP]`, becomes the tokens of its characters.
 
     Args:
-        tokenizer: A fast tokenizer of transformers.
-        texts: The texts, or the first text of each pair.
-        seconds: The second text of each pair; None for single texts.
+        tokenizer: Fast tokenizer of transformers.
+        texts: Texts, or the first text of each pair.
+        seconds: Second text of each pair; None for single texts.
         template: Whether the tokenizer's template adds its control tokens.
     """
     if not texts:
@@ -65,13 +65,13 @@ def tokenize(
     model = tokenizer.backend_tokenizer.model
     if type(model).__name__ != "Unigram":
         return list(rows)
-    # A Unigram model finds its control tokens in any text, because they are entries of its own vocabulary.
+    # A Unigram model finds control tokens in any text, because they are entries of its vocabulary.
     control = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     return [_spelled(row, control, model, tokenizer.unk_token_id) if _has(row, control) else row for row in rows]
 
 
 def _has(row: Tokens, control: set[int]) -> bool:
-    """Whether a control token stands in a text, outside the template."""
+    """Check whether a text contains a control token. Tokens of the template do not count."""
     return any(token in control and part is not None for token, part in zip(row.ids, row.sequence_ids, strict=True))
 
 

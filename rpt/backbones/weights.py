@@ -1,4 +1,4 @@
-"""Read weight files of both formats. Nothing in them can run code."""
+"""Read safetensors and PyTorch weight files, without running code from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AGAIN = "Copy or download the model again."
 
 
 def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor of weight files, without loading the tensors of safetensors files.
+    """Read the shape of each tensor of weight files, by name. Tensors of safetensors files are not loaded.
 
     Raises:
         WeightsError: A file is damaged.
@@ -38,16 +38,16 @@ def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
 
 
 def read_weights(files: Iterable[Path]) -> dict[str, Tensor]:
-    """All tensors of weight files.
+    """Load all tensors of weight files, by name.
 
     Raises:
-        WeightsError: A file is damaged, or holds anything other than tensors by name.
+        WeightsError: A file is damaged, or holds an object other than a dict of tensors.
     """
     tensors: dict[str, Tensor] = {}
     for path in files:
         try:
             read = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
-        except (SafetensorError, Exception) as error:  # torch.load has no common class for what it raises
+        except (SafetensorError, Exception) as error:  # errors of torch.load have no common class
             if is_out_of_memory(error):
                 raise
             raise WeightsError(f"{path}: cannot be read ({reason_of(error)}). {AGAIN}") from error
@@ -58,5 +58,5 @@ def read_weights(files: Iterable[Path]) -> dict[str, Tensor]:
 
 
 def _unpickled(path: Path) -> object:
-    """The content of a PyTorch file. Only files of torch 1.6 and later can be mapped into memory."""
+    """Load the content of a PyTorch file. Only files of torch 1.6 and later can be mapped into memory."""
     return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
