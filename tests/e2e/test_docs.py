@@ -81,9 +81,9 @@ def checkout(tmp_path) -> Path:
     shutil.copytree(ROOT, place, ignore=LEFT_OUT)
     for folder in FOLDERS:
         write_rows(place / "superglue" / folder, sample_rows(folder))
-    pair = {"sentence1": "It rains.", "sentence2": "Rain falls."}
     labels = ("equivalent", "not_equivalent")
-    rows = [{"idx": idx, **pair, "label": labels[idx % 2]} for idx in range(40)]
+    pairs = [{"sentence1": f"It rains on day {day}.", "sentence2": f"Rain falls on day {day}."} for day in range(40)]
+    rows = [{"idx": idx, **pair, "label": labels[idx % 2]} for idx, pair in enumerate(pairs)]
     write_rows(place / "superglue" / "MRPC", {"train": rows, "val": rows[:8]})
     cities = [("Italy", ["Rome", "Roma"]), ("Spain", "Madrid")]
     asked = [{"idx": idx, "country": f"{cities[idx % 2][0]} {idx}", "answer": cities[idx % 2][1]} for idx in range(40)]
