@@ -78,7 +78,7 @@ def unnamed_option(overrides: list[str]) -> str | None:
 def _names_options(override: str) -> bool:
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except OverrideParseException:
+    except HydraException:
         return True  # Hydra reports what is wrong
     value = parsed.value()
     is_list_of_names = isinstance(value, list) and all(isinstance(one, str) for one in value)

@@ -6,6 +6,7 @@ import pytest
 
 from rpt.command_line import config_dirs, names_study, prepared, refusal
 from rpt.config import compose
+from rpt.refusals import unnamed_option
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +79,8 @@ def test_the_home_folder_is_expanded_in_every_path_of_a_configuration(key):
 
 def test_the_home_folder_is_expanded_in_the_path_of_a_prompt():
     assert compose(["init=file", "init.path='~/prompt.npy'"])["init"]["path"] == "/home/me/prompt.npy"
+
+
+@pytest.mark.parametrize("given", ["task='", 'encoder="', "encoder=(", "task=${seed~"])
+def test_an_override_of_a_group_that_cannot_be_read_is_left_to_hydra(given):
+    assert unnamed_option([given]) is None
