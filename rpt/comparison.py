@@ -17,6 +17,7 @@ from rpt.errors import ConfigError
 from rpt.reading import reason_of
 from rpt.tracking.files import read_json_lines
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import NUMBER, SECTION, TEXT, TEXT_OR_NULL, TEXTS, WHOLE, Kind, problems_of
 
 Record = Mapping[str, Any]
 
@@ -28,6 +29,24 @@ CLOSE_IN_FLOAT64 = 1e-6
 
 ROUNDING_WARNINGS = ("resumed elsewhere", "out of memory")
 """First words of those warnings in a record that explain a difference from an undisturbed training in the last bits."""
+
+
+_POSITIVE = Kind("a whole number of 1 or more", lambda value: WHOLE.accepts(value) and value >= 1)
+_METRICS = Kind(
+    "a section of numbers", lambda value: isinstance(value, dict) and all(map(NUMBER.accepts, value.values()))
+)
+NEEDED = {
+    "data.rows.reported": _POSITIVE,
+    "scores": _METRICS,
+    "scores.score": Kind("a number of 0 or more", lambda value: NUMBER.accepts(value) and value >= 0),
+    "warnings": TEXTS,
+    "pack.size": _POSITIVE,
+    "backbone.dtype": TEXT,
+    "environment.bits": SECTION,
+    "environment.packages": SECTION,
+    "config.encoder._target_": TEXT_OR_NULL,
+}
+"""Kinds of the values that a record must have to be compared, by dotted key."""
 
 
 @dataclass(frozen=True)
@@ -145,14 +164,10 @@ def read_results(folder: Path, record: Record) -> Results:
     """
     place = RunFolder(folder)
     with _damage(place.record):
-        rows = int(record["data"]["rows"]["reported"])
-        if not record["scores"]["score"] >= 0 or rows < 1:
-            raise ValueError("scores or rows are missing")
-        if not isinstance(record["warnings"], list) or int(record["pack"]["size"]) < 1:
-            raise ValueError("warnings or pack are missing")
-        for score in record["scores"].values():
-            float(score)
-        record["backbone"]["dtype"].lower()
+        missing, odd = problems_of(record, NEEDED)
+        if missing or odd:
+            raise ValueError(f"it has no {', '.join(missing)}" if missing else "; ".join(odd))
+        rows = record["data"]["rows"]["reported"]
         reasons_to_differ(record, record)  # raises if the record lacks a value that the comparison needs
         has_prompt = record["config"]["encoder"]["_target_"] is not None
     with _damage(place.curve):

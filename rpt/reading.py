@@ -17,6 +17,9 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
 """JSON's names of the types of values that are not objects; other types are numbers."""
 
+MOST_LEVELS = 100
+"""Levels of nested arrays and objects that a JSON file may have, so that a walk through its value cannot fail."""
+
 LONGEST_REASON = 300
 """Largest number of characters of a library's error message that are quoted."""
 
@@ -33,7 +36,7 @@ def read_json(path: Path) -> Any:
     """
     refuse_pointer(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise Unreadable(f"{path}: is not UTF-8 text ({error.reason})") from error
     except json.JSONDecodeError as error:
@@ -44,6 +47,9 @@ def read_json(path: Path) -> Any:
         raise Unreadable(f"{path}: is nested too deeply") from error
     except (OSError, ValueError) as error:  # a ValueError is a number of too many digits
         raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
+    if _is_deep(value):
+        raise Unreadable(f"{path}: is nested too deeply")
+    return value
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -57,6 +63,15 @@ def read_object(path: Path) -> dict[str, Any]:
         kind = JSON_KINDS.get(type(value), "number")
         raise Unreadable(f"{path}: holds a JSON {kind}, where an object is expected")
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a JSON value has more than `MOST_LEVELS` levels of arrays and objects."""
+    level = [value]
+    for _ in range(MOST_LEVELS + 1):
+        level = [part for part in level if isinstance(part, dict | list)]
+        level = [item for part in level for item in (part.values() if isinstance(part, dict) else part)]
+    return bool(level)
 
 
 def refuse_pointer(path: Path) -> None:

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from rpt.check import check
-from rpt.comparison import Comparison, compare, read_results, report
+from rpt.comparison import Comparison, Results, compare, read_results, report
 from rpt.config import Config
 from rpt.errors import ConfigError
-from rpt.reading import Unreadable, read_object
 from rpt.startup import load_libraries
 from rpt.tracking.identity import SCHEMA, folder_name, identify
 from rpt.tracking.other_code import code_differences, commit_of
+from rpt.tracking.record import SECTION, TEXT, WHOLE, RecordError, problems_of, read_record, shown
 from rpt.trust import refuse_foreign_components
 
 __all__ = ["Comparison", "compare", "recorded", "replay", "report"]
+
+NEEDED = {"name": TEXT, "identity_hash": TEXT, "schema": WHOLE, "config": SECTION, "chosen": SECTION}
+"""Kinds of the values that a record must have to be replayed."""
 
 
 def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
@@ -34,17 +37,35 @@ def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
         ConfigError: The folder holds no finished run that can be repeated and compared; nothing was trained.
         RptError: The run's data or backbone cannot be read.
     """
-    record = recorded(folder)
-    refuse_foreign_components(record, config_dirs)
-    then = read_results(folder, record)
-    config = _config(folder, record)
-    _refuse_another_run(folder, config, record)
+    then, config = repeatable(folder, config_dirs)
     load_libraries()
     from rpt.train import train
 
     [outcome] = train([config])
     again = outcome.check()
     return compare(then, read_results(again.folder, again.record))
+
+
+def repeatable(folder: Path, config_dirs: Sequence[str] = ()) -> tuple[Results, Config]:
+    """Check that the run of a folder can be repeated and compared, before anything is trained or written.
+
+    Args:
+        folder: Folder of a finished run.
+        config_dirs: Folders of option files that the user trusts beside rpt's own `conf/`.
+
+    Returns:
+        The results of the run, and the configuration of its repetition.
+
+    Raises:
+        ConfigError: The folder holds no finished run that can be repeated and compared.
+        RptError: The run's data or backbone cannot be had.
+    """
+    record = recorded(folder)
+    refuse_foreign_components(record, config_dirs)
+    then = read_results(folder, record)
+    config = _config(folder, record)
+    _refuse_another_run(folder, config, record)
+    return then, config
 
 
 def recorded(folder: Path) -> dict[str, Any]:
@@ -54,15 +75,17 @@ def recorded(folder: Path) -> dict[str, Any]:
         ConfigError: The folder holds no finished run, or another version of rpt trained the run.
     """
     try:
-        record = read_object(folder / "run.json")
-    except Unreadable as error:
-        raise _refusal(folder, f"holds no record of a run ({error}). Name a run folder.") from error
-    kinds = {"status": str, "name": str, "identity_hash": str, "schema": int, "config": dict, "chosen": dict}
-    if record.get("schema") != SCHEMA and isinstance(record.get("config"), dict):
+        record = read_record(folder / "run.json", "Name a run folder.")
+    except RecordError as error:
+        raise _refusal(folder, f"holds no record of a run: {error}") from error
+    if record.get("schema") != SCHEMA and "config" in record:
         advice = f"Replay it with the rpt that made it{commit_of(record)}, or train it again with rerun=true."
-        raise _refusal(folder, f"was trained by another version of rpt (schema {record.get('schema')}). {advice}")
-    if odd := [key for key, kind in kinds.items() if not isinstance(record.get(key), kind)]:
-        raise _refusal(folder, f"holds no record of a run (run.json lacks {', '.join(odd)}). Name a run folder.")
+        schema = shown(record.get("schema"))
+        raise _refusal(folder, f"was trained by another version of rpt (schema {schema}). {advice}")
+    missing, odd = problems_of(record, NEEDED)
+    if missing or odd:
+        reason = f"run.json lacks {', '.join(missing)}" if missing else "; ".join(odd)
+        raise _refusal(folder, f"holds no record of a run ({reason}). Name a run folder.")
     if record["status"] != "finished":
         raise _refusal(folder, "is not finished. Finish it first: run the same command again.")
     if record["name"] != folder.resolve().name:

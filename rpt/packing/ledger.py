@@ -7,8 +7,7 @@ or weights cannot be read, has no identity and is not listed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os.path import relpath
@@ -18,8 +17,10 @@ from typing import Any
 from rpt.errors import RptError
 from rpt.packing.prepare import Prepared
 from rpt.packing.state import State, state_of
+from rpt.reading import Unreadable, read_object
 from rpt.tracking.files import storage, write_json
 from rpt.tracking.identity import READABLE, SCHEMA, digest
+from rpt.tracking.record import LIST, TEXT, WHOLE, Kind, problems_of
 
 FOLDER = "sweeps"
 LEDGER_SCHEMA = 1
@@ -93,21 +94,18 @@ def read(path: Path) -> Sweep:
         LedgerError: The file is damaged, or was written by another version.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        versions = (found["ledger"], found["schema"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = read_object(path)
+    except Unreadable as error:
         raise LedgerError(f"{path}: is no ledger of rpt ({error}). {_ADVICE}") from error
+    _refuse(path, "is no ledger of rpt", found, _VERSIONS)
+    versions = (found["ledger"], found["schema"])
     if versions[0] != LEDGER_SCHEMA or versions[1] not in READABLE:
         ours = f"{LEDGER_SCHEMA} and {SCHEMA}"
         raise LedgerError(
             f"{path}: was written by another version (schemas {versions[0]} and {versions[1]}, here {ours}). {_ADVICE}"
         )
-    output_dir = path.parent.parent
-    try:
-        entries = tuple(_entry(point, output_dir) for point in found["points"])
-        return Sweep(path, str(found["started"]), entries)
-    except (KeyError, TypeError) as error:
-        raise LedgerError(f"{path}: is damaged ({error!r}). {_ADVICE}") from error
+    _refuse(path, "is damaged", found, _OF_A_SWEEP)
+    return Sweep(path, found["started"], tuple(_entry(path, *one) for one in enumerate(found["points"], 1)))
 
 
 def sweeps(output_dir: Path) -> tuple[list[Sweep], list[LedgerError]]:
@@ -124,5 +122,19 @@ def sweeps(output_dir: Path) -> tuple[list[Sweep], list[LedgerError]]:
 _ADVICE = "Move it away and start the sweep again: finished runs are found by their folders."
 
 
-def _entry(point: dict[str, Any], output_dir: Path) -> Entry:
-    return Entry(str(point["name"]), str(point["identity"]), output_dir / str(point["folder"]))
+_VERSIONS = {"ledger": WHOLE, "schema": WHOLE}
+_OF_A_SWEEP = {"started": TEXT, "points": LIST}
+_OF_A_RUN = {"name": TEXT, "identity": TEXT, "folder": TEXT}
+
+
+def _entry(path: Path, number: int, point: Any) -> Entry:
+    _refuse(path, f"is damaged in run {number}", point, _OF_A_RUN)
+    return Entry(point["name"], point["identity"], path.parent.parent / point["folder"])
+
+
+def _refuse(path: Path, what: str, value: Any, kinds: Mapping[str, Kind]) -> None:
+    """Refuse a part of a ledger that lacks a value or holds a value of another kind."""
+    missing, odd = problems_of(value, kinds)
+    if missing or odd:
+        reason = f"it has no {', '.join(missing)}" if missing else "; ".join(odd)
+        raise LedgerError(f"{path}: {what} ({reason}). {_ADVICE}")

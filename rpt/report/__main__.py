@@ -14,7 +14,10 @@ from rpt.places import user_path
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the report, and print its answer and its path. The exit code is 2 where the runs make no study."""
+    """Write the report, and print its answer and its path.
+
+    The exit code is 2 where the runs make no study, and where a file is damaged.
+    """
     parser = argparse.ArgumentParser(prog="python -m rpt.report", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="a sweep's output_dir, such as runs/learning_rate")
     parser.add_argument("--group", metavar="G", help="the study, where DIR holds several; none: runs of no group")
@@ -28,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     study, answer = write_report(given.dir, out, given.group, command)
     lines = [study.question, *map(str, answer), *study.notes, *_unfinished(study.unfinished), str(out / "index.html")]
     sys.stdout.write("\n\n".join(line for line in lines if line) + "\n")
-    return 0
+    sys.stderr.writelines(f"{message}\n" for message in study.damaged)
+    return 2 if study.damaged else 0
 
 
 def _unfinished(folders: Mapping[Path, str]) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from rpt.packing.state import state_of
+from rpt.reading import reason_of
 from rpt.report.axes import Flat, Record, concerns, find_axes, flatten, method_of, values_on
 from rpt.report.comparable import check_comparable, is_comparable
 from rpt.report.notes import notes_on
@@ -19,6 +21,7 @@ from rpt.report.units import unit_scores
 from rpt.tracking.counted import has_ended
 from rpt.tracking.files import read_json_lines
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import RecordError
 
 NO_GROUP = "none"
 """Value of `--group` for the runs that belong to no group."""
@@ -27,6 +30,7 @@ ORDER = ("plain", "mlp", "residual", "lstm")
 """Order of encoders in tables and figures; other encoders follow, sorted by name."""
 
 Found = tuple[Path, Record]
+Units = Mapping[Path, Float[np.ndarray, " units"]]
 
 
 def collect(directory: Path, group: str | None = None) -> Study:
@@ -41,50 +45,93 @@ def collect(directory: Path, group: str | None = None) -> Study:
     Raises:
         StudyError: The folder holds no run that trains a prompt, a record that this version of rpt cannot read, runs
             of several groups while `group` is None, or runs that cannot be compared.
-        StorageError: A record file cannot be read.
     """
-    found, unfinished = _read(directory)
+    found, unfinished, damaged = _read(directory)
     prompts = [one for one in found if not _is_baseline(one[1])]
-    if not prompts:
-        advice = "Name the output_dir of a sweep, such as runs/learning_rate."
-        raise StudyError(f"{directory}: holds no finished run of a prompt. {advice}")
+    _refuse_without_runs(directory, prompts, damaged)
     name = _group(directory, prompts, group)
     prompts = sorted((one for one in prompts if _group_of(one[1]) == name), key=_start)
-    ours = [*prompts, *(one for one in found if _is_baseline(one[1]) and _group_of(one[1]) == name)]
+    answers = _Answers(damaged)
+    prompts = answers.keep(prompts)
+    _refuse_without_runs(directory, prompts, damaged)
+    ours = [*prompts, *answers.keep(one for one in found if _is_baseline(one[1]) and _group_of(one[1]) == name)]
     check_comparable(ours)
     others = [one for one in found if _is_baseline(one[1]) and _group_of(one[1]) != name]
-    ours += [one for one in others if is_comparable(one[1], ours)]
+    ours += answers.keep(one for one in others if is_comparable(one[1], ours))
     left = {folder: state for folder, (group_of, state) in unfinished.items() if group_of == name}
-    return _study(name, prompts, ours[len(prompts) :], left)
+    study = _study(name, prompts, ours[len(prompts) :], answers.units)
+    return replace(study, unfinished=left, damaged=tuple(damaged.values()))
 
 
-def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]]]:
-    """Return the folders and records of all ended runs, and the group and state of every other run folder."""
+class _Answers:
+    """Predictions of finished runs, read once a run.
+
+    Attributes:
+        units: Score of each sampling unit, by run folder.
+    """
+
+    def __init__(self, damaged: dict[Path, str]) -> None:
+        self.units: dict[Path, Float[np.ndarray, " units"]] = {}
+        self._damaged = damaged
+
+    def keep(self, runs: Iterable[Found]) -> list[Found]:
+        """Read the predictions of runs, and return the runs without those whose predictions are damaged."""
+        kept = []
+        for folder, record in runs:
+            try:
+                if record["status"] == "finished":
+                    self.units[folder] = _units(folder, record)
+                kept.append((folder, record))
+            except StudyError as error:
+                self._damaged[folder] = str(error)
+        return kept
+
+
+def _refuse_without_runs(directory: Path, prompts: Sequence[Found], damaged: Mapping[Path, str]) -> None:
+    if prompts:
+        return
+    if damaged:
+        raise StudyError("\n".join(damaged.values()))
+    advice = "Name the output_dir of a sweep, such as runs/learning_rate."
+    raise StudyError(f"{directory}: holds no finished run of a prompt. {advice}")
+
+
+def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], dict[Path, str]]:
+    """Read all run folders.
+
+    Returns:
+        Folder and record of each ended run; group and state of each other run, by folder; what is wrong with each
+        record that cannot be reported, by folder.
+    """
     if not directory.is_dir():
         raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
     found: list[Found] = []
     unfinished: dict[Path, tuple[str, str]] = {}
+    damaged: dict[Path, str] = {}
     for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
-        record = RunFolder(folder).read_record()
-        assert record is not None
-        check_record(folder, record)
+        try:
+            record = RunFolder(folder).read_record() or {}
+            check_record(folder, record)
+        except RecordError as error:
+            damaged[folder] = str(error)
+            continue
         if has_ended(record):
             found.append((folder, record))
         else:
             state = state_of(folder)
             who = f", by {state.holder}" if state.holder else ""
             unfinished[folder] = _group_of(record), f"{state.name}{who}"
-    return found, unfinished
+    return found, unfinished, damaged
 
 
-def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unfinished: dict[Path, str]) -> Study:
+def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], units: Units) -> Study:
     records = [record for _, record in (*prompts, *baselines)]
     flats = flatten(records)
     axes, tied = find_axes(records[: len(prompts)], flats[: len(prompts)])
     like = _like(flats[: len(prompts)], axes)
-    runs = [_run(one, flat, axes) for one, flat in zip(prompts, flats, strict=False)]
+    runs = [_run(one, flat, axes, units) for one, flat in zip(prompts, flats, strict=False)]
     beside = [
-        _run(one, flat, axes)
+        _run(one, flat, axes, units)
         for one, flat in zip(baselines, flats[len(prompts) :], strict=True)
         if _group_of(one[1]) == name or _is_like(flat, like, method_of(one[1]))
     ]
@@ -99,16 +146,15 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unfi
         baselines=beside,
         axes=axes,
         is_sample=records[0]["data"]["source"] == "sample",
-        unfinished=unfinished,
+        unfinished={},
         notes=(*tied, *notes_on([*runs, *beside])),
     )
 
 
-def _run(found: Found, flat: Flat, axes: Sequence[Axis]) -> StudyRun:
+def _run(found: Found, flat: Flat, axes: Sequence[Axis], units: Units) -> StudyRun:
     folder, record = found
     method = method_of(record)
-    units = _units(folder, record) if record["status"] == "finished" else None
-    return StudyRun(folder, record, method, values_on(axes, flat, method), units)
+    return StudyRun(folder, record, method, values_on(axes, flat, method), units.get(folder))
 
 
 def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
@@ -122,8 +168,8 @@ def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
     advice = "Train the run again with rerun=true."
     try:
         units = unit_scores(read_json_lines(path), metrics)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path}: cannot be read ({error}). {advice}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyError(f"{path}: cannot be read ({reason_of(error)}). {advice}") from error
     told = record["scores"]["score"]
     if not np.isclose(units.mean(), told, atol=1e-6):
         raise StudyError(f"{path}: gives the score {units.mean():.6f}, run.json says {told:.6f}. {advice}")

@@ -6,7 +6,6 @@ Every part is optional. It is None for a run that was trained without diagnostic
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,11 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from rpt.reading import Unreadable, read_object, reason_of
 from rpt.report.series import Point, curves_of
 from rpt.report.study import Study, StudyError, StudyRun
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import NUMBER, NUMBERS, NUMBERS_OR_NULL, TEXT, Kind, problems_of
 
 T = TypeVar("T")
 
@@ -83,12 +84,14 @@ class Diagnosis:
         prompts: Prompt diagnostics of each run, in the order of `point.runs`; None where the run has none.
         cosines: Cosine between the exported prompts of every two runs: the mean over virtual tokens at equal positions;
             `nan` where a run has no prompt file or the shapes differ.
+        damaged: Message for each file that cannot be read, which is treated as missing.
     """
 
     point: Point
     histories: Sequence[History | None]
     prompts: Sequence[Prompt | None]
     cosines: Float[np.ndarray, "runs runs"]
+    damaged: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> list[float]:
@@ -109,14 +112,21 @@ def diagnose(study: Study) -> list[Diagnosis]:
 
 
 def diagnosis(point: Point) -> Diagnosis:
-    """Read the diagnostics of a point's runs.
+    """Read the diagnostics of a point's runs, without the files that are damaged."""
+    damaged: list[str] = []
+    histories = [_unless_damaged(history, run, damaged) for run in point.runs]
+    prompts = [_unless_damaged(prompt, run, damaged) for run in point.runs]
+    folded = [_unless_damaged(_folded_prompt, run, damaged) for run in point.runs]
+    return Diagnosis(point, histories, prompts, _cosines(folded), tuple(damaged))
 
-    Raises:
-        StudyError: A file exists but cannot be read.
-    """
-    return Diagnosis(
-        point, [history(run) for run in point.runs], [prompt(run) for run in point.runs], _cosines(point.runs)
-    )
+
+def _unless_damaged(read: Callable[[StudyRun], T | None], run: StudyRun, damaged: list[str]) -> T | None:
+    """Read a file of a run; None, and a message in `damaged`, where the file is damaged."""
+    try:
+        return read(run)
+    except StudyError as error:
+        damaged.append(str(error))
+        return None
 
 
 def history(run: StudyRun) -> History | None:
@@ -143,8 +153,9 @@ def _read(path: Path, parse: Callable[[Path], T]) -> T | None:
         return None
     try:
         return parse(path)
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
-        raise StudyError(f"{path}: cannot be read ({error!r}). Train the run again with rerun=true.") from error
+    except (OSError, KeyError, TypeError, ValueError, csv.Error, SafetensorError, Unreadable) as error:
+        reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else reason_of(error)
+        raise StudyError(f"{path}: cannot be read ({reason}). Train the run again with rerun=true.") from error
 
 
 def _history(path: Path) -> History | None:
@@ -152,29 +163,62 @@ def _history(path: Path) -> History | None:
         rows = [row for row in csv.DictReader(file) if row["held_out/score"]]
     names = ("epoch", "step", "held_out/score", "held_out/loss", "prompt/gate", "prompt/norm", "prompt/drift")
     columns = [np.array([float(row.get(name) or "nan") for row in rows]) for name in names]
+    for name, column in zip(names[:3], columns, strict=False):
+        if not np.isfinite(column).all():
+            raise ValueError(f"{name} is no number in an evaluation")
     return History(*columns) if rows else None
 
 
 def _prompt(path: Path) -> Prompt:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    gate = found.get("gate")
+    found = read_object(path)
+    missing, odd = problems_of(found, _OF_A_PROMPT)
+    if missing or odd:
+        raise ValueError(odd[0] if odd else f"it has no {missing[0]}")
+    columns = {name: found[name] for name in ("nearest", "norms", "drift", "gate") if found.get(name) is not None}
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ValueError(f"{', '.join(columns)} are of several lengths")
     return Prompt(
-        nearest=[[(str(token), float(cosine)) for token, cosine in row] for row in found["nearest"]],
+        nearest=[[(token, float(cosine)) for token, cosine in row] for row in found["nearest"]],
         norms=np.array(found["norms"], dtype=float),
-        vocab_norm={name: float(found["vocab_norm"][name]) for name in ("mean", "std", "min", "max")},
+        vocab_norm={name: float(found["vocab_norm"][name]) for name in VOCAB_NORM},
         drift=np.array(found["drift"], dtype=float),
-        gate=None if gate is None else np.array(gate, dtype=float),
+        gate=np.array(columns["gate"], dtype=float) if "gate" in columns else None,
     )
+
+
+def _is_nearest(value: Any) -> bool:
+    """Whether a value holds, for each virtual token, pairs of a token and its cosine."""
+    rows = value if isinstance(value, list) else [value]
+    return all(isinstance(row, list) and all(map(_is_pair, row)) for row in rows)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and TEXT.accepts(value[0]) and NUMBER.accepts(value[1])
+
+
+VOCAB_NORM = ("mean", "std", "min", "max")
+_OF_A_PROMPT = {
+    "nearest": Kind("a list of tokens with their cosines for each virtual token", _is_nearest),
+    "norms": NUMBERS,
+    "drift": NUMBERS,
+    **dict.fromkeys((f"vocab_norm.{name}" for name in VOCAB_NORM), NUMBER),
+    "gate": NUMBERS_OR_NULL,
+}
 
 
 def _folded(path: Path) -> Float[np.ndarray, "length hidden"]:
     folded: Float[np.ndarray, "length hidden"] = load_file(path)["prompt"].astype(np.float64)
+    if folded.ndim != 2 or not np.isfinite(folded).all():
+        raise ValueError("prompt is no matrix of numbers")
     return folded
 
 
-def _cosines(runs: Sequence[StudyRun]) -> Float[np.ndarray, "runs runs"]:
-    prompts = [_read(RunFolder(run.folder).prompt, _folded) for run in runs]
-    found = np.full((len(runs), len(runs)), np.nan)
+def _folded_prompt(run: StudyRun) -> Float[np.ndarray, "length hidden"] | None:
+    return _read(RunFolder(run.folder).prompt, _folded)
+
+
+def _cosines(prompts: Sequence[Float[np.ndarray, "length hidden"] | None]) -> Float[np.ndarray, "runs runs"]:
+    found = np.full((len(prompts), len(prompts)), np.nan)
     for row, one in enumerate(prompts):
         for column, other in enumerate(prompts):
             if one is not None and other is not None and one.shape == other.shape:

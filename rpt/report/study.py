@@ -112,6 +112,7 @@ class Study:
         axes: Axes that vary, the main axis first; empty where only encoder, task and seed vary.
         is_sample: Whether the data are sample rows, so that no number is a SuperGLUE score.
         unfinished: State of each run that is neither finished nor failed, by its folder.
+        damaged: Message for each file that cannot be read; the study goes without the file, or without its run.
         notes: Sentences on differences between the runs: missing seeds, keys that vary together with an axis, several
             machines or commits.
     """
@@ -123,6 +124,7 @@ class Study:
     axes: tuple[Axis, ...]
     is_sample: bool
     unfinished: Mapping[Path, str]
+    damaged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int64
 
 from rpt.metrics import METRICS
 from rpt.tasks.example import Answer, Example
+from rpt.tracking.record import NATURAL, TEXT, TEXT_OR_NULL, TEXTS, Kind, problems_of
 
 Line = Mapping[str, Any]
 Rows = Int64[np.ndarray, " rows"]
@@ -27,8 +28,23 @@ Totals = Float[np.ndarray, "... counts"]
 FromTotals = Callable[[Totals], Float[np.ndarray, "..."]]
 """Function that computes a score from totals over units. Leading axes are batch axes."""
 
-NEEDED = ("predicted", "target", "choice", "target_choice", "right")
-"""Keys that every line of `predictions.jsonl` must have."""
+MOST_CHOICES = 10_000
+"""Upper limit of `choice` and `target_choice`, far above the number of choices that a row can have."""
+
+
+def _is_choice(value: Any) -> bool:
+    return value is None or (NATURAL.accepts(value) and value < MOST_CHOICES)
+
+
+_CHOICE = Kind("the number of a choice or null", _is_choice)
+NEEDED = {
+    "predicted": TEXT_OR_NULL,
+    "target": Kind("a text or a list of texts", lambda value: TEXT.accepts(value) or TEXTS.accepts(value)),
+    "choice": _CHOICE,
+    "target_choice": _CHOICE,
+    "right": Kind("true or false", lambda value: isinstance(value, bool)),
+}
+"""Keys that every line of `predictions.jsonl` must have, and the kind of each value."""
 
 
 def unit_scores(lines: Sequence[Line], metrics: Sequence[str]) -> Float[np.ndarray, " units"]:
@@ -50,13 +66,16 @@ def unit_scores(lines: Sequence[Line], metrics: Sequence[str]) -> Float[np.ndarr
 
 
 def _check(lines: Sequence[Line], metrics: Sequence[str]) -> None:
-    if not lines:
-        raise ValueError("there is no line")
+    if not lines or not metrics:
+        raise ValueError("there is no line" if metrics else "the record has no metric")
     if unknown := [name for name in metrics if name not in METRICS]:
         raise ValueError(f"{unknown[0]}: no such metric. There are {', '.join(METRICS)}")
     for number, line in enumerate(lines, 1):
-        if missing := [key for key in NEEDED if key not in line]:
+        missing, odd = problems_of(line, NEEDED)
+        if missing:
             raise ValueError(f"line {number} has no {missing[0]}: an older version wrote it")
+        if odd:
+            raise ValueError(f"line {number}: {odd[0]}")
 
 
 def _unit_of(lines: Sequence[Line]) -> Rows:

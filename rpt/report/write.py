@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rpt.report.answer import Paragraph, answer
@@ -36,6 +37,7 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
     refuse_other_folder(out)
     study = collect(directory, group)
     diagnoses = diagnose(study)
+    study = replace(study, damaged=(*study.damaged, *(message for one in diagnoses for message in one.damaged)))
     numbers = measure(study, diagnoses)
     found, words = tables(study, numbers, diagnoses), answer(study, numbers)
     figures = draw(study, numbers, diagnoses)

@@ -30,13 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("dir", type=user_path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
     parser.add_argument("--json", action="store_true", help="for other programs")
     given = parser.parse_args(arguments)
-    points, unfinished = read(given.dir)
+    points, unfinished, damaged = read(given.dir)
     lines = compare(points)
     if given.json:
         sys.stdout.write(json.dumps([as_json(line) for line in lines], indent=2) + "\n")
     else:
         sys.stdout.write(table(lines, notes(points), unfinished))
-    return 0
+    sys.stderr.writelines(f"{message}\n" for message in damaged)
+    return 2 if damaged else 0
 
 
 def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:

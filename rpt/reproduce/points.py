@@ -11,13 +11,33 @@ from typing import Any
 
 from rpt.config import Config
 from rpt.errors import RptError
-from rpt.reproduce.setting import config_of, flat
+from rpt.reproduce.setting import UnreadableRun, config_of, flat
 from rpt.tracking.counted import counted_score, has_diverged, has_ended
+from rpt.tracking.record import (
+    NATURAL,
+    NUMBER,
+    SECTION,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    Kind,
+    RecordError,
+    problems_of,
+    read_record,
+)
 
 Record = Mapping[str, Any]
 
-NEEDED = ("status", "chosen", "config", "protocol", "data", "backbone")
-"""What is taken from every record."""
+NEEDED = {
+    "chosen": SECTION,
+    "chosen.experiment": TEXT,
+    "chosen.task": TEXT,
+    "config.seed": WHOLE,
+    "protocol.habits": TEXTS,
+    **dict.fromkeys(("data.source", "data.checksum", "backbone.dtype"), TEXT),
+    **dict.fromkeys(("data.rows.train", "data.rows.reported"), NATURAL),
+}
+"""Kinds of the values that every record of a published row must have, by dotted key."""
 
 
 class NothingToCompare(RptError):
@@ -61,44 +81,71 @@ class Point:
         return [100 * score for score in known] if len(known) == len(found) else []
 
 
-def read(directory: Path) -> tuple[list[Point], int]:
-    """The points of an output folder, and how many of its runs have not ended.
+def read(directory: Path) -> tuple[list[Point], int, list[str]]:
+    """Read the run folders of an output folder.
 
     Args:
-        directory: Holds run folders, or is one.
+        directory: Folder that holds run folders, or a run folder.
+
+    Returns:
+        The points, the number of runs of published rows that have not ended, and a message for each record that
+        cannot be read.
 
     Raises:
         NothingToCompare: There is no run of a published row.
-        UnreadableRun: A record is that of another version of rpt.
     """
     if not directory.is_dir():
         raise NothingToCompare(f"{directory}: there is no such folder. Name an output_dir, such as runs.")
-    ours = [record for record in _records(directory) if record["config"].get("expected")]
-    if not ours:
+    damaged: list[str] = []
+    runs = list(_runs(directory, damaged))
+    if not runs and damaged:
+        raise NothingToCompare("\n".join(damaged))
+    if not runs:
         advice = "Train some: python run.py -m experiment=paper/t5_base/residual_n10 task=rte data=hub 'seed=range(3)'"
         raise NothingToCompare(f"{directory}: holds no run of a published row. {advice}")
-    ended = [record for record in ours if has_ended(record)]
+    ended = [(config, record) for config, record in runs if has_ended(record)]
     together: dict[str, list[tuple[Config, Record]]] = defaultdict(list)
-    for record in ended:
-        config = config_of(record)
+    for config, record in ended:
         data, backbone = record["data"], record["backbone"]
         made_of = (data["source"], data["checksum"], backbone.get("weights_sha256"), backbone["dtype"])
         key = json.dumps(
             [config.chosen["experiment"], flat(config), made_of, record.get("code")], sort_keys=True, default=str
         )
         together[key].append((config, record))
-    points = [Point(runs[0][0], [record for _, record in runs]) for runs in together.values()]
-    return points, len(ours) - len(ended)
+    points = [Point(some[0][0], [record for _, record in some]) for some in together.values()]
+    return points, len(runs) - len(ended), damaged
 
 
-def _records(directory: Path) -> Iterator[Record]:
+def _runs(directory: Path, damaged: list[str]) -> Iterator[tuple[Config, Record]]:
+    """The runs of published rows; a message in `damaged` for each record that cannot be read."""
     advice = "Move its folder away, or train the run again with rerun=true."
     for path in sorted([*directory.glob("run.json"), *directory.glob("*/run.json")]):
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise NothingToCompare(f"{path}: cannot be read ({error}). {advice}") from error
-        missing = [name for name in NEEDED if not isinstance(record, dict) or name not in record]
-        if missing:
-            raise NothingToCompare(f"{path}: is no record of a run, it has no {', '.join(missing)}. {advice}")
-        yield record
+            record = read_record(path, advice)
+            if "config" not in record:
+                raise RecordError(f"{path}: has no config. {advice}")
+            if record["config"].get("expected"):
+                yield _config_of(path, record, advice), record
+        except RptError as error:
+            damaged.append(str(error))
+
+
+def _config_of(path: Path, record: Record, advice: str) -> Config:
+    """The configuration of a record that has all values that a comparison needs.
+
+    Raises:
+        RecordError: The record lacks a value or holds a value of another kind, or its configuration cannot be read.
+    """
+    missing, odd = problems_of(record, _needed(record))
+    if missing or odd:
+        reason = f"has no {', '.join(missing)}" if missing else "; ".join(odd)
+        raise RecordError(f"{path}: {reason}. {advice}")
+    try:
+        return config_of(record)
+    except UnreadableRun as error:
+        raise RecordError(f"{path}: {error}") from error
+
+
+def _needed(record: Record) -> dict[str, Kind]:
+    scores = {"finished": {"scores.score": NUMBER}, "failed": {"majority.score": NUMBER}}
+    return {**NEEDED, **scores.get(record["status"], {})}

@@ -44,7 +44,7 @@ def config_of(record: Mapping[str, Any]) -> Config:
         return Config.model_validate({**record["config"], "chosen": record["chosen"]})
     except (ValidationError, KeyError, TypeError) as error:
         advice = "Another version of rpt made it: compare it with that version."
-        raise UnreadableRun(f"{record.get('name', 'a run')}: its configuration cannot be read. {advice}") from error
+        raise UnreadableRun(f"its configuration cannot be read. {advice}") from error
 
 
 def flat(config: Config) -> Flat:

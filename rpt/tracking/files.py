@@ -94,10 +94,22 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: A line is not JSON.
+        ValueError: A line is not JSON, or holds no object.
     """
     with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+        return [_object(number, line) for number, line in enumerate(lines, 1)]
+
+
+def _object(number: int, line: str) -> dict[str, Any]:
+    try:
+        value: Any = json.loads(line)
+    except RecursionError as error:
+        raise ValueError(f"line {number} is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"line {number} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"line {number} holds no object")
+    return value
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

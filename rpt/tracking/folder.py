@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +12,7 @@ from rpt.errors import RptError, StorageError
 from rpt.tracking import lease
 from rpt.tracking.files import DRAFT, storage, write_json
 from rpt.tracking.lock import Lock, is_locked
+from rpt.tracking.record import read_record
 
 LOCK = ".lock"
 LOCK_SECONDS = 0.5
@@ -153,18 +154,9 @@ class RunFolder:
         """The run's record, or None where there is none yet.
 
         Raises:
-            StorageError: There is one, but it is not JSON, or not a record.
+            RecordError: The record cannot be read, or is none that rpt writes.
         """
-        if not self.record.exists():
-            return None
-        advice = "Move the folder away, or set rerun=true to train again."
-        try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise StorageError(f"{self.record}: cannot be read ({error}). {advice}") from error
-        if not isinstance(record, dict) or "status" not in record:
-            raise StorageError(f"{self.record}: is no record of rpt. {advice}")
-        return record
+        return read_record(self.record) if os.path.exists(self.record) else None  # noqa: PTH110, False for any odd path
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Replace the run's record."""

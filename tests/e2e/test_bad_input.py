@@ -186,7 +186,7 @@ def test_damaged_files_of_a_run_are_refused_and_left_alone(finished):
     config, folder = finished
     record, state = folder.record.read_text(), folder.checkpoint.read_bytes()
     damages: list[tuple[type[RptError], str, bytes, str]] = [
-        (StorageError, "{", state, "run.json: cannot be read (Expecting property name"),
+        (StorageError, "{", state, "run.json: is not JSON (Expecting property name"),
         (CheckpointError, record.replace('"finished"', '"interrupted"'), state[:-100], "last.ckpt: is damaged ("),
         (CheckpointError, record.replace('"finished"', '"interrupted"'), b"", "last.ckpt: is damaged ("),
     ]

@@ -80,7 +80,7 @@ def put_a_link(folder):
     ("damage", "message"),
     [
         (damage_checkpoint, r"last\.ckpt: is damaged .* put previous\.ckpt in its place, or set rerun=true\."),
-        (damage_record, r"run\.json: cannot be read .* Move the folder away, or set rerun=true to train again\."),
+        (damage_record, r"run\.json: is .* Move the folder away, or set rerun=true to train again\."),
         (put_a_link, r"adapter: is a link, .* Remove the link"),
     ],
 )

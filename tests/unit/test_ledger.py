@@ -84,7 +84,7 @@ def test_a_run_whose_record_cannot_be_read_counts_as_failed(tmp_path):
     (tmp_path / "run.json").write_text("{")
     state = state_of(tmp_path)
     assert state.name == "failed"
-    assert state.error.startswith(f"{tmp_path}/run.json: cannot be read (")
+    assert state.error.startswith(f"{tmp_path}/run.json: is not JSON (")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_run_whose_record_cannot_be_read_counts_as_failed(tmp_path):
     [
         ("{", r"is no ledger of rpt \("),
         ("[]", r"is no ledger of rpt \("),
-        ('{"ledger": 1}', r"is no ledger of rpt \('schema'\)"),
+        ('{"ledger": 1}', r"is no ledger of rpt \(it has no schema\)"),
         ('{"ledger": 99, "schema": 1}', r"was written by another version \(schemas 99 and 1, here \d+ and \d+\)"),
     ],
 )

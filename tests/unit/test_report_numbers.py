@@ -12,7 +12,6 @@ from rpt.report.answer import answer
 from rpt.report.collect import collect
 from rpt.report.diagnostics import diagnose
 from rpt.report.numbers import measure
-from rpt.report.study import StudyError
 from rpt.report.tables import tables
 from rpt.report.words import at_text, listed, value_text
 from rpt.report.writers import to_csv, to_latex, to_markdown
@@ -176,11 +175,13 @@ def test_diagnostics_are_read(study):
     assert diagnosis.histories[0].score[int(diagnosis.epochs[0]) - 1] >= best - 0.01
 
 
-def test_damaged_diagnostics_are_refused(tmp_path):
+def test_damaged_diagnostics_count_as_missing_and_are_named(tmp_path):
     folder = write_run(tmp_path)
     (folder / "diagnostics.json").write_text('{"nearest": []}')
-    with pytest.raises(StudyError, match=r"diagnostics.json: cannot be read \(KeyError\('norms'\)\)"):
-        diagnose(collect(tmp_path))
+    (found,) = diagnose(collect(tmp_path))
+    assert (found.prompts, len(found.histories)) == ([None], 1)
+    advice = "Train the run again with rerun=true."
+    assert found.damaged == (f"{folder}/diagnostics.json: cannot be read (it has no norms). {advice}",)
 
 
 def test_small_words(study):

@@ -12,6 +12,7 @@ from tests.report_fixture import write_run
 AGAIN = "Train the run again with rerun=true."
 OLDER = "An older rpt made it. Train it again with rerun=true."
 FOREIGN = "Move its folder away."
+AWAY = "Move the folder away, or set rerun=true to train again."
 
 
 @pytest.fixture
@@ -22,10 +23,11 @@ def refusal(tmp_path):
         write_run(tmp_path, "seed=0")
         path = write_run(tmp_path, "seed=1", **options) / "run.json"
         path.write_text(json.dumps(change(json.loads(path.read_text()))))
-        with pytest.raises(StudyError) as error:
-            collect(tmp_path)
-        assert str(error.value).startswith(f"{path}: ")
-        return str(error.value).removeprefix(f"{path}: ")
+        study = collect(tmp_path)
+        assert [run.seed for run in study.runs] == [0]
+        (message,) = study.damaged
+        assert message.startswith(f"{path}: ")
+        return message.removeprefix(f"{path}: ")
 
     return said
 
@@ -57,7 +59,7 @@ def with_value(key, value):
 
 
 def test_a_record_of_another_program_is_refused(refusal):
-    assert refusal(lambda _: {"status": "ok"}) == f"has no schema, so it is no record of rpt. {FOREIGN}"
+    assert refusal(lambda _: {"status": "finished"}) == f"has no schema, so it is no record of rpt. {FOREIGN}"
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "running"])
@@ -73,7 +75,7 @@ def test_a_record_without_its_group_is_refused_in_any_state(refusal, status):
 
 def test_a_status_that_rpt_does_not_write_is_refused(refusal):
     said = refusal(with_value("status", "ok"))
-    assert said == f"status = ok: rpt writes running, interrupted, finished, failed. {FOREIGN}"
+    assert said == f"status = ok: rpt writes running, interrupted, finished, failed. {AWAY}"
 
 
 @pytest.mark.parametrize(
@@ -104,15 +106,19 @@ def test_all_that_is_missing_is_named_at_once(refusal):
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("scores.score", None, "scores.score = None: must be a number"),
-        ("config.seed", "one", "config.seed = one: must be a whole number"),
-        ("config.group", 3, "config.group = 3: must be a text or null"),
-        ("best", [], "best = []: must be a section or null"),
-        ("best.held_out.score", "high", "best.held_out.score = high: must be a number"),
+        ("scores.score", None, f"scores.score = None: must be a number. {AGAIN}"),
+        ("config.seed", "one", f"config.seed = one: must be a whole number. {AGAIN}"),
+        ("config.group", 3, f"config.group = 3: must be a text or null. {AWAY}"),
+        ("best", [], f"best = []: must be a section or null. {AWAY}"),
+        (
+            "best.held_out",
+            {"score": "high"},
+            f"best.held_out = {{'score': 'high'}}: must be a section of numbers. {AWAY}",
+        ),
     ],
 )
 def test_a_value_of_another_kind_is_refused(refusal, key, value, said):
-    assert refusal(with_value(key, value)) == f"{said}. {AGAIN}"
+    assert refusal(with_value(key, value)) == said
 
 
 def test_a_run_that_diverged_needs_no_scores(tmp_path):
@@ -151,7 +157,7 @@ def test_predictions_that_are_no_lines_are_refused(tmp_path):
 
 def test_the_command_ends_with_the_message_and_no_traceback(tmp_path, capsys):
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "run.json").write_text('{"status": "ok"}')
+    (tmp_path / "a" / "run.json").write_text('{"status": "finished"}')
     assert main([str(tmp_path)]) == 2
     said = capsys.readouterr()
     assert said.out == ""

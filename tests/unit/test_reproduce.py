@@ -56,7 +56,8 @@ def write(root, *overrides, scores, metrics=None, status="finished", **more):
 
 def only(root, **wanted):
     """The one line with these attributes."""
-    points, _ = read(root)
+    points, _, damaged = read(root)
+    assert damaged == []
     found = [
         line
         for line in compare(points)
@@ -256,14 +257,21 @@ def test_a_bad_folder_is_refused_with_what_to_do(tmp_path, capsys):
     assert capsys.readouterr().err.startswith(f"{tmp_path}: holds no run of a published row. Train some: python run.py")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{")
-    with pytest.raises(NothingToCompare, match="cannot be read"):
+    with pytest.raises(NothingToCompare, match="is not JSON"):
         read(tmp_path)
     (tmp_path / "run" / "run.json").write_text('{"status": "finished"}')
-    with pytest.raises(NothingToCompare, match="it has no chosen, config, protocol, data, backbone"):
+    with pytest.raises(NothingToCompare, match=r"run\.json: has no config\. Move its folder away"):
         read(tmp_path)
 
 
 def test_a_record_of_another_version_is_refused(tmp_path, capsys):
     write(tmp_path, *RTE, scores=(0.7,), config__lr="fast")
+    (path,) = tmp_path.glob("*/run.json")
+    message = f"{path}: its configuration cannot be read. Another version of rpt made it: compare it with that version."
     assert main([str(tmp_path)]) == 2
-    assert "its configuration cannot be read. Another version of rpt made it" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{message}\n"
+    write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
+    assert main([str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.err == f"{message}\n"
+    assert "agrees" in said.out

@@ -146,7 +146,7 @@ def test_a_place_that_takes_no_folder_is_refused(place, reason, tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", "cannot be read (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))."),
+        ("{", "is not JSON (Expecting property name enclosed in double quotes, line 1, column 2)."),
         ("[]", "is no record of rpt."),
         ("{}", "is no record of rpt."),
     ],

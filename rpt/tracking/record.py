@@ -1,0 +1,165 @@
+"""Read a run's record, `run.json`, and check the kinds of its values.
+
+A record may be damaged, or come from another version of rpt or from a stranger. Every reader of run folders reads the
+record here, and checks the keys that the reader needs with `problems_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rpt.errors import StorageError
+from rpt.reading import Unreadable, read_json
+
+Record = Mapping[str, Any]
+
+STATUSES = ("running", "interrupted", "finished", "failed")
+"""The statuses that rpt writes."""
+
+LONGEST_VALUE = 80
+"""Characters of a refused value that a message quotes."""
+
+
+class RecordError(StorageError):
+    """A record that cannot be read, or that holds other values than rpt writes."""
+
+
+class Kind(NamedTuple):
+    """The kind of a value.
+
+    Attributes:
+        words: Name of the kind in a message, such as "a number".
+        accepts: Whether a value is of the kind.
+    """
+
+    words: str
+    accepts: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63  # nan is not less
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(item is None or _is_number(item) for item in value)
+
+
+def _is_scores(value: Any) -> bool:
+    return isinstance(value, dict) and all(item is None or _is_number(item) for item in value.values())
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+NUMBER = Kind("a number", _is_number)
+WHOLE = Kind("a whole number", _is_whole)
+NATURAL = Kind("a whole number of 0 or more", lambda value: _is_whole(value) and value >= 0)
+TEXT = Kind("a text", _is_text)
+TEXT_OR_NULL = Kind("a text or null", lambda value: value is None or _is_text(value))
+TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value)))
+LIST = Kind("a list", lambda value: isinstance(value, list))
+NUMBERS = Kind("a list of numbers", _is_numbers)
+"""Numbers that are not finite are written as null, so that an item may be null."""
+NUMBERS_OR_NULL = Kind("a list of numbers or null", lambda value: value is None or _is_numbers(value))
+VALUE = Kind("a text, a number or null", lambda value: value is None or not isinstance(value, dict | list))
+SECTION = Kind("a section", lambda value: isinstance(value, dict))
+SECTION_OR_NULL = Kind("a section or null", lambda value: value is None or isinstance(value, dict))
+SCORES = Kind("a section of numbers", _is_scores)
+
+OF_ANY_RECORD = {
+    "name": TEXT,
+    "started": TEXT,
+    "finished": TEXT,
+    "error": TEXT_OR_NULL,
+    "seconds": NUMBER,
+    "code": SECTION,
+    "warnings": TEXTS,
+    **dict.fromkeys(("chosen", "config", "task", "protocol", "data", "backbone", "environment", "pack"), SECTION),
+    "config.group": TEXT_OR_NULL,
+    "config.question": TEXT_OR_NULL,
+    "protocol.habits": TEXTS,
+    "data.rows": SECTION,
+    "data.rows.held_out": NATURAL,
+    "pack.members": TEXTS,
+    "scores": SCORES,
+    "majority": SCORES,
+    "best": SECTION_OR_NULL,
+    "best.held_out": SCORES,
+    "best.epoch": NUMBER,
+    "best.step": NATURAL,
+}
+"""Kinds of the values that a record may hold, by dotted key."""
+
+
+TRAIN_AGAIN = "Move the folder away, or set rerun=true to train again."
+
+
+def read_record(path: Path, advice: str = TRAIN_AGAIN) -> dict[str, Any]:
+    """Read a run's record.
+
+    Args:
+        path: The file `run.json`.
+        advice: What a user can do about a record that is refused, in a sentence.
+
+    Raises:
+        RecordError: The file cannot be read, is no record of rpt, or holds a value of another kind than rpt writes.
+    """
+    try:
+        record = read_json(path)
+    except Unreadable as error:
+        raise RecordError(f"{error}. {advice}") from error
+    if not isinstance(record, dict) or "status" not in record:
+        raise RecordError(f"{path}: is no record of rpt. {advice}")
+    if record["status"] not in STATUSES:
+        status = shown(record["status"])
+        raise RecordError(f"{path}: status = {status}: rpt writes {', '.join(STATUSES)}. {advice}")
+    _, odd = problems_of(record, OF_ANY_RECORD)
+    if odd:
+        raise RecordError(f"{path}: {'; '.join(odd)}. {advice}")
+    return record
+
+
+def problems_of(record: Any, kinds: Mapping[str, Kind]) -> tuple[list[str], list[str]]:
+    """Compare the values of a record with the kinds that they must have.
+
+    Args:
+        record: The record, or another JSON value; only an object has keys.
+        kinds: Kind of each value, by dotted key.
+
+    Returns:
+        The keys that the record lacks, each as short as names what is missing, and a message for each value of another
+        kind.
+    """
+    missing: dict[str, None] = {}
+    odd: list[str] = []
+    for key, kind in kinds.items():
+        absent, value = _find(record, key)
+        if absent is not None:
+            missing[absent] = None
+        elif not kind.accepts(value):
+            odd.append(f"{key} = {shown(value)}: must be {kind.words}")
+    return list(missing), odd
+
+
+def shown(value: Any) -> str:
+    """A value of a record on one line, shortened."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def _find(record: Any, key: str) -> tuple[str | None, Any]:
+    """The value under a dotted key; or as much of the key as names what is missing."""
+    value: Any = record
+    parts = key.split(".")
+    for count, part in enumerate(parts, 1):
+        if not isinstance(value, Mapping) or part not in value:
+            return ".".join(parts[:count]), None
+        value = value[part]
+    return None, value
