@@ -1,1 +1,1 @@
-"""What a run leaves behind: its folder, record, checkpoints and curves."""
+"""Files of a run: its folder, record, checkpoints, curve and loggers."""

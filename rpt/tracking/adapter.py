@@ -1,4 +1,4 @@
-"""`adapter/`: the folded prompt in PEFT's prompt-tuning format, which gives equal logits there."""
+"""`adapter/`: the exported prompt in PEFT's prompt-tuning format. PEFT computes the same logits from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from rpt.tracking.files import storage, write_atomic, write_json
 
 
 def why_not(prompt_at: str, has_prompt: bool) -> str | None:
-    """Why PEFT cannot represent a prompt, or None where it can: PEFT puts it in front of the whole input."""
+    """Return the reason why PEFT cannot represent a prompt; None if it can.
+
+    PEFT always inserts a prompt in front of the whole input.
+
+    Args:
+        prompt_at: Position of the prompt, `backbone.prompt_at`.
+        has_prompt: Whether the run has a prompt.
+    """
     if not has_prompt:
         return "there is no prompt"
     if prompt_at != "front":
@@ -22,15 +29,15 @@ def why_not(prompt_at: str, has_prompt: bool) -> str | None:
 
 
 def base_model(section: BackboneConfig, place: Path) -> tuple[str, str | None]:
-    """The name and the revision by which PEFT finds the backbone that a prompt was trained for.
+    """Return the name and the revision by which PEFT finds the backbone that a prompt was trained for.
 
-    A model of the hub has its hub id, and the commit that the local cache holds. A packaged model has the hub id of the
-    original weights. Any other model has its folder's absolute path: `_name_or_path` in its config often names an
-    ancestor with other weights, as MiniLM's does.
+    A model of the hub has its hub id, and the commit in the local cache. A packaged model has the hub id of the
+    original weights. Any other model has the absolute path of its folder, because `_name_or_path` in the model's config
+    often names another model with other weights, as in MiniLM's config.
 
     Args:
-        section: The backbone's configuration.
-        place: Folder that the backbone was loaded from.
+        section: Configuration of the backbone.
+        place: Folder from which the backbone was loaded.
     """
     if section.hub_id is not None:
         is_snapshot = place.parent.name == "snapshots"  # the layout of the hub's cache: snapshots/COMMIT
@@ -43,14 +50,14 @@ def base_model(section: BackboneConfig, place: Path) -> tuple[str, str | None]:
 def write_adapter(
     folder: Path, prompt: Tensor, base: tuple[str, str | None], task_type: str, model_config: Any
 ) -> None:
-    """Write an adapter's two files, and leave what else lies in its folder.
+    """Write the two files of an adapter, and leave other files in its folder unchanged.
 
     Args:
-        folder: Folder of the adapter; made if need be.
-        prompt: The folded prompt [length, hidden], float32.
+        folder: Folder of the adapter; it is created if it does not exist.
+        prompt: Exported prompt, [length, hidden], float32.
         base: Name and revision of the backbone, as `base_model` returns them.
-        task_type: PEFT's word for how the model is used, such as `SEQ_2_SEQ_LM`.
-        model_config: The backbone's transformers config.
+        task_type: PEFT's name of the task type, such as `SEQ_2_SEQ_LM`.
+        model_config: Transformers config of the backbone.
 
     Source: the format of PEFT 0.21, `PeftModel.save_pretrained` for PROMPT_TUNING.
     """

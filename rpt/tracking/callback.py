@@ -1,4 +1,4 @@
-"""Between the training loop and the recorders: rows of the curve, checkpoints, and the end of a pack."""
+"""Lightning callback that writes rows of the curve and checkpoints of all runs of a pack."""
 
 from __future__ import annotations
 
@@ -16,21 +16,27 @@ from rpt.module import PromptTuner
 from rpt.tracking.recorder import Recorder
 
 MOST_SHARE = 0.05
-"""Share of the time that checkpoints by the clock may take: a large state on a slow disk is written less often."""
+"""Largest share of the time for checkpoints by the clock: a large state on a slow disk is written less often."""
 
 
 class Tracking(Callback):
-    """Hand what the module saw to each run's recorder, and write checkpoints that resume to the same bits.
+    """Passes losses and metrics to each run's recorder, and writes checkpoints from which runs resume bit by bit.
 
-    A checkpoint is written after each evaluation, after every `checkpoint_steps` steps, after the first step that ends
-    `checkpoint_seconds` after the newest checkpoint, and where a signal ends the training. One that is written after
-    an epoch's last step and before its evaluation says so by its counts: `rpt.train` then begins with the evaluation.
+    A checkpoint is written
+
+    - after each evaluation,
+    - after every `checkpoint_steps` steps,
+    - after a step, if the last checkpoint is at least `checkpoint_seconds` old,
+    - when a signal ends the training.
+
+    A checkpoint may lie between an epoch's last step and the epoch's evaluation. Its counts of steps and epochs show
+    that, and `rpt.loop` then begins with the evaluation.
 
     Args:
         recorders: Recorder of each run, in the order of the module's runs.
-        trainer: The configuration's section that says how often checkpoints are written.
-        pack: Identities of the runs that resume together.
-        interruptions: Signals that wait for a checkpoint.
+        trainer: Section of the configuration that sets how often checkpoints are written.
+        pack: Identity hashes of the runs that must be resumed together.
+        interruptions: Object that delays signals until a checkpoint is written.
     """
 
     def __init__(
@@ -41,38 +47,38 @@ class Tracking(Callback):
         self.checkpoint_seconds = trainer.checkpoint_seconds
         self.pack = list(pack)
         self.interruptions = interruptions
-        self._saved: tuple[int, int] | None = None  # steps and epochs of the newest checkpoint
+        self._saved: tuple[int, int] | None = None  # numbers of steps and epochs of the last checkpoint
         self._due = math.inf
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Let signals wait from here on."""
+        """Delay signals from the start of the training on."""
         self._begin(_tuner(pl_module))
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Let signals wait also where a training goes on with an evaluation."""
+        """Delay signals also if a resumed training begins with an evaluation."""
         self._begin(_tuner(pl_module))
 
     def _begin(self, tuner: PromptTuner) -> None:
         self.interruptions.defer()
-        if self._saved is None:  # a training begins or goes on from the checkpoint that it was restored from
+        if self._saved is None:  # the training has just begun or has just been restored from a checkpoint
             self._saved = _counts(tuner)
             self._due = time.monotonic() + self.checkpoint_seconds
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
-        """A row of the curve for each run that took the step."""
+        """Add a row to the curve of each run that took the step, and write a checkpoint if it is due."""
         tuner = _tuner(pl_module)
         epoch_ends = trainer.is_last_batch
         for recorder, values in zip(self.recorders, tuner.last_step, strict=True):
             if values:
                 named = {f"train/{name}": value for name, value in values.items()}
                 recorder.add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
-        is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # else the evaluation's comes soon
+        is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # the evaluation writes one soon
         if is_step or time.monotonic() >= self._due:
             self.checkpoint(tuner)
         self.interruptions.check()
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """A row of the curve for each evaluation, then a checkpoint."""
+        """Add a row to the curve of each run that was evaluated, and write a checkpoint."""
         tuner = _tuner(pl_module)
         for index, metrics in enumerate(tuner.last_evaluation):
             if metrics is not None:
@@ -85,14 +91,14 @@ class Tracking(Callback):
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        """Keep what has been trained when a signal ends the training."""
+        """Write a checkpoint when a signal ends the training."""
         if isinstance(exception, Interrupted):
             self.checkpoint(_tuner(pl_module))
 
     def checkpoint(self, tuner: PromptTuner) -> None:
-        """Write every run's state, unless the newest checkpoint holds it.
+        """Write a checkpoint of every run, unless the last checkpoint is of the same step and epoch.
 
-        A second checkpoint of one step would push out the one before, which a pack may have to go back to.
+        A second checkpoint of the same step would replace the previous checkpoint, to which a pack may have to go back.
         """
         if self._saved == _counts(tuner):
             return

@@ -1,4 +1,4 @@
-"""`last.ckpt`: the trainable state of one run, from which it goes on to the same bits."""
+"""`last.ckpt`: the trainable state of a run, from which the run resumes with the same bits."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ OTHER_VERSION = "Go on with that version, or set rerun=true to train again."
 
 
 def save(folder: RunFolder, state: dict[str, Any]) -> None:
-    """Write a checkpoint atomically; the one before it is kept as `previous.ckpt`."""
+    """Write a checkpoint atomically, and keep the previous checkpoint as `previous.ckpt`."""
     buffer = io.BytesIO()
     torch.save({"schema": SCHEMA, **state}, buffer)
     write_atomic(folder.checkpoint, buffer.getvalue(), keep=folder.previous_checkpoint)
 
 
 def load(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
-    """Read the newest checkpoint of a run, or None where there is none.
+    """Read the last checkpoint of a run; None if there is no checkpoint.
 
-    Only tensors and plain values are read (`weights_only`): no code runs from a checkpoint.
+    Only tensors and plain values are read (`weights_only`), so that a checkpoint cannot run code.
 
     Raises:
         CheckpointError: The file is damaged, belongs to another run, or was written by an rpt of another schema.
@@ -40,10 +40,10 @@ def load(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
 
 
 def load_previous(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
-    """Read the checkpoint before the newest, or None where there is none.
+    """Read the checkpoint before the last checkpoint; None if there is no such checkpoint.
 
     Raises:
-        CheckpointError: As in `load`.
+        CheckpointError: The file is damaged, or belongs to another run.
     """
     is_before = folder.checkpoint.exists() and folder.previous_checkpoint.exists()
     return _load(folder.previous_checkpoint, identity_hash) if is_before else None
@@ -63,7 +63,7 @@ def _load(path: Path, identity_hash: str) -> dict[str, Any]:
 
 
 def step_back(folder: RunFolder) -> None:
-    """Take the newest checkpoint away, so that the one before it, if there is one, is the newest."""
+    """Remove the last checkpoint, so that the previous checkpoint, if it exists, becomes the last."""
     with storage(folder.checkpoint):
         if folder.previous_checkpoint.exists():
             folder.previous_checkpoint.replace(folder.checkpoint)
@@ -74,11 +74,11 @@ def step_back(folder: RunFolder) -> None:
 def _read(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()  # torch does not compare checksums
+            bad = archive.testzip()  # torch does not check checksums
         if bad is not None:
             raise zipfile.BadZipFile(f"the checksum of {bad} is another")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes can lead zipfile and torch to any of a dozen errors
+    except Exception as error:  # zipfile and torch raise a dozen types of errors for damaged bytes
         if is_out_of_memory(error):
             raise
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__

@@ -1,4 +1,4 @@
-"""`metrics.csv`: a row for every step and every evaluation, exact to the last bit and cut back on resume."""
+"""`metrics.csv`: a row for every step and every evaluation. Values are exact to the last bit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ Row = dict[str, float | int]
 
 
 class Curve:
-    """A run's curve. Rows are kept in memory until `flush`, which a checkpoint calls first.
+    """Curve of a run. Rows are kept in memory until `flush`.
 
-    So the file never lags behind a checkpoint, and the checkpoint's `size` says where to cut it on resume.
+    A checkpoint calls `flush` first, so that the file holds all rows up to the checkpoint. The checkpoint stores
+    `size`, and a resumed run truncates the file to that size.
+
+    Args:
+        path: Path of the CSV file.
+        columns: Names of the columns.
 
     Attributes:
-        size: Bytes of the file, as far as this object has written it.
-        is_torn: Whether somebody has removed or changed the file meanwhile, so that earlier rows may be missing.
+        size: Size in bytes of what this object has written to the file.
+        is_torn: Whether the file was removed or changed during training, so that earlier rows may be missing.
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
@@ -32,11 +37,14 @@ class Curve:
         self._rows: list[Row] = []
 
     def start(self, size: int) -> None:
-        """Begin anew (`size` 0), or go on from a file cut back to its first `size` bytes.
+        """Begin a new file, or truncate the file of an interrupted training.
+
+        Args:
+            size: Size in bytes to which the file is truncated; 0 for a new file.
 
         Raises:
-            CheckpointError: The file is shorter than that, or has other columns: somebody has changed or removed it,
-                or another version of rpt began it.
+            CheckpointError: The file is shorter than `size` or has different columns, because it was changed or
+                removed, or because another version of rpt began it.
         """
         if size > 0:
             self._check_columns()
@@ -51,9 +59,9 @@ class Curve:
                 self._append([self._header()])
 
     def _check_columns(self) -> None:
-        """Rows under another header would be read as other numbers."""
+        """Refuse a file with a different header, because new rows would be read under the wrong columns."""
         if not self.path.exists():
-            return  # `start` says so
+            return  # `start` reports the missing file
         with storage(self.path), self.path.open(encoding="utf-8") as file:
             found = file.readline().rstrip("\n")
         if found and found != ",".join(self.columns):
@@ -61,18 +69,18 @@ class Curve:
             raise CheckpointError(f"{self.path}: has other columns than this version of rpt writes. {advice}")
 
     def add(self, row: Row) -> None:
-        """Take a row; columns that it does not name stay empty. Floats are written so that they read back exact."""
+        """Add a row; missing columns stay empty. Floats are written by `repr`, so that reading them is exact."""
         self._rows.append(row)
 
     def flush(self) -> None:
-        """Append all rows taken so far and sync them to disk.
+        """Append all new rows to the file and sync it to disk.
 
-        A file that was removed begins anew with its header; one that was cut loses what is left of its last line.
+        A file that was removed is begun anew with its header. A file that was truncated loses its incomplete last line.
         """
         rows = [{key: repr(value) for key, value in row.items()} for row in self._rows]
         with storage(self.path):
             found = self._size_on_disk()
-            whole = min(found, self.size)  # what lies beyond is of a write that failed in its middle
+            whole = min(found, self.size)  # bytes beyond `size` are from a write that failed
             if found < self.size:
                 self.is_torn = True
                 whole = self.path.read_bytes().rfind(b"\n") + 1 if found else 0
@@ -99,14 +107,14 @@ class Curve:
 
 
 def _appending(path: Path) -> BinaryIO:
-    """Open a file for appending; no link is followed, which may lead to a file of somebody else's."""
+    """Open a file for appending. Links are not followed, because they may lead to a file outside the run's folder."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab")
 
 
 def best_held_out(path: Path) -> float | None:
-    """The best held-out score that a curve has so far, 0 to 1; None where it has none, or cannot be read.
+    """Read the best held-out score of a curve, 0 to 1; None without a score, or if the file cannot be read.
 
-    Only whole lines count: a run may be writing the last one.
+    Only complete lines are read, because a run may be writing the last line.
     """
     try:
         text = path.read_text(encoding="utf-8")

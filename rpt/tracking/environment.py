@@ -1,4 +1,4 @@
-"""On what a run was made: versions, machine, code. Bits repeat only where these agree."""
+"""Environment of a run: versions, machine and code. Two trainings agree to the last bit only if these agree."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 import torch
 
 CLEAR_PEAK, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-"""Linux's own: writing "5" to the first sets the peak in the second (VmHWM) back to what is resident now."""
+"""Files of Linux. Writing "5" to `CLEAR_PEAK` resets the peak memory in `STATUS` (VmHWM) to the present memory."""
 
 PACKAGES = ("rpt", "torch", "lightning", "transformers", "hydra-core", "torchmetrics", "numpy")
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What the record says of the machine and the code."""
+    """Collect the facts about machine, versions and code for the record."""
     return {
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
@@ -31,7 +31,7 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 
 def bits(device: torch.device) -> dict[str, Any]:
-    """What must agree for two trainings to agree to the last bit, beside their identity."""
+    """Collect the facts that must be equal, in addition to the identity, for two trainings with the same bits."""
     is_cuda = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if is_cuda else cpu_name(),
@@ -42,7 +42,7 @@ def bits(device: torch.device) -> dict[str, Any]:
 
 
 def cpu_name() -> str:
-    """The processor's name."""
+    """Return the name of the processor."""
     if sys.platform.startswith("linux"):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -51,10 +51,10 @@ def cpu_name() -> str:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit and whether files differ from it; None outside a checkout."""
+    """Return the commit of a checkout and whether files differ from it; None outside a checkout of rpt."""
 
     def git(*arguments: str) -> str | None:
-        # Without a lock of the index: one whose writer dies on a full disk would stay, and stop every later commit.
+        # git must not lock the index: a lock that is left behind on a full disk would block every later commit.
         command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
@@ -64,22 +64,22 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
     commit = git("rev-parse", "HEAD")
     is_ours = git("ls-files", "--error-unmatch", str(Path(__file__))) is not None
-    if commit is None or not is_ours:  # installed into an environment that lies in somebody's repository
+    if commit is None or not is_ours:  # e.g. installed in an environment inside another repository
         return None
     return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
 
 
 def forget_peak_memory(device: torch.device) -> None:
-    """Start the peak anew, so that a run of a sweep is not charged with those before it, where the system can."""
+    """Reset the peak memory, if the system can, so that it does not include earlier runs of a sweep."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif CLEAR_PEAK.exists():
-        with suppress(OSError):  # refused in some containers; the peak is then the process's
+        with suppress(OSError):  # some containers refuse; the peak then includes earlier runs
             CLEAR_PEAK.write_text("5")
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """Most memory that was in use since the peak was last forgotten: of the GPU where one is used, else resident."""
+    """Return the peak memory in bytes since the last reset: allocated memory of a GPU, or resident memory."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     status = STATUS.read_text().splitlines() if STATUS.exists() else []

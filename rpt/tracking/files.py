@@ -1,4 +1,4 @@
-"""Write files whole or not at all."""
+"""Write files atomically: a file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rpt.errors import StorageError
 
 
 def _mode() -> int:
-    """What `open` would give a new file; the umask can only be read by setting it."""
+    """Return the mode that `open` gives a new file. The umask can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return 0o666 & ~mask
@@ -24,21 +24,21 @@ def _mode() -> int:
 MODE = _mode()
 
 ESCAPED = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
-"""Characters written as `\\uXXXX`: line ends to programs that split text by Unicode's rules, and halves of surrogate
-pairs, which UTF-8 cannot hold."""
+"""Characters that are written as `\\uXXXX`: line ends by Unicode's rules, and halves of surrogate pairs, which UTF-8
+cannot hold."""
 
 DRAFT = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.rpt-draft")
-"""Names of the files and folders that are written before they get their own names, which each draft's name holds."""
+"""Pattern of the names of drafts: files and folders before they are renamed to their final name, which is `name`."""
 
 
 def draft_of(path: Path) -> dict[str, Any]:
-    """Place and name of a draft, as the functions of `tempfile` take them."""
+    """Return the folder, prefix and suffix of a draft of a file, as arguments for `tempfile`."""
     return {"dir": path.parent, "prefix": f".{path.name}.", "suffix": ".rpt-draft"}
 
 
 @contextlib.contextmanager
 def storage(path: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a StorageError that names the path and what to do."""
+    """Turn an OSError of the block into a StorageError with the path and advice."""
     try:
         yield
     except OSError as error:
@@ -47,23 +47,23 @@ def storage(path: Path) -> Iterator[None]:
 
 
 def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> None:
-    """Write a file by way of a temporary one beside it, so that a kill leaves the old file or the new one.
+    """Write a temporary file and rename it, so that a killed process leaves either the old file or the new file.
 
     Args:
-        path: The file.
-        content: All of it.
-        keep: Where the file that is replaced goes on living, if anywhere. A kill between the two renames then
-            leaves it there and nothing at `path`, which a reader must look for.
+        path: Path of the file.
+        content: Complete content of the file.
+        keep: Path to which an existing file is renamed; None to replace it. A process that is killed between the two
+            renames leaves the old file at `keep` and no file at `path`, so readers must look at both.
 
     Raises:
-        StorageError: The disk is full, or the folder cannot be written. The old content is then still there.
+        StorageError: The disk is full, or the folder cannot be written. The old content is kept.
     """
     with storage(path):
         handle, name = tempfile.mkstemp(**draft_of(path))
         draft = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                os.fchmod(handle, MODE)  # a temporary file is its owner's alone; results are for whom the umask says
+                os.fchmod(handle, MODE)  # only the owner can read a temporary file; results follow the umask
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -78,19 +78,19 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically; NaN and infinity become null, which every reader understands."""
+    """Write indented JSON atomically; NaN and infinity become null, because JSON has no such numbers."""
     write_atomic(path, (as_json(value, indent=2) + "\n").encode())
 
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
-    """Write one JSON object a line, atomically."""
+    """Write a file with a JSON object on each line, atomically."""
     write_atomic(path, "".join(f"{as_json(value)}\n" for value in values).encode())
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Read the objects of a file that `write_json_lines` has written.
 
-    A line ends at a line feed alone: a JSON text may hold any other character that Unicode counts as a line end.
+    Only a line feed ends a line, because JSON may hold other characters that Unicode counts as line ends.
 
     Raises:
         OSError: The file cannot be read.
@@ -113,7 +113,7 @@ def _object(number: int, line: str) -> dict[str, Any]:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """Write a value as JSON on one line, or indented; NaN and infinity become null."""
+    """Format a value as JSON, on one line or indented; NaN and infinity become null."""
     text = json.dumps(_finite(value), indent=indent, ensure_ascii=False)
     return ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -128,7 +128,7 @@ def _finite(value: Any) -> Any:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
+    """Sync a folder to disk, so that a rename in it survives a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

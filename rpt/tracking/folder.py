@@ -1,4 +1,4 @@
-"""A run's folder: who is writing it, what state it is in, and the names of its files."""
+"""A run's folder: its lock, its record, and the names of its files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from rpt.tracking.record import read_record
 
 LOCK = ".lock"
 LOCK_SECONDS = 0.5
-"""How long a folder's lock is waited for: a reader that looks whether it is held holds it for a moment itself."""
+"""Longest wait for a folder's lock. A reader that tests the lock holds it for a moment itself."""
 
 
 class FolderInUse(RptError):
-    """Another process is writing this run."""
+    """Another process is training this run."""
 
 
 class LeaseLost(FolderInUse):
-    """Another process has taken this run over while this one slept."""
+    """Another process has taken over this run while this process was suspended."""
 
 
 class RunFolder:
-    """The folder of one run. Locked from `open` to `close`; nobody else writes it meanwhile.
+    """Folder of one run. It is locked from `open` to `close`, so that no other process writes it meanwhile.
 
-    The lock is the kernel's (flock): it ends with its process, however that ends. A lease (`rpt.tracking.lease`) says
-    the same to other machines.
+    The lock is a lock of the kernel (flock), which ends with its process in every case. A lease (`rpt.tracking.lease`)
+    protects the folder from processes on other machines.
+
+    Args:
+        path: Path of the folder; it need not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,23 +53,23 @@ class RunFolder:
 
     @property
     def _written(self) -> tuple[Path, ...]:
-        """Every file and folder in here that a training writes."""
+        """All files and folders in the folder that a training may write."""
         files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.head)
         others = (self.adapter, self.checkpoint, self.previous_checkpoint)
         names = (LOCK, lease.NAME, "superseded", "replay", "tensorboard", "wandb")
         return (*files, *others, *(self.path / name for name in names))
 
     def results(self) -> list[Path]:
-        """The files that explain the run's number and give it again, as far as they are there: no checkpoints."""
+        """List the existing files that document the score and allow to compute it again, without checkpoints."""
         files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.head)
         return [file for file in (*files, *sorted(self.adapter.glob("*"))) if file.is_file()]
 
     def open(self) -> None:
-        """Make the folder if need be, take its lock and its lease.
+        """Create the folder if it does not exist, and take its lock and its lease.
 
         Raises:
-            FolderInUse: Another process holds them.
-            StorageError: The folder cannot be made or written, or a link stands where a file is to be written.
+            FolderInUse: Another process holds the lock or the lease.
+            StorageError: The folder cannot be created or written, or a link has the name of a file of the run.
         """
         with storage(self.path):
             self._lock_it()
@@ -86,7 +89,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
                 is_held = self._lock.acquire(LOCK_SECONDS)
-            except FileNotFoundError:  # its last holder has removed the folder, to which nothing was written
+            except FileNotFoundError:  # the last holder has just removed the empty folder
                 continue
             if not is_held:
                 raise self._in_use("another process", f"It holds the lock of {self.path / LOCK}.")
@@ -97,22 +100,22 @@ class RunFolder:
         return FolderInUse(f"{self.path}: {holder} is training this run. {advice} {more}")
 
     def _refuse_links(self) -> None:
-        """Refuse a folder where a file of this run would be written through a link into a file of somebody else's."""
+        """Refuse a folder in which a link has the name of a file of the run, because it may lead to a foreign file."""
         link = next((path for path in self._written if path.is_symlink()), None)
         if link is not None:
             advice = "Remove the link, or put the file itself in its place, then run the same command again."
             raise StorageError(f"{link}: is a link, and a run writes through no link in its folder. {advice}")
 
     def close(self) -> None:
-        """Give lock and lease back and remove their files; a folder that nothing was written to goes, too."""
+        """Release lock and lease and remove their files; remove the folder if it is empty."""
         self._lease.give_back()
         if self._lock.is_held:
             self._lock.release(keep_file=self._lease.successor() is not None)
             with suppress(OSError):
-                self.path.rmdir()  # only an empty one
+                self.path.rmdir()  # fails unless the folder is empty
 
     def tidy(self) -> None:
-        """Remove lock, lease and drafts of a killed process; nothing where the folder is in use or read-only."""
+        """Remove lock, lease and drafts of a killed process; do nothing if the folder is in use or read-only."""
         if any((self.path / name).exists() for name in (LOCK, lease.NAME)):
             with suppress(RptError, OSError):
                 self.open()
@@ -122,10 +125,10 @@ class RunFolder:
                     self.close()
 
     def holder(self) -> lease.Holder | None:
-        """Who trains the run at this moment; None where nobody does.
+        """Return the process that is training the run; None if no process is.
 
-        A process of this machine is believed by its lock; one of another by its lease, or by its lock where the file
-        system shows that.
+        A process on this machine counts by its lock. A process on another machine counts by its lease, or by its lock
+        if the file system shows it.
         """
         found = lease.read(self.path)
         if found is None:
@@ -137,10 +140,10 @@ class RunFolder:
         return found if is_alive else None
 
     def check_lease(self) -> None:
-        """See that this process still holds the folder that it has opened; asked before every write of a training.
+        """Check that this process still holds the folder; a training calls this before every write.
 
         Raises:
-            LeaseLost: It slept for longer than a lease lives, and another process goes on with the run.
+            LeaseLost: This process was suspended until its lease expired, and another process has taken over the run.
         """
         other = self._lease.successor()
         if other is not None:
@@ -151,10 +154,10 @@ class RunFolder:
             )
 
     def read_record(self) -> dict[str, Any] | None:
-        """The run's record, or None where there is none yet.
+        """Read the run's record; None if there is no record yet.
 
         Raises:
-            RecordError: The record cannot be read, or is none that rpt writes.
+            RecordError: The record cannot be read, or is not a record that rpt writes.
         """
         return read_record(self.record) if os.path.exists(self.record) else None  # noqa: PTH110, False for any odd path
 
@@ -163,7 +166,7 @@ class RunFolder:
         write_json(self.record, record)
 
     def supersede(self) -> None:
-        """Set everything of an earlier training aside in `superseded/N`, so that `rerun=true` loses nothing."""
+        """Move all files of an earlier training to `superseded/N`, so that `rerun=true` loses nothing."""
         with storage(self.path):
             aside = self.path / "superseded"
             aside.mkdir(exist_ok=True)
@@ -174,7 +177,7 @@ class RunFolder:
                     shutil.move(entry, target / entry.name)
 
     def sweep_up(self) -> None:
-        """Remove the drafts of this run's own files that a killed writer left behind, and nothing else."""
+        """Remove only the drafts of this run's files that a killed process has left behind."""
         names = {path.name for path in self._written}
         with storage(self.path):
             for folder in (self.path, self.adapter):
@@ -185,5 +188,5 @@ class RunFolder:
 
 
 def _is_of_the_holder(entry: Path) -> bool:
-    """Whether a file is lock or lease, which say who writes the folder and belong to no training."""
+    """Whether a file is the lock or a lease, which belong to the process that holds the folder, not to a training."""
     return entry.name in (LOCK, lease.NAME) or lease.DRAFT.fullmatch(entry.name) is not None

@@ -1,4 +1,4 @@
-"""What a run is: everything that can change its number, and nothing else."""
+"""Identity of a run: a hash of everything that can change the run's score, and of nothing else."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from rpt.tracking.source import source_hash
 from rpt.tracking.syntax import NoSource
 
 SCHEMA = 3
-"""Version of run.json and of checkpoints; raised when a reader must know."""
+"""Version of run.json and of checkpoints. It is raised when readers must handle a change."""
 
 READABLE = (2, SCHEMA)
-"""Versions of run.json that this rpt reads. Version 2 does not say which code made the number."""
+"""Versions of run.json that this rpt reads. Records of version 2 do not identify the code of the training."""
 
 TRAINING_VERSION = 1
-"""Version of rpt's own training code: raised by hand when a change to it can change a number.
+"""Version of rpt's training code: backbones, batches, loop and metrics.
 
-The hash of a component's source (`rpt.tracking.source`) does not cover that code: backbones, batches, loop, metrics.
-`tests/golden/test_losses.py` fails when numbers of a small training change and this version does not.
+It is raised by hand when a change to that code can change a score, because the hashes of components
+(`rpt.tracking.source`) do not cover that code. `tests/golden/test_losses.py` fails if the numbers of a small training
+change and this version does not.
 """
 
 SCORERS = {
@@ -36,31 +37,31 @@ SCORERS = {
     "rank": "rpt.scoring.language.RankScorer",
     "generate": "rpt.scoring.language.GenerateScorer",
 }
-"""The class of each scorer, by its option's name."""
+"""Dotted path of each scorer's class, by the name of the option."""
 
 OF_THE_PROMPT = ("prompt", "init", "lr", "encoder_lr", "weight_decay", "encoder_weight_decay")
-"""What has no effect where no prompt is trained (`encoder=none`)."""
+"""Keys of the configuration that have no effect on a run without a prompt (`encoder=none`)."""
 
 
 OF_THE_TRAINING = (
     *OF_THE_PROMPT,
     *("seed", "head_lr", "head_weight_decay", "encoder", "optim", "schedule", "warmup_steps", "clip_norm", "trainer"),
 )
-"""What has no effect where nothing is trained (zero-shot)."""
+"""Keys of the configuration that have no effect on a run without trainable parameters (zero-shot)."""
 
 
 OF_ONE_RUN = ("data.order_seed", "trainer.patience")
-"""What lies in a section that a pack shares, and still belongs to each run of it."""
+"""Keys that may differ between the runs of a pack, although their sections are shared."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What a run is.
+    """Identity of a run.
 
     Attributes:
-        hash: Names the run: sha256 of setting, code and record schema.
-        setting_hash: sha256 of the setting without the task's version: equal for runs that differ in code alone.
-        code: What `code` gives for the run.
+        hash: Identity hash: sha256 of setting, code and record schema.
+        setting_hash: sha256 of the setting without the task's version. Runs that differ only in code have the same.
+        code: Versions and hashes of the run's code, as `rpt.tracking.identity.code` returns them.
     """
 
     hash: str
@@ -69,10 +70,10 @@ class Identity:
 
 
 def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identity:
-    """Compute what a run is.
+    """Compute the identity of a run.
 
     Args:
-        config: The run's checked configuration.
+        config: Checked configuration of the run.
         data_checksum: sha256 of the rows.
         backbone_sha256: sha256 of the backbone's files.
 
@@ -86,11 +87,12 @@ def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identi
 
 
 def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
-    """The part of a configuration that can change the number, with the data's checksum and the code.
+    """Collect everything that can change the score of a run: setting, code and record schema.
 
-    Paths, loggers, devices and bars are left out: their fields are marked in `rpt.config`. The backbone enters by
-    the sha256 of its files, the data by the rows' checksum, a file that the prompt starts from by its own sha256,
-    each component by the hash of its source. Without a prompt, what only a prompt would feel is left out too.
+    Paths, loggers, devices and progress bars are left out; their fields are marked in `rpt.config`. Files are replaced
+    by checksums: the backbone by the sha256 of its files, the data by the checksum of the rows, the file of `init.path`
+    by its sha256, each component by the hash of its source. Keys that affect only a prompt are left out for a run
+    without a prompt.
 
     Raises:
         ConfigError: A component's source or the file of `init.path` cannot be read.
@@ -99,7 +101,7 @@ def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[s
 
 
 def code(config: Config) -> dict[str, Any]:
-    """The code that computes a run's number: the training's version, and a hash of each chosen component's source.
+    """Identify the code of a run: the version of the training code, and a hash of each component's source.
 
     Raises:
         ConfigError: A component's source cannot be read.
@@ -119,14 +121,14 @@ def code(config: Config) -> dict[str, Any]:
 
 
 def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
-    """The identity without the code: two runs of one setting differ in the code that computed them alone.
+    """Collect everything that can change the score of a run, except the code and the record schema.
 
     Raises:
         ConfigError: The file of `init.path` cannot be read.
     """
     parts = _part(config)
     if not (config.is_trained and config.backbone.dropout):
-        del parts["backbone"]["dropout"]  # off, as it was before there was a choice: runs of then are the same runs
+        del parts["backbone"]["dropout"]  # keeps the identity of runs from before the key existed
     if not config.is_trained:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_TRAINING}
         parts["data"].pop("order_seed")
@@ -141,7 +143,7 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
 
 
 def shared(config: Config) -> dict[str, Any]:
-    """What the runs of one pack must have in common, by dotted key."""
+    """Collect the values that the runs of a pack must share, by dotted key."""
     sections = {
         name: _part(getattr(config, name)) for name in ("task", "data", "protocol", "backbone", "scorer", "trainer")
     }
@@ -153,13 +155,13 @@ def shared(config: Config) -> dict[str, Any]:
 
 
 def digest(value: dict[str, Any]) -> str:
-    """sha256 of a plain dictionary, independent of the order of its keys."""
+    """Compute the sha256 of a plain dictionary, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def folder_name(config: Config, identity_hash: str) -> str:
-    """The run folder's name: the choices that a reader looks for, then the hash that tells all others apart."""
-    encoder = re.sub(r"[^A-Za-z0-9_.]", ".", config.chosen.get("encoder", "encoder"))  # an option may lie in a folder
+    """Build the name of a run's folder: its main choices for a reader, then 10 characters of the identity hash."""
+    encoder = re.sub(r"[^A-Za-z0-9_.]", ".", config.chosen.get("encoder", "encoder"))  # options may be in subfolders
     names = (config.task.name, config.data.source, config.backbone.name, encoder)
     if not config.is_trained:
         return "-".join((*names, "zeroshot", identity_hash[:10]))
@@ -195,6 +197,6 @@ def _value(value: Any) -> Any:
 
 
 def is_aside(field: FieldInfo) -> bool:
-    """Whether a field of the configuration cannot change the number (`rpt.config.ASIDE`)."""
+    """Whether a field of the configuration cannot change the score (`rpt.config.ASIDE`)."""
     extra = field.json_schema_extra
     return isinstance(extra, dict) and typing.cast(dict[str, Any], extra).get("identity") is False

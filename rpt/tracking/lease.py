@@ -1,11 +1,12 @@
-"""A lease says who trains a run, to readers on any machine that sees the run's folder.
+"""Lease of a run's folder: a file with a heartbeat that names the process which trains the run.
 
-On one machine the kernel's lock is the authority: it ends with its process, however that ends. Other machines that
-share the file system may not see that lock, so whoever trains a run also keeps a small file in its folder and renews
-it every few seconds. A lease that has not been renewed for a minute is a dead one. Clocks of machines that share
-runs must therefore agree to well within a minute, as network time makes them. A lease whose time lies farther ahead
-than that is watched for some seconds instead: a living holder renews it. A process that was suspended for longer
-may find its lease in other hands when it wakes: it asks before it writes.
+On one machine the kernel's lock decides who holds a folder, because it ends with its process in every case. Other
+machines that share the file system may not see the lock. A process that trains a run therefore also keeps a small file
+in the run's folder, and renews it every few seconds. A lease that has not been renewed for a minute has expired.
+
+The clocks of machines that share runs must agree to well within a minute, as with network time. A lease whose time is
+more than a minute in the future is watched for some seconds instead, because a living holder renews it. A process that
+was suspended may find that another process has taken its lease, so it checks the lease before it writes.
 """
 
 from __future__ import annotations
@@ -28,26 +29,26 @@ NAME = ".lease"
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
 WATCH_SECONDS = 20.0
-"""How long a lease from a clock that is ahead is watched: four times the pause between two renewals."""
+"""Time for which a lease with a time in the future is watched: four times the interval between two heartbeats."""
 
 DRAFT = re.compile(re.escape(NAME) + r"\.[0-9a-f]{16}")
-"""Names of the files by which leases are renewed."""
+"""Pattern of the names of the temporary files by which leases are renewed."""
 
 _first_seen: dict[str, tuple[float, float]] = {}
-"""By token of a lease from a clock that is ahead: its newest time, and when this process first saw it (monotonic)."""
+"""Leases with a time in the future, by token: the last heartbeat, and the monotonic time when it was first seen."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who trains a run.
+    """Content of a lease: the process that trains a run.
 
     Attributes:
-        host: The machine's name.
-        machine: Tells a boot of one machine from all others.
-        pid: Of the process.
-        started: When it took the lease, ISO 8601.
-        beat: When it last renewed the lease, seconds since 1970.
-        token: Tells the lease from all others.
+        host: Name of the machine.
+        machine: Identifier of the machine and its present boot.
+        pid: Process id.
+        started: Time when the process took the lease, ISO 8601.
+        beat: Time of the last heartbeat, in seconds since 1970.
+        token: Random identifier of the lease.
     """
 
     host: str
@@ -59,12 +60,16 @@ class Holder:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is this machine, where the lock says more than the lease."""
+        """Whether the process is on this machine, where the lock is more reliable than the lease."""
         return self.machine == machine()
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it was renewed within the last minute, or, if its time lies ahead, since it was first seen here."""
+        """Whether the lease has not expired: its last heartbeat is less than a minute old.
+
+        A lease whose heartbeat is more than a minute in the future counts as fresh for `WATCH_SECONDS` after each new
+        heartbeat is seen.
+        """
         age = time.time() - self.beat
         if age > -STALE_SECONDS:
             return age < STALE_SECONDS
@@ -76,12 +81,12 @@ class Holder:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is such a process on this machine."""
+        """Whether a process with this id exists on this machine."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except OSError:  # a process of another user
+        except OSError:  # the process belongs to another user
             return True
         return True
 
@@ -90,7 +95,7 @@ class Holder:
 
 
 def read(folder: Path) -> Holder | None:
-    """Read the lease in a run's folder, fresh or not; None where there is none, or one that is damaged."""
+    """Read the lease in a run's folder, even if it has expired; None if it is missing or damaged."""
     try:
         found = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -106,7 +111,7 @@ KINDS = {"host": str, "machine": str, "pid": int, "started": str, "beat": float,
 
 @cache
 def machine() -> str:
-    """The name of this machine and the id of its boot, where the system has one."""
+    """Return the name of this machine and the id of its present boot, if the system has such an id."""
     boot = ""
     with suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -114,7 +119,11 @@ def machine() -> str:
 
 
 class Lease:
-    """This process's lease of one run folder, renewed by a thread of its own until it is given back."""
+    """Lease of this process on a run's folder. A thread renews the lease until it is given back.
+
+    Args:
+        folder: Folder of the run.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -123,18 +132,18 @@ class Lease:
         self._thread: threading.Thread | None = None
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._mine = Holder(socket.gethostname(), machine(), os.getpid(), started, time.time(), secrets.token_hex(8))
-        self._draft = folder / f"{NAME}.{self._mine.token}"  # not another holder's, who might put it in its place
+        self._draft = folder / f"{NAME}.{self._mine.token}"  # unique, so that two processes never write the same draft
         self._successor: Holder | None = None
 
     def take(self, *, is_locked: bool = True) -> Holder | None:
         """Take the lease.
 
         Args:
-            is_locked: Whether the caller holds the folder's lock, so that no process of this machine does the same.
-                Else the lease alone decides, for processes of this machine too.
+            is_locked: Whether the caller holds the folder's lock, which excludes other processes on this machine. If
+                False, only the lease decides, also between processes on this machine.
 
         Returns:
-            None where it was taken; else the living holder.
+            None if the lease was taken; otherwise the process that holds it.
 
         Raises:
             OSError: The folder cannot be written.
@@ -149,7 +158,7 @@ class Lease:
         with suppress(FileExistsError):
             self._create()
         self._successor = None
-        if (other := self.successor()) is not None:  # of several machines that try, the last to make it has it
+        if (other := self.successor()) is not None:  # if several machines try at once, the last to create the file wins
             return other
         self._ended.clear()
         self._thread = threading.Thread(target=self._renew, name=f"lease of {self._folder.name}", daemon=True)
@@ -157,7 +166,10 @@ class Lease:
         return None
 
     def _living(self, is_locked: bool) -> Holder | None:
-        """The holder that keeps this process out, if there is one; one whose clock is ahead is watched first."""
+        """Return the living holder that keeps this process from taking the lease; None if there is none.
+
+        A lease with a time in the future is watched first, until it is renewed or has expired.
+        """
         first = found = read(self._folder)
         while found is not None and found == first and found.is_fresh:
             if found.is_here and (is_locked or not found.is_running):
@@ -169,7 +181,7 @@ class Lease:
         return None if found == first else found
 
     def _create(self) -> None:
-        file = self._path.open("x", encoding="utf-8")  # never one that is there, nor through a link
+        file = self._path.open("x", encoding="utf-8")  # fails if the file exists or is a link
         try:
             with file:
                 json.dump(asdict(self._mine), file)
@@ -178,7 +190,7 @@ class Lease:
             raise
 
     def give_back(self) -> None:
-        """Stop renewing, and remove the file if it is still this process's."""
+        """Stop renewing the lease, and remove its file if this process still holds it."""
         if self._thread is None:
             return
         self._ended.set()
@@ -190,7 +202,7 @@ class Lease:
                 self._path.unlink()
 
     def successor(self) -> Holder | None:
-        """Who has taken the lease from this process, also if it has given it back since; None where nobody has."""
+        """Return the process that has taken the lease from this process, even if it has ended since; else None."""
         found = read(self._folder)
         if found is not None and found.token != self._mine.token:
             self._successor = found
@@ -198,8 +210,8 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
-            with suppress(OSError):  # a full disk: the lease grows stale, the training itself says what is wrong
+            with suppress(OSError):  # on a full disk the lease expires, and the training reports the error
                 self._draft.write_text(json.dumps(asdict(replace(self._mine, beat=time.time()))), encoding="utf-8")
-                if self.successor() is not None:  # looked at last, because a write to a far disk may take its time
+                if self.successor() is not None:  # checked after the write, which may be slow on a network disk
                     return
                 self._draft.replace(self._path)

@@ -1,4 +1,4 @@
-"""A lock on a file that ends with its process, however that ends."""
+"""A lock on a file, which ends with its process in every case."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from pathlib import Path
 POLL_SECONDS = 0.05
 
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
-"""How file systems say that they have no locks: Lustre without `-o flock`, NFS without a lock daemon, some FUSE."""
+"""Error numbers of file systems without locks: Lustre without `-o flock`, NFS without a lock daemon, some FUSE."""
 
 
 class Lock:
-    """An exclusive lock of the kernel (flock). Its file exists while it is held, and after a process was killed.
+    """An exclusive lock of the kernel (flock) on a file. `release` removes the file; a killed process leaves it.
+
+    Args:
+        path: Path of the file.
 
     Attributes:
-        is_supported: Whether the file system has locks. Where it has none, `acquire` succeeds and excludes nobody.
+        is_supported: Whether the file system has locks. Without locks, `acquire` succeeds and excludes no process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,14 +32,17 @@ class Lock:
 
     @property
     def is_held(self) -> bool:
-        """Whether this object holds it."""
+        """Whether this object holds the lock."""
         return self._handle is not None
 
     def acquire(self, seconds: float) -> bool:
-        """Take the lock; False where another process holds it for that long.
+        """Take the lock, and return whether it was taken within a time.
+
+        Args:
+            seconds: Longest time to wait for another process to release the lock.
 
         Raises:
-            OSError: The file cannot be made, or is a link.
+            OSError: The file cannot be created, or is a link.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -49,22 +55,22 @@ class Lock:
             finally:
                 if self._handle is None:
                     os.close(handle)
-            if not is_taken:  # else its holder has removed the file with its end, and another file counts by now
+            if not is_taken:  # if taken, but on a file that its last holder has removed: try again with a new file
                 if time.monotonic() >= deadline:
                     return False
                 time.sleep(POLL_SECONDS)
 
     def release(self, *, keep_file: bool = False) -> None:
-        """Give the lock back and remove its file; nothing where it is not held.
+        """Release the lock and remove its file; do nothing if the lock is not held.
 
         Args:
-            keep_file: Whether the file stays, because another machine holds a lock on it that is not seen here.
+            keep_file: Whether to keep the file, because a process on another machine may hold a lock on it.
         """
         if self._handle is None:
             return
         if not keep_file:
             with suppress(OSError):
-                self._path.unlink()  # while the lock is held, so that nobody has taken it in this file
+                self._path.unlink()  # before the lock is released, so that no process takes it on this file
         os.close(self._handle)
         self._handle = None
 
@@ -87,7 +93,7 @@ class Lock:
 
 
 def is_locked(path: Path) -> bool | None:
-    """Whether a process holds the lock of a file; None where the file system or its permissions do not tell."""
+    """Whether a process holds the lock on a file; None if the file system or its permissions do not allow the test."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

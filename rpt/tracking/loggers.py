@@ -1,4 +1,4 @@
-"""Where a run's curve goes besides its folder: W&B and TensorBoard. A run's numbers never depend on them."""
+"""Loggers of a run: W&B and TensorBoard, in addition to the run's folder. Loggers cannot change a run's numbers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ KINDS: dict[str, Callable[[LoggerConfig, RunFolder, dict[str, Any]], RunLogger]]
     "wandb": WandbLogger,
     "tensorboard": TensorBoardLogger,
 }
-"""`csv` is missing on purpose: the run folder's own `metrics.csv` is always written."""
+"""Class of each kind of logger. `csv` needs no class, because every run writes `metrics.csv` to its folder."""
 
 
 class Loggers:
-    """All loggers of a run behind a wall: one that fails is dropped with a warning, and the run goes on."""
+    """All loggers of a run. A logger that fails is dropped with a warning, and the run continues.
+
+    Args:
+        sections: Configuration of each logger, by name.
+        folder: Folder of the run.
+        record: Record of the run at its start.
+        warn: Function that adds a warning to the record.
+    """
 
     def __init__(
         self,
@@ -44,12 +51,17 @@ class Loggers:
             self._warn(f"logger {name} keeps its files here: {error}")
 
     def log(self, values: Values) -> None:
-        """Hand a row of the curve to each."""
+        """Pass a row of the curve to each logger."""
         for name, logger in list(self._open.items()):
             self._guard(name, partial(logger.log, values))
 
     def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
-        """End the run in each, so that none is merged with the next run of the process."""
+        """End the run in each logger, so that it does not mix with the next run of the process.
+
+        Args:
+            record: Final record of the run.
+            succeeded: Whether the run is finished and its record written.
+        """
         for name, logger in list(self._open.items()):
             self._guard(name, partial(logger.finish, record, succeeded=succeeded))
         self._open = {}
@@ -57,6 +69,6 @@ class Loggers:
     def _guard(self, name: str, action: Callable[[], None]) -> None:
         try:
             action()
-        except Exception as error:  # whatever a third party raises, the run's own record is whole
+        except Exception as error:  # an error of a third party must not damage the run
             self._open.pop(name, None)
             self._warn(f"logger {name} failed and was dropped: {type(error).__name__}: {error}")

@@ -1,7 +1,7 @@
-"""Refuse to begin a run anew beside an interrupted training of the same setting that other code has begun.
+"""Refuse to begin a run if different code has begun to train the same setting and was interrupted.
 
-A run's folder is named by its identity, and the code is part of that. So the folder of the interrupted training has
-another name, and would be left behind without a word.
+The name of a run's folder depends on its identity, and the identity on the code. The folder of the interrupted training
+therefore has a different name, and its checkpoints would be left unused without a message.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import Identity, setting
 
 HASH_LENGTH = 10
-"""Characters of the identity's hash at the end of a run folder's name."""
+"""Number of characters of the identity hash at the end of a run folder's name."""
 
 
 def refuse_other_code(folder: Path, config: Config, identity: Identity, data_checksum: str) -> None:
-    """Refuse a run whose setting was begun by other code and interrupted.
+    """Refuse a run if different code has begun to train its setting and was interrupted.
 
     Args:
-        folder: The run's folder; where it holds a training already, nothing is refused.
-        config: The run's configuration; with `rerun` nothing is refused.
-        identity: What the run is.
+        folder: Folder of the run. If it already holds a training, nothing is refused.
+        config: Configuration of the run. With `rerun`, nothing is refused.
+        identity: Identity of the run.
         data_checksum: sha256 of the rows.
 
     Raises:
-        ConfigError: There is such a training, and it has a checkpoint that is lost to the code of now.
+        ConfigError: There is such a training, with a checkpoint that the present code cannot resume.
     """
     place = RunFolder(folder)
     if config.rerun or place.record.exists() or place.checkpoint.exists():
@@ -41,11 +41,11 @@ def refuse_other_code(folder: Path, config: Config, identity: Identity, data_che
 
 
 def code_differences(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
-    """What differs between the code of two runs, in words.
+    """Describe the differences between the code of two runs.
 
     Args:
-        then: `code` of a record; None for a record of an older rpt, which has none.
-        now: What `rpt.tracking.identity.code` gives for the same configuration.
+        then: Section `code` of a record; None for a record of an older rpt without the section.
+        now: Present code for the same configuration, as `rpt.tracking.identity.code` returns it.
     """
     if then is None:
         return ["an older rpt began it, whose records do not say which code it was"]
@@ -56,14 +56,14 @@ def code_differences(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> 
 
 
 def commit_of(record: Mapping[str, Any]) -> str:
-    """The commit of a record's code in brackets, behind a space; empty where the record has none."""
+    """Format the commit of a record's code as ` (commit HASH)`; empty if the record has no commit."""
     environment = record.get("environment")
     git = environment.get("git") if isinstance(environment, dict) else None
     return f" (commit {str(git['commit'])[:10]})" if isinstance(git, dict) and "commit" in git else ""
 
 
 def _interrupted(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """The interrupted runs beside a folder whose names differ from its name in the hash alone."""
+    """Yield the interrupted runs in the same output folder whose names differ from a run's name only in the hash."""
     output_dir = folder.parent
     if not output_dir.is_dir():
         return
@@ -74,18 +74,18 @@ def _interrupted(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         try:
             record = place.read_record()
         except RptError:
-            continue  # the ledger and the report name damaged records
+            continue  # the ledger and the report list damaged records
         if record and record["status"] in ("running", "interrupted") and place.holder() is None:
             yield place.path, record
 
 
 @lru_cache(maxsize=4)
 def _names(output_dir: Path, changed: int) -> dict[str, list[str]]:
-    """The names of an output folder's entries by all but their last `HASH_LENGTH` characters.
+    """List the names in an output folder, grouped by the name without its last `HASH_LENGTH` characters.
 
     Args:
-        output_dir: The folder.
-        changed: When the folder was changed last, so that a sweep lists it once and not once a point.
+        output_dir: Output folder.
+        changed: Time of the folder's last change. As part of the cache's key, it lets a sweep list the folder once.
     """
     names: dict[str, list[str]] = {}
     for entry in sorted(output_dir.iterdir()):
@@ -104,7 +104,7 @@ def _is_same_setting(record: Mapping[str, Any], config: Config, identity: Identi
 
 
 def _agree(then: Any, now: Any) -> bool:
-    """Whether two values agree in all keys that both have."""
+    """Whether two values are equal; nested dictionaries are compared in their common keys."""
     if isinstance(then, dict) and isinstance(now, dict):
         return all(_agree(then[key], now[key]) for key in then.keys() & now.keys())
     return bool(then == now)

@@ -1,4 +1,4 @@
-"""Everything that one run writes: its record, curve, checkpoints, results, loggers."""
+"""Recorder of a run: writes its record, curve and checkpoints, and drives its loggers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TORN = "metrics.csv was removed or changed while the run trained: the curve may 
 
 
 class Recorder:
-    """Writes one run's folder, from its start to its end.
+    """Writes the files of one run, from the start of the training to its end.
 
     Args:
-        config: The run's configuration.
-        identity_hash: What the run is (`rpt.tracking.identity`).
-        folder: Open, so that nobody else writes it.
+        config: Configuration of the run.
+        identity_hash: Identity hash of the run (`rpt.tracking.identity`).
+        folder: Folder of the run. It must be open before `start` is called.
         metrics: Names of the task's metrics, for the curve's columns.
     """
 
@@ -51,22 +51,22 @@ class Recorder:
 
     @property
     def seconds(self) -> float:
-        """Seconds of training and evaluation, those before a resume included."""
+        """Seconds of training and evaluation, including the time before the run was resumed."""
         return self._seconds_before + time.perf_counter() - self._since
 
     def start(self, facts: dict[str, Any], resumed: dict[str, Any] | None) -> None:
-        """Begin the run's files, or go on with them from a checkpoint's state.
+        """Begin the run's files, or continue them from a checkpoint.
 
         Args:
-            facts: What the record says from the start: data, backbone, parameters, environment, pack.
-            resumed: What `checkpoint` stored of the recorder; None for a new run.
+            facts: Sections of the record that are known at the start: data, backbone, parameters, environment, pack.
+            resumed: State of the recorder in the checkpoint; None for a new run.
 
         Raises:
-            LeaseLost: Another process trains the run by now.
+            LeaseLost: Another process has taken over the run.
         """
         self.folder.check_lease()
         self.record.update({**facts, "status": "running"})
-        if self.config.rerun:  # only now, when nothing can be refused any more
+        if self.config.rerun:  # not earlier, because the run could still have been refused
             self.folder.supersede()
         self.curve.start(resumed["curve_size"] if resumed else 0)
         if resumed:
@@ -86,20 +86,23 @@ class Recorder:
             self.warn("resumed elsewhere, so not bit-exact: " + ", ".join(differing))
 
     def warn(self, message: str) -> None:
-        """Note what a reader of the number must know."""
+        """Add a warning to the record, for readers of the score."""
         self.record["warnings"].append(message)
 
     def add(self, row: Row) -> None:
-        """Add a row to the curve and hand it to the loggers."""
+        """Add a row to the curve and pass it to the loggers."""
         self.curve.add(row)
         if self._loggers is not None:
             self._loggers.log(row)
 
     def checkpoint(self, state: dict[str, Any]) -> None:
-        """Write the curve so far, then the state from which the run goes on.
+        """Write the curve so far, then the checkpoint.
+
+        Args:
+            state: State of the run and the pack, from which the training is resumed.
 
         Raises:
-            LeaseLost: Another process trains the run by now.
+            LeaseLost: Another process has taken over the run.
         """
         self.folder.check_lease()
         self._flush()
@@ -124,29 +127,29 @@ class Recorder:
             self.warn(TORN)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The state to go on from, if there is one and the run is not to be trained again."""
+        """Read the last checkpoint; None if there is none, or with `rerun`."""
         return None if self.config.rerun else checkpoint.load(self.folder, self.identity_hash)
 
     def load_previous_checkpoint(self) -> dict[str, Any] | None:
-        """The state before the newest, if there is one."""
+        """Read the checkpoint before the last; None if there is none."""
         return checkpoint.load_previous(self.folder, self.identity_hash)
 
     def step_back(self) -> None:
-        """Drop the newest checkpoint; the one before it, if there is one, is then the newest."""
+        """Remove the last checkpoint, so that the previous checkpoint, if it exists, becomes the last."""
         checkpoint.step_back(self.folder)
 
     def finish(self, status: str, facts: dict[str, Any]) -> None:
-        """End the run: the record's last version, and the end of every logger.
+        """End the run: write the final record and end every logger.
 
-        The record is written before the loggers take the folder's files, and again where one of them has failed and
-        left a warning. A record that could not be written is told to no logger as a success.
+        The record is written before the loggers upload the folder's files. It is written again if a logger has failed
+        and left a warning. If the record cannot be written, the loggers end without success.
 
         Args:
-            status: `finished`, `failed` or `interrupted`.
-            facts: What is known only now: scores, seconds, warnings' causes, an error.
+            status: Final status: `finished`, `failed` or `interrupted`.
+            facts: Sections of the record that are known only at the end: scores, seconds, an error.
 
         Raises:
-            LeaseLost: Another process trains the run by now; the loggers are ended all the same.
+            LeaseLost: Another process has taken over the run; the loggers are ended all the same.
         """
         self.record.update({"status": status, "finished": _now(), **facts})
         is_written = False

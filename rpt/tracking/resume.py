@@ -1,7 +1,7 @@
-"""Put interrupted runs back into their packs, and find the step that each pack goes on from.
+"""Put interrupted runs back into their packs, and find the step from which each pack is resumed.
 
-A pack resumes as it was, because that is what makes it end in the same bits. It goes on without a run only where that
-run cannot go on with it: its checkpoint is lost or damaged, or it has come to its end by itself.
+A pack is resumed with the same runs, so that it ends in the same bits as without the interruption. A run is left out
+only if it cannot be resumed: its checkpoint is lost or damaged, or it has ended already.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ class Pack:
     Attributes:
         recorders: Recorder of each run, in the pack's order.
         states: Checkpoint of each run, all of the same step; all None for a new training.
-        members: Identities of all runs that the training began with or goes on with; some may be finished by now.
-        num_left_out: Number of runs that the training began with and goes on without.
+        members: Identity hashes of the pack's runs, for the checkpoints and records. They may include runs that have
+            ended already and are not trained again.
+        num_left_out: Number of runs of the original pack that are left out.
     """
 
     recorders: list[Recorder]
@@ -38,7 +39,7 @@ class Pack:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader of the runs' records must know of the pack; empty where it goes on as it was."""
+        """Warnings for the runs' records; empty if the pack is resumed with the same runs."""
         is_exact = self.recorders[0].config.has_own_forwards
         if self.num_left_out == 0 or self.states[0] is None or is_exact:
             return []
@@ -48,18 +49,18 @@ class Pack:
 def packs(
     recorders: Sequence[Recorder], epochs: int, unusable: Collection[str] = ()
 ) -> tuple[list[Pack], dict[Recorder, CheckpointError]]:
-    """Put runs back into the packs that they were interrupted in; the new ones form a pack of their own.
+    """Put runs back into the packs in which they were interrupted; new runs form a new pack.
 
     Args:
         recorders: Recorders of the runs that are to be trained.
-        epochs: Epochs of the whole training.
-        unusable: Identities of runs that are to be trained and cannot be, so that their packs go on without them.
+        epochs: Number of epochs of the whole training.
+        unusable: Identity hashes of further runs that cannot be trained; their packs are resumed without them.
 
     Returns:
-        The packs, and the runs whose checkpoint cannot be read, which no pack holds.
+        Packs, and the errors of the runs whose checkpoint cannot be read. No pack holds these runs.
 
     Raises:
-        CheckpointError: A pack has steps to train, and a run that it could go on with is not among the recorders.
+        CheckpointError: A pack has steps left, and a run of it that could be resumed is not among the recorders.
     """
     pairs: list[Pair] = []
     damaged: dict[Recorder, CheckpointError] = {}
@@ -79,9 +80,9 @@ def packs(
 
 
 def _left(recorder: Recorder, begun: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The pack that a run without a checkpoint was in; empty for a new run and for one whose folder is lost.
+    """Find the pack of a run without a checkpoint; empty for a new run and for a run whose folder is lost.
 
-    A pack that was killed at its first checkpoint has a record of each of its runs.
+    A pack that was killed at its first checkpoint has records of all runs, but maybe not all checkpoints.
     """
     if recorder.config.rerun or recorder.folder.read_record() is None:
         return ()
@@ -105,7 +106,10 @@ def _packs(members: tuple[str, ...], group: list[Pair], epochs: int, unusable: C
 
 
 def _split(group: list[Pair], num_members: int) -> list[Pack]:
-    """The fewest packs whose runs stand at one step: all; those with a checkpoint and those without; or by step."""
+    """Split runs into as few packs as possible whose runs are at the same step.
+
+    The first of these that works is taken: one pack; a pack with checkpoints and a pack without; a pack for each step.
+    """
     begun, new = [pair for pair in group if pair[1]], [pair for pair in group if not pair[1]]
     by_step = [[pair for pair in begun if _step(pair[1]) == step] for step in sorted({_step(one) for _, one in begun})]
     for parts in ([group], [begun, new], [*by_step, new]):
@@ -122,7 +126,7 @@ def _pack(group: list[Pair], states: list[State | None], num_members: int) -> Pa
 
 
 def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
-    """Whether a run that is not among the recorders lies beside them with a checkpoint of the same pack."""
+    """Whether a run that is not among the recorders has a checkpoint of the same pack in the output folder."""
     for path in parent.glob(f"*-{member[:10]}"):
         folder = RunFolder(path)
         try:
@@ -138,15 +142,18 @@ def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
 
 
 def _is_over(state: State, epochs: int) -> bool:
-    """Whether the run has no step left; its evaluation does not depend on the rest of its pack."""
+    """Whether a run has no step left, so that it needs only its evaluation, which does not depend on its pack."""
     return bool(state["epochs_done"] >= epochs or state["run"]["status"] != "active")
 
 
 def _aligned(pairs: list[Pair]) -> list[State | None] | None:
-    """The states of the newest step that all runs have: a kill may fall between the checkpoints of two runs.
+    """Find the states of the last step that all runs have a checkpoint of.
+
+    The steps differ if the process was killed between the checkpoints of two runs. The runs ahead then go back to their
+    previous checkpoint.
 
     Returns:
-        None where there is no such step.
+        State of each run; None if there is no such step.
     """
     oldest = min(_step(state) for _, state in pairs)
     ahead = [recorder for recorder, state in pairs if _step(state) > oldest]
@@ -162,5 +169,5 @@ def _aligned(pairs: list[Pair]) -> list[State | None] | None:
 
 
 def _step(state: State | None) -> tuple[int, int]:
-    """Where a checkpoint stands: its steps, and its epochs, which an evaluation counts on without a step."""
+    """Return the numbers of steps and epochs of a checkpoint. An evaluation raises only the number of epochs."""
     return (int(state["steps_done"]), int(state["epochs_done"])) if state else (0, 0)

@@ -1,4 +1,4 @@
-"""What a logger is."""
+"""Interface of a logger."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ Values = dict[str, float | int]
 
 
 class CannotSend(Exception):
-    """A logger that was to send at once and cannot; `mode=offline` keeps the same on this machine."""
+    """An online logger cannot send. With `mode=offline` it keeps the same data on this machine."""
 
 
 class RunLogger(Protocol):
-    """What every logger of one run can do. It may raise anything: `rpt.tracking.loggers` catches it."""
+    """Logger of one run. Its methods may raise any exception, which `rpt.tracking.loggers` catches."""
 
     def log(self, values: Values) -> None:
-        """Take a row of the curve; it has `step`."""
+        """Log a row of the curve.
+
+        Args:
+            values: Values of the row by name, including `step`.
+        """
 
     def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
-        """End the run; its folder holds all that it leaves behind, `record` among it."""
+        """End the run. The run's folder already holds all its files.
+
+        Args:
+            record: Final record of the run.
+            succeeded: Whether the run is finished and its record written.
+        """

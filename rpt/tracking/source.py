@@ -1,13 +1,17 @@
-"""A hash of the source that computes a component's numbers, read from files without importing them.
+"""Hash of a component's source code. The source is read from files, and no module is imported.
 
-The hash covers the definition that a `_target_` names and every definition that it refers to, directly or through
-others, inside its own top-level package and inside rpt's packages of components (`COMPONENTS`). Statements of those
-modules that bind no name are covered too, because they may change what a definition does. Comments, docstrings,
-formatting, type hints of functions and the order of definitions do not change the hash.
+The hash covers the definition that a `_target_` names, and every definition that it refers to directly or indirectly in
+its top-level package and in rpt's packages of components (`COMPONENTS`). It also covers the statements of those modules
+that bind no name, because they may change what a definition does. Comments, docstrings, formatting, type hints of
+functions and the order of definitions do not change the hash.
 
-Limits: other packages are not followed, their versions are in the record. rpt's other modules are covered by
-`rpt.tracking.identity.TRAINING_VERSION`. Names that only a running program knows (`getattr`, `import_module`, a
-registry that another module fills), compiled extensions and data files are not followed.
+Limits:
+
+- Other packages are not followed; their versions are in the record.
+- `rpt.tracking.identity.TRAINING_VERSION` covers rpt's other modules.
+- Names that only a running program knows are not followed: `getattr`, `import_module`, a registry that another module
+  fills.
+- Compiled extensions and data files are not followed.
 """
 
 from __future__ import annotations
@@ -25,18 +29,18 @@ COMPONENTS = ("rpt.optim", "rpt.prompt", "rpt.scoring", "rpt.tasks")
 """Modules and packages of rpt whose definitions are components or parts of components."""
 
 LIBRARIES = ("lightning", "numpy", "peft", "scipy", "tokenizers", "torch", "transformers")
-"""Packages that are identified by their version: their source is too large to follow."""
+"""Packages that are identified by their version, because their source is too large to follow."""
 
 
 @cache
 def source_hash(target: str) -> str:
-    """sha256 of the source of a component.
+    """Compute the sha256 of a component's source.
 
     Args:
-        target: Dotted name of a class or function, as `_target_` has it.
+        target: Dotted path of a class or function, as in `_target_`.
 
     Raises:
-        NoSource: There is no such module or name, or no source text of it.
+        NoSource: The module or name does not exist, or has no source text.
     """
     module, _, name = target.rpartition(".")
     top = module.partition(".")[0]
@@ -48,13 +52,13 @@ def source_hash(target: str) -> str:
 
 
 class _Closure:
-    """Everything that a definition refers to.
+    """Collects all statements that a definition depends on.
 
     Args:
-        top: Top-level package that is followed beside `COMPONENTS`.
+        top: Top-level package that is followed in addition to `COMPONENTS`.
 
     Attributes:
-        pieces: The statements, each in one canonical form.
+        pieces: Canonical text of each statement.
     """
 
     def __init__(self, top: str) -> None:
@@ -67,7 +71,7 @@ class _Closure:
         """Add the definition that a component's target names.
 
         Raises:
-            NoSource: There is none.
+            NoSource: The module has no source text, or does not define the name.
         """
         parsed = parse(module)
         if parsed is None:
@@ -78,7 +82,7 @@ class _Closure:
         self._add(module, name)
 
     def _add(self, module: str, name: str) -> None:
-        """Add a name of a followed module."""
+        """Add the definition of a name in a followed module."""
         parsed = self._module(module)
         if parsed is None or (module, name) in self._seen:
             return
@@ -99,7 +103,7 @@ class _Closure:
                 self._add_statement(statement, parsed)
 
     def _add_whole(self, module: str) -> None:
-        """Add everything that a followed module binds: it is passed on as a whole, so any of it may be used."""
+        """Add everything that a followed module binds, because a module that is used as a value may be used in part."""
         parsed = self._module(module)
         if parsed is not None:
             self._add_effects(parsed)
@@ -116,7 +120,13 @@ class _Closure:
                 self._add(parsed.name, root)
 
     def _add_import(self, name: str, origin: tuple[str, str | None], rest: Chain) -> None:
-        """Add what an imported name stands for, with the attributes that are taken of it."""
+        """Add the definition of an imported name.
+
+        Args:
+            name: Name that the import binds.
+            origin: Imported module, and the name in it; None for the module itself.
+            rest: Attributes that are read from the name.
+        """
         module, attribute = origin
         self.pieces.add(f"{name} is {module} {attribute}")
         path = rest if attribute is None else (attribute, *rest)
@@ -148,7 +158,7 @@ class _Closure:
 
 def _version(package: str) -> str:
     try:
-        return version(package).partition("+")[0]  # behind it is how the package was built, such as +cpu
+        return version(package).partition("+")[0]  # without the kind of build, such as +cpu
     except PackageNotFoundError:
         return ""
 

@@ -1,4 +1,4 @@
-"""A run in flat names and single values: what W&B and TensorBoard put into their tables of runs."""
+"""A run's results and settings as flat names with single values, for the tables of W&B and TensorBoard."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Flat = dict[str, float | int | str]
 
 
 def summary(record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) -> Flat:
-    """How a run ended: its scores beside the majority line, what it cost, what became of its prompt.
+    """Summarise a run: scores, scores of the majority answer, costs, selected checkpoint and diagnostics of the prompt.
 
     Args:
-        record: `run.json`.
-        diagnostics: `diagnostics.json`; None where there is none.
+        record: Content of `run.json`.
+        diagnostics: Content of `diagnostics.json`; None if there is no such file.
     """
     flat: Flat = {"status": record["status"], **record.get("scores", {})}
     flat |= {f"majority/{name}": value for name, value in record["majority"].items()}
@@ -30,7 +30,7 @@ def summary(record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) ->
 
 
 def chosen_state(record: Mapping[str, Any]) -> Flat:
-    """The checkpoint that the rows for choosing chose, and its score on them; nothing where nothing was trained."""
+    """Return the selected checkpoint and its score on the selection split; empty without trainable parameters."""
     best = record.get("best")
     if best is None:
         return {}
@@ -38,11 +38,11 @@ def chosen_state(record: Mapping[str, Any]) -> Flat:
 
 
 def counted(record: Mapping[str, Any]) -> Flat:
-    """What means and shares over runs are made of; nothing of an interrupted run.
+    """Return the values from which W&B computes means and shares over runs; empty for an interrupted run.
 
-    `diverged` and `failed` are 0 or 1; a run has failed that diverged or is not above the majority answer.
-    `counted_score` is the majority answer's where the run diverged. The last two stand once more under the encoder's
-    name, so that one bar can show one encoder.
+    `diverged` and `failed` are 0 or 1. A run has failed if it diverged or its score is not above the majority answer's.
+    `counted_score` is the majority answer's score if the run diverged. `failed` and `counted_score` also appear under
+    the encoder's name, so that a bar chart can show each encoder.
     """
     if not has_ended(record):
         return {}
@@ -58,7 +58,7 @@ def counted(record: Mapping[str, Any]) -> Flat:
 
 
 def _of_prompt(found: Mapping[str, Any]) -> Flat:
-    """Means over the virtual tokens."""
+    """Compute means of the prompt's diagnostics over its virtual tokens."""
     means = {
         "diagnostics/norm": fmean(found["norms"]),
         "diagnostics/drift": fmean(found["drift"]),
@@ -69,7 +69,7 @@ def _of_prompt(found: Mapping[str, Any]) -> Flat:
 
 
 def settings(record: Mapping[str, Any]) -> Flat:
-    """What a run was told that its neighbours in a sweep may have been told otherwise, by dotted key."""
+    """Return the settings of a run that may differ between the runs of a sweep, by dotted key."""
     config = record["config"]
     options = {
         f"{group}.{key}": value for group in ("encoder", "init", "prompt") for key, value in config[group].items()
@@ -80,7 +80,7 @@ def settings(record: Mapping[str, Any]) -> Flat:
 
 
 def read_diagnostics(folder: RunFolder) -> dict[str, Any] | None:
-    """A run's `diagnostics.json`; None where it has no prompt or no end."""
+    """Read a run's `diagnostics.json`; None for a run without a prompt or a run that is not finished."""
     if not folder.diagnostics.exists():
         return None
     found = json.loads(folder.diagnostics.read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ def read_diagnostics(folder: RunFolder) -> dict[str, Any] | None:
 
 
 def read_predictions(folder: RunFolder) -> list[dict[str, Any]]:
-    """The lines of a run's `predictions.jsonl`; none where it has no end."""
+    """Read the lines of a run's `predictions.jsonl`; empty for a run that is not finished."""
     if not folder.predictions.exists():
         return []
     return read_json_lines(folder.predictions)

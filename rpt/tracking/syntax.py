@@ -1,4 +1,4 @@
-"""Read a module's source text by what it binds and uses, without importing it."""
+"""Find the names that a module's source text binds and uses, without importing the module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from rpt.modules import source_file
 
 Chain = tuple[str, ...]
-"""A name and its attributes as a source writes them: `layers.linear` is `("layers", "linear")`."""
+"""A name and its attributes in source text: `layers.linear` is `("layers", "linear")`."""
 
 _SCOPE = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 _COMPOUND = ast.If | ast.Try | ast.For | ast.While | ast.With
@@ -20,19 +20,19 @@ _UNREAD = ("ctx", "kind", "type_comment", "type_ignores")
 
 
 class NoSource(LookupError):
-    """A component whose source text cannot be found or read."""
+    """The source text of a component cannot be found or read."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """A source file by what it binds.
+    """Names that a source file binds.
 
     Attributes:
         name: Dotted name of the module.
         is_package: Whether the file is a package's `__init__.py`.
-        bindings: Top-level statements that bind a name, by that name.
-        imports: What a name stands for that an import binds: a module, or a module and a name inside it.
-        stars: Modules of `from MODULE import *`.
+        bindings: Top-level statements that bind a name, by the name.
+        imports: Origin of each name that an import binds: a module, and the name in it or None for the module itself.
+        stars: Modules that are imported by `from MODULE import *`.
         effects: Top-level statements that may do more than bind a name.
     """
 
@@ -45,7 +45,7 @@ class Module:
 
 
 def parse(name: str) -> Module | None:
-    """Read a module's source; None where it has none.
+    """Read a module's source; None if the module has no source file.
 
     Raises:
         NoSource: The source is not Python.
@@ -69,7 +69,7 @@ def parse(name: str) -> Module | None:
 
 
 def _take(statement: ast.stmt, module: Module) -> None:
-    """Sort a statement that is no import into what it binds and what else it may do."""
+    """Add a statement, which is not an import, to the module's bindings and effects."""
     names = set(_bound(statement))
     for name in names:
         module.bindings.setdefault(name, []).append(statement)
@@ -80,13 +80,13 @@ def _take(statement: ast.stmt, module: Module) -> None:
 
 
 def _is_skipped(statement: ast.stmt) -> bool:
-    """Whether a statement is one that an import does not run: `if __name__ == "__main__"`, `if TYPE_CHECKING`."""
+    """Whether an import skips a statement: `if __name__ == "__main__"` and `if TYPE_CHECKING`."""
     tested = {chain[-1] for chain in chains(statement.test)} if isinstance(statement, ast.If) else set()
     return bool(tested & {"__name__", "TYPE_CHECKING"})
 
 
 def canonical(node: Any) -> str:
-    """Write a node of a syntax tree without what cannot change a number; equal on every version of Python."""
+    """Format a node of a syntax tree without the parts that cannot change a number, equal on all versions of Python."""
     if isinstance(node, list):
         return "[" + ",".join(canonical(item) for item in node if not _is_silent(item)) + "]"
     if not isinstance(node, ast.AST):
@@ -105,7 +105,7 @@ def _is_silent(node: Any) -> bool:
 
 
 def imports(node: ast.AST, module: Module) -> dict[str, tuple[str, str | None]]:
-    """What the imports anywhere in a node bind."""
+    """Find the names that all imports inside a node bind, each with its origin."""
     found: dict[str, tuple[str, str | None]] = {}
     for part in ast.walk(node):
         if isinstance(part, ast.Import):
@@ -119,7 +119,7 @@ def imports(node: ast.AST, module: Module) -> dict[str, tuple[str, str | None]]:
 
 
 def _base(statement: ast.ImportFrom, module: Module) -> str:
-    """The module that a `from` names, relative ones made absolute."""
+    """Return the absolute name of the module in a `from ... import` statement."""
     if not statement.level:
         return statement.module or ""
     parts = module.name.split(".")
@@ -128,7 +128,7 @@ def _base(statement: ast.ImportFrom, module: Module) -> str:
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
-    """Names that a statement binds in its module."""
+    """Yield the names that a statement binds in its module."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield node.name
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -139,7 +139,7 @@ def _bound(node: ast.AST) -> Iterator[str]:
 
 
 def chains(node: ast.AST) -> Iterator[Chain]:
-    """Every name that a node uses, with its attributes; type hints of functions are left out."""
+    """Yield every name that a node uses, with its attributes; type hints are left out."""
     attributes: list[str] = []
     root = node
     while isinstance(root, ast.Attribute):

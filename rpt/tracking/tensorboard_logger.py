@@ -1,4 +1,4 @@
-"""TensorBoard: event files in the run folder's `tensorboard/`."""
+"""TensorBoard logger: writes event files to `tensorboard/` in the run's folder."""
 
 from __future__ import annotations
 
@@ -13,25 +13,31 @@ from rpt.tracking.summary import read_diagnostics, settings, summary
 
 
 class TensorBoardLogger:
-    """One run's event files: its curve, its configuration as text, its summary as scalars and as hyper-parameters."""
+    """Logger of one run: the curve, the configuration as text, and the summary as scalars and as hyperparameters.
+
+    Args:
+        section: Configuration of the logger.
+        folder: Folder of the run.
+        record: Record of the run at its start.
+    """
 
     def __init__(self, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder = folder
-        # Of an interrupted training's points, those that will be drawn again are dropped.
+        # Drops the points after the checkpoint of an interrupted training, which will be logged again.
         self._writer: Any = SummaryWriter(str(folder.path / "tensorboard"), purge_step=record["resumed_step"] + 1)
         told = json.dumps(record["config"], indent=2, ensure_ascii=False)
         self._writer.add_text("config", "\n".join(f"    {line}" for line in told.splitlines()))  # Markdown's code
 
     def log(self, values: Values) -> None:
-        """Take a row of the curve."""
+        """Write a row of the curve."""
         for key, value in values.items():
             if key != "step":
                 self._writer.add_scalar(key, value, int(values["step"]))
 
     def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
-        """Write how the run ended and close the files."""
+        """Write the summary and hyperparameters of the run, and close the files."""
         from torch.utils.tensorboard.summary import hparams
 
         flat = summary(record, read_diagnostics(self._folder))

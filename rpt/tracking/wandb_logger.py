@@ -1,4 +1,4 @@
-"""Weights & Biases: a run of its own for each run, with its configuration, curve, end, tables and files."""
+"""Weights & Biases logger: sends the configuration, curve, summary, tables and files of a run to its own W&B run."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from rpt.tracking.run_logger import CannotSend, Values
 from rpt.tracking.summary import chosen_state, counted, read_diagnostics, read_predictions, summary
 
 LONGEST_NAME = 128
-"""Letters in an artifact's name, by W&B's rule."""
+"""Largest number of characters of an artifact's name in W&B."""
 
 ENDING_SECONDS = 60.0
-"""How long the end of a run waits for W&B to take its last rows and files; W&B itself would wait for ever."""
+"""Longest time to wait at the end of a run for W&B to receive the last rows and files; W&B would wait forever."""
 
 RETRY_SECONDS = 600.0
-"""How long W&B is not asked again once it could not be reached, so that the runs of a pack do not wait one by one."""
+"""Time without new attempts after W&B could not be reached, so that the runs of a pack do not all wait in turn."""
 
 
 def run_id(record: Mapping[str, Any]) -> str:
-    """The same for a run and its resumes, another for each `rerun=true`."""
+    """Compute the run's id in W&B: a resumed run keeps its id, and each `rerun=true` has a new id."""
     return hashlib.sha256(f"{record['identity_hash']} {record['started']}".encode()).hexdigest()[:16]
 
 
 def wandb_config(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole configuration, the options by name as `chosen`, and what tells the run and its rows from others."""
+    """Build the run's configuration for W&B: all keys, the chosen options, the identity hash and facts of the data."""
     data = {f"data_{key}": record["data"].get(key) for key in ("source", "release", "version", "checksum")}
     return {**record["config"], "chosen": record["chosen"], "identity_hash": record["identity_hash"], **data}
 
 
 def tags(record: Mapping[str, Any]) -> list[str]:
-    """Words to find the run by."""
+    """List the run's tags in W&B: task, backbone, encoder and protocol, and `sample-data` for sample rows."""
     config = record["config"]
     encoder = record["chosen"].get("encoder", "encoder")
     words = [config["task"]["name"], config["backbone"]["name"], encoder, config["protocol"]["name"]]
@@ -47,13 +47,18 @@ def tags(record: Mapping[str, Any]) -> list[str]:
 
 
 class WandbLogger:
-    """A run of its own in W&B, however many runs the process has. Offline unless `mode=online`.
+    """Logger of one run, with its own W&B run even if the process trains several runs. Offline unless `mode=online`.
+
+    Args:
+        section: Configuration of the logger.
+        folder: Folder of the run.
+        record: Record of the run at its start.
 
     Raises:
-        CannotSend: With `mode=online`, where W&B cannot be reached.
+        CannotSend: `mode=online` is set, and W&B cannot be reached.
     """
 
-    _failure: ClassVar[tuple[float, str] | None] = None  # when W&B could not be reached in this process, and why
+    _failure: ClassVar[tuple[float, str] | None] = None  # time and reason of the last failure to reach W&B
 
     def __init__(self, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
         os.environ.setdefault("WANDB_SILENT", "true")
@@ -65,10 +70,10 @@ class WandbLogger:
         self._run.define_metric("*", step_metric="step")
 
     def _knock(self) -> None:
-        """See whether W&B answers and takes the key: a run that is begun in vain leaves its name taken.
+        """Check that W&B answers and accepts the key, because a failed start of a W&B run would leave its name taken.
 
         Raises:
-            CannotSend: It does not.
+            CannotSend: W&B does not answer, or does not accept the key.
         """
         import wandb
 
@@ -104,15 +109,15 @@ class WandbLogger:
         )
 
     def log(self, values: Values) -> None:
-        """Take a row of the curve.
+        """Log a row of the curve.
 
-        The step is W&B's own too: a run that goes on then continues its curve, and steps that a kill had made it
-        take twice, which have the same bits, are kept once.
+        W&B's own step is set too. A resumed run then continues its curve, and steps that were trained twice because of
+        an interruption, with the same bits, are kept once.
         """
         self._run.log(dict(values), step=int(values["step"]))
 
     def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
-        """Write the summary, the tables and the run's files, and close the run, whatever of that fails."""
+        """Send the summary, the tables and the run's files, and close the W&B run even if some of that fails."""
         try:
             diagnostics = read_diagnostics(self._folder)
             self._run.summary.update(summary(record, diagnostics))
@@ -130,7 +135,7 @@ class WandbLogger:
             raise TimeoutError(f"W&B has not taken all of it in {ENDING_SECONDS:.0f} s. {_later(kept)}") from error
 
     def _log_last(self, record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) -> None:
-        """The tables, what bars over runs are made of, and what leads a sweep of W&B: of the curve's last row."""
+        """Log a last row with the tables, the values for bar charts over runs, and the objective of W&B sweeps."""
         import wandb
 
         found = {"predictions": prediction_table(read_predictions(self._folder))}
@@ -147,7 +152,7 @@ class WandbLogger:
         about = {"identity_hash": record["identity_hash"], "status": record["status"]}
         artifact = wandb.Artifact(name, type="run", metadata=about)
         for file in self._folder.results():
-            # Not by folder, which would print; not by reference, which would name this machine's paths.
+            # Adding a folder would print messages, and adding a reference would reveal this machine's paths.
             artifact.add_file(str(file), name=str(file.relative_to(self._folder.path)), skip_cache=True)
         self._run.log_artifact(artifact)
 
@@ -156,13 +161,13 @@ Rows = Sequence[Sequence[Any]]
 
 
 def prediction_table(lines: Sequence[Mapping[str, Any]]) -> tuple[list[str], Rows]:
-    """Columns and rows of the predictions; what is no single value is written as JSON."""
+    """Build columns and rows of the table of predictions; lists and objects are written as JSON."""
     columns = list(dict.fromkeys(key for line in lines for key in line))
     return columns, [[_cell(line.get(column)) for column in columns] for line in lines]
 
 
 def token_table(diagnostics: Mapping[str, Any]) -> tuple[list[str], Rows]:
-    """Columns and rows of the virtual tokens: how long, how far moved, how much the encoder adds, what lies near."""
+    """Build columns and rows of the table of virtual tokens: norm, drift, gate, nearest tokens of the vocabulary."""
     tokens = diagnostics["nearest"]
     count = len(tokens[0])
     near = [f"{what}_{place}" for place in range(1, count + 1) for what in ("token", "cosine")]
@@ -176,7 +181,7 @@ def token_table(diagnostics: Mapping[str, Any]) -> tuple[list[str], Rows]:
 
 
 def _later(kept: Path) -> str:
-    """What to do with files that were not sent."""
+    """Advise how to upload files that were not sent."""
     return f"`wandb sync {kept}` uploads it later."
 
 
@@ -186,7 +191,7 @@ def _cell(value: Any) -> Any:
 
 @contextmanager
 def _staged_in(folder: Path) -> Iterator[None]:
-    """Let W&B copy what it uploads into the run's own folder: offline, that is where a later `wandb sync` finds it."""
+    """Let W&B copy the files that it uploads into the run's folder, where a later `wandb sync` finds them."""
     name = "WANDB_DATA_DIR"
     if name in os.environ:
         yield

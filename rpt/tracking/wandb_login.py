@@ -1,4 +1,4 @@
-"""Whether W&B would know who sends. W&B itself is not asked: a check must not wait for a network."""
+"""Check whether this machine has a key for W&B. The check does not use the network, because it must not wait."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ NOBODY = "nobody is logged in to W&B on this machine"
 
 
 def login_problem() -> str | None:
-    """Why W&B would take nothing from here; None where this machine holds a key, whether or not W&B takes that.
+    """Return the reason why W&B would refuse this machine; None if the machine has a key, valid or not.
 
-    W&B's own code looks for it: in the environment, in netrc, in W&B's settings.
+    W&B's own code looks for the key in the environment, in netrc and in W&B's settings.
     """
     os.environ.setdefault("WANDB_SILENT", "true")
     from wandb.errors import Error
@@ -20,6 +20,6 @@ def login_problem() -> str | None:
     try:
         host = wandb_setup.singleton().settings.base_url
         found = wbauth.authenticate_session(host=host, source="rpt", prompt=False, update_session=False)
-    except Error as error:  # a key of no valid form
+    except Error as error:  # the key has an invalid form
         return str(error).removesuffix(".")
     return NOBODY if found is None else None
