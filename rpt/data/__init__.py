@@ -1,1 +1,1 @@
-"""From rows to batches."""
+"""Data: sources of rows, splits, tokenisation and batches."""

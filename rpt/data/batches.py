@@ -1,7 +1,7 @@
-"""Which rows go together: length buckets for the steps of training, cuts under a token budget for a forward.
+"""Group rows of similar length into training batches, and cut rows into forward passes under a token budget.
 
-Everything here is plain arithmetic on row numbers and lengths. A batch is a pure function of
-(seed, epoch, position), so a resumed run goes on with the very rows that an uninterrupted one would have had.
+Everything here is arithmetic on row numbers and lengths. A batch is a pure function of (seed, epoch, position), so a
+resumed run continues with the same rows as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import torch
 
 WINDOW = 16
-"""Batches whose rows are sorted by length together: near-equal lengths in a batch, and still a random order."""
+"""Number of batches whose rows are sorted by length together. Larger windows give more equal lengths in a batch."""
 
 
 TRAINING_TOKENS = {"cpu": 2048, "cuda": 65_536}
-"""Most tokens of a training forward, where nothing is said: what fills the device. More only takes memory: on two cores
-4096 are as fast as 2048 (benchmarks/). A forward that does not fit is cut further by itself."""
+"""Default token budget of a training forward pass, by device. A larger budget only takes more memory: on two CPU cores
+4096 tokens are as fast as 2048 (benchmarks/). A forward pass that does not fit into memory is cut further."""
 
 EVALUATION_TOKENS = {"cpu": 8192, "cuda": 32_768}
 """Most tokens of an evaluation's forward pass by device, where the configuration leaves the budget to rpt."""
@@ -39,13 +39,13 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int
     """The batches of one epoch: every row once, in random order, rows of similar length together.
 
     Args:
-        lengths: Tokens of each row.
-        batch_size: Rows of a batch; the last may have fewer.
-        seed: The order's seed.
-        epoch: Counted from 0; each has an order of its own.
+        lengths: Number of tokens of each row.
+        batch_size: Number of rows of a batch. One batch may have fewer rows.
+        seed: Seed of the order.
+        epoch: Number of the epoch, from 0. Each epoch has another order.
 
     Returns:
-        Lists of row numbers.
+        Row numbers of each batch.
     """
     rng = torch.Generator().manual_seed(seed * 100_003 + epoch)
     order = torch.randperm(len(lengths), generator=rng).tolist()
@@ -59,19 +59,19 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int
 
 
 def num_batches(num_rows: int, batch_size: int) -> int:
-    """Steps of one epoch."""
+    """Compute the number of batches, and so of training steps, of an epoch."""
     return -(-num_rows // batch_size)
 
 
 def deal(costs: Sequence[int], shares: int) -> list[list[int]]:
-    """Deal items out so that every share costs about the same: the dearest first, each to the cheapest share so far.
+    """Distribute items over shares of about equal cost: the most expensive item first, each to the cheapest share.
 
     Args:
-        costs: Of each item.
-        shares: How many.
+        costs: Cost of each item, in any unit.
+        shares: Number of shares.
 
     Returns:
-        For each share the positions of its items, ascending; together they hold each position once.
+        For each share the positions of its items, ascending. Each position is in exactly one share.
     """
     dealt: list[list[int]] = [[] for _ in range(shares)]
     sums = [0] * shares
@@ -83,21 +83,22 @@ def deal(costs: Sequence[int], shares: int) -> list[list[int]]:
 
 
 def cuts(lengths: Sequence[int], token_budget: int, counts: Sequence[int] | None = None) -> list[list[int]]:
-    """Cut rows into forwards: sorted by length, each padded forward within the budget.
+    """Cut rows, sorted by length, into forward passes under a token budget.
 
     Args:
-        lengths: Tokens of each row as the backbone sees it, prompt included.
-        token_budget: Most tokens, padding included, of one forward; a single larger row goes alone.
-        counts: How many texts of that length each row brings; one where none are given.
+        lengths: Number of tokens of each row as the backbone reads it, prompt included.
+        token_budget: Largest number of tokens of a forward pass, padding included. A row above the budget has a forward
+            pass of its own.
+        counts: Number of texts of each row; None means a single text for each row.
 
     Returns:
-        Lists of positions in `lengths`; together they hold each position once.
+        Positions in `lengths` for each forward pass. Each position is in exactly one forward pass.
     """
     sizes = counts or [1] * len(lengths)
     order = sorted(range(len(lengths)), key=lambda position: (lengths[position], position))
     forwards: list[list[int]] = []
-    texts = 0  # of the newest forward
-    for position in order:  # ascending, so the newest row is the longest of its forward
+    texts = 0  # number of texts of the last forward pass
+    for position in order:  # lengths ascend, so the current row is the longest of its forward pass
         texts += sizes[position]
         if forwards and texts * lengths[position] <= token_budget:
             forwards[-1].append(position)

@@ -1,4 +1,4 @@
-"""Tokenise a split once, before training, and count the rows that a limit cut or whose choices look the same."""
+"""Tokenise a split once, before training. Count cut rows, and rows whose choices have equal tokens."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class Encoded:
     """A tokenised split.
 
     Attributes:
-        examples: The rows, in order.
-        inputs: What the backbone reads of each row, special tokens included, no padding: one text, or one per choice.
-        outputs: What a language model is trained to write for each row, end marker included; empty for a head.
-        choices: The same for each of the row's choices; empty for a head.
-        num_cut: Rows of which a limit cut a text.
-        segments: Segment id of each token of `inputs`, 0 or 1; empty where the texts are no pairs.
+        examples: Examples of the split, in order. An example is also called a row.
+        inputs: Token ids of the texts that the backbone reads for each row, special tokens included, without padding. A
+            row has a single text or a text for each choice.
+        outputs: Token ids that a language model learns to write for each row, end marker included; empty for a head.
+        choices: Token ids of each choice of each row, end marker included; empty for a head.
+        num_cut: Number of rows with a text that was cut to the limit.
+        segments: Segment id of each token of `inputs`, 0 or 1; empty for language models.
     """
 
     examples: Sequence[Example]
@@ -46,21 +47,21 @@ class Encoded:
 
     @cached_property
     def lengths(self) -> list[int]:
-        """Tokens of each row's longest input, and of what is written behind it."""
+        """Number of tokens of each row's longest input and of its output together."""
         return [max(map(len, texts)) + len(output) for texts, output in zip(self.inputs, self.outputs, strict=True)]
 
     @property
     def cut_share(self) -> float:
-        """Share of the rows that were cut, 0 to 1."""
+        """Share of rows that were cut, 0 to 1."""
         return self.num_cut / max(len(self), 1)
 
     @cached_property
     def tied(self) -> list[int]:
-        """Numbers of the rows of which two choices have the same token ids, so that no score can tell them apart."""
+        """Numbers of the rows with two choices of equal token ids, which no score can tell apart."""
         return [row for row in range(len(self)) if self.tie(row) is not None]
 
     def tie(self, row: int) -> tuple[str, str] | None:
-        """The first two choices of a row that have the same token ids; None where all of them differ."""
+        """Return the first two choices of a row that have equal token ids; None if all choices differ."""
         seen: dict[tuple[int, ...], int] = {}
         by_choice = self.choices[row] or (self.inputs[row] if len(self.inputs[row]) > 1 else ())
         for index, ids in enumerate(by_choice):
@@ -72,12 +73,12 @@ class Encoded:
 
     @property
     def longest_output(self) -> int:
-        """Tokens of the longest text that a row may be answered with, end marker included."""
+        """Number of tokens of the longest choice or output of any row, end marker included."""
         texts = [ids for row in self.choices for ids in row]
         return max(map(len, [*texts, *self.outputs]), default=0)
 
     def terms(self, row: int) -> int:
-        """How many terms a row has in its run's training loss: one, or one for each token that is written."""
+        """Count the terms of a row in its run's training loss: a term for each output token, or a single term."""
         return len(self.outputs[row]) or 1
 
 
@@ -92,17 +93,18 @@ def encode_pairs(
     """Tokenise sentence pairs for an encoder backbone: `[CLS] first [SEP] second [SEP]`.
 
     Args:
-        tokenizer: A fast tokenizer of transformers.
-        examples: The rows.
-        first: Template of the first text, the only one that is ever cut.
-        second: Template of the second text, kept whole; None: a row is one text, `[CLS] first [SEP]`.
-        limit: Most tokens of a pair, special tokens included.
-        candidate: Gives the fields of one of a row's choices; each choice then makes a pair of its own.
+        tokenizer: Fast tokenizer of transformers.
+        examples: Examples to tokenise.
+        first: Template of the first text, which is cut at its end if the pair is over the limit.
+        second: Template of the second text, which is never cut; None for single texts, `[CLS] first [SEP]`.
+        limit: Largest number of tokens of a pair, special tokens included.
+        candidate: Function that returns the fields of an example for the choice of a given index, so that each choice
+            makes a pair. None makes a single pair from the example's own fields.
 
     Raises:
-        DataError: A second text alone is over the limit.
+        DataError: The second text leaves no room for the first within the limit.
     """
-    owners: list[int] = []  # the row that a pair is of
+    owners: list[int] = []  # the row of each pair
     firsts: list[str] = []
     seconds: list[str] = []
     for row, example in enumerate(examples):
@@ -126,7 +128,7 @@ def encode_pairs(
 
 
 def _kept_of_pair(pair: Tokens, limit: int, example: Example) -> list[int]:
-    """Positions of a pair's tokens that stay when the end of its first text is cut."""
+    """Return the positions of a pair's tokens that remain after the end of its first text is cut."""
     parts = pair.sequence_ids
     first = [at for at, part in enumerate(parts) if part == 0]
     count = len(parts) - limit
@@ -141,17 +143,17 @@ def _kept_of_pair(pair: Tokens, limit: int, example: Example) -> list[int]:
 def encode_texts(
     backbone: LanguageModel, examples: Sequence[Example], template: str, cut: str | None, limit: int
 ) -> Encoded:
-    """Tokenise sources, and what may be written behind them, for a language model.
+    """Tokenise sources and answers for a language model.
 
     Args:
-        backbone: Has the tokenizer, and says how its family reads and writes.
-        examples: The rows.
+        backbone: Language model, which tokenises as its family requires.
+        examples: Examples to tokenise.
         template: Template of the source.
-        cut: The field whose text may be cut at its end; the rest of the source is kept whole, end marker included.
-        limit: Most tokens of a source, special tokens included.
+        cut: Name of the field whose text may be cut at its end; None if no text may be cut.
+        limit: Largest number of tokens of a source, special tokens included.
 
     Raises:
-        DataError: A source is over the limit and cutting that field does not suffice, or an answer has no tokens of its
+        DataError: A source is over the limit and cutting the field does not suffice, or an answer has no tokens of its
             own behind its source.
     """
     rendered = [render(template, example.fields, cut) for example in examples]
@@ -188,7 +190,11 @@ def _own_tokens(ids: Ids | None, text: str, example: Example) -> Ids:
 
 
 def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[str, tuple[int, int] | None]:
-    """Fill a template in, and say which characters came from the field that may be cut."""
+    """Fill a template in.
+
+    Returns:
+        The text, and the span of characters of the field `cut`; None if the template does not have the field.
+    """
     text, span = "", None
     for literal, name, spec, _ in Formatter().parse(template):
         text += literal
@@ -200,7 +206,11 @@ def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[s
 
 
 def drop_from_end(offsets: Sequence[tuple[int, int]], span: tuple[int, int] | None, count: int) -> list[int] | None:
-    """The positions that stay when a span loses its last `count` tokens; None where it has not more than that."""
+    """Drop the last `count` tokens of a span of characters.
+
+    Returns:
+        Positions of the remaining tokens; None if the span has no more than `count` tokens.
+    """
     start, end = span or (0, 0)
     inside = [at for at, (low, high) in enumerate(offsets) if low < high and start <= low and high <= end]
     if len(inside) <= count:

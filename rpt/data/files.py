@@ -1,4 +1,4 @@
-"""The official release's files: where a split lies, and its rows with their places."""
+"""Find and read the JSONL files of a task's splits, in the layout of the official release."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from rpt.errors import DataError
 
 SPLITS = ("train", "val")
-"""The splits that a training needs, by their file names."""
+"""Names of the splits that a run reads, which are the names of their files."""
 
 JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
-"""What JSON calls the values that are no object; the others are numbers."""
+"""JSON's name for the type of a value that is not an object. Types without an entry are numbers."""
 
 
 def split_path(root: str, folder: str, split: str) -> Path:
-    """The file of one split: `ROOT/CB/train.jsonl`, or `ROOT/CB/train.jsonl.gz` where only that is there."""
+    """Return the path of a split's file: `ROOT/CB/train.jsonl`, or `ROOT/CB/train.jsonl.gz` if only that exists."""
     plain = Path(root) / folder / f"{split}.jsonl"
     packed = plain.with_name(f"{plain.name}.gz")
     return packed if packed.is_file() and not plain.exists() else plain
@@ -29,7 +29,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield `(place, row)` for each line of a JSONL file; `place` is `file:line`, for messages.
 
     Args:
-        path: The file; one that ends in `.gz` is unpacked while it is read.
+        path: Path of the file. A file whose name ends in `.gz` is unpacked while it is read.
 
     Raises:
         DataError: The file cannot be read or unpacked, is not UTF-8, or a line is not one JSON object.
@@ -51,7 +51,7 @@ def _object(line: str, place: str) -> dict[str, Any]:
     again = "Download the file again, or mend the line."
     try:
         row = json.loads(line)
-        if "\\ud" in line.lower():  # half of a surrogate pair is valid JSON and no text
+        if "\\ud" in line.lower():  # half of a surrogate pair is valid JSON but cannot be encoded as UTF-8
             json.dumps(row, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise DataError(f"{place}: is not JSON ({error.msg}, column {error.colno}). {again}") from error

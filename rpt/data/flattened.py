@@ -1,8 +1,8 @@
-"""The hub's flattened view of SuperGLUE, turned back into the rows of the official release.
+"""Turn rows of the hub's flattened view of SuperGLUE back into rows of the official release.
 
 The view has one row per answer (MultiRC) or query (ReCoRD), numbers for labels, and WSC's spans beside the text.
-It has lost what no example reads (MultiRC's `version`, ReCoRD's `source`) and which mentions of a ReCoRD answer the
-annotators marked: here every mention of the answer's text counts.
+It lacks fields that no example reads (MultiRC's `version`, ReCoRD's `source`). It does not say which mentions of a
+ReCoRD answer the annotators marked, so every mention of the answer's text is taken.
 
 Source: the loading script `super_glue.py` of github.com/huggingface/datasets, versions 1.0.2 and 1.0.3.
 """
@@ -27,7 +27,7 @@ LABELS: dict[str, tuple[str | int | bool, ...]] = {
     "WiC": (False, True),
     "WSC": (False, True),
 }
-"""What the release writes for the view's label numbers 0, 1, ..., by the release's folder."""
+"""Label values of the release in the order of the view's label numbers 0, 1, ..., by the release's folder."""
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "BoolQ": ("question", "passage", "idx", "label"),
@@ -39,21 +39,21 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "WiC": ("word", "sentence1", "sentence2", "start1", "end1", "start2", "end2", "idx", "label"),
     "WSC": ("text", "span1_index", "span1_text", "span2_index", "span2_text", "idx", "label"),
 }
-"""What a row of the view must have, by the release's folder."""
+"""Fields that a row of the view must have, by the release's folder."""
 
 
 def canonical(folder: str, rows: Iterable[Placed]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Turn rows of the view into rows of the release, one nested line at a time.
 
     Args:
-        folder: The release's folder, which names the task: `CB`, `MultiRC`, ...
-        rows: `(place, row)` in the view's order; the place is for messages.
+        folder: Name of the task's folder in the release: `CB`, `MultiRC`, ...
+        rows: `(place, row)` in the view's order. The place is for messages.
 
     Returns:
-        `(place, row)`; a row made of several has the place of the first.
+        `(place, row)` of the release. A row made from several rows has the place of the first.
 
     Raises:
-        DataError: A row is not of the view, or the rows of one passage do not follow each other.
+        DataError: A row is not of the view, or the rows of a passage do not follow each other.
     """
     checked = (_checked(folder, place, row) for place, row in rows)
     if folder == "MultiRC":
@@ -64,7 +64,7 @@ def canonical(folder: str, rows: Iterable[Placed]) -> Iterator[tuple[str, dict[s
 
 
 def label_names(folder: str) -> list[str] | None:
-    """What the view calls its label numbers; None where it has no labels."""
+    """Return the view's names of its label numbers; None for a task without labels."""
     if folder == "COPA":
         return ["choice1", "choice2"]
     if folder == "MultiRC":
@@ -90,7 +90,7 @@ def _single(folder: str, place: str, row: Row) -> dict[str, Any]:
 
 
 def _label(folder: str, place: str, row: Row) -> dict[str, Any]:
-    """The release's label; nothing for -1, because the release's unlabelled rows have no such key."""
+    """Return the row's label under the key `label`, or an empty dict for -1, which marks an unlabelled row."""
     number, labels = row["label"], LABELS[folder]
     if number == -1:
         return {}
@@ -100,7 +100,13 @@ def _label(folder: str, place: str, row: Row) -> dict[str, Any]:
 
 
 def _lines(rows: Iterable[Placed], level: str, text: str) -> Iterator[tuple[int, list[Placed]]]:
-    """Gather the rows that came from one line of the release; `text` names the field with its passage."""
+    """Group the rows that came from the same line of the release.
+
+    Args:
+        rows: `(place, row)` in the view's order.
+        level: Key of `idx` that numbers the lines.
+        text: Name of the field with the passage, which must be equal in all rows of a line.
+    """
     seen: set[int] = set()
     for number, of_line in groupby(rows, key=lambda placed: placed[1]["idx"][level]):
         gathered = list(of_line)
@@ -147,10 +153,10 @@ def _query(place: str, row: Row, mentions: list[dict[str, Any]]) -> dict[str, An
 
 
 def _mentions(place: str, row: Row) -> list[dict[str, Any]]:
-    """The entities with their first and last character, as the release counts them.
+    """Return the entities with the positions of their first and last character, as in the release.
 
-    The view's `end` is one past the last character. The text tells which way a row counts, so the release's own
-    inclusive ends are taken as well.
+    The view's `end` is one past the last character. The release's inclusive `end` is accepted as well, because the text
+    of the entity shows how a row counts.
     """
     spans = row["entity_spans"]
     if isinstance(spans, Mapping):  # a column of lists, as `datasets` before 4.0 stored a sequence of spans

@@ -1,4 +1,4 @@
-"""Find the rows that must stay on one side when rows are held out: rows of one line, of one text, and duplicates."""
+"""Group the rows that must stay together when rows are held out: rows of a line, rows of a text, and duplicates."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from rpt.tasks.example import Example
 from rpt.tasks.text import folded
 
 Groups = list[list[int]]
-"""Positions of examples, one list for each set that must stay on one side."""
+"""Positions of examples, in a list for each group of examples that must stay together."""
 
 CACHED_TEXTS = 4096
-"""Texts whose folded form is kept. The examples of one passage follow each other, so few are needed."""
+"""Number of texts whose folded form is cached. The examples of a passage follow each other, so few suffice."""
 
 
 def groups_of(examples: Sequence[Example], same_side: Sequence[str]) -> Groups:
     """Group examples that must not be separated.
 
-    Two examples belong to one group if they come from one line of the release, or if they share a text of one of the
-    given fields, whichever of these fields it stands in. Without such fields, only examples that are equal in all
-    their texts share one. Case and white space are ignored. Groups that have an example in common are one group.
+    Two examples belong to the same group if they come from the same line of the release, or if a text of the given
+    fields occurs in both, in the same or in different fields. Without given fields, examples share a group if all their
+    texts are equal. Case and white space are ignored. Groups that have an example in common are merged.
 
     Args:
-        examples: Rows of one split.
-        same_side: Names of the fields whose texts keep examples together; empty: all texts must be equal.
+        examples: Examples of a split.
+        same_side: Names of the fields whose texts keep examples together. Empty means that all texts must be equal.
 
     Returns:
-        Groups in the order of their first examples; the positions of each group ascend.
+        Groups in the order of their first examples. Positions ascend within a group.
 
     Raises:
-        DataError: An example has no text of such a name.
+        DataError: An example lacks a field of `same_side`.
     """
     first_of: dict[Hashable, int] = {}  # the first example that has a key
     parent = list(range(len(examples)))
@@ -55,7 +55,7 @@ def groups_of(examples: Sequence[Example], same_side: Sequence[str]) -> Groups:
 
 
 def _keys(example: Example, texts: dict[str, str], same_side: Sequence[str]) -> Iterator[Hashable]:
-    """What an example must not share with an example of the other side."""
+    """Yield the keys that put examples into the same group if they share a key."""
     if isinstance(example.idx, tuple):
         yield "line", example.idx[0]
     if not same_side:

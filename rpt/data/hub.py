@@ -1,4 +1,4 @@
-"""The hub's copy of SuperGLUE: found on disk or fetched once, and read through `datasets` as it streams."""
+"""Read the hub's copy of SuperGLUE from disk, or fetch it once. `datasets` streams the rows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rpt.data.flattened import canonical, label_names
 from rpt.errors import DataError
 
 REVISIONS = ("main", "refs/convert/parquet")
-"""Where Parquet files may lie: in the data set itself, and in the copy that the hub makes of any data set."""
+"""Revisions that may hold Parquet files: the data set itself, and the hub's automatic Parquet copy."""
 
 VIEW_SPLITS = {"train": "train", "val": "validation"}
-"""The view's names of the release's splits."""
+"""Name of a split in the hub's view, by its name in the release."""
 
 SHARD = re.compile(r"-of-(\d+)\.parquet$")
 
@@ -26,20 +26,20 @@ INSTEAD = "Use data=jsonl with the official release instead"
 def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
     """Open a task's splits in the hub's view, as rows of the official release.
 
-    Nothing is read before it is asked for, and a split is never whole in memory.
+    Rows are read lazily, so a split is never completely in memory.
 
     Args:
-        hub_id: The data set on the hub, or a local folder with a folder of Parquet files for each task.
-        folder: The release's folder, which names the task: `CB`, `MultiRC`, ...
+        hub_id: Name of the data set on the hub, or a local folder with a folder of Parquet files for each task.
+        folder: Name of the task's folder in the release: `CB`, `MultiRC`, ...
 
     Returns:
-        `(place, row)` by split, train and val.
+        Iterator of `(place, row)` by name of the split, `train` and `val`.
 
     Raises:
-        DataError: The view cannot be had, here or while rows are read: not in the cache and no network, damaged, or
-            not laid out as the hub's view.
+        DataError: The view can be neither found nor fetched, is damaged, or has another layout. Iterating over the rows
+            may raise the error too.
     """
-    # wsc, though others take wsc.fixed: that view changes texts of the release, which is what tasks are defined on.
+    # For WSC, the view `wsc` is taken instead of `wsc.fixed`, which changes texts of the release.
     config = folder.lower()
     files = _find(hub_id, config)
     view = _open(hub_id, files)
@@ -55,7 +55,7 @@ def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str
 
 
 def _open(hub_id: str, files: dict[str, list[Path]]) -> Any:
-    """The view's splits, which give their rows one by one."""
+    """Open the view's splits, which stream their rows."""
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     from datasets import load_dataset  # type: ignore[import-untyped]
 
@@ -67,9 +67,9 @@ def _open(hub_id: str, files: dict[str, list[Path]]) -> Any:
 
 
 def _placed(view: Any, origin: str, files: list[Path], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Number a split's rows from 1, as the files of the release number their lines."""
+    """Yield a split's rows with their places. Rows are numbered from 1, as lines of a file are."""
     try:
-        # Row group by row group: within one, pyarrow reads on as long as memory below a gigabyte lasts.
+        # Read each row group by itself, because pyarrow otherwise reads ahead into up to a gigabyte of memory.
         for number, row in enumerate(view[split].reshard(), start=1):
             yield f"{origin}/{split}:{number}", row
     except (OSError, ValueError) as error:
@@ -78,7 +78,7 @@ def _placed(view: Any, origin: str, files: list[Path], split: str) -> Iterator[t
 
 
 def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
-    """The Parquet files of the splits: in a local folder, else in the cache, else fetched from the hub."""
+    """Find the Parquet files of the splits in a local folder or in the cache, or else fetch them from the hub."""
     if Path(hub_id).is_dir():
         files = _split_files(Path(hub_id, config))
         if files is None:
@@ -87,7 +87,7 @@ def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
                 f"data.hub_id={hub_id}: lacks files such as {wanted}. Complete the folder, or use data=jsonl."
             )
         return files
-    for fetch in (False, True):  # what is on disk first: the network is asked for what is missing only
+    for fetch in (False, True):  # the cache comes first, so that the network is used only for missing files
         for revision in REVISIONS:
             files = _snapshot(hub_id, config, revision, fetch=fetch)
             if files is not None:
@@ -96,7 +96,7 @@ def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
 
 
 def _snapshot(hub_id: str, config: str, revision: str, *, fetch: bool) -> dict[str, list[Path]] | None:
-    """The files of one revision, or None where it is not in the cache, does not exist or is not whole."""
+    """Return the files of a revision; None if it is not in the cache, does not exist or is incomplete."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RevisionNotFoundError
     from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's or httpx2's
@@ -128,7 +128,7 @@ def _unreachable(hub_id: str, config: str, error: Exception) -> DataError:
 
 
 def _split_files(folder: Path) -> dict[str, list[Path]] | None:
-    """The Parquet files by split, or None where a split or one of its parts is missing.
+    """Return the Parquet files by split; None if a split or a part of a split is missing.
 
     Three layouts are known: `cb/train-00000-of-00001.parquet`, `cb/train/0000.parquet`, `cb/super_glue-train.parquet`.
     """
@@ -140,11 +140,11 @@ def _split_files(folder: Path) -> dict[str, list[Path]] | None:
 
 
 def _is_whole(paths: list[Path]) -> bool:
-    """Whether no part is missing, as an interrupted download leaves it."""
+    """Check that all parts of a split exist. An interrupted download may lack parts."""
     parts = [int(shard[1]) for path in paths if (shard := SHARD.search(path.name))]
     return bool(paths) and all(count == len(paths) for count in parts)
 
 
 def _line(error: Exception) -> str:
-    """The first line of an error, without its full stop."""
+    """Return the first line of an error's message, without its full stop."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].removeprefix("Got: ").rstrip(".")

@@ -1,4 +1,4 @@
-"""Refuse splits of which too many rows were cut or cannot be answered."""
+"""Refuse splits with too many rows that were cut or whose choices cannot be told apart."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from rpt.errors import DataError
 
 
 def check_cut(name: str, split: Encoded, limit: int, most: float) -> None:
-    """Refuse a split of which a limit has cut too many rows.
+    """Refuse a split with too many cut rows.
 
     Args:
-        name: The split's name, for the message.
-        split: The tokenised split.
-        limit: Most tokens of a text (`backbone.text_limit`).
-        most: Largest share of cut rows that is allowed, 0 to 1.
+        name: Name of the split, for the message.
+        split: Tokenised split.
+        limit: Largest number of tokens of a text (`backbone.text_limit`).
+        most: Largest allowed share of cut rows, 0 to 1.
 
     Raises:
-        DataError: A larger share was cut.
+        DataError: The share of cut rows is above `most`.
     """
     if split.cut_share > most:
         found = f"{split.num_cut} of {len(split)} {name} texts are over backbone.text_limit={limit}"
@@ -25,15 +25,15 @@ def check_cut(name: str, split: Encoded, limit: int, most: float) -> None:
 
 
 def check_tied(name: str, split: Encoded, most: float) -> None:
-    """Refuse a split of which too many rows have choices that no score can tell apart.
+    """Refuse a split with too many rows that have two choices of equal tokens, which no score can tell apart.
 
     Args:
-        name: The split's name, for the message.
-        split: The tokenised split.
-        most: Largest share of such rows that is allowed, 0 to 1.
+        name: Name of the split, for the message.
+        split: Tokenised split.
+        most: Largest allowed share of rows with two choices of equal tokens, 0 to 1.
 
     Raises:
-        DataError: A larger share of rows has two choices with the same tokens.
+        DataError: The share of rows with two choices of equal tokens is above `most`.
     """
     if len(split.tied) <= most * len(split):
         return

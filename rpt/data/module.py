@@ -1,4 +1,4 @@
-"""From encoded splits to the batches of a pack: which rows of which runs go through the backbone together."""
+"""Lightning data module, which turns tokenised splits into training steps and evaluations for all runs of a pack."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def make_rows(
     """Put `(run, row)` pairs of a split into tensors.
 
     Args:
-        split: The split.
-        pairs: The rows, each with its run.
-        pad_id: The tokenizer's padding token.
-        terms_of_run: For each pair the terms of its run's loss.
-        with_choices: Whether all that may be written comes along, or only what is right.
+        split: Tokenised split.
+        pairs: Index of the run and number of the row, for each row of the batch.
+        pad_id: Token id that fills padding.
+        terms_of_run: For each pair the number of terms of its run's training loss.
+        with_choices: Whether `written` holds all choices of a row instead of the right text alone.
     """
     texts = [(at, ids) for at, (_, row) in enumerate(pairs) for ids in split.inputs[row]]
     written = [
@@ -61,14 +61,14 @@ def make_rows(
 
 @dataclass(frozen=True)
 class Step:
-    """The rows of one training step, of all active runs.
+    """The rows of a training step, for all active runs.
 
     Attributes:
-        split: The train split.
-        rows: Row numbers, by index of the run; empty for a run that does not train.
-        pad_id: The tokenizer's padding token.
-        device: Where forwards run.
-        ranks: Who shares the step; the forwards are those of this rank's rows, over the terms of all.
+        split: Tokenised train split.
+        rows: Row numbers of each run, by index of the run; empty for a run that does not train.
+        pad_id: Token id that fills padding.
+        device: Device of the forward passes.
+        ranks: Ranks that share the step. Each rank cuts its part of the rows and divides by the terms of all rows.
     """
 
     split: Encoded
@@ -78,20 +78,20 @@ class Step:
     ranks: Ranks = ALONE
 
     def to(self, device: torch.device) -> Step:
-        """The same step, whose cuts will be made on a device."""
+        """Return a copy of the step whose forward passes run on a device."""
         return replace(self, device=device)
 
     def without(self, runs: Container[int]) -> Step:
-        """The step of the other runs."""
+        """Return a copy of the step without the rows of some runs."""
         return replace(self, rows=[[] if run in runs else rows for run, rows in enumerate(self.rows)])
 
     def cut(self, prompt_lengths: Sequence[int], token_budget: int, *, exact: bool) -> Iterator[Rows]:
-        """Cut the step into forwards of similar length under a token budget.
+        """Cut the step into forward passes of rows of similar length under a token budget.
 
         Args:
-            prompt_lengths: Virtual tokens of each run.
-            token_budget: Most tokens of one forward, padding included.
-            exact: Whether every forward holds rows of one run alone, in the very cuts that it would have alone.
+            prompt_lengths: Number of virtual tokens of each run.
+            token_budget: Largest number of tokens of a forward pass, padding included.
+            exact: Whether every forward pass holds rows of a single run, cut as if the run were alone in the pack.
         """
         if exact:
             for run in range(len(self.rows)):
@@ -110,25 +110,25 @@ class Step:
             yield make_rows(self.split, chosen, self.pad_id, [terms[run] for run, _ in chosen]).to(self.device)
 
     def tokens(self, run: int, prompt_length: int) -> int:
-        """Tokens of prompt, text and output that one run trains on in this step, padding not counted."""
+        """Count the tokens of prompt, text and output that a run trains on in this step, without padding."""
         texts = (text for row in self.rows[run] for text in self.split.inputs[row])
         written = sum(len(self.split.outputs[row]) for row in self.rows[run])
         return sum(prompt_length + len(text) for text in texts) + written
 
 
 class TrainSteps:
-    """The steps of one epoch from a given one on, in order. An iterable that Lightning takes as a dataloader."""
+    """The training steps from `first_step` to the end of its epoch. Lightning uses this iterable as a dataloader."""
 
     def __init__(self, data: PackData, first_step: int) -> None:
         self.data = data
         self.first_step = first_step
 
     def __len__(self) -> int:
-        """Steps until the epoch ends."""
+        """Count the steps until the epoch ends."""
         return self.data.steps_per_epoch - self.first_step % self.data.steps_per_epoch
 
     def __iter__(self) -> Iterator[Step]:
-        """Yield the steps; a run that has left by then brings no rows."""
+        """Yield the steps. A run that is no longer active has no rows in a step."""
         data = self.data
         epoch = self.first_step // data.steps_per_epoch
         orders = {
@@ -143,21 +143,21 @@ class TrainSteps:
 
 
 class PackData(lightning.LightningDataModule):
-    """The splits of a pack: steps for training, rows for choosing the checkpoint, rows for the reported score.
+    """The splits of a pack: for training, for the selection of the checkpoint, and for the reported score.
 
     Args:
-        train: Rows that train.
-        held_out: Rows that choose the checkpoint.
-        reported: Rows whose score is reported, once.
-        pad_id: The tokenizer's padding token.
-        batch_size: Rows of one run in a step.
-        order_seeds: Of each run.
-        prompt_lengths: Virtual tokens of each run.
-        eval_token_budget: Most tokens in one forward of an evaluation.
-        with_choices: Whether an evaluation reads all of a row's choices, or only the right one.
-        is_active: Says of each run whether it still trains.
-        steps_done: Says how many steps are done, so that a resumed epoch goes on in its middle.
-        ranks: Who shares the rows of every step and evaluation.
+        train: Tokenised rows to train on.
+        held_out: Tokenised rows of the selection split, which select the checkpoint.
+        reported: Tokenised rows of the reported score.
+        pad_id: Token id that fills padding.
+        batch_size: Number of rows of a run in a step.
+        order_seeds: Seed of the order of rows, for each run.
+        prompt_lengths: Number of virtual tokens of each run.
+        eval_token_budget: Largest number of tokens of a forward pass in an evaluation.
+        with_choices: Whether an evaluation needs the token ids of all choices instead of the right text alone.
+        is_active: Function that returns for each run whether it still trains.
+        steps_done: Function that returns the number of finished steps, so that a run can resume within an epoch.
+        ranks: Ranks that share the rows of every step and evaluation.
     """
 
     def __init__(
@@ -192,27 +192,27 @@ class PackData(lightning.LightningDataModule):
         self.steps_per_epoch = num_batches(len(train), batch_size)
 
     def train_dataloader(self) -> TrainSteps:
-        """The rest of the current epoch."""
+        """Return the remaining steps of the current epoch."""
         return TrainSteps(self, self.steps_done())
 
     def val_dataloader(self) -> EvalRows:
-        """The rows that choose the checkpoint, for every run that still trains."""
+        """Return the evaluation of the selection split, for every run that still trains."""
         return self.evaluation(self.held_out, self.is_active)
 
     def transfer_batch_to_device(self, batch: Rows | Step, device: torch.device, dataloader_idx: int) -> Rows | Step:
-        """Rows and steps know how to move themselves."""
+        """Move rows or a step to a device by their own method."""
         return batch.to(device)
 
     def evaluation(self, split: Encoded, wanted: Callable[[], Sequence[bool]]) -> EvalRows:
-        """A split's rows, once for every run that is wanted when the evaluation begins."""
+        """Return an evaluation of a split for the runs that `wanted` returns when the evaluation begins."""
         return EvalRows(self, split, wanted)
 
 
 class EvalRows:
-    """A split in forwards of similar length, run after run. An iterable that Lightning takes as one dataloader.
+    """The forward passes of an evaluation, run after run. Lightning uses this iterable as a dataloader.
 
-    A run's forwards are cut as they would be alone, so that its answers have the bits that they would have alone.
-    Ranks share the forwards, not the rows, for the same reason.
+    A run's forward passes are cut as if it were alone, so that packing does not change a bit of its answers.
+    For the same reason, ranks share whole forward passes, not rows.
     """
 
     def __init__(self, data: PackData, split: Encoded, wanted: Callable[[], Sequence[bool]]) -> None:
@@ -222,21 +222,21 @@ class EvalRows:
         self._plan_of = [self._plans[length] for length in data.prompt_lengths]
 
     def __len__(self) -> int:
-        """Number of forwards."""
+        """Count the forward passes."""
         wanted = self._wanted()
         count = sum(len(plan) for plan, is_wanted in zip(self._plan_of, wanted, strict=True) if is_wanted)
-        # Lightning leaves out an evaluation of no forwards, and the other ranks would wait for this one's answers.
+        # Lightning skips an empty evaluation, and the other ranks would then wait forever for this rank's answers.
         return max(count, any(wanted))
 
     def __iter__(self) -> Iterator[Rows]:
-        """Yield the forwards of each run."""
+        """Yield the forward passes of each run."""
         for run, (plan, wanted) in enumerate(zip(self._plan_of, self._wanted(), strict=True)):
             if wanted:
                 yield from (rows.of_run(run) for rows in plan)
 
 
 def _evaluated(data: PackData, split: Encoded, prompt_length: int) -> Iterator[Rows]:
-    """A split's forwards for a prompt of some length."""
+    """Yield this rank's forward passes over a split, for a given prompt length."""
     lengths = [prompt_length + length for length in split.lengths]
     counts = [
         max(len(texts), len(choices) if data.with_choices else 1)

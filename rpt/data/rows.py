@@ -1,4 +1,4 @@
-"""The rows of one forward as tensors: all that scoring and the module know of the data."""
+"""The rows of a forward pass as tensors, the only form in which scorers and the Lightning module see data."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows for one forward, each with the run that it belongs to.
+    """The rows of a forward pass, each with its run.
 
     Attributes:
-        run: Index of the run in the pack.
-        row: Number of the row in its split.
-        target: The right choice; -1 where none of the choices is.
-        terms_of_run: How many terms the loss of the row's run has in the whole step, of which this may be a cut.
+        run: Index of each row's run in the pack.
+        row: Number of each row in its split.
+        target: Index of each row's right choice; -1 for a row without a right choice.
+        terms_of_run: Number of terms of the training loss of each row's run, over all forward passes of the step.
         ids: Token ids of the texts that the backbone reads, padded on the right.
         mask: 1 at text, 0 at padding.
-        segments: Segment of each token: 1 in the second text of a pair, else 0.
-        row_of_text: For each text its row, by position in this batch.
-        written: Token ids of what may be written behind the texts, end marker included; none for a head.
-        written_mask: 1 at tokens, 0 at padding.
-        row_of_written: For each of these its row, by position in this batch.
+        segments: Segment id of each token: 1 in the second text of a pair, else 0.
+        row_of_text: Position in this batch of each text's row.
+        written: Token ids of the answers that may be written behind the texts, end marker included; empty for a head.
+        written_mask: 1 at tokens of `written`, 0 at padding.
+        row_of_written: Position in this batch of the row of each answer in `written`.
     """
 
     run: Int64[Tensor, batch]
@@ -41,20 +41,20 @@ class Rows:
 
     @property
     def run_of_text(self) -> Int64[Tensor, texts]:
-        """For each text the index of its run."""
+        """Index of each text's run in the pack."""
         return self.run[self.row_of_text]
 
     def to(self, device: torch.device) -> Rows:
-        """The same rows on a device."""
+        """Copy the rows to a device."""
         moved = {name: value.to(device, non_blocking=True) for name, value in vars(self).items()}
         return Rows(**moved)
 
     def of_run(self, index: int) -> Rows:
-        """The same rows as another run sees them."""
+        """Return a copy of the rows that belongs to the run of the given index."""
         return replace(self, run=torch.full_like(self.run, index))
 
     def halves(self) -> tuple[Rows, Rows]:
-        """The first and the second half of the rows; padding stays as it is."""
+        """Split the rows into a first and a second half, with unchanged padding."""
         middle = len(self.row) // 2
         return self._between(0, middle), self._between(middle, len(self.row))
 
