@@ -1,7 +1,7 @@
-"""What must hold between the parts of a configuration, and between it and this machine.
+"""Rules that check the parts of a configuration against each other and against this machine.
 
-A rule takes the plain values, whatever is wrong with them otherwise, and yields what it finds. None of them
-imports torch: a refusal must not wait for it.
+A rule takes the plain values of a configuration, which may be invalid in other ways, and yields the problems that it
+finds. No rule imports torch, because a refusal must not wait for the import.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Look into plain values, whatever is wrong with them otherwise."""
+"""Typed access to the plain values of a configuration, which may be invalid in other ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Values = dict[str, Any]
 
 
 def get(values: Values, key: str, kind: type[T]) -> T | None:
-    """The value at a dotted key, or None where it is absent or of another type (the schema reports that)."""
+    """Return the value at a dotted key; None if it is absent or has another type, which the schema reports."""
     found: Any = values
     for part in key.split("."):
         found = found.get(part) if isinstance(found, dict) else None
@@ -18,6 +18,6 @@ def get(values: Values, key: str, kind: type[T]) -> T | None:
 
 
 def number(values: Values, key: str) -> float | None:
-    """The same for a number, whole or not."""
+    """Return the number at a dotted key, whole or not; None if the value is absent or is not a number."""
     whole = get(values, key, int)
     return get(values, key, float) if whole is None else whole

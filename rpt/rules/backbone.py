@@ -1,4 +1,4 @@
-"""What must hold between the backbone, its files, and what is trained on it."""
+"""Rules about the backbone, its files, and the prompt, scorer and training that use it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rpt.rules.access import Values, get
 
 
 def folder(values: Values) -> Path | None:
-    """The folder of the backbone's files, if it is on this machine and they need not be fetched.
+    """Find the folder of the backbone's files; None if they must be fetched from the hub or no folder is named.
 
     Raises:
-        NoSuchBackbone: It was named and is not there.
+        NoSuchBackbone: The named folder is missing or incomplete.
     """
     package, path = get(values, "backbone.package", str), get(values, "backbone.path", str)
     hub_id, revision = get(values, "backbone.hub_id", str), get(values, "backbone.revision", str)
@@ -27,7 +27,7 @@ def folder(values: Values) -> Path | None:
 
 
 def family(values: Values) -> str | None:
-    """The backbone's family as stated, or as its own config says for `auto`; None where neither is known."""
+    """Return the backbone's family as configured, or as the model's config says for `auto`; None if it is unknown."""
     stated = get(values, "backbone.family", str)
     if stated != "auto":
         return stated
@@ -39,7 +39,7 @@ def family(values: Values) -> str | None:
 
 
 def backbone_can_serve(values: Values) -> Iterator[Problem]:
-    """The files must be there and whole, and the model's own config of a served family, which is the stated one."""
+    """The backbone's files must be complete, and its model type must belong to the configured family."""
     stated = get(values, "backbone.family", str)
     key = next((f"backbone.{name}" for name in ("hub_id", "package") if get(values, f"backbone.{name}", str)), None)
     key = key or "backbone.path"
@@ -56,7 +56,7 @@ def backbone_can_serve(values: Values) -> Iterator[Problem]:
 
 
 def prompt_fits_backbone(values: Values) -> Iterator[Problem]:
-    """Prompt and text together must not be longer than the backbone's positions."""
+    """Prompt and text together must not have more tokens than the backbone has positions."""
     has_prompt = get(values, "encoder._target_", str) is not None  # encoder=none has no prompt of any length
     length = get(values, "prompt.length", int) if has_prompt else 0
     limit = get(values, "backbone.text_limit", int)
@@ -82,7 +82,7 @@ def prompt_fits_backbone(values: Values) -> Iterator[Problem]:
 
 
 def scorer_fits_family(values: Values) -> Iterator[Problem]:
-    """A head reads an encoder's states; ranking and writing need a language model."""
+    """The scorer `head` needs an encoder; `rank` and `generate` need a language model."""
     scorer, served = get(values, "scorer.name", str), family(values)
     if served is None or scorer in (None, "auto"):
         return
@@ -92,7 +92,7 @@ def scorer_fits_family(values: Values) -> Iterator[Problem]:
 
 
 def prompt_place_fits_family(values: Values) -> Iterator[Problem]:
-    """Only an encoder's input begins with `[CLS]`."""
+    """The prompt can follow `[CLS]` only in an encoder."""
     place, served = get(values, "backbone.prompt_at", str), family(values)
     if place == "after_cls" and served in ("seq2seq", "causal"):
         advice = f"a backbone of family {served} has no [CLS]. Set backbone.prompt_at=front."
@@ -100,7 +100,7 @@ def prompt_place_fits_family(values: Values) -> Iterator[Problem]:
 
 
 def tuning_has_no_prompt(values: Values) -> Iterator[Problem]:
-    """Full fine-tuning is a baseline without a prompt, in float32."""
+    """Full fine-tuning must have no prompt and no bfloat16 weights."""
     if get(values, "trainer.tune", str) != "all":
         return
     if get(values, "encoder._target_", str) is not None:

@@ -14,7 +14,7 @@ from rpt.rules.access import Values, get
 
 
 def data_is_there(values: Values) -> Iterator[Problem]:
-    """The rows of the task must exist in the chosen source, and no other source may be half meant."""
+    """The rows of the task must exist in the chosen source, and `data.root` must not be set for sample rows."""
     source, root = get(values, "data.source", str), get(values, "data.root", str)
     name, folder = get(values, "task.name", str), get(values, "task.folder", str)
     if source == "sample":

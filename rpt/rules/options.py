@@ -1,4 +1,4 @@
-"""Relations between single options, and with this machine."""
+"""Rules about single options, alone, in combination, and on this machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rpt.rules.access import Values, get, number
 from rpt.tracking.wandb_login import login_problem
 
 GROUPS = ("task", "data", "protocol", "backbone", "encoder", "init", "scorer", "optim", "trainer")
-"""The groups that take one option."""
+"""Config groups that take a single option."""
 
 
 def one_option_a_group(values: Values) -> Iterator[Problem]:
-    """Only `logger` takes several options; elsewhere Hydra would quietly lay one over the other."""
+    """Each group but `logger` takes a single option, because Hydra would silently merge several."""
     chosen = get(values, "chosen", dict) or {}  # lists are missing from it
     for group in GROUPS:
         if group in values and group not in chosen:
@@ -25,7 +25,7 @@ def one_option_a_group(values: Values) -> Iterator[Problem]:
 
 
 def lstm_can_drop(values: Values) -> Iterator[Problem]:
-    """An LSTM drops out between its layers, so one layer has nothing to drop."""
+    """An LSTM with dropout needs several layers, because dropout acts between layers."""
     layers, dropout = get(values, "encoder.num_layers", int), get(values, "encoder.dropout", float)
     if layers == 1 and dropout:
         advice = "has no effect with one layer. Set encoder.num_layers=2, or encoder.dropout=0.0."
@@ -33,21 +33,21 @@ def lstm_can_drop(values: Values) -> Iterator[Problem]:
 
 
 def bounds_are_ordered(values: Values) -> Iterator[Problem]:
-    """A uniform start needs an interval."""
+    """Uniform initialisation needs a lower bound below its upper bound."""
     low, high = number(values, "init.low"), number(values, "init.high")
     if low is not None and high is not None and low >= high:
         yield Problem("init.low", low, f"must be below init.high, which is {high}. Set init.low={-abs(high) or -0.5}.")
 
 
 def text_says_something(values: Values) -> Iterator[Problem]:
-    """A start from a text needs a word."""
+    """Initialisation from a text needs a text that is not blank."""
     text = get(values, "init.text", str)
     if text is not None and not text.strip():
         yield Problem("init.text", text, hinted("init.text", "holds no word."))
 
 
 def devices_have_rows(values: Values) -> Iterator[Problem]:
-    """The devices of a run share the rows of a step, so each needs one."""
+    """A step must have at least a row for each device of the run."""
     devices, rows = get(values, "trainer.devices", int), get(values, "trainer.batch_size", int)
     if devices is not None and rows is not None and devices > rows > 0:
         advice = f"a step has {rows} rows for them to share. Set it to {rows} or less, or trainer.batch_size higher."
@@ -55,7 +55,7 @@ def devices_have_rows(values: Values) -> Iterator[Problem]:
 
 
 def dropout_has_one_stream(values: Values) -> Iterator[Problem]:
-    """What the backbone drops is drawn from one stream a run, which devices that share its rows do not have."""
+    """Backbone dropout needs a single device, because several devices do not share a run's random stream."""
     devices = get(values, "trainer.devices", int) or get(values, "trainer.devices", str)
     if devices not in (None, 1) and get(values, "backbone.dropout", bool):
         advice = f"does not go with trainer.devices={devices}. Set backbone.dropout=false, or trainer.devices=1."
@@ -63,7 +63,7 @@ def dropout_has_one_stream(values: Values) -> Iterator[Problem]:
 
 
 def paths_are_whole(values: Values) -> Iterator[Problem]:
-    """A `~` that `rpt.config.plain` could not expand names no home folder; a folder `~x` is not what is meant."""
+    """A path must not begin with `~` after `rpt.config.plain` has expanded the home folders that exist."""
     for key in ("data.root", "output_dir", "backbone.path", "init.path", "replay"):
         path = get(values, key, str)
         if path is not None and path.startswith("~"):
@@ -71,14 +71,14 @@ def paths_are_whole(values: Values) -> Iterator[Problem]:
 
 
 def files_exist(values: Values) -> Iterator[Problem]:
-    """A file that an option names must be there."""
+    """A file that an option names must exist."""
     path = get(values, "init.path", str)
     if path is not None and path != "???" and not Path(path).is_file():
         yield Problem("init.path", path, hinted("init.path", "there is no such file."))
 
 
 def output_is_writable(values: Values) -> Iterator[Problem]:
-    """The nearest existing folder above the run folders must take new entries."""
+    """The nearest existing folder of the output path must be writable."""
     output = get(values, "output_dir", str)
     if output is None:
         return
@@ -90,7 +90,7 @@ def output_is_writable(values: Values) -> Iterator[Problem]:
 
 
 def loggers_can_start(values: Values) -> Iterator[Problem]:
-    """A chosen logger's package must be installed, and somebody logged in where it sends at once."""
+    """A chosen logger's package must be installed, and W&B in online mode needs a login."""
     for name, logger in (get(values, "logger", dict) or {}).items():
         kind, mode = (logger.get("kind"), logger.get("mode")) if isinstance(logger, dict) else (None, None)
         if kind in ("wandb", "tensorboard") and importlib.util.find_spec(kind) is None:

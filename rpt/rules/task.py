@@ -1,4 +1,4 @@
-"""A task must be sound in itself, and with the scorer that answers it."""
+"""Rules about the task's description, and about its backbone, scorer and initialisation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rpt.rules.backbone import family
 
 
 def task_is_sound(values: Values) -> Iterator[Problem]:
-    """Labels and choices pair up; a format names only fields that the task has."""
+    """Labels and choices must correspond, and a format must name only fields of the task."""
     task = get(values, "task", dict) or {}
     labels = task.get("labels")
     if isinstance(labels, list):
@@ -37,7 +37,7 @@ def _name_fields(key: str, names: list[Any], known: list[str]) -> Iterator[Probl
 
 
 def _formats(task: Values) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every format of a task with its key."""
+    """Yield the key and the content of every format of a task."""
     for name, form in (get(task, "formats", dict) or {}).items():
         if isinstance(form, dict):
             yield f"task.formats.{name}", form
@@ -60,7 +60,7 @@ def _distinct(key: str, listed: list[Any]) -> Iterator[Problem]:
 
 
 def task_serves_backbone(values: Values) -> Iterator[Problem]:
-    """The task needs a format for the chosen backbone's family, and what the chosen protocol reads."""
+    """The task must have a format for the backbone's family under the chosen protocol."""
     served, task = family(values), get(values, "task", dict)
     if task is None or served is None:
         return
@@ -79,7 +79,7 @@ def task_serves_backbone(values: Values) -> Iterator[Problem]:
 
 
 def framing_has_a_scorer(values: Values) -> Iterator[Problem]:
-    """Where the answer is free text, there is nothing to rank and no label to count."""
+    """A task with free text as answers must not be ranked or measured by metrics of labels."""
     written = writes_freely(values)
     scorer = get(values, "scorer.name", str)
     if written and scorer == "rank":
@@ -93,20 +93,20 @@ def framing_has_a_scorer(values: Values) -> Iterator[Problem]:
 
 
 def writes_freely(values: Values) -> bool:
-    """Whether what the format asks for is a text of the row's own, so that it must be generated."""
+    """Check whether the answer is a text of the row instead of a choice, so that it must be generated."""
     framing = get(values, f"{_format_key(values)}.framing", str)
     return framing not in (None, "choice", "referent")
 
 
 def _format_key(values: Values) -> str:
-    """The key of the format that the backbone's family reads; `referent` aside, which is generated in any case."""
+    """Return the key of the format that the backbone's family reads under the chosen protocol."""
     served = family(values)
     is_published = (get(values, "protocol.name", str), served) == ("paper", "seq2seq")
     return "task.paper.seq2seq" if is_published else f"task.formats.{served}"
 
 
 def labels_fit_prompt(values: Values) -> Iterator[Problem]:
-    """A prompt that starts from the labels has room for one row of each."""
+    """Initialisation from labels needs label texts, and a prompt with a virtual token for each label."""
     form = {"encoder": "encoder", "causal": "causal"}.get(family(values) or "", "seq2seq")
     length, choices = get(values, "prompt.length", int), get(values, f"task.formats.{form}.choices", list)
     choices = get(values, "task.labels", list) if choices is None else choices
@@ -122,7 +122,7 @@ def labels_fit_prompt(values: Values) -> Iterator[Problem]:
 
 
 def _misfit(template: str, fields: list[str]) -> str | None:
-    """Why a template cannot be filled with the fields' texts, or None where it can."""
+    """Describe why a template cannot be filled with the texts of the fields; None if it can."""
     try:
         parts = list(Formatter().parse(template))
         used = [name for _, name, _, _ in parts if name is not None]

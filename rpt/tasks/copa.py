@@ -14,10 +14,10 @@ QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a resul
 
 @dataclass(frozen=True, kw_only=True)
 class Copa(Task):
-    """Adds what joins a premise and a choice: `stem connector ending`, or `premise asks choice`."""
+    """Adds the texts that join a premise and a choice: `stem connector ending`, or `premise asks choice`."""
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """`connector`, `asks`, the premise as `stem`, the choices as `ending1` and `ending2`."""
+        """Return `connector`, `asks`, the premise as `stem`, and the choices as `ending1` and `ending2`."""
         if texts["question"] not in CONNECTORS:
             raise row.fault("question", "is unknown; allowed are 'cause', 'effect'.")
         return {
@@ -30,7 +30,7 @@ class Copa(Task):
 
 
 def _inside_a_sentence(text: str) -> str:
-    """A sentence that another one goes on with: a small first letter, except in `I` and in abbreviations."""
+    """Lower the first letter of a sentence that continues another, except in `I` and in abbreviations."""
     text = text.strip()
     first = text.split(maxsplit=1)[0]
     keeps = first == "I" or first.startswith("I'") or first[1:2].isupper()

@@ -1,4 +1,4 @@
-"""One thing to predict, as every backbone and scorer sees it."""
+"""Examples and answers, the common form in which every backbone and scorer sees a task."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ Idx = int | str | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One thing to predict.
+    """An input and its right answer.
 
     Attributes:
-        idx: Unique in its split; predictions carry it. All that came from one line of the release begins alike.
-        fields: The row's texts by name, for the templates.
-        choices: The texts to choose from, in label order; the row's own candidates where a task has them.
-        target: Index of the right choice; None where what is written decides (ReCoRD's joined answers).
-        group: Examples of one group are right or wrong together (MultiRC's question); None: each for itself.
-        answers: Every text that is right, where a row has several (ReCoRD); empty: the target alone.
-        output: What a language model is trained to write, where that is not the right choice.
+        idx: Number or text that identifies the example in its split and in predictions. All examples from the same line
+            of the release have the same first number.
+        fields: Texts of the row by name, for the templates.
+        choices: Texts to choose from, in label order, or the row's own candidates. Empty for free text.
+        target: Index of the right choice; None if the written text decides (ReCoRD's joined answers, free text).
+        group: Key of the examples that are right or wrong together (MultiRC's question); None for an example alone.
+        answers: All right texts of a row that has several (ReCoRD); empty if the target alone is right.
+        output: Text that a language model is trained to write; None for the right choice.
     """
 
     idx: Idx
@@ -34,7 +35,7 @@ class Example:
 
     @property
     def gold(self) -> str:
-        """What a language model is trained to write."""
+        """Text that a language model is trained to write."""
         if self.output is not None:
             return self.output
         assert self.target is not None
@@ -43,11 +44,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run said to one example.
+    """A run's answer to an example.
 
     Attributes:
-        choice: Index among the example's choices; None: what was written is none of them, an outcome of its own.
-        text: The choice's text, or what was written.
+        choice: Index among the example's choices; None if the written text is none of them.
+        text: Text of the choice, or the written text.
     """
 
     choice: int | None

@@ -17,12 +17,12 @@ class MultiRc(Task):
 
     @property
     def schema(self) -> str:
-        """What a row has, in words, for messages."""
+        """Fields of a row, in words, for messages."""
         answers = "answers: a list of {text, idx, label}"
         return f"idx and passage: {{text, questions: a list of {{question, idx, {answers}}}}}"
 
     def read_row(self, row: Row) -> Iterator[Example]:
-        """The examples of a passage, HTML tags removed. An empty answer is one: the release has three."""
+        """Yield the examples of a passage, without HTML tags. An answer may be empty: the release has three such."""
         number, passage = row.number("idx"), row.part("passage")
         text = without_tags(passage.text("text"))
         for question in passage.parts("questions"):

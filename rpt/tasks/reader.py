@@ -1,4 +1,4 @@
-"""Find the class that makes examples of a task's rows."""
+"""Import the class that reads a task's rows."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rpt.tasks.task import Task
 
 
 def reader_of(path: str) -> type[Task]:
-    """Import the class that makes examples of rows.
+    """Import the class that turns a task's rows into examples.
 
     Args:
-        path: `package.module.Class`.
+        path: Import path of the class, `package.module.Class`.
 
     Raises:
-        ConfigError: There is no such class, its module cannot be imported, or it is no subclass of `Task`.
+        ConfigError: The class does not exist, its module cannot be imported, or it is not a subclass of `Task`.
     """
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever a user's own module raises while it is imported
+    except Exception as error:  # a user's module may raise any error while it is imported
         advice = f"cannot be imported ({type(error).__name__}: {error}). Set it to MODULE.CLASS."
         raise ConfigError.of("task.reader", path, advice) from error
     if not (isinstance(found, type) and issubclass(found, Task)):

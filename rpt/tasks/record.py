@@ -19,9 +19,9 @@ PLACEHOLDER = "@placeholder"
 
 @dataclass(frozen=True, kw_only=True)
 class Record(Task):
-    """An example for each query; its choices are the article's entities, several of which may be right.
+    """Make an example of each query. Its choices are the article's entities, several of which may be right.
 
-    Framings: `choice`, and the published code's `joined`, where all right entities are written, joined by `; `.
+    The framings are `choice` and the published code's `joined`, which writes all right entities, joined by `; `.
     """
 
     is_stratified: ClassVar[bool] = False
@@ -30,14 +30,14 @@ class Record(Task):
 
     @property
     def schema(self) -> str:
-        """What a row has, in words, for messages."""
+        """Fields of a row, in words, for messages."""
         answers = "answers: a list of {text}"
         return (
             f"idx, passage: {{text, entities: a list of {{start, end}}}} and qas: a list of {{query, idx, {answers}}}"
         )
 
     def read_row(self, row: Row) -> Iterator[Example]:
-        """The examples of an article; one entity text is one candidate, in order of first mention."""
+        """Yield the examples of an article. Candidates are the distinct entity texts, in order of first mention."""
         number, passage = row.number("idx"), row.part("passage")
         text = passage.text("text")
         mentions = [_mention(entity, text) for entity in sorted(passage.parts("entities"), key=_start)]
@@ -71,7 +71,7 @@ class Record(Task):
         )
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
-        """Each query once for every right candidate, its number behind the query's; under `joined` as it is."""
+        """Repeat each query for every right candidate, whose number is appended to `idx`. `joined` repeats no query."""
         if self.framing == "joined":
             return list(examples)
         return [
@@ -81,18 +81,18 @@ class Record(Task):
         ]
 
     def candidate(self, example: Example, index: int) -> Mapping[str, str]:
-        """The texts for a template that is read once for each candidate: also the query as `filled` with it."""
+        """Return the fields for a candidate: the row's, its text as `choice`, and the query `filled` with it."""
         choice = example.choices[index]
         return {**example.fields, "choice": choice, "filled": example.fields["query"].replace(PLACEHOLDER, choice)}
 
     def read(self, example: Example, text: str) -> Answer:
-        """Take what was generated for a candidate, compared as the metric compares them."""
+        """Turn a generated text into an answer: the candidate that equals it as the metric compares texts, or none."""
         written = normalised(text)
         same = (index for index, choice in enumerate(example.choices) if normalised(choice) == written)
         return Answer(next(same, None), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """Of each article the entity that it mentions most often, the first mentioned of them where several are."""
+        """Answer with the entity that the article mentions most often; of several, the first mentioned."""
         mentioned = [example.fields["most_mentioned"] for example in examples]
         return [Answer(one.choices.index(most), most) for one, most in zip(examples, mentioned, strict=True)]
 
@@ -107,7 +107,7 @@ def _start(entity: Row) -> int:
 
 
 def _mention(entity: Row, text: str) -> str:
-    """The text of an entity's mention; `end` is its last character."""
+    """Return the text of an entity's mention. `end` is the position of its last character."""
     start, end = entity.number("start"), entity.number("end")
     if not 0 <= start < len(text):
         raise entity.fault("start", f"is outside of the passage, 0 to {len(text) - 1}.")
@@ -120,7 +120,7 @@ def _mention(entity: Row, text: str) -> str:
 
 
 def _in_sentences(text: str) -> str:
-    """A passage whose highlights, each on a line behind `@highlight`, are sentences as the others are.
+    """Turn the highlights of a passage, each on a line behind `@highlight`, into ordinary sentences.
 
     Source: T5's `record` (github.com/google-research/text-to-text-transfer-transformer, t5/data/preprocessors.py).
     """

@@ -1,4 +1,4 @@
-"""A row of the release, or a part of one, whose faults are told by file, line and field."""
+"""Checked access to a row of the release or to a part of it. Errors name file, line and field."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Label = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A JSON object of a row.
+    """A row, or a JSON object inside a row.
 
     Attributes:
-        place: `file:line`, for messages.
-        schema: What a row of the task has, in words, for messages.
-        values: The object.
-        path: Where in the row it lies, `passage.questions[0].`; empty for the row itself.
+        place: File and line of the row, `file:line`, for messages.
+        schema: Fields of a row of the task, in words, for messages.
+        values: Content of the JSON object.
+        path: Path of the object in the row, such as `passage.questions[0].`; empty for the row itself.
     """
 
     place: str
@@ -28,10 +28,10 @@ class Row:
     path: str = ""
 
     def text(self, name: str, *, may_be_empty: bool = False) -> str:
-        """The text in a field.
+        """Return the text in a field.
 
         Raises:
-            DataError: The field is missing, no text, or blank.
+            DataError: The field is missing, is not a text, or is blank.
         """
         value = self._value(name)
         if not isinstance(value, str) or not (may_be_empty or value.strip()):
@@ -39,10 +39,10 @@ class Row:
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The text in a field, or the texts in its list, at least one, each once.
+        """Return the text in a field, or the distinct texts of a list in the field.
 
         Raises:
-            DataError: The field is missing, or is neither a text nor a list of texts, or one is blank.
+            DataError: The field is missing, is neither a text nor a list of texts, or has a blank text or no text.
         """
         value = self._value(name)
         texts = value if isinstance(value, list) else [value]
@@ -51,10 +51,10 @@ class Row:
         return tuple(dict.fromkeys(texts))
 
     def number(self, name: str) -> int:
-        """The whole number in a field.
+        """Return the whole number in a field.
 
         Raises:
-            DataError: The field is missing or no whole number.
+            DataError: The field is missing or is not a whole number.
         """
         value = self._value(name)
         if not isinstance(value, int) or isinstance(value, bool):
@@ -62,10 +62,10 @@ class Row:
         return value
 
     def idx(self) -> int | str:
-        """The row's own `idx`: a whole number, or a text as in AX-b and AX-g.
+        """Return the row's `idx`: a whole number, or a text as in AX-b and AX-g.
 
         Raises:
-            DataError: The field is missing, or neither a whole number nor a text that is not blank.
+            DataError: The field is missing, blank, or neither a whole number nor a text.
         """
         value = self._value("idx")
         is_number = isinstance(value, int) and not isinstance(value, bool)
@@ -75,10 +75,10 @@ class Row:
         return found
 
     def label(self, name: str, labels: Sequence[Label]) -> int:
-        """The position of a field's value among the labels.
+        """Return the index of a field's value among the labels.
 
         Raises:
-            DataError: The field is missing, or its value is none of the labels.
+            DataError: The field is missing, or its value is not a label.
         """
         value = self._value(name)
         # `1 == True` in Python, so the type must agree too.
@@ -89,10 +89,10 @@ class Row:
         raise DataError(f"{self.place}: unknown {self.path}{name} {value!r}; allowed are {allowed}.")
 
     def part(self, name: str) -> Row:
-        """The object in a field.
+        """Return the JSON object in a field.
 
         Raises:
-            DataError: The field is missing or no object.
+            DataError: The field is missing or is not an object.
         """
         value = self._value(name)
         if not isinstance(value, Mapping):
@@ -100,10 +100,10 @@ class Row:
         return Row(self.place, self.schema, value, f"{self.path}{name}.")
 
     def parts(self, name: str) -> list[Row]:
-        """The objects in a field's list, at least one.
+        """Return the JSON objects of a list in a field.
 
         Raises:
-            DataError: The field is missing or no list of objects, or the list is empty.
+            DataError: The field is missing, is not a list of objects, or is an empty list.
         """
         value = self._value(name)
         if not isinstance(value, list) or not value or not all(isinstance(one, Mapping) for one in value):
@@ -111,7 +111,7 @@ class Row:
         return [Row(self.place, self.schema, one, f"{self.path}{name}[{at}].") for at, one in enumerate(value)]
 
     def fault(self, name: str, reason: str) -> DataError:
-        """The error of a field whose value cannot be taken."""
+        """Make the error for a field with an invalid value."""
         return DataError(f"{self.place}: {self.path}{name} = {self.values[name]!r} {reason}")
 
     def _value(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""A task: from official rows to examples. Driven by its description; it reads no file and knows no backbone."""
+"""Base class of tasks, which turn rows into examples as the task's YAML file describes them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from rpt.tasks.text import folded
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task as its YAML file describes it: one example a row, one label out of a few.
+    """A classification task, with an example for each row and a fixed list of labels.
 
     Attributes:
-        name: The word on the command line.
-        fields: The texts that a row must have.
-        labels: The release's label values, in label order; None: each row brings its own choices.
-        choices: What may be written, in label order, as templates over a row's texts; None: each row brings its own.
-        framing: What is made of a row; each task says which framings it knows.
+        name: Name of the task on the command line.
+        fields: Names of the texts that a row must have.
+        labels: Label values of the release, in label order; None for a task whose rows have choices of their own.
+        choices: Templates of the answers over a row's texts, in label order; None for a task whose rows have choices of
+            their own.
+        framing: Name of the way in which a row becomes an example, from `framings`.
     """
 
     name: str
@@ -32,13 +33,13 @@ class Task:
     framing: str = "choice"
 
     is_stratified: ClassVar[bool] = True
-    """Whether the target is a class, so that rows can be drawn by it."""
+    """Whether the target is a class, so that rows can be drawn by class."""
 
     has_own_choices: ClassVar[bool] = False
-    """Whether each row brings its own choices."""
+    """Whether each row has choices of its own."""
 
     framings: ClassVar[tuple[str, ...]] = ("choice",)
-    """What the task can make of a row."""
+    """Framings that the task supports."""
 
     def __post_init__(self) -> None:
         if self.framing not in self.framings:
@@ -56,10 +57,10 @@ class Task:
         """Turn rows into the examples that are evaluated.
 
         Args:
-            rows: `(place, row)`; the place (`file:line`) is for messages.
+            rows: `(place, row)` pairs. The place (`file:line`) is for messages.
 
         Raises:
-            DataError: A row is not what the task's schema says, or its idx came before.
+            DataError: A row does not fit the task's schema, or its idx is already used.
             ReaderError: The task's own code has raised an error while it read a row.
         """
         seen: dict[Idx, str] = {}
@@ -84,21 +85,21 @@ class Task:
             raise ReaderError(f"{row.place}: the task's reader {reader} raised {reason}.") from error
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
-        """What trains, of the examples of the train split."""
+        """Return the examples to train on, from the examples of the train split."""
         return list(examples)
 
     def candidate(self, example: Example, index: int) -> Mapping[str, str]:
-        """The texts for a template that is read once for each choice: the row's, and its `choice`."""
+        """Return the fields for a choice, for templates that are filled for each choice: the row's and `choice`."""
         return {**example.fields, "choice": example.choices[index]}
 
     def read(self, example: Example, text: str) -> Answer:
-        """Take what was generated for an answer: the choice that it spells, or none."""
+        """Turn a generated text into an answer: the choice that equals it up to case and white space, or none."""
         written = folded(text)
         same = (index for index, choice in enumerate(example.choices) if folded(choice) == written)
         return Answer(next(same, None), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """The answers of always giving the most frequent label, or text, the first of them where several are."""
+        """Answer every example with the most frequent label or text; of several, with the first."""
         counts = Counter(example.target for example in examples if example.target is not None)
         if not counts:
             texts = Counter(example.gold for example in examples)
@@ -109,33 +110,33 @@ class Task:
 
     @property
     def schema(self) -> str:
-        """What a row has, in words, for messages."""
+        """Fields of a row, in words, for messages."""
         return ", ".join((*self.fields, "idx", "label"))
 
     def read_row(self, row: Row) -> Iterator[Example]:
-        """The examples of a row.
+        """Yield the examples of a row.
 
         Raises:
-            DataError: The row is not what the task's schema says.
+            DataError: The row does not fit the task's schema.
         """
         texts = {field: row.text(field) for field in self.fields}
         yield self.example(row, row.idx(), {**texts, **self.derived(row, texts)})
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """Texts that the templates need beside the row's own."""
+        """Return further texts for the templates, which are computed from the row."""
         return {}
 
     def example(self, row: Row, idx: Idx, texts: Mapping[str, str], **more: Any) -> Example:
-        """An example with the task's choices.
+        """Make an example with the task's choices.
 
         Args:
-            row: Has the `label`.
-            idx: The example's.
-            texts: Its fields.
-            more: Its other attributes.
+            row: Row, or part of a row, with the field `label`.
+            idx: Number or text that identifies the example.
+            texts: Texts for the templates by name.
+            more: Further attributes of `Example`.
 
         Raises:
-            DataError: The label is unknown, or two choices are one text.
+            DataError: The label is unknown, or two choices have the same text.
         """
         assert self.choices is not None
         assert self.labels is not None
@@ -146,10 +147,10 @@ class Task:
 
 
 def _check_answer(example: Example, place: str) -> None:
-    """Refuse an example that a reader has left without a right answer.
+    """Refuse an example without a right answer.
 
     Raises:
-        DataError: There is neither a target nor a text to write, or the target is none of the choices.
+        DataError: The example has neither a target nor an output, or its target is not the index of a choice.
     """
     if example.target is None and example.output is None:
         raise DataError(f"{place}: the task's reader gives idx {example.idx} neither a target nor an output.")

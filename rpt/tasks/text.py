@@ -1,4 +1,4 @@
-"""Texts made comparable: what a model wrote, and what is right, without what does not matter."""
+"""Normalise texts, so that a written answer and a right answer can be compared."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 def label_text(label: str | int | bool) -> str:
-    """A label as it is written where a format names no text for it: `true`, `1`, `entailment`; braces are doubled."""
+    """Return the default text of a label, such as `true`, `1` or `entailment`, with doubled braces for templates."""
     written = str(label).lower() if isinstance(label, bool) else str(label)
     return written.replace("{", "{{").replace("}", "}}")
 
 
 def folded(text: str) -> str:
-    """Lower case, one space where there was any white space, none at the ends."""
+    """Lower the case, replace runs of white space by a single space, and strip the ends."""
     return " ".join(text.lower().split())
 
 
 def normalised(text: str) -> str:
-    """Lower case, without punctuation and articles: `The U.S.` is `us`, and `The` is nothing.
+    """Lower the case, and remove punctuation and articles: `The U.S.` becomes `us`, and `The` an empty text.
 
     Source: SQuAD's evaluation script v1.1 (Rajpurkar et al. 2016); ReCoRD's and the published code's do the same.
     """
@@ -31,5 +31,5 @@ def normalised(text: str) -> str:
 
 
 def without_tags(text: str) -> str:
-    """A text without its HTML tags; a line break becomes a space."""
+    """Remove HTML tags from a text. A line break becomes a space."""
     return _TAG.sub("", _LINE_BREAK.sub(" ", text))

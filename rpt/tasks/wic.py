@@ -11,15 +11,15 @@ from rpt.tasks.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Wic(Task):
-    """Marks the word in both sentences, where the row says that it stands."""
+    """Marks the word in both sentences, at the positions that the row gives."""
 
     @property
     def schema(self) -> str:
-        """What a row has, in words, for messages."""
+        """Fields of a row, in words, for messages."""
         return "word, sentence1, sentence2, start1, end1, start2, end2, idx, label"
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """`marked1` and `marked2`, the sentences with `*word*`; the four positions as texts."""
+        """Return `marked1` and `marked2`, the sentences with `*word*`, and the four positions as texts."""
         made: dict[str, str] = {}
         for number in "12":
             start, end = row.number(f"start{number}"), row.number(f"end{number}")

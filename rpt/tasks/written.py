@@ -31,11 +31,11 @@ class Written(Task):
 
     @property
     def schema(self) -> str:
-        """What a row has, in words, for messages."""
+        """Fields of a row, in words, for messages."""
         return ", ".join((*self.fields, "idx", "answer"))
 
     def read_row(self, row: Row) -> Iterator[Example]:
-        """The example of a row, without choices."""
+        """Yield the example of a row. It has no choices."""
         texts = {field: row.text(field) for field in self.fields}
         fields = {**texts, **self.derived(row, texts)}
         answers = row.texts("answer")

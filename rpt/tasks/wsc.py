@@ -14,7 +14,7 @@ from rpt.tasks.task import Task
 from rpt.tasks.text import folded, normalised
 
 Range = tuple[int, int]
-"""First and one past the last character."""
+"""Position of the first character of a span, and the position behind its last character."""
 
 # T5's list (t5/data/postprocessors.py, wsc_simple).
 DETERMINERS = frozenset(
@@ -46,12 +46,13 @@ DETERMINERS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Wsc(Task):
-    """Marks both spans in the text, and knows three framings.
+    """Marks both spans in the text, and supports three framings.
 
-    - `choice`: the label is one of two texts.
-    - `referent`: what is written is the noun phrase that the pronoun stands for; trained on the rows whose phrase is
-      the right one, evaluated on all: the phrase that was written decides the label.
-    - `positives`: only those rows, also in evaluation, and of the phrase one word; it must be matched.
+    - `choice`: the answer is one of two label texts.
+    - `referent`: the model writes the noun phrase that the pronoun stands for. It trains on the rows whose given phrase
+      is right, and is evaluated on all rows: the written phrase determines the label.
+    - `positives`: training and evaluation use only the rows whose given phrase is right. The model must write a word of
+      the phrase.
 
     Source: T5's `wsc_simple` (github.com/google-research/text-to-text-transfer-transformer) for `referent`; the
     published code's `process_wsc` (github.com/arazd/ResidualPrompts, 53087ca) for `positives`.
@@ -61,11 +62,11 @@ class Wsc(Task):
 
     @property
     def schema(self) -> str:
-        """What a row has, in words, for messages."""
+        """Fields of a row, in words, for messages."""
         return "text, target: {span1_index, span1_text, span2_index, span2_text}, idx, label"
 
     def read_row(self, row: Row) -> Iterator[Example]:
-        """The example of a row; none under `positives` if its phrase is not the right one."""
+        """Yield the example of a row. `positives` leaves out a row whose given phrase is not right."""
         [example] = super().read_row(row)
         if self.framing == "choice":
             yield example
@@ -76,7 +77,7 @@ class Wsc(Task):
             yield replace(example, output=words[int(example.fields["span1_index"])])
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """The spans' texts and indices; `marked`, with #phrase# and *pronoun*; `marked_pronoun`, with the latter."""
+        """Return texts and indices of both spans, `marked` with #phrase# and *pronoun*, and `marked_pronoun`."""
         target, text = row.part("target"), texts["text"]
         phrase, pronoun = (_located(target, number, text) for number in "12")
         return {
@@ -89,11 +90,11 @@ class Wsc(Task):
         }
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
-        """All examples; under `referent` those whose phrase is the right one."""
+        """Return all examples; under `referent`, only the examples whose given phrase is right."""
         return [example for example in examples if self.framing != "referent" or example.target == 1]
 
     def read(self, example: Example, text: str) -> Answer:
-        """Take what was generated for `False` or `True`, as the framing has it."""
+        """Turn a generated text into an answer, which depends on the framing."""
         if self.framing == "choice":
             return super().read(example, text)
         if self.framing == "positives":
@@ -101,12 +102,12 @@ class Wsc(Task):
         written, phrase = _content(text), _content(example.fields["span1_text"])
         if not written:
             return Answer(None, text)
-        # `Bob` is not `Bob's hat`, though its words are among the other's.
+        # `Bob` is not `Bob's hat`, although the words of the first are among those of the second.
         same_owner = any("'" in word for word in written) == any("'" in word for word in phrase)
         return Answer(int(same_owner and bool(phrase) and (written <= phrase or phrase <= written)), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """The most frequent label; under `positives` the most frequent word, the first of them where several are."""
+        """Answer with the most frequent label; under `positives` with the most frequent word; of several, the first."""
         if self.framing != "positives":
             return super().majority(examples)
         counts = Counter(normalised(example.gold) for example in examples)
@@ -119,18 +120,18 @@ def _content(text: str) -> set[str]:
 
 
 def _located(target: Row, number: str, text: str) -> Range:
-    """Where a span stands in the text.
+    """Find the position of a span in the text.
 
-    The index counts words between white space. Three of the release's 1,608 spans are not at theirs: such a span is
-    taken where its words stand if that is one place only, as T5 does with the one in the validation set, and else
-    as many words as it has are taken at its index.
+    The index counts words between white space. Three of the release's 1,608 spans are not at their index. Such a span
+    is located by its words if they occur exactly once, as T5 does with such a span of the validation set. Otherwise
+    as many words as the span has are taken from the index on.
     """
     words = [match.span() for match in re.finditer(r"\S+", text)]
     index, span = target.number(f"span{number}_index"), " ".join(target.text(f"span{number}_text").split())
     if not 0 <= index < len(words):
         raise target.fault(f"span{number}_index", f"is none of the text's {len(words)} words, 0 to {len(words) - 1}.")
     start = words[index][0]
-    for spelled in (span, span.rstrip(".,;:!?")):  # a few spans end in a full stop that the text has not
+    for spelled in (span, span.rstrip(".,;:!?")):  # a few spans end in a full stop that the text lacks
         if spelled and _starts_with(text[start:], spelled):
             return start, start + len(spelled)
     elsewhere = [first for first, _ in words if _starts_with(text[first:], span)]
@@ -140,16 +141,16 @@ def _located(target: Row, number: str, text: str) -> Range:
 
 
 def _starts_with(text: str, span: str) -> bool:
-    """Whether a text begins with these very words, in capitals or not."""
+    """Check whether a text begins with the words of a span, up to case."""
     follows = text[len(span) : len(span) + 1]
     return text[: len(span)].lower() == span.lower() and not follows.isalnum()
 
 
 def _marked(text: str, marks: Sequence[tuple[Range, str]]) -> str:
-    """Put a mark on either side of each range. A range inside another one gets the inner marks."""
+    """Put a mark on either side of each range. The marks of an inner range stand inside those of an outer range."""
     inserts = []
     for (start, end), mark in marks:
-        inserts += [(start, 1, -end, mark), (end, 0, -start, mark)]  # what ends here goes before what starts here
+        inserts += [(start, 1, -end, mark), (end, 0, -start, mark)]  # closing marks come before opening marks
     for position, _, _, mark in sorted(inserts, reverse=True):
         text = text[:position] + mark + text[position:]
     return text
