@@ -163,3 +163,19 @@ def test_the_command_ends_with_the_message_and_no_traceback(tmp_path, capsys):
     assert said.out == ""
     assert said.err == f"{tmp_path}/a/run.json: has no schema, so it is no record of rpt. {FOREIGN}\n"
     assert not (tmp_path / "report").exists()
+
+
+def test_the_report_goes_on_without_damaged_files_and_names_them(tmp_path, capsys):
+    whole, lost, without_curve = (write_run(tmp_path, f"seed={seed}") for seed in range(3))
+    (lost / "run.json").write_text("{")
+    (without_curve / "metrics.csv").write_text("step,held_out/score\n1,high\n")
+    assert main([str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    first, second = said.err.splitlines()
+    assert first.startswith(f"{lost}/run.json: is not JSON (")
+    assert second.startswith(f"{without_curve}/metrics.csv: cannot be read (")
+    assert said.out.endswith(f"{tmp_path}/report/index.html\n")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "2 files that cannot be read" in page
+    assert page.count(f"{lost}/run.json: is not JSON") == 1
+    assert whole.name in page
