@@ -60,17 +60,7 @@ def pack_facts(
             "metrics": {name: RULES[name] for name in tuner.metric_names},
         },
         "protocol": {**config.protocol.model_dump(), "habits": habits_of(config)},
-        "data": {
-            "source": source.name,
-            "release": source.release,
-            "folder": config.task.folder,
-            "version": source.version,
-            "checksum": source.checksum,
-            "rows": {name: len(split) for name, split in splits.items()},
-            "cut": {name: split.num_cut for name, split in splits.items() if split.num_cut},
-            "tied": {name: len(split.tied) for name, split in splits.items() if split.tied},
-            **_few_shot(config, splits),
-        },
+        "data": _data_facts(config, source, splits),
         "backbone": {
             "name": config.backbone.name,
             "family": config.backbone.family,
@@ -86,6 +76,21 @@ def pack_facts(
         },
         "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
         "environment": environment(device),
+    }
+
+
+def _data_facts(config: Config, source: Source, splits: dict[str, Encoded]) -> dict[str, Any]:
+    """Return the source of the rows, and what was done to the rows of each split."""
+    return {
+        "source": source.name,
+        "release": source.release,
+        "folder": config.task.folder,
+        "version": source.version,
+        "checksum": source.checksum,
+        "rows": {name: len(split) for name, split in splits.items()},
+        "cut": {name: split.num_cut for name, split in splits.items() if split.num_cut},
+        "tied": {name: len(split.tied) for name, split in splits.items() if split.tied},
+        **_few_shot(config, splits),
     }
 
 
@@ -147,14 +152,7 @@ def write_results(
         WeightsError: The frozen backbone has changed during training.
         LeaseLost: Another process has taken over the run.
     """
-    seconds = recorder.seconds
-    facts: dict[str, Any] = {
-        "seconds": seconds,
-        "tokens": run.tokens,
-        "tokens_per_second": run.tokens / seconds,
-        "steps": run.steps,
-        "peak_memory_bytes": peak_memory_bytes(device),
-    }
+    facts = _cost(recorder, run, device)
     if predictions is None or run.status == "failed":
         trace = {} if run.trace is None else {"traceback": run.trace}
         recorder.finish("failed", {**facts, "error": run.error, **trace})
@@ -166,10 +164,7 @@ def write_results(
     metrics = predictions.metrics(names)
     scores = {name: metrics[name] for name in ("score", *names)}
     line = recorder.record["majority"]
-    if tuner.token_budget < tuner.full_token_budget:
-        recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
-    if run.has_cut_answers:
-        recorder.warn("out of memory: forwards of evaluations were cut, which changes the last bits")
+    _warn_of_lost_memory(recorder, run, tuner)
     for warning in _doubts(recorder.config, predictions, scores, line, data):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)
@@ -181,6 +176,26 @@ def write_results(
     }
     recorder.finish("finished", {**facts, **results, "adapter": _adapter_note(recorder, run)})
     return recorder.record
+
+
+def _cost(recorder: Recorder, run: Run, device: torch.device) -> dict[str, Any]:
+    """Return what the training of a run took: time, tokens, steps and memory."""
+    seconds = recorder.seconds
+    return {
+        "seconds": seconds,
+        "tokens": run.tokens,
+        "tokens_per_second": run.tokens / seconds,
+        "steps": run.steps,
+        "peak_memory_bytes": peak_memory_bytes(device),
+    }
+
+
+def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> None:
+    """Add a warning to the record where memory ran out, in training and in evaluations."""
+    if tuner.token_budget < tuner.full_token_budget:
+        recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
+    if run.has_cut_answers:
+        recorder.warn("out of memory: forwards of evaluations were cut, which changes the last bits")
 
 
 def _best(best: Best) -> dict[str, Any]:
