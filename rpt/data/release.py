@@ -1,4 +1,4 @@
-"""Tell the official SuperGLUE release from other rows, and say in words where a run's rows come from."""
+"""Recognise the rows of the official SuperGLUE release, and describe the origin of a run's rows."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ CHECKSUMS = {
 """Checksums of the official train and validation rows (`rpt.data.sources.Source.checksum`), by folder."""
 
 COUNTS = {"BoolQ": (9427, 3270), "ReCoRD": (100730, 10000), "WiC": (5428, 638)}
-"""Official train and validation rows, for ReCoRD queries, of the folders whose checksum is not known here."""
+"""Official numbers of train and validation rows (of queries for ReCoRD), by folder without a known checksum."""
 
 FOLDERS = ("BoolQ", "CB", "COPA", "MultiRC", "ReCoRD", "RTE", "WiC", "WSC")
-"""The folders of the eight tasks."""
+"""Folders of the eight tasks in the release."""
 
 
 def release_of(folder: str, checksum: str, splits: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]) -> str | None:
     """Name the release that rows belong to.
 
     Args:
-        folder: The task's folder below `data.root`.
+        folder: Name of the task's folder below `data.root`.
         checksum: Checksum of all rows.
-        splits: `(place, row)` of `train` and `val`.
+        splits: List of `(place, row)` for each of the splits `train` and `val`.
 
     Returns:
-        `SuperGLUE` where the checksum is the official one, or the numbers of rows are where no checksum is known;
-        None for other rows, also for a part of the official ones.
+        `SuperGLUE` if the checksum is the official checksum. For a folder without a known checksum, the numbers of rows
+        are compared instead. None for other rows and for a part of the official rows.
     """
     if folder in CHECKSUMS:
         return SUPERGLUE if checksum == CHECKSUMS[folder] else None
@@ -42,14 +42,14 @@ def release_of(folder: str, checksum: str, splits: Mapping[str, Sequence[tuple[s
 
 
 def origin(task: str, data: Mapping[str, Any]) -> str:
-    """Say in words where the rows of a record come from.
+    """Describe the origin of a record's rows.
 
     Args:
-        task: The task's name.
-        data: The `data` section of a record; records of before have neither `release` nor `folder`.
+        task: Name of the task.
+        data: Section `data` of a record. Old records have neither `release` nor `folder`.
 
     Returns:
-        `SuperGLUE CB from jsonl`, `MRPC from jsonl`, ...
+        Text such as `SuperGLUE CB from jsonl` or `MRPC from jsonl`.
     """
     if data["source"] == "sample":
         return "SAMPLE rows made by this project, not SuperGLUE"
@@ -62,6 +62,6 @@ def origin(task: str, data: Mapping[str, Any]) -> str:
 
 
 def _num_rows(placed: tuple[str, Mapping[str, Any]]) -> int:
-    """Number of ReCoRD's queries in a row; 1 for a row of another task."""
+    """Count the queries of a ReCoRD row; a row of another task counts as 1."""
     queries = placed[1].get("qas")
     return len(queries) if isinstance(queries, list) else 1

@@ -1,4 +1,4 @@
-"""Where rows come from: the packaged sample rows, the official release on disk, or the hub's copy of it."""
+"""Sources of rows: the packaged sample rows, the official release on disk, and the hub's copy of the release."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLES = Path(__file__).parent / "samples"
 """The packaged sample rows, in the layout of the official release, and the version of each folder."""
 
 UNREAD = ("source", "version")
-"""Top-level keys of the release that no example reads and that the hub's view has lost: left out of the checksum."""
+"""Top-level keys of the release that the checksum leaves out, because the hub's view lacks them."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,12 @@ class Source:
     """The labelled splits of one task.
 
     Attributes:
-        name: `sample`, `jsonl` or `hub`, as records and reports say it.
+        name: Name of the source in records and reports: `sample`, `jsonl` or `hub`.
         version: Version of the packaged sample rows; None for every other source.
-        checksum: sha256 over the rows of all splits, in order and in the release's form, whatever file they came from.
-        splits: `train` and `val`, each a list of `(place, row)`.
-        release: `SuperGLUE` where the rows are known to be its whole official ones; None for all other rows.
+        checksum: sha256 over the rows of all splits, in order and in the release's form. It does not depend on the
+            files' format.
+        splits: List of `(place, row)` for each of the splits `train` and `val`.
+        release: `SuperGLUE` if the rows are known to be the whole official release; None for all other rows.
     """
 
     name: str
@@ -44,30 +45,30 @@ class Source:
 
 
 def sample_versions() -> dict[str, int]:
-    """The version of each task's sample rows, by the folder of the release that they stand for."""
+    """Read the version of each task's sample rows, by the task's folder in the release."""
     versions: dict[str, int] = json.loads((SAMPLES / "versions.json").read_text(encoding="utf-8"))
     return versions
 
 
 def sample_source(folder: str, max_rows: int | None = None) -> Source:
-    """The packaged sample rows of one task.
+    """Read the packaged sample rows of a task.
 
     Args:
-        folder: The release's folder, which names the task: `CB`.
-        max_rows: Number of lines that are read of each file; None: all lines.
+        folder: Name of the task's folder in the release, such as `CB`.
+        max_rows: Number of lines to read from each file; None for all lines.
     """
     made = jsonl_source(str(SAMPLES), folder, max_rows)
     return replace(made, name="sample", version=sample_versions()[folder], release=None)
 
 
 def jsonl_source(root: str, folder: str, max_rows: int | None = None) -> Source:
-    """Rows in `root/folder/{train,val}.jsonl`: those of the official release, or a user's own.
+    """Read rows of the official release, or a user's own rows, from `root/folder/{train,val}.jsonl`.
 
     Args:
-        root: The folder that holds the tasks' folders.
-        folder: The task's own folder in it.
-        max_rows: How many rows of each file are taken, from its beginning; None: all. Where a row nests (MultiRC,
-            ReCoRD) it is a whole passage.
+        root: Path of the folder that holds the tasks' folders.
+        folder: Name of the task's folder.
+        max_rows: Number of rows to take from the beginning of each file; None for all rows. A row of MultiRC or ReCoRD
+            is a whole passage.
 
     Raises:
         DataError: A file cannot be read, a line is not a JSON object, or a split is empty.
@@ -83,15 +84,15 @@ def jsonl_source(root: str, folder: str, max_rows: int | None = None) -> Source:
 
 
 def hub_source(hub_id: str, folder: str, max_rows: int | None = None) -> Source:
-    """Rows of the hub's copy, turned back into rows of the official release.
+    """Read rows of the hub's copy, and turn them back into rows of the official release.
 
     Args:
-        hub_id: The data set on the hub, or a local folder in its layout.
-        folder: The release's folder, which names the task.
-        max_rows: As in `jsonl_source`: counted in rows of the release.
+        hub_id: Name of the data set on the hub, or a local folder in its layout.
+        folder: Name of the task's folder in the release.
+        max_rows: Number of rows of the release to take from the beginning of each split; None for all rows.
 
     Raises:
-        DataError: The copy cannot be had or read, a row is not of its view, or a split is empty.
+        DataError: The copy cannot be found, fetched or read, a row has another form, or a split is empty.
     """
     splits = {split: _first(rows, max_rows) for split, rows in hub_rows(hub_id, folder).items()}
     for split, rows in splits.items():

@@ -1,4 +1,4 @@
-"""Hold rows out of train, and draw a few per class: which rows train, and which choose the checkpoint."""
+"""Hold rows of train out as the selection split, and draw few-shot samples of k rows for each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rpt.tasks.example import Example, Idx
 def hold_out(
     examples: Sequence[Example], share: float, seed: int, *, stratified: bool, same_side: Sequence[str] = ()
 ) -> tuple[list[Example], list[Example]]:
-    """Split train rows into those that train and those that choose the checkpoint.
+    """Split train rows into rows to train on and rows of the selection split, which select the checkpoint.
 
     Rows of one line of the release, rows of one text and duplicates stay on one side (`rpt.data.groups`). Where every
     row is a group by itself and its target is a class, the draw is stratified by class. Larger groups are drawn so
@@ -23,10 +23,10 @@ def hold_out(
 
     Args:
         examples: The train split.
-        share: Share of each class's rows, or of the groups, that is held out; at least one on either side.
+        share: Share of each class's rows, or of the groups, that is held out, 0 to 1. Either side gets at least a row.
         seed: Seed of the draw.
         stratified: Whether targets are classes.
-        same_side: Names of the fields whose texts keep rows together; empty: only equal rows stay together.
+        same_side: Names of the fields whose texts keep rows together. Empty means that only equal rows stay together.
 
     Returns:
         `(train, held_out)`, both in the file's order.
@@ -49,7 +49,7 @@ def hold_out(
 
 
 def _hold_out_rows(examples: Sequence[Example], share: float, rng: random.Random) -> set[int]:
-    """Draw rows of each class, where no two rows must stay together."""
+    """Draw rows of each class, for splits in which every row is a group by itself."""
     rows_of: dict[int | None, list[int]] = defaultdict(list)
     for index, example in enumerate(examples):
         rows_of[example.target].append(index)
@@ -63,10 +63,10 @@ def _hold_out_rows(examples: Sequence[Example], share: float, rng: random.Random
 
 
 def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float, rng: random.Random) -> set[int]:
-    """Draw whole groups so that each class comes near to its share. No class leaves the other side altogether.
+    """Draw whole groups so that each class comes near to its share. Every class keeps rows to train on.
 
-    Groups are looked at in a random order, and a group is taken where it brings the classes nearer to their shares.
-    A class that has no row by then takes the group that does the others least harm.
+    Groups are visited in a random order, and a group is taken if it brings the classes nearer to their shares. For a
+    class without a held-out row, the group that moves the classes least from their shares is taken afterwards.
     """
     side = _Side(Counter(targets), [Counter(targets[index] for index in group) for group in groups], share)
     order = rng.sample(range(len(groups)), len(groups))
@@ -83,12 +83,12 @@ def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float
 
 
 class _Side:
-    """Groups that are held out, and how far their classes are from their shares.
+    """The groups that are held out, and the distance of their classes from the wanted shares.
 
     Args:
-        total: Rows of each class in the split.
-        groups: Rows of each class in each group.
-        share: Share of each class that is wanted.
+        total: Number of rows of each class in the split.
+        groups: Number of rows of each class in each group.
+        share: Wanted share of each class, 0 to 1.
     """
 
     def __init__(self, total: Mapping[int | None, int], groups: Sequence[Counter[int | None]], share: float) -> None:
@@ -99,23 +99,23 @@ class _Side:
         self.taken: set[int] = set()
 
     def growth(self, at: int) -> int:
-        """By how much the squared distance of the classes from their shares grows when a group is taken."""
+        """Compute the growth of the squared distance of the classes from their shares if a group is taken."""
         counts = self.groups[at].items()
         return sum(count * (count + 2 * (self.held[target] - self.goal[target])) for target, count in counts)
 
     def leaves_all_classes(self, at: int) -> bool:
-        """Whether the other side keeps a row of every class when a group is taken."""
+        """Check whether a row of every class remains to train on if a group is taken."""
         return all(self.held[target] + count < self.total[target] for target, count in self.groups[at].items())
 
     def take(self, at: int | None) -> None:
-        """Hold a group out; None: nothing to take."""
+        """Hold a group out. None changes nothing."""
         if at is not None:
             self.taken.add(at)
             self.held.update(self.groups[at])
 
 
 def _num_held(count: int, share: float) -> int:
-    """How many of some things are held out: at least one on either side, where there are two."""
+    """Compute how many of `count` items are held out. With two items or more, either side gets at least one."""
     return max(min(max(round(share * count), 1), count - 1), 0)
 
 
@@ -126,13 +126,13 @@ def _flat(groups: Iterable[list[int]]) -> set[int]:
 def few_shot(
     train: Sequence[Example], held_out: Sequence[Example], k: int, seed: int, *, stratified: bool
 ) -> tuple[list[Example], list[Example]]:
-    """Draw k examples per class to train on, and equally many held-out ones to choose the checkpoint.
+    """Draw k examples per class to train on, and k examples per class to select the checkpoint.
 
     Args:
-        train: The part that may train.
-        held_out: The part that may choose the checkpoint.
-        k: Examples per class and part.
-        seed: Draws them, as `draw` says.
+        train: Examples to train on.
+        held_out: Examples of the selection split.
+        k: Number of examples per class, in each of both parts.
+        seed: Seed of both draws.
         stratified: Whether targets are classes.
 
     Returns:
@@ -146,23 +146,23 @@ def few_shot(
 
 
 def draw(examples: Sequence[Example], k: int, seed: int, *, stratified: bool) -> list[Example]:
-    """Draw k examples per class; k in all where targets are no classes (ReCoRD).
+    """Draw k examples per class, or k examples in all if targets are not classes (ReCoRD).
 
-    Groups stay whole: MultiRC's questions are drawn until each class has at least k answers, and a question none of
-    whose classes lacks any is passed over. The order of the draw depends on the seed alone, so that what is drawn for
-    k = 5 is part of what is drawn for k = 20.
+    Groups stay whole: MultiRC's questions are drawn until each class has at least k answers. A question is skipped if
+    all its classes have k answers already. The order of the draw depends on the seed alone, so that the sample for
+    k = 5 is part of the sample for k = 20.
 
     Args:
-        examples: A part of the rows, which no other part overlaps.
-        k: Examples per class.
-        seed: Draws them.
+        examples: Examples to draw from.
+        k: Number of examples per class.
+        seed: Seed of the draw.
         stratified: Whether targets are classes.
 
     Returns:
         The drawn examples, in the file's order.
 
     Raises:
-        DataError: There are fewer than k examples of a class.
+        DataError: A class has fewer than k examples.
     """
     _require({"train": examples}, k, stratified)
     by_group: dict[Idx, list[int]] = defaultdict(list)
@@ -181,7 +181,7 @@ def draw(examples: Sequence[Example], k: int, seed: int, *, stratified: bool) ->
 
 
 def _require(parts: Mapping[str, Sequence[Example]], k: int, stratified: bool) -> None:
-    """Refuse a k that one of the parts has too few rows for, of a class that any of them has."""
+    """Refuse a k for which a part has too few rows of any class."""
     everything = [example for part in parts.values() for example in part]
     classes = sorted(_counts(everything, stratified), key=str)
     found = [(name, target, _counts(part, stratified)[target]) for name, part in parts.items() for target in classes]
@@ -211,6 +211,6 @@ def _counts(examples: Iterable[Example], stratified: bool) -> Counter[int | None
 
 
 def _of_label(examples: Iterable[Example], target: int) -> str:
-    """How a message names a class: by its text, or by its number where each row has choices of its own."""
+    """Name a class for a message: by its text, or by its number if rows have choices of their own."""
     choices = {example.choices for example in examples}
     return f" of label {next(iter(choices))[target] if len(choices) == 1 else target!r}"
