@@ -46,7 +46,7 @@ NEEDED = {
     "environment.packages": SECTION,
     "config.encoder._target_": TEXT_OR_NULL,
 }
-"""Kinds of the values that a record must have to be compared, by dotted key."""
+"""Values that a record must have for a comparison, by dotted key, with their kinds."""
 
 
 @dataclass(frozen=True)

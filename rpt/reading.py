@@ -18,7 +18,7 @@ JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
 """JSON's names of the types of values that are not objects; other types are numbers."""
 
 MOST_LEVELS = 100
-"""Levels of nested arrays and objects that a JSON file may have, so that a walk through its value cannot fail."""
+"""Largest number of nested levels in a JSON file, so that recursive functions can process its value."""
 
 LONGEST_REASON = 300
 """Largest number of characters of a library's error message that are quoted."""
@@ -56,7 +56,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds one object.
 
     Raises:
-        Unreadable: The file cannot be read, or holds another JSON value.
+        Unreadable: The file cannot be read, or holds a JSON value that is not an object.
     """
     value = read_json(path)
     if not isinstance(value, dict):

@@ -23,7 +23,7 @@ from rpt.trust import refuse_foreign_components
 __all__ = ["Comparison", "compare", "recorded", "replay", "report"]
 
 NEEDED = {"name": TEXT, "identity_hash": TEXT, "schema": WHOLE, "config": SECTION, "chosen": SECTION}
-"""Kinds of the values that a record must have to be replayed."""
+"""Values that a record must have for a replay, by dotted key, with their kinds."""
 
 
 def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
@@ -51,14 +51,14 @@ def repeatable(folder: Path, config_dirs: Sequence[str] = ()) -> tuple[Results, 
 
     Args:
         folder: Folder of a finished run.
-        config_dirs: Folders of option files that the user trusts beside rpt's own `conf/`.
+        config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Returns:
-        The results of the run, and the configuration of its repetition.
+        Results of the run, and configuration of its repetition.
 
     Raises:
         ConfigError: The folder holds no finished run that can be repeated and compared.
-        RptError: The run's data or backbone cannot be had.
+        RptError: The run's data or backbone cannot be read.
     """
     record = recorded(folder)
     refuse_foreign_components(record, config_dirs)

@@ -133,7 +133,17 @@ def _entry(path: Path, number: int, point: Any) -> Entry:
 
 
 def _refuse(path: Path, what: str, value: Any, kinds: Mapping[str, Kind]) -> None:
-    """Refuse a part of a ledger that lacks a value or holds a value of another kind."""
+    """Refuse a part of a ledger in which a value is missing or of the wrong kind.
+
+    Args:
+        path: File of the ledger, for the message.
+        what: Statement about the file for the message, such as `is damaged`.
+        value: Part of the ledger.
+        kinds: Kind of each value that the part must hold, by key.
+
+    Raises:
+        LedgerError: A value is missing or of the wrong kind.
+    """
     missing, odd = problems_of(value, kinds)
     if missing or odd:
         reason = f"it has no {', '.join(missing)}" if missing else "; ".join(odd)

@@ -1,7 +1,7 @@
 """Read a run's record, `run.json`, and check the kinds of its values.
 
-A record may be damaged, or come from another version of rpt or from a stranger. Every reader of run folders reads the
-record here, and checks the keys that the reader needs with `problems_of`.
+A record may be damaged, or come from another version of rpt or from a stranger. Every reader of run folders calls
+`read_record`, and checks the keys that it needs by `problems_of`.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from rpt.reading import Unreadable, read_json
 Record = Mapping[str, Any]
 
 STATUSES = ("running", "interrupted", "finished", "failed")
-"""The statuses that rpt writes."""
+"""Values of `status` that rpt writes."""
 
 LONGEST_VALUE = 80
-"""Characters of a refused value that a message quotes."""
+"""Largest number of characters of a refused value that a message quotes."""
 
 
 class RecordError(StorageError):
-    """A record that cannot be read, or that holds other values than rpt writes."""
+    """A record cannot be read, or holds values that rpt does not write."""
 
 
 class Kind(NamedTuple):
-    """The kind of a value.
+    """Kind of a value in a record.
 
     Attributes:
         words: Name of the kind in a message, such as "a number".
-        accepts: Whether a value is of the kind.
+        accepts: Function that tells whether a value is of the kind.
     """
 
     words: str
@@ -39,7 +39,7 @@ class Kind(NamedTuple):
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63  # nan is not less
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63  # False for nan
 
 
 def _is_whole(value: Any) -> bool:
@@ -66,7 +66,7 @@ TEXT_OR_NULL = Kind("a text or null", lambda value: value is None or _is_text(va
 TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value)))
 LIST = Kind("a list", lambda value: isinstance(value, list))
 NUMBERS = Kind("a list of numbers", _is_numbers)
-"""Numbers that are not finite are written as null, so that an item may be null."""
+"""Kind of a list whose items are numbers or null, because a number that is not finite is written as null."""
 NUMBERS_OR_NULL = Kind("a list of numbers or null", lambda value: value is None or _is_numbers(value))
 VALUE = Kind("a text, a number or null", lambda value: value is None or not isinstance(value, dict | list))
 SECTION = Kind("a section", lambda value: isinstance(value, dict))
@@ -105,11 +105,11 @@ def read_record(path: Path, advice: str = TRAIN_AGAIN) -> dict[str, Any]:
     """Read a run's record.
 
     Args:
-        path: The file `run.json`.
-        advice: What a user can do about a record that is refused, in a sentence.
+        path: Path of the `run.json`.
+        advice: Sentence that advises the user if the record is refused.
 
     Raises:
-        RecordError: The file cannot be read, is no record of rpt, or holds a value of another kind than rpt writes.
+        RecordError: The file cannot be read, is not a record of rpt, or holds a value that rpt does not write.
     """
     try:
         record = read_json(path)
@@ -130,12 +130,11 @@ def problems_of(record: Any, kinds: Mapping[str, Kind]) -> tuple[list[str], list
     """Compare the values of a record with the kinds that they must have.
 
     Args:
-        record: The record, or another JSON value; only an object has keys.
+        record: Record, or any JSON value; a value that is not an object lacks all keys.
         kinds: Kind of each value, by dotted key.
 
     Returns:
-        The keys that the record lacks, each as short as names what is missing, and a message for each value of another
-        kind.
+        Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
     """
     missing: dict[str, None] = {}
     odd: list[str] = []
@@ -149,13 +148,17 @@ def problems_of(record: Any, kinds: Mapping[str, Kind]) -> tuple[list[str], list
 
 
 def shown(value: Any) -> str:
-    """A value of a record on one line, shortened."""
+    """Format a value of a record on one line, shortened."""
     text = " ".join(str(value).split())
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def _find(record: Any, key: str) -> tuple[str | None, Any]:
-    """The value under a dotted key; or as much of the key as names what is missing."""
+    """Find the value of a dotted key.
+
+    Returns:
+        None and the value, or the key up to its first missing part and None.
+    """
     value: Any = record
     parts = key.split(".")
     for count, part in enumerate(parts, 1):
