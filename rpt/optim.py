@@ -1,4 +1,4 @@
-"""Optimizers and schedules of one run. Each run has its own, so that no run can move another."""
+"""Optimizers and learning rate schedules. Each run has its own, so that a run cannot change another run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Groups = Sequence[dict[str, Any]]
 
 
 def adamw(groups: Groups, *, betas: tuple[Decay, Decay], eps: Scale) -> Optimizer:
-    """AdamW with decoupled weight decay. Source: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2."""
+    """Build AdamW, with decoupled weight decay. Source: Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2."""
     return torch.optim.AdamW(groups, betas=(betas[0], betas[1]), eps=eps)
 
 
@@ -28,11 +28,11 @@ def adafactor(
     clip_threshold: Scale,
     decay_rate: Negative,
 ) -> Optimizer:
-    """Adafactor at the given rate: no relative step, no scaling by the parameter's norm, no warm-up of its own.
+    """Build Adafactor with a given learning rate: no relative step, no scaling by the parameter's norm, no warm-up.
 
-    Source: Shazeer and Stern 2018, arXiv 1804.04235; so used for prompts by Lester et al. 2021.
+    Source: Shazeer and Stern 2018, arXiv 1804.04235. Lester et al. 2021 use these settings for prompts.
     """
-    from transformers.optimization import Adafactor  # imports PEFT and accelerate where they are installed
+    from transformers.optimization import Adafactor  # imports PEFT and accelerate if installed
 
     optimizer: Optimizer = Adafactor(
         groups,
@@ -53,7 +53,7 @@ def schedule(name: str, optimizer: Optimizer, warmup_steps: int, total_steps: in
 
     Args:
         name: `constant`, or `linear`: from 1 at the end of the warm-up to 0 at `total_steps`.
-        optimizer: The run's optimizer.
+        optimizer: Optimizer of the run.
         warmup_steps: Number of steps over which the factor rises linearly from 0 to 1.
         total_steps: Number of steps of the whole training.
     """

@@ -72,7 +72,7 @@ class Outcome:
 
     @property
     def score(self) -> float:
-        """The task's score on the reported rows, 0 to 1."""
+        """Score of the task on the reported rows, 0 to 1."""
         return float(self.record["scores"]["score"])
 
     def check(self) -> Outcome:

@@ -35,7 +35,7 @@ class PointFailed(RptError):
 
 
 class FailedReturn(JobReturn):
-    """The result of a failed point. Unlike Hydra's own, it prints nothing: the failure has been printed already."""
+    """Job result of a failed point. Unlike Hydra's class it prints nothing, because the failure is printed already."""
 
     @property
     def return_value(self) -> Any:

@@ -25,7 +25,7 @@ class InlineExecutor:
         return budget_bytes(config)
 
     def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
-        """Train packs in their order."""
+        """Train the packs one after the other, and report the results of each pack when it ends."""
         load_libraries()
         from rpt.packing.work import train_pack
 

@@ -1,4 +1,4 @@
-"""Workers of a SLURM cluster: jobs of an array, by submitit's SLURM executor."""
+"""Workers on a SLURM cluster: jobs of a job array, submitted by submitit's SLURM executor."""
 
 from __future__ import annotations
 
