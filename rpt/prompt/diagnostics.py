@@ -1,6 +1,6 @@
-"""Diagnostics of a trained soft prompt: how far it moved, how much its encoder adds, which tokens it lies near.
+"""Diagnostics of a trained soft prompt: distance from its start, update of its encoder, and nearest tokens.
 
-Plain functions of matrices; nothing here trains, draws random numbers or runs a backbone.
+The functions take matrices. They neither train, nor draw random numbers, nor run a backbone.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ COLUMNS = ("prompt/norm", "prompt/drift", "prompt/gate")
 def movement(
     prompt: SoftPrompt, start: Float[Tensor, "length hidden"], encoded: Float[Tensor, "length hidden"]
 ) -> dict[str, float]:
-    """Three numbers of an encoded prompt, cheap enough for every evaluation.
+    """Compute three numbers of an encoded prompt, which are cheap enough for every evaluation.
 
     Args:
-        prompt: The soft prompt whose table and encoder gave `encoded`.
-        start: The encoded prompt before the first step.
-        encoded: The encoded prompt now, without dropout.
+        prompt: Soft prompt whose table and encoder gave `encoded`.
+        start: Encoded prompt before the first step.
+        encoded: Current encoded prompt, without dropout.
 
     Returns:
         `prompt/norm`, the mean length of a row; `prompt/drift`, |P' - P'_start| / |P'_start| over the whole matrix;
@@ -49,7 +49,7 @@ def movement(
 
 
 def gates(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> Float[Tensor, " length"] | None:
-    """|phi(P_i)| / |P_i| of each virtual token, float64; None for an encoder without a skip connection.
+    """Compute |phi(P_i)| / |P_i| of each virtual token, in float64; None for an encoder without a skip connection.
 
     With P' = P + phi(P) the update phi(P) is the encoded prompt minus the table. A ratio of 0 is plain prompt tuning.
     """

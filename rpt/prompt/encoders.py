@@ -35,7 +35,7 @@ class Plain(nn.Module):
         super().__init__()
 
     def forward(self, prompt: Float[Tensor, "length hidden"]) -> Float[Tensor, "length hidden"]:
-        """The table as it is."""
+        """Return the table unchanged."""
         return prompt
 
 
@@ -120,7 +120,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, prompt: Float[Tensor, "length hidden"]) -> Float[Tensor, "length hidden"]:
-        """P + phi(P); a zero update leaves plain prompt tuning."""
+        """Compute P + phi(P). A zero update gives plain prompt tuning."""
         update: Tensor = self.phi(prompt)
         return prompt + update
 

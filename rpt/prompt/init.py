@@ -54,11 +54,11 @@ class InitSource:
         return self.embedding.shape[1]
 
     def rows(self, ids: Int64[Tensor, " tokens"]) -> Float32[Tensor, "tokens hidden"]:
-        """The embeddings of these tokens, copied to float32 on the CPU."""
+        """Return the embeddings of tokens, as a float32 copy on the CPU."""
         return self.embedding.detach()[ids.to(self.embedding.device)].float().cpu()
 
     def token_ids(self, text: str) -> Int64[Tensor, " tokens"]:
-        """A text's tokens, without any special ones."""
+        """Tokenise a text without special tokens."""
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return torch.tensor(ids, dtype=torch.int64)
 
@@ -69,11 +69,11 @@ def vocab(
     """Embeddings of random frequent tokens, each used once unless the prompt is longer.
 
     Args:
-        source: What an initialisation may look at.
-        length: Virtual tokens.
-        rng: Draws the tokens.
-        num_tokens: How many of the most frequent tokens to draw from; a smaller vocabulary gives
-            all it has.
+        source: Vocabulary, tokenizer and label texts.
+        length: Number of virtual tokens.
+        rng: Generator that draws the tokens.
+        num_tokens: Number of most frequent tokens to draw from. A smaller vocabulary is used as a
+            whole.
 
     Raises:
         ConfigError: the vocabulary has no usable token.
@@ -115,9 +115,9 @@ def normal(source: InitSource, length: int, rng: torch.Generator, *, std: Scale)
 def labels(
     source: InitSource, length: int, rng: torch.Generator, *, num_tokens: PositiveInt
 ) -> Float32[Tensor, "length hidden"]:
-    """The label texts' embeddings in label order, one row per label; `vocab` fills the rest.
+    """Return the embeddings of the label texts in label order, a row for each label; `vocab` fills the other rows.
 
-    A label of several tokens gives the mean of their embeddings.
+    The row of a label of several tokens is the mean of their embeddings.
 
     Raises:
         ConfigError: the task has no fixed label texts, one has no tokens, or there are more than
@@ -149,7 +149,7 @@ def labels(
 
 
 def text(source: InitSource, length: int, rng: torch.Generator, *, text: str) -> Float32[Tensor, "length hidden"]:
-    """The embeddings of a text's tokens, repeated or cut to the prompt's length.
+    """Return the embeddings of a text's tokens, repeated or cut to the prompt's length.
 
     Raises:
         ConfigError: the text has no tokens.
@@ -164,11 +164,11 @@ def text(source: InitSource, length: int, rng: torch.Generator, *, text: str) ->
 
 
 def file(source: InitSource, length: int, rng: torch.Generator, *, path: str) -> Float32[Tensor, "length hidden"]:
-    """A prompt trained before: ours, PEFT's, or a NumPy array as Google's prompt-tuning writes it.
+    """Load a trained prompt: of rpt, of PEFT, or a NumPy array as Google's prompt-tuning writes it.
 
     Args:
-        source: What an initialisation may look at.
-        length: Virtual tokens; the file must hold as many.
+        source: Vocabulary, tokenizer and label texts.
+        length: Number of virtual tokens, which the file must hold.
         rng: Not used.
         path: A `.safetensors` with one tensor, or with one named `prompt` or `prompt_embeddings`;
             or a `.npy`.

@@ -1,4 +1,4 @@
-"""Insertion: each row of a batch gets the soft prompt of its own run, and no gaps."""
+"""Insert into each row of a batch the soft prompt of the row's run, without gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Inserted:
-    """A batch with its prompts in place.
+    """A batch with inserted prompts.
 
     Attributes:
         embeds: Prompt and text embeddings in the backbone's dtype; padding holds zeros.

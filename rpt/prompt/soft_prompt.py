@@ -28,7 +28,7 @@ class SoftPrompt(nn.Module):
         self.encoder = encoder
 
     def forward(self) -> Float[Tensor, "length hidden"]:
-        """The encoded prompt, as it is inserted into the input."""
+        """Compute the encoded prompt, which is inserted into the input."""
         encoded: Tensor = self.encoder(self.table)
         return encoded
 
@@ -52,12 +52,12 @@ class SoftPrompt(nn.Module):
 
 @dataclass(frozen=True)
 class ParamCount:
-    """How many numbers are trained.
+    """Number of trained parameters, by two ways of counting.
 
     Attributes:
         paper: As the paper counts (appendix A.6): table, weights, LayerNorm's scale and shift, but
             no biases of linear and LSTM layers. For a shared residual encoder 2 d m + 2 d + d n.
-        held: Every trained number.
+        held: Number of all trained numbers, biases included.
     """
 
     paper: int
