@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from rpt.report.axes import Record
 from rpt.report.study import StudyError
 
+SHOWN = 28
+"""Number of characters of a code hash that an error message quotes."""
+
 
 class Rule(NamedTuple):
     """A property in which runs must agree.
@@ -17,11 +20,13 @@ class Rule(NamedTuple):
         what: Name of the property in an error message.
         value: Function that returns the property of a run, given its record.
         within: Function that returns a run's group, given its record. Runs of the same group must agree.
+        shown: Number of characters of the property that an error message quotes; None for all of them.
     """
 
     what: str
     value: Callable[[Record], Any]
     within: Callable[[Record], str]
+    shown: int | None = None
 
 
 def _everywhere(record: Record) -> str:
@@ -42,10 +47,10 @@ def _protocol(record: Record) -> str:
 
 
 def _code(key: str) -> Callable[[Record], str]:
-    """Return a function that gives the first 28 characters of a recorded code hash or version, for error messages."""
+    """Return a function that gives a recorded code hash or version."""
 
     def of(record: Record) -> str:
-        return str(record.get("code", {}).get(key, "not recorded by an older rpt"))[:28]
+        return str(record.get("code", {}).get(key, "not recorded by an older rpt"))
 
     return of
 
@@ -61,10 +66,10 @@ def _component(group: str) -> Callable[[Record], str]:
 
 RULES = (
     Rule("protocol", _protocol, _everywhere),
-    Rule("version of rpt's training code", _code("training"), _everywhere),
-    *(Rule(f"source of the {group}", _code(group), _component(group)) for group in ("encoder", "init", "optim")),
-    Rule("source of the scorer", _code("scorer"), lambda record: str(record["config"]["scorer"])),
-    Rule("source of the task's reader", _code("task.reader"), _task),
+    Rule("version of rpt's training code", _code("training"), _everywhere, SHOWN),
+    *(Rule(f"source of the {group}", _code(group), _component(group), SHOWN) for group in ("encoder", "init", "optim")),
+    Rule("source of the scorer", _code("scorer"), lambda record: str(record["config"]["scorer"]), SHOWN),
+    Rule("source of the task's reader", _code("task.reader"), _task, SHOWN),
     Rule("data source", lambda record: record["data"]["source"], _everywhere),
     Rule("task version", lambda record: record["task"]["version"], _task),
     Rule("data version", lambda record: record["data"]["version"], _task),
@@ -101,7 +106,10 @@ def is_comparable(record: Record, others: Sequence[tuple[Path, Record]]) -> bool
 
 
 def _message(rule: Rule, folder: Path, value: Any, other: Path, other_value: Any) -> str:
+    texts = str(value), str(other_value)
+    short = texts[0][: rule.shown], texts[1][: rule.shown]
+    value_text, other_text = texts if short[0] == short[1] else short
     return (
-        f"{folder} and {other}: the {rule.what} differs, {value} and {other_value}. A report compares what was made "
-        "alike: move one kind of run to a folder of its own, or name one study with --group."
+        f"{folder} and {other}: the {rule.what} differs, {value_text} and {other_text}. A report compares what was "
+        "made alike: move one kind of run to a folder of its own, or name one study with --group."
     )

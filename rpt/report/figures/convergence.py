@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 
 import numpy as np
 from jaxtyping import Float
@@ -37,7 +38,7 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
     rows = "validation rows" if select == "validation" else "rows held out of train"
     caption = (
         f"Score on the {rows}, which choose the checkpoint, each encoder at the point that they choose. Thick "
-        "lines are means over seeds, as far as all seeds trained; thin lines single runs."
+        "lines are means over seeds, at the epochs at which all seeds were evaluated; thin lines single runs."
     )
     alt = "Held-out score over epochs. " + " ".join(_say(task, [*_of_task(diagnoses, task)]) for task in tasks)
     return [finish(drawing, "convergence", "Held-out score over epochs", caption, alt)]
@@ -74,11 +75,15 @@ def has(one: Diagnosis, name: str) -> bool:
 
 
 def mean_of(one: Diagnosis, name: str) -> tuple[Series, Series]:
-    """Return the epochs and the mean over runs of a field of `History`, up to the end of the shortest run."""
+    """Return the epochs at which every run was evaluated, and the mean over runs of a field of `History` at them.
+
+    Both arrays are empty where the runs have no epoch in common.
+    """
     histories = [history for history in _histories(one) if np.isfinite(_series(history, name)).any()]
-    count = min(len(history.epochs) for history in histories)
-    stacked = np.stack([_series(history, name)[:count] for history in histories])
-    return histories[0].epochs[:count], stacked.mean(axis=0)
+    epochs = reduce(np.intersect1d, [history.epochs for history in histories])
+    rows = [np.searchsorted(history.epochs, epochs) for history in histories]
+    stacked = np.stack([_series(history, name)[row] for history, row in zip(histories, rows, strict=True)])
+    return epochs, stacked.mean(axis=0)
 
 
 def _lines(ax: Axes, one: Diagnosis, name: str, look: Look, scale: float) -> None:
@@ -109,6 +114,9 @@ def _say(task: str, diagnoses: Sequence[Diagnosis]) -> str:
     said = []
     for one in diagnoses:
         epochs, mean = mean_of(one, "score")
+        if not len(epochs):
+            said.append(f"{one.point.method} none, as its runs have no epoch in common")
+            continue
         start, end, best = points(mean[0]), points(mean[-1]), int(mean.argmax())
         said.append(f"{one.point.method} from {start} to {end}, best {points(mean[best])} after epoch {epochs[best]:g}")
     return f"{task}: mean in points, {listed(said)}."

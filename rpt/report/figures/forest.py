@@ -92,10 +92,12 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
 def differences(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw the score of residual (or else of the first encoder) minus the score of each other encoder.
 
-    Scores are averaged over the sweep. In a study without a sweep, each encoder or baseline is taken at the point that
+    Scores are averaged over the sweep. On a task without a sweep, each encoder or baseline is taken at the point that
     the held-out rows choose.
     """
-    pairs = [*numbers.sweep] or [*numbers.tuned]
+    swept = {pair.task for pair in numbers.sweep}
+    single = [pair for pair in numbers.tuned if pair.task not in swept]
+    pairs = [*numbers.sweep, *single]
     if not pairs:
         return []
     looks = looks_of(study)
@@ -105,7 +107,10 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
         if pair.ours == ours:
             row = Row(f"{ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, 100.0)])
             groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
-    over = "averaged over the sweep" if numbers.sweep else "each at the point that the held-out rows choose"
+    tuned = "each at the point that the held-out rows choose"
+    over = "averaged over the sweep" if swept else tuned
+    if swept and single:
+        over += f" (on {listed([*dict.fromkeys(pair.task for pair in single)])} {tuned})"
     caption = f"Difference in score, {over}, paired by seed and example."
     if has_intervals(study):
         caption += f" {UNADJUSTED}"

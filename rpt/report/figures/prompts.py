@@ -52,14 +52,15 @@ def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figur
         for one in own:
             methods[one.point.method] = looks[one.point.method]
             _, mean = mean_of(one, name)
-            said.append(f"{task}, {one.point.method}: from {mean[0]:.2f} to {mean[-1]:.2f}.")
+            if len(mean):
+                said.append(f"{task}, {one.point.method}: from {mean[0]:.2f} to {mean[-1]:.2f}.")
     legend.put_below(drawing, [legend.of_method(method, look) for method, look in methods.items()])
     caption = "Mean over virtual tokens, each encoder at its tuned point. Thick lines: means over seeds; thin: runs."
     return finish(drawing, f"prompt-{name}", title, caption, f"{title}. {' '.join(said)}")
 
 
 def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
-    """Draw the norm of every virtual token as a dot, with the range of the vocabulary's norms as a band."""
+    """Draw the norm of every virtual token as a dot, over the range of its backbone's vocabulary."""
     known = [one for one in diagnoses if _prompts(one)]
     tasks = _tasks(study, known)
     if not tasks:
@@ -77,17 +78,19 @@ def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
     title = "Norms of the virtual tokens against the vocabulary's"
     caption = (
         "Dots are the virtual tokens of the folded prompts of all seeds, each encoder at its tuned point. The grey "
-        "band is the mean norm of the backbone's input embeddings, one standard deviation to each side."
+        "band is the mean norm of the input embeddings of the encoder's backbone, one standard deviation to each side."
     )
     return finish(drawing, "prompt-norms", title, caption, f"{title}. {' '.join(said)}")
 
 
 def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagnosis]) -> str:
     looks, said = looks_of(study), []
-    vocabulary = _prompts(diagnoses[0])[0].vocab_norm
-    mean, std = vocabulary["mean"], vocabulary["std"]
-    ax.axhspan(mean - std, mean + std, color=VOCAB_COLOUR, alpha=0.3, linewidth=0)
-    ax.axhline(mean, color=VOCAB_COLOUR, linewidth=1)
+    vocabularies = [_prompts(one)[0].vocab_norm for one in diagnoses]
+    for place, vocabulary in enumerate(vocabularies):
+        # Encoders may have different backbones, so that each has a band of its own.
+        mean, std, ends = vocabulary["mean"], vocabulary["std"], (place - 0.5, place + 0.5)
+        ax.fill_between(ends, mean - std, mean + std, color=VOCAB_COLOUR, alpha=0.3, linewidth=0)
+        ax.hlines(mean, *ends, color=VOCAB_COLOUR, linewidth=1)
     for place, one in enumerate(diagnoses):
         look = looks[one.point.method]
         norms = np.concatenate([prompt.norms for prompt in _prompts(one)])
@@ -97,11 +100,16 @@ def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagn
         ax.hlines(np.median(norms), place - 0.35, place + 0.35, color=look.colour, linewidth=1.6)
         said.append(f"{one.point.method} {np.median(norms):.2f}")
     ax.set_xticks(range(len(diagnoses)), [one.point.method for one in diagnoses])
-    ax.set_yscale("log" if ax.get_ylim()[1] > 20 * mean else "linear")
+    ax.set_xlim(-0.5, len(diagnoses) - 0.5)
+    means = [vocabulary["mean"] for vocabulary in vocabularies]
+    ax.set_yscale("log" if ax.get_ylim()[1] > 20 * min(means) else "linear")
     ax.grid(visible=False, axis="x")
     ax.set_title(heading(study, task, {}), loc="left")
     ax.set_ylabel("norm")
-    return f"{task}: median {listed(said)}; vocabulary {mean:.2f}."
+    texts = [f"{mean:.2f}" for mean in means]
+    if len({*texts}) > 1:
+        texts = [f"{one.point.method} {text}" for one, text in zip(diagnoses, texts, strict=True)]
+    return f"{task}: median {listed(said)}; vocabulary {listed([*dict.fromkeys(texts)])}."
 
 
 def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
