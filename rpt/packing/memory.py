@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from rpt.backbones.files import NoSuchBackbone, gguf_file, locate, model_config
-from rpt.backbones.gguf import NotGguf, read_head
+from rpt.backbones.gguf import read_head
 from rpt.config import Component, Config
+from rpt.reading import Unreadable
 
 COPIES = 5
 """Numbers kept for each trained number: its value, its gradient, AdamW's two moments, its value in the best state."""
@@ -42,8 +43,8 @@ cache in the statistics.
 def bytes_of_run(config: Config) -> int:
     """Compute the bytes of a run's trainable state: prompt table, encoder and head, each number `COPIES` times."""
     section = config.backbone
-    width = _width(section.package, section.path, section.hub_id, section.revision)
-    numbers = width * len(config.task.labels or ()) if section.family == "encoder" else 0
+    width, state_width = _widths(section.package, section.path, section.hub_id, section.revision)
+    numbers = state_width * len(config.task.labels or ()) if section.family == "encoder" else 0
     if config.has_prompt:
         length = config.prompt.length
         options = json.dumps(config.encoder.options, sort_keys=True)
@@ -79,9 +80,13 @@ def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
 
 
 @cache
-def _width(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> int:
-    """Read the width of the backbone's input embeddings from its config or GGUF file; `UNKNOWN_WIDTH` if not there."""
+def _widths(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> tuple[int, int]:
+    """Read the widths of the backbone's input embeddings and of its hidden states from its config or GGUF file.
+
+    They differ in a small ELECTRA. A width that is not there is `UNKNOWN_WIDTH`.
+    """
     try:
+        embedding = None
         folder = locate(package, path, hub_id, revision)
         packed = gguf_file(folder)
         if packed is not None:
@@ -89,10 +94,12 @@ def _width(package: str | None, path: str | None, hub_id: str | None, revision: 
             named = [head.get(f"{head.get('general.architecture')}.embedding_length")]
         else:
             config = model_config(folder)
-            named = [config.get(key) for key in ("embedding_size", "hidden_size", "d_model", "n_embd", "dim")]
-    except (NoSuchBackbone, NotGguf, OSError, ValueError):  # training reports the error
-        return UNKNOWN_WIDTH
-    return next((number for number in named if isinstance(number, int)), UNKNOWN_WIDTH)
+            named = [config.get(key) for key in ("hidden_size", "d_model", "n_embd", "dim")]
+            embedding = config.get("embedding_size")
+    except (NoSuchBackbone, Unreadable, OSError, ValueError):  # training reports the error
+        return UNKNOWN_WIDTH, UNKNOWN_WIDTH
+    states = next((number for number in named if isinstance(number, int)), UNKNOWN_WIDTH)
+    return (embedding if isinstance(embedding, int) else states), states
 
 
 def _free_of_machine() -> int | None:

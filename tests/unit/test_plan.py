@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rpt.check import check
 from rpt.config import compose
 from rpt.packing import memory
 from rpt.packing.executors import executor_of
@@ -15,6 +16,7 @@ from rpt.packing.provenance import Provenance
 from rpt.packing.settings import Settings
 from rpt.packing.state import State
 from rpt.run import parameter_groups
+from tests.models import make_model, save_as_published
 
 NO_MEMORY_LIMIT = (None, lambda config: 0)
 
@@ -215,3 +217,10 @@ def test_points_that_cannot_be_trained_and_points_that_are_the_same_run_are_told
     assert made.results[0].error.startswith("lr = 0: must be greater than 0")
     assert made.results[1].error.startswith(f"{tmp_path}/CB/train.jsonl:1: is not JSON (")
     assert [(point.name, first) for point, first in made.twins] == [("lr=1 logger=[]", 0)]
+
+
+def test_the_memory_of_a_head_is_that_of_the_states_not_of_the_narrower_embedding(tiny_cb, tmp_path):
+    save_as_published("electra small", make_model("electra small"), tmp_path)
+    named = ["backbone=local", "backbone.name=narrow", f"backbone.path={tmp_path}", "encoder=plain", "prompt.length=7"]
+    config = check(compose([*tiny_cb, *named]))
+    assert bytes_of_run(config) == (7 * 16 + 3 * 32) * 4 * COPIES
