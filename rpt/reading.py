@@ -60,8 +60,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     value = read_json(path)
     if not isinstance(value, dict):
-        kind = JSON_KINDS.get(type(value), "number")
-        raise Unreadable(f"{path}: holds a JSON {kind}, where an object is expected")
+        raise Unreadable(f"{path}: holds a JSON {kind_of(value)}, where an object is expected")
     return value
 
 
@@ -72,6 +71,11 @@ def _is_deep(value: Any) -> bool:
         level = [part for part in level if isinstance(part, dict | list)]
         level = [item for part in level for item in (part.values() if isinstance(part, dict) else part)]
     return bool(level)
+
+
+def kind_of(value: object) -> str:
+    """Return JSON's name for the type of a value that is not an object."""
+    return JSON_KINDS.get(type(value), "number")
 
 
 def refuse_pointer(path: Path) -> None:

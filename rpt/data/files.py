@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rpt.errors import DataError
+from rpt.reading import Unreadable, kind_of, reason_of, refuse_pointer
 
 SPLITS = ("train", "val")
 """Names of the splits that a run reads, which are the names of their files."""
-
-JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
-"""JSON's name for the type of a value that is not an object. Types without an entry are numbers."""
 
 
 def split_path(root: str, folder: str, split: str) -> Path:
@@ -35,6 +33,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         DataError: The file cannot be read or unpacked, is not UTF-8, or a line is not one JSON object.
     """
     try:
+        refuse_pointer(path)
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
@@ -44,7 +43,9 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be unpacked ({error}). Download the file again.") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+        raise DataError(f"{path}: cannot be read ({reason_of(error)}).") from error
+    except Unreadable as error:
+        raise DataError(f"{error}.") from error
 
 
 def _object(line: str, place: str) -> dict[str, Any]:
@@ -58,6 +59,5 @@ def _object(line: str, place: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{place}: cannot be taken ({error}). {again}") from error
     if not isinstance(row, dict):
-        kind = JSON_KINDS.get(type(row), "number")
-        raise DataError(f"{place}: holds a JSON {kind}, where one object per line is expected. {again}")
+        raise DataError(f"{place}: holds a JSON {kind_of(row)}, where one object per line is expected. {again}")
     return row

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rpt.data.files import read_rows
+from rpt.errors import DataError
 from rpt.tracking import files
 
 SEPARATORS = [chr(code) for code in range(0x3000) if len(f"a{chr(code)}b".splitlines()) > 1]
@@ -33,3 +34,10 @@ def test_the_official_rte_test_row_with_a_line_separator_is_written_and_read(sha
     assert len(odd) == 1
     files.write_json_lines(tmp_path / "a", rows)
     assert files.read_json_lines(tmp_path / "a") == rows
+
+
+def test_rows_that_git_lfs_has_not_fetched_are_refused_as_such(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(DataError, match=r"train\.jsonl: is a pointer of git-lfs, .*Run git lfs pull in its folder\."):
+        list(read_rows(path))
