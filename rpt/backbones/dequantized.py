@@ -13,7 +13,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from rpt.backbones.gguf import check_head
+from rpt.backbones.guard import guarded
+from rpt.backbones.soundness import COPY
 from rpt.errors import StorageError, WeightsError
+from rpt.reading import Unreadable
 
 FORMAT = 1
 """Version of the cached folders. A change of what is written for the same GGUF file raises it."""
@@ -31,6 +35,10 @@ def dequantized(gguf: Path) -> Path:
         WeightsError: The file cannot be read as a model of the Llama family.
         StorageError: The cache cannot be written.
     """
+    try:
+        check_head(gguf)
+    except Unreadable as error:
+        raise WeightsError(f"{error}. {COPY}") from error
     with gguf.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     folder = cache_folder() / f"gguf-{FORMAT}-{sha256[:16]}"
@@ -65,13 +73,10 @@ def _write(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     where: dict[str, Any] = {"gguf_file": gguf.name, "local_files_only": True}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # NumPy warns about the file's read-only memory
-            loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **where)
-            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
-    except (ValueError, KeyError, RuntimeError) as error:
-        raise WeightsError(f"{gguf}: cannot be read as a model ({error}). Install the package again.") from error
+    with guarded(gguf, "cannot be read as a model"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy warns about the file's read-only memory
+        loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **where)
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
     # transformers refuses to save a model whose config says that it is quantized, so the config is made anew.
     left_out = ("quantization_config", "model_type", "architectures", "dtype")
     values = {key: value for key, value in loaded.config.to_dict().items() if key not in left_out}

@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from rpt.backbones.gguf import NotGguf, read_head
+from rpt.backbones.gguf import read_head, require_count
 from rpt.backbones.hub import HubError, cached_snapshot, fetch
 from rpt.modules import find_module
 from rpt.reading import Unreadable, read_object, reason_of
@@ -110,8 +110,7 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         NoSuchBackbone: The folder has no weight file, or shards are missing.
     """
-    packed = gguf_file(folder)
-    if packed is not None:
+    if (packed := gguf_file(folder)) is not None:
         return [packed]
     for name in ("model.safetensors", "pytorch_model.bin"):
         index = folder / f"{name}.index.json"
@@ -157,9 +156,8 @@ def model_type(folder: Path) -> str:
     Raises:
         NoSuchBackbone: The config cannot be read, or has no `model_type`.
     """
-    packed = gguf_file(folder)
-    if packed is not None:
-        return f"gguf {_head(packed).get('general.architecture')}"
+    if (packed := gguf_file(folder)) is not None:
+        return f"gguf {_head(packed)['general.architecture']}"
     found = model_config(folder).get("model_type")
     if not isinstance(found, str):
         raise NoSuchBackbone(f'{folder / "config.json"} names no model_type. Add it, such as "model_type": "bert".')
@@ -187,10 +185,9 @@ def num_positions(folder: Path) -> int | None:
     Raises:
         NoSuchBackbone: `config.json` cannot be read.
     """
-    packed = gguf_file(folder)
-    if packed is not None:
-        head = _head(packed)
-        return _whole(head.get(f"{head.get('general.architecture')}.context_length"))
+    if (packed := gguf_file(folder)) is not None:
+        head = _head(packed, "context_length")
+        return int(head[f"{head['general.architecture']}.context_length"])
     config = model_config(folder)
     kind = config.get("model_type")
     if kind in UNBOUNDED:
@@ -280,11 +277,14 @@ def _shards(index: Path) -> list[Path]:
     return found
 
 
-def _head(packed: Path) -> dict[str, Any]:
+def _head(packed: Path, *counts: str) -> dict[str, Any]:
     try:
-        return read_head(packed)
-    except (NotGguf, OSError) as error:
-        raise NoSuchBackbone(f"{error}. Install the backbone again.") from error
+        head = read_head(packed)
+        for name in counts:
+            require_count(packed, head, name)
+    except Unreadable as error:
+        raise NoSuchBackbone(f"{error}. {_COPY}") from error
+    return head
 
 
 def _whole(value: object) -> int | None:

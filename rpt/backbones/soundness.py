@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rpt.backbones.files import TOKENIZERS, NoSuchBackbone, gguf_file, model_config, weight_files
+from rpt.backbones.gguf import check_head
 from rpt.backbones.tensors import StoredTensor, read_header
 from rpt.reading import Unreadable, refuse_pointer
 
@@ -34,13 +35,17 @@ def refuse_unsound(folder: Path) -> None:
     """Refuse a model folder whose files are damaged, quantised or do not belong together.
 
     Args:
-        folder: Folder in the hub's layout. A folder with a GGUF file passes, because the file is checked when it is
-            read.
+        folder: Folder in the hub's layout, or folder with a GGUF file, whose head is checked.
 
     Raises:
         NoSuchBackbone: The folder is unsound. The message names the file, what is wrong, and what to do.
     """
-    if gguf_file(folder) is not None:
+    packed = gguf_file(folder)
+    if packed is not None:
+        try:
+            check_head(packed)
+        except Unreadable as error:
+            raise NoSuchBackbone(f"{error}. {COPY}") from error
         return
     config = model_config(folder)
     if config.get("quantization_config") is not None:

@@ -1,0 +1,53 @@
+"""Turn errors that other libraries raise about a model's files into one line that says what to do.
+
+Several libraries read a model's files, and each has errors of its own for a damaged file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rpt.backbones.soundness import COPY
+from rpt.errors import RptError, WeightsError
+from rpt.out_of_memory import is_out_of_memory
+from rpt.reading import Unreadable, read_object, reason_of
+
+TEXTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
+"""JSON files other than config.json that transformers reads. Its errors do not name them."""
+
+
+@contextmanager
+def guarded(place: Path, what: str) -> Iterator[None]:
+    """Turn errors of transformers, tokenizers and gguf about a model's files into an error that says what to do.
+
+    Args:
+        place: Path of the model's folder or GGUF file.
+        what: Fault that the error message names if the block raises.
+
+    Raises:
+        WeightsError: The block has raised. Other errors of rpt and out-of-memory errors keep their type.
+    """
+    try:
+        yield
+    except BaseException as error:
+        # A panic of tokenizers' Rust code is a BaseException, not an Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        if isinstance(error, WeightsError):
+            raise WeightsError(f"{place}: {error}") from error
+        if isinstance(error, RptError) or (isinstance(error, Exception) and is_out_of_memory(error)):
+            raise
+        raise WeightsError(f"{_unreadable(place) or f'{place}: {what} ({reason_of(error)})'}. {COPY}") from error
+
+
+def _unreadable(place: Path) -> str | None:
+    """Describe the first of the folder's `TEXTS` that is not a JSON object; None if all are JSON objects."""
+    for name in TEXTS:
+        if (place / name).is_file():
+            try:
+                read_object(place / name)
+            except Unreadable as error:
+                return str(error)
+    return None
