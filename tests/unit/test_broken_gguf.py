@@ -81,3 +81,15 @@ def test_a_foreign_architecture_is_named_with_those_that_are_served(tmp_path):
         files.NoSuchBackbone, match=r"holds a model of type gguf mamba, which rpt does not serve.*llama"
     ):
         files.family_of(tmp_path)
+
+
+def test_a_tensor_type_that_the_library_does_not_know_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("RPT_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "other.gguf"
+    tensor = text("token_embd.weight") + struct.pack("<IQQIQ", 2, 2, 2, 255, 0)  # two dimensions of 2, type 255
+    path.write_bytes(sized() + tensor + b"\0" * 64)
+    with pytest.raises(
+        WeightsError, match=r"other\.gguf: cannot be read as a model \(.*255.* is not a valid.*\)\. Copy the whole"
+    ):
+        dequantized(path)
+    assert list((tmp_path / "cache").iterdir()) == []

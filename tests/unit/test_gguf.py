@@ -291,16 +291,3 @@ def test_smollm2s_package_is_installed_where_the_option_looks_for_it():
     assert files.weights_sha256(folder) == values["sha256"]
     assert files.num_positions(folder) == 8192
     assert files.weight_files(folder)[0].stat().st_size == 98_362_432
-
-
-def test_a_tensor_type_that_the_library_does_not_know_is_one_line(packed, cache, tmp_path):
-    content = bytearray(packed.read_bytes())
-    place = content.index(b"token_embd.weight") + len("token_embd.weight") + 4 + 16  # after name and two dimensions
-    content[place : place + 4] = b"\xff\0\0\0"
-    path = tmp_path / "other.gguf"
-    path.write_bytes(content)
-    with pytest.raises(
-        WeightsError, match=r"other\.gguf: cannot be read as a model \(.*\)\. Copy the whole model again"
-    ):
-        dequantized(path)
-    assert list(cache.iterdir()) == []

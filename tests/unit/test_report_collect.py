@@ -289,19 +289,3 @@ def test_what_is_no_study_is_refused(tmp_path):
     (folder / "run.json").write_text("{}")
     with pytest.raises(RptError, match="is no record of rpt"):
         collect(tmp_path)
-
-
-def test_code_hashes_that_differ_late_are_refused_and_shown_whole(tmp_path):
-    first, second = write_run(tmp_path, "seed=0"), write_run(tmp_path, "seed=1")
-    edit(first, **{"code__encoder": "a" * 63 + "0"})
-    edit(second, **{"code__encoder": "a" * 63 + "1"})
-    with pytest.raises(StudyError, match=f"source of the encoder differs, {'a' * 63}0 and {'a' * 63}1"):
-        collect(tmp_path)
-
-
-def test_code_hashes_that_differ_early_are_shown_short(tmp_path):
-    first, second = write_run(tmp_path, "seed=0"), write_run(tmp_path, "seed=1")
-    edit(first, **{"code__encoder": "0" * 64})
-    edit(second, **{"code__encoder": "1" * 64})
-    with pytest.raises(StudyError, match=f"source of the encoder differs, {'0' * 28} and {'1' * 28}\\. "):
-        collect(tmp_path)
