@@ -38,7 +38,7 @@ from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import folder_name, identify, shared
 from rpt.tracking.other_code import refuse_other_code
 from rpt.tracking.recorder import Recorder
-from rpt.tracking.resume import Pack, State, packs
+from rpt.tracking.resume import Pack, Saved, packs, restore
 
 
 class RunFailed(RptError):
@@ -227,7 +227,7 @@ def _lead(
     recorders, states = pack.recorders, pack.states
     config = recorders[0].config
     progress.stage("loading the backbone and tokenising the rows")
-    tuner, data, device = _build([recorder.config for recorder in recorders], source, states, ranks)
+    tuner, data, device = _build([recorder.config for recorder in recorders], source, pack.checkpoints, ranks)
     if states[0] is not None:
         say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
     shared_facts = pack_facts(config, source, data, tuner, device)
@@ -272,9 +272,9 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
 
 
 def _build(
-    configs: Sequence[Config], source: Source, states: Sequence[State | None], ranks: Ranks
+    configs: Sequence[Config], source: Source, checkpoints: Sequence[Saved | None], ranks: Ranks
 ) -> tuple[PromptTuner, PackData, torch.device]:
-    """Build the pack and restore the first rank's checkpoints on every rank; a state of None starts a run anew."""
+    """Build the pack and restore the first rank's checkpoints on every rank; a checkpoint of None starts a run anew."""
     config = configs[0]
     task = build.build_task(config)
     splits = build.build_splits(config, source, task)
@@ -286,12 +286,7 @@ def _build(
         repeatable_kernels()
     forget_peak_memory(device)
     tuner, data = build.build_pack(configs, task, splits, device, ranks)
-    for run, state in zip(tuner.runs, ranks.from_first(list(states)), strict=True):
-        if state is not None:
-            run.restore(state["run"])
-            tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
-            if state["token_budget"] is not None:  # it was reduced when memory ran out
-                tuner.token_budget = min(tuner.token_budget, state["token_budget"])
+    restore(tuner, ranks.from_first(list(checkpoints)), data.steps_per_epoch)
     if ranks.size > 1:
         ranks.check_same("backbones", tuner.backbone.fingerprint())
         ranks.check_same("numbers to begin with", fingerprint(tuner.trainables.state_dict().items()))

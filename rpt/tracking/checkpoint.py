@@ -35,8 +35,23 @@ def load(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
     Raises:
         CheckpointError: The file is damaged, belongs to another run, or was written by an rpt of another schema.
     """
-    path = folder.checkpoint if folder.checkpoint.exists() else folder.previous_checkpoint
+    path = newest(folder)
     return _load(path, identity_hash) if path.exists() else None
+
+
+def newest(folder: RunFolder) -> Path:
+    """Return the path of the last checkpoint of a run: `previous.ckpt` if `last.ckpt` was moved away."""
+    return folder.checkpoint if folder.checkpoint.exists() else folder.previous_checkpoint
+
+
+def damaged(path: Path, reason: str) -> CheckpointError:
+    """Build the error that refuses a damaged checkpoint and advises the user.
+
+    Args:
+        path: Path of the checkpoint.
+        reason: What is wrong with the checkpoint.
+    """
+    return CheckpointError(f"{path}: is damaged ({reason}). {ADVICE}")
 
 
 def load_previous(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
@@ -82,4 +97,4 @@ def _read(path: Path) -> Any:
         if is_out_of_memory(error):
             raise
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: is damaged ({reason}). {ADVICE}") from error
+        raise damaged(path, reason) from error

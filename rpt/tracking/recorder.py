@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rpt.config import Config
 from rpt.prompt.diagnostics import COLUMNS
 from rpt.tracking import checkpoint
+from rpt.tracking.checkpoint_shape import misfit
 from rpt.tracking.curve import Curve, Row
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import SCHEMA
@@ -127,12 +129,27 @@ class Recorder:
             self.warn(TORN)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """Read the last checkpoint; None if there is none, or with `rerun`."""
-        return None if self.config.rerun else checkpoint.load(self.folder, self.identity_hash)
+        """Read the last checkpoint; None if there is none, or with `rerun`.
+
+        Raises:
+            CheckpointError: The checkpoint is damaged, lacks values, or belongs to another run.
+        """
+        state = None if self.config.rerun else checkpoint.load(self.folder, self.identity_hash)
+        return self._checked(state, checkpoint.newest(self.folder))
 
     def load_previous_checkpoint(self) -> dict[str, Any] | None:
-        """Read the checkpoint before the last; None if there is none."""
-        return checkpoint.load_previous(self.folder, self.identity_hash)
+        """Read the checkpoint before the last; None if there is none.
+
+        Raises:
+            CheckpointError: The checkpoint is damaged, lacks values, or belongs to another run.
+        """
+        state = checkpoint.load_previous(self.folder, self.identity_hash)
+        return self._checked(state, self.folder.previous_checkpoint)
+
+    def _checked(self, state: dict[str, Any] | None, path: Path) -> dict[str, Any] | None:
+        if state is not None and (reason := misfit(state, self.identity_hash)) is not None:
+            raise checkpoint.damaged(path, reason)
+        return state
 
     def step_back(self) -> None:
         """Remove the last checkpoint, so that the previous checkpoint, if it exists, becomes the last."""

@@ -13,11 +13,15 @@ from typing import Any
 
 from rpt.console import several
 from rpt.errors import CheckpointError, StorageError
+from rpt.module import PromptTuner
+from rpt.tracking import checkpoint
+from rpt.tracking.checkpoint_shape import misfit_of_counts, misfit_of_run
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.recorder import Recorder
 
 State = dict[str, Any]
 Pair = tuple[Recorder, State | None]
+Saved = tuple[Path, State]
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,14 @@ class Pack:
     states: list[State | None]
     members: list[str]
     num_left_out: int = 0
+
+    @property
+    def checkpoints(self) -> list[Saved | None]:
+        """Path and content of each run's checkpoint; None for a new training."""
+        return [
+            (checkpoint.newest(recorder.folder), state) if state is not None else None
+            for recorder, state in zip(self.recorders, self.states, strict=True)
+        ]
 
     @property
     def warnings(self) -> list[str]:
@@ -77,6 +89,29 @@ def packs(
     unusable = {*unusable, *(recorder.identity_hash for recorder in damaged)}
     made = [pack for members, group in groups.items() for pack in _packs(members, group, epochs, unusable)]
     return made, damaged
+
+
+def restore(tuner: PromptTuner, checkpoints: Sequence[Saved | None], steps_per_epoch: int) -> None:
+    """Load the runs' checkpoints into a newly built pack.
+
+    Args:
+        tuner: Module of the pack.
+        checkpoints: Path and content of each run's checkpoint, all of the same step; None for a new run.
+        steps_per_epoch: Number of steps of a whole epoch.
+
+    Raises:
+        CheckpointError: A checkpoint does not fit its run. No run has been changed.
+    """
+    pairs = [(run, *saved) for run, saved in zip(tuner.runs, checkpoints, strict=True) if saved is not None]
+    for run, path, state in pairs:
+        reason = misfit_of_counts(state, steps_per_epoch) or misfit_of_run(run, state["run"])
+        if reason is not None:
+            raise checkpoint.damaged(path, reason)
+    for run, _, state in pairs:
+        run.restore(state["run"])
+        tuner.steps_done, tuner.epochs_done = state["steps_done"], state["epochs_done"]
+        if state["token_budget"] is not None:  # it was reduced when memory ran out
+            tuner.token_budget = min(tuner.token_budget, state["token_budget"])
 
 
 def _left(recorder: Recorder, begun: list[tuple[str, ...]]) -> tuple[str, ...]:
