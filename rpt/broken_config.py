@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -10,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from yaml.reader import Reader  # type: ignore[import-untyped]
 
 from rpt.errors import RptError
+from rpt.places import MOST_BYTES, shortened
 
 BROKEN_FILE = (yaml.YAMLError, UnicodeDecodeError)
 """Errors that Hydra passes on when a configuration file is not YAML, or not text."""
@@ -36,14 +38,20 @@ def _file_being_read(trace: TracebackType | None) -> str:
 
 
 @contextmanager
-def deep_files_refused() -> Iterator[None]:
-    """Refuse a YAML file that is nested too deeply for PyYAML, which parses by recursion.
+def odd_files_refused() -> Iterator[None]:
+    """Refuse a YAML file that is nested too deeply for PyYAML, which parses by recursion, and names that are too long.
 
     Raises:
-        RptError: A file is nested too deeply. The message names the file and the line.
+        RptError: A file is nested too deeply, or the name of a file is too long. The message names the file and, in a
+            nested file, the line.
     """
     try:
         yield
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        advice = f"Use names of at most {MOST_BYTES} bytes, also in the defaults of a configuration file."
+        raise RptError(f"{shortened(str(error.filename))}: the name of a file is too long. {advice}") from None
     except RecursionError as error:
         reader = _yaml_reader(error.__traceback__)
         if reader is None:

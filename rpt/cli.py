@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rpt.broken_config import deep_files_refused
+from rpt.broken_config import odd_files_refused
 from rpt.command_line import prepared, refusal
 from rpt.errors import ReaderError
 from rpt.pipes import READER_LEFT, reader_may_leave
@@ -61,7 +61,7 @@ def _main() -> None:
         sys.exit(REFUSED)
     app = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
     try:
-        with deep_files_refused():
+        with odd_files_refused():
             app(_job)()
     except BaseException as error:
         if isinstance(error, Interrupted) or is_ctrl_c(error):

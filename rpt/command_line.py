@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
-from rpt.places import USER_PATHS, user_path
+from rpt.places import MOST_BYTES, USER_PATHS, is_too_long, shortened, user_path
 
 CONFIG_DIR = ("-cd", "--config-dir")
 CONFIG_NAME = ("-cn", "--config-name")
@@ -22,6 +23,9 @@ TAKES_VALUE = (*CONFIG_NAME, "-cp", "--config-path", "-c", "--cfg", "-p", "--pac
 
 COMMANDS = {"--run": ("-r", "--run"), "--cfg": ("-c", "--cfg"), "--info": ("-i", "--info")}
 """Flags that exclude each other in Hydra, by the name for messages."""
+
+MOST_LEVELS = 20
+"""Largest number of brackets inside each other in an argument. Hydra reads them by recursion."""
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
@@ -45,7 +49,10 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 
 
 def refusal(arguments: Sequence[str]) -> str | None:
-    """Return the message for flags that exclude each other or a missing config folder; None if there is no fault.
+    """Return the message for the first fault of the arguments; None if there is no fault.
+
+    A fault is a pair of flags that exclude each other, a missing config folder, a name that is too long, or a value
+    that is nested too deeply.
 
     Args:
         arguments: Arguments as `prepared` returns them.
@@ -58,9 +65,10 @@ def refusal(arguments: Sequence[str]) -> str | None:
     if any(_is_flag(text, ("--experimental-rerun",)) for text in arguments):
         return "--experimental-rerun: rpt has no pickled jobs. Train a run again with replay=RUN_FOLDER."
     for folder in config_dirs(arguments):
-        if not folder.is_dir():
-            return f"{folder}: there is no such config folder. Name one that holds encoder/, task/ or studies."
-    return None
+        if is_too_long(str(folder)) or not folder.is_dir():
+            advice = "there is no such config folder. Name one that holds encoder/, task/ or studies."
+            return f"{shortened(str(folder))}: {advice}"
+    return next(filter(None, map(_oversized, arguments)), None)
 
 
 def names_study(arguments: Sequence[str]) -> bool:
@@ -88,6 +96,25 @@ def config_dirs(arguments: Sequence[str]) -> list[Path]:
 
 def _is_flag(text: str, flags: Sequence[str]) -> bool:
     return text in flags or text.startswith(tuple(f"{flag}=" for flag in flags))
+
+
+def _oversized(argument: str) -> str | None:
+    """Return the message for an argument with a name that is too long or a value that is nested too deeply."""
+    key, _, value = argument.partition("=")
+    if is_too_long(key):
+        return f"{shortened(key)}: no such key or file. A name has at most {MOST_BYTES} bytes."
+    if key in CONFIG_NAME and is_too_long(value):
+        return f"{key} = {shortened(value)}: no such file. A name has at most {MOST_BYTES} bytes."
+    if _levels(argument) > MOST_LEVELS:
+        advice = f"has more than {MOST_LEVELS} brackets inside each other. Give a value with fewer levels."
+        return f"{shortened(key)} = {shortened(value)}: {advice}"
+    return None
+
+
+def _levels(text: str) -> int:
+    """Count the brackets that are open at once, at most. Brackets in quotes count, because they may be read later."""
+    steps = (1 if sign in "[{(" else -1 for sign in text if sign in "[]{}()")
+    return max(accumulate(steps), default=0)
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -260,9 +260,9 @@ def compose(overrides: list[str]) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    from rpt.broken_config import deep_files_refused
+    from rpt.broken_config import odd_files_refused
 
-    with deep_files_refused(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+    with odd_files_refused(), initialize_config_dir(str(config_dir()), version_base="1.3"):
         composed = hydra_compose("config", overrides, return_hydra_config=True)
     return plain(composed, composed.hydra.runtime.choices)
 

@@ -9,6 +9,12 @@ from typing import Any
 USER_PATHS = ("data.root", "data.hub_id", "backbone.path", "init.path", "output_dir", "replay")
 """Keys whose values may be paths with `~`. Not every shell expands `~` behind `=`."""
 
+MOST_BYTES = 255
+"""Largest length of the name of a file or folder, in bytes."""
+
+MOST_BYTES_OF_A_PATH = 2000
+"""Largest length of a path, in bytes. Linux accepts 4095; the rest is for the folders before and the files inside."""
+
 
 def config_dir() -> Path:
     """Return the folder of the option files, `conf/`."""
@@ -27,6 +33,17 @@ def user_path(text: str) -> Path:
         return path.expanduser()
     except RuntimeError:  # no such user or no home folder; opening the path will report it as missing
         return path
+
+
+def is_too_long(path: str) -> bool:
+    """Whether a path is too long, in all or in the name of a file or folder."""
+    content = path.encode(errors="replace")
+    return len(content) > MOST_BYTES_OF_A_PATH or any(len(name) > MOST_BYTES for name in content.split(b"/"))
+
+
+def shortened(text: str) -> str:
+    """Shorten a long text for a message: its first 40 characters and its length."""
+    return text if len(text) <= 80 else f"{text[:40]}... ({len(text)} characters)"
 
 
 def expand_home(values: dict[str, Any]) -> None:

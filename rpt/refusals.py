@@ -18,7 +18,7 @@ from rpt.command_line import SHOWS, config_dirs
 from rpt.config_folders import folders_of
 from rpt.errors import RptError
 from rpt.near_miss import near_miss
-from rpt.places import config_dir, sweeps_dir
+from rpt.places import MOST_BYTES, config_dir, is_too_long, shortened, sweeps_dir
 
 PLUGINS = {
     "hydra/sweeper/optuna": "pip install 'optuna>=5' colorlog && pip install --no-deps hydra-optuna-sweeper==1.3.0",
@@ -55,7 +55,7 @@ def explain(error: BaseException) -> str:
 
 def groups() -> list[str]:
     """List the names of the config groups, including groups in the user's config folders."""
-    folders = [config_dir(), *(folder for folder in config_dirs(sys.argv[1:]) if folder.is_dir())]
+    folders = [config_dir(), *(folder for folder in config_dirs(sys.argv[1:]) if _is_folder(folder))]
     return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()} - {"hydra"})
 
 
@@ -69,9 +69,38 @@ def unnamed_option(overrides: list[str]) -> str | None:
         key, equals, _ = override.partition("=")
         if equals and not key:
             return _unreadable(override)
-        if equals and key in known and not _names_options(override):
-            return f"{override}: a group takes the name of an option. {near_miss('', _options(key), 'Options')}"
+        if message := _long_option(override, known):
+            return message
+        group = _group(key)
+        if equals and (group in known or group.startswith("hydra/")) and not _names_options(override):
+            advice = near_miss("", _options(group), "Options") if group in known else "See --help for the options."
+            return f"{override}: a group takes the name of an option. {advice}"
     return None
+
+
+def _long_option(override: str, known: Sequence[str]) -> str | None:
+    """Return the message for an option whose name is too long for a file; None if there is no such option.
+
+    Args:
+        override: Override of any key.
+        known: Names of the config groups.
+    """
+    key, _, value = override.partition("=")
+    group = _group(key)
+    if group not in known and not group.startswith("hydra/"):
+        return None
+    names = [name for name in re.split(r"[,\[\]]", value) if is_too_long(f"{name}.yaml")]
+    advice = f"no such option. The name of its file has at most {MOST_BYTES} bytes. See --help for the options."
+    return f"{group} = {shortened(names[0])}: {advice}" if names else None
+
+
+def _group(key: str) -> str:
+    """Return a key without the signs that add, remove or move a group, such as `task` for `+task@place`."""
+    return key.lstrip("+~/").partition("@")[0]
+
+
+def _is_folder(path: Path) -> bool:
+    return not is_too_long(str(path)) and path.is_dir()
 
 
 @cache  # the points of a sweep repeat the same overrides
@@ -81,7 +110,9 @@ def _names_options(override: str) -> bool:
     except HydraException:
         return True  # Hydra reports what is wrong
     value = parsed.value()
-    is_list_of_names = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    is_list_of_names = (
+        isinstance(value, list) and not override.startswith("~") and all(isinstance(one, str) for one in value)
+    )
     return parsed.is_sweep_override() or isinstance(value, str) or is_list_of_names
 
 

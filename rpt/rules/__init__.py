@@ -15,6 +15,7 @@ __all__ = ["RULES", "Values"]
 RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
     options.one_option_a_group,
     options.paths_are_whole,
+    options.names_are_short,
     backbone.backbone_can_serve,
     backbone.prompt_fits_backbone,
     backbone.scorer_fits_family,

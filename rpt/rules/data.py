@@ -9,6 +9,7 @@ from rpt.data.files import SPLITS, split_path
 from rpt.data.release import FOLDERS
 from rpt.data.sources import sample_versions
 from rpt.errors import Problem
+from rpt.places import is_too_long
 from rpt.problems import hinted
 from rpt.rules.access import Values, get
 
@@ -43,6 +44,8 @@ def _release_is_there(root: str | None, folder: str | None) -> Iterator[Problem]
         if root is None:
             yield Problem("data.root", None, hinted("data.root", "needs a value."))
         return
+    if is_too_long(f"{root}/{folder}"):
+        return  # `names_are_short` refuses it
     if not Path(root).is_dir():
         yield Problem("data.root", root, hinted("data.root", "there is no such folder."))
         return

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rpt.errors import Problem
+from rpt.places import MOST_BYTES, is_too_long, shortened
 from rpt.problems import hinted
 from rpt.rules.access import Values, get, number
 from rpt.tracking.wandb_login import login_problem
@@ -70,17 +71,26 @@ def paths_are_whole(values: Values) -> Iterator[Problem]:
             yield Problem(key, path, f"this machine has no user {path.partition('/')[0][1:]}. Write the whole path.")
 
 
+def names_are_short(values: Values) -> Iterator[Problem]:
+    """A path must not be longer than the file system accepts."""
+    for key in ("data.root", "task.folder", "output_dir", "backbone.path", "init.path", "replay"):
+        path = get(values, key, str)
+        if path is not None and is_too_long(path):
+            advice = f"is too long. The name of a file or folder has at most {MOST_BYTES} bytes."
+            yield Problem(key, shortened(path), advice)
+
+
 def files_exist(values: Values) -> Iterator[Problem]:
     """A file that an option names must exist."""
     path = get(values, "init.path", str)
-    if path is not None and path != "???" and not Path(path).is_file():
+    if path is not None and path != "???" and not is_too_long(path) and not Path(path).is_file():
         yield Problem("init.path", path, hinted("init.path", "there is no such file."))
 
 
 def output_is_writable(values: Values) -> Iterator[Problem]:
     """The nearest existing folder of the output path must be writable."""
     output = get(values, "output_dir", str)
-    if output is None:
+    if output is None or is_too_long(output):
         return
     parents = [Path(output).absolute(), *Path(output).absolute().parents]
     nearest = next(parent for parent in parents if parent.exists())

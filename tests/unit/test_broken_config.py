@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rpt.broken_config import odd_files_refused
 from rpt.config import compose
 from rpt.refusals import USER_ERRORS, explain
 
@@ -67,3 +68,15 @@ def test_the_command_refuses_a_file_that_is_nested_too_deeply(tmp_path):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == f"{file}:1: is nested too deeply. Mend the file: a configuration has a few levels.\n"
+
+
+def test_a_name_that_the_file_system_refuses_is_explained():
+    with pytest.raises(USER_ERRORS) as caught, odd_files_refused():
+        Path("x" * 300).is_dir()
+    advice = "Use names of at most 255 bytes, also in the defaults of a configuration file."
+    assert explain(caught.value) == f"{'x' * 40}... (300 characters): the name of a file is too long. {advice}"
+
+
+def test_another_error_of_the_file_system_is_passed_on():
+    with pytest.raises(FileNotFoundError), odd_files_refused():
+        Path("/nowhere").stat()

@@ -23,6 +23,7 @@ LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all,
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
 ROOT = "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release."
 EXPERIMENTS = ", ".join(sorted(f.relative_to(FOLDER).with_suffix("").as_posix() for f in FOLDER.rglob("*.yaml"))) + "."
+TOO_LONG = f"{'x' * 40}... (300 characters): is too long. The name of a file or folder has at most 255 bytes."
 PATH = "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden]."
 
 # Overrides, and the whole message.
@@ -80,6 +81,12 @@ RELATIONS = {
     "init=uniform init.low=0.5": "init.low = 0.5: must be below init.high, which is 0.5. Set init.low=-0.5.",
     'output_dir="~nobody_here/runs"': "output_dir = ~nobody_here/runs: this machine has no user nobody_here. Write the "
     "whole path.",
+    f"output_dir={'x' * 300}": f"output_dir = {TOO_LONG}",
+    f"replay={'x' * 300}": f"replay = {TOO_LONG}",
+    f"init=file init.path={'x' * 300}": f"init.path = {TOO_LONG}",
+    f"backbone.package=null backbone.path={'x' * 300}": f"backbone.path = {TOO_LONG}",
+    f"data=jsonl data.root={'x' * 300}": f"data.root = {TOO_LONG}",
+    f"data=jsonl data.root=/tmp task.folder={'x' * 300}": f"task.folder = {TOO_LONG}",
     "encoder=[plain,mlp]": "encoder = [...]: takes one option. To compare several, sweep: -m encoder=A,B",
     "backbone.package=no_such": "backbone.package = no_such: its weights come in the package no_such, which is not "
     "installed. Run: make setup",
