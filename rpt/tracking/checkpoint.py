@@ -68,12 +68,14 @@ def _load(path: Path, identity_hash: str) -> dict[str, Any]:
     state = _read(path)
     if not isinstance(state, dict) or "identity_hash" not in state:
         raise CheckpointError(f"{path}: is no checkpoint of rpt. {ADVICE}")
-    if state.get("schema") != SCHEMA:
-        versions = f"schema {state.get('schema')!r:.40}, this rpt reads {SCHEMA}"
+    schema, found = state.get("schema"), state["identity_hash"]
+    if type(schema) is not int or schema != SCHEMA:  # a tensor has no truth value
+        versions = f"schema {schema!r:.40}, this rpt reads {SCHEMA}"
         raise CheckpointError(f"{path}: was written by another version of rpt ({versions}). {OTHER_VERSION}")
-    if state["identity_hash"] != identity_hash:
-        found = str(state["identity_hash"])[:10]
-        raise CheckpointError(f"{path}: belongs to another run ({found}, this one is {identity_hash[:10]}). {ADVICE}")
+    if not isinstance(found, str) or found != identity_hash:
+        raise CheckpointError(
+            f"{path}: belongs to another run ({found!s:.10}, this one is {identity_hash[:10]}). {ADVICE}"
+        )
     return state
 
 

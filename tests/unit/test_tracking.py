@@ -269,7 +269,7 @@ def test_a_checkpoint_of_another_run_is_refused(folder):
     assert str(caught.value) == f"{folder.checkpoint}: {found}. {CURES}"
 
 
-@pytest.mark.parametrize("schema", [SCHEMA + 1, SCHEMA - 1, None, "3", [SCHEMA]])
+@pytest.mark.parametrize("schema", [SCHEMA + 1, SCHEMA - 1, None, "3", [SCHEMA], torch.zeros(2)])
 def test_a_checkpoint_of_another_schema_is_refused(schema, folder):
     checkpoint.save(folder, {"identity_hash": "me", "schema": schema})
     with pytest.raises(CheckpointError) as caught:
