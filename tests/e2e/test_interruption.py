@@ -22,9 +22,11 @@ SMALL = "trainer.token_budget=300"  # several forward passes a step
 @pytest.fixture(autouse=True)
 def _interruptible():
     """Python's own answer to Ctrl-C: a shell that starts the tests in the background has it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    defaults = dict.fromkeys(ENDS, signal.SIG_DFL) | {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
