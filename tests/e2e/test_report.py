@@ -86,11 +86,15 @@ def test_an_earlier_report_stays_whole_until_the_new_one_is_there(start_folder):
     folder = write_run(runs, "seed=1")
     assert report("runs", "--out", "out", cwd=start_folder).returncode == 0
     before = {name: (start_folder / "out" / name).read_bytes() for name in files(start_folder / "out")}
-    (folder / "diagnostics.json").write_text("{}")
+    records = {path: path.read_text() for path in runs.glob("*/run.json")}
+    for path in records:
+        path.write_text("{")  # no record is left to report on
     done = report("runs", "--out", "out", cwd=start_folder)
     assert done.returncode == 2
     assert done.stderr.startswith("runs/")
     assert {name: (start_folder / "out" / name).read_bytes() for name in files(start_folder / "out")} == before
+    for path, text in records.items():
+        path.write_text(text)
     shutil.rmtree(folder)
     assert report("runs", "--out", "out", cwd=start_folder).returncode == 0
     after = {name: (start_folder / "out" / name).read_bytes() for name in files(start_folder / "out")}
