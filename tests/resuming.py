@@ -1,4 +1,4 @@
-"""What tests of resuming share: a training with everything that has a state, and ways to look at what it left."""
+"""Helpers for tests of resuming: a training with everything that has a state, and ways to look at its files."""
 
 BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 

@@ -1,4 +1,4 @@
-"""What the command line prints where nothing is wrong with a configuration: flags, pipes, names."""
+"""Messages of the command line where nothing is wrong with a configuration: flags, pipes, names."""
 
 import os
 import subprocess

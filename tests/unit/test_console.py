@@ -1,4 +1,4 @@
-"""What a person reads at the end of a run or a sweep."""
+"""Tests of the text that a run or a sweep prints at its end."""
 
 import shlex
 import subprocess

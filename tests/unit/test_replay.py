@@ -41,7 +41,7 @@ def edit(folder, change):
 
 
 def refusal(folder, config_dirs=()):
-    """What a replay is refused with; nothing was trained."""
+    """Return the message with which a replay is refused before any training."""
     with pytest.raises(ConfigError) as error:
         replay(folder, config_dirs)
     assert not (folder / "replay").is_dir()

@@ -29,7 +29,7 @@ def content(place):
 
 
 def reports(place):
-    """What a report's folder holds beside its manifest."""
+    """Return the files of a report's folder, without its manifest."""
     return {name: found for name, found in content(place).items() if name != module.MANIFEST}
 
 
