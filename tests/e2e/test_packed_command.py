@@ -196,10 +196,9 @@ def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_c
 def test_a_full_disk_interrupts_points_and_fails_none(tiny_bert, tiny_cb, command):
     done = command(*PACKED, *tiny_bert, *tiny_cb, "lr=0.01,0.03", "trainer.epochs=1", file_bytes=20_000)
     lines = done.stdout.splitlines()
-    for rate in ("0.01", "0.03"):
-        assert (
-            "last.ckpt: cannot be written (File too large). Free" in lines[lines.index(f"interrupted: lr={rate}") + 1]
-        )
+    first, second = [lines[lines.index(f"interrupted: lr={rate}") + 1] for rate in ("0.01", "0.03")]
+    assert "last.ckpt: cannot be written (File too large). Free" in first
+    assert second == "  for the same reason as lr=0.01"
     assert "2 points: 2 interrupted" in lines
     assert lines[-3:] == ["2 points of the sweep ended without a score:", "  lr=0.01", "  lr=0.03"]
     assert "Traceback" not in done.stdout

@@ -1,5 +1,6 @@
 """A finished run on a disk that cannot be written is read as finished, and an unfinished one is refused in a line."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -23,7 +24,9 @@ def read_only(tmp_path, tmp_path_factory):
     def protect():
         above = [folder for folder in base.parents if Path(tempfile.gettempdir()) in folder.parents]
         for path in [*above, base, *base.rglob("*")]:
-            path.chmod(path.stat().st_mode | 0o055)  # also for a user who is not root, whom no mode keeps out
+            # Other tests of this process may have left a link whose folder is deleted.
+            with contextlib.suppress(FileNotFoundError):
+                path.chmod(path.stat().st_mode | 0o055)  # also for a user who is not root, whom no mode keeps out
         for path in tmp_path.rglob("*"):
             path.chmod(0o555 if path.is_dir() else 0o444)
         tmp_path.chmod(0o555)
