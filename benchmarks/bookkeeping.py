@@ -24,11 +24,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from benchmarks.command import keep, records, run
+from rpt.config.paths import config_dir
 from rpt.console import say
-from rpt.packing.executors.inline import InlineExecutor
-from rpt.packing.point import Point, Result
-from rpt.places import config_dir
-from rpt.pulse import Watch, nobody
+from rpt.sweep.executors.inline import InlineExecutor
+from rpt.sweep.point import Point, Result
+from rpt.training.live_progress import Watch, nobody
 
 GRID = (
     "encoder=plain,residual,mlp,lstm",
@@ -98,13 +98,13 @@ def main() -> None:
 def start_of_many() -> dict[str, float]:
     """Seconds of the start of a sweep of 1,000 points, and those of them that are Hydra's composition."""
     executor, compose = Nobody(), Clock(hydra.compose)
-    for module in ("hydra_plugins.rpt_packed._core", "rpt.packing.memory"):  # before the clock runs
+    for module in ("hydra_plugins.rpt_packed._core", "rpt.sweep.memory"):  # before the clock runs
         importlib.import_module(module)
     with (
         tempfile.TemporaryDirectory() as folder,
         initialize_config_dir(str(config_dir()), version_base="1.3"),
         mock.patch("hydra.compose", compose),
-        mock.patch("rpt.packing.launch.executor_of", return_value=executor),
+        mock.patch("rpt.sweep.launch.executor_of", return_value=executor),
     ):
         frame = GlobalHydra.instance().hydra
         assert frame is not None

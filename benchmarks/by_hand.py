@@ -8,11 +8,11 @@ from unittest import mock
 from torch import Tensor
 
 from rpt import build
-from rpt.config import Config
-from rpt.data.module import PackData, Step
-from rpt.module import PromptTuner
-from rpt.provenance import build_source
-from rpt.run import Run
+from rpt.config.schema import Config
+from rpt.data.datamodule import PackData, Step
+from rpt.tracking.provenance import build_source
+from rpt.training.module import PromptTuner
+from rpt.training.run import Run
 
 
 def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:

@@ -26,14 +26,14 @@ from benchmarks.command import keep
 from benchmarks.t5_base import LAYERS, VOCABULARY, WIDE, WIDTH, config
 from rpt import build
 from rpt.backbones.seq2seq import Seq2SeqBackbone
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.console import say
+from rpt.data.datamodule import PackData
 from rpt.data.encode import Encoded
-from rpt.data.module import PackData
-from rpt.module import PromptTuner
-from rpt.randomness import repeatable_kernels
 from rpt.tasks.example import Example
+from rpt.training.module import PromptTuner
+from rpt.training.randomness import repeatable_kernels
 
 LENGTHS = {
     "cb": [35, 46, 53, 58, 61, 67, 70, 74, 80, 83, 85, 88, 92, 95, 106, 114, 128, 136, 157, 186, 305],

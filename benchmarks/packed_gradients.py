@@ -22,12 +22,12 @@ from torch import Tensor
 
 from benchmarks.by_hand import assemble, gradients, ready
 from benchmarks.command import keep
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.console import say
-from rpt.data.module import PackData, Step
-from rpt.module import PromptTuner
-from rpt.quiet import quiet_libraries
+from rpt.data.datamodule import PackData, Step
+from rpt.training.library_messages import quiet_libraries
+from rpt.training.module import PromptTuner
 
 STEPS = 5
 """Steps whose gradients are compared."""

@@ -2,7 +2,8 @@
 
     python -m benchmarks.report                         # two minutes on two cores, most of them to make the runs up
 
-The run folders have the true schema and made-up answers (`tests/report_fixture.py`): 25 rates, 4 encoders, 10 seeds.
+The run folders have the true schema and made-up answers (`tests/support/report_fixture.py`): 25 rates, 4 encoders,
+10 seeds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.command import ROOT, keep
 from rpt.console import say
-from tests.report_fixture import METHODS, RATES, write_study
+from tests.support.report_fixture import METHODS, RATES, write_study
 
 ROWS = 256
 MANY_RATES = tuple(float(f"{10 ** (-3.5 + at / 6):.3g}") for at in range(25))

@@ -26,11 +26,12 @@ from benchmarks.command import keep
 from rpt import build
 from rpt.backbones.files import locate
 from rpt.backbones.frozen import choose_dtype
-from rpt.check import check
-from rpt.config import Config, compose
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.schema import Config
 from rpt.console import say
 from rpt.data.encode import Encoded
-from rpt.quiet import quiet_libraries
+from rpt.training.library_messages import quiet_libraries
 
 STEPS = 32
 ROUNDS = 5

@@ -14,30 +14,30 @@ from rpt.backbones.files import family_of, model_type, num_positions
 from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
-from rpt.config import Component, Config, PairFormat, TextFormat
+from rpt.config.protocol import choices_of, format_of, metrics_of, own_choices, pair_format
+from rpt.config.schema import Component, Config, PairFormat, TextFormat
 from rpt.data.answers import check_answers
 from rpt.data.batches import TRAINING_TOKENS, evaluation_tokens, num_batches
+from rpt.data.datamodule import PackData
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
 from rpt.data.limits import check_cut, check_tied
-from rpt.data.module import PackData
 from rpt.data.sources import Source
 from rpt.data.splits import draw, few_shot, hold_out
 from rpt.errors import ConfigError
-from rpt.module import PromptTuner
-from rpt.optim import schedule
 from rpt.prompt.init import InitSource
 from rpt.prompt.soft_prompt import SoftPrompt
-from rpt.protocol import choices_of, format_of, metrics_of, own_choices, pair_format
-from rpt.provenance import find_place
-from rpt.randomness import RandomStream
-from rpt.ranks import ALONE, Ranks
-from rpt.run import Run, Trainable, dtype_of_training, parameter_groups
 from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
 from rpt.scoring.scorer import Scorer
 from rpt.tasks.example import Example
 from rpt.tasks.reader import reader_of
 from rpt.tasks.task import Task
+from rpt.tracking.provenance import find_place
+from rpt.training.module import PromptTuner
+from rpt.training.optimizers import schedule
+from rpt.training.randomness import RandomStream
+from rpt.training.ranks import ALONE, Ranks
+from rpt.training.run import Run, Trainable, dtype_of_training, parameter_groups
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner:
 def construct(component: Component) -> Callable[..., Any]:
     """Import a component's constructor and bind its options; the caller adds the arguments that depend on the run.
 
-    `rpt.check` has checked the options against the constructor's signature.
+    `rpt.config.check` has checked the options against the constructor's signature.
     """
     assert component.target is not None
     module, _, name = component.target.rpartition(".")

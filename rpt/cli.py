@@ -1,4 +1,4 @@
-"""The command line: Hydra composes a configuration, `rpt.check` checks it, and `rpt.train` trains it.
+"""The command line: Hydra composes a configuration, `rpt.config.check` checks it, and `rpt.train` trains it.
 
 Only Hydra is imported at the top. torch and Lightning are imported after a configuration is accepted, so that help and
 refusals appear at once.
@@ -16,11 +16,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rpt.broken_config import odd_files_refused
-from rpt.command_line import prepared, refusal
+from rpt.config.broken_files import odd_files_refused
+from rpt.config.command_line import prepared, refusal
+from rpt.config.paths import config_dir
 from rpt.errors import ReaderError
-from rpt.pipes import READER_LEFT, reader_may_leave
-from rpt.places import config_dir
+from rpt.system.command import READER_LEFT, reader_may_leave
 
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: a bug of the program, an error that the user can mend (configuration, data, files), and Ctrl-C."""
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _main() -> None:
-    from rpt.refusals import unnamed_option
+    from rpt.config.hydra_errors import unnamed_option
 
     # An OpenMP thread that spins while it waits slows small models down 30 times if another process uses a core. A
     # thread that spins for some microseconds and then sleeps does not, and is 20 % faster if the cores are idle.
@@ -85,27 +85,27 @@ def is_ctrl_c(error: BaseException) -> bool:
 
 def _is_mendable(error: Exception) -> bool:
     """Whether the user can mend an error. A bug in a run's own code is not mendable; its traceback is in the record."""
-    from rpt.refusals import USER_ERRORS
+    from rpt.config.hydra_errors import USER_ERRORS
 
     return isinstance(error, USER_ERRORS) and not getattr(error, "is_bug", False)
 
 
 def _job(composed: DictConfig) -> float | None:
-    """Check and train one composed configuration; return the objective that sweepers maximise (`rpt.objective`)."""
-    import rpt.check
-    from rpt.config import plain
-    from rpt.config_folders import check_sources
-    from rpt.startup import load_libraries
+    """Check and train one composed configuration; return the objective that sweepers maximise."""
+    import rpt.config.check
+    from rpt.config.compose import plain
+    from rpt.config.user_folders import check_sources
+    from rpt.training.libraries import load_libraries
 
     hydra_config = HydraConfig.get()
     try:
         check_sources(hydra_config.runtime.config_sources)
-        config = rpt.check.check(plain(composed, hydra_config.runtime.choices))
+        config = rpt.config.check.check(plain(composed, hydra_config.runtime.choices))
         if config.replay is not None:
             sources = hydra_config.runtime.config_sources
             return _replay(config.replay, [one.path for one in sources if one.provider == "command-line"])
         load_libraries(announce=config.trainer.progress)
-        from rpt.objective import objective
+        from rpt.tracking.objective import objective
         from rpt.train import train
 
         [outcome] = train([config])
@@ -142,8 +142,8 @@ def _replay(folder: str, config_dirs: list[str]) -> float:
 
 def _fail_point(overrides: list[str], error: Exception) -> None:
     """Print at once that a point failed, because a sweeper reports only the first such point, and only at its end."""
-    from rpt.refusals import USER_ERRORS, explain
-    from rpt.sweep import examined, name
+    from rpt.config.hydra_errors import USER_ERRORS, explain
+    from rpt.sweep.grid import examined, name
 
     point = name(overrides, sys.argv[1:])
     failed_points[point] = error
@@ -167,7 +167,7 @@ def _end_sweep() -> NoReturn:
 
 def _refuse(error: Exception) -> NoReturn:
     """End the process with a message if the user can mend the error; raise a bug again with its traceback."""
-    from rpt.refusals import USER_ERRORS, explain
+    from rpt.config.hydra_errors import USER_ERRORS, explain
 
     if not isinstance(error, USER_ERRORS):
         raise error

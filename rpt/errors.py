@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import ParamSpec
-
-from rpt.pipes import reader_may_leave
-
-Arguments = ParamSpec("Arguments")
 
 
 class RptError(Exception):
@@ -70,24 +63,6 @@ class WeightsError(RptError):
 
 class CheckpointError(RptError):
     """A checkpoint is damaged or belongs to another run."""
-
-
-def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
-    """Decorate a command so that a user error is printed without a traceback and returns exit code 2.
-
-    The command also ends without a traceback when the reader of its output closes the pipe.
-    """
-
-    @wraps(main)
-    def explaining(*args: Arguments.args, **kwargs: Arguments.kwargs) -> int:
-        with reader_may_leave():
-            try:
-                return main(*args, **kwargs)
-            except RptError as error:
-                sys.stderr.write(f"{error}\n")
-                return 2
-
-    return explaining
 
 
 def _as_yaml(value: object) -> str:

@@ -8,10 +8,10 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from rpt.errors import explained
-from rpt.packing.ledger import FOLDER, LedgerError, Sweep, sweeps
-from rpt.packing.state import NAMES, State
-from rpt.places import user_path
+from rpt.config.paths import user_path
+from rpt.sweep.ledger import FOLDER, LedgerError, Sweep, sweeps
+from rpt.system.command import explained
+from rpt.tracking.status import NAMES, State
 
 
 @explained

@@ -1,7 +1,7 @@
 """Train one run again, alone, and compare its results with the results in its folder, to check a packed training.
 
 A run folder may come from a stranger, so its record is treated as data. The record cannot choose code that this program
-runs or a path that it writes (`rpt.trust`). Everything is checked before the training begins.
+runs or a path that it writes (`rpt.config.foreign_code`). Everything is checked before the training begins.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rpt.check import check
-from rpt.comparison import Comparison, Results, compare, read_results, report
-from rpt.config import Config
+from rpt.config.check import check
+from rpt.config.foreign_code import refuse_foreign_components
+from rpt.config.schema import Config
 from rpt.errors import ConfigError
-from rpt.startup import load_libraries
+from rpt.tracking.comparison import Comparison, Results, compare, read_results, report
 from rpt.tracking.identity import SCHEMA, folder_name, identify
 from rpt.tracking.other_code import code_differences, commit_of
 from rpt.tracking.record import SECTION, TEXT, WHOLE, RecordError, problems_of, read_record, shown
-from rpt.trust import refuse_foreign_components
+from rpt.training.libraries import load_libraries
 
 __all__ = ["Comparison", "compare", "recorded", "replay", "report"]
 
@@ -112,7 +112,7 @@ def _refuse_another_run(folder: Path, config: Config, record: dict[str, Any]) ->
     Raises:
         ConfigError: Some of them have changed; the message names the changes.
     """
-    from rpt.provenance import build_source, find_backbone
+    from rpt.tracking.provenance import build_source, find_backbone
 
     source, backbone = build_source(config), find_backbone(config)
     now = identify(config, source.checksum, backbone.files_sha256)

@@ -14,31 +14,31 @@ import torch
 
 from rpt import build
 from rpt.backbones.frozen import fingerprint
-from rpt.config import Config
+from rpt.config.protocol import metrics_of
+from rpt.config.schema import Config
 from rpt.console import closing, opening, say
-from rpt.data.module import PackData
+from rpt.data.datamodule import PackData
 from rpt.data.sources import Source
-from rpt.ending import ended_properly
 from rpt.errors import ConfigError, RptError, StorageError
-from rpt.interruption import Interruptions
-from rpt.loop import evaluate, fit
-from rpt.module import PromptTuner
-from rpt.out_of_memory import enough_memory
-from rpt.progress import Progress, shown
-from rpt.protocol import metrics_of
-from rpt.provenance import build_source, find_backbone
-from rpt.pulse import Watch
-from rpt.quiet import quiet_libraries
-from rpt.randomness import repeatable_kernels
-from rpt.ranks import Ranks, join
-from rpt.results import pack_facts, parameters, write_results
+from rpt.system.interruption import Interruptions
+from rpt.system.out_of_memory import enough_memory
 from rpt.tracking.callback import Tracking
 from rpt.tracking.environment import forget_peak_memory
+from rpt.tracking.final_status import ended_properly
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import folder_name, identify, shared
 from rpt.tracking.other_code import refuse_other_code
+from rpt.tracking.provenance import build_source, find_backbone
 from rpt.tracking.recorder import Recorder
+from rpt.tracking.results import pack_facts, parameters, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
+from rpt.training.library_messages import quiet_libraries
+from rpt.training.live_progress import Watch
+from rpt.training.loop import evaluate, fit
+from rpt.training.module import PromptTuner
+from rpt.training.progress import Progress, shown
+from rpt.training.randomness import repeatable_kernels
+from rpt.training.ranks import Ranks, join
 
 
 class RunFailed(RptError):

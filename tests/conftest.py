@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from rpt.check import check
-from rpt.config import Config, compose
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.schema import Config
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Read when torch is imported. On one thread tiny models are faster, and their bits do not depend on the machine's load.
 os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # as `rpt.randomness`, before any product on a GPU
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # as `rpt.training.randomness`, before any product on a GPU
 
 # The same examples each time: whoever runs the tests sees what the last one saw. No deadline: a machine may be busy.
 settings.register_profile("rpt", derandomize=True, deadline=None)
@@ -88,7 +89,7 @@ def tiny_bert(minilm_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def sample_texts() -> list[str]:
     """Texts of the sample data that the tiny tokenizers are made of."""
-    from tests.samples import sample_rows
+    from tests.support.samples import sample_rows
 
     rows = [row for folder in ("BoolQ", "CB", "RTE") for row in sample_rows(folder)["train"][:100]]
     return [value for row in rows for value in row.values() if isinstance(value, str)]
@@ -193,7 +194,7 @@ def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
     With batches of 8 an epoch has 4 steps.
     """
-    from tests.samples import sample_rows
+    from tests.support.samples import sample_rows
 
     root = tmp_path_factory.mktemp("tiny_cb")
     made = sample_rows("CB")
@@ -207,7 +208,7 @@ def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture
 def pack(request: pytest.FixtureRequest, tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Config]]:
     """Make configurations of four runs that differ in all they may differ in, or of other runs, on a tiny backbone."""
-    from tests.packs import RUNS, configs_of
+    from tests.support.packs import RUNS, configs_of
 
     def make(folder: str, backbone: str, *shared: str, runs: dict[str, list[str]] = RUNS) -> list[Config]:
         small = [*request.getfixturevalue(backbone), *tiny_cb, "trainer=debug", "trainer.epochs=2"]

@@ -9,16 +9,17 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
-from rpt import cli, sweep
+from rpt import cli
+from rpt.config.hydra_errors import explain
+from rpt.config.paths import user_path
 from rpt.console import say, wandb_note
 from rpt.errors import RptError
-from rpt.packing.launch import launch as launch_points
-from rpt.packing.lines import Lines
-from rpt.packing.point import Point, Result
-from rpt.packing.screen import screen
-from rpt.packing.settings import Settings
-from rpt.places import user_path
-from rpt.refusals import explain
+from rpt.sweep import grid as sweep
+from rpt.sweep.display import screen
+from rpt.sweep.launch import launch as launch_points
+from rpt.sweep.messages import Lines
+from rpt.sweep.point import Point, Result
+from rpt.sweep.settings import Settings
 
 
 class PointFailed(RptError):

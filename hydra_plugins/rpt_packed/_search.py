@@ -15,11 +15,12 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper import _impl
 from omegaconf import DictConfig, OmegaConf
 
-from rpt import cli, sweep
+from rpt import cli
 from rpt.console import say, several
 from rpt.errors import RptError
-from rpt.objective import NO_OBJECTIVE, OBJECTIVES
-from rpt.tracking.files import write_atomic
+from rpt.sweep import grid as sweep
+from rpt.system.writing import write_atomic
+from rpt.tracking.objective import NO_OBJECTIVE, OBJECTIVES
 
 RESULTS = "optimization_results.yaml"
 """Name of the results file in the sweep's folder, the same as hydra-optuna-sweeper's."""

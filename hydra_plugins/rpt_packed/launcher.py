@@ -17,14 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class PackedLauncherConf:
-    """Options of the packed launcher. They are untyped here; `rpt.packing.settings` checks them with clear messages."""
+    """Options of the packed launcher. They are untyped here; `rpt.sweep.settings` checks them with clear messages."""
 
     _target_: str = "hydra_plugins.rpt_packed.launcher.PackedLauncher"
     executor: Any = "inline"  # inline: in this process | submitit: jobs of SLURM or of this machine | ray
     pack_size: Any = 64  # largest number of runs that are trained together; memory may allow fewer
     retry_failed: Any = False  # true: train runs again that failed in an earlier start of the same sweep
-    submitit: Any = field(default_factory=dict)  # see rpt.packing.executors.submitit
-    ray: Any = field(default_factory=dict)  # see rpt.packing.executors.ray
+    submitit: Any = field(default_factory=dict)  # see rpt.sweep.executors.submitit
+    ray: Any = field(default_factory=dict)  # see rpt.sweep.executors.ray
 
 
 class PackedLauncher(Launcher):
@@ -43,7 +43,7 @@ class PackedLauncher(Launcher):
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Train a batch of points; see `rpt.packing.launch`."""
+        """Train a batch of points; see `rpt.sweep.launch`."""
         from hydra_plugins.rpt_packed._core import launch
 
         assert self.config is not None

@@ -18,8 +18,8 @@ class RptSearchPath(SearchPathPlugin):
 
         Hydra has imported all plugins by then, so that no plugin can overwrite the registered search.
         """
-        from rpt.command_line import names_study
-        from rpt.places import config_dir, sweeps_dir
+        from rpt.config.command_line import names_study
+        from rpt.config.paths import config_dir, sweeps_dir
 
         folders = [str(element.path).removeprefix("file://") for element in search_path.get_path()]
         if str(config_dir()) not in folders:

@@ -8,7 +8,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 class CheckedSweeper(BasicSweeper):
     """Basic sweeper that does not compose every point a second time, which dominates the start of a large sweep.
 
-    `rpt.sweep.CheckPoints` composes all points and then replaces the basic sweeper by this class.
+    `rpt.sweep.grid.CheckPoints` composes all points and then replaces the basic sweeper by this class.
     """
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:

@@ -17,7 +17,7 @@ from rpt.backbones.gguf import check_head
 from rpt.backbones.guard import guarded
 from rpt.backbones.soundness import COPY
 from rpt.errors import StorageError, WeightsError
-from rpt.reading import Unreadable
+from rpt.system.reading import Unreadable
 
 FORMAT = 1
 """Version of the cached folders. A change of what is written for the same GGUF file raises it."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from rpt.backbones.gguf import read_head, require_count
 from rpt.backbones.hub import HubError, cached_snapshot, fetch
-from rpt.modules import find_module
-from rpt.reading import Unreadable, read_object, reason_of
+from rpt.system.modules import find_module
+from rpt.system.reading import Unreadable, read_object, reason_of
 
 FAMILIES = {
     "encoder": ("bert", "roberta", "xlm-roberta", "deberta-v2", "electra", "distilbert"),

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rpt.reading import Unreadable, reason_of, refuse_pointer
+from rpt.system.reading import Unreadable, reason_of, refuse_pointer
 
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """Format character of `struct` by the GGUF number of each scalar type."""

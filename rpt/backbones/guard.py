@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rpt.backbones.soundness import COPY
 from rpt.errors import RptError, WeightsError
-from rpt.out_of_memory import is_out_of_memory
-from rpt.reading import Unreadable, read_object, reason_of
+from rpt.system.out_of_memory import is_out_of_memory
+from rpt.system.reading import Unreadable, read_object, reason_of
 
 TEXTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 """JSON files other than config.json that transformers reads. Its errors do not name them."""

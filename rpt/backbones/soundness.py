@@ -13,7 +13,7 @@ from typing import Any
 from rpt.backbones.files import TOKENIZERS, NoSuchBackbone, gguf_file, model_config, weight_files
 from rpt.backbones.gguf import check_head
 from rpt.backbones.tensors import StoredTensor, read_header
-from rpt.reading import Unreadable, refuse_pointer
+from rpt.system.reading import Unreadable, refuse_pointer
 
 COPY = "Copy the whole model again, or name another folder."
 

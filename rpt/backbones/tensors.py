@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpt.reading import Unreadable, reason_of, refuse_pointer
+from rpt.system.reading import Unreadable, reason_of, refuse_pointer
 
 LARGEST_HEADER = 100_000_000
 """Size of the largest header that the format allows, in bytes."""

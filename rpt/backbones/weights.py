@@ -13,8 +13,8 @@ from torch import Tensor
 
 from rpt.backbones.tensors import read_header
 from rpt.errors import WeightsError
-from rpt.out_of_memory import is_out_of_memory
-from rpt.reading import Unreadable, reason_of
+from rpt.system.out_of_memory import is_out_of_memory
+from rpt.system.reading import Unreadable, reason_of
 
 AGAIN = "Copy or download the model again."
 

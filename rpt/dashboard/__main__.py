@@ -9,10 +9,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from rpt.config.wandb_login import login_problem
 from rpt.dashboard.pages import Place, build_report, build_workspace, publish
 from rpt.dashboard.panels import Section, encoders, sections
-from rpt.errors import explained
-from rpt.tracking.wandb_login import login_problem
+from rpt.system.command import explained
 
 NO_ENTITY = "ENTITY"
 """Placeholder that a preview prints for an entity that was not given."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rpt.places import config_dir
+from rpt.config.paths import config_dir
 
 Kind = Literal["bars", "dots", "lines", "parallel"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rpt.errors import ConfigError, DataError
-from rpt.metrics import OF_LABELS
 from rpt.tasks.example import Example
+from rpt.tasks.metrics import OF_LABELS
 
 
 def check_answers(splits: Mapping[str, Sequence[Example]], scorer: str, metrics: Sequence[str]) -> None:

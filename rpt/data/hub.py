@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rpt.data.files import SPLITS
-from rpt.data.flattened import canonical, label_names
+from rpt.data.hub_rows import canonical, label_names
+from rpt.data.jsonl import SPLITS
 from rpt.errors import DataError
 
 REVISIONS = ("main", "refs/convert/parquet")

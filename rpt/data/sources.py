@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rpt.data.files import SPLITS, read_rows, split_path
 from rpt.data.hub import hub_rows
+from rpt.data.jsonl import SPLITS, read_rows, split_path
 from rpt.data.release import release_of
 from rpt.errors import DataError
 

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rpt.config.options import Activation, PositiveInt, Probability
 from rpt.errors import ConfigError
-from rpt.options import Activation, PositiveInt, Probability
 from rpt.prompt import layers
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {

@@ -18,9 +18,9 @@ from jaxtyping import Float, Float32, Int64
 from safetensors import safe_open
 from torch import Tensor
 
+from rpt.config.options import Finite, PositiveInt, Scale
 from rpt.errors import ConfigError
-from rpt.options import Finite, PositiveInt, Scale
-from rpt.reading import Unreadable, reason_of, refuse_pointer
+from rpt.system.reading import Unreadable, reason_of, refuse_pointer
 
 RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f]{2}>")
 """Vocabulary entries that stand for no text: spare rows, T5's sentinels, single bytes."""

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rpt.errors import explained
-from rpt.places import user_path
+from rpt.config.paths import user_path
+from rpt.system.command import explained
 
 
 @explained
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = given.out or given.dir / "report"
     options = [*(["--group", given.group] if given.group else []), *(["--out", str(given.out)] if given.out else [])]
     command = shlex.join(["python", "-m", "rpt.report", str(given.dir), *options])
-    from rpt.report.write import write_report  # slow: it imports matplotlib, which --help does not need
+    from rpt.report.page.write import write_report  # slow: it imports matplotlib, which --help does not need
 
     study, answer = write_report(given.dir, out, given.group, command)
     lines = [study.question, *map(str, answer), *study.notes, *_unfinished(study.unfinished), str(out / "index.html")]

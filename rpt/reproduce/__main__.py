@@ -7,11 +7,11 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 
+from rpt.config.paths import user_path
 from rpt.console import several
-from rpt.errors import explained
-from rpt.places import user_path
 from rpt.reproduce.lines import PAPER_RUNS, Line, compare
 from rpt.reproduce.points import Point, read
+from rpt.system.command import explained
 
 HOW = (
     "difference: ours less the paper's in points, with its 95 % interval over seeds; the paper's number is taken as a "

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from rpt.config import Expected
+from rpt.config.protocol import NO_RECIPE, is_published
+from rpt.config.schema import Expected
 from rpt.console import several
 from rpt.data.release import origin
 from rpt.errors import ConfigError
-from rpt.protocol import NO_RECIPE, is_published
 from rpt.reproduce.points import Point
 from rpt.reproduce.setting import UnreadableRun, differences, published
 from rpt.stats.estimate import LEVEL, Estimate

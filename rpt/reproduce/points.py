@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rpt.config import Config
+from rpt.config.schema import Config
 from rpt.errors import RptError
 from rpt.reproduce.setting import UnreadableRun, config_of, flat
 from rpt.tracking.counted import counted_score, has_diverged, has_ended

@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rpt.config import Config, compose
+from rpt.config.compose import compose
+from rpt.config.foreign_code import OPTION
+from rpt.config.hydra_errors import USER_ERRORS, explain
+from rpt.config.schema import Config
 from rpt.errors import RptError
-from rpt.refusals import USER_ERRORS, explain
 from rpt.tracking.identity import setting
-from rpt.trust import OPTION
 
 Flat = dict[str, object]
 

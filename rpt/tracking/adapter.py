@@ -8,8 +8,8 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from rpt.config import BackboneConfig
-from rpt.tracking.files import storage, write_atomic, write_json
+from rpt.config.schema import BackboneConfig
+from rpt.system.writing import storage, write_atomic, write_json
 
 
 def why_not(prompt_at: str, has_prompt: bool) -> str | None:

@@ -10,10 +10,10 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from rpt.config import TrainerConfig
-from rpt.interruption import Interrupted, Interruptions
-from rpt.module import PromptTuner
+from rpt.config.schema import TrainerConfig
+from rpt.system.interruption import Interrupted, Interruptions
 from rpt.tracking.recorder import Recorder
+from rpt.training.module import PromptTuner
 
 MOST_SHARE = 0.05
 """Largest share of the time for checkpoints by the clock: a large state on a slow disk is written less often."""
@@ -30,7 +30,7 @@ class Tracking(Callback):
     - when a signal ends the training.
 
     A checkpoint may lie between an epoch's last step and the epoch's evaluation. Its counts of steps and epochs show
-    that, and `rpt.loop` then begins with the evaluation.
+    that, and `rpt.training.loop` then begins with the evaluation.
 
     Args:
         recorders: Recorder of each run, in the order of the module's runs.

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from rpt.errors import CheckpointError
-from rpt.out_of_memory import is_out_of_memory
-from rpt.tracking.files import storage, write_atomic
+from rpt.system.out_of_memory import is_out_of_memory
+from rpt.system.writing import storage, write_atomic
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import SCHEMA
 

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from rpt.out_of_memory import is_out_of_memory
-from rpt.run import Best, Run
+from rpt.system.out_of_memory import is_out_of_memory
+from rpt.training.run import Best, Run
 
 LARGEST_COUNT = 2**53
 

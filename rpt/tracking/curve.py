@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rpt.errors import CheckpointError
-from rpt.tracking.files import storage
+from rpt.system.writing import storage
 
 Row = dict[str, float | int]
 

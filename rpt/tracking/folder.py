@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rpt.errors import RptError, StorageError
+from rpt.system.lock import Lock, is_locked
+from rpt.system.writing import DRAFT, storage, write_json
 from rpt.tracking import lease
-from rpt.tracking.files import DRAFT, storage, write_json
-from rpt.tracking.lock import Lock, is_locked
 from rpt.tracking.record import read_record
 
 LOCK = ".lock"

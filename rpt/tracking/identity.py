@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from rpt.config import Config
+from rpt.config.schema import Config
 from rpt.errors import ConfigError
 from rpt.tracking.source import source_hash
 from rpt.tracking.syntax import NoSource
@@ -89,10 +89,10 @@ def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identi
 def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
     """Collect everything that can change the score of a run: setting, code and record schema.
 
-    Paths, loggers, devices and progress bars are left out; their fields are marked in `rpt.config`. Files are replaced
-    by checksums: the backbone by the sha256 of its files, the data by the checksum of the rows, the file of `init.path`
-    by its sha256, each component by the hash of its source. Keys that affect only a prompt are left out for a run
-    without a prompt.
+    Paths, loggers, devices and progress bars are left out; their fields are marked in `rpt.config.schema`. Files are
+    replaced by checksums: the backbone by the sha256 of its files, the data by the checksum of the rows, the file of
+    `init.path` by its sha256, each component by the hash of its source. Keys that affect only a prompt are left out for
+    a run without a prompt.
 
     Raises:
         ConfigError: A component's source or the file of `init.path` cannot be read.
@@ -197,6 +197,6 @@ def _value(value: Any) -> Any:
 
 
 def is_aside(field: FieldInfo) -> bool:
-    """Whether a field of the configuration cannot change the score (`rpt.config.ASIDE`)."""
+    """Whether a field of the configuration cannot change the score (`rpt.config.schema.ASIDE`)."""
     extra = field.json_schema_extra
     return isinstance(extra, dict) and typing.cast(dict[str, Any], extra).get("identity") is False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from rpt.config import LoggerConfig
+from rpt.config.schema import LoggerConfig
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.run_logger import CannotSend, RunLogger, Values
 from rpt.tracking.tensorboard_logger import TensorBoardLogger

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rpt.config import Config
+from rpt.config.schema import Config
 from rpt.errors import ConfigError, RptError
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import Identity, setting

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rpt.errors import StorageError
-from rpt.reading import Unreadable, read_json
+from rpt.system.reading import Unreadable, read_json
 
 Record = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rpt.config import Config
+from rpt.config.schema import Config
 from rpt.prompt.diagnostics import COLUMNS
 from rpt.tracking import checkpoint
 from rpt.tracking.checkpoint_shape import misfit

@@ -13,11 +13,11 @@ from typing import Any
 
 from rpt.console import several
 from rpt.errors import CheckpointError, StorageError
-from rpt.module import PromptTuner
 from rpt.tracking import checkpoint
 from rpt.tracking.checkpoint_shape import misfit_of_counts, misfit_of_run
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.recorder import Recorder
+from rpt.training.module import PromptTuner
 
 State = dict[str, Any]
 Pair = tuple[Recorder, State | None]

@@ -22,10 +22,10 @@ import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from rpt.modules import find_module
+from rpt.system.modules import find_module
 from rpt.tracking.syntax import Chain, Module, NoSource, canonical, chains, imports, parse
 
-COMPONENTS = ("rpt.optim", "rpt.prompt", "rpt.scoring", "rpt.tasks")
+COMPONENTS = ("rpt.training.optimizers", "rpt.prompt", "rpt.scoring", "rpt.tasks")
 """Modules and packages of rpt whose definitions are components or parts of components."""
 
 LIBRARIES = ("lightning", "numpy", "peft", "scipy", "tokenizers", "torch", "transformers")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
+from rpt.system.writing import read_json_lines
 from rpt.tracking.counted import counted_score, has_diverged, has_ended, has_failed
-from rpt.tracking.files import read_json_lines
 from rpt.tracking.folder import RunFolder
 
 Flat = dict[str, float | int | str]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rpt.modules import source_file
+from rpt.system.modules import source_file
 
 Chain = tuple[str, ...]
 """A name and its attributes in source text: `layers.linear` is `("layers", "linear")`."""

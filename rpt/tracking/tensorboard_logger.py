@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rpt.config import LoggerConfig
+from rpt.config.schema import LoggerConfig
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.run_logger import Values
 from rpt.tracking.summary import read_diagnostics, settings, summary

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rpt.config import LoggerConfig
+from rpt.config.schema import LoggerConfig
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.run_logger import CannotSend, Values
 from rpt.tracking.summary import chosen_state, counted, read_diagnostics, read_predictions, summary

@@ -33,7 +33,7 @@ done
 PATH=$PATH:/usr/sbin
 
 export SLURM_CONF=$WORK/slurm.conf
-sed -e "s|@HOST@|$(hostname -s)|; s|@USER@|$(id -un)|; s|@WORK@|$WORK|; s|@CPUS@|$(nproc)|" "$HERE/slurm.conf" >"$SLURM_CONF"
+sed -e "s|@HOST@|$(hostname -s)|; s|@USER@|$(id -un)|; s|@WORK@|$WORK|; s|rpt.config.composePUS@|$(nproc)|" "$HERE/slurm.conf" >"$SLURM_CONF"
 mkdir "$WORK/state" "$WORK/spool"
 (umask 077 && head -c 1024 /dev/urandom >"$WORK/munge.key")
 munged --socket="$WORK/munge.socket" --key-file="$WORK/munge.key" --log-file="$WORK/munged.log" \

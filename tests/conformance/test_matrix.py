@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rpt.backbones.files import FAMILIES
-from rpt.check import check
-from rpt.config import compose
-from rpt.protocol import metrics_of
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.protocol import metrics_of
 from rpt.train import train
 
 CONF = Path(__file__).parents[2] / "conf"

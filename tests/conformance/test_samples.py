@@ -14,11 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from rpt.build import build_task
-from rpt.check import check
-from rpt.config import compose
-from rpt.data.files import SPLITS
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.data.jsonl import SPLITS
 from rpt.data.sources import SAMPLES, sample_source
-from tests.samples import FOLDERS, sample_rows
+from tests.support.samples import FOLDERS, sample_rows
 from tools.samples import GENERATORS
 from tools.samples.__main__ import write_rows
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from rpt.config import Config, compose
-from rpt.module import PromptTuner
-from rpt.packing.launch import launch
-from rpt.packing.point import Point, Result
-from rpt.packing.settings import Settings
-from rpt.pulse import Watch, nobody
-from tests.resuming import STATEFUL
+from rpt.config.compose import compose
+from rpt.config.schema import Config
+from rpt.sweep.launch import launch
+from rpt.sweep.point import Point, Result
+from rpt.sweep.settings import Settings
+from rpt.training.live_progress import Watch, nobody
+from rpt.training.module import PromptTuner
+from tests.support.resuming import STATEFUL
 
 RUN = Path(__file__).parents[2] / "run.py"
 

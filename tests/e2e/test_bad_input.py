@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
+from rpt.config.paths import config_dir
+from rpt.config.problems import HINTS
 from rpt.errors import CheckpointError, ConfigError, DataError, RptError, StorageError, WeightsError
-from rpt.places import config_dir
-from rpt.problems import HINTS
 from rpt.tracking.folder import RunFolder
 from rpt.train import train
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.errors import ConfigError
-from rpt.ranks import RankLost
 from rpt.train import train
-from tests.packs import curve
+from rpt.training.ranks import RankLost
+from tests.support.packs import curve
 
 RUN = Path(__file__).parents[2] / "run.py"
 TWO = ("trainer=ddp", "trainer.devices=2")
@@ -95,7 +95,7 @@ def two(tiny_bert, tiny_cb, tmp_path):
 
 def test_an_interrupted_run_goes_on_in_two_processes_to_the_same_bits(two, monkeypatch):
     [whole] = train([two("whole")])
-    from rpt.run import Run
+    from rpt.training.run import Run
 
     step = Run.step
 

@@ -75,7 +75,7 @@ def hub_cache(request, tmp_path_factory) -> Path:
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A copy of the checkout with rows in the release's layout, MRPC's among them."""
-    from tests.samples import FOLDERS, sample_rows
+    from tests.support.samples import FOLDERS, sample_rows
 
     place = tmp_path / "rpt"
     shutil.copytree(ROOT, place, ignore=LEFT_OUT)

@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rpt.config import compose
+from rpt.config.compose import compose
 from rpt.errors import ConfigError
-from rpt.packing.executors.attend import ClusterError, need
-from rpt.packing.executors.inline import InlineExecutor
-from rpt.packing.executors.jobs import SubmititOptions
-from rpt.packing.executors.machine import Machine, shares
-from rpt.packing.executors.ray import RayExecutor, _train
-from rpt.packing.executors.submitit import SubmititExecutor
-from rpt.packing.point import Point, Result
+from rpt.sweep.executors.inline import InlineExecutor
+from rpt.sweep.executors.jobs import SubmititOptions
+from rpt.sweep.executors.local import Machine, shares
+from rpt.sweep.executors.ray import RayExecutor, _train
+from rpt.sweep.executors.submitit import SubmititExecutor
+from rpt.sweep.executors.workers import ClusterError, need
+from rpt.sweep.point import Point, Result
 
 EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor, "inline": lambda options, folder: InlineExecutor()}
 BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")

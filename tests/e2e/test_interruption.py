@@ -9,12 +9,12 @@ from itertools import count
 import pytest
 import torch
 
-from rpt import interruption
-from rpt.module import PromptTuner
 from rpt.scoring.head import HeadScorer
+from rpt.system import interruption
 from rpt.tracking import callback, checkpoint
 from rpt.train import train
-from tests.resuming import contents, only
+from rpt.training.module import PromptTuner
+from tests.support.resuming import contents, only
 
 SMALL = "trainer.token_budget=300"  # several forward passes a step
 

@@ -18,7 +18,7 @@ STATEFUL = ["encoder.dropout=0.3", "schedule=linear", "trainer.patience=12", "tr
 
 DIES = """
 import os, pathlib, sys
-from rpt.tracking.files import write_atomic
+from rpt.system.writing import write_atomic
 
 moment, replaced, replace = int(sys.argv[2]), 0, os.replace
 

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from rpt.module import PromptTuner
-from rpt.packing import campaign
-from rpt.packing.campaign import Campaign
-from rpt.packing.executors.inline import InlineExecutor
-from rpt.packing.ledger import register
-from rpt.packing.point import Result
-from rpt.packing.prepare import prepare
-from rpt.packing.settings import Settings
+from rpt.sweep import coordinator as campaign
+from rpt.sweep.coordinator import Campaign
+from rpt.sweep.executors.inline import InlineExecutor
+from rpt.sweep.ledger import register
+from rpt.sweep.point import Result
+from rpt.sweep.prepare import prepare
+from rpt.sweep.settings import Settings
 from rpt.tracking import lease
 from rpt.tracking.folder import LeaseLost
 from rpt.train import train
-from tests.leases import of_another_machine
+from rpt.training.module import PromptTuner
+from tests.support.leases import of_another_machine
 
 POINTS = ["encoder=plain", "encoder=residual"]
 ENDED = lease.STALE_SECONDS + 1

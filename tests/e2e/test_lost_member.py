@@ -8,7 +8,7 @@ import pytest
 
 from rpt.errors import CheckpointError, RptError
 from rpt.train import train
-from tests.resuming import contents
+from tests.support.resuming import contents
 
 EXACT = ["packing.exact=true", "backbone.dropout=false", "trainer.epochs=3"]
 SEEDS = (0, 1, 2)
@@ -132,7 +132,7 @@ def test_runs_that_share_forwards_say_that_they_went_on_without_another(pack, in
 
 @pytest.mark.parametrize("damage", [remove, damage_checkpoint, damage_record])
 def test_a_sweep_goes_on_without_the_member_and_names_it(damage, sweep, tmp_path, monkeypatch):
-    from rpt.module import PromptTuner
+    from rpt.training.module import PromptTuner
 
     step = PromptTuner.training_step
 

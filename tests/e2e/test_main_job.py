@@ -10,10 +10,10 @@ import pytest
 from safetensors.torch import load_file
 
 from rpt.build import Splits, build_splits, build_task
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.errors import ConfigError
-from rpt.provenance import build_source
+from rpt.tracking.provenance import build_source
 
 ROOT = Path(__file__).parents[2]
 

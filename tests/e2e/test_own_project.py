@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from hydra.core.config_search_path import ConfigSearchPath
 
-from rpt.config_folders import check_sources, folders_of
+from rpt.config.paths import config_dir, sweeps_dir
+from rpt.config.user_folders import check_sources, folders_of
 from rpt.errors import ConfigError
-from rpt.places import config_dir, sweeps_dir
 
 RUN = Path(__file__).parents[2] / "run.py"
 
 ENCODER = """
 from torch import nn
-from rpt.options import Scale
+from rpt.config.options import Scale
 
 
 class Scaled(nn.Module):

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from rpt.module import PromptTuner
-from rpt.packing import campaign
-from rpt.packing.campaign import Campaign
-from rpt.packing.executors.inline import InlineExecutor
-from rpt.packing.launch import launch
-from rpt.packing.ledger import register
-from rpt.packing.lines import Lines
-from rpt.packing.point import Result
-from rpt.packing.prepare import prepare
-from rpt.packing.settings import Settings
-from rpt.packing.state import state_of
-from rpt.pulse import Pulse, Standing
+from rpt.sweep import coordinator as campaign
+from rpt.sweep.coordinator import Campaign
+from rpt.sweep.executors.inline import InlineExecutor
+from rpt.sweep.launch import launch
+from rpt.sweep.ledger import register
+from rpt.sweep.messages import Lines
+from rpt.sweep.point import Result
+from rpt.sweep.prepare import prepare
+from rpt.sweep.settings import Settings
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.status import state_of
 from rpt.train import Outcome
-from tests.packs import curve
+from rpt.training.live_progress import Pulse, Standing
+from rpt.training.module import PromptTuner
+from tests.support.packs import curve
 
 POINTS = ["encoder=plain", "encoder=residual", "encoder=residual lr=0.03", "encoder=mlp prompt.length=3"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from rpt.errors import StorageError
 from rpt.ledger import main as ledger
-from rpt.packing.state import state_of
+from rpt.tracking.status import state_of
 from rpt.train import train
 
 NOBODY = 65534

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.report_fixture import write_run
+from tests.support.report_fixture import write_run
 
 
 def report(*arguments, cwd):

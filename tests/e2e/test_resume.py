@@ -10,7 +10,7 @@ import rpt.train
 from rpt.errors import CheckpointError
 from rpt.tracking import checkpoint
 from rpt.train import train
-from tests.resuming import BYTES, contents, only
+from tests.support.resuming import BYTES, contents, only
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from rpt import cli
-from rpt.objective import NO_OBJECTIVE, OBJECTIVES, objective
-from rpt.packing.state import state_of
-from rpt.places import config_dir
+from rpt.config.paths import config_dir
+from rpt.tracking.objective import NO_OBJECTIVE, OBJECTIVES, objective
+from rpt.tracking.status import state_of
 from rpt.train import train
 
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2"]

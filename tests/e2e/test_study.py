@@ -35,6 +35,8 @@ def test_a_run_of_a_published_row_is_put_beside_the_papers_number(tiny_t5, tiny_
     line = lines["cb", "Table 1"]
     assert (line["expected"], line["seeds"], line["verdict"]) == (79.2, 1, "no verdict")
     assert "backbone.name is tiny_t5, not t5_base" in line["reasons"]
-    assert any(reason.startswith("rows that are not the official release's: CB from jsonl") for reason in line["reasons"])
+    assert any(
+        reason.startswith("rows that are not the official release's: CB from jsonl") for reason in line["reasons"]
+    )
     assert 0 <= line["ours"] <= 100
     assert lines["average", "Table 1"]["ours"] is None

@@ -10,9 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from rpt import cli
+from rpt.config.paths import config_dir
 from rpt.errors import RptError
-from rpt.places import config_dir
-from rpt.sweep import expand
+from rpt.sweep.grid import expand
 
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
 LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rpt.tracking.wandb_logger import run_id
-from tests.wandb_files import sent, sent_to_end
+from tests.support.wandb_files import sent, sent_to_end
 
 pytest.importorskip("wandb")
 

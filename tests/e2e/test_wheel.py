@@ -39,7 +39,7 @@ def test_every_option_file_and_study_is_in_the_wheel(installed):
 
 @pytest.mark.slow
 def test_an_installed_wheel_composes_a_run_and_a_study(installed):
-    where = "import rpt.places; print(rpt.places.config_dir())"
+    where = "import rpt.config.paths; print(rpt.config.paths.config_dir())"
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     found = subprocess.run(
         [sys.executable, "-c", where], cwd=installed.parent, env=environment, capture_output=True, text=True, check=True

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from rpt.errors import RptError
-from rpt.reading import LFS_POINTER
+from rpt.system.reading import LFS_POINTER
 
 SECONDS = 20
 """Most seconds that one case may take, also on a busy machine."""

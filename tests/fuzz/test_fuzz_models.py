@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.by_hand import assemble, ready
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
-from tests.models import make_model, save_as_published
+from tests.support.models import make_model, save_as_published
 
 CASES = 200
 """Damaged folders of each model."""

@@ -9,13 +9,13 @@ from random import Random
 import pytest
 from hydra import compose, initialize_config_dir
 
-from rpt.broken_config import odd_files_refused
-from rpt.check import check
-from rpt.command_line import prepared, refusal
-from rpt.config import plain
+from rpt.config.broken_files import odd_files_refused
+from rpt.config.check import check
+from rpt.config.command_line import prepared, refusal
+from rpt.config.compose import plain
+from rpt.config.hydra_errors import USER_ERRORS, explain, unnamed_option
+from rpt.config.paths import config_dir, search_path
 from rpt.errors import RptError
-from rpt.places import config_dir, search_path
-from rpt.refusals import USER_ERRORS, explain, unnamed_option
 from tests.fuzz.mutate import outcome
 
 ROOT = Path(__file__).parents[2]

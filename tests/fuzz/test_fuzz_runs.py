@@ -13,25 +13,25 @@ from random import Random
 import pytest
 
 from rpt import ledger
-from rpt.check import check
-from rpt.config import compose
-from rpt.packing.ledger import FOLDER, register
-from rpt.packing.point import Point
-from rpt.packing.prepare import Prepared
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.replay import repeatable
-from rpt.report.answer import answer
-from rpt.report.collect import collect
-from rpt.report.diagnostics import diagnose
-from rpt.report.headline import headline
-from rpt.report.numbers import measure
-from rpt.report.page import render
-from rpt.report.tables import tables
-from rpt.report.write import write_report
+from rpt.report.measure.numbers import measure
+from rpt.report.page.page import render
+from rpt.report.page.write import write_report
+from rpt.report.read.collect import collect
+from rpt.report.read.diagnostics import diagnose
+from rpt.report.say.answer import answer
+from rpt.report.say.headline import headline
+from rpt.report.tables.study import tables
 from rpt.reproduce import __main__ as reproduce
+from rpt.sweep.ledger import FOLDER, register
+from rpt.sweep.point import Point
+from rpt.sweep.prepare import Prepared
 from rpt.tracking import lease
 from rpt.train import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
-from tests.report_fixture import write_run
+from tests.support.report_fixture import write_run
 
 CASES = {"report": 200, "ledger": 350, "reproduce": 200, "replay": 150}
 """Damaged folders for each command."""

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from benchmarks.by_hand import assemble, ready
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.errors import RptError
-from rpt.refusals import USER_ERRORS, explain
 from rpt.train import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 

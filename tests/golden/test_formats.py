@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from rpt import build
-from rpt.check import check
-from rpt.config import compose
-from rpt.provenance import build_source
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.tracking.provenance import build_source
 
 GOLDEN = Path(__file__).with_name("formats.json")
 TASKS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.tracking.identity import TRAINING_VERSION
 from rpt.train import train
 

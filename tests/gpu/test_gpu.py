@@ -5,11 +5,11 @@ import random
 import pytest
 import torch
 
-from rpt.check import check
-from rpt.config import compose
-from rpt.module import PromptTuner
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.train import train
-from tests.packs import FAMILIES, configs_of, differences, files, wear
+from rpt.training.module import PromptTuner
+from tests.support.packs import FAMILIES, configs_of, differences, files, wear
 
 pytestmark = pytest.mark.gpu
 ON_GPU = "trainer.device=cuda"

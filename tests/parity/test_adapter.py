@@ -9,8 +9,9 @@ import transformers
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from rpt.config import BackboneConfig, compose
-from rpt.data.module import make_rows
+from rpt.config.compose import compose
+from rpt.config.schema import BackboneConfig
+from rpt.data.datamodule import make_rows
 from rpt.prompt.insert import insert
 from rpt.tracking.adapter import base_model
 from rpt.train import train

@@ -8,11 +8,11 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from rpt import build
-from rpt.check import check
-from rpt.config import compose
+from rpt.config.check import check
+from rpt.config.compose import compose
 from rpt.data.encode import pad
 from rpt.prompt.insert import insert
-from rpt.provenance import build_source
+from rpt.tracking.provenance import build_source
 from rpt.train import train
 
 FAMILIES = {"tiny_t5": (AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM"), "tiny_llama": (AutoModelForCausalLM, "CAUSAL_LM")}

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rpt.report.along import asked_axes
-from rpt.report.diagnostics import Diagnosis
 from rpt.report.figures.convergence import convergence
 from rpt.report.figures.figure import Figure, style
 from rpt.report.figures.forest import differences, differences_by_value, robustness_forest
 from rpt.report.figures.prompts import prompt_figures
 from rpt.report.figures.sensitivity import by_encoder, sensitivity
-from rpt.report.numbers import Numbers
-from rpt.report.study import Study
+from rpt.report.measure.along import asked_axes
+from rpt.report.measure.numbers import Numbers
+from rpt.report.read.diagnostics import Diagnosis
+from rpt.report.read.study import Study
 
 __all__ = ["Figure", "draw"]
 
@@ -25,8 +25,8 @@ def draw(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list
 
     Args:
         study: Study to draw.
-        numbers: Scores and comparisons of the study, from `rpt.report.numbers.measure`.
-        diagnoses: Training curves and prompts of the study, from `rpt.report.diagnostics.diagnose`.
+        numbers: Scores and comparisons of the study, from `rpt.report.measure.numbers.measure`.
+        diagnoses: Training curves and prompts of the study, from `rpt.report.read.diagnostics.diagnose`.
     """
     with style():
         asked = asked_axes(study)

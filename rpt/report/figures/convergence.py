@@ -10,13 +10,13 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from rpt.report.diagnostics import Diagnosis, History
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.looks import Look, heading, looks_of, points
 from rpt.report.figures.panels import MOST_PANELS
-from rpt.report.study import Study
-from rpt.report.words import listed
+from rpt.report.figures.styles import Look, heading, looks_of, points
+from rpt.report.read.diagnostics import Diagnosis, History
+from rpt.report.read.study import Study
+from rpt.report.say.words import listed
 
 Series = Float[np.ndarray, " evaluations"]
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Drawing
 
-from rpt.tracking.files import write_atomic
+from rpt.system.writing import write_atomic
 
 COLUMN = 3.3
 """Width of a column of a two-column paper, in inches."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from rpt.report.along import asked_axes
-from rpt.report.columns import has_intervals
 from rpt.report.figures.figure import COLUMN, PAGE, Figure, blank, finish
-from rpt.report.figures.looks import Look, heading, looks_of
-from rpt.report.numbers import Numbers, Robustness
-from rpt.report.study import Study
-from rpt.report.words import listed, value_text
+from rpt.report.figures.styles import Look, heading, looks_of
+from rpt.report.measure.along import asked_axes
+from rpt.report.measure.numbers import Numbers, Robustness
+from rpt.report.read.study import Study
+from rpt.report.say.words import listed, value_text
+from rpt.report.tables.columns import has_intervals
 from rpt.stats.estimate import Estimate
 
 ROW = 0.19

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
-from rpt.report.figures.looks import LINE_OF_MAJORITY, Look
+from rpt.report.figures.styles import LINE_OF_MAJORITY, Look
 
 INK = "#444444"
 

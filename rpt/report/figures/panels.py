@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rpt.report.numbers import Numbers, PointScore
-from rpt.report.study import Axis, Study, Value
+from rpt.report.measure.numbers import Numbers, PointScore
+from rpt.report.read.study import Axis, Study, Value
 
 MOST_PANELS = 9
 """Largest number of panels in a figure."""

@@ -8,14 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from rpt.report.diagnostics import Diagnosis, Prompt
 from rpt.report.figures import legend
 from rpt.report.figures.convergence import best_of_tasks, dress, has, mean_of, over_time
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.looks import heading, looks_of
 from rpt.report.figures.panels import MOST_PANELS
-from rpt.report.study import Study
-from rpt.report.words import listed
+from rpt.report.figures.styles import heading, looks_of
+from rpt.report.read.diagnostics import Diagnosis, Prompt
+from rpt.report.read.study import Study
+from rpt.report.say.words import listed
 
 PANELS = {
     "gate": (

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from rpt.console import several
-from rpt.report.columns import has_intervals
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.looks import (
+from rpt.report.figures.panels import MOST_PANELS, Line, Panel, Scale, panels_of
+from rpt.report.figures.styles import (
     LINE_OF_MAJORITY,
     Look,
     axis_title,
@@ -20,10 +20,10 @@ from rpt.report.figures.looks import (
     looks_of,
     points,
 )
-from rpt.report.figures.panels import MOST_PANELS, Line, Panel, Scale, panels_of
-from rpt.report.numbers import Numbers, PointScore
-from rpt.report.study import Axis, Study
-from rpt.report.words import listed, value_text
+from rpt.report.measure.numbers import Numbers, PointScore
+from rpt.report.read.study import Axis, Study
+from rpt.report.say.words import listed, value_text
+from rpt.report.tables.columns import has_intervals
 
 DODGE = 0.012
 """Horizontal shift between methods on a numeric axis, as a share of its span, so that dots do not hide each other."""

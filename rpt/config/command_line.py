@@ -1,0 +1,149 @@
+"""Rewrite the command line for Hydra, and refuse arguments for which Hydra would print a traceback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+
+from rpt.config.paths import MOST_BYTES, USER_PATHS, is_too_long, shortened, user_path
+
+CONFIG_DIR = ("-cd", "--config-dir")
+CONFIG_NAME = ("-cn", "--config-name")
+MULTIRUN = ("-m", "--multirun")
+SHOWS = ("--cfg", "-c", "--info", "-i")
+"""Flags that print instead of training."""
+
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+"""Values that `--info` accepts."""
+
+TAKES_VALUE = (*CONFIG_NAME, "-cp", "--config-path", "-c", "--cfg", "-p", "--package", "--experimental-rerun")
+"""Flags whose value is the next argument, apart from `--config-dir` and `-cd`."""
+
+COMMANDS = {"--run": ("-r", "--run"), "--cfg": ("-c", "--cfg"), "--info": ("-i", "--info")}
+"""Flags that exclude each other in Hydra, by the name for messages."""
+
+MOST_LEVELS = 20
+"""Largest number of brackets inside each other in an argument. Hydra reads them by recursion."""
+
+
+def prepared(arguments: Sequence[str]) -> list[str]:
+    """Rewrite the arguments so that Hydra understands them in any order.
+
+    Args:
+        arguments: Command line without the program's name.
+
+    Returns:
+        Flags, then overrides, with `logger=NAME` as a list and `~` expanded in the paths of config folders. With a flag
+        that prints the configuration, `-m` becomes `hydra.mode=MULTIRUN`, because Hydra does not accept both flags.
+    """
+    flags, overrides = _split(arguments)
+    rest = [text for text in flags if text not in MULTIRUN]
+    is_multirun = len(rest) < len(flags)
+    if is_multirun and any(_is_flag(text, SHOWS) for text in rest):
+        overrides.append("hydra.mode=MULTIRUN")
+    elif is_multirun:
+        rest.insert(0, "-m")
+    return [*rest, *map(_as_list, overrides)]
+
+
+def refusal(arguments: Sequence[str]) -> str | None:
+    """Return the message for the first fault of the arguments; None if there is no fault.
+
+    A fault is a pair of flags that exclude each other, a missing config folder, a name that is too long, or a value
+    that is nested too deeply.
+
+    Args:
+        arguments: Arguments as `prepared` returns them.
+    """
+    given = [name for name, flags in COMMANDS.items() if any(_is_flag(text, flags) for text in arguments)]
+    if len(given) > 1:
+        return f"{' '.join(given)}: one at a time. Leave out all but one."
+    if "--resolve" in arguments and "--cfg" not in given and not {"-h", "--help"} & set(arguments):
+        return "--resolve: belongs to --cfg, such as --cfg job --resolve."
+    if any(_is_flag(text, ("--experimental-rerun",)) for text in arguments):
+        return "--experimental-rerun: rpt has no pickled jobs. Train a run again with replay=RUN_FOLDER."
+    for folder in config_dirs(arguments):
+        if is_too_long(str(folder)) or not folder.is_dir():
+            advice = "there is no such config folder. Name one that holds encoder/, task/ or studies."
+            return f"{shortened(str(folder))}: {advice}"
+    return next(filter(None, map(_oversized, arguments)), None)
+
+
+def names_study(arguments: Sequence[str]) -> bool:
+    """Whether the arguments name a primary configuration, as `-cn learning_rate` does."""
+    return any(_is_flag(text, CONFIG_NAME) for text in arguments)
+
+
+def config_dirs(arguments: Sequence[str]) -> list[Path]:
+    """List the config folders of the user: `--config-dir` and `hydra.searchpath`, without packages (`pkg://`).
+
+    Args:
+        arguments: Command line without the program's name.
+    """
+    found = []
+    for flag, text in zip(["", *arguments], arguments, strict=False):
+        if flag in CONFIG_DIR:
+            found.append(text)
+        elif _is_flag(text, CONFIG_DIR) and "=" in text:
+            found.append(text.partition("=")[2])
+        elif text.startswith("hydra.searchpath="):
+            entries = text.partition("=")[2].strip("[]").split(",")
+            found += [entry.strip(" '\"").removeprefix("file://") for entry in entries if "pkg://" not in entry]
+    return [Path(text) for text in found if text]
+
+
+def _is_flag(text: str, flags: Sequence[str]) -> bool:
+    return text in flags or text.startswith(tuple(f"{flag}=" for flag in flags))
+
+
+def _oversized(argument: str) -> str | None:
+    """Return the message for an argument with a name that is too long or a value that is nested too deeply."""
+    key, _, value = argument.partition("=")
+    if is_too_long(key):
+        return f"{shortened(key)}: no such key or file. A name has at most {MOST_BYTES} bytes."
+    if key in CONFIG_NAME and is_too_long(value):
+        return f"{key} = {shortened(value)}: no such file. A name has at most {MOST_BYTES} bytes."
+    if _levels(argument) > MOST_LEVELS:
+        advice = f"has more than {MOST_LEVELS} brackets inside each other. Give a value with fewer levels."
+        return f"{shortened(key)} = {shortened(value)}: {advice}"
+    return None
+
+
+def _levels(text: str) -> int:
+    """Count the brackets that are open at once, at most. Brackets in quotes count, because they may be read later."""
+    steps = (1 if sign in "[{(" else -1 for sign in text if sign in "[]{}()")
+    return max(accumulate(steps), default=0)
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separate flags with their values from overrides, because argparse does not accept them mixed."""
+    flags, overrides = [], []
+    rest = list(arguments)
+    while rest:
+        text = rest.pop(0)
+        if not text.startswith("-"):
+            is_path = text.partition("=")[0] in (*USER_PATHS, "hydra.searchpath")
+            overrides.append(_expanded(text) if is_path else text)
+        elif text in COMMANDS["--info"]:
+            flags.append(f"--info={rest.pop(0) if rest and rest[0] in INFO else 'all'}")
+        elif text in CONFIG_DIR and rest:
+            flags += [text, str(user_path(rest.pop(0)))]
+        elif text in TAKES_VALUE and rest:
+            flags += [text, rest.pop(0)]
+        else:
+            flags.append(_expanded(text) if _is_flag(text, CONFIG_DIR) else text)
+    return flags, overrides
+
+
+def _expanded(text: str) -> str:
+    """Expand `~` to the home folder in a text that holds paths; a shell does not expand it behind `=`."""
+    return re.sub(r"(?:(?<![\w./])|(?<=file://))~(?=/)", lambda _: str(user_path("~")), text)
+
+
+def _as_list(argument: str) -> str:
+    """Write `logger=wandb` as `logger=[wandb]`, because the group takes a list of options."""
+    key, _, value = argument.partition("=")
+    is_one_word = value.replace("_", "").isalnum()
+    return f"logger=[{value}]" if key == "logger" and is_one_word else argument

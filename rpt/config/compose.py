@@ -1,0 +1,52 @@
+"""Compose a configuration from `conf/` and overrides into plain values, before any check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rpt.config.paths import config_dir, expand_home
+from rpt.errors import ConfigError
+
+
+def compose(overrides: list[str]) -> dict[str, Any]:
+    """Compose a configuration as `python run.py OVERRIDES` does, and return it as a plain dictionary."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    from rpt.config.broken_files import odd_files_refused
+
+    with odd_files_refused(), initialize_config_dir(str(config_dir()), version_base="1.3"):
+        composed = hydra_compose("config", overrides, return_hydra_config=True)
+    return plain(composed, composed.hydra.runtime.choices)
+
+
+def plain(composed: Any, choices: Any) -> dict[str, Any]:
+    """Turn a composed configuration into a plain resolved dictionary.
+
+    Args:
+        composed: Composed configuration, with or without its `hydra` part.
+        choices: Chosen option of each group, from Hydra; kept as `chosen`.
+
+    Returns:
+        Values by key, with `~` in paths expanded. A value that is required and not set stays the text `???`.
+
+    Raises:
+        ConfigError: The user has set `chosen` itself.
+    """
+    # Converted key by key, because a copy without the `hydra` part takes longer than all other work for a point.
+    values = {key: _resolved(composed, key) for key in composed if key != "hydra"}
+    if "chosen" in values:
+        raise ConfigError.of("chosen", values["chosen"], "no such key. Options are chosen as GROUP=OPTION.")
+    expand_home(values)
+    chosen = {str(k): str(v) for k, v in choices.items() if not str(k).startswith("hydra")}
+    return {**{str(key): value for key, value in values.items()}, "chosen": chosen}
+
+
+def _resolved(composed: Any, key: Any) -> Any:
+    """Resolve one top-level value to plain types; the text `???` for a required value that is not set."""
+    from omegaconf import OmegaConf
+
+    if OmegaConf.is_missing(composed, key):
+        return "???"
+    value = composed[key]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

@@ -1,0 +1,76 @@
+"""Refuse a record that names foreign code, before anything is imported.
+
+A record chooses components only by the names of options. The option file, in this installation's `conf/` or in a folder
+that the user names by `--config-dir`, determines the component's code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rpt.config.compose import compose
+from rpt.config.hydra_errors import USER_ERRORS, explain
+from rpt.config.paths import search_path
+from rpt.errors import ConfigError, Problem
+
+FROM_OPTIONS = {
+    "task": ("reader",),
+    "data": ("hub_id",),
+    "backbone": ("package", "hub_id"),
+    "encoder": ("_target_",),
+    "init": ("_target_",),
+    "optim": ("_target_",),
+}
+"""Keys of each group that name code, a package or a repository on the hub."""
+
+OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
+"""Pattern of an option's name, with the folders that contain it."""
+
+
+def refuse_foreign_components(record: Mapping[str, Any], config_dirs: Sequence[str] = ()) -> None:
+    """Refuse a record whose components differ from the components of the options that it names.
+
+    Args:
+        record: Record of a run, with `chosen` and `config`.
+        config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
+
+    Raises:
+        ConfigError: An option is unknown here, or a component differs from the option's component.
+    """
+    chosen = record["chosen"]
+    options = {group: chosen.get(group) for group in FROM_OPTIONS}
+    odd = [
+        Problem(f"chosen.{group}", option, "is no name of an option. The record is damaged or foreign.")
+        for group, option in options.items()
+        if not isinstance(option, str) or not OPTION.fullmatch(option)
+    ]
+    if odd:
+        raise ConfigError(odd)
+    try:
+        overrides = [f"{group}={option}" for group, option in options.items()]
+        known = compose([*overrides, *search_path(config_dirs)])
+    except USER_ERRORS as error:
+        advice = "If it is an option of your own, name the folder that holds it: --config-dir DIR."
+        raise ConfigError.of("replay", record.get("name"), f"{explain(error)} {advice}") from error
+    if problems := list(_problems(record["config"], known, options)):
+        raise ConfigError(problems)
+
+
+def _problems(config: Mapping[str, Any], known: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
+    for group, keys in FROM_OPTIONS.items():
+        section = config.get(group)
+        if not isinstance(section, dict):
+            yield Problem(group, section, "must be a group of keys. The record is damaged or foreign.")
+            continue
+        for key in keys:
+            found, expected = section.get(key), known[group].get(key)
+            is_absent = found is None and key in ("package", "hub_id")
+            if found != expected and not is_absent:
+                advice = (
+                    f"is {'null' if expected is None else expected} in the option {group}={options[group]} here. A "
+                    "record chooses code by an option's name alone: write an option file with this value, and name its "
+                    "folder with --config-dir."
+                )
+                yield Problem(f"{group}.{key}", found, advice)

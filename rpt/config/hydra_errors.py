@@ -1,0 +1,234 @@
+"""Explain in plain words why Hydra or omegaconf could not compose a configuration."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from rpt.config.broken_files import BROKEN_FILE, explain_file
+from rpt.config.command_line import SHOWS, config_dirs
+from rpt.config.near_miss import near_miss
+from rpt.config.paths import MOST_BYTES, config_dir, is_too_long, shortened, sweeps_dir
+from rpt.config.user_folders import folders_of
+from rpt.errors import RptError
+
+PLUGINS = {
+    "hydra/sweeper/optuna": "pip install 'optuna>=5' colorlog && pip install --no-deps hydra-optuna-sweeper==1.3.0",
+    "hydra/sweeper/list": "pip install hydra-list-sweeper",
+    "hydra/launcher/joblib": "pip install hydra-joblib-launcher",
+}
+"""Command that installs an option of Hydra, for options in separate packages."""
+
+SAMPLED = "hydra/sweeper=optuna"
+"""Override that chooses the sweeper with samplers."""
+
+USER_ERRORS = (RptError, HydraException, OmegaConfBaseException, *BROKEN_FILE)
+"""Types of errors that the user can mend. They are printed without a traceback."""
+
+
+def explain(error: BaseException) -> str:
+    """Explain a refused configuration: the key, the allowed values and what to do."""
+    cause = error.__cause__
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _missing(str(error.missing_cfg_file), str(error), error.options or [])
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override)
+    if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        return _unknown_key(cause) or str(error)
+    if isinstance(error, ConfigCompositionException):
+        message = str(error) or _root_cause(error)
+        return _unknown_group(message) or _set_twice(message) or _needs_multirun(message) or message
+    if isinstance(error, OmegaConfBaseException):
+        return _unresolved(error)
+    if isinstance(error, BROKEN_FILE):
+        return explain_file(error)
+    return str(error)
+
+
+def groups() -> list[str]:
+    """List the names of the config groups, including groups in the user's config folders."""
+    folders = [config_dir(), *(folder for folder in config_dirs(sys.argv[1:]) if _is_folder(folder))]
+    return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()} - {"hydra"})
+
+
+def unnamed_option(overrides: list[str]) -> str | None:
+    """Return the message for an override such as `encoder=null` or `=3`; None if all overrides name an option.
+
+    Hydra's own error for such an override does not name the group.
+    """
+    known = groups()
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if equals and not key:
+            return _unreadable(override)
+        if message := _long_option(override, known):
+            return message
+        group = _group(key)
+        if equals and (group in known or group.startswith("hydra/")) and not _names_options(override):
+            advice = near_miss("", _options(group), "Options") if group in known else "See --help for the options."
+            return f"{override}: a group takes the name of an option. {advice}"
+    return None
+
+
+def _long_option(override: str, known: Sequence[str]) -> str | None:
+    """Return the message for an option whose name is too long for a file; None if there is no such option.
+
+    Args:
+        override: Override of any key.
+        known: Names of the config groups.
+    """
+    key, _, value = override.partition("=")
+    group = _group(key)
+    if group not in known and not group.startswith("hydra/"):
+        return None
+    names = [name for name in re.split(r"[,\[\]]", value) if is_too_long(f"{name}.yaml")]
+    advice = f"no such option. The name of its file has at most {MOST_BYTES} bytes. See --help for the options."
+    return f"{group} = {shortened(names[0])}: {advice}" if names else None
+
+
+def _group(key: str) -> str:
+    """Return a key without the signs that add, remove or move a group, such as `task` for `+task@place`."""
+    return key.lstrip("+~/").partition("@")[0]
+
+
+def _is_folder(path: Path) -> bool:
+    return not is_too_long(str(path)) and path.is_dir()
+
+
+@cache  # the points of a sweep repeat the same overrides
+def _names_options(override: str) -> bool:
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException:
+        return True  # Hydra reports what is wrong
+    value = parsed.value()
+    is_list_of_names = (
+        isinstance(value, list) and not override.startswith("~") and all(isinstance(one, str) for one in value)
+    )
+    return parsed.is_sweep_override() or isinstance(value, str) or is_list_of_names
+
+
+def _options(group: str, folders: Sequence[Path] = ()) -> list[str]:
+    """List the options of a group. A nested option has a name such as `paper/t5_base/plain`.
+
+    Args:
+        group: Name of the group.
+        folders: Config folders to search; empty for rpt's folder and the folders on the command line.
+    """
+    places = folders or [config_dir(), *config_dirs(sys.argv[1:])]
+    return sorted({option for folder in places for option in _names(folder / group)})
+
+
+def _names(folder: Path) -> list[str]:
+    return [file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")]
+
+
+def _missing(missing: str, message: str, known: Sequence[str]) -> str:
+    """Explain that Hydra has not found a configuration file.
+
+    Args:
+        missing: Name of the missing file, with its group.
+        message: Hydra's message, which lists the config folders and names the file that refers to the missing file.
+        known: Options directly in the group, as Hydra lists them.
+    """
+    folders = _searched(message)
+    *place, option = missing.removesuffix(".yaml").split("/")
+    if "Cannot find primary config" in message or not place:
+        named = "/".join([*place, option])
+        asking = re.match(r"In '(.+?)': Could not load", message)
+        what = f"{asking[1]}.yaml: its defaults name {named}" if asking else f"--config-name {named}"
+        return f"{what}: no such file. {near_miss(named, _studies(folders), 'There are')}"
+    if place[0] == "hydra":  # options of Hydra's plugins are not files in rpt's folders
+        group = "/".join(place)
+        install = PLUGINS.get(missing.removesuffix(".yaml"))
+        advice = f"Run: {install}" if install else near_miss(option, known, "Options")
+        return f"{group} = {option}: no such option. {advice}"
+    group, option = place[0], "/".join([*place[1:], option])
+    return f"{group} = {option}: no such option. {near_miss(option, _options(group, folders), 'Options')}"
+
+
+def _searched(message: str) -> list[Path]:
+    """List the config folders in Hydra's message, without Hydra's own folder."""
+    found = []
+    for path in re.findall(r"provider=(?!hydra,).+?, path=(.+)$", message, re.MULTILINE):
+        scheme, _, place = path.rpartition("://")
+        found += folders_of(scheme, place) if place else []
+    return found
+
+
+def _studies(folders: Sequence[Path]) -> list[str]:
+    """List the files that `-cn` may name: files outside the groups, in rpt's and in the user's config folders."""
+    known, apart = groups(), ("frame", "wandb")  # settings of the command line; sweeps in W&B's format
+    names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in _names(folder)}
+    nested = {name for name in names if "/" in name and name.partition("/")[0] in known}
+    return sorted(name for name in names - nested if name.partition("/")[0] not in apart)
+
+
+def _unreadable(override: str) -> str:
+    key, _, value = override.partition("=")
+    if not key or "=" not in override:
+        return f"{override}: is not KEY=VALUE. See --help for the groups, --cfg job for every key."
+    return f"{override}: cannot be read. Quote a value with special characters: '{key}=\"{value}\"'."
+
+
+def _unknown_key(cause: OmegaConfBaseException) -> str | None:
+    if cause.full_key is None or cause.parent_node is None:
+        return None
+    parent: Any = cause.parent_node
+    place, _, name = str(cause.full_key).rpartition(".")
+    keys = [str(key) for key in parent if key != "hydra"] if hasattr(parent, "keys") else []
+    options = [key for key in keys if not key.startswith("_")]
+    return f"{cause.full_key}: no such key. {near_miss(name, options, f'{place} has' if place else 'The keys are')}"
+
+
+def _unknown_group(message: str) -> str | None:
+    """Explain Hydra's message for an unknown group such as `encoderr=plain`; None for another message."""
+    marker = "Could not override '"
+    if marker not in message:
+        return None
+    name = message.split(marker, 1)[1].split("'", 1)[0]
+    if name.startswith("hydra/"):
+        return f"{name}: no such group beside the chosen options of Hydra. hydra/sweeper/sampler needs {SAMPLED}."
+    return f"{name}: no such group or key. {near_miss(name, groups(), 'Groups')}"
+
+
+def _needs_multirun(message: str) -> str | None:
+    """Explain Hydra's message for `lr=1,2` without `-m`; None for another message."""
+    found = re.search(r"Ambiguous value for argument '(.+)'", message) or re.match(r"Sweep parameters '(.+)'", message)
+    if found is None:
+        return None
+    is_shown = any(text in SHOWS or text.startswith(SHOWS) for text in sys.argv[1:])
+    advice = "A printed configuration is that of one run: give one value." if is_shown else "Add -m for a sweep."
+    quoted = " Quote a text that has a comma: 'group=\"a,b\"'." if "Ambiguous" in message and not is_shown else ""
+    return f"{found[1]}: several values. {advice}{quoted}"
+
+
+def _set_twice(message: str) -> str | None:
+    """Explain Hydra's message for `+experiment=NAME`, whose advice is about files; None for another message."""
+    marker = "Multiple values for "
+    if not message.startswith(marker):
+        return None
+    group = message.removeprefix(marker).split(".", 1)[0]
+    return f"{group}: has a value already. Write {group}=OPTION, once and without +."
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return the first line of the first error with a message in the chain of causes."""
+    while (cause := error.__cause__ or error.__context__) is not None and not str(error).strip():
+        error = cause
+    return f"a value of the configuration cannot be read: {(str(error).splitlines() or ['no reason is given'])[0]}."
+
+
+def _unresolved(error: OmegaConfBaseException) -> str:
+    """Explain an interpolation `${...}` that cannot be resolved."""
+    reason = str(error.msg or error).splitlines()[0].rstrip(".")
+    advice = "Name a key by its whole dotted path, such as ${seed}, in single quotes."
+    return f"{error.full_key}: {reason}. {advice}" if error.full_key else reason

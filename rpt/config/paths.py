@@ -1,0 +1,75 @@
+"""Folders of the option files and studies, and paths of the user. The module imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+USER_PATHS = ("data.root", "data.hub_id", "backbone.path", "init.path", "output_dir", "replay")
+"""Keys whose values may be paths with `~`. Not every shell expands `~` behind `=`."""
+
+MOST_BYTES = 255
+"""Largest length of the name of a file or folder, in bytes."""
+
+MOST_BYTES_OF_A_PATH = 2000
+"""Largest length of a path, in bytes. Linux accepts 4095; the rest is for the folders before and the files inside."""
+
+
+def config_dir() -> Path:
+    """Return the folder of the option files, `conf/`."""
+    return _shipped("conf")
+
+
+def sweeps_dir() -> Path:
+    """Return the folder of the studies, `sweeps/`."""
+    return _shipped("sweeps")
+
+
+def user_path(text: str) -> Path:
+    """Convert a user's text to a path, with `~` as the home folder; a shell does not expand it in `--out=~/x`."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user or no home folder; opening the path will report it as missing
+        return path
+
+
+def is_too_long(path: str) -> bool:
+    """Whether a path is too long, in all or in the name of a file or folder."""
+    content = path.encode(errors="replace")
+    return len(content) > MOST_BYTES_OF_A_PATH or any(len(name) > MOST_BYTES for name in content.split(b"/"))
+
+
+def shortened(text: str) -> str:
+    """Shorten a long text for a message: its first 40 characters and its length."""
+    return text if len(text) <= 80 else f"{text[:40]}... ({len(text)} characters)"
+
+
+def expand_home(values: dict[str, Any]) -> None:
+    """Expand `~` in the paths of a plain configuration, in place. A YAML file may hold `~`, which no shell expands."""
+    for key in USER_PATHS:
+        group, _, name = key.rpartition(".")
+        section = values.get(group) if group else values
+        if isinstance(section, dict) and str(section.get(name)).startswith("~"):
+            section[name] = str(user_path(section[name]))
+
+
+def search_path(config_dirs: Sequence[str]) -> list[str]:
+    """Build the override that adds config folders to Hydra's search path, as `--config-dir` does.
+
+    Args:
+        config_dirs: Config folders to add.
+
+    Returns:
+        List of one override; empty without config folders.
+    """
+    places = ",".join(f'"file://{path}"' for path in config_dirs)
+    return [f"hydra.searchpath=[{places}]"] if places else []
+
+
+def _shipped(name: str) -> Path:
+    """Return a top-level folder of the checkout, or its copy inside the installed package."""
+    root = Path(__file__).parents[2]
+    is_checkout = (root / "run.py").is_file() and (root / "conf" / "config.yaml").is_file()
+    return (root if is_checkout else root / "rpt") / name

@@ -1,0 +1,96 @@
+"""Translate pydantic's validation errors into problems: key, value, allowed values and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from rpt.config.near_miss import near_miss
+from rpt.errors import Problem
+
+HINTS = {
+    "prompt.length": "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none.",
+    "encoder.bottleneck_dim": "Set encoder.bottleneck_dim=128, the shipped setting.",
+    "lr": "Set lr=0.01, the shipped setting.",
+    "data.root": "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release.",
+    "init.path": "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden].",
+    "init.text": "Set 'init.text=\"some words\"'.",
+}
+"""Advice on a key, for keys where the bound alone is not enough."""
+
+ALLOWED = {
+    "int_type": "must be a whole number.",
+    "float_type": "must be a number.",
+    "finite_number": "must be a finite number.",
+    "bool_type": "must be true or false.",
+    "tuple_type": "must be a list, such as [a,b].",
+    "dict_type": "must be a group of keys.",
+    "model_type": "must be a group of keys.",
+}
+"""Allowed values in plain words, by the type of pydantic's error."""
+
+LABEL_TYPES = ("str", "int", "bool")
+"""Allowed types of a label. pydantic reports a wrong label once for each type, with the type's name as last key."""
+
+
+def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> Iterator[Problem]:
+    """Translate each finding of a validation error into a problem.
+
+    Args:
+        error: Validation error of pydantic.
+        prefix: Dotted key of the validated values in the whole configuration; empty for the root.
+        model: Schema of the validated values, for the names of its keys.
+    """
+    for finding in error.errors(include_url=False):
+        places = [str(part) for part in finding["loc"]]
+        if len(places) > 1 and places[-1] in LABEL_TYPES and places[-2].isdigit():
+            yield Problem(".".join(places[:-1]), finding["input"], "must be text, a whole number, or true or false.")
+            continue
+        key = ".".join([prefix, *places] if prefix else places)
+        if finding["type"] == "missing" and places[-1].isdigit():
+            yield Problem(key.rpartition(".")[0], finding["input"], "must hold one more value.")
+        elif finding["type"] == "missing":
+            yield Problem(key, "???", hinted(key, "needs a value."))
+        elif finding["type"] == "extra_forbidden":
+            siblings = _keys_at(model, places[:-1])
+            advice = "no such key. " + near_miss(places[-1], siblings, "Keys here")
+            yield Problem(key, finding["input"], advice)
+        else:
+            yield Problem(key, finding["input"], hinted(key, _allowed(key, finding)))
+
+
+def hinted(key: str, advice: str) -> str:
+    """Append the advice of `HINTS` on a key, if there is any."""
+    return f"{advice} {HINTS[key]}" if key in HINTS else advice
+
+
+def _allowed(key: str, finding: Any) -> str:
+    """Describe the allowed values for one finding of pydantic."""
+    kind, value, bounds = finding["type"], finding["input"], finding.get("ctx", {})
+    if kind in ALLOWED:
+        return ALLOWED[kind]
+    if kind == "string_type":
+        is_number = isinstance(value, int | float)
+        quoted = f" Quote it: '{key}=\"{str(value).lower()}\"'." if is_number and key not in HINTS else ""
+        return f"must be text.{quoted}"
+    if kind == "string_pattern_mismatch":
+        return f"must match {bounds['pattern']!r}."
+    if kind in ("too_short", "too_long"):
+        bound, count = ("least", bounds["min_length"]) if kind == "too_short" else ("most", bounds["max_length"])
+        return f"must hold at {bound} {count} {'value' if count == 1 else 'values'}."
+    words = str(finding["msg"]).removeprefix("Input ").replace("should", "must", 1)
+    return words.replace("greater than or equal to", "at least").replace("less than or equal to", "at most") + "."
+
+
+def _keys_at(model: type[BaseModel], places: list[str]) -> list[str]:
+    for place in places:
+        annotation = model.model_fields[place].annotation if place in model.model_fields else None
+        options = [annotation, *get_args(annotation)]
+        nested = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    fields = model.model_fields.items()
+    return [field.alias or name for name, field in fields if name != "chosen"]

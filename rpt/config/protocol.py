@@ -1,0 +1,78 @@
+"""Format, metrics and habits of a task under the protocol and for the backbone's family."""
+
+from __future__ import annotations
+
+from rpt.config.schema import Config, PairFormat, PaperConfig, TextFormat
+from rpt.errors import ConfigError
+from rpt.tasks.text import label_text
+
+NO_RECIPE = (
+    "the published code has no recipe for this backbone family: format and metrics are those of protocol=official"
+)
+
+
+def is_published(config: Config) -> bool:
+    """Whether the task's format is the one of the published code: protocol=paper with a seq2seq backbone."""
+    return config.protocol.name == "paper" and config.backbone.family == "seq2seq"
+
+
+def pair_format(config: Config) -> PairFormat:
+    """Return the format of the task for an encoder backbone."""
+    form = format_of(config)
+    assert isinstance(form, PairFormat)
+    return form
+
+
+def format_of(config: Config) -> PairFormat | TextFormat:
+    """Return the format of the task for the backbone's family.
+
+    Raises:
+        ConfigError: The task has no format for the family; `rpt.config.check` has normally refused this before.
+    """
+    formats = config.task.formats
+    if is_published(config):
+        return _published(config).seq2seq
+    if config.backbone.family == "seq2seq" and config.scorer.name == "generate" and formats.referent is not None:
+        return formats.referent
+    by_family: dict[str, PairFormat | TextFormat | None] = {
+        "encoder": formats.encoder,
+        "seq2seq": formats.seq2seq,
+        "causal": formats.causal,
+    }
+    form = by_family[config.backbone.family]
+    if form is None:
+        raise ConfigError.of(f"task.formats.{config.backbone.family}", None, "needs a value.")
+    return form
+
+
+def choices_of(config: Config) -> tuple[str, ...] | None:
+    """Return the texts that may be answered, in label order; None if rows have their own choices or free text.
+
+    They are the format's choices, or the labels if the format has none.
+    """
+    choices, labels = format_of(config).choices, config.task.labels
+    return tuple(map(label_text, labels)) if choices is None and labels is not None else choices
+
+
+def metrics_of(config: Config) -> tuple[str, ...]:
+    """Return the names of the task's metrics under the protocol."""
+    return _published(config).metrics if is_published(config) else config.task.metrics
+
+
+def habits_of(config: Config) -> list[str]:
+    """List the habits of the published code that influence the score, for the record."""
+    if is_published(config):
+        return list(_published(config).habits)
+    return [NO_RECIPE] if config.protocol.name == "paper" else []
+
+
+def own_choices(config: Config) -> tuple[str, ...]:
+    """Return the task's label texts in label order; empty if each row has its own choices."""
+    choices = choices_of(config) or ()
+    return () if any("{" in choice for choice in choices) else choices
+
+
+def _published(config: Config) -> PaperConfig:
+    if config.task.paper is None:
+        raise ConfigError.of("task.paper", None, "needs a value for protocol=paper.")
+    return config.task.paper

@@ -1,0 +1,37 @@
+"""Rules that check the parts of a configuration against each other and against this machine.
+
+A rule takes the plain values of a configuration, which may be invalid in other ways, and yields the problems that it
+finds. No rule imports torch, because a refusal must not wait for the import.
+"""
+
+from collections.abc import Callable, Iterator
+
+from rpt.config.rules import backbone, data, options, task
+from rpt.config.rules.access import Values
+from rpt.errors import Problem
+
+__all__ = ["RULES", "Values"]
+
+RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
+    options.one_option_a_group,
+    options.paths_are_whole,
+    options.names_are_short,
+    backbone.backbone_can_serve,
+    backbone.prompt_fits_backbone,
+    backbone.scorer_fits_family,
+    backbone.prompt_place_fits_family,
+    backbone.tuning_has_no_prompt,
+    data.data_is_there,
+    task.task_is_sound,
+    task.task_serves_backbone,
+    task.framing_has_a_scorer,
+    task.labels_fit_prompt,
+    options.lstm_can_drop,
+    options.bounds_are_ordered,
+    options.text_says_something,
+    options.devices_have_rows,
+    options.dropout_has_one_stream,
+    options.files_exist,
+    options.output_is_writable,
+    options.loggers_can_start,
+)

@@ -1,0 +1,253 @@
+"""The typed schema of a run's configuration.
+
+Values and their explanations are in the YAML files. The schema holds only types and bounds, so that
+`rpt.config.check` can report all wrong values at once. The module imports neither torch nor Hydra at the top, because a
+refusal must not wait for them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
+
+from rpt.config.bounds import Choices, Labels, MetricName, Metrics, Seed, Word
+from rpt.config.options import CountOrAuto
+
+ASIDE = Field(json_schema_extra={"identity": False})
+"""Marks a field that cannot change a score. Such a field is not part of a run's identity."""
+
+
+class Section(BaseModel):
+    """Base class of a section of the configuration: strict types, no unknown keys, no infinite numbers, immutable."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Component(BaseModel):
+    """A component of an open group: `_target_` names its constructor, and every other key is a constructor argument."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    target: str | None = Field(alias="_target_")
+    partial: bool = Field(default=False, alias="_partial_")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of the constructor, as the YAML file and the command line set them."""
+        return dict(self.model_extra or {})
+
+
+class PairFormat(Section):
+    """Format of a row for an encoder backbone: one text or two. A limit cuts `first`."""
+
+    first: str
+    second: str | None = None  # null: a row is one text
+    per_choice: bool = False  # true: one forward pass for each choice, and the head gives one logit
+    choices: Choices | None = None  # label texts, in label order; null: the labels, or choices of each row
+
+
+class TextFormat(Section):
+    """Format of a row for a language model: its input text and the texts that it may write."""
+
+    prefix: str = ""  # text before the source, such as the task's name; protocol.task_prefix=false leaves it out
+    source: str
+    cut: str | None = None  # field whose text a limit may cut; null: no field
+    choices: Choices | None = None  # texts that may be written, in label order; null: the labels, or each row's
+    framing: Literal["choice", "referent", "positives", "joined", "written"] = (
+        "choice"  # way in which the reader turns a row into examples
+    )
+
+
+class Formats(Section):
+    """Formats of a task, at most one for each backbone family. `referent` replaces `seq2seq` if text is generated."""
+
+    encoder: PairFormat | None = None
+    seq2seq: TextFormat | None = None
+    causal: TextFormat | None = None
+    referent: TextFormat | None = None
+
+
+class PaperConfig(Section):
+    """Changes of a task under protocol=paper: format, metrics and habits of the published code."""
+
+    seq2seq: TextFormat
+    metrics: Metrics
+    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # each goes into the record
+
+
+class TaskConfig(Section):
+    """A task: its fields, labels, metrics and formats."""
+
+    name: Word
+    version: PositiveInt
+    folder: str
+    reader: str  # dotted path of the class that turns rows into examples
+    fields: Annotated[tuple[str, ...], Field(strict=False)]
+    derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
+    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows that share one of these texts stay together
+    labels: Labels | None = None  # null: each row has its own choices, or its answer is free text
+    metrics: Metrics
+    formats: Formats
+    paper: PaperConfig | None = None  # null: the published code does not have the task
+
+
+class DataConfig(Section):
+    """Source of the rows, and seeds of their order."""
+
+    source: Literal["sample", "jsonl", "hub"]
+    root: Annotated[str | None, ASIDE]  # the checksum of the rows is part of the identity instead
+    hub_id: Annotated[str | None, ASIDE]
+    split_seed: Seed
+    order_seed: Seed
+    max_rows: PositiveInt | None
+    k_per_class: PositiveInt | None
+    max_cut_share: Annotated[float, Field(ge=0, le=1), ASIDE]
+    max_tied_share: Annotated[float, Field(ge=0, le=1), ASIDE] = 0.05  # default for older records without the key
+
+
+class ProtocolConfig(Section):
+    """Rules for selecting the checkpoint and for the reported rows. Records and reports refer to them by `name`."""
+
+    name: Literal["official", "paper"]
+    select_on: Literal["held_out", "validation"]
+    held_out_share: Annotated[float, Field(gt=0, lt=1)]
+    task_prefix: bool
+
+
+class BackboneConfig(Section):
+    """The frozen language model and the position of the prompt in its input."""
+
+    name: Word
+    family: Literal["auto", "encoder", "seq2seq", "causal"]
+    package: Annotated[str | None, ASIDE]
+    path: Annotated[str | None, ASIDE]  # the sha256 of the weights is part of the identity instead
+    hub_id: Annotated[str | None, ASIDE]
+    revision: Annotated[str | None, ASIDE]
+    original: Annotated[str | None, ASIDE] = None  # hub id of a package's weights, for the exported adapter
+    sha256: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$"), ASIDE]
+    dtype: Literal["auto", "float32", "bfloat16", "float64"]
+    attention: Literal["auto", "eager", "sdpa"]
+    dropout: bool = False  # default for older records without the key
+    pooling: Literal["mean", "cls"]
+    prompt_at: Literal["after_cls", "front"]
+    text_limit: Annotated[int, Field(ge=8)]
+
+
+class ScorerConfig(Section):
+    """Scorer that turns rows into answers. `rpt.config.check` replaces `auto`."""
+
+    name: Literal["auto", "head", "rank", "generate"]
+    length_normalised: bool
+
+
+class TrainerConfig(Section):
+    """Settings of the training loop: epochs, batch size, early stopping, token budgets, devices, checkpoints."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    patience: PositiveInt | None
+    tune: Literal["prompt", "all"]
+    tune_lr: PositiveFloat
+    token_budget: CountOrAuto
+    eval_token_budget: CountOrAuto
+    device: Annotated[Literal["auto", "cpu", "cuda"], ASIDE]
+    devices: Annotated[CountOrAuto, ASIDE] = 1
+    checkpoint_steps: Annotated[PositiveInt, ASIDE]
+    checkpoint_seconds: Annotated[PositiveFloat, ASIDE] = 60.0  # default for older records without the key
+    progress: Annotated[bool, ASIDE]
+
+
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+"""A tag of W&B. W&B accepts 1 to 64 characters."""
+
+
+class LoggerConfig(Section):
+    """A logger that receives the curves in addition to the run folder."""
+
+    kind: Literal["csv", "wandb", "tensorboard"]
+    project: str | None = None
+    entity: str | None = None
+    mode: Literal["offline", "online", "disabled"] = "offline"
+    name: str | None = None  # name of the run in W&B
+    tags: Annotated[tuple[Tag, ...], Field(strict=False)] = ()
+
+
+class PackingConfig(Section):
+    """How the runs of a pack share forward passes. A run alone is not affected."""
+
+    exact: bool
+
+
+class PromptConfig(Section):
+    """Shape of the soft prompt."""
+
+    length: PositiveInt
+
+
+class Expected(Section):
+    """A row of numbers in the paper for an experiment. `rpt.reproduce` compares them with trained runs."""
+
+    source: str  # table or figure of the paper
+    kind: Literal["printed", "recomputed", "digitised"]
+    at: str | None = None  # override of the row's setting in addition to the experiment's overrides; null: none
+    metric: MetricName | Literal["score"] = "score"  # score of a run that the numbers are compared with
+    copied: str | None = None  # publication whose numbers the paper repeats; null: the paper's own runs
+    caveat: str | None = None  # reason why no run can repeat the paper's runs exactly; null: a run can
+    points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # score points by task; `average` is over all eight tasks
+
+
+class Config(Section):
+    """Configuration of one run. Only `rpt.config.check.check` builds it."""
+
+    task: TaskConfig
+    data: DataConfig
+    protocol: ProtocolConfig
+    backbone: BackboneConfig
+    encoder: Component
+    init: Component
+    scorer: ScorerConfig
+    optim: Component
+    trainer: TrainerConfig
+    logger: Annotated[dict[str, LoggerConfig], ASIDE] = {}  # Hydra leaves the key out for logger=[]
+    packing: Annotated[PackingConfig, ASIDE]  # changes only the last bits; the record holds the kind of packing
+    prompt: PromptConfig
+    lr: PositiveFloat
+    encoder_lr: PositiveFloat | None
+    head_lr: PositiveFloat
+    weight_decay: NonNegativeFloat
+    encoder_weight_decay: NonNegativeFloat
+    head_weight_decay: NonNegativeFloat
+    schedule: Literal["constant", "linear"]
+    warmup_steps: NonNegativeInt
+    clip_norm: PositiveFloat | None
+    seed: Seed
+    output_dir: Annotated[str, Field(min_length=1), ASIDE]
+    group: Annotated[str | None, ASIDE]
+    question: Annotated[str | None, ASIDE] = None  # older records have neither `question` nor `expected`
+    expected: Annotated[tuple[Expected, ...] | None, Field(strict=False), ASIDE] = None
+    rerun: Annotated[bool, ASIDE]
+    replay: Annotated[str | None, ASIDE]
+    chosen: Annotated[dict[str, str], ASIDE]  # chosen option of each group, for names and tables
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether a soft prompt is trained. With `encoder=none` there is no prompt."""
+        return self.encoder.target is not None
+
+    @property
+    def has_own_forwards(self) -> bool:
+        """Whether each forward pass holds rows of one run only: `packing.exact`, or dropout, drawn for each run."""
+        return self.packing.exact or self.backbone.dropout
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the run has trainable parameters: a prompt, the head of an encoder backbone, or the backbone."""
+        return self.has_prompt or self.backbone.family == "encoder" or self.trainer.tune == "all"

@@ -1,0 +1,69 @@
+"""Colour, marker and line style of each encoder and baseline, the same in every figure.
+
+The colours are from Okabe and Ito (2008); colour-blind readers can tell them apart. Every encoder also has its own
+marker and line style, so that a grey print remains readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rpt.report.read.study import Axis, Study, Value
+from rpt.report.say.words import at_text
+
+LineStyle = Literal["-"] | tuple[int, Sequence[int | float]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, marker and line style of one encoder or baseline."""
+
+    colour: str
+    marker: str
+    line: LineStyle
+
+
+LOOKS = {
+    "residual": Look("#0072B2", "o", "-"),
+    "plain": Look("#D55E00", "s", (0, (5, 1.5))),
+    "mlp": Look("#009E73", "^", (0, (5, 1.5, 1, 1.5))),
+    "lstm": Look("#CC79A7", "D", (0, (2, 1))),
+    "head alone": Look("#000000", "v", (0, (1, 1.5))),
+    "zero-shot": Look("#000000", "<", (0, (3, 1.5, 1, 1.5, 1, 1.5))),
+    "fine-tuning": Look("#000000", ">", (0, (6, 2, 1, 2))),
+}
+"""Looks of the encoders and baselines that rpt ships, by name."""
+
+OTHERS = (
+    Look("#E69F00", "P", (0, (4, 1, 1, 1))),
+    Look("#56B4E9", "X", (0, (3, 1, 1, 1, 1, 1))),
+    Look("#666666", "p", (0, (8, 2))),
+    Look("#8C6D00", "h", (0, (2, 2))),
+)
+"""Looks of other encoders, assigned in the order of their names; a fifth encoder reuses the first look."""
+
+LINE_OF_MAJORITY = Look("#777777", "", (0, (4, 2)))
+
+
+def looks_of(study: Study) -> dict[str, Look]:
+    """Return the look of each encoder and baseline of a study, by name."""
+    names = dict.fromkeys([*study.methods, *(run.method for run in study.baselines)])
+    added = sorted(name for name in names if name not in LOOKS)
+    return {name: LOOKS.get(name) or OTHERS[added.index(name) % len(OTHERS)] for name in names}
+
+
+def points(score: float) -> str:
+    """Format a score from 0 to 1 in points, such as `61.4`."""
+    return f"{100 * score:.1f}"
+
+
+def axis_title(axis: Axis) -> str:
+    """Return the label of an axis; a logarithmic axis is marked as such."""
+    return f"{axis.label} (log scale)" if axis.is_log else axis.label
+
+
+def heading(study: Study, task: str, at: Mapping[str, Value]) -> str:
+    """Return the heading of a panel: the task, and the axis values that are fixed in the panel."""
+    return ", ".join(filter(None, (task, at_text(study.axes, at))))

@@ -1,0 +1,82 @@
+"""Comparisons of two values of an axis for the same encoder.
+
+The values of every axis are compared. The score at a value is averaged over all settings of the other axes that have
+runs at both values. Numbers are compared with the smallest number. Values without an order are compared each with each,
+up to `MOST_VALUES` values; with more, each is compared with the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from rpt.report.measure.comparisons import MOST_VALUES, Pair, pair_of
+from rpt.report.read.series import Curve, curves_of
+from rpt.report.read.study import Axis, Study, Value
+
+RATES = ("lr", "encoder_lr", "head_lr")
+"""Keys of learning rates. A study varies them to measure sensitivity, and seldom to compare their values."""
+
+
+def compare_values(study: Study) -> list[Pair]:
+    """Compare the values of every axis for each task and encoder; the p-values are not adjusted."""
+    found: list[Pair] = []
+    for axis in study.axes:
+        gathered: dict[tuple[str, str], list[Curve]] = {}
+        for curve in curves_of(study, axis):
+            gathered.setdefault((curve.task, curve.method), []).append(curve)
+        found += [pair for curves in gathered.values() for pair in _of_curves(axis, curves)]
+    return found
+
+
+def asked_axes(study: Study) -> list[Axis]:
+    """Return the axes whose values the answer compares: all except learning rates.
+
+    A study that varies nothing but learning rates, with a single encoder, compares their values.
+    """
+    own = [axis for axis in study.axes if axis.key not in RATES]
+    return own or (list(study.axes) if len(study.methods) == 1 else [])
+
+
+def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the comparisons of values that the answer rests on.
+
+    For an axis of numbers the answer compares only the largest number with the smallest.
+
+    Args:
+        study: Study that the comparisons belong to.
+        pairs: All comparisons of values, from `compare_values`.
+    """
+    asked = {axis.key: axis for axis in asked_axes(study)}
+    last = {(pair.task, pair.ours, pair.axis): pair for pair in pairs if pair.axis in asked}
+    return [
+        pair
+        for pair in pairs
+        if pair.axis in asked and (not asked[pair.axis].is_numeric or pair == last[pair.task, pair.ours, pair.axis])
+    ]
+
+
+def _of_curves(axis: Axis, curves: Sequence[Curve]) -> Iterator[Pair]:
+    for one, other in _couples(axis, curves):
+        found = [(curve, curve.at_value(one), curve.at_value(other)) for curve in curves]
+        both = [(curve, ours, theirs) for curve, ours, theirs in found if ours is not None and theirs is not None]
+        if not both:
+            continue
+        curve, count = both[0][0], curves[0].count
+        seeds = sorted(set.intersection(*(set(point.seeds) for _, *points in both for point in points)))
+        if seeds:
+            ours = np.mean([point.units(count, seeds) for _, point, _ in both], axis=0)
+            theirs = np.mean([point.units(count, seeds) for _, _, point in both], axis=0)
+            at = curve.at if len(both) == 1 else {}
+            pair = pair_of(curve, curve.method, "value", at, (ours, theirs))
+            yield replace(pair, num_points=len(both), axis=axis.key, our_value=one, their_value=other)
+
+
+def _couples(axis: Axis, curves: Sequence[Curve]) -> list[tuple[Value, Value]]:
+    values = [value for value in axis.values if any(curve.at_value(value) is not None for curve in curves)]
+    if axis.is_numeric or len(values) > MOST_VALUES:
+        return [(value, values[0]) for value in values[1:]]
+    return [(later, earlier) for earlier, later in combinations(values, 2)]

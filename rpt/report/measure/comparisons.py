@@ -1,0 +1,216 @@
+"""Comparisons of encoders with each other, with baselines and with the majority answer, paired by seed and example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from rpt.report.read.series import Curve, Point, Units
+from rpt.report.read.study import Study, Value
+from rpt.stats.estimate import Comparison
+from rpt.stats.paired import compare, compare_with
+from rpt.stats.power import seeds_needed
+
+LEADER = "residual"
+"""Encoder that comes first in every pair it belongs to, because studies ask about it."""
+
+MOST_METHODS = 4
+"""Largest number of encoders that are compared each with each. With more, only the leading encoder is compared."""
+
+MOST_VALUES = 4
+"""Largest number of values of an axis that are compared each with each. With more, each is compared with the first."""
+
+Where = Literal["sweep", "tuned", "point", "value"]
+
+MAJORITY = "majority"
+"""Name of the second method in a comparison with the majority answer (always the most frequent answer)."""
+
+Family = Literal["answer", "exploratory"]
+"""Family of a comparison. `answer`: the answer in words rests on it. `exploratory`: any other comparison."""
+
+EFFECT = 0.01
+"""Difference in score for which the needed number of seeds is computed: one point."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A comparison of two methods, or of two values of an axis, on a task.
+
+    Attributes:
+        task: Name of the task.
+        ours: First method; a positive difference means that it scores higher.
+        theirs: Second method: an encoder, a baseline or `majority`; the first method itself where `where` is `value`.
+        where: Points that are compared. `sweep`: average over the points of the main axis that both methods have.
+            `tuned`: for each method, the point that the held-out rows choose. `point`: one point that both methods
+            have. `value`: two values of an axis for one encoder, averaged over the settings of the other axes.
+        at: Axis values that both methods share, by key; without the main axis unless `where` is `point`.
+        comparison: Difference in score with interval and p-value, over the seeds that both methods have.
+        p_holm: p-value after Holm's correction over the family; `nan` below three seeds.
+        seeds_needed: Number of seeds that show a difference of one point with a power of 0.8 on the same examples;
+            infinite where no number suffices, None where the variance is unknown.
+        num_units: Number of sampling units (examples) that the difference is computed from.
+        num_points: Number of points that the difference is averaged over.
+        our_value: First method's value on the main axis (`tuned`), or first value of `axis` (`value`). None elsewhere
+            and against the majority answer.
+        their_value: Second method's value on the main axis (`tuned`), or second value of `axis` (`value`). None
+            elsewhere, for a baseline without the main axis and for the majority answer.
+        axis: Key of the axis whose values are compared where `where` is `value`; else None.
+        family: Family of comparisons, over all tasks, that Holm's correction adjusts together.
+    """
+
+    task: str
+    ours: str
+    theirs: str
+    where: Where
+    at: Mapping[str, Value]
+    comparison: Comparison
+    p_holm: float
+    seeds_needed: int | float | None
+    num_units: int
+    num_points: int = 1
+    our_value: Value = None
+    their_value: Value = None
+    axis: str | None = None
+    family: Family = "exploratory"
+
+    @property
+    def verdict(self) -> Literal["higher", "lower", "open"]:
+        """Whether the first method scores significantly `higher` or `lower`.
+
+        It is `open` where the interval includes 0 or the adjusted p-value is 0.05 or more.
+        """
+        sign = self.comparison.sign(self.p_holm)
+        return "higher" if sign > 0 else "lower" if sign < 0 else "open"
+
+
+def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, Sequence[Point]]) -> list[Pair]:
+    """Compare all encoders of a study with each other, the baselines and the majority; p-values are not adjusted.
+
+    Args:
+        study: Study to compare.
+        curves: Curves of the study along its main axis.
+        baselines: Points of the baselines, by task.
+    """
+    pairs: list[Pair] = []
+    for ours, theirs in _couples(study, curves):
+        pairs += _of_curves(ours, theirs)
+    for ours in curves:
+        pairs += _against(ours, baselines[ours.task])
+        pairs.append(_with_majority(ours))
+    return pairs
+
+
+def leader_of(methods: Sequence[str]) -> str:
+    """Return the encoder that a study's answer is about: `residual`, or the first encoder where it is missing."""
+    return LEADER if LEADER in methods else methods[0]
+
+
+def couples(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs of encoders that are compared; `residual` comes first in its pairs."""
+    ordered = sorted(methods, key=lambda method: method != LEADER)
+    if len(ordered) > MOST_METHODS:
+        return [(ordered[0], other) for other in ordered[1:]]
+    return [*combinations(ordered, 2)]
+
+
+def agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+    """Whether two points have equal values on all axes that both points have."""
+    return all(other[key] == value for key, value in one.items() if key in other)
+
+
+def _couples(study: Study, curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
+    """Yield the pairs of curves to compare: the same task and equal values on the other axes."""
+    for one, other in couples(study.methods):
+        for ours in curves:
+            for theirs in curves:
+                if (ours.method, theirs.method, ours.task) == (one, other, theirs.task) and agree(ours.at, theirs.at):
+                    yield ours, theirs
+
+
+def _of_curves(ours: Curve, theirs: Curve) -> Iterator[Pair]:
+    at = {**ours.at, **theirs.at}
+    seeds = [seed for seed in ours.seeds if seed in theirs.seeds]
+    equal = _equal_points(ours, theirs)
+    if seeds and equal and len(ours.points) > 1:
+        pair = pair_of(ours, theirs.method, "sweep", at, _average(equal, ours, seeds))
+        yield replace(pair, num_points=len(equal))
+    for value, one, other in equal:
+        where = at if ours.axis is None else {ours.axis.key: value, **at}
+        yield from _of_points(ours, "point", where, one, other)
+    yield from _of_points(ours, "tuned", at, ours.tuned, theirs.tuned)
+
+
+def _against(ours: Curve, baselines: Sequence[Point]) -> Iterator[Pair]:
+    key = None if ours.axis is None else ours.axis.key
+    for baseline in baselines:
+        if agree(ours.tuned.values, baseline.values):
+            yield from _of_points(ours, "tuned", ours.at, ours.tuned, baseline)
+        for point in ours.points if key in baseline.values else ():
+            if agree(point.values, baseline.values):
+                yield from _of_points(ours, "point", point.values, point, baseline)
+
+
+def _of_points(curve: Curve, where: Where, at: Mapping[str, Value], one: Point, other: Point) -> Iterator[Pair]:
+    """Compare two points over the seeds that both have; yield nothing where they share no seed."""
+    seeds = [seed for seed in one.seeds if seed in other.seeds]
+    ours = one.units(curve.count, seeds) if seeds else None
+    theirs = other.units(curve.count, seeds) if seeds else None
+    if other.method == "zero-shot":  # without randomness, so its one run serves for every seed
+        ours = one.units(curve.count)
+        theirs = np.repeat(other.units(curve.count)[:1], len(ours), axis=0)
+    if ours is not None and theirs is not None:
+        pair = pair_of(curve, other.method, where, at, (ours, theirs))
+        key = None if curve.axis is None or where == "point" else curve.axis.key
+        yield pair if key is None else replace(pair, our_value=one.values.get(key), their_value=other.values.get(key))
+
+
+def _equal_points(ours: Curve, theirs: Curve) -> list[tuple[Value, Point, Point]]:
+    """Return pairs of points with equal values; an encoder without the axis has the same point at every value."""
+    found = []
+    for value in dict.fromkeys((*ours.values, *theirs.values)):
+        one = ours.at_value(value) or _everywhere(ours)
+        other = theirs.at_value(value) or _everywhere(theirs)
+        if one is not None and other is not None:
+            found.append((value, one, other))
+    return found
+
+
+def _everywhere(curve: Curve) -> Point | None:
+    has_axis = curve.axis is not None and any(curve.axis.key in point.values for point in curve.points)
+    return None if has_axis else curve.points[0]
+
+
+def _average(equal: Sequence[tuple[Value, Point, Point]], curve: Curve, seeds: Sequence[int]) -> tuple[Units, Units]:
+    ours = np.mean([one.units(curve.count, seeds) for _, one, _ in equal], axis=0)
+    theirs = np.mean([other.units(curve.count, seeds) for _, _, other in equal], axis=0)
+    return ours, theirs
+
+
+def pair_of(
+    curve: Curve,
+    theirs: str,
+    where: Where,
+    at: Mapping[str, Value],
+    both: tuple[Units, Units],
+) -> Pair:
+    """Compare two arrays of units.
+
+    Args:
+        curve: Curve of the first method; gives task and encoder.
+        theirs: Name of the second method.
+        where: Points that are compared, as in `Pair.where`.
+        at: Axis values that both methods share, by key.
+        both: Units of the first and of the second method, for the same seeds and examples.
+    """
+    needed = seeds_needed(both[0] - both[1], effect=EFFECT)
+    return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
+
+
+def _with_majority(curve: Curve) -> Pair:
+    point = curve.tuned
+    found = compare_with(point.units(curve.count), point.majority)
+    return Pair(curve.task, curve.method, MAJORITY, "tuned", curve.at, found, float("nan"), None, curve.count)

@@ -1,0 +1,168 @@
+"""The numbers of a report: scores of points, robustness of encoders, and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rpt.report.measure.along import compare_values
+from rpt.report.measure.comparisons import MAJORITY, Pair, compare_all
+from rpt.report.measure.families import adjust
+from rpt.report.measure.pace import Pace, paces
+from rpt.report.read.diagnostics import Diagnosis
+from rpt.report.read.series import Curve, Point, baselines_of, curves_of, num_units, points_of
+from rpt.report.read.study import Study, Value
+from rpt.stats import curves, spread
+from rpt.stats.estimate import LEAST_SEEDS, Estimate
+from rpt.stats.mean import mean
+
+
+@dataclass(frozen=True)
+class PointScore:
+    """The score of a point.
+
+    Attributes:
+        point: Runs that differ in the seed alone.
+        score: Mean task score over the seeds, 0 to 1, with an interval for new seeds and new examples.
+        spread: Standard deviation of the task score over the seeds.
+        num_failed: Number of runs that diverged or score at or below the majority answer.
+    """
+
+    point: Point
+    score: Estimate
+    spread: Estimate
+    num_failed: int
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """The scores of an encoder along an axis, which show how much a badly chosen value costs.
+
+    All scores are 0 to 1. `best`, `average`, `worst`, `apart` and `within` use only the seeds that every point of the
+    curve has.
+
+    Attributes:
+        curve: Points of the encoder along the axis.
+        best: Score of the best point.
+        best_at: Value of the axis at the best point; None where the encoder has no axis, or for the value null.
+        average: Score averaged over the points.
+        worst: Score of the worst point.
+        tuned: Score at the point that the held-out rows choose.
+        tuned_at: Value of the axis at the point that the held-out rows choose; None where the encoder has no axis, or
+            for the value null.
+        spread: Standard deviation over seeds at the point that the held-out rows choose.
+        apart: Score of the best point minus score of the worst point; None for a curve of one point.
+        within: Standard deviation over seeds at one point, pooled over the options of an axis without order (`init`).
+            None on a numeric axis, where a bad value may spread more than a good one, and with a single seed or point.
+        failed: Share of the curve's runs that diverged or score at or below the majority answer.
+        num_failed: Number of the curve's runs that diverged or score at or below the majority answer.
+    """
+
+    curve: Curve
+    best: Estimate
+    best_at: Value
+    average: Estimate
+    worst: Estimate
+    tuned: Estimate
+    tuned_at: Value
+    spread: Estimate
+    apart: Estimate | None
+    within: Estimate | None
+    failed: Estimate
+    num_failed: int
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return self.curve.task
+
+    @property
+    def method(self) -> str:
+        """Option of the config group `encoder`, such as `residual`."""
+        return self.curve.method
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All numbers of a report.
+
+    Attributes:
+        points: Scores of the points that train a prompt.
+        baselines: Scores of the points without a prompt: head alone, zero-shot, fine-tuning.
+        robustness: Scores along the main axis, one entry for each curve, in the study's order.
+        sweep: Comparisons of two encoders, averaged over the points of the main axis that both have.
+        tuned: Comparisons of two encoders, or of an encoder and a baseline. Each encoder is taken at the point that
+            the held-out rows choose for it.
+        by_point: Comparisons of two encoders, or of an encoder and a baseline, at every point that both have.
+        by_value: Comparisons of two values of an axis for one encoder, for every axis.
+        majority: Comparisons of each encoder, at the point that the held-out rows choose, with the majority answer.
+        paces: Comparisons of two encoders by the number of epochs that they need; empty without diagnostics.
+    """
+
+    points: Sequence[PointScore]
+    baselines: Sequence[PointScore]
+    robustness: Sequence[Robustness]
+    sweep: Sequence[Pair]
+    tuned: Sequence[Pair]
+    by_point: Sequence[Pair]
+    by_value: Sequence[Pair]
+    majority: Sequence[Pair]
+    paces: Sequence[Pace]
+
+
+def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
+    """Compute all numbers of a report.
+
+    Args:
+        study: Study to measure.
+        diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`. Without any, `paces` is
+            empty.
+    """
+    found = [one for one in curves_of(study) if one.seeds]
+    baselines = {one.task: list(baselines_of(study, one.task, {})) for one in found}
+    compared = [*compare_all(study, found, baselines), *compare_values(study)]
+    every, soon = adjust(study, compared, paces(study, diagnoses))
+    pairs = [pair for pair in every if pair.theirs != MAJORITY]
+    return Numbers(
+        points=[_score(point, num_units(study, point.task)) for point in points_of(study.runs)],
+        baselines=[_score(point, num_units(study, point.task)) for point in points_of(study.baselines)],
+        robustness=[robustness(one) for one in found],
+        sweep=[pair for pair in pairs if pair.where == "sweep"],
+        tuned=[pair for pair in pairs if pair.where == "tuned"],
+        by_point=[pair for pair in pairs if pair.where == "point"],
+        by_value=[pair for pair in pairs if pair.where == "value"],
+        majority=[pair for pair in every if pair.theirs == MAJORITY],
+        paces=soon,
+    )
+
+
+def robustness(curve: Curve) -> Robustness:
+    """Compute the numbers of a curve whose points have at least one seed in common."""
+    units, scores, values = curve.units, curve.scores, curve.values
+    axis, tuned = curve.axis, curve.tuned
+    num_failed = sum(run.is_failed for run in curve.runs)
+    has_options = axis is not None and not axis.is_numeric and len(values) > 1
+    return Robustness(
+        curve=curve,
+        best=curves.best(units),
+        best_at=values[int(scores.mean(axis=1).argmax())],
+        average=curves.average(units),
+        worst=curves.worst(units),
+        tuned=mean(tuned.units(curve.count)),
+        tuned_at=None if axis is None else tuned.values.get(axis.key),
+        spread=spread.spread(tuned.scores),
+        apart=curves.apart(units) if len(values) > 1 else None,
+        within=spread.spread_within(scores) if has_options and len(curve.seeds) > 1 else None,
+        failed=_share(num_failed, curve),
+        num_failed=num_failed,
+    )
+
+
+def _share(num_failed: int, curve: Curve) -> Estimate:
+    """Estimate the share of failed runs; the estimate has no interval below three seeds."""
+    found = spread.share(num_failed, len(curve.runs))
+    return found if len(curve.seeds) >= LEAST_SEEDS else replace(found, low=float("nan"), high=float("nan"))
+
+
+def _score(point: Point, count: int) -> PointScore:
+    return PointScore(point, mean(point.units(count)), spread.spread(point.scores), int(point.failed.sum()))

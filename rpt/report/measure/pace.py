@@ -1,0 +1,94 @@
+"""Comparisons of training speed: epochs that two encoders need to reach the same held-out score, paired by seed.
+
+An encoder with low scores reaches its own best score soon, so the epochs to an encoder's own best do not tell which
+encoder is faster. Two encoders are therefore compared at a score that both reach: for each seed, the lower of their two
+best scores minus one point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rpt.report.measure.comparisons import Family, agree, couples
+from rpt.report.read.diagnostics import WITHIN, Diagnosis, History
+from rpt.report.read.study import Study, Value
+from rpt.stats.counts import compare_counts
+from rpt.stats.estimate import Comparison
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A comparison of two encoders by their epochs, each trained at the point that the held-out rows choose for it.
+
+    Attributes:
+        task: Name of the task.
+        ours: Name of the first encoder; a negative difference means that it needs fewer epochs.
+        theirs: Name of the second encoder.
+        at: Values on the study's axes other than the main axis, by dotted key.
+        comparison: Epochs of the first encoder minus epochs of the second, with interval and p-value, over the seeds
+            that both were trained with.
+        p_holm: p-value after Holm's correction within the family; `nan` below three seeds.
+        family: The comparisons that Holm's correction adjusts together, over all tasks.
+    """
+
+    task: str
+    ours: str
+    theirs: str
+    at: Mapping[str, Value]
+    comparison: Comparison
+    p_holm: float = float("nan")
+    family: Family = "exploratory"
+
+    @property
+    def verdict(self) -> Literal["fewer", "more", "open"]:
+        """Whether the first encoder needs `fewer` or `more` epochs.
+
+        `open` where the interval contains 0 or the adjusted p-value is 0.05 or more.
+        """
+        sign = self.comparison.sign(self.p_holm)
+        return "more" if sign > 0 else "fewer" if sign < 0 else "open"
+
+
+def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
+    """Compare the epochs of every pair of encoders, without Holm's correction.
+
+    Args:
+        study: Study to compare encoders in.
+        diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`.
+    """
+    return [*_compared(study, diagnoses)]
+
+
+def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:
+    main = study.axes[0].key if study.axes else None
+    places = [{key: value for key, value in one.point.values.items() if key != main} for one in diagnoses]
+    for our_method, their_method in couples(study.methods):
+        for ours, at in zip(diagnoses, places, strict=True):
+            for theirs, there in zip(diagnoses, places, strict=True):
+                is_pair = (ours.point.method, theirs.point.method) == (our_method, their_method)
+                epochs = _epochs(ours, theirs) if is_pair and ours.point.task == theirs.point.task else []
+                if epochs and agree(at, there):
+                    compared = compare_counts(*np.array(epochs).T)
+                    yield Pace(ours.point.task, our_method, their_method, {**at, **there}, compared)
+
+
+def _epochs(ours: Diagnosis, theirs: Diagnosis) -> list[tuple[float, float]]:
+    """Return, for each common seed, the epochs until each encoder reached the score that both reach."""
+    one, other = _histories(ours), _histories(theirs)
+    found = []
+    for seed in sorted(one.keys() & other.keys()):
+        both = one[seed], other[seed]
+        level = min(history.score.max() for history in both) - WITHIN
+        first = [float(history.epochs[np.flatnonzero(history.score >= level)[0]]) for history in both]
+        found.append((first[0], first[1]))
+    return found
+
+
+def _histories(one: Diagnosis) -> dict[int, History]:
+    """Return the evaluations of each run that did not diverge, by seed."""
+    pairs = zip(one.point.runs, one.histories, strict=True)
+    return {run.seed: history for run, history in pairs if history is not None and not run.diverged}

@@ -1,0 +1,54 @@
+"""Build a report's page, figures and tables, and write them to its folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from rpt.report.figures import draw
+from rpt.report.measure.numbers import measure
+from rpt.report.page.folder import publish, refuse_other_folder
+from rpt.report.page.page import render
+from rpt.report.read.collect import collect
+from rpt.report.read.diagnostics import diagnose
+from rpt.report.read.study import Study
+from rpt.report.say.answer import Paragraph, answer
+from rpt.report.say.headline import headline
+from rpt.report.tables.study import tables
+from rpt.report.tables.writers import WRITERS
+
+
+def write_report(directory: Path, out: Path, group: str | None, command: str) -> tuple[Study, list[Paragraph]]:
+    """Read the run folders of a study and write its report.
+
+    Args:
+        directory: Folder with the run folders, the `output_dir` of the sweep.
+        out: Folder of the report; an earlier report there is replaced.
+        group: Group of the study's runs; None where the folder has a single group.
+        command: Command line that makes the report again, for the page.
+
+    Returns:
+        The study, and the paragraphs of its answer.
+
+    Raises:
+        StudyError: The runs make no study, or `out` contains files other than an earlier report's.
+        StorageError: A run cannot be read, or the report cannot be written.
+    """
+    refuse_other_folder(out)
+    study = collect(directory, group)
+    diagnoses = diagnose(study)
+    study = replace(study, damaged=(*study.damaged, *(message for one in diagnoses for message in one.damaged)))
+    numbers = measure(study, diagnoses)
+    found, words = tables(study, numbers, diagnoses), answer(study, numbers)
+    figures = draw(study, numbers, diagnoses)
+    first = headline(study, numbers, words)
+    page = render(study, found, words, figures, diagnoses, headline=first, out=out, command=command)
+    files = {"index.html": page.encode()}
+    files |= {f"figures/{one.name}.{ending}": content for one in figures for ending, content in one.files.items()}
+    files |= {
+        f"tables/{table.name}.{ending}": to_text(table).encode()
+        for table in found
+        for ending, to_text in WRITERS.items()
+    }
+    publish(out, files)
+    return study, words

@@ -1,0 +1,209 @@
+"""Detection of a study's axes: the configuration keys in which its runs differ, besides encoder, task and seed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from rpt.config.schema import Config
+from rpt.report.read.study import Axis, Value
+from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
+
+Record = Mapping[str, Any]
+Flat = dict[str, Value]
+"""Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has one key: the group's name."""
+
+KNOWN = {
+    "lr": ("learning rate", True),
+    "prompt.length": ("virtual tokens", True),
+    "init": ("initialisation", False),
+    "data.k_per_class": ("rows per class", True),
+    "encoder.bottleneck_dim": ("bottleneck width", True),
+    "encoder.shared": ("shared encoder", False),
+    "backbone": ("backbone", False),
+    "encoder_lr": ("learning rate of the encoder", True),
+    "head_lr": ("learning rate of the head", True),
+    "weight_decay": ("weight decay", True),
+    "encoder_weight_decay": ("weight decay of the encoder", True),
+    "trainer.epochs": ("epochs", True),
+    "trainer.batch_size": ("rows in a step", True),
+    "optim": ("optimizer", False),
+    "schedule": ("schedule", False),
+}
+"""Label of an axis, and whether a figure spaces it by logarithm, by configuration key.
+
+The first key of this table that a study varies is its main axis. Keys that are missing here follow in the order of the
+configuration, with the key as label.
+"""
+
+COLLAPSED = ("init", "backbone", "optim")
+"""Groups whose options have different keys. Where runs differ in the option, the option's name is the axis value."""
+
+
+BASELINES = ("head alone", "zero-shot", "fine-tuning")
+"""Names of the methods that train no prompt (`encoder=none`)."""
+
+
+def method_of(record: Record) -> str:
+    """Return the encoder's option in the configuration (`residual`), or the baseline's name (`head alone`)."""
+    encoder = str(record["chosen"].get("encoder"))
+    if encoder != "none":
+        return encoder
+    if record["config"]["trainer"]["tune"] == "all":
+        return "fine-tuning"
+    return "head alone" if record["backbone"]["family"] == "encoder" else "zero-shot"
+
+
+def flatten(records: Sequence[Record]) -> list[Flat]:
+    """Return the configuration of each run by dotted key.
+
+    The task, the seed and keys that cannot change a score are left out. `data.order_seed` is left out where it equals
+    the seed in every run.
+    """
+    flats = [_flat(record["config"]) for record in records]
+    if all(
+        flat.get("data.order_seed") == record["config"]["seed"] for flat, record in zip(flats, records, strict=True)
+    ):
+        for flat in flats:
+            flat.pop("data.order_seed", None)
+    for group in COLLAPSED:
+        names = [_option(record, group) for record in records]
+        if len(set(names)) > 1:
+            _collapse(flats, names, group)
+    return flats
+
+
+def find_axes(records: Sequence[Record], flats: Sequence[Flat]) -> tuple[tuple[Axis, ...], list[str]]:
+    """Find the axes of a study.
+
+    Args:
+        records: Records (`run.json`) of the runs that train a prompt, in the order in which the runs were started.
+        flats: Configurations of the same runs, from `flatten`.
+
+    Returns:
+        The axes, the main axis first, and a sentence for each other key that varies together with the task or an axis.
+    """
+    methods = [method_of(record) for record in records]
+    tasks: list[Value] = [record["task"]["name"] for record in records]
+    known = list(KNOWN)
+    keys = [key for key in dict.fromkeys(key for flat in flats for key in flat) if _varies(key, flats, methods)]
+    keys.sort(key=lambda key: known.index(key) if key in known else len(known))
+    axes: list[Axis] = []
+    notes = []
+    for key in keys:
+        column = [flat.get(key) for flat in flats]
+        drivers = [("task", tasks), *((axis.key, [flat.get(axis.key) for flat in flats]) for axis in axes)]
+        driver = next((name for name, other in drivers if _goes_with(column, name, other)), None)
+        if driver is None:
+            axes.append(_axis(key, [flat[key] for flat in flats if key in flat]))
+        else:
+            notes.append(f"{key} goes with {driver} in all runs, so it is no axis of its own.")
+    return tuple(axes), notes
+
+
+def values_on(axes: Sequence[Axis], flat: Flat, method: str) -> dict[str, Value]:
+    """Return a run's value on each axis that exists for the run and can change its score, by key."""
+    return {axis.key: flat[axis.key] for axis in axes if axis.key in flat and concerns(axis.key, method)}
+
+
+def concerns(key: str, method: str) -> bool:
+    """Whether a configuration key can change the score of a method; keys of the prompt do not concern baselines."""
+    unfelt = {
+        "head alone": (*OF_THE_PROMPT, "encoder"),
+        "fine-tuning": (*OF_THE_PROMPT, "encoder"),
+        "zero-shot": (*OF_THE_TRAINING, "data.order_seed"),
+    }.get(method, ())
+    return not any(key == part or key.startswith(f"{part}.") for part in unfelt)
+
+
+def _flat(config: Mapping[str, Any]) -> Flat:
+    aside = set(_aside_keys(Config))
+    return {
+        key: value
+        for key, value in _leaves(config, "")
+        if key != "seed" and not key.startswith("task.") and not any(_is_in(key, part) for part in aside)
+    }
+
+
+def _is_in(key: str, part: str) -> bool:
+    return key == part or key.startswith(f"{part}.")
+
+
+def _aside_keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if is_aside(field):
+            yield f"{above}{name}"
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _aside_keys(field.annotation, f"{above}{name}.")
+
+
+def _leaves(value: Mapping[str, Any], above: str) -> Iterator[tuple[str, Value]]:
+    for name, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _leaves(item, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", json.dumps(item) if isinstance(item, list) else item
+
+
+def _option(record: Record, group: str) -> str:
+    """Return the option of a group that a run uses; for a backbone its own name, because `local` can be any model."""
+    name = record["config"][group].get("name") if group == "backbone" else record["chosen"].get(group)
+    return str(name)
+
+
+def _collapse(flats: Sequence[Flat], names: Sequence[str], group: str) -> None:
+    """Replace the keys of a group by the group's name, whose value is the option's name.
+
+    The values in which runs of the same option differ are appended to the name, such as `normal std=0.02`.
+    """
+    parts = [{key: flat.pop(key) for key in [*flat] if key.startswith(f"{group}.")} for flat in flats]
+    for flat, name, part in zip(flats, names, parts, strict=True):
+        like = [other for other, other_name in zip(parts, names, strict=True) if other_name == name]
+        own = [key for key in part if len({other.get(key) for other in like}) > 1]
+        flat[group] = " ".join((name, *(f"{key.removeprefix(f'{group}.')}={part[key]}" for key in own)))
+
+
+def _varies(key: str, flats: Sequence[Flat], methods: Sequence[str]) -> bool:
+    """Whether runs differ in a key; an option of the encoder must differ between runs of the same encoder."""
+    if not key.startswith("encoder."):
+        return len({flat.get(key) for flat in flats}) > 1
+    found: dict[str, set[Value]] = {}
+    for flat, method in zip(flats, methods, strict=True):
+        found.setdefault(method, set()).add(flat.get(key))
+    return any(len(values) > 1 for values in found.values())
+
+
+def _goes_with(column: Sequence[Value], name: str, other: Sequence[Value]) -> bool:
+    """Whether a key must not become an axis of its own, because the task or an earlier axis determines its value.
+
+    The task and a chosen option may give several of their values the same value of the key. Any other axis must
+    correspond one to one with the key.
+
+    Args:
+        column: Value of the key in each run.
+        name: `task`, or the key of an earlier axis.
+        other: Task, or value on the earlier axis, in each run.
+    """
+    is_told = _follows(column, other) and len(set(other)) > 1
+    return is_told and (name in ("task", *COLLAPSED) or _follows(other, column))
+
+
+def _follows(column: Sequence[Value], other: Sequence[Value]) -> bool:
+    """Whether the value in `column` is determined by the value in `other`."""
+    return len(set(zip(other, column, strict=True))) == len(set(other))
+
+
+def _axis(key: str, column: Sequence[Value]) -> Axis:
+    label, is_log = KNOWN.get(key, (key, False))
+    values: tuple[Value, ...] = tuple(dict.fromkeys(column))
+    axis = Axis(key, label, values, is_log=False)
+    if axis.is_numeric:
+        numbers = sorted(value for value in values if isinstance(value, int | float))
+        return Axis(key, label, tuple(numbers), is_log and numbers[0] > 0)
+    known = Axis(key, label, tuple(value for value in values if value is not None), is_log=False)
+    if None in values and known.is_numeric:  # null means off and comes before the numbers
+        return Axis(key, label, (None, *sorted(known.values, key=lambda value: float(value or 0))), is_log=False)
+    return axis

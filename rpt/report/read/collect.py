@@ -1,0 +1,250 @@
+"""Reading of the run folders of a study."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from rpt.report.read.axes import Flat, Record, concerns, find_axes, flatten, method_of, values_on
+from rpt.report.read.comparable import check_comparable, is_comparable
+from rpt.report.read.notes import notes_on
+from rpt.report.read.record_check import check_record
+from rpt.report.read.study import Axis, Study, StudyError, StudyRun
+from rpt.report.read.units import unit_scores
+from rpt.system.reading import reason_of
+from rpt.system.writing import read_json_lines
+from rpt.tracking.counted import has_ended
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import RecordError
+from rpt.tracking.status import state_of
+
+NO_GROUP = "none"
+"""Value of `--group` for the runs that belong to no group."""
+
+ORDER = ("plain", "mlp", "residual", "lstm")
+"""Order of encoders in tables and figures; other encoders follow, sorted by name."""
+
+Found = tuple[Path, Record]
+Units = Mapping[Path, Float[np.ndarray, " units"]]
+
+
+def collect(directory: Path, group: str | None = None) -> Study:
+    """Read the run folders directly below a folder, and check that the runs can be compared.
+
+    Baselines of other groups are added where they were trained in the same way.
+
+    Args:
+        directory: `output_dir` of one or more sweeps.
+        group: Group of the runs to read; `none` for the runs without a group; None where the folder holds one group.
+
+    Raises:
+        StudyError: The folder holds no run that trains a prompt, a record that this version of rpt cannot read, runs
+            of several groups while `group` is None, or runs that cannot be compared.
+    """
+    found, unfinished, damaged = _read(directory)
+    prompts = [one for one in found if not _is_baseline(one[1])]
+    _refuse_without_runs(directory, prompts, damaged)
+    name = _group(directory, prompts, group)
+    prompts = sorted((one for one in prompts if _group_of(one[1]) == name), key=_start)
+    answers = _Answers(damaged)
+    prompts = answers.keep(prompts)
+    _refuse_without_runs(directory, prompts, damaged)
+    ours = [*prompts, *answers.keep(one for one in found if _is_baseline(one[1]) and _group_of(one[1]) == name)]
+    check_comparable(ours)
+    others = [one for one in found if _is_baseline(one[1]) and _group_of(one[1]) != name]
+    ours += answers.keep(one for one in others if is_comparable(one[1], ours))
+    left = {folder: state for folder, (group_of, state) in unfinished.items() if group_of == name}
+    study = _study(name, prompts, ours[len(prompts) :], answers.units)
+    return replace(study, unfinished=left, damaged=tuple(damaged.values()))
+
+
+class _Answers:
+    """Predictions of finished runs, read once a run.
+
+    Attributes:
+        units: Score of each sampling unit, by run folder.
+    """
+
+    def __init__(self, damaged: dict[Path, str]) -> None:
+        self.units: dict[Path, Float[np.ndarray, " units"]] = {}
+        self._damaged = damaged
+
+    def keep(self, runs: Iterable[Found]) -> list[Found]:
+        """Read the predictions of runs, and return the runs without those whose predictions are damaged."""
+        kept = []
+        for folder, record in runs:
+            try:
+                if record["status"] == "finished":
+                    self.units[folder] = _units(folder, record)
+                kept.append((folder, record))
+            except StudyError as error:
+                self._damaged[folder] = str(error)
+        return kept
+
+
+def _refuse_without_runs(directory: Path, prompts: Sequence[Found], damaged: Mapping[Path, str]) -> None:
+    if prompts:
+        return
+    if damaged:
+        raise StudyError("\n".join(damaged.values()))
+    advice = "Name the output_dir of a sweep, such as runs/learning_rate."
+    raise StudyError(f"{directory}: holds no finished run of a prompt. {advice}")
+
+
+def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], dict[Path, str]]:
+    """Read all run folders.
+
+    Returns:
+        Folder and record of each ended run; group and state of each other run, by folder; what is wrong with each
+        record that cannot be reported, by folder.
+    """
+    if not directory.is_dir():
+        raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
+    found: list[Found] = []
+    unfinished: dict[Path, tuple[str, str]] = {}
+    damaged: dict[Path, str] = {}
+    for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
+        try:
+            record = RunFolder(folder).read_record() or {}
+            check_record(folder, record)
+        except RecordError as error:
+            damaged[folder] = str(error)
+            continue
+        if has_ended(record):
+            found.append((folder, record))
+        else:
+            state = state_of(folder)
+            who = f", by {state.holder}" if state.holder else ""
+            unfinished[folder] = _group_of(record), f"{state.name}{who}"
+    return found, unfinished, damaged
+
+
+def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], units: Units) -> Study:
+    records = [record for _, record in (*prompts, *baselines)]
+    flats = flatten(records)
+    axes, tied = find_axes(records[: len(prompts)], flats[: len(prompts)])
+    like = _like(flats[: len(prompts)], axes)
+    runs = [_run(one, flat, axes, units) for one, flat in zip(prompts, flats, strict=False)]
+    beside = [
+        _run(one, flat, axes, units)
+        for one, flat in zip(baselines, flats[len(prompts) :], strict=True)
+        if _group_of(one[1]) == name or _is_like(flat, like, method_of(one[1]))
+    ]
+    runs, beside = (sorted(some, key=lambda run: _rank(run, axes)) for some in (runs, beside))
+    _refuse_duplicates([*runs, *beside])
+    _refuse_other_rows([*runs, *beside])
+    questions = Counter(question for record in records if (question := record["config"].get("question")))
+    return Study(
+        name=name,
+        question=questions.most_common(1)[0][0] if questions else None,
+        runs=runs,
+        baselines=beside,
+        axes=axes,
+        is_sample=records[0]["data"]["source"] == "sample",
+        unfinished={},
+        notes=(*tied, *notes_on([*runs, *beside])),
+    )
+
+
+def _run(found: Found, flat: Flat, axes: Sequence[Axis], units: Units) -> StudyRun:
+    folder, record = found
+    method = method_of(record)
+    return StudyRun(folder, record, method, values_on(axes, flat, method), units.get(folder))
+
+
+def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
+    """Compute the score of each sampling unit from the predictions of a run.
+
+    Raises:
+        StudyError: The predictions are missing or damaged, or their score differs from the record's score.
+    """
+    path = RunFolder(folder).predictions
+    metrics = [name for name in record["scores"] if name != "score"]
+    advice = "Train the run again with rerun=true."
+    try:
+        units = unit_scores(read_json_lines(path), metrics)
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyError(f"{path}: cannot be read ({reason_of(error)}). {advice}") from error
+    told = record["scores"]["score"]
+    if not np.isclose(units.mean(), told, atol=1e-6):
+        raise StudyError(f"{path}: gives the score {units.mean():.6f}, run.json says {told:.6f}. {advice}")
+    return units
+
+
+def _refuse_duplicates(runs: Sequence[StudyRun]) -> None:
+    seen: dict[object, StudyRun] = {}
+    for run in runs:
+        other = seen.setdefault((run.task, run.method, tuple(sorted(run.values.items())), run.seed), run)
+        if other is not run:
+            raise StudyError(
+                f"{other.folder} and {run.folder}: are the same point, {run.method} with seed {run.seed}. "
+                "Move one of them away."
+            )
+
+
+def _refuse_other_rows(runs: Sequence[StudyRun]) -> None:
+    """Refuse runs of a task that have different numbers of units, because units are paired by their position."""
+    first: dict[str, tuple[StudyRun, int]] = {}
+    for run in runs:
+        if run.units is not None:
+            other, count = first.setdefault(run.task, (run, len(run.units)))
+            if len(run.units) != count:
+                raise StudyError(
+                    f"{other.folder} and {run.folder}: answer {count} and {len(run.units)} rows or groups of the same "
+                    "data. Train one of them again with rerun=true."
+                )
+
+
+def _group(directory: Path, prompts: Sequence[Found], group: str | None) -> str:
+    counts = Counter(_group_of(record) for _, record in prompts)
+    options = ", ".join(f"--group {name} ({count} runs)" for name, count in sorted(counts.items()))
+    if group is None and len(counts) > 1:
+        raise StudyError(f"{directory}: holds runs of {len(counts)} groups. Name one: {options}.")
+    if group is not None and group not in counts:
+        raise StudyError(f"--group {group}: no run in {directory} belongs to it. There are: {options}.")
+    return group or next(iter(counts))
+
+
+def _group_of(record: Record) -> str:
+    return record["config"]["group"] or NO_GROUP
+
+
+def _is_baseline(record: Record) -> bool:
+    return bool(record["chosen"].get("encoder") == "none")
+
+
+def _start(found: Found) -> tuple[str, str]:
+    return str(found[1]["started"]), found[0].name
+
+
+def _like(flats: Sequence[Flat], axes: Sequence[Axis]) -> Flat:
+    """Return the configuration values that all runs with a prompt share and that are no axis."""
+    varied = {axis.key for axis in axes}
+    return {key: value for key, value in flats[0].items() if key not in varied and _is_constant(key, flats)}
+
+
+def _is_constant(key: str, flats: Sequence[Flat]) -> bool:
+    return len({flat.get(key) for flat in flats}) == 1
+
+
+def _is_like(flat: Flat, like: Flat, method: str) -> bool:
+    """Whether a baseline of another group has the study's configuration in all keys that concern the baseline."""
+    keys = [key for key in like if concerns(key, method) and not key.startswith(("encoder.", "trainer.tune"))]
+    return all(flat.get(key) == like[key] for key in keys)
+
+
+def _rank(run: StudyRun, axes: Sequence[Axis]) -> tuple[object, ...]:
+    place = ORDER.index(run.method) if run.method in ORDER else len(ORDER)
+    at = tuple(_places(run, axes))
+    return run.task, place, run.method, at, run.seed
+
+
+def _places(run: StudyRun, axes: Sequence[Axis]) -> Iterator[int]:
+    for axis in axes:
+        value = run.values.get(axis.key)
+        yield axis.values.index(value) if value in axis.values else -1

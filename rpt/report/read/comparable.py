@@ -1,0 +1,115 @@
+"""Check that the runs of a study can be compared: the same protocol, code, data, task version and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rpt.report.read.axes import Record
+from rpt.report.read.study import StudyError
+
+SHOWN = 28
+"""Number of characters of a code hash that an error message quotes."""
+
+
+class Rule(NamedTuple):
+    """A property in which runs must agree.
+
+    Attributes:
+        what: Name of the property in an error message.
+        value: Function that returns the property of a run, given its record.
+        within: Function that returns a run's group, given its record. Runs of the same group must agree.
+        shown: Number of characters of the property that an error message quotes; None for all of them.
+    """
+
+    what: str
+    value: Callable[[Record], Any]
+    within: Callable[[Record], str]
+    shown: int | None = None
+
+
+def _everywhere(record: Record) -> str:
+    return "study"
+
+
+def _task(record: Record) -> str:
+    return str(record["task"]["name"])
+
+
+def _backbone(record: Record) -> str:
+    return str(record["backbone"]["name"])
+
+
+def _protocol(record: Record) -> str:
+    section = record["protocol"]
+    return ", ".join(f"{key}={section[key]}" for key in ("name", "select_on", "held_out_share", "task_prefix"))
+
+
+def _code(key: str) -> Callable[[Record], str]:
+    """Return a function that gives a recorded code hash or version."""
+
+    def of(record: Record) -> str:
+        return str(record.get("code", {}).get(key, "not recorded by an older rpt"))
+
+    return of
+
+
+def _component(group: str) -> Callable[[Record], str]:
+    """Return a function that groups runs by their option of a configuration group, and by whether they use it."""
+
+    def within(record: Record) -> str:
+        return f"{record['chosen'].get(group)} {group in record.get('code', {})}"
+
+    return within
+
+
+RULES = (
+    Rule("protocol", _protocol, _everywhere),
+    Rule("version of rpt's training code", _code("training"), _everywhere, SHOWN),
+    *(Rule(f"source of the {group}", _code(group), _component(group), SHOWN) for group in ("encoder", "init", "optim")),
+    Rule("source of the scorer", _code("scorer"), lambda record: str(record["config"]["scorer"]), SHOWN),
+    Rule("source of the task's reader", _code("task.reader"), _task, SHOWN),
+    Rule("data source", lambda record: record["data"]["source"], _everywhere),
+    Rule("task version", lambda record: record["task"]["version"], _task),
+    Rule("data version", lambda record: record["data"]["version"], _task),
+    Rule("data checksum", lambda record: record["data"]["checksum"], _task),
+    Rule("number of reported rows", lambda record: record["data"]["rows"]["reported"], _task),
+    Rule("metrics", lambda record: ", ".join(record["majority"]), _task),
+    Rule("weights of the backbone", lambda record: record["backbone"]["weights_sha256"], _backbone),
+)
+
+
+def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:
+    """Refuse runs that cannot be compared.
+
+    Raises:
+        StudyError: Two runs differ in a property of `RULES`; the message names the property and both folders.
+    """
+    runs = list(runs)
+    for rule in RULES:
+        first: dict[str, tuple[Path, Any]] = {}
+        for folder, record in runs:
+            value = rule.value(record)
+            other, expected = first.setdefault(rule.within(record), (folder, value))
+            if value != expected:
+                raise StudyError(_message(rule, other, expected, folder, value))
+
+
+def is_comparable(record: Record, others: Sequence[tuple[Path, Record]]) -> bool:
+    """Whether a run can be compared with other runs, at least one of which has the same task."""
+    try:
+        check_comparable([*others, (Path(), record)])
+    except StudyError:
+        return False
+    return any(_task(record) == _task(other) for _, other in others)
+
+
+def _message(rule: Rule, folder: Path, value: Any, other: Path, other_value: Any) -> str:
+    texts = str(value), str(other_value)
+    short = texts[0][: rule.shown], texts[1][: rule.shown]
+    value_text, other_text = texts if short[0] == short[1] else short
+    return (
+        f"{folder} and {other}: the {rule.what} differs, {value_text} and {other_text}. A report compares what was "
+        "made alike: move one kind of run to a folder of its own, or name one study with --group."
+    )

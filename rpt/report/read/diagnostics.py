@@ -1,0 +1,228 @@
+"""Diagnostics of the trained prompts: training curves, norms, nearest words, and cosines between seeds.
+
+Every part is optional. It is None for a run that was trained without diagnostics or that trains no prompt.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from rpt.report.read.series import Point, curves_of
+from rpt.report.read.study import Study, StudyError, StudyRun
+from rpt.system.reading import Unreadable, read_object, reason_of
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import NUMBER, NUMBERS, NUMBERS_OR_NULL, TEXT, Kind, problems_of
+
+T = TypeVar("T")
+
+WITHIN = 0.01
+"""Largest distance to its own best held-out score at which a run counts as trained: one point."""
+
+Series = Float[np.ndarray, " evaluations"]
+
+
+@dataclass(frozen=True)
+class History:
+    """Evaluations of a run during training, on the held-out rows that choose the checkpoint.
+
+    Every attribute is an array with a number for each evaluation; a number that the run did not record is `nan`.
+
+    Attributes:
+        epochs: Number of epochs trained before the evaluation.
+        steps: Number of training steps before the evaluation.
+        score: Task score on the held-out rows, 0 to 1.
+        loss: Mean loss over the held-out rows, in nats.
+        gate: |phi(P)| / |P| of a residual encoder, mean over virtual tokens; `nan` for other encoders.
+        norm: Mean norm of the encoded virtual tokens.
+        drift: Distance of the encoded prompt from its value before training, as a share of the norm of that value.
+    """
+
+    epochs: Series
+    steps: Series
+    score: Series
+    loss: Series
+    gate: Series
+    norm: Series
+    drift: Series
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Numbers of a trained prompt, and its comparison with the vocabulary.
+
+    Attributes:
+        nearest: Nearest tokens of the vocabulary with their cosines for each virtual token, nearest first.
+        norms: Norm of each virtual token.
+        vocab_norm: `mean`, `std`, `min` and `max` of the norms of the vocabulary's embeddings.
+        drift: Distance of each virtual token from its value before training, as a share of the norm of that value.
+        gate: |phi(P)| / |P| of each virtual token of a residual encoder; None for other encoders.
+    """
+
+    nearest: Sequence[Sequence[tuple[str, float]]]
+    norms: Float[np.ndarray, " length"]
+    vocab_norm: Mapping[str, float]
+    drift: Float[np.ndarray, " length"]
+    gate: Float[np.ndarray, " length"] | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Diagnostics of an encoder's runs at the point that the held-out rows choose.
+
+    Attributes:
+        point: Point with the runs that differ in the seed alone.
+        histories: Training curve of each run, in the order of `point.runs`; None where the run recorded no evaluation.
+        prompts: Prompt diagnostics of each run, in the order of `point.runs`; None where the run has none.
+        cosines: Cosine between the exported prompts of every two runs: the mean over virtual tokens at equal positions;
+            `nan` where a run has no prompt file or the shapes differ.
+        damaged: Message for each file that cannot be read, which is treated as missing.
+    """
+
+    point: Point
+    histories: Sequence[History | None]
+    prompts: Sequence[Prompt | None]
+    cosines: Float[np.ndarray, "runs runs"]
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def epochs(self) -> list[float]:
+        """Epochs until the held-out score was within one point of the run's best, for each run with a curve."""
+        found = [one for one in self.histories if one is not None]
+        return [float(one.epochs[np.flatnonzero(one.score >= one.score.max() - WITHIN)[0]]) for one in found]
+
+    @property
+    def mean_cosine(self) -> float | None:
+        """Mean of `cosines` over all pairs of different runs; None with fewer than two prompts."""
+        pairs = self.cosines[np.triu_indices(len(self.cosines), 1)]
+        return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else None
+
+
+def diagnose(study: Study) -> list[Diagnosis]:
+    """Read the diagnostics of every encoder at its point with the best held-out score, in the study's order."""
+    return [diagnosis(curve.tuned) for curve in curves_of(study)]
+
+
+def diagnosis(point: Point) -> Diagnosis:
+    """Read the diagnostics of a point's runs, without the files that are damaged."""
+    damaged: list[str] = []
+    histories = [_unless_damaged(history, run, damaged) for run in point.runs]
+    prompts = [_unless_damaged(prompt, run, damaged) for run in point.runs]
+    folded = [_unless_damaged(_folded_prompt, run, damaged) for run in point.runs]
+    return Diagnosis(point, histories, prompts, _cosines(folded), tuple(damaged))
+
+
+def _unless_damaged(read: Callable[[StudyRun], T | None], run: StudyRun, damaged: list[str]) -> T | None:
+    """Read a file of a run; None, and a message in `damaged`, where the file is damaged."""
+    try:
+        return read(run)
+    except StudyError as error:
+        damaged.append(str(error))
+        return None
+
+
+def history(run: StudyRun) -> History | None:
+    """Read a run's evaluations from `metrics.csv`; None where the file is missing or holds no evaluation.
+
+    Raises:
+        StudyError: The file is damaged.
+    """
+    return _read(RunFolder(run.folder).curve, _history)
+
+
+def prompt(run: StudyRun) -> Prompt | None:
+    """Read a run's `diagnostics.json`; None where the file is missing.
+
+    Raises:
+        StudyError: The file is damaged.
+    """
+    return _read(RunFolder(run.folder).diagnostics, _prompt)
+
+
+def _read(path: Path, parse: Callable[[Path], T]) -> T | None:
+    """Parse a file of a run; None where the file is missing."""
+    if not path.exists():
+        return None
+    try:
+        return parse(path)
+    except (OSError, KeyError, TypeError, ValueError, csv.Error, SafetensorError, Unreadable) as error:
+        reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else reason_of(error)
+        raise StudyError(f"{path}: cannot be read ({reason}). Train the run again with rerun=true.") from error
+
+
+def _history(path: Path) -> History | None:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["held_out/score"]]
+    names = ("epoch", "step", "held_out/score", "held_out/loss", "prompt/gate", "prompt/norm", "prompt/drift")
+    columns = [np.array([float(row.get(name) or "nan") for row in rows]) for name in names]
+    for name, column in zip(names[:3], columns, strict=False):
+        if not np.isfinite(column).all():
+            raise ValueError(f"{name} is no number in an evaluation")
+    return History(*columns) if rows else None
+
+
+def _prompt(path: Path) -> Prompt:
+    found = read_object(path)
+    missing, odd = problems_of(found, _OF_A_PROMPT)
+    if missing or odd:
+        raise ValueError(odd[0] if odd else f"it has no {missing[0]}")
+    columns = {name: found[name] for name in ("nearest", "norms", "drift", "gate") if found.get(name) is not None}
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ValueError(f"{', '.join(columns)} are of several lengths")
+    return Prompt(
+        nearest=[[(token, float(cosine)) for token, cosine in row] for row in found["nearest"]],
+        norms=np.array(found["norms"], dtype=float),
+        vocab_norm={name: float(found["vocab_norm"][name]) for name in VOCAB_NORM},
+        drift=np.array(found["drift"], dtype=float),
+        gate=np.array(columns["gate"], dtype=float) if "gate" in columns else None,
+    )
+
+
+def _is_nearest(value: Any) -> bool:
+    """Whether a value holds, for each virtual token, pairs of a token and its cosine."""
+    rows = value if isinstance(value, list) else [value]
+    return all(isinstance(row, list) and all(map(_is_pair, row)) for row in rows)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and TEXT.accepts(value[0]) and NUMBER.accepts(value[1])
+
+
+VOCAB_NORM = ("mean", "std", "min", "max")
+_OF_A_PROMPT = {
+    "nearest": Kind("a list of tokens with their cosines for each virtual token", _is_nearest),
+    "norms": NUMBERS,
+    "drift": NUMBERS,
+    **dict.fromkeys((f"vocab_norm.{name}" for name in VOCAB_NORM), NUMBER),
+    "gate": NUMBERS_OR_NULL,
+}
+
+
+def _folded(path: Path) -> Float[np.ndarray, "length hidden"]:
+    folded: Float[np.ndarray, "length hidden"] = load_file(path)["prompt"].astype(np.float64)
+    if folded.ndim != 2 or not np.isfinite(folded).all():
+        raise ValueError("prompt is no matrix of numbers")
+    return folded
+
+
+def _folded_prompt(run: StudyRun) -> Float[np.ndarray, "length hidden"] | None:
+    return _read(RunFolder(run.folder).prompt, _folded)
+
+
+def _cosines(prompts: Sequence[Float[np.ndarray, "length hidden"] | None]) -> Float[np.ndarray, "runs runs"]:
+    found = np.full((len(prompts), len(prompts)), np.nan)
+    for row, one in enumerate(prompts):
+        for column, other in enumerate(prompts):
+            if one is not None and other is not None and one.shape == other.shape:
+                lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+                products = (one * other).sum(axis=1)
+                found[row, column] = np.divide(products, lengths, where=lengths > 0, out=products * 0).mean()
+    return found

@@ -1,0 +1,49 @@
+"""Notes on differences between the runs of a study that a reader of its report must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rpt.report.read.study import StudyRun
+
+
+def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
+    """Yield sentences on missing seeds, selection on reported rows, differing commits or machines, and warnings."""
+    yield from _missing_seeds(runs)
+    if runs[0].record["protocol"]["select_on"] == "validation":
+        yield (
+            "This protocol chooses checkpoints on the reported rows. They are the rows meant wherever held-out rows "
+            "are named, so what is tuned on them looks better than it would on new rows."
+        )
+    environments = [run.record["environment"] for run in runs]
+    gits = [one["git"] or {} for one in environments]  # None for a run outside a git checkout
+    for what, found in (
+        ("commits of rpt", {str(git.get("commit"))[:10] for git in gits}),
+        ("kinds of machine", {str(one["bits"]["device"]) for one in environments}),
+        ("number formats of the frozen backbone", {str(run.record["backbone"]["dtype"]) for run in runs}),
+    ):
+        if len(found) > 1:
+            yield f"The runs come from {len(found)} {what}: {', '.join(sorted(found))}."
+    if any(git.get("dirty") for git in gits):
+        yield "Some runs were made with changes that no commit holds."
+    doubtful = sum(bool(run.record["warnings"]) for run in runs)
+    if doubtful:
+        yield f"{doubtful} of {len(runs)} runs carry warnings; the table of runs names them."
+
+
+def _missing_seeds(runs: Sequence[StudyRun]) -> Iterator[str]:
+    seeds: dict[tuple[str, str], set[int]] = {}
+    at: dict[tuple[object, ...], set[int]] = {}
+    for run in runs:
+        seeds.setdefault((run.task, run.method), set()).add(run.seed)
+        at.setdefault((run.task, run.method, *sorted(run.values.items())), set()).add(run.seed)
+    for (task, method), all_seeds in seeds.items():
+        points = [found for key, found in at.items() if key[:2] == (task, method)]
+        lacking = sum(found != all_seeds for found in points)
+        common = set.intersection(*points)
+        if lacking:
+            kept = ", ".join(map(str, sorted(common))) or "none"
+            yield (
+                f"{task}, {method}: {lacking} of {len(points)} points lack a seed. Numbers over the whole sweep use "
+                f"the seeds that every point has: {kept}."
+            )

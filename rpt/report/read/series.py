@@ -1,0 +1,208 @@
+"""The scores of a study as arrays: runs grouped to points, and points grouped to curves along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from rpt.report.read.study import Axis, Study, StudyRun, Value
+
+Units = Float[np.ndarray, "seeds units"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """The runs of one setting, which differ in the seed alone.
+
+    Attributes:
+        task: Name of the task.
+        method: Option of the config group `encoder`, or name of the baseline.
+        values: Value on each of the study's axes, by dotted key.
+        runs: Runs of the setting, in ascending order of their seeds.
+    """
+
+    task: str
+    method: str
+    values: Mapping[str, Value]
+    runs: Sequence[StudyRun]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the runs, ascending."""
+        return tuple(run.seed for run in self.runs)
+
+    @property
+    def scores(self) -> Float[np.ndarray, " seeds"]:
+        """Task score of each run, 0 to 1; the majority answer's score for a run that diverged."""
+        return np.array([run.score for run in self.runs])
+
+    @property
+    def failed(self) -> Bool[np.ndarray, " seeds"]:
+        """Whether each run diverged or scores at or below the majority answer."""
+        return np.array([run.is_failed for run in self.runs])
+
+    @property
+    def majority(self) -> float:
+        """Score of always giving the most frequent answer, 0 to 1."""
+        return self.runs[0].majority
+
+    @property
+    def held_out(self) -> float:
+        """Mean score of the selected checkpoints on the held-out rows, 0 to 1; `nan` for runs without training."""
+        return float(np.mean([held_out_score(run) for run in self.runs]))
+
+    def units(self, count: int, seeds: Sequence[int] | None = None) -> Units:
+        """Return the score of each sampling unit in the run of each seed.
+
+        Args:
+            count: Number of sampling units of the task. A run that diverged has the majority answer's score in each.
+            seeds: Seeds whose runs are taken, in the order of the result; None for all seeds of the point.
+        """
+        of_seed = {run.seed: run for run in self.runs}
+        chosen = [of_seed[seed] for seed in (self.seeds if seeds is None else seeds)]
+        return np.stack([np.full(count, run.score) if run.units is None else run.units for run in chosen])
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The points of one encoder along an axis, at fixed values of the other axes.
+
+    Attributes:
+        task: Name of the task.
+        method: Option of the config group `encoder`.
+        axis: Axis along which the points differ. None for a study without axes, whose curves have a single point.
+        at: Value on each of the other axes, by dotted key; equal for all points.
+        points: Points in the order of the axis' values, at least one.
+        seeds: Seeds that every point has, ascending.
+        count: Number of sampling units of the task.
+    """
+
+    task: str
+    method: str
+    axis: Axis | None
+    at: Mapping[str, Value]
+    points: Sequence[Point]
+    seeds: tuple[int, ...]
+    count: int
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Value of the axis at each point; None without an axis."""
+        return tuple(None if self.axis is None else point.values.get(self.axis.key) for point in self.points)
+
+    @property
+    def numbers(self) -> Float[np.ndarray, " points"]:
+        """Value of a numeric axis at each point, as an array."""
+        return np.array(self.values, dtype=float)
+
+    @property
+    def units(self) -> Float[np.ndarray, "points seeds units"]:
+        """Score of each sampling unit at every point, for every seed that all points have."""
+        return np.stack([point.units(self.count, self.seeds) for point in self.points])
+
+    @property
+    def scores(self) -> Float[np.ndarray, "points seeds"]:
+        """Task score at every point, 0 to 1, for every seed that all points have."""
+        mean: Float[np.ndarray, "points seeds"] = self.units.mean(axis=2)
+        return mean
+
+    @property
+    def runs(self) -> list[StudyRun]:
+        """Runs of all points, including seeds that only some points have."""
+        return [run for point in self.points for run in point.runs]
+
+    @property
+    def tuned(self) -> Point:
+        """Point with the highest mean score on the held-out rows; the first of points with equal scores.
+
+        The reported rows do not influence the choice, unless the protocol selects checkpoints on them.
+        """
+        return max(self.points, key=lambda point: (point.held_out == point.held_out, point.held_out))
+
+    def at_value(self, value: Value) -> Point | None:
+        """Return the point at a value of the axis, or None where the curve has no such point."""
+        return next((point for point, own in zip(self.points, self.values, strict=True) if own == value), None)
+
+
+def held_out_score(run: StudyRun) -> float:
+    """Return the score of a run's selected checkpoint on the held-out rows, 0 to 1.
+
+    A run that diverged has the majority answer's score. A run without training has `nan`.
+    """
+    if run.diverged:
+        return run.majority
+    best = run.record["best"]
+    return float("nan") if best is None else float(best["held_out"]["score"])
+
+
+def points_of(runs: Sequence[StudyRun]) -> list[Point]:
+    """Group the runs that differ in the seed alone to points, in the order of each point's first run."""
+    gathered: dict[tuple[object, ...], list[StudyRun]] = {}
+    for run in runs:
+        gathered.setdefault((run.task, run.method, tuple(run.values.items())), []).append(run)
+    return [
+        Point(runs[0].task, runs[0].method, runs[0].values, sorted(runs, key=lambda run: run.seed))
+        for runs in gathered.values()
+    ]
+
+
+def curves_of(study: Study, axis: Axis | None = None) -> list[Curve]:
+    """Return every curve along an axis: one for each task, encoder and combination of values on the other axes.
+
+    Args:
+        study: Study whose runs form the curves.
+        axis: Axis of the study; None for the main axis.
+    """
+    axis = axis or next(iter(study.axes), None)
+    gathered: dict[tuple[object, ...], list[Point]] = {}
+    for point in points_of(study.runs):
+        key = (point.task, point.method, tuple(_others(point, axis).items()))
+        gathered.setdefault(key, []).append(point)
+    return [_curve(study, axis, points) for points in gathered.values()]
+
+
+def curve(study: Study, task: str, method: str, axis: Axis | None = None) -> Curve:
+    """Return the curve of an encoder on a task, in a study where no other axis varies.
+
+    Raises:
+        KeyError: The encoder has no curve on the task, or several, because another axis varies too.
+    """
+    found = [one for one in curves_of(study, axis) if (one.task, one.method) == (task, method)]
+    if len(found) != 1:
+        raise KeyError(f"{len(found)} curves of {method} on {task}")
+    return found[0]
+
+
+def baselines_of(study: Study, task: str, at: Mapping[str, Value]) -> Iterator[Point]:
+    """Yield the points of baselines on a task that have the given values on every axis for which both have a value."""
+    for point in points_of(study.baselines):
+        agrees = all(at[key] == value for key, value in point.values.items() if key in at)
+        if point.task == task and agrees:
+            yield point
+
+
+def num_units(study: Study, task: str) -> int:
+    """Return the number of a task's sampling units, or of its reported rows where every run diverged."""
+    runs = [run for run in (*study.runs, *study.baselines) if run.task == task]
+    known = next((len(run.units) for run in runs if run.units is not None), None)
+    return int(runs[0].record["data"]["rows"]["reported"]) if known is None else known
+
+
+def _curve(study: Study, axis: Axis | None, points: Sequence[Point]) -> Curve:
+    first = points[0]
+    seeds = sorted(set.intersection(*(set(point.seeds) for point in points)))
+    ordered = sorted(points, key=lambda point: _place(point, axis))
+    count = num_units(study, first.task)
+    return Curve(first.task, first.method, axis, _others(first, axis), ordered, tuple(seeds), count)
+
+
+def _others(point: Point, axis: Axis | None) -> dict[str, Value]:
+    return {key: value for key, value in point.values.items() if axis is None or key != axis.key}
+
+
+def _place(point: Point, axis: Axis | None) -> int:
+    value = None if axis is None else point.values.get(axis.key)
+    return axis.values.index(value) if axis is not None and value in axis.values else -1

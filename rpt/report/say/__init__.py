@@ -1,0 +1,1 @@
+"""Sentences of a report, generated from its numbers."""

@@ -1,0 +1,203 @@
+"""The answer to a study's question, in sentences that are generated from its numbers.
+
+A claim needs a comparison of the family `answer` (`rpt.report.measure.families`). Its interval must exclude 0, and its
+p-value, adjusted by Holm over the whole family, must be below 0.05. Otherwise the answer says that the data cannot
+tell.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rpt.console import several
+from rpt.report.measure.comparisons import MAJORITY, Pair, leader_of
+from rpt.report.measure.families import ASKS_HOW_SOON
+from rpt.report.measure.numbers import Numbers, Robustness
+from rpt.report.measure.pace import Pace
+from rpt.report.read.study import Study
+from rpt.report.say.ranking import over_tasks, ranking
+from rpt.report.say.sentences import (
+    CANNOT_TELL,
+    EPOCHS,
+    SCORES,
+    above_majority,
+    against_baseline,
+    along,
+    difference,
+    failures,
+    how_soon,
+    spreads,
+    tuned_at,
+    verdicts,
+    worst_cases,
+)
+from rpt.report.say.words import SAMPLE, at_text
+from rpt.stats.estimate import LEAST_SEEDS
+
+FEW_SEEDS = (
+    f"Fewer than {LEAST_SEEDS} seeds tell nothing of other seeds: there are points only, without interval and verdict. "
+    f"Train more, such as with 'seed=range({LEAST_SEEDS})'."
+)
+"""Sentence that the answer contains once where any point has too few seeds."""
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of the answer.
+
+    Attributes:
+        heading: Task and setting that the paragraph is about; empty for the whole study.
+        sentences: Sentences of the paragraph, at least one.
+    """
+
+    heading: str
+    sentences: Sequence[str]
+
+    def __str__(self) -> str:
+        text = " ".join(self.sentences)
+        return f"{self.heading}: {text}" if self.heading else text
+
+
+def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
+    """Write the answer: a summary over all tasks, then a paragraph for each task and setting of the other axes."""
+    leader = leader_of(study.methods)
+    of_leader = [one for one in numbers.paces if one.family == "answer"]
+    short = [*_few_seeds(numbers), *_in_short(study, leader, numbers, of_leader)]
+    paragraphs = [Paragraph("", short)] if short else []
+    for rows in _grouped(numbers.robustness):
+        first = rows[0]
+        pairs = [pair for pair in _claims(numbers) if _is_of(pair, first)]
+        if len(study.axes) > 1:  # with several axes, `_along_axes` writes these
+            pairs = [pair for pair in pairs if pair.where != "value"]
+        soon = [one for one in of_leader if _is_of(one, first)]
+        place = at_text(study.axes, first.curve.at)
+        heading = f"{first.task}, {place}" if place else first.task
+        paragraphs.append(Paragraph(heading, [*_sentences(study, leader, rows, pairs, soon)]))
+    if len(study.axes) > 1:
+        paragraphs += _along_axes(study, numbers)
+    if study.is_sample:
+        paragraphs.append(Paragraph("", [SAMPLE, "The rows are made by this project."]))
+    return paragraphs
+
+
+def overall(leader: str, pairs: Sequence[Pair]) -> str:
+    """Say against each other encoder whether the leading encoder scores higher, or on how many tasks it does."""
+    where = {"sweep": "Averaged over the sweep", "tuned": "Each tuned on the held-out rows"}
+    return _overall(leader, pairs, SCORES, where.get(pairs[0].where, "At equal settings"), "Against")
+
+
+def overall_pace(leader: str, found: Sequence[Pace]) -> str:
+    """Say against each other encoder whether the leading encoder needs fewer epochs, or on how many tasks it does."""
+    return _overall(leader, found, EPOCHS, "To reach the same held-out score", "How soon, against")
+
+
+def _few_seeds(numbers: Numbers) -> Iterator[str]:
+    if any(len(row.curve.seeds) < LEAST_SEEDS for row in numbers.robustness):
+        yield FEW_SEEDS
+
+
+def _claims(numbers: Numbers) -> list[Pair]:
+    """Return the comparisons of scores that the answer rests on."""
+    every = (*numbers.sweep, *numbers.tuned, *numbers.by_value, *numbers.majority)
+    return [pair for pair in every if pair.family == "answer"]
+
+
+def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
+    """Yield a paragraph for each task and each axis whose values the study compares."""
+    for task in study.tasks:
+        for axis in study.axes:
+            pairs = [pair for pair in _claims(numbers) if pair.task == task and pair.axis == axis.key]
+            if pairs:
+                yield Paragraph(f"{task}, along {axis.label}", [difference(pair, axis.label) for pair in pairs])
+
+
+def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace]) -> Iterator[str]:
+    """Yield the sentences of the summary: comparisons of values, ranking, scores and training speed.
+
+    Training speed comes first where the study asks for it.
+    """
+    pairs = [pair for pair in _claims(numbers) if pair.ours == leader and pair.theirs in study.methods]
+    pairs = [pair for pair in pairs if pair.where != "value"]
+    asks_first = study.name.endswith(ASKS_HOW_SOON)
+    for axis in study.axes:
+        values = [pair for pair in _claims(numbers) if pair.axis == axis.key]
+        if any(pair.comparison.difference.has_interval for pair in values):
+            yield along(axis.label, values)
+    has_pace = any(one.comparison.difference.has_interval for one in soon)
+    if has_pace and asks_first:
+        yield overall_pace(leader, soon)
+    if pairs:
+        yield from over_tasks(numbers.robustness, pairs, pairs[0].where)
+    if any(pair.comparison.difference.has_interval for pair in pairs):
+        yield overall(leader, pairs)
+    if has_pace and not asks_first:
+        yield overall_pace(leader, soon)
+
+
+def _sentences(
+    study: Study, leader: str, rows: Sequence[Robustness], pairs: Sequence[Pair], soon: Sequence[Pace]
+) -> Iterator[str]:
+    axis = study.axes[0] if study.axes else None
+    baselines = dict.fromkeys(run.method for run in study.baselines)
+    main = "sweep" if axis is not None and any(len(row.curve.points) > 1 for row in rows) else "tuned"
+    of_main = [pair for pair in pairs if pair.where == main and pair.theirs in study.methods]
+    yield from ranking(rows, of_main, main)
+    for pair in pairs:
+        if pair.where == "value" or pair in of_main:
+            yield difference(pair, axis.label if axis is not None else "")
+    if axis is not None and main == "sweep":
+        yield worst_cases(axis, rows)
+        yield tuned_at(axis, rows)
+    yield from spreads(axis, rows)
+    yield failures(rows)
+    yield above_majority(rows, [pair for pair in pairs if pair.theirs == MAJORITY])
+    for name in baselines:
+        family = [pair for pair in pairs if pair.where == "tuned" and pair.theirs == name]
+        if family:
+            yield against_baseline(name, family)
+    if soon:
+        yield how_soon(leader, soon)
+
+
+def _overall(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str], of_one: str, of_several: str) -> str:
+    """Say the verdicts of the leading encoder against each other encoder.
+
+    Args:
+        leader: Name of the leading encoder.
+        found: Comparisons of the leading encoder with the others.
+        words: Verb phrase for each verdict.
+        of_one: Opening of the sentence where each other encoder has one comparison.
+        of_several: Opening of each sentence where an encoder has several comparisons; the verdicts are then counted.
+    """
+    families = {one.theirs: [other for other in found if other.theirs == one.theirs] for one in found}
+    if all(len(family) == 1 for family in families.values()):
+        return f"{of_one}, {verdicts(leader, found, words)}."
+    return " ".join(f"{of_several} {other}, {_counted(leader, family, words)}." for other, family in families.items())
+
+
+def _counted(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
+    """Say in how many tasks or comparisons each verdict was reached."""
+    counts = Counter[str](one.verdict for one in found)
+    tasks = len({one.task for one in found})
+    of = several(tasks, "task") if tasks == len(found) else f"{len(found)} comparisons"
+    says = {**{verdict: f"{leader} {verb}" for verdict, verb in words.items()}, "open": CANNOT_TELL}
+    return f"of {of}: {', '.join(f'{text} in {counts[verdict]}' for verdict, text in says.items() if counts[verdict])}"
+
+
+def _grouped(rows: Sequence[Robustness]) -> list[list[Robustness]]:
+    """Group the rows by task and by their values on the axes besides the main one."""
+    groups: list[list[Robustness]] = []
+    for row in rows:
+        for group in groups:
+            if group[0].task == row.task and group[0].curve.at == row.curve.at:
+                group.append(row)
+                break
+        else:
+            groups.append([row])
+    return groups
+
+
+def _is_of(one: Pair | Pace, row: Robustness) -> bool:
+    return one.task == row.task and all(one.at.get(key, value) == value for key, value in row.curve.at.items())

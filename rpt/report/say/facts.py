@@ -1,0 +1,108 @@
+"""Facts about a report's runs: data, protocol, backbone and code, and the commands that reproduce them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rpt.config.paths import sweeps_dir
+from rpt.console import several
+from rpt.data.release import origin
+from rpt.report.read.study import Study, StudyRun
+from rpt.report.say.words import listed, value_text
+
+
+def facts(study: Study) -> list[tuple[str, str]]:
+    """Return the names and texts of all facts about a study, in the order of the page."""
+    runs = [*study.runs, *study.baselines]
+    records = [run.record for run in runs]
+    return [
+        ("tasks", listed(list(dict.fromkeys(_task(record) for record in records)))),
+        ("data", listed(list(dict.fromkeys(_data(run) for run in runs)))),
+        ("protocol", _protocol(records[0])),
+        ("backbone", listed(list(dict.fromkeys(_backbone(record) for record in records)))),
+        ("varied", "; ".join(_varied(study))),
+        ("runs", _counts(study)),
+        ("seeds", ", ".join(map(str, study.seeds))),
+        ("made", _dates(records)),
+        ("by", _code(records)),
+    ]
+
+
+def commands(study: Study, report: str) -> list[tuple[str, str]]:
+    """Return a description and the text of each command that reproduces the report, the study or a run.
+
+    Args:
+        study: Study of the report.
+        report: Command line that made the report.
+    """
+    found = [("this report", report)]
+    if (sweeps_dir() / f"{study.name}.yaml").is_file():
+        found.append(("the study as it is shipped", f"python run.py -cn {study.name}"))
+    replay = shlex.quote(f"replay={study.runs[0].folder}")
+    return [*found, ("a run once more, to compare", f"python run.py {replay}")]
+
+
+def _task(record: Mapping[str, Any]) -> str:
+    return f"{record['task']['name']} (version {record['task']['version']})"
+
+
+def _data(run: StudyRun) -> str:
+    data = run.record["data"]
+    rows = data["rows"]
+    source = "sample rows made by rpt" if data["source"] == "sample" else origin(run.task, data)
+    held = f", {rows['held_out']:,} held out" if rows.get("held_out") else ""
+    counts = f"{rows['train']:,} train{held}, {rows['reported']:,} reported"
+    return f"{run.task}: {source}, {counts}, sha256 {_short(data['checksum'])}"
+
+
+def _protocol(record: Mapping[str, Any]) -> str:
+    protocol = record["protocol"]
+    chosen = "the validation rows themselves" if protocol["select_on"] == "validation" else "rows held out of train"
+    habits = f"; {'; '.join(protocol['habits'])}" if protocol.get("habits") else ""
+    return f"{protocol['name']}: checkpoints are chosen on {chosen}{habits}"
+
+
+def _backbone(record: Mapping[str, Any]) -> str:
+    backbone = record["backbone"]
+    return f"{backbone['name']}, {backbone['parameters']:,} weights, {backbone['dtype']}"
+
+
+def _varied(study: Study) -> Iterator[str]:
+    yield f"encoder {', '.join(study.methods)}"
+    for axis in study.axes:
+        yield f"{axis.label} {', '.join(map(value_text, axis.values))}"
+
+
+def _counts(study: Study) -> str:
+    failed = sum(run.is_failed for run in study.runs)
+    diverged = sum(run.diverged for run in study.runs)
+    beside = f", beside {several(len(study.baselines), 'run')} without a prompt" if study.baselines else ""
+    return (
+        f"{len(study.runs)} of prompts{beside}; {failed} failed, which is to score at or below the majority answer "
+        f"or to diverge ({diverged})"
+    )
+
+
+def _dates(records: Sequence[Mapping[str, Any]]) -> str:
+    starts = sorted(str(record["started"])[:10] for record in records)
+    ends = sorted(str(record["finished"])[:10] for record in records if record.get("finished"))
+    last = ends[-1] if ends else starts[-1]
+    return starts[0] if starts[0] == last else f"{starts[0]} to {last}"
+
+
+def _code(records: Sequence[Mapping[str, Any]]) -> str:
+    found = dict.fromkeys(_version(record["environment"]) for record in records)
+    return listed(list(found))
+
+
+def _version(environment: Mapping[str, Any]) -> str:
+    git = environment.get("git") or {}
+    commit = f", commit {_short(str(git['commit']))}" if git.get("commit") else ""
+    dirty = " with uncommitted changes" if git.get("dirty") else ""
+    return f"rpt {environment['packages']['rpt']}{commit}{dirty}, on {environment['bits']['device']}"
+
+
+def _short(digest: str) -> str:
+    return digest[:10]

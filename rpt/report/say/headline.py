@@ -1,0 +1,84 @@
+"""The headline of a report's page: the answer in one sentence, and its main number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rpt.report.measure.comparisons import Pair
+from rpt.report.measure.numbers import Numbers, Robustness
+from rpt.report.read.study import Study
+from rpt.report.say.answer import FEW_SEEDS, Paragraph
+from rpt.report.say.sentences import interval
+from rpt.report.say.words import SAMPLE, value_text
+from rpt.report.tables.columns import POINTS
+from rpt.stats.estimate import Estimate
+
+FIRST = "plain"
+"""Encoder whose difference from the leading encoder is the main number where there are several differences."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The sentence and the number at the top of the page.
+
+    Attributes:
+        sentence: First sentence of the answer.
+        value: Main number of the study, in points, as text.
+        interval: 95 % interval of the number in brackets; empty where the number has no interval.
+        label: Unit and description of the number.
+    """
+
+    sentence: str
+    value: str
+    interval: str
+    label: str
+
+
+def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Headline:
+    """Choose the sentence and the number that answer a study's question.
+
+    Args:
+        study: Study of the report.
+        numbers: Scores and comparisons of the study, from `rpt.report.measure.numbers.measure`.
+        answer: Paragraphs of the answer, from `rpt.report.say.answer.answer`.
+    """
+    sentence = next((text for part in answer for text in part.sentences if text != FEW_SEEDS), "")
+    pairs = [pair for pair in (*numbers.by_value, *numbers.sweep, *numbers.tuned) if pair.family == "answer"]
+    pairs = [pair for pair in pairs if pair.theirs in study.methods or pair.where == "value"]
+    if not pairs:
+        row = numbers.robustness[0]
+        return _headline(sentence, row.tuned, f"points, {_place(study, row)}", sign="")
+    pair = next((one for one in pairs if one.theirs == FIRST and one.where != "value"), pairs[0])
+    pair = pairs[0] if pairs[0].where == "value" else pair
+    return _headline(sentence, pair.comparison.difference, f"points, {_label(study, pair)}", sign="+")
+
+
+def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragraph]:
+    """Return the answer without the headline's sentence and without the paragraph that marks sample data."""
+    first = next((part for part in answer if sentence in part.sentences), None)
+    found = [
+        replace(part, sentences=[text for text in part.sentences if part is not first or text != sentence])
+        for part in answer
+        if SAMPLE not in part.sentences
+    ]
+    return [part for part in found if part.sentences]
+
+
+def _headline(sentence: str, found: Estimate, label: str, sign: str) -> Headline:
+    value, _, brackets = interval(found, POINTS, 1, sign).partition(" ")
+    return Headline(sentence, value, brackets, label)
+
+
+def _label(study: Study, pair: Pair) -> str:
+    task = f"{pair.task}, " if len(study.tasks) > 1 else ""
+    if pair.where == "value":
+        label = next(axis.label for axis in study.axes if axis.key == pair.axis)
+        return f"{task}{pair.ours} with {label} {value_text(pair.our_value)} less {value_text(pair.their_value)}"
+    over = "averaged over the sweep" if pair.where == "sweep" else "each tuned on the held-out rows"
+    return f"{task}{pair.ours} less {pair.theirs}, {over}"
+
+
+def _place(study: Study, row: Robustness) -> str:
+    task = f" on {row.task}" if len(study.tasks) > 1 else ""
+    return f"{row.method}{task}, tuned on the held-out rows"

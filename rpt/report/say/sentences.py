@@ -1,0 +1,198 @@
+"""Sentences on single numbers and comparisons. A sentence claims a difference only by interval and adjusted p-value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from rpt.console import several
+from rpt.report.measure.comparisons import Pair
+from rpt.report.measure.numbers import Robustness
+from rpt.report.measure.pace import Pace
+from rpt.report.read.study import Axis
+from rpt.report.say.words import listed, value_text
+from rpt.report.tables.columns import POINTS
+from rpt.stats.estimate import Estimate
+
+VERDICTS = ("higher", "lower", "open")
+CANNOT_TELL = "the data cannot tell"
+
+SCORES = {"higher": "scores higher", "lower": "scores lower"}
+"""Verb phrase for each verdict on scores, with the first encoder as its subject."""
+
+EPOCHS = {"fewer": "needs fewer epochs", "more": "needs more epochs"}
+"""Verb phrase for each verdict on epochs, with the first encoder as its subject."""
+
+
+def difference(pair: Pair, label: str = "") -> str:
+    """Write a comparison as a sentence: difference, interval and p-value, and the seeds needed for an open verdict.
+
+    Args:
+        pair: Comparison to write.
+        label: Label of the compared axis, for a comparison of two values of an axis; unused otherwise.
+    """
+    found = pair.comparison.difference
+    ours, theirs = pair.ours, pair.theirs
+    if pair.where == "value":
+        ours, theirs = f"{ours} with {label} {value_text(pair.our_value)}", f"with {value_text(pair.their_value)}"
+    alike = "all else equal" if pair.num_points == 1 else f"averaged over {pair.num_points} settings of the rest"
+    where = {
+        "sweep": f"averaged over {several(pair.num_points, 'point')} of the sweep",
+        "tuned": "at the setting that the held-out rows choose",
+        "point": "at an equal setting",
+        "value": alike,
+    }[pair.where]
+    if not found.has_interval:
+        return f"{ours} scores {_signed(found.value)} against {theirs}, {where}."
+    numbers = f"{_signed(found.value)} [{POINTS * found.low:.1f}, {POINTS * found.high:.1f}], {_p(pair)} after Holm"
+    if pair.verdict != "open":
+        return f"{ours} scores {pair.verdict} than {theirs}, {where}: {numbers}."
+    return f"Whether {ours} scores higher than {theirs}, {where}, {CANNOT_TELL}: {numbers}.{_seeds_needed(pair)}"
+
+
+def along(label: str, pairs: Sequence[Pair]) -> str:
+    """Write which values of an axis score higher than others, for each encoder.
+
+    Args:
+        label: Label of the axis.
+        pairs: Comparisons of two values of the axis.
+    """
+    tasks = len({pair.task for pair in pairs})
+    told = [f"{_values(pair)}{f' on {pair.task}' if tasks > 1 else ''}" for pair in pairs if pair.verdict != "open"]
+    count = several(len(pairs), "difference")
+    return f"Along {label}, of {count} the data support {listed(told) or 'none'}."
+
+
+def _values(pair: Pair) -> str:
+    """Return the values of a comparison, higher score first: `plain with 0.5 above plain with null`."""
+    ours, theirs = (f"{pair.ours} with {value_text(value)}" for value in (pair.our_value, pair.their_value))
+    return f"{ours} above {theirs}" if pair.verdict == "higher" else f"{theirs} above {ours}"
+
+
+def worst_cases(axis: Axis, rows: Sequence[Robustness]) -> str:
+    """Write each encoder's score at its worst point. No test compares these scores, so the sentence claims nothing."""
+    return f"Score at the worst {axis.label}: {_each({row.method: row.worst for row in rows})}."
+
+
+def tuned_at(axis: Axis, rows: Sequence[Robustness]) -> str:
+    """Write each encoder's score at the value of the axis that the held-out rows choose."""
+    parts = [f"{row.method} {interval(row.tuned, POINTS, 1)} at {value_text(row.tuned_at)}" for row in rows]
+    return f"Score at the {axis.label} that the held-out rows choose: {', '.join(parts)}."
+
+
+def spreads(axis: Axis | None, rows: Sequence[Robustness]) -> Iterator[str]:
+    """Yield sentences on each encoder's spread of scores over the options of an axis without order, and over seeds."""
+    within = {row.method: row.within for row in rows if row.within is not None}
+    if axis is not None and within:
+        apart = {row.method: row.apart for row in rows if row.apart is not None}
+        yield f"Spread over {axis.label}, the best less the worst, in points: {_each(apart)}."
+        yield f"Standard deviation over seeds of one {axis.label}, in points: {_each(within)}."
+        return
+    spread = {row.method: row.spread for row in rows if row.spread.value == row.spread.value}
+    if spread:
+        yield f"Standard deviation over seeds, in points: {_each(spread)}."
+
+
+def failures(rows: Sequence[Robustness]) -> str:
+    """Write how many runs of each encoder failed."""
+    parts = [f"{row.num_failed} of {len(row.curve.runs)} of {row.method}" for row in rows]
+    return f"Runs that diverged or scored at or below the majority answer: {', '.join(parts)}."
+
+
+def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
+    """Write which encoders, at the setting that the held-out rows choose, score above or below the majority answer.
+
+    Below three seeds, the sentence has the differences only.
+
+    Args:
+        rows: Scores of a task, one entry for each encoder.
+        pairs: Comparisons of each encoder with the majority answer.
+    """
+    names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
+    line = f"the majority answer's {POINTS * rows[0].curve.points[0].majority:.1f}"
+    if not all(pair.comparison.difference.has_interval for pair in pairs):
+        gaps = [f"{pair.ours} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
+        return f"Points more than {line}, tuned on the held-out rows: {', '.join(gaps)}."
+    sides = (("higher", "above"), ("lower", "below"))
+    parts = [f"{listed(names[verdict])} scored {side} {line}" for verdict, side in sides if names[verdict]]
+    if names["open"]:
+        parts.append(f"whether {listed(names['open'])} did better than {line}, {CANNOT_TELL}")
+    return f"Tuned on the held-out rows, {'; '.join(parts)}."
+
+
+def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
+    """Write whether encoders, tuned on the held-out rows, score higher than a baseline."""
+    gaps = [f"{pair.ours} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
+    numbers, adjusted = _with_p(gaps, pairs)
+    if not adjusted:
+        return f"Points more than {name}, each tuned on the held-out rows: {numbers}."
+    names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
+    words = {"higher": f"beats {name}", "lower": f"does not beat {name}, it scores lower"}
+    parts = [f"{one} {words[verdict]}" for verdict in VERDICTS[:2] for one in names[verdict]]
+    if names["open"]:
+        parts.append(f"whether {listed(names['open'], 'or')} beats it, {CANNOT_TELL}")
+    return f"Points more than {name}, each tuned on the held-out rows{adjusted}: {numbers}; {'; '.join(parts)}."
+
+
+def how_soon(leader: str, found: Sequence[Pace]) -> str:
+    """Write whether the leading encoder needs fewer epochs than each other encoder."""
+    gaps = [f"{one.theirs} {interval(one.comparison.difference, 1.0, 1, '+')}" for one in found]
+    numbers, adjusted = _with_p(gaps, found)
+    what = f"Epochs until both have the same held-out score, {leader} less the other{adjusted}"
+    return f"{what}: {numbers}; {verdicts(leader, found, EPOCHS)}." if adjusted else f"{what}: {numbers}."
+
+
+def verdicts(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
+    """Group the other encoders by the verdict of their comparison with the leading encoder, in words.
+
+    Args:
+        leader: Name of the encoder that is the first of every comparison.
+        found: Comparisons on a single task.
+        words: Verb phrase for each verdict other than `open`. The first phrase is also used for open verdicts.
+    """
+    names = {verdict: [one.theirs for one in found if one.verdict == verdict] for verdict in (*words, "open")}
+    parts = [f"{leader} {words[verdict]} than {listed(names[verdict])}" for verdict in words if names[verdict]]
+    if names["open"]:
+        asked = next(iter(words.values()))
+        parts.append(f"whether {leader} {asked} than {listed(names['open'], 'or')}, {CANNOT_TELL}")
+    return "; ".join(parts)
+
+
+def interval(found: Estimate, scale: float, decimals: int, sign: str = "") -> str:
+    """Format an estimate with its interval, as `61.7 [52.5, 70.0]`; without brackets where it has no interval."""
+    value = f"{scale * found.value:{sign}.{decimals}f}"
+    if not found.has_interval:
+        return value
+    return f"{value} [{scale * found.low:.{decimals}f}, {scale * found.high:.{decimals}f}]"
+
+
+def _each(found: Mapping[str, Estimate]) -> str:
+    """List each encoder with its estimate in points."""
+    return ", ".join(f"{method} {interval(one, POINTS, 1)}" for method, one in found.items())
+
+
+def _with_p(gaps: Sequence[str], found: Sequence[Pair | Pace]) -> tuple[str, str]:
+    """Return the differences with their p-values, and the phrase that announces p-values.
+
+    Without an interval for every comparison, p-values are left out and the phrase is empty.
+    """
+    if not all(one.comparison.difference.has_interval for one in found):
+        return ", ".join(gaps), ""
+    return ", ".join(f"{gap} ({_p(one)})" for gap, one in zip(gaps, found, strict=True)), ", p after Holm"
+
+
+def _seeds_needed(pair: Pair) -> str:
+    if pair.seeds_needed is None:
+        return ""
+    number = f"about {pair.seeds_needed}" if math.isfinite(pair.seeds_needed) else "no number of"
+    return (
+        f" By these runs {number} seeds would show a difference of one point on {several(pair.num_units, 'example')}."
+    )
+
+
+def _p(found: Pair | Pace) -> str:
+    return f"p {found.p_holm:.3f}" if found.p_holm >= 0.001 else "p below 0.001"
+
+
+def _signed(value: float) -> str:
+    return f"{round(POINTS * value, 1) + 0.0:+.1f} points"  # adding 0.0 turns -0.0 into 0.0

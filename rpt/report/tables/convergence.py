@@ -1,0 +1,79 @@
+"""Tables of the epochs that encoders needed to be trained."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+
+from rpt.report.measure.pace import Pace
+from rpt.report.read.diagnostics import Diagnosis
+from rpt.report.read.study import Study
+from rpt.report.say.words import at_text, caption
+from rpt.report.tables.columns import ENCODER, HOLM, RUNS, SEEDS, TASK, cells_on, has_intervals
+from rpt.report.tables.table import Cell, Column, Table
+from rpt.stats.counts import mean_count
+
+OVER_SEEDS = "In brackets the 95 % interval over new seeds on the same held-out rows, by Student's t."
+
+
+def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
+    """Make a table of the epochs that each encoder needed, at its point with the best held-out score."""
+    rows: list[list[Cell]] = []
+    for one in diagnoses:
+        epochs = one.epochs
+        spread = statistics.stdev(epochs) if len(epochs) > 1 else None
+        if epochs:
+            at = at_text(study.axes, one.point.values)
+            rows.append([one.point.task, one.point.method, at, mean_count(np.array(epochs)), spread, len(epochs)])
+    columns = [
+        *(TASK, ENCODER, Column("at", "at")),
+        Column("epochs", "epochs", note="Until the held-out score was within a point of the run's best."),
+        Column("spread", "sd over seeds", note="Standard deviation."),
+        RUNS,
+    ]
+    over_seeds = f"{OVER_SEEDS} " if has_intervals(study) else ""
+    text = (
+        "Epochs until the held-out score was within one point of the run's own best, at the point that the held-out "
+        f"rows choose; mean over seeds. {over_seeds}One evaluation an epoch, so nothing finer is known."
+    )
+    return Table("convergence", "Convergence", caption(study, text), columns, rows)
+
+
+def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
+    """Make a table that compares the epochs to a common score: a row for every two encoders."""
+    others = study.axes[1:]
+    rows: list[list[Cell]] = [[one.task, *cells_on(others, one.at), *_of_pace(one)] for one in paces]
+    columns = [
+        *(TASK, *(Column(axis.key, axis.label) for axis in others)),
+        *(Column("ours", "encoder"), Column("theirs", "against")),
+        Column("difference", "difference in epochs"),
+        Column("p", "p", 3),
+        Column("p_holm", "p (Holm)", 3),
+        Column("family", "family", note="Answer: the words above rest on it. Exploratory: everything else."),
+        Column("verdict", "verdict", note="Of the first: fewer epochs, more, or open where the data cannot tell."),
+        SEEDS,
+    ]
+    text = (
+        "Epochs of the first less those of the second until both have reached the same held-out score, which is for "
+        "each seed the lower of their two bests less one point; each at its tuned point."
+    )
+    if has_intervals(study):
+        text += f" {OVER_SEEDS} p: of no difference, paired by seed, two-sided. {HOLM}"
+    return Table("paces", "Epochs to the same score", caption(study, text), columns, rows)
+
+
+def _of_pace(one: Pace) -> list[Cell]:
+    found = one.comparison
+    has_p = found.p == found.p
+    return [
+        one.ours,
+        one.theirs,
+        found.difference,
+        found.p if has_p else None,
+        one.p_holm if has_p else None,
+        one.family if has_p else None,
+        one.verdict if has_p else None,
+        found.difference.seeds,
+    ]

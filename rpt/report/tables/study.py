@@ -1,0 +1,249 @@
+"""The tables of a report, made from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rpt.console import several
+from rpt.report.measure.comparisons import Pair
+from rpt.report.measure.numbers import Numbers, PointScore, Robustness
+from rpt.report.read.diagnostics import Diagnosis
+from rpt.report.read.study import Study
+from rpt.report.say.words import caption, value_text
+from rpt.report.tables.columns import (
+    ENCODER,
+    FAILED,
+    HOLM,
+    POINTS,
+    RUNS,
+    SEEDS,
+    TASK,
+    axis_columns,
+    cells_on,
+    has_intervals,
+)
+from rpt.report.tables.convergence import convergence_table, pace_table
+from rpt.report.tables.listings import diagnostics_table, run_table
+from rpt.report.tables.table import Cell, Column, Table
+
+INTERVAL = (
+    "In brackets the 95 % interval over new seeds and new examples: both vary, and all seeds answer the same examples."
+)
+OF_SPREADS = "That of a standard deviation is chi-square, over new seeds on the same examples."
+OF_PAIRS = (
+    "p: of no difference over new seeds and examples, two-sided. Seeds needed: to show a difference of one point with "
+    "a power of 0.8, on as many examples; inf where no number of seeds would. p of each seed: of its examples alone, "
+    "which says whether these runs differ, not whether the encoders do."
+)
+OF_TUNED = "A little too high: the runs whose held-out rows chose the setting are the runs that are scored."
+
+
+def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Table]:
+    """Return all tables that a study has numbers for, the most important first."""
+    made = [
+        robustness_table(study, numbers.robustness),
+        comparison_table(study, [*numbers.sweep, *numbers.tuned]),
+        by_value_table(study, numbers.by_value),
+        score_table(study, numbers.points),
+        baseline_table(study, numbers.baselines),
+        by_point_table(study, numbers.by_point),
+        convergence_table(study, diagnoses),
+        pace_table(study, numbers.paces),
+        diagnostics_table(study, diagnoses),
+        run_table(study),
+    ]
+    return [replace(_without_empty(table), data=study.source) for table in made if table.rows]
+
+
+def score_table(study: Study, points: Sequence[PointScore]) -> Table:
+    """Return a table with a row for every point: mean score, spread over seeds, and failed runs."""
+    rows: list[list[Cell]] = [
+        [one.point.task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)] for one in points
+    ]
+    text = (
+        f"Mean score of each point in points (0 to 100). {_intervals(study, OF_SPREADS)}A run that diverged counts "
+        "with the majority answer's score."
+    )
+    columns = [TASK, ENCODER, *axis_columns(study), *_POINT_COLUMNS]
+    return Table("scores", "Scores of every point", caption(study, text), columns, rows)
+
+
+def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
+    """Return a table with the scores of the majority answer and of the runs without a prompt."""
+    majority = {run.task: run.majority for run in study.runs}
+    rows: list[list[Cell]] = []
+    for task, score in majority.items():
+        rows.append([task, "majority", *cells_on(study.axes, {}), score, None, None, None, None])
+        rows += [
+            [task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)]
+            for one in points
+            if one.point.task == task
+        ]
+    columns = [TASK, Column("baseline", "baseline"), *axis_columns(study), *_POINT_COLUMNS]
+    text = (
+        "Scores without a prompt, in points: always the most frequent answer, and trained baselines. "
+        f"{_intervals(study, OF_SPREADS)}"
+    )
+    return Table("baselines", "Baselines", caption(study, text), columns, rows)
+
+
+def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
+    """Return a table of scores along the main axis: a row for every task, encoder and setting of the other axes."""
+    label = study.axes[0].label if study.axes else "setting"
+    others = study.axes[1:]
+    columns = [
+        TASK,
+        ENCODER,
+        *(Column(axis.key, axis.label) for axis in others),
+        Column("best", "best", scale=POINTS, note="Score of the point that is best on these runs, which is too high."),
+        Column("best_at", f"best {label}"),
+        Column("average", "average", scale=POINTS, note="Score averaged over the points of the sweep."),
+        Column("worst", "worst", scale=POINTS, note="Score of the worst point."),
+        Column("tuned", "tuned", scale=POINTS, note=f"Score at the {label} that the held-out rows choose. {OF_TUNED}"),
+        Column("tuned_at", f"tuned {label}"),
+        Column("spread_seeds", "sd over seeds", scale=POINTS, note="Standard deviation over seeds there."),
+        Column("spread_points", f"spread over {label}", scale=POINTS, note="Best point less worst."),
+        Column("spread_within", f"sd over seeds of one {label}", scale=POINTS, note="Pooled over all of them."),
+        Column("failed_share", "failed (%)", 0, POINTS, note=FAILED.note),
+        FAILED,
+        RUNS,
+        SEEDS,
+    ]
+    cells: list[list[Cell]] = [
+        [row.task, row.method, *cells_on(others, row.curve.at), *_of_robustness(row)] for row in rows
+    ]
+    of_extremes = (
+        f"Those of best, worst and spread over {label} allow for their being extremes of noisy means.",
+        f"{OF_SPREADS} Those of shares are Wilson's, as if each run were drawn by itself.",
+    )
+    text = (
+        f"How much a wrong {label} costs, in points (0 to 100). {_intervals(study, *of_extremes)}A run that diverged "
+        "counts with the majority answer's score. Seeds: those that every point has."
+    )
+    return Table("robustness", "Robustness", caption(study, text), columns, cells)
+
+
+def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
+    """Return a table of comparisons of encoders with encoders and baselines, over the sweep and at the tuned point."""
+    label = study.axes[0].label if study.axes else "setting"
+    rows: list[list[Cell]] = [
+        [pair.task, *cells_on(study.axes[1:], pair.at), pair.ours, pair.theirs, _compared(pair, label), *_of_pair(pair)]
+        for pair in pairs
+    ]
+    others = [Column(axis.key, axis.label) for axis in study.axes[1:]]
+    columns = [TASK, *others, Column("ours", "encoder"), Column("theirs", "against"), Column("compared", "compared")]
+    text = f"Differences in points, first less second, paired by seed and example. {_intervals(study, OF_PAIRS, HOLM)}"
+    return Table("comparisons", "Comparisons", caption(study, text), [*columns, *_PAIR_COLUMNS], rows)
+
+
+def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
+    """Return a table of comparisons of two values of an axis for one encoder, for every axis."""
+    labels = {axis.key: axis.label for axis in study.axes}
+    rows: list[list[Cell]] = [
+        [
+            *(pair.task, labels[pair.axis or ""], pair.ours),
+            *(value_text(pair.our_value), value_text(pair.their_value), pair.num_points, *_of_pair(pair)),
+        ]
+        for pair in pairs
+    ]
+    columns = [
+        *(TASK, Column("axis", "axis"), ENCODER, Column("ours", "value"), Column("theirs", "against")),
+        *(Column("settings", "settings", note="Settings of the other axes that both are averaged over."),),
+        *_PAIR_COLUMNS,
+    ]
+    text = (
+        "Differences in points between two values of an axis, of the same encoder, paired by seed and example. "
+        f"{_intervals(study, HOLM)}"
+    )
+    return Table("comparisons_by_value", "Comparisons along each axis", caption(study, text), columns, rows)
+
+
+def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
+    """Return a table of comparisons of encoders with encoders and baselines, at every point that both have."""
+    rows: list[list[Cell]] = [
+        [pair.task, *cells_on(study.axes, pair.at), pair.ours, pair.theirs, *_of_pair(pair)] for pair in pairs
+    ]
+    columns = [TASK, *axis_columns(study), Column("ours", "encoder"), Column("theirs", "against"), *_PAIR_COLUMNS]
+    text = f"Differences in points at equal points, paired by seed and example. {_intervals(study, HOLM)}"
+    return Table("comparisons_by_point", "Comparisons at equal points", caption(study, text), columns, rows)
+
+
+_POINT_COLUMNS = (
+    Column("score", "score", scale=POINTS),
+    Column("spread", "sd over seeds", scale=POINTS, note="Standard deviation."),
+    FAILED,
+    RUNS,
+    SEEDS,
+)
+
+_PAIR_COLUMNS = (
+    Column("difference", "difference", scale=POINTS),
+    Column("p", "p", 3),
+    Column("p_holm", "p (Holm)", 3),
+    Column("family", "family", note="Answer: the words above rest on it. Exploratory: everything else."),
+    Column("verdict", "verdict", note="Of the first: higher, lower, or open where the data cannot tell."),
+    Column("seeds_needed", "seeds needed", note="To show one point on as many examples; inf: no number would."),
+    Column("p_per_seed", "p of each seed"),
+    SEEDS,
+)
+
+
+def _intervals(study: Study, *further: str) -> str:
+    """Return the sentences that explain brackets and p-values; empty where too few seeds give neither."""
+    return " ".join((INTERVAL, *further, "")) if has_intervals(study) else ""
+
+
+def _of_point(one: PointScore) -> list[Cell]:
+    runs = len(one.point.runs)
+    return [one.score, one.spread if runs > 1 else None, one.num_failed, runs, runs]
+
+
+def _of_robustness(row: Robustness) -> list[Cell]:
+    has_axis = any(value is not None for value in row.curve.values) or len(row.curve.points) > 1
+    has_spread = row.spread.value == row.spread.value
+    return [
+        row.best,
+        value_text(row.best_at) if has_axis else None,
+        row.average,
+        row.worst,
+        row.tuned,
+        value_text(row.tuned_at) if has_axis else None,
+        row.spread if has_spread else None,
+        row.apart,
+        row.within,
+        row.failed,
+        row.num_failed,
+        len(row.curve.runs),
+        len(row.curve.seeds),
+    ]
+
+
+def _of_pair(pair: Pair) -> list[Cell]:
+    found = pair.comparison
+    has_p = found.p == found.p
+    per_seed = ", ".join(f"{p:.2g}" for p in found.per_seed) if has_p else None
+    return [
+        found.difference,
+        found.p if has_p else None,
+        pair.p_holm if has_p else None,
+        pair.family if has_p else None,
+        pair.verdict if has_p else None,
+        pair.seeds_needed,
+        per_seed,
+        found.difference.seeds,
+    ]
+
+
+def _compared(pair: Pair, label: str) -> str:
+    if pair.where == "tuned":
+        values = [value_text(value) for value in (pair.our_value, pair.their_value) if value is not None]
+        return f"each at its tuned {label}: {' and '.join(values)}" if values else "at the one setting"
+    return f"averaged over {several(pair.num_points, 'point')} of the {label}"
+
+
+def _without_empty(table: Table) -> Table:
+    """Return a table without the columns that are empty in every row."""
+    kept = [place for place in range(len(table.columns)) if any(row[place] not in (None, "") for row in table.rows)]
+    rows = [[row[place] for place in kept] for row in table.rows]
+    return replace(table, columns=[table.columns[place] for place in kept], rows=rows)

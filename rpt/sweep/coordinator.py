@@ -1,0 +1,178 @@
+"""Bring every run of a sweep to a result: report the runs that have ended, train the others or wait for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from rpt.config.schema import Config
+from rpt.console import say, several
+from rpt.sweep.executors import Executor
+from rpt.sweep.ledger import Sweep
+from rpt.sweep.observation import Standings
+from rpt.sweep.plan import Limits, plan
+from rpt.sweep.point import Result
+from rpt.sweep.prepare import Prepared
+from rpt.sweep.settings import Settings
+from rpt.tracking.folder import FolderInUse, RunFolder
+from rpt.tracking.status import State
+from rpt.training.live_progress import Pulse, Watch, nobody
+
+POLL_SECONDS = 1.0
+"""Seconds between two reads of the ledger while other processes train the open runs."""
+
+LOOK_SECONDS = 5.0
+"""Seconds between two reads of all run folders for the progress display."""
+
+
+class Campaign:
+    """One start of a sweep, from the first read of its ledger to the last result.
+
+    Args:
+        sweep: Ledger of the sweep.
+        runs: Runs of the sweep's points that can be trained, each run once.
+        executor: Executor that trains packs of runs.
+        settings: Options of the packed launcher.
+        note: Callback for results, called once a run with the result and with True if the result is new, False if it
+            was known when this start began.
+        watch: Callback for progress. Its argument describes the runs without a result, keyed by their points' names.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        runs: Sequence[Prepared],
+        executor: Executor,
+        settings: Settings,
+        note: Callable[[Result, bool], None],
+        watch: Watch = nobody,
+    ) -> None:
+        self._sweep = sweep
+        self._executor = executor
+        self._settings = settings
+        self._note = note
+        self._watch = watch
+        self._standings = Standings()
+        self._looked = float("-inf")
+        self._open = {run.identity_hash: run for run in runs}  # without a result
+        self._runs = dict(self._open)
+        self._by_number = {run.point.number: run for run in runs}
+        self._given_up: dict[str, Result] = {}  # interrupted in the executor; another process may still resume them
+        self._untried = set(self._open) if settings.retry_failed else set()  # failed before, to be trained once more
+        self._is_first_look = True
+        self._has_said_waiting = False
+
+    def run(self) -> None:
+        """Train or wait until every run has a result."""
+        while self._open:
+            states = self._sweep.states()
+            self._settle(states)
+            todo = [run for run in self._open.values() if _is_free(run, states)]
+            if todo:
+                self._train(todo, states)
+            elif self._open:
+                self._wait(states)
+            self._is_first_look = False
+
+    def _settle(self, states: Mapping[str, State]) -> None:
+        """Report the runs that ended in an earlier start, in another process, or for good in the executor."""
+        for identity, run in list(self._open.items()):
+            state, given_up = states[identity], self._given_up.get(identity)
+            may_fail_again = identity in self._untried and given_up is None
+            if state.name == "done" and not run.config.rerun:
+                RunFolder(run.folder).tidy()
+                score, objective = state.score, state.objective
+                self._end(run, Result(run.point.number, "finished", str(run.folder), score, objective=objective))
+            elif state.name == "failed" and not run.config.rerun and not may_fail_again:
+                self._end(
+                    run, Result(run.point.number, "failed", str(run.folder), error=state.error, is_bug=state.is_bug)
+                )
+            elif given_up is not None and _is_free(run, states):
+                self._end(run, given_up, is_new=True)
+
+    def _end(self, run: Prepared, result: Result, *, is_new: bool | None = None) -> None:
+        del self._open[run.identity_hash]
+        self._note(result, not self._is_first_look if is_new is None else is_new)
+
+    def _train(self, todo: Sequence[Prepared], states: Mapping[str, State]) -> None:
+        """Train the free runs. An interrupted pack is resumed whole, with those of its runs that have failed."""
+        states = dict(states)
+        going_on = {member for run in todo for member in _pack_to_resume(states[run.identity_hash])}
+        riding = {one: run for one, run in self._runs.items() if one in going_on and states[one].name == "failed"}
+        for run in todo:
+            if states[run.identity_hash].name == "failed" and run.identity_hash not in riding and self._set_aside(run):
+                states[run.identity_hash] = State("missing")
+        together = {run.identity_hash: run for run in todo} | riding
+        packs = plan(list(together.values()), states, self._limits(todo[0].config))
+        held: list[Result] = []
+
+        def report(result: Result) -> None:
+            run = self._by_number[result.number]
+            if run.identity_hash not in self._open or (run.identity_hash in riding and result.status == "failed"):
+                return  # reported already, or to be trained again once its pack has ended
+            if result.is_held:
+                held.append(result)  # the run stays open
+            elif result.status == "interrupted":
+                self._given_up[run.identity_hash] = result
+            else:
+                self._end(run, result, is_new=True)
+
+        self._executor.run([[run.point for run in pack] for pack in packs], report, self._on_pulse)
+        if held:  # a lease that has expired by this machine's clock may be valid by the worker's clock
+            time.sleep(POLL_SECONDS)
+
+    def _set_aside(self, run: Prepared) -> bool:
+        """Move a failed training aside, so that the run starts anew; return False if its folder is in use."""
+        self._untried.discard(run.identity_hash)
+        folder = RunFolder(run.folder)
+        with suppress(FolderInUse):
+            folder.open()
+            try:
+                folder.supersede()
+            finally:
+                folder.close()
+            return True
+        return False
+
+    def _wait(self, states: Mapping[str, State]) -> None:
+        """Wait a moment for the other processes that train the open runs."""
+        if not self._has_said_waiting:
+            holders = sorted({holder for identity in self._open if (holder := states[identity].holder) is not None})
+            count = several(len(self._open), "point")
+            say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
+            self._has_said_waiting = True
+        self._on_pulse(None)
+        time.sleep(POLL_SECONDS)
+
+    def _on_pulse(self, pulse: Pulse | None) -> None:
+        """Pass progress on to `watch`; without a pulse, read the progress from the run folders now and then."""
+        if pulse is None and time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
+            folders = {identity: run.folder for identity, run in self._open.items()}
+            pulse = Pulse(self._standings.read(folders, self._sweep.states()))
+        if pulse is not None:  # a resumed pack may hold a failed run whose result is reported already
+            open_runs = {self._open[one].point.name: found for one, found in pulse.runs.items() if one in self._open}
+            pulse = replace(pulse, runs=open_runs)
+        self._watch(pulse)
+
+    def _limits(self, config: Config) -> Limits:
+        budget = self._executor.budget_bytes(config)
+        return Limits(self._settings.pack_size, budget, _bytes_of_run, self._executor.workers)
+
+
+def _bytes_of_run(config: Config) -> int:
+    from rpt.sweep.memory import bytes_of_run  # imports torch, which a finished sweep need not wait for
+
+    return bytes_of_run(config)
+
+
+def _is_free(run: Prepared, states: Mapping[str, State]) -> bool:
+    """Whether no other process trains the run, or a run of the interrupted pack that it must be resumed with."""
+    pack = (run.identity_hash, *_pack_to_resume(states[run.identity_hash]))
+    return all(states[member].name != "running" for member in pack if member in states)
+
+
+def _pack_to_resume(state: State) -> tuple[str, ...]:
+    return state.members if state.name == "interrupted" else ()

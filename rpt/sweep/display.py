@@ -1,0 +1,137 @@
+"""Display of a sweep's progress: a bar with the best points below it on a terminal, plain lines in a log file."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from tqdm import tqdm
+
+from rpt.console import several
+from rpt.training.progress_log import ProgressLog
+
+REDRAW_SECONDS = 0.2
+
+
+@runtime_checkable  # the tests check the types of every call
+class Screen(Protocol):
+    """Display of permanent lines with a changing progress display below them."""
+
+    def write(self, text: str, *, is_error: bool = False) -> None:
+        """Write a permanent line to stdout, or to stderr if `is_error`."""
+
+    def begin(self, words: Callable[[], str]) -> None:
+        """Show that training begins.
+
+        Args:
+            words: Function that describes the sweep's progress in one line.
+        """
+
+    def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
+        """Update the progress display; called after every step, so the functions are called only when it is drawn.
+
+        Args:
+            done: Number of ended points, plus the trained share of each point in training.
+            words: Function that describes the sweep's progress in one line.
+            table: Function that returns a line for each of the best points, the best first.
+        """
+
+    def close(self) -> None:
+        """Remove the progress display."""
+
+
+class Log:
+    """Display for a log file: permanent lines, and once a minute a line with the progress and the best point.
+
+    Args:
+        total: Number of the sweep's points.
+        clock: Function that returns seconds.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = sys.stdout  # kept, because `sys.stdout` is redirected to nowhere while a pack trains
+        self._log = ProgressLog(self._write, f"preparing {several(total, 'point')}", clock=clock)
+
+    def start(self) -> Log:
+        """Start the thread that writes a line a minute, also while the sweep is busy."""
+        self._log.start()
+        return self
+
+    def write(self, text: str, *, is_error: bool = False) -> None:
+        """Write a line to stdout, or to stderr if `is_error`."""
+        if is_error:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+        else:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def begin(self, words: Callable[[], str]) -> None:
+        """Write the first line of progress."""
+        self._log.event(words())
+
+    def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
+        """Write a line of progress, if the last line is at least a minute old."""
+        self._log.update(lambda: "; best: ".join([words(), *table()[:1]]))
+
+    def close(self) -> None:
+        """Stop the thread that writes a line a minute."""
+        self._log.close()
+
+
+class Terminal:
+    """Display for a terminal: a progress bar for the whole sweep, redrawn in place, and the best points below it.
+
+    Args:
+        total: Number of the sweep's points.
+        clock: Function that returns seconds.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = sys.stdout
+        self._clock = clock
+        self._last = float("-inf")
+        self._bar = _line("{percentage:3.0f}%|{bar:10}| {desc}", 0, total)
+        self._rows: list[Any] = []
+
+    def write(self, text: str, *, is_error: bool = False) -> None:
+        """Write a permanent line above the bar."""
+        tqdm.write(text, file=sys.stderr if is_error else self._out)
+
+    def begin(self, words: Callable[[], str]) -> None:
+        """Do nothing, because the bar shows the progress."""
+
+    def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
+        """Redraw the bar and the table, at most once in `REDRAW_SECONDS`."""
+        if self._clock() - self._last < REDRAW_SECONDS:
+            return
+        self._last = self._clock()
+        width = shutil.get_terminal_size().columns - 1
+        self._bar.n = done
+        self._bar.set_description_str(words()[: max(width - 17, 0)])
+        texts = list(table())
+        for number in range(len(self._rows), len(texts)):
+            self._rows.append(_line("{desc}", number + 1, None))
+        texts += [""] * (len(self._rows) - len(texts))  # the table has become shorter
+        for row, text in zip(self._rows, texts, strict=True):
+            row.set_description_str(text[:width])
+
+    def close(self) -> None:
+        """Remove the bar and the table."""
+        for line in (*reversed(self._rows), self._bar):
+            line.close()
+
+
+def _line(form: str, position: int, total: int | None) -> Any:
+    return tqdm(total=total, bar_format=form, position=position, leave=False, dynamic_ncols=True, file=sys.stderr)
+
+
+def screen(total: int, wants_bar: bool) -> Screen:
+    """Return a terminal display if stderr is a terminal and a bar is wanted, and a log display otherwise."""
+    return Terminal(total) if wants_bar and sys.stderr.isatty() else Log(total).start()

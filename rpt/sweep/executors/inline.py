@@ -1,0 +1,37 @@
+"""Executor that trains packs in this process, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Sequence
+
+from rpt.config.schema import Config
+from rpt.sweep.point import Point, Result
+from rpt.training.libraries import load_libraries
+from rpt.training.live_progress import Watch, nobody
+
+
+class InlineExecutor:
+    """Trains packs in this process, on this machine's device."""
+
+    workers = 1
+
+    def budget_bytes(self, config: Config) -> int | None:
+        """Compute the bytes that the states of a pack may take: a share of this machine's free memory."""
+        load_libraries()  # only here, so that a finished sweep need not wait for the import
+        from rpt.sweep.memory import budget_bytes
+
+        return budget_bytes(config)
+
+    def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+        """Train the packs one after the other, and report the results of each pack when it ends."""
+        load_libraries()
+        from rpt.sweep.work import train_pack
+
+        for pack in packs:
+            # Training prints many lines for a single run; a sweep prints one line a point.
+            with contextlib.redirect_stdout(io.StringIO()):
+                results = train_pack(pack, watch)
+            for result in results:
+                report(result)

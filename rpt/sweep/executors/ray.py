@@ -1,0 +1,236 @@
+"""Executor that trains packs as Ray tasks: on a new cluster on this machine, or on a running cluster.
+
+The controller and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from rpt.config.schema import Config, Section
+from rpt.sweep.executors.workers import ClusterError, Lost, Pack, attend, checked, need, train_in_worker
+from rpt.sweep.point import Result
+from rpt.training.live_progress import Watch, nobody
+
+Job = Any
+"""A Ray reference to a task's results."""
+
+OBJECT_STORE_BYTES = 100 * 1024**2
+"""Size of Ray's object store. Tasks pass a few kilobytes each, and Ray's default is 30 % of the memory."""
+
+KNOCK_SECONDS = 10.0
+
+
+class RayOptions(Section):
+    """Options of the Ray executor, `hydra.launcher.ray.KEY` on the command line."""
+
+    address: str | None = None  # running cluster: HOST:PORT or auto; null: new cluster on this machine for this sweep
+    num_cpus: PositiveFloat = 1.0  # CPUs of a pack and number of its threads
+    num_gpus: NonNegativeFloat | None = None  # GPUs of a pack; null: 1 if the cluster has any
+    workers: PositiveInt | None = None  # packs at once; null: as many as the resources allow
+    retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is handed in again
+
+
+class RayExecutor:
+    """Trains each pack as a Ray task with its own CPUs and GPUs.
+
+    Args:
+        options: Options from the command line; see `RayOptions`.
+        folder: Folder for the workers' logs, on a file system that the nodes share.
+
+    Raises:
+        ConfigError: An option is wrong, or Ray is not installed.
+    """
+
+    def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
+        self.options = checked(options, RayOptions, "ray")
+        self._folder = folder.absolute()
+        self._losses: Counter[int] = Counter()
+        need("ray", "ray", "ray")
+
+    @property
+    def workers(self) -> int:
+        """Number of packs that are trained at the same time; 1 if not set, as the cluster is not joined yet."""
+        return self.options.workers or 1
+
+    def budget_bytes(self, config: Config) -> int | None:
+        """Return None: nodes have different memory, and the tasks reserve none."""
+        return None
+
+    def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+        """Train every pack and report each point once, when its result is known.
+
+        Raises:
+            ClusterError: There is no cluster at the address, or no node of the cluster has enough CPUs and GPUs for a
+                pack.
+        """
+        if not packs:
+            return
+        tasks = Tasks(self._folder, self.options)
+        try:
+            retries = self.options.retries
+            attend(tasks, packs, report, watch, retries=retries, losses=self._losses, at_once=self.options.workers)
+        finally:
+            tasks.leave()
+
+
+class Tasks:
+    """Workers of a Ray cluster. The constructor starts or joins the cluster, and `leave` leaves it.
+
+    Args:
+        folder: Folder for the workers' logs, on a file system that the nodes share.
+        options: Options of the executor.
+
+    Raises:
+        ClusterError: There is no cluster at the address, or no node of the cluster has enough CPUs and GPUs for a pack.
+    """
+
+    def __init__(self, folder: Path, options: RayOptions) -> None:
+        self._folder = folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._logs: dict[Job, Path] = {}
+        self._ray = _join(options)
+        try:
+            needed = {"CPU": options.num_cpus, "GPU": self._gpus(options)}
+            self._check_size(needed)
+        except BaseException:
+            self._ray.shutdown()
+            raise
+        # A new worker process for each pack frees all memory. `attend` retries instead of Ray, to name the pack's log.
+        resources = {"num_cpus": needed["CPU"], "num_gpus": needed["GPU"]}
+        self._train = self._ray.remote(max_calls=1, max_retries=0, **resources)(_train)
+
+    def hand_in(self, packs: Sequence[Pack]) -> list[Job]:
+        """Queue a task for each pack."""
+        return [self._start(pack) for pack in packs]
+
+    def _start(self, pack: Pack) -> Job:
+        names = (self._folder / f"{pack[0].number}-{attempt}.log" for attempt in itertools.count())
+        log = next(name for name in names if not name.exists())
+        log.touch()
+        job = self._train.remote(pack, str(log), str(Path.cwd()))
+        self._logs[job] = log
+        return job
+
+    def ask(self, job: Job) -> list[Result] | Lost | None:
+        """Return the results, or why there are none; None while the task waits or trains."""
+        done, _ = self._ray.wait([job], timeout=0)
+        if not done:
+            return None
+        log = self._logs.pop(job)
+        try:
+            results: list[Result] = self._ray.get(job)
+        except self._ray.exceptions.RayError as error:
+            return Lost(type(error).__name__, log)
+        return results
+
+    def leave(self) -> None:
+        """Cancel the open tasks, and end the cluster if it was started here; a joined cluster keeps running."""
+        for job in self._logs:
+            self._ray.cancel(job, force=True)
+        self._ray.shutdown()
+
+    def _gpus(self, options: RayOptions) -> float:
+        if options.num_gpus is not None:
+            return options.num_gpus
+        return min(1.0, float(self._ray.cluster_resources().get("GPU", 0)))
+
+    def _check_size(self, needed: dict[str, float]) -> None:
+        """Refuse packs that need more CPUs or GPUs than any node has, because Ray would wait forever.
+
+        Raises:
+            ClusterError: No node has enough CPUs and GPUs.
+        """
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        if not any(all(node.get(name, 0) >= amount for name, amount in needed.items()) for node in nodes):
+            sizes = "; ".join(f"{node.get('CPU', 0):g} CPU, {node.get('GPU', 0):g} GPU" for node in nodes)
+            wanted = f"{needed['CPU']:g} CPU and {needed['GPU']:g} GPU"
+            advice = "Lower hydra.launcher.ray.num_cpus or num_gpus."
+            raise ClusterError(f"no node of the Ray cluster has {wanted} for a pack (there are: {sizes}). {advice}")
+
+
+def _join(options: RayOptions) -> Any:
+    """Start or join the cluster and return the module `ray`.
+
+    Raises:
+        ClusterError: The cluster cannot be started or joined.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default; Ray warns if it is not set
+    if options.address is None:
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # otherwise Ray writes a token into the home folder
+    import ray
+
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if options.address is None:
+            ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        else:
+            address = _found() if options.address == "auto" else options.address
+            _knock(address)
+            ray.init(address=address, **quiet)
+    except (OSError, ValueError, RuntimeError) as error:
+        where = f"at {options.address}" if options.address else "on this machine"
+        reason = str(error).splitlines()[0].rstrip(".")
+        advice = "Set hydra.launcher.ray.address to that of a running one (ray start --head), or to null."
+        raise ClusterError(f"no Ray cluster {where} ({reason}). {advice}") from error
+    return ray
+
+
+def _found() -> str:
+    """Resolve `auto`: the address in RAY_ADDRESS, else of the cluster that `ray start` last started on this machine.
+
+    Raises:
+        OSError: There is no such cluster.
+    """
+    from ray._private.services import canonicalize_bootstrap_address_or_die  # Ray's own commands use this function
+
+    address: str = canonicalize_bootstrap_address_or_die("auto")
+    return address
+
+
+def _knock(address: str) -> None:
+    """Check that an address accepts connections, because Ray itself would try for a quarter of an hour.
+
+    Raises:
+        OSError: The address accepts no connection, or is not of the form HOST:PORT.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        raise OSError("an address is HOST:PORT, or auto")
+    socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+
+
+def _train(pack: Pack, log: str, folder: str) -> list[Result]:
+    """Train a pack; Ray calls this in a new worker process.
+
+    Args:
+        pack: Points of the pack.
+        log: Path of the file that receives stdout and stderr.
+        folder: Folder in which the command was started. The worker changes to it, because relative paths start there.
+
+    Returns:
+        One result a point.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        what = f"{folder}: the command was started there, and node {socket.gethostname()} has no such folder"
+        advice = (
+            "The nodes of a Ray cluster must share a file system, for output_dir, the environment and the weights. "
+            "Start the command in a folder of it."
+        )
+        text = f"{what} ({error.strerror}). {advice}"
+        return [Result(point.number, "interrupted", error=text) for point in pack]
+    target = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (1, 2):
+        os.dup2(target, stream)
+    return train_in_worker(pack)

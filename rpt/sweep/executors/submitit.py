@@ -1,0 +1,81 @@
+"""Executor that trains packs as submitit jobs: a job array on a SLURM cluster, or processes on this machine.
+
+The controller and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rpt.config.schema import Config
+from rpt.errors import ConfigError
+from rpt.sweep.executors.jobs import PLACE, SubmititOptions
+from rpt.sweep.executors.local import Machine, shares, visible_gpus
+from rpt.sweep.executors.slurm import Slurm, wrong_parameters
+from rpt.sweep.executors.workers import Pack, attend, checked, need
+from rpt.sweep.point import Result
+from rpt.training.live_progress import Watch, nobody
+
+
+class SubmititExecutor:
+    """Trains each pack as a submitit job.
+
+    Args:
+        options: Options from the command line; see `SubmititOptions`.
+        folder: Folder for the jobs' files and logs; for SLURM, on a file system that the nodes share.
+
+    Raises:
+        ConfigError: An option is wrong, submitit is not installed, or SLURM is not available on this machine.
+    """
+
+    def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
+        self.options = checked(options, SubmititOptions, "submitit")
+        self._folder = folder.absolute()
+        self._losses: Counter[int] = Counter()
+        need("submitit", "submitit", "cluster")
+        from submitit import AutoExecutor
+
+        found = AutoExecutor.which()
+        self.cluster = found if self.options.cluster == "auto" else self.options.cluster
+        if self.cluster == "slurm" and found != "slurm":
+            advice = "there is no srun on this machine. Start on a login node of the cluster, or set it to local."
+            raise ConfigError.of(f"{PLACE}.cluster", "slurm", advice)
+        if problems := list(wrong_parameters(self.options)):
+            raise ConfigError(problems)
+
+    @property
+    def workers(self) -> int:
+        """Number of packs that are trained at the same time: `array_parallelism`, else 1 on SLURM, one a GPU share."""
+        if self.options.array_parallelism is not None or self.cluster == "slurm":
+            return self.options.array_parallelism or 1
+        return len(shares(visible_gpus(), self.options.gpus))
+
+    def budget_bytes(self, config: Config) -> int | None:
+        """Compute the bytes that the states of a pack may take: a share of `mem`, or None if `mem` is not set.
+
+        It is also None for workers with a GPU, where the states lie in the GPU's memory.
+        """
+        has_gpu = bool(self.options.gpus) and config.trainer.device != "cpu"
+        if self.options.mem is None or has_gpu:
+            return None
+        from rpt.sweep.memory import budget_bytes
+
+        return budget_bytes(config, int(self.options.mem * 2**30))
+
+    def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+        """Train every pack and report each point once, when its result is known.
+
+        Raises:
+            ClusterError: SLURM refuses the jobs.
+            ConfigError: A pack needs more GPUs than this machine has.
+        """
+        is_slurm = self.cluster == "slurm"
+        crew = Slurm(self._folder, self.options) if is_slurm else Machine(self._folder, self.options)
+        try:
+            retries = self.options.retries
+            attend(crew, packs, report, watch, retries=retries, losses=self._losses, at_once=crew.at_once)
+        finally:
+            crew.leave()

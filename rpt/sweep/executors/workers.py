@@ -1,0 +1,179 @@
+"""Hand packs to workers, wait for the results, and hand in the packs of lost workers again.
+
+The executors for submitit and Ray share this module.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from pydantic import ValidationError
+
+from rpt.config.problems import problems_of
+from rpt.config.schema import Section
+from rpt.console import several
+from rpt.errors import ConfigError, RptError
+from rpt.sweep.point import Point, Result
+from rpt.training.libraries import load_libraries
+from rpt.training.live_progress import Watch, nobody
+
+Pack = Sequence[Point]
+Options = TypeVar("Options", bound=Section)
+
+
+class ClusterError(RptError):
+    """A cluster cannot be reached, or refuses a job."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A worker that ended without results: it was killed, ran out of memory, or its machine failed.
+
+    Attributes:
+        reason: Short description of how the worker ended.
+        log: File with the worker's output.
+    """
+
+    reason: str
+    log: Path
+
+
+@runtime_checkable
+class Crew(Protocol):
+    """Workers in other processes. Each worker trains one pack and ends."""
+
+    def hand_in(self, packs: Sequence[Pack]) -> Sequence[Any]:
+        """Give each pack to a new worker and return a hashable job for each pack.
+
+        Raises:
+            ClusterError: The cluster refuses the packs.
+        """
+
+    def ask(self, job: Any) -> list[Result] | Lost | None:
+        """Return the results of a job, or that its worker is lost; None while the worker waits or trains."""
+
+
+def attend(
+    crew: Crew,
+    packs: Iterable[Pack],
+    report: Callable[[Result], None],
+    watch: Watch = nobody,
+    *,
+    retries: int,
+    losses: Counter[int],
+    at_once: int | None,
+    pause: float = 0.5,
+) -> None:
+    """Hand packs to workers and report each point once, when its result is known or no retry is left.
+
+    The pack of a lost worker is handed in again. Its runs are resumed from their checkpoints; runs that had finished
+    are found finished.
+
+    Args:
+        crew: Workers that train the packs.
+        packs: Points of each pack.
+        report: Callback for results, called once a point.
+        watch: Callback for progress, called with None after every poll of the workers.
+        retries: Largest number of times that a pack is handed in again.
+        losses: Number of workers lost so far with each point, by the point's number. The function updates it, so that a
+            pack which is handed in once more after another process held it does not get new retries.
+        at_once: Largest number of packs with a worker at the same time; None hands in all, and the cluster queues them.
+        pause: Seconds between two polls of the workers.
+
+    Raises:
+        ClusterError: The cluster refuses the packs.
+    """
+    waiting = deque(packs)
+    working: dict[Any, Pack] = {}
+    while waiting or working:
+        free = len(waiting) if at_once is None else at_once - len(working)
+        new = [waiting.popleft() for _ in range(min(free, len(waiting)))]
+        if new:
+            working |= zip(crew.hand_in(new), new, strict=True)
+        answers = {job: answer for job in working if (answer := crew.ask(job)) is not None}
+        for job, answer in answers.items():
+            pack = working.pop(job)
+            if not isinstance(answer, Lost):
+                _report(answer, report)
+            elif _lose(pack, answer, report, retries, losses):
+                waiting.append(pack)
+        watch(None)
+        if not answers:
+            time.sleep(pause)
+
+
+def _report(results: Iterable[Result], report: Callable[[Result], None]) -> None:
+    for result in results:
+        report(result)
+
+
+def _lose(pack: Pack, lost: Lost, report: Callable[[Result], None], retries: int, losses: Counter[int]) -> bool:
+    """Count a lost worker; return whether its pack is to be handed in again, else report its points as interrupted."""
+    losses.update(point.number for point in pack)
+    tries_left = retries - max(losses[point.number] for point in pack)
+    what = f"a worker was lost ({lost.reason}; its log: {lost.log})"
+    if tries_left >= 0 and not must_not_repeat(pack):
+        points = several(len(pack), "point")
+        sys.stderr.write(f"{what}; its {points} handed in again, tries left: {tries_left}\n")
+        return True
+    rerun = " without rerun=true" if must_not_repeat(pack) else ""
+    error = f"{what}. Run the same command again{rerun}: it goes on where it stopped."
+    _report((Result(point.number, "interrupted", None, None, error) for point in pack), report)
+    return False
+
+
+def must_not_repeat(pack: Pack) -> bool:
+    """Whether a point has `rerun=true`, which trains from the start: a retry would discard what was trained so far."""
+    return any(point.values.get("rerun") for point in pack)
+
+
+def train_in_worker(pack: Pack) -> list[Result]:
+    """Train a pack in this process, which is a worker that has not imported torch yet."""
+    # rpt.cli sets the same variables, but a worker on another machine does not inherit them.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    load_libraries()
+    from rpt.sweep.work import train_pack
+
+    return train_pack(pack)
+
+
+def checked(options: Mapping[str, Any], schema: type[Options], executor: str) -> Options:
+    """Validate an executor's options.
+
+    Args:
+        options: Options from the command line.
+        schema: Class of the validated options.
+        executor: Name of the executor, for the keys in error messages.
+
+    Raises:
+        ConfigError: Some options are wrong; the error lists all of them, by their keys on the command line.
+    """
+    try:
+        return schema.model_validate(dict(options))
+    except ValidationError as error:
+        raise ConfigError(list(problems_of(error, f"hydra.launcher.{executor}", schema))) from error
+
+
+def need(package: str, executor: str, extra: str) -> None:
+    """Refuse an executor whose optional package is not installed.
+
+    Args:
+        package: Name of the package to import.
+        executor: Name of the executor that needs the package.
+        extra: Extra of this project that installs the package.
+
+    Raises:
+        ConfigError: The package is not installed; the error tells how to install it.
+    """
+    if find_spec(package) is None:
+        advice = f"needs {package}, which is not installed. Run: pip install -e '.[{extra}]'"
+        raise ConfigError.of("hydra.launcher.executor", executor, advice)

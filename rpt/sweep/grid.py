@@ -1,0 +1,205 @@
+"""Check every point of a sweep before the first point is trained."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
+
+from rpt.config.hydra_errors import USER_ERRORS, explain, unnamed_option
+from rpt.config.paths import user_path
+from rpt.config.user_folders import check_sources
+from rpt.console import say
+from rpt.errors import ConfigError
+from rpt.system.writing import storage
+
+CHECKED_SWEEPER = "hydra_plugins.rpt_packed.sweeper.CheckedSweeper"
+
+MAXIMISING: dict[str, str | bool] = {
+    "direction": "maximize",
+    "ax_config.experiment.minimize": False,
+    "optim.maximize": True,
+}
+"""Options that make Hydra's searching sweepers (Optuna, Ax, Nevergrad) maximise the objective."""
+
+examined: dict[tuple[str, ...], dict[str, Any] | Exception] = {}
+"""Plain configuration of each examined point, or the error that refuses the point, by the point's overrides."""
+
+
+class CheckPoints(Callback):
+    """Hydra callback that checks every point of a multirun before anything is written or trained.
+
+    Refused points are printed at once with their problems. Later each refused point fails alone, and the other points
+    are trained. If all points are refused, or a point cannot be composed (an unknown option or key), the sweep ends
+    here with exit code 2. A sweeper that searches (Optuna) does not know its points in advance; each of its points is
+    checked when it is launched.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check the points of the sweep, or end the process; Hydra calls this before the sweep."""
+        # Hydra turns exceptions of a callback into warnings, but not SystemExit.
+        try:
+            check_sources(config.hydra.runtime.config_sources)
+            check_direction(config)
+            if is_grid(config):
+                if not may_begin(config):
+                    sys.exit(2)
+                with flag_override(config, ["struct", "readonly"], [False, False]):
+                    config.hydra.sweeper["_target_"] = CHECKED_SWEEPER
+            with flag_override(config, ["struct", "readonly"], [False, False]):
+                config.hydra.sweep.dir = str(user_path(config.hydra.sweep.dir))
+            with storage(Path(config.hydra.sweep.dir)):  # the sweeper does the same first, with an error without advice
+                Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        except USER_ERRORS as error:
+            sys.stderr.write(explain(error) + "\n")
+            sys.exit(2)
+        except Exception:
+            traceback.print_exc()
+            sys.exit(1)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Print the command that reports on the sweep, unless the packed launcher has printed it."""
+        if not str(config.hydra.launcher["_target_"]).endswith("PackedLauncher"):
+            say(f"python -m rpt.report {shlex.quote(str(config.hydra.sweep.dir))} compares them")
+
+
+def check_direction(config: DictConfig) -> None:
+    """Refuse a search that minimises the objective.
+
+    Args:
+        config: Composed configuration of the sweep, with its `hydra` part.
+
+    Raises:
+        ConfigError: The sweeper minimises, or expects several objectives.
+    """
+    for key, needed in MAXIMISING.items():
+        value = OmegaConf.select(config.hydra.sweeper, key)
+        given = [str(getattr(one, "name", one)) for one in (value if isinstance(value, ListConfig) else [value])]
+        if value is not None and given != [str(needed)]:
+            wanted = str(needed).lower() if isinstance(needed, bool) else needed
+            advice = (
+                f"must be {wanted}: the objective of a run is its score on the rows that select its checkpoint, one "
+                f"number, and the highest is the best. Set hydra.sweeper.{key}={wanted}."
+            )
+            raise ConfigError.of(f"hydra.sweeper.{key}", ",".join(given), advice)
+
+
+def is_grid(config: DictConfig) -> bool:
+    """Whether the sweep uses Hydra's basic sweeper, whose points are known before the first is trained."""
+    return str(config.hydra.sweeper["_target_"]).endswith("BasicSweeper")
+
+
+def may_begin(config: DictConfig) -> bool:
+    """Print the refused points of a grid sweep, and return whether the other points may be trained."""
+    points = expand(config)
+    refusals = [(point, found) for point in points if isinstance(found := examine(config, point), Exception)]
+    for message, refused in _by_message(refusals).items():
+        heading = _heading(refused, len(points), given_overrides(config))
+        sys.stderr.write(f"refused: {heading}\n{indented(message)}\n")
+    whole = all(isinstance(error, ConfigError) for _, error in refusals)
+    if len(refusals) == len(points) or not whole:
+        sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; nothing was trained or written\n")
+        return False
+    if refusals:
+        sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; the others are trained\n")
+    return True
+
+
+def _by_message(refusals: Sequence[tuple[list[str], Exception]]) -> dict[str, list[list[str]]]:
+    """Group refused points by their message, so that a wrong value which many points share is explained once."""
+    grouped: dict[str, list[list[str]]] = {}
+    for point, error in refusals:
+        grouped.setdefault(explain(error), []).append(point)
+    return grouped
+
+
+def _heading(refused: Sequence[list[str]], count: int, given: Sequence[str]) -> str:
+    """Name the points that are refused for the same reason, by their common overrides if there are several points.
+
+    Args:
+        refused: Overrides of each refused point.
+        count: Number of points in the sweep.
+        given: Overrides of the command line.
+    """
+    names = [name(point, given) for point in refused]
+    if len(names) == 1:
+        return names[0]
+    if len(names) == count:
+        return f"all {count} points"
+    fixed = {text.lower() for text in given}
+    first, *others = refused
+    common = [text for text in first if text.lower() not in fixed and all(text in other for other in others)]
+    return f"{len(names)} points with {' '.join(common)}" if common else f"{len(names)} points, such as {names[0]}"
+
+
+def expand(config: DictConfig) -> list[list[str]]:
+    """List the points of a grid sweep by the code of Hydra's sweeper; a point is a list of overrides."""
+    params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create(), resolve=True)
+    assert isinstance(params, dict)
+    texts = [*(f"{key!s}={value}" for key, value in params.items()), *given_overrides(config)]
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    [points] = BasicSweeper.split_arguments(parser.parse_overrides(texts), None)
+    return points
+
+
+def given_overrides(config: DictConfig) -> list[str]:
+    """Return the overrides of the command line, word for word."""
+    given = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    assert isinstance(given, list)
+    return [str(text) for text in given]
+
+
+def name(point: Sequence[str], given: Sequence[str]) -> str:
+    """Name a point by the overrides that distinguish it from the other points of its sweep.
+
+    Args:
+        point: Overrides that compose the point.
+        given: Overrides of the command line, which are the same for all points. Sweepers may change their case (`True`
+            for `true`).
+    """
+    fixed = {text.lower() for text in given}
+    return " ".join([text for text in point if text.lower() not in fixed] or point)
+
+
+def examine(config: DictConfig, point: Sequence[str]) -> dict[str, Any] | Exception:
+    """Return a point's plain configuration, or the error that refuses the point.
+
+    The result is cached, because the composition of a point takes 0.04 s.
+    """
+    key = tuple(point)
+    if key not in examined:
+        examined[key] = _examine(config, list(point))
+    return examined[key]
+
+
+def _examine(config: DictConfig, point: list[str]) -> dict[str, Any] | Exception:
+    from hydra import compose
+
+    from rpt.config.check import check  # imported late, because Hydra imports this module at every start, also for help
+    from rpt.config.compose import plain
+
+    if message := unnamed_option(point):
+        return HydraException(message)
+    try:
+        searched = [text for text in config.hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
+        composed = compose(config.hydra.job.config_name, [*searched, *point], return_hydra_config=True)
+        values = plain(composed, composed.hydra.runtime.choices)
+        check(values)
+    except USER_ERRORS as error:
+        return error
+    return values
+
+
+def indented(message: str) -> str:
+    """Indent the lines of a message by two spaces."""
+    return "\n".join(f"  {line}" for line in message.splitlines())

@@ -1,0 +1,68 @@
+"""Turn the points of a sweep into results: finished runs are found, missing ones are trained, and all are reported."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rpt.console import say
+from rpt.sweep.coordinator import Campaign
+from rpt.sweep.executors import executor_of
+from rpt.sweep.ledger import FOLDER, register
+from rpt.sweep.point import Point, Result
+from rpt.sweep.prepare import prepare
+from rpt.sweep.settings import Settings
+from rpt.training.live_progress import Watch, nobody
+
+Report = Callable[[Point, Result, bool], None]
+"""Callback with a point, its result, and True if the result is new in this start of the sweep."""
+
+
+def launch(
+    points: Sequence[Point], settings: Settings, report: Report, output_dir: Path, watch: Watch = nobody
+) -> list[Result]:
+    """Train the runs of a sweep that are not finished yet.
+
+    Finished runs are not trained again. Interrupted runs are resumed from their checkpoints. Failed runs stay failed,
+    unless `settings.retry_failed` is set. Runs that another process trains are waited for, or taken over if that
+    process has died.
+
+    Args:
+        points: Points of the sweep, each with a different number.
+        settings: Options of the packed launcher.
+        report: Callback for results, called once a point as soon as its result is known.
+        output_dir: Folder of the runs, which also holds the ledger.
+        watch: Callback for progress.
+
+    Returns:
+        One result a point, in the points' order.
+
+    Raises:
+        ConfigError: The executor's package is missing, or an option of the executor is wrong.
+        LedgerError: The sweep's ledger cannot be read.
+        StorageError: The sweep's ledger cannot be written.
+    """
+    executor = executor_of(settings, output_dir / FOLDER)
+    prepared = prepare(points)
+    by_number = {point.number: point for point in points}
+    results: dict[int, Result] = {}
+
+    def note(result: Result, is_new: bool) -> None:
+        results[result.number] = result
+        report(by_number[result.number], result, is_new)
+
+    for result in prepared.results:
+        note(result, True)
+    twins: dict[int, list[str]] = defaultdict(list)
+    for twin, first in prepared.twins:
+        twins[first].append(twin.name)
+    for first, names in twins.items():
+        say(f"the same run {len(names) + 1} times, trained once: {'; '.join([by_number[first].name, *names])}")
+    if prepared.runs:
+        sweep = register(prepared.runs, output_dir)
+        Campaign(sweep, prepared.runs, executor, settings, note, watch).run()
+    for twin, first in prepared.twins:
+        note(replace(results[first], number=twin.number, twin_of=by_number[first].name), False)
+    return [results[point.number] for point in points]

@@ -1,0 +1,131 @@
+"""Memory that the trainable state of a run takes, and memory that is free for the states of a pack.
+
+The memory of a forward pass does not depend on the number of runs: `trainer.token_budget` bounds it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rpt.backbones.files import NoSuchBackbone, gguf_file, locate, model_config
+from rpt.backbones.gguf import read_head
+from rpt.config.schema import Component, Config
+from rpt.system.reading import Unreadable
+
+COPIES = 5
+"""Numbers kept for each trained number: its value, its gradient, AdamW's two moments, its value in the best state."""
+
+SHARE = 0.5
+"""Share of the free memory that the states of a pack may take. Backbone, forward passes and libraries use the rest."""
+
+UNKNOWN_WIDTH = 4096
+"""Width assumed for a backbone whose config names none: wider than most, so that packs are rather too small."""
+
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+
+CONTAINER_FILES = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
+"""Files of a container's memory, for cgroups version 2 and version 1.
+
+Each entry names the file of the limit, the file of the usage, the file of statistics, and the key of the inactive page
+cache in the statistics.
+"""
+
+
+def bytes_of_run(config: Config) -> int:
+    """Compute the bytes of a run's trainable state: prompt table, encoder and head, each number `COPIES` times."""
+    section = config.backbone
+    width, state_width = _widths(section.package, section.path, section.hub_id, section.revision)
+    numbers = state_width * len(config.task.labels or ()) if section.family == "encoder" else 0
+    if config.has_prompt:
+        length = config.prompt.length
+        options = json.dumps(config.encoder.options, sort_keys=True)
+        numbers += length * width + _encoder_numbers(str(config.encoder.target), options, length, width)
+    return numbers * (8 if section.dtype == "float64" else 4) * COPIES
+
+
+def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
+    """Compute the bytes that the states of a pack may take; None if the free memory is unknown.
+
+    Args:
+        config: Configuration of any run of the pack.
+        of_worker: Bytes of all memory of the worker that trains the pack; None if this process trains it.
+    """
+    if of_worker is not None:
+        return int(of_worker * SHARE)
+    if config.trainer.device != "cpu" and torch.cuda.is_available():
+        free, _ = torch.cuda.mem_get_info()
+        return int(free * SHARE)
+    free_here = [found for found in (_free_of_machine(), _free_of_container()) if found is not None]
+    return int(min(free_here) * SHARE) if free_here else None
+
+
+@cache
+def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
+    """Count the trainable numbers of an encoder by building it on torch's meta device, which takes no memory."""
+    module, _, name = target.rpartition(".")
+    component = Component.model_validate({"_target_": target, **json.loads(options)})
+    with torch.device("meta"):
+        encoder = getattr(importlib.import_module(module), name)(length=length, hidden=width, **component.options)
+    assert isinstance(encoder, nn.Module)
+    return sum(parameter.numel() for parameter in encoder.parameters())
+
+
+@cache
+def _widths(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> tuple[int, int]:
+    """Read the widths of the backbone's input embeddings and of its hidden states from its config or GGUF file.
+
+    They differ in a small ELECTRA. A width that is not there is `UNKNOWN_WIDTH`.
+    """
+    try:
+        embedding = None
+        folder = locate(package, path, hub_id, revision)
+        packed = gguf_file(folder)
+        if packed is not None:
+            head = read_head(packed)
+            named = [head.get(f"{head.get('general.architecture')}.embedding_length")]
+        else:
+            config = model_config(folder)
+            named = [config.get(key) for key in ("hidden_size", "d_model", "n_embd", "dim")]
+            embedding = config.get("embedding_size")
+    except (NoSuchBackbone, Unreadable, OSError, ValueError):  # training reports the error
+        return UNKNOWN_WIDTH, UNKNOWN_WIDTH
+    states = next((number for number in named if isinstance(number, int)), UNKNOWN_WIDTH)
+    return (embedding if isinstance(embedding, int) else states), states
+
+
+def _free_of_machine() -> int | None:
+    if not MEMINFO.exists():
+        return None
+    for line in MEMINFO.read_text(encoding="ascii").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _free_of_container() -> int | None:
+    """Read the bytes below the container's memory limit that are not used; None if no limit is found.
+
+    The inactive page cache counts as free: the kernel counts it as used, but drops it when a process needs memory.
+    """
+    for limit, used, stat, cached in CONTAINER_FILES:
+        if (CGROUP / limit).exists() and (CGROUP / used).exists():
+            most = (CGROUP / limit).read_text(encoding="ascii").strip()
+            taken = int((CGROUP / used).read_text(encoding="ascii")) - _cached(stat, cached)
+            return None if most == "max" else int(most) - taken
+    return None
+
+
+def _cached(name: str, key: str) -> int:
+    """Read the bytes of a container's inactive page cache."""
+    path = CGROUP / name
+    lines = path.read_text(encoding="ascii").splitlines() if path.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{key} ")), 0)

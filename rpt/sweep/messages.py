@@ -1,0 +1,161 @@
+"""Messages of a packed sweep for a person: one line for each point that ends, the progress, and a summary."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from rpt.console import several
+from rpt.sweep.display import Screen
+from rpt.sweep.point import Point, Result
+from rpt.training.live_progress import Pulse
+
+WORDS = {"finished": "trained", "failed": "failed", "refused": "refused", "interrupted": "interrupted"}
+
+TWIN = "the same run as another"
+"""Word for a point that is the same run as an earlier point of the sweep. Only the earlier point is trained."""
+
+MOST_BEST = 5
+"""Number of points in each part of the table of best scores."""
+
+RATE_SECONDS = 30.0
+"""Length of the window over which the examples per second are measured."""
+
+Scored = tuple[float, str]
+"""A score, 0 to 1, and the name of the point that has it."""
+
+
+class Lines:
+    """Writes the progress and the results of a sweep: scores to stdout, errors to stderr.
+
+    Args:
+        total: Number of the sweep's points.
+        output_dir: Folder of the sweep's runs, for the commands that the summary names.
+        screen: Terminal or log that shows the lines.
+        clock: Function that returns seconds.
+    """
+
+    def __init__(
+        self, total: int, output_dir: Path, screen: Screen, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._total = total
+        self._output_dir = output_dir
+        self._screen = screen
+        self._clock = clock
+        self._counts: Counter[str] = Counter()
+        self._known = 0  # number of points whose result was known before this start
+        self._best: list[Scored] = []
+        self._reasons: dict[str, str] = {}  # name of the first point with each error
+        self._pulse = Pulse()
+        self._has_begun = False
+        self._began = clock()
+        self._rows = deque([(self._began, 0)])  # pairs of a time and the number of rows trained on until then
+
+    def report(self, point: Point, result: Result, is_new: bool) -> None:
+        """Write the line of a point. A score of an earlier start is only counted; an error is written again."""
+        is_old_score = result.status == "finished" and not is_new
+        is_twin = result.twin_of is not None
+        word = (TWIN if is_twin else "finished already") if is_old_score else WORDS[result.status]
+        self._counts[word] += 1
+        self._known += not is_new
+        if is_twin:
+            self._show()
+            return
+        others = {name: standing for name, standing in self._pulse.runs.items() if name != point.name}
+        self._pulse = replace(self._pulse, runs=others)
+        if result.score is not None:
+            self._best = _best([*self._best, (result.score, point.name)])
+        if result.status == "finished" and is_new:
+            place = f"[{self._counts.total():{len(str(self._total))}}/{self._total}]"
+            self._screen.write(f"{place} score {result.score:.3f}  {point.name}")
+        elif result.status == "failed" or (result.status != "finished" and is_new):
+            before = "" if is_new else " before (hydra.launcher.retry_failed=true trains it again)"
+            self._screen.write(f"{result.status}{before}: {point.name}\n{self._reason(point, result)}", is_error=True)
+        self._show()
+
+    def _reason(self, point: Point, result: Result) -> str:
+        """Return the point's error, indented, or the name of the first point that has the same error."""
+        error = result.error or ""
+        first = self._reasons.setdefault(error, point.name)
+        if first != point.name:
+            return f"  for the same reason as {first}"
+        return "\n".join(f"  {line}" for line in error.splitlines())
+
+    def watch(self, pulse: Pulse | None) -> None:
+        """Update the display with the progress of training; None only redraws it."""
+        if pulse is not None:
+            self._pulse = pulse
+            self._rows.append((self._clock(), self._rows[-1][1] + pulse.rows))
+            while self._rows[-1][0] - self._rows[0][0] > RATE_SECONDS:
+                self._rows.popleft()
+            if not self._has_begun:
+                self._has_begun = True
+                self._screen.begin(self.how_far)
+        self._show()
+
+    def how_far(self) -> str:
+        """Describe progress: numbers of done, active and failed points, examples per second, estimated time left."""
+        counts, pulse = self._counts, self._pulse
+        done = counts["trained"] + counts["finished already"] + counts[TWIN] + pulse.count("done")
+        failed = counts["failed"] + counts["refused"] + pulse.count("failed")
+        parts = [f"{done} of {self._total} points done, {pulse.count('active')} active, {failed} failed"]
+        if counts["interrupted"]:
+            parts.append(f"{counts['interrupted']} interrupted")
+        (since, before), (now, rows) = self._rows[0], self._rows[-1]
+        if rows > before and now > since:
+            parts.append(f"{(rows - before) / (now - since):,.0f} examples/s")
+        if (brought := self._ended() - self._known) > 0:
+            seconds = (self._clock() - self._began) / brought * (self._total - self._ended())
+            parts.append(f"{timedelta(seconds=round(seconds))} left")
+        return ", ".join(parts)
+
+    def best(self) -> list[str]:
+        """Return the table of the best scores so far: reported scores, then held-out scores of runs without a result.
+
+        The two parts are separate, because the scores are of different rows and cannot be compared: see
+        `rpt.training.live_progress.Standing`.
+        """
+        runs = self._pulse.runs.items()
+        held_out = [(one.held_out, name) for name, one in runs if one.held_out is not None and one.status != "failed"]
+        return [
+            *(f"{score:.3f} reported  {name}" for score, name in self._best),
+            *(f"{score:.3f} held-out so far  {name}" for score, name in _best(held_out)),
+        ]
+
+    def stopped(self) -> str:
+        """Close the display and return the message for Ctrl-C: how many points are kept, and how to resume."""
+        self._screen.close()
+        done = self._counts["trained"] + self._counts["finished already"] + self._counts[TWIN]
+        return (
+            f"interrupted: {done} of {self._total} points are finished and kept. Run the same command again: "
+            "it goes on from the last checkpoints."
+        )
+
+    def close(self) -> None:
+        """Close the display and write the summary."""
+        self._screen.close()
+        order = ("trained", "finished already", TWIN, "failed", "interrupted", "refused")
+        parts = [f"{self._counts[word]} {word}" for word in order if self._counts[word]]
+        self._screen.write(f"{several(self._total, 'point')}: {', '.join(parts)}")
+        folder = shlex.quote(str(self._output_dir))
+        self._screen.write(f"python -m rpt.ledger {folder} lists them")
+        if any(self._counts[word] for word in ("trained", "finished already")):
+            self._screen.write(f"python -m rpt.report {folder} compares them")
+
+    def _ended(self) -> float:
+        """Count the points that have ended, plus the trained share of each point in training."""
+        pulse = self._pulse
+        ended = self._counts.total() + pulse.count("done") + pulse.count("failed")
+        return ended + pulse.share * pulse.count("active")
+
+    def _show(self) -> None:
+        self._screen.show(self._ended(), self.how_far, self.best)
+
+
+def _best(scored: Iterable[Scored]) -> list[Scored]:
+    return sorted(scored, key=lambda one: -one[0])[:MOST_BEST]

@@ -1,0 +1,49 @@
+"""Progress of runs that workers or other processes train, read from their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rpt.tracking.curve import best_held_out
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.status import State
+from rpt.training.live_progress import Standing, Status
+
+STATUSES: dict[str, Status] = {"running": "active", "done": "done", "failed": "failed"}
+"""Name of a run's state to its status in the progress display. No process trains a run in another state."""
+
+
+class Standings:
+    """Reads the progress of runs. A curve is read again only when its file's size has changed, after a checkpoint.
+
+    A run that stops early or fails is recorded when its pack ends, and is shown as active until then.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[Path, tuple[int, float | None]] = {}
+
+    def read(self, folders: Mapping[str, Path], states: Mapping[str, State]) -> dict[str, Standing]:
+        """Read the progress of each run that is in training, done or failed.
+
+        Args:
+            folders: Folders of the runs, by identity hash.
+            states: States of at least these runs, by identity hash.
+
+        Returns:
+            Status and best held-out score of each run, by identity hash.
+        """
+        return {
+            identity: Standing(STATUSES[state.name], self._held_out(RunFolder(folder).curve))
+            for identity, folder in folders.items()
+            if (state := states[identity]).name in STATUSES
+        }
+
+    def _held_out(self, curve: Path) -> float | None:
+        try:
+            size = curve.stat().st_size
+        except OSError:
+            return None
+        if curve not in self._read or self._read[curve][0] != size:
+            self._read[curve] = (size, best_held_out(curve))
+        return self._read[curve][1]

@@ -1,0 +1,107 @@
+"""Group runs into packs: runs with the same pack key, as many as memory and `pack_size` allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+
+from rpt.config.schema import Config
+from rpt.console import say, several
+from rpt.sweep.prepare import Prepared
+from rpt.tracking.identity import OF_ONE_RUN, digest, shared
+from rpt.tracking.status import State
+
+SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
+"""Sections of the configuration that training reads from one run for the whole pack, and that all runs must share.
+
+The sections include values that cannot change a score, such as the device and the progress bar.
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits on the size of a pack.
+
+    Attributes:
+        runs: Largest number of runs in a pack.
+        bytes: Largest memory of a pack's trainable states, in bytes; None for no limit.
+        bytes_of: Function from a run's configuration to the bytes of its trainable state; called only if `bytes` is
+            set.
+        workers: Number of packs that are trained at the same time. Runs are split into at least this many new packs,
+            as far as there are enough runs.
+    """
+
+    runs: int
+    bytes: int | None
+    bytes_of: Callable[[Config], int]
+    workers: int = 1
+
+
+def pack_key(config: Config) -> str:
+    """Hash all values that runs must share to be trained together."""
+    sections = {name: getattr(config, name).model_dump(mode="json") for name in SECTIONS}
+    for section, _, name in (key.partition(".") for key in OF_ONE_RUN):
+        del sections[section][name]
+    return digest({"shared": shared(config), "sections": sections})
+
+
+def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) -> list[list[Prepared]]:
+    """Group runs into packs.
+
+    An interrupted pack is resumed with the same runs, whatever its size, so that it ends in the same bits as a training
+    without the interruption. New packs hold runs of one pack key in their order, and are of nearly equal size. A run
+    that trains the backbone itself has a pack of its own.
+
+    Args:
+        runs: Runs to be trained.
+        states: State of each run, by identity hash.
+        limits: Limits on the size of a new pack.
+
+    Returns:
+        Resumed packs first, then new packs; each is a list of runs.
+    """
+    resumed = _resumed(runs, states)
+    begun = {run.identity_hash for pack in resumed for run in pack}
+    groups: dict[str, list[Prepared]] = {}
+    for run in runs:
+        if run.identity_hash not in begun:
+            alone = run.identity_hash if run.config.trainer.tune == "all" else ""
+            groups.setdefault(pack_key(run.config) + alone, []).append(run)
+    fewest = ceil(limits.workers / max(len(groups), 1))
+    return [*resumed, *(pack for group in groups.values() for pack in _split(group, limits, fewest))]
+
+
+def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list[Prepared]]:
+    """Return the interrupted packs, including their members that had not written anything to their folders yet."""
+    packs: dict[tuple[str, ...], list[Prepared]] = {}
+    begun = [states[run.identity_hash] for run in runs if states[run.identity_hash].name == "interrupted"]
+    of_member = {member: state.members for state in begun for member in state.members}
+    for run in runs:
+        if run.identity_hash in of_member:
+            packs.setdefault(of_member[run.identity_hash], []).append(run)
+    return list(packs.values())
+
+
+def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prepared]]:
+    """Split a group into at least `fewest` packs of nearly equal size; more only to keep the limits.
+
+    A run that exceeds the memory limit alone has a pack of its own.
+    """
+    sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
+    asked = max(ceil(len(group) / limits.runs), min(fewest, len(group)))
+    for count in range(asked, len(group) + 1):
+        cuts = [number * len(group) // count for number in range(count + 1)]
+        parts = list(pairwise(cuts))
+        if all(sum(sizes[a:b]) <= (limits.bytes or 0) or b - a == 1 for a, b in parts):
+            if count > asked:
+                room = f"a pack may take {_mib(limits.bytes or 0)}, half of the free"
+                packs = f"{several(len(group), 'run')} in {count} packs instead of {asked}"
+                say(f"{packs}, to fit memory: what they train takes {_mib(sum(sizes))}, and {room}")
+            return [group[a:b] for a, b in parts]
+    raise AssertionError("packs of one run each keep every limit")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -1,0 +1,54 @@
+"""Input and output of an executor: a point of a sweep, and the result of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["finished", "failed", "refused", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a sweep. It holds plain values only, so that it can be pickled or written as JSON for a worker.
+
+    Attributes:
+        number: Position of the point in the sweep, from 0.
+        values: Whole resolved configuration with `chosen`, as `rpt.config.compose.plain` returns it.
+        name: Overrides that distinguish the point from the other points of the sweep, for a person to read.
+    """
+
+    number: int
+    values: dict[str, Any]
+    name: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """Result of one point of a sweep.
+
+    Attributes:
+        number: Number of the point in the sweep.
+        status: `finished`: the run is trained; `failed`: the training ended in an error that the same configuration
+            would meet again; `refused`: the configuration cannot be trained; `interrupted`: the training stopped for a
+            reason outside the run (its worker, the disk, its pack), and the next start of the sweep resumes it.
+        folder: Path of the run's folder; None if the point has no folder.
+        score: Score of the task on the reported rows, 0 to 1; None unless finished.
+        error: Error message or traceback; None if finished.
+        is_bug: Whether `error` is the traceback of a bug in this program, which the user cannot mend.
+        is_held: Whether the point is interrupted only because another process holds the run's folder. The sweep then
+            waits for the result of that process.
+        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless finished, and for a
+            run without trainable parameters.
+        twin_of: Name of the earlier point that is the same run; None for a point with a run of its own.
+    """
+
+    number: int
+    status: Status
+    folder: str | None = None
+    score: float | None = None
+    error: str | None = None
+    is_bug: bool = False
+    is_held: bool = False
+    objective: float | None = None
+    twin_of: str | None = None

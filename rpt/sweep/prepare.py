@@ -1,0 +1,81 @@
+"""Turn points into runs: check each point, compute its identity and its folder, and find points of the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rpt.config.check import check
+from rpt.config.schema import Config
+from rpt.errors import ConfigError, RptError
+from rpt.sweep.checksums import Provenance
+from rpt.sweep.point import Point, Result, Status
+from rpt.tracking.identity import folder_name, identify
+from rpt.tracking.other_code import refuse_other_code
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A point that can be trained.
+
+    Attributes:
+        point: Point of the sweep.
+        config: Checked configuration of the point.
+        identity_hash: Identity hash of the run (`rpt.tracking.identity`).
+        folder: Path of the run's folder.
+    """
+
+    point: Point
+    config: Config
+    identity_hash: str
+    folder: Path
+
+
+@dataclass
+class Preparation:
+    """The points of a sweep, sorted into runs, refusals and twins.
+
+    Attributes:
+        runs: Points that can be trained, each run once.
+        results: Results of the points that cannot be trained.
+        twins: Points that are the same run as an earlier point, as pairs of the point and the earlier point's number.
+    """
+
+    runs: list[Prepared] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    twins: list[tuple[Point, int]] = field(default_factory=list)
+
+
+def prepare(points: Sequence[Point]) -> Preparation:
+    """Check points and compute their identities. Each data set and each weight file is read once."""
+    made, provenance = Preparation(), Provenance()
+    first: dict[Path, int] = {}
+    for point in points:
+        try:
+            run = _prepared(point, provenance)
+        except RptError as error:
+            status: Status = "refused" if isinstance(error, ConfigError) else "failed"
+            made.results.append(Result(point.number, status, error=str(error)))
+            continue
+        if run.folder in first:
+            made.twins.append((point, first[run.folder]))
+        else:
+            first[run.folder] = point.number
+            made.runs.append(run)
+    return made
+
+
+def _prepared(point: Point, provenance: Provenance) -> Prepared:
+    config = check(point.values)
+    if config.trainer.devices != 1:
+        advice = (
+            "spreads one run over devices, and hydra/launcher=packed trains many on one. Leave trainer=ddp out, and "
+            "spread packs by hydra.launcher.executor=submitit; or add hydra/launcher=basic."
+        )
+        raise ConfigError.of("trainer.devices", config.trainer.devices, advice)
+    checksum, weights = provenance.data_checksum(config), provenance.backbone_sha256(config)
+    found = identify(config, checksum, weights)
+    folder = Path(config.output_dir) / folder_name(config, found.hash)
+    refuse_other_code(folder, config, found, checksum)
+    return Prepared(point, config, found.hash, folder)

@@ -1,0 +1,94 @@
+"""Train a pack and return a result for each of its points. Every executor calls this, in this process or a worker."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rpt.config.check import check
+from rpt.config.hydra_errors import USER_ERRORS, explain
+from rpt.config.schema import Config
+from rpt.errors import ConfigError, DataError, RptError, WeightsError
+from rpt.sweep.point import Point, Result
+from rpt.system.out_of_memory import is_out_of_memory
+from rpt.tracking.folder import FolderInUse, LeaseLost
+from rpt.tracking.objective import objective
+from rpt.train import Outcome, RunFailed, train
+from rpt.training.live_progress import Watch
+
+Pair = tuple[Point, Config]
+
+
+def train_pack(points: Sequence[Point], watch: Watch | None = None) -> list[Result]:
+    """Train points that share a pack key.
+
+    Errors of single points and of the whole pack become results. Only Ctrl-C and SIGTERM are raised.
+
+    Args:
+        points: Points of the pack.
+        watch: Callback for progress, called after each step and each evaluation; None writes lines to stderr instead,
+            which a worker's log keeps.
+
+    Returns:
+        One result a point, in the points' order.
+    """
+    pairs: list[Pair] = []
+    results: dict[int, Result] = {}
+    for point in points:
+        try:
+            pairs.append((point, check(point.values)))
+        except ConfigError as error:
+            results[point.number] = Result(point.number, "refused", error=str(error))
+    results |= {result.number: result for result in _train(pairs, watch)}
+    return [results[point.number] for point in points]
+
+
+def _train(pairs: Sequence[Pair], watch: Watch | None) -> list[Result]:
+    if not pairs:
+        return []
+    try:
+        outcomes: list[Outcome] | None = train([config for _, config in pairs], watch)
+    except FolderInUse as error:
+        return _all(pairs, _held(error))
+    except ConfigError as error:  # an error of one point that shows only with its data, before any training
+        if len(pairs) == 1:
+            return _all(pairs, Result(0, "refused", error=str(error)))
+        outcomes = None
+    except Exception as error:
+        return _all(pairs, _ended_by(error))
+    if outcomes is None:  # outside the `except`, whose error would keep the pack's backbone in memory
+        middle = len(pairs) // 2
+        return [*_train(pairs[:middle], watch), *_train(pairs[middle:], watch)]
+    return [_result(point, outcome) for (point, _), outcome in zip(pairs, outcomes, strict=True)]
+
+
+def _ended_by(error: Exception) -> Result:
+    """Return the result of each point for an error that ended the whole pack: mostly `interrupted`, not `failed`."""
+    if isinstance(error, DataError | WeightsError) and not is_out_of_memory(error):
+        return Result(0, "failed", error=str(error))  # the same configuration would meet the same error again
+    if isinstance(error, USER_ERRORS):
+        return Result(0, "interrupted", error=explain(error))
+    text = "".join(traceback.format_exception(error)).rstrip()
+    return Result(0, "interrupted", error=text, is_bug=True)
+
+
+def _all(pairs: Sequence[Pair], result: Result) -> list[Result]:
+    return [replace(result, number=point.number) for point, _ in pairs]
+
+
+def _held(error: FolderInUse) -> Result:
+    if isinstance(error, LeaseLost):  # a training has stopped, and the point stays open: no result will report it
+        sys.stderr.write(f"{error}\n")
+    return Result(0, "interrupted", error=str(error), is_held=True)
+
+
+def _result(point: Point, outcome: Outcome) -> Result:
+    folder = str(outcome.folder)
+    try:
+        return Result(point.number, "finished", folder, outcome.check().score, objective=objective(outcome.record))
+    except RunFailed as error:
+        return Result(point.number, "failed", folder, error=str(error), is_bug=error.is_bug)
+    except RptError as error:
+        return Result(point.number, "failed", folder, error=str(error))

@@ -1,0 +1,55 @@
+"""Run a command: user errors without a traceback, and a quiet end when the reader of the output closes the pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec
+
+from rpt.errors import RptError
+
+Arguments = ParamSpec("Arguments")
+
+READER_LEFT = 141
+"""Exit code of a program that SIGPIPE has ended, as a shell reports it: 128 + 13."""
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """End the process with exit code 141 and without a traceback when the block writes to a closed pipe.
+
+    Raises:
+        SystemExit: The reader has closed stdout or stderr.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())  # Python flushes both at its end, which would print a message
+        sys.exit(READER_LEFT)
+
+
+def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
+    """Decorate a command so that a user error is printed without a traceback and returns exit code 2.
+
+    The command also ends without a traceback when the reader of its output closes the pipe.
+    """
+
+    @wraps(main)
+    def explaining(*args: Arguments.args, **kwargs: Arguments.kwargs) -> int:
+        with reader_may_leave():
+            try:
+                return main(*args, **kwargs)
+            except RptError as error:
+                sys.stderr.write(f"{error}\n")
+                return 2
+
+    return explaining

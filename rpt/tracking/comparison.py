@@ -1,0 +1,234 @@
+"""Compare the results of two trainings of one run, and judge whether a difference is to be expected."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from rpt.errors import ConfigError
+from rpt.system.reading import reason_of
+from rpt.system.writing import read_json_lines
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import NUMBER, SECTION, TEXT, TEXT_OR_NULL, TEXTS, WHOLE, Kind, problems_of
+
+Record = Mapping[str, Any]
+
+CURVES = ("train/loss", "held_out/loss")
+"""Columns of the curve that are compared."""
+
+CLOSE_IN_FLOAT64 = 1e-6
+"""Largest relative difference of a loss that shared forward passes may cause in float64. The tests see 1e-8."""
+
+ROUNDING_WARNINGS = ("resumed elsewhere", "out of memory")
+"""First words of those warnings in a record that explain a difference from an undisturbed training in the last bits."""
+
+
+_POSITIVE = Kind("a whole number of 1 or more", lambda value: WHOLE.accepts(value) and value >= 1)
+_METRICS = Kind(
+    "a section of numbers", lambda value: isinstance(value, dict) and all(map(NUMBER.accepts, value.values()))
+)
+NEEDED = {
+    "data.rows.reported": _POSITIVE,
+    "scores": _METRICS,
+    "scores.score": Kind("a number of 0 or more", lambda value: NUMBER.accepts(value) and value >= 0),
+    "warnings": TEXTS,
+    "pack.size": _POSITIVE,
+    "backbone.dtype": TEXT,
+    "environment.bits": SECTION,
+    "environment.packages": SECTION,
+    "config.encoder._target_": TEXT_OR_NULL,
+}
+"""Values that a record must have for a comparison, by dotted key, with their kinds."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results of a finished run that are compared.
+
+    Attributes:
+        curve: Values of each column of `CURVES`, in the order of their steps.
+        answers: Answer to each reported row, in the rows' order.
+        prompt: Exported prompt; None for a run without a prompt.
+        record: Content of the run's `run.json`.
+    """
+
+    curve: dict[str, list[float]]
+    answers: list[str]
+    prompt: Float[Tensor, "length hidden"] | None
+    record: Record
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Differences between a run and its repetition.
+
+    Attributes:
+        curve: Largest relative difference in each compared column of the curve.
+        prompt: Distance between the two prompts, divided by the norm of the first prompt; None without a prompt.
+        same_answers: Share of the reported rows with the same answer.
+        scores: Scores of the run and of the repetition, by metric.
+        reasons: Reasons why the repetition may differ in the last bits; empty if it must be identical.
+        is_float64: Whether both trainings were computed in float64.
+    """
+
+    curve: dict[str, float]
+    prompt: float | None
+    same_answers: float
+    scores: dict[str, tuple[float, float]]
+    reasons: tuple[str, ...] = ()
+    is_float64: bool = False
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether all compared numbers are equal to the last bit."""
+        numbers = [*self.curve.values(), self.prompt or 0.0]
+        return not any(numbers) and self.same_answers == 1 and all(then == now for then, now in self.scores.values())
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the trainings are identical, or how and where they were trained explains the difference."""
+        if self.is_identical:
+            return True
+        is_too_large = self.is_float64 and not max(self.curve.values()) <= CLOSE_IN_FLOAT64
+        is_rounding = len(self.reasons) == 1 and self.reasons[0].startswith("the run shared")
+        return bool(self.reasons) and not (is_rounding and is_too_large)
+
+    @property
+    def verdict(self) -> str:
+        """One line of text: identical, expected with the reasons, or not expected with advice."""
+        if self.is_identical:
+            return "identical: every compared number has the same bits"
+        if self.is_expected:
+            return f"expected difference: {'; '.join(self.reasons)}. Training amplifies such rounding."
+        if self.reasons:
+            return f"NOT expected: {self.reasons[0]}, but in float64 that explains no more than {CLOSE_IN_FLOAT64:g}"
+        return (
+            "NOT expected: machine, versions, code and forward passes are the same, which repeats every bit. Look at "
+            "what no record holds: files that a component reads, environment variables, the machine's memory."
+        )
+
+
+def compare(first: Results, second: Results) -> Comparison:
+    """Compare the results of two trainings of one run."""
+    same = sum(one == other for one, other in zip(first.answers, second.answers, strict=True)) / len(first.answers)
+    then, now = first.record["scores"], second.record["scores"]
+    return Comparison(
+        curve={name: _farthest(first.curve[name], second.curve[name]) for name in CURVES},
+        prompt=_distance(first.prompt, second.prompt),
+        same_answers=same,
+        scores={name: (then[name], now[name]) for name in then},
+        reasons=tuple(reasons_to_differ(first.record, second.record)),
+        is_float64=all(record["backbone"]["dtype"] == "float64" for record in (first.record, second.record)),
+    )
+
+
+def reasons_to_differ(then: Record, now: Record) -> list[str]:
+    """List the reasons why two trainings of one run may differ in the last bits; empty if they must be identical.
+
+    Args:
+        then: Record of the run.
+        now: Record of the repetition.
+    """
+    reasons = []
+    before, after = then["environment"], now["environment"]
+    pairs = {key: (before["bits"].get(key), after["bits"].get(key)) for key in after["bits"] if key != "forwards"}
+    packages = set(after["packages"]) - {"rpt"} - set(pairs)
+    pairs |= {key: (before["packages"].get(key), after["packages"][key]) for key in sorted(packages)}
+    if moved := [f"{key} {one} -> {other}" for key, (one, other) in pairs.items() if one != other]:
+        reasons.append(f"another machine, thread count or version: {', '.join(moved)}")
+    if before["bits"].get("forwards") != after["bits"].get("forwards"):
+        size = then["pack"]["size"]
+        reasons.append(f"the run shared its forward passes in a pack of {size}, which sums in another order")
+    warnings = [*then["warnings"], *now["warnings"]]
+    reasons += [warning for warning in warnings if str(warning).startswith(ROUNDING_WARNINGS)]
+    return reasons
+
+
+def read_results(folder: Path, record: Record) -> Results:
+    """Read the results of a finished run.
+
+    Args:
+        folder: Folder of the run.
+        record: Record of the run.
+
+    Raises:
+        ConfigError: A file is missing or damaged, or does not belong to the record.
+    """
+    place = RunFolder(folder)
+    with _damage(place.record):
+        missing, odd = problems_of(record, NEEDED)
+        if missing or odd:
+            raise ValueError(f"it has no {', '.join(missing)}" if missing else "; ".join(odd))
+        rows = record["data"]["rows"]["reported"]
+        reasons_to_differ(record, record)  # raises if the record lacks a value that the comparison needs
+        has_prompt = record["config"]["encoder"]["_target_"] is not None
+    with _damage(place.curve):
+        curve = _curve(place.curve)
+    with _damage(place.predictions):
+        answers = [str(line["predicted"]) for line in read_json_lines(place.predictions)]
+        if len(answers) != rows:
+            raise ValueError(f"{len(answers)} lines, and run.json says {rows}")
+    with _damage(place.prompt):
+        prompt = _prompt(place.prompt) if has_prompt else None
+    return Results(curve, answers, prompt, record)
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Turn any exception of the block into an error that names the damaged file."""
+    try:
+        yield
+    except Exception as error:
+        advice = f"is missing or damaged ({type(error).__name__}: {reason_of(error)}). Train the run again: rerun=true."
+        raise ConfigError.of("replay", str(path), advice) from error
+
+
+def report(found: Comparison) -> str:
+    """Format a comparison as lines of text."""
+    lines = [f"{name:16} differs by up to {value:.2g} of its value" for name, value in found.curve.items()]
+    if found.prompt is not None:
+        lines.append(f"{'prompt':16} differs by {found.prompt:.2g} of its norm")
+    lines.append(f"{'answers':16} {found.same_answers:.1%} the same")
+    lines += [f"{name:16} {then:.4f} then, {now:.4f} now" for name, (then, now) in found.scores.items()]
+    return "\n".join([*lines, found.verdict])
+
+
+def _curve(path: Path) -> dict[str, list[float]]:
+    with path.open(encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if missing := [name for name in CURVES if name not in (rows.fieldnames or ())]:
+            raise ValueError(f"there is no column {missing[0]}")
+        lines = list(rows)
+    return {name: [float(row[name]) for row in lines if row[name]] for name in CURVES}
+
+
+def _prompt(path: Path) -> Float[Tensor, "length hidden"]:
+    from safetensors.torch import load_file
+
+    prompt: Tensor = load_file(path)["prompt"]
+    return prompt
+
+
+def _farthest(first: list[float], second: list[float]) -> float:
+    """Compute the largest relative difference of two curves; infinity for curves of different lengths."""
+    if len(first) != len(second):
+        return math.inf
+    return max((abs(one - other) / max(abs(one), 1e-12) for one, other in zip(first, second, strict=True)), default=0.0)
+
+
+def _distance(
+    first: Float[Tensor, "length hidden"] | None, second: Float[Tensor, "length hidden"] | None
+) -> float | None:
+    if first is None or second is None:
+        return None
+    if first.shape != second.shape:
+        return math.inf
+    return float((first - second).norm()) / max(float(first.norm()), 1e-12)

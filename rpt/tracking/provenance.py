@@ -1,0 +1,71 @@
+"""Read a run's rows, find its backbone's files, and compute their checksums.
+
+The module does not import torch, so that a finished sweep ends at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from rpt.backbones.files import NoSuchBackbone, files_sha256, locate, weights_sha256
+from rpt.config.schema import Config
+from rpt.data.sources import Source, hub_source, jsonl_source, sample_source
+from rpt.errors import WeightsError
+
+
+class Found(NamedTuple):
+    """Files of a backbone.
+
+    Attributes:
+        place: Folder of the files.
+        weights_sha256: sha256 of the weight files.
+        files_sha256: sha256 of all files that can change a score: weights, config and tokenizer.
+    """
+
+    place: Path
+    weights_sha256: str
+    files_sha256: str
+
+
+def build_source(config: Config) -> Source:
+    """Read the task's rows.
+
+    Raises:
+        DataError: The rows cannot be read.
+    """
+    section, folder = config.data, config.task.folder
+    if section.source == "sample":
+        return sample_source(folder, section.max_rows)
+    if section.source == "hub":
+        assert section.hub_id is not None
+        return hub_source(section.hub_id, folder, section.max_rows)
+    assert section.root is not None
+    return jsonl_source(section.root, folder, section.max_rows)
+
+
+def find_backbone(config: Config) -> Found:
+    """Find the backbone's files, downloading them from the hub if configured, and compute their checksums.
+
+    Raises:
+        WeightsError: The files are not on this machine and cannot be downloaded.
+    """
+    place = find_place(config)
+    try:
+        weights = weights_sha256(place)
+        return Found(place, weights, files_sha256(place, weights))
+    except NoSuchBackbone as error:
+        raise WeightsError(f"backbone={config.backbone.name}: {error}") from error
+
+
+def find_place(config: Config) -> Path:
+    """Find the folder of the backbone's files without reading the weights.
+
+    Raises:
+        WeightsError: The files are not on this machine and cannot be downloaded.
+    """
+    section = config.backbone
+    try:
+        return locate(section.package, section.path, section.hub_id, section.revision)
+    except NoSuchBackbone as error:
+        raise WeightsError(f"backbone={section.name}: {error}") from error

@@ -1,0 +1,271 @@
+"""Content of a record: the facts of a run before its training, and its results after training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from rpt.config.protocol import habits_of
+from rpt.config.schema import Config
+from rpt.data.batches import ONE_ROW
+from rpt.data.datamodule import PackData
+from rpt.data.encode import Encoded
+from rpt.data.sources import Source
+from rpt.errors import WeightsError
+from rpt.prompt.diagnostics import diagnose
+from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
+from rpt.scoring.predictions import Predictions
+from rpt.system.writing import write_atomic, write_json, write_json_lines
+from rpt.tasks.metrics import RULES, evaluate, is_right
+from rpt.tracking.adapter import base_model, why_not, write_adapter
+from rpt.tracking.environment import environment, peak_memory_bytes
+from rpt.tracking.provenance import find_place
+from rpt.tracking.recorder import Recorder
+from rpt.training.module import PromptTuner
+from rpt.training.run import Best, Run
+
+TASK_TYPES = {"encoder": "SEQ_CLS", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
+"""PEFT's name of the task type for each backbone family. With FEATURE_EXTRACTION, PEFT would drop segment ids."""
+
+MANY_CUT = 0.05
+"""Share of a split's rows with cut texts above which the record has a warning."""
+
+
+def pack_facts(
+    config: Config, source: Source, data: PackData, tuner: PromptTuner, device: torch.device
+) -> dict[str, Any]:
+    """Collect the facts that are known before the first step and are the same for every run of a pack.
+
+    Args:
+        config: Configuration of any run of the pack.
+        source: Rows of the pack.
+        data: Data module of the pack, with its splits.
+        tuner: Lightning module of the pack, before its first step.
+        device: Device that trains the pack.
+
+    Returns:
+        Sections of the record: task, protocol, data, backbone, evaluation, majority baseline and environment.
+    """
+    backbone = tuner.backbone
+    # The weights of a resumed fine-tuning have changed already.
+    is_frozen = config.trainer.tune == "prompt"
+    splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
+    return {
+        "task": {
+            "name": config.task.name,
+            "version": config.task.version,
+            "metrics": {name: RULES[name] for name in tuner.metric_names},
+        },
+        "protocol": {**config.protocol.model_dump(), "habits": habits_of(config)},
+        "data": _data_facts(config, source, splits),
+        "backbone": {
+            "name": config.backbone.name,
+            "family": config.backbone.family,
+            "fingerprint_checkpoint": backbone.checkpoint_fingerprint,
+            "fingerprint_before": backbone.fingerprint() if is_frozen else backbone.checkpoint_fingerprint,
+            "parameters": sum(weight.numel() for weight in backbone.parameters()),
+            "dtype": str(backbone.dtype).removeprefix("torch."),
+            "attention": backbone.model.config._attn_implementation,
+        },
+        "evaluation": {
+            "token_budget": data.eval_token_budget,
+            "one_row_per_forward": data.eval_token_budget == ONE_ROW,
+        },
+        "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
+        "environment": environment(device),
+    }
+
+
+def _data_facts(config: Config, source: Source, splits: dict[str, Encoded]) -> dict[str, Any]:
+    """Return the source of the rows, and what was done to the rows of each split."""
+    return {
+        "source": source.name,
+        "release": source.release,
+        "folder": config.task.folder,
+        "version": source.version,
+        "checksum": source.checksum,
+        "rows": {name: len(split) for name, split in splits.items()},
+        "cut": {name: split.num_cut for name, split in splits.items() if split.num_cut},
+        "tied": {name: len(split.tied) for name, split in splits.items() if split.tied},
+        **_few_shot(config, splits),
+    }
+
+
+def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
+    """List the ids of the rows that were drawn for a few-shot run; empty for other runs."""
+    if config.data.k_per_class is None:
+        return {}
+    drawn = {name: [example.idx for example in splits[name].examples] for name in ("train", "held_out")}
+    return {"k_per_class": config.data.k_per_class, "drawn": drawn}
+
+
+def parameters(run: Run) -> dict[str, int]:
+    """Count the numbers that are trained and kept.
+
+    Returns:
+        `paper` and `held`: numbers of prompt and encoder that receive a gradient, without and with biases; `kept`:
+        numbers of the exported prompt; `head` and `body`: numbers of the head and of a fine-tuned backbone.
+    """
+    trainable = run.trainable
+    others = {
+        name: 0 if module is None else count_params(module).held
+        for name, module in (("head", trainable.head), ("body", trainable.body))
+    }
+    if trainable.prompt is None:
+        return {"paper": 0, "held": 0, "kept": 0, **others}
+    count = count_params(trainable.prompt, _trained(trainable.prompt))
+    return {"paper": count.paper, "held": count.held, "kept": run.start.numel(), **others}
+
+
+def _trained(prompt: SoftPrompt) -> set[str] | None:
+    """Name the parameters that receive a gradient; None if a user's encoder raises an error."""
+    try:
+        return trained_parameters(prompt)
+    except Exception:  # the run will fail with the same error in training, without stopping its pack
+        return None
+
+
+def write_results(
+    recorder: Recorder,
+    run: Run,
+    tuner: PromptTuner,
+    data: PackData,
+    predictions: Predictions | None,
+    device: torch.device,
+    fingerprint: str,
+) -> dict[str, Any]:
+    """Write the result files of a run, its record last, and return the record.
+
+    Args:
+        recorder: Recorder of the run.
+        run: Trained run.
+        tuner: Lightning module of the run's pack.
+        data: Data module of the pack.
+        predictions: Answers to the reported rows; None for a run that has failed.
+        device: Device that trained the pack.
+        fingerprint: Fingerprint of the backbone after training.
+
+    Raises:
+        WeightsError: The frozen backbone has changed during training.
+        LeaseLost: Another process has taken over the run.
+    """
+    facts = _cost(recorder, run, device)
+    if predictions is None or run.status == "failed":
+        trace = {} if run.trace is None else {"traceback": run.trace}
+        recorder.finish("failed", {**facts, "error": run.error, **trace})
+        return recorder.record
+    if run.trainable.body is None and fingerprint != recorder.record["backbone"]["fingerprint_before"]:
+        raise WeightsError("the frozen backbone has changed while training; the number means nothing.")
+    recorder.record["backbone"]["fingerprint_after"] = fingerprint
+    names = tuner.metric_names
+    metrics = predictions.metrics(names)
+    scores = {name: metrics[name] for name in ("score", *names)}
+    line = recorder.record["majority"]
+    _warn_of_lost_memory(recorder, run, tuner)
+    for warning in _doubts(recorder.config, predictions, scores, line, data):
+        recorder.warn(warning)
+    _write_files(recorder, run, tuner, predictions)
+    results = {
+        "scores": scores,
+        "loss": metrics["loss"],
+        "off_label_share": predictions.off_label_share,
+        "best": None if run.best is None else _best(run.best),  # None without trainable parameters
+    }
+    recorder.finish("finished", {**facts, **results, "adapter": _adapter_note(recorder, run)})
+    return recorder.record
+
+
+def _cost(recorder: Recorder, run: Run, device: torch.device) -> dict[str, Any]:
+    """Return what the training of a run took: time, tokens, steps and memory."""
+    seconds = recorder.seconds
+    return {
+        "seconds": seconds,
+        "tokens": run.tokens,
+        "tokens_per_second": run.tokens / seconds,
+        "steps": run.steps,
+        "peak_memory_bytes": peak_memory_bytes(device),
+    }
+
+
+def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> None:
+    """Add a warning to the record where memory ran out, in training and in evaluations."""
+    if tuner.token_budget < tuner.full_token_budget:
+        recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
+    if run.has_cut_answers:
+        recorder.warn("out of memory: forwards of evaluations were cut, which changes the last bits")
+
+
+def _best(best: Best) -> dict[str, Any]:
+    return {"epoch": best.epoch, "step": best.step, "held_out": best.metrics}
+
+
+def _doubts(
+    config: Config, predictions: Predictions, scores: dict[str, float], line: dict[str, float], data: PackData
+) -> Sequence[str]:
+    doubts = []
+    answers = predictions.answers
+    said, chosen = {answer.text for answer in answers}, {answer.choice for answer in answers}
+    if len(said) == 1 or (len(chosen) == 1 and chosen != {None}):
+        doubts.append("constant prediction: every row got the same answer")
+    if scores["score"] <= line["score"]:
+        doubts.append("at or below majority: always giving the most frequent answer scores as much")
+    if (most := config.data.max_rows) is not None:
+        doubts.append(f"a quick look: only the first {most} rows of each split were read (data.max_rows)")
+    if predictions.off_label_share:
+        doubts.append(f"off label: {predictions.off_label_share:.1%} of the answers are none of the choices")
+    if (share := max(data.train.cut_share, data.reported.cut_share)) > MANY_CUT:
+        doubts.append(f"cut texts: up to {share:.0%} of a split's rows are over backbone.text_limit")
+    if data.reported.tied:
+        count = f"{len(data.reported.tied)} of {len(data.reported)}"
+        doubts.append(f"tied choices: {count} reported rows have choices of the same tokens; the first of them wins")
+    return doubts
+
+
+def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: Predictions) -> None:
+    folder = recorder.folder
+    folder.check_lease()
+    prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the numbers that the predictions were made with
+    write_json_lines(folder.predictions, list(prediction_lines(predictions)))
+    if run.trainable.head is not None:
+        head = {name: value.cpu().contiguous() for name, value in run.trainable.head.state_dict().items()}
+        write_atomic(folder.head, save(head))
+    if run.trainable.prompt is None:
+        return
+    write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
+    backbone = tuner.backbone
+    found = diagnose(run.trainable.prompt, run.start, prompt, backbone.embedding, backbone.tokenizer)
+    write_json(folder.diagnostics, found)
+    if _adapter_note(recorder, run) is None:
+        section = recorder.config.backbone
+        base = base_model(section, find_place(recorder.config))
+        write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], backbone.model.config)
+
+
+def _adapter_note(recorder: Recorder, run: Run) -> str | None:
+    """Return the reason why there is no adapter; None if there is an adapter."""
+    return why_not(recorder.config.backbone.prompt_at, run.trainable.prompt is not None)
+
+
+def prediction_lines(predictions: Predictions) -> Sequence[dict[str, Any]]:
+    """Convert predictions to an object for each row: id, answer, right answer, and the score of every choice.
+
+    `choice` and `target_choice` are indices of the row's choices, or null. `group` is present for rows that a metric
+    counts together. The metrics can be computed again from these lines alone.
+    """
+    rows = zip(predictions.examples, predictions.answers, predictions.scores, strict=True)
+    return [
+        {
+            "idx": example.idx,
+            "predicted": answer.text,
+            "target": list(example.answers) or example.gold,
+            "choice": answer.choice,
+            "target_choice": example.target,
+            "right": is_right(example, answer),
+            **({} if example.group is None else {"group": example.group}),
+            **({"scores": scores} if scores else {}),
+        }
+        for example, answer, scores in rows
+    ]

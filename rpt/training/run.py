@@ -1,0 +1,269 @@
+"""A run: everything that belongs to one training and is not shared with the other runs of its pack."""
+
+from __future__ import annotations
+
+import copy
+import math
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from rpt.prompt.diagnostics import movement
+from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.system.out_of_memory import is_out_of_memory
+from rpt.training.randomness import RandomStream
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Best:
+    """The evaluation that selected the checkpoint.
+
+    Attributes:
+        epoch: Number of epochs trained before the evaluation.
+        step: Number of steps trained before the evaluation.
+        metrics: Metrics on the selection split, including `loss` and `score`.
+    """
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+
+    def is_below(self, metrics: dict[str, float]) -> bool:
+        """Whether another evaluation is better: a higher score, or an equal score with a lower loss."""
+        ours, theirs = self.metrics, metrics
+        return (theirs["score"], -theirs["loss"]) > (ours["score"], -ours["loss"])
+
+
+class Trainable(nn.Module):
+    """Trainable modules of a run: the soft prompt, the head and the backbone. Each may be missing.
+
+    Args:
+        prompt: Soft prompt; None for a baseline without a prompt.
+        head: Classification head; None for a language model.
+        body: Backbone, if it is fine-tuned; None if it is frozen.
+        hidden: Width of the backbone's input embeddings.
+    """
+
+    def __init__(self, prompt: SoftPrompt | None, head: nn.Module | None, body: nn.Module | None, hidden: int) -> None:
+        super().__init__()
+        self.prompt = prompt
+        self.head = head
+        self.body = body
+        # A prompt of length 0, so that a run without a prompt needs no special case.
+        self.no_prompt: Tensor
+        self.register_buffer("no_prompt", torch.zeros(0, hidden), persistent=False)
+
+    def forward(self) -> Float[Tensor, "length hidden"]:
+        """Encode the prompt; length 0 without a prompt."""
+        encoded = self.prompt() if self.prompt is not None else self.no_prompt
+        assert isinstance(encoded, Tensor)
+        return encoded
+
+    def fold(self) -> Float[Tensor, "length hidden"]:
+        """Encode the prompt without dropout, detached."""
+        folded = self.prompt.fold() if self.prompt is not None else self.no_prompt
+        assert isinstance(folded, Tensor)
+        return folded
+
+
+class Run:
+    """One training in a pack: its parameters, optimizer, learning rate schedule, random stream and best state.
+
+    Args:
+        trainable: Trainable modules of the run, on their device.
+        optimizer: Optimizer of the trainable's parameters.
+        schedule: Learning rate schedule of the optimizer.
+        random: Random stream of the run.
+        clip_norm: Largest norm of the run's gradient; None for no clipping.
+        patience: Number of epochs without a better evaluation after which the run stops; None for no early stopping.
+
+    Attributes:
+        start: Encoded prompt before the first step. A resumed run computes it again from the seed, so checkpoints do
+            not hold it.
+    """
+
+    def __init__(
+        self,
+        *,
+        trainable: Trainable,
+        optimizer: Optimizer,
+        schedule: LRScheduler,
+        random: RandomStream,
+        clip_norm: float | None,
+        patience: int | None,
+    ) -> None:
+        self.trainable = trainable
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.random = random
+        self.clip_norm = clip_norm
+        self.patience = patience
+        self.status = "active"
+        self.error: str | None = None
+        self.trace: str | None = None
+        self.best: Best | None = None
+        self.steps = 0  # number of optimizer steps
+        self.tokens = 0  # number of prompt and text tokens trained on
+        self.has_cut_answers = False  # whether a forward pass of an evaluation has run out of memory
+        self._best_state: dict[str, Tensor] = {}
+        self._stale_epochs = 0
+        encoded = guarded(self, trainable.fold)
+        self.start: Tensor = trainable.no_prompt if encoded is None else encoded
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run is still in training."""
+        return self.status == "active"
+
+    def encode(self) -> Float[Tensor, "length hidden"]:
+        """Encode the prompt for a training step, with dropout drawn from the run's random stream."""
+        with self.random.active():
+            encoded: Tensor = self.trainable()
+        return encoded
+
+    def step(self) -> dict[str, float]:
+        """Take one optimizer step with the accumulated gradients, and clear them.
+
+        A gradient norm that is not finite fails the run.
+
+        Returns:
+            `grad_norm`: norm of the gradient before clipping; `lr`: learning rate of the first parameter group.
+        """
+        parameters = list(self.trainable.parameters())
+        limit = math.inf if self.clip_norm is None else self.clip_norm
+        norm = float(nn.utils.clip_grad_norm_(parameters, limit))
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        if math.isfinite(norm):
+            self.optimizer.step()
+            self.schedule.step()
+            self.steps += 1
+        else:
+            self.fail(f"its gradient norm is {norm}")
+        self.optimizer.zero_grad(set_to_none=True)
+        return {"grad_norm": norm, "lr": rate}
+
+    def fail(self, reason: str, trace: str | None = None) -> None:
+        """Mark the run as failed; the other runs of the pack continue.
+
+        Args:
+            reason: Description of the error.
+            trace: Traceback of the error; None if no exception was raised.
+        """
+        self.status, self.error, self.trace = "failed", reason, trace
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
+        """Process an evaluation: keep the state if it is the best so far; stop the run if its patience is exhausted.
+
+        A loss that is not finite fails the run.
+
+        Args:
+            epoch: Number of epochs trained before the evaluation.
+            step: Number of steps trained before the evaluation.
+            metrics: Metrics on the selection split, including `loss` and `score`.
+        """
+        if not math.isfinite(metrics["loss"]):
+            self.fail(f"its held-out loss is {metrics['loss']}")
+            return
+        if self.best is None or self.best.is_below(metrics):
+            self.best = Best(epoch, step, metrics)
+            self._best_state = copy.deepcopy(self.trainable.state_dict())
+            self._stale_epochs = 0
+            return
+        self._stale_epochs += 1
+        if self.patience is not None and self._stale_epochs >= self.patience:
+            self.status = "stopped"
+
+    def movement(self, encoded: Float[Tensor, "length hidden"]) -> dict[str, float]:
+        """Measure how far the encoded prompt has moved and how much the encoder adds; empty without a prompt."""
+        prompt = self.trainable.prompt
+        return {} if prompt is None or len(encoded) == 0 else movement(prompt, self.start, encoded)
+
+    def restore_best(self) -> None:
+        """Load the state of the best evaluation."""
+        self.trainable.load_state_dict(self._best_state, strict=True)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state from which the run continues with the same bits, as tensors and plain values."""
+        return {
+            "trainable": self.trainable.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": self.random.state(),
+            "status": self.status,
+            "error": self.error,
+            "trace": self.trace,
+            "best": None if self.best is None else asdict(self.best),
+            "best_state": self._best_state,
+            "stale_epochs": self._stale_epochs,
+            "steps": self.steps,
+            "tokens": self.tokens,
+            "has_cut_answers": self.has_cut_answers,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Load a state that `state` has returned."""
+        self.trainable.load_state_dict(state["trainable"], strict=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.random.restore(state["random"])
+        self.status, self.error, self.trace = state["status"], state["error"], state["trace"]
+        self.best = None if state["best"] is None else Best(**state["best"])
+        device = self.trainable.no_prompt.device
+        self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
+        self._stale_epochs = state["stale_epochs"]
+        self.steps, self.tokens = state["steps"], state["tokens"]
+        self.has_cut_answers = state.get("has_cut_answers", False)  # older checkpoints lack the key
+
+
+def guarded(run: Run, act: Callable[[], T]) -> T | None:
+    """Call a function for a run, and mark only this run as failed if the function raises.
+
+    An out-of-memory error is raised again, because all runs share the memory.
+
+    Returns:
+        Result of the function; None if it has raised.
+    """
+    try:
+        return act()
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+        return None
+
+
+def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:
+    """Build the optimizer's parameter groups: table, encoder, head and body, each with its learning rate and decay.
+
+    Args:
+        trainable: Trainable modules of a run.
+        rates: Learning rates, by the keys `table`, `encoder`, `head` and `body`.
+        decays: Weight decays, by the keys `table`, `encoder`, `head` and `body`.
+
+    Returns:
+        Groups that have parameters; a single empty group if nothing is trained (zero-shot).
+    """
+    prompt = trainable.prompt
+    members: dict[str, list[nn.Parameter]] = {
+        "table": [] if prompt is None else [prompt.table],
+        "encoder": [] if prompt is None else list(prompt.encoder.parameters()),
+        "head": [] if trainable.head is None else list(trainable.head.parameters()),
+        "body": [] if trainable.body is None else list(trainable.body.parameters()),
+    }
+    trained = [name for name, parameters in members.items() if parameters] or ["table"]
+    return [{"params": members[name], "lr": rates[name], "weight_decay": decays[name]} for name in trained]
+
+
+def dtype_of_training(backbone: torch.dtype) -> torch.dtype:
+    """Return the dtype of trainable numbers and optimizer state: float64 for a float64 backbone, else float32."""
+    return torch.float64 if backbone == torch.float64 else torch.float32

@@ -1,0 +1,293 @@
+"""GGUF files: their head is read without the rest, their weights are dequantized once into a cache."""
+
+import hashlib
+import importlib.util
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
+from gguf.quants import dequantize, quantize
+from safetensors.numpy import load_file
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from rpt.backbones import files
+from rpt.backbones.dequantized import cache_folder, dequantized
+from rpt.backbones.gguf import NotGguf, read_head
+from rpt.backbones.load import load_backbone
+from rpt.config.compose import compose
+from rpt.errors import StorageError, WeightsError
+
+NAMES = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+"""What a layer's tensors are called in GGUF and in transformers."""
+
+
+def transformers_name(name):
+    if name in ("token_embd.weight", "output_norm.weight"):
+        return {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}[name]
+    _, layer, part, _ = name.split(".")
+    return f"model.layers.{layer}.{NAMES[part]}.weight"
+
+
+def interleaved(weight, heads):
+    """A query or key matrix as llama.cpp has it: the two halves of each head's rotary pairs beside each other."""
+    return weight.reshape(heads, 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def in_halves(weight, heads):
+    """The inverse: as transformers has it."""
+    return weight.reshape(heads, -1, 2, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def decoded(path, heads, key_heads):
+    """A Llama's tensors by transformers' names, as the `gguf` library dequantizes them."""
+    found = {}
+    for tensor in GGUFReader(path).tensors:
+        values = dequantize(tensor.data, tensor.tensor_type)
+        if "attn_q" in tensor.name or "attn_k" in tensor.name:
+            values = in_halves(values, heads if "attn_q" in tensor.name else key_heads)
+        found[transformers_name(tensor.name)] = values
+    return found
+
+
+def write_gguf(path, model):
+    """Write a Llama saved in the hub's layout as a GGUF file: norms in float32, matrices in Q4_1."""
+    config = json.loads((model / "config.json").read_text())
+    bpe = json.loads((model / "tokenizer.json").read_text())["model"]
+    heads, key_heads = config["num_attention_heads"], config["num_key_value_heads"]
+    writer = GGUFWriter(path, "llama")
+    writer.add_name("tiny")
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(key_heads)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_dimension_count(config["head_dim"])
+    writer.add_vocab_size(config["vocab_size"])
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(sorted(bpe["vocab"], key=bpe["vocab"].get))
+    writer.add_token_types([3, *[1] * (len(bpe["vocab"]) - 1)])  # 3: a control token, the end mark
+    writer.add_token_merges([" ".join(pair) for pair in bpe["merges"]])
+    writer.add_eos_token_id(0)
+    weights = load_file(model / "model.safetensors")
+    parts = {f"blk.{layer}.{part}.weight" for layer in range(config["num_hidden_layers"]) for part in NAMES}
+    for name in ("token_embd.weight", "output_norm.weight", *sorted(parts)):
+        values = weights[transformers_name(name)]
+        if "attn_q" in name or "attn_k" in name:
+            values = interleaved(values, heads if "attn_q" in name else key_heads)
+        if values.ndim == 1:
+            writer.add_tensor(name, values)
+        else:
+            writer.add_tensor(name, quantize(values, GGMLQuantizationType.Q4_1), raw_dtype=GGMLQuantizationType.Q4_1)
+    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
+        step()
+
+
+@pytest.fixture(scope="module")
+def model(tiny_llama):
+    return next(Path(override.partition("=")[2]) for override in tiny_llama if override.startswith("backbone.path="))
+
+
+@pytest.fixture(scope="module")
+def packed(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("packed") / "tiny.Q4_1.gguf"
+    write_gguf(path, model)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RPT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def sha256_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_head_says_what_the_configuration_check_asks(packed, model):
+    head = read_head(packed)
+    assert head["general.architecture"] == "llama"
+    assert head["llama.context_length"] == 1024
+    assert not any(key.startswith("tokenizer.") for key in head)
+    assert files.locate(None, str(packed.parent), None, None) == packed.parent
+    assert files.family_of(packed.parent) == "causal"
+    assert files.num_positions(packed.parent) == files.num_positions(model) == 1024
+    assert files.weight_files(packed.parent) == [packed]
+    assert files.weights_sha256(packed.parent) == sha256_of(packed)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: b"", "is no GGUF file"),
+        (lambda content: b"PK\x03\x04" + content[4:], "is no GGUF file"),
+        (lambda content: content[:4] + b"\x01\0\0\0" + content[8:], "version 1 of the format, 2 and 3 are read"),
+        (lambda content: content[:40], "is damaged: its head cannot be read"),
+        (lambda content: content[:24] + b"\xff" * 8 + content[32:], "is damaged: its head cannot be read"),
+    ],
+)
+def test_a_file_whose_head_cannot_be_read_is_refused(packed, tmp_path, damage, message):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(damage(packed.read_bytes()))
+    with pytest.raises(NotGguf, match=message):
+        read_head(broken)
+    with pytest.raises(files.NoSuchBackbone, match=message):
+        files.family_of(tmp_path)
+
+
+def test_of_two_files_in_a_folder_none_is_guessed(packed, tmp_path):
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / name).symlink_to(packed)
+    with pytest.raises(files.NoSuchBackbone, match=r"holds a\.gguf, b\.gguf\. Move the one"):
+        files.weight_files(tmp_path)
+
+
+def test_dequantized_weights_are_those_of_the_gguf_library(packed, model):
+    config = json.loads((model / "config.json").read_text())
+    expected = decoded(packed, config["num_attention_heads"], config["num_key_value_heads"])
+    found = load_file(dequantized(packed) / "model.safetensors")
+    assert sorted(found) == sorted(expected)
+    for name, values in expected.items():
+        assert found[name].dtype == np.float32
+        assert np.array_equal(found[name], values), name
+    original = load_file(model / "model.safetensors")["model.embed_tokens.weight"]
+    assert not np.array_equal(found["model.embed_tokens.weight"], original)  # the test has quantized something
+
+
+def test_a_packed_model_computes_what_a_plain_llama_does(packed, model):
+    config = LlamaConfig.from_pretrained(model)
+    plain = LlamaForCausalLM._from_config(config, attn_implementation="eager").eval()
+    weights = decoded(packed, config.num_attention_heads, config.num_key_value_heads)
+    missing = plain.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()}, strict=False)
+    assert missing == (["lm_head.weight"], [])  # tied to the embedding
+    options = {"family": "causal", "dtype": torch.float32, "attention": "eager"}
+    backbone = load_backbone(packed.parent, expected_sha256=sha256_of(packed), **options)
+    ids = torch.arange(40).reshape(2, 20)
+    with torch.no_grad():
+        torch.testing.assert_close(backbone.model(ids).logits, plain(ids).logits, rtol=0, atol=1e-6)
+
+
+def test_the_tokenizer_of_the_file_gives_the_same_ids(packed, model, sample_texts):
+    ours, original = (AutoTokenizer.from_pretrained(folder) for folder in (dequantized(packed), model))
+    assert len(ours) == len(original)
+    assert ours.eos_token == original.eos_token
+    for text in [*sample_texts[:50], " True", "a\n\nb  c", "2019", "naïve"]:
+        assert ours(text)["input_ids"] == original(text)["input_ids"]
+        assert ours.decode(ours(text)["input_ids"]) == text
+
+
+def test_the_second_call_finds_what_the_first_has_made(packed, cache):
+    first = dequantized(packed)
+    made = {path: path.stat().st_mtime_ns for path in first.iterdir()}
+    assert dequantized(packed) == first
+    assert {path: path.stat().st_mtime_ns for path in first.iterdir()} == made
+    assert list(cache.iterdir()) == [first]  # no draft stays
+
+
+def test_another_content_gets_another_folder(packed, tmp_path):
+    other = tmp_path / packed.name
+    other.write_bytes(packed.read_bytes() + b"\0")
+    assert dequantized(other) != dequantized(packed)
+
+
+def test_another_file_than_the_named_one_is_refused_before_it_is_dequantized(packed, cache):
+    with pytest.raises(WeightsError, match=f"its sha256 is {sha256_of(packed)}, expected {'0' * 64}"):
+        load_backbone(packed.parent, family="causal", dtype=torch.float32, attention="eager", expected_sha256="0" * 64)
+    assert not cache.exists()
+
+
+def test_a_file_that_ends_early_is_refused_and_leaves_nothing(packed, cache, tmp_path):
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(packed.read_bytes()[:-5000])
+    with pytest.raises(WeightsError, match=r"cut\.gguf: cannot be read as a model"):
+        dequantized(cut)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_named(packed, cache):
+    cache.write_text("a file, where the folder should be")
+    with pytest.raises(StorageError, match=r"cache: cannot be written .*Set RPT_CACHE=DIR"):
+        dequantized(packed)
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch, cache):
+    assert cache_folder() == cache
+    monkeypatch.delenv("RPT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
+    assert cache_folder() == Path("/elsewhere/rpt")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert cache_folder() == Path("/home/somebody/.cache/rpt")
+
+
+COMMAND = "import sys; from pathlib import Path; from rpt.backbones.dequantized import dequantized\n"
+
+
+def start(code, packed, **options):
+    command = [sys.executable, "-c", COMMAND + code, str(packed)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.slow  # two processes import torch
+def test_two_processes_at_once_make_one_folder(packed, cache):
+    both = [start("print(dequantized(Path(sys.argv[1])))", packed) for _ in range(2)]
+    out = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], out
+    assert out[0][0] == out[1][0]
+    assert [str(path) for path in cache.iterdir()] == [out[0][0].strip()]
+
+
+@pytest.mark.slow  # a process of its own, whose files may not grow
+def test_a_full_disk_is_an_error_of_storage_and_leaves_nothing(packed, cache):
+    code = (
+        "from rpt.errors import StorageError\n"
+        "try: dequantized(Path(sys.argv[1]))\n"
+        "except StorageError as error: print(error)\n"
+    )
+    limited = start(code, packed, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)))
+    out, errors = limited.communicate()
+    assert (limited.returncode, "Set RPT_CACHE=DIR" in out) == (0, True), errors
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.slow  # dequantizes 134.5 million weights
+def test_smollm2_is_its_packaged_file_bit_for_bit_and_speaks_english():
+    values = compose(["backbone=smollm2"])["backbone"]
+    folder = files.locate(values["package"], values["path"], None, None)
+    (packed,) = files.weight_files(folder)
+    options = {"family": "causal", "dtype": torch.float32, "attention": "sdpa"}
+    backbone = load_backbone(folder, expected_sha256=values["sha256"], **options)
+    loaded = dict(backbone.model.named_parameters())
+    expected = decoded(packed, heads=9, key_heads=3)
+    assert sorted(loaded) == sorted(expected)
+    assert [name for name, found in loaded.items() if not np.array_equal(found.numpy(), expected[name])] == []
+    ids = backbone.tokenizer("The capital of France is", return_tensors="pt").input_ids
+    written = backbone.generate(backbone.embed(ids), torch.ones_like(ids), 2)
+    assert written == [" Paris."] or written == ["Paris."]
+
+
+def test_smollm2s_package_is_installed_where_the_option_looks_for_it():
+    values = compose(["backbone=smollm2"])["backbone"]
+    assert importlib.util.find_spec(values["package"]) is not None
+    folder = files.locate(values["package"], values["path"], None, None)
+    assert files.weights_sha256(folder) == values["sha256"]
+    assert files.num_positions(folder) == 8192
+    assert files.weight_files(folder)[0].stat().st_size == 98_362_432

@@ -1,0 +1,219 @@
+"""Backbones of the hub: which files are fetched, that the cache is enough afterwards, and one clear line otherwise.
+
+The hub is a small server on this machine, which the real client of a process of its own is pointed at.
+"""
+
+import hashlib
+import http.server
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from rpt.backbones.hub import wanted
+from rpt.config.compose import compose
+from rpt.config.paths import config_dir
+from rpt.config.schema import BackboneConfig
+
+COMMIT = "a" * 40
+CONTENT = {
+    "config.json": b'{"model_type": "bert"}',
+    "tokenizer.json": b"{}",
+    "model.safetensors": b"tensors" * 100,
+    "pytorch_model.bin": b"pickle" * 100,
+    "tf_model.h5": b"other" * 100,
+    "onnx/model.onnx": b"other" * 100,
+    "onnx/config.json": b"{}",
+    "README.md": b"words",
+}
+SERVED = "our/model"
+
+OPTIONS = sorted(path.stem for path in (config_dir() / "backbone").glob("*.yaml"))
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """The part of the hub's interface that fetching a public model takes."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def reply(self, status, body, headers):
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def refuse(self, status, code):
+        body = json.dumps({"error": code}).encode()
+        self.reply(status, body, {"Content-Type": "application/json", "X-Error-Code": code})
+
+    def do_GET(self):
+        path = self.path.partition("?")[0]
+        api = f"/api/models/{SERVED}"
+        if path.startswith(f"/{SERVED}/resolve/"):
+            name = path.removeprefix(f"/{SERVED}/resolve/").partition("/")[2]
+            self.server.fetched.append(name)
+            etag = hashlib.sha1(CONTENT[name]).hexdigest()
+            self.reply(200, CONTENT[name], {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
+        elif path.startswith(f"{api}/tree/"):
+            self.send([{"type": "file", "path": n, "size": len(c), "oid": n} for n, c in CONTENT.items()])
+        elif path in (api, f"{api}/revision/main"):
+            self.send({"id": SERVED, "sha": COMMIT, "siblings": [{"rfilename": name} for name in CONTENT]})
+        elif path.startswith(f"{api}/revision/"):
+            self.refuse(404, "RevisionNotFound")
+        elif path.startswith("/api/models/our/gated"):
+            self.refuse(403, "GatedRepo")
+        else:
+            self.refuse(404, "RepoNotFound")
+
+    do_HEAD = do_GET
+
+    def send(self, value):
+        self.reply(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+
+@pytest.fixture
+def hub():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server.fetched = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Run an expression on `rpt.backbones.files` in a process of its own; gives its value, or the error's line."""
+
+    def run(expression, port, offline=False):
+        code = (
+            "import json, sys\nfrom rpt.backbones import files\n"
+            f"try: print(json.dumps({expression}, default=str))\n"
+            "except files.NoSuchBackbone as error: print(json.dumps(f'refused: {error}'))\n"
+            "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
+        )
+        place = {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HOME": str(tmp_path / "home")}
+        environment = {**os.environ, **place, "HF_HUB_OFFLINE": str(int(offline)), "HF_HUB_DISABLE_XET": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+def locate(hub_id, revision=None):
+    return f"files.locate(None, None, {hub_id!r}, {revision!r})"
+
+
+def test_a_model_is_fetched_once_and_its_needed_files_alone(hub, ask, tmp_path):
+    folder = Path(ask(locate(SERVED), hub.server_port))
+    assert folder.is_relative_to(tmp_path / "home")
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert found == {name: CONTENT[name] for name in ("config.json", "tokenizer.json", "model.safetensors")}
+    assert set(hub.fetched) == set(found)
+
+
+def test_what_was_fetched_is_found_without_the_hub(hub, ask):
+    assert ask(f"files.cached({SERVED!r}, None)", hub.server_port) is None
+    assert hub.fetched == []  # asking the cache reaches nothing
+    folder = ask(locate(SERVED), hub.server_port)
+    hub.fetched.clear()
+    for offline in (False, True):
+        assert ask(f"files.cached({SERVED!r}, None)", hub.server_port, offline=offline) == folder
+        assert ask(locate(SERVED), hub.server_port, offline=offline) == folder
+    assert ask(locate(SERVED, COMMIT), hub.server_port, offline=True) == folder
+    assert hub.fetched == []
+
+
+def test_half_a_model_in_the_cache_is_completed(hub, ask):
+    folder = Path(ask(locate(SERVED), hub.server_port))
+    (folder / "model.safetensors").unlink()  # as a program leaves it that needed the config alone
+    assert ask(f"files.cached({SERVED!r}, None)", hub.server_port, offline=True) is None
+    assert ask(locate(SERVED), hub.server_port) == str(folder)
+    assert (folder / "model.safetensors").read_bytes() == CONTENT["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("hub_id", "revision", "message"),
+    [
+        ("our/none", None, "the hub has no public model our/none. Correct backbone.hub_id, or log in: hf auth login"),
+        (SERVED, "v9", "the hub's our/model has no revision v9. Set backbone.revision=null."),
+        ("our/gated", None, "the hub gives our/gated only to those who accepted its licence: accept its licence at "),
+        ("no name", None, "no name is no name of a model on the hub. Set backbone.hub_id=OWNER/NAME."),
+    ],
+)
+def test_what_the_hub_does_not_give_is_one_clear_line(hub, ask, hub_id, revision, message):
+    said = ask(locate(hub_id, revision), hub.server_port)
+    assert said.startswith(f"refused: {message}")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(("offline", "why"), [(True, "HF_HUB_OFFLINE is set"), (False, "ConnectError")])
+def test_a_hub_out_of_reach_is_one_clear_line_that_says_what_to_do(ask, tmp_path, offline, why):
+    with socket.socket() as nobody:  # bound and not listening: the port refuses
+        nobody.bind(("127.0.0.1", 0))
+        said = ask(locate("Qwen/Qwen3-0.6B"), nobody.getsockname()[1], offline=offline)
+    where = f"is not in the cache at {tmp_path / 'home' / 'hub'} and the hub cannot be reached ({why})"
+    cure = "fetch it on a machine that reaches the hub, copy it here, and run backbone=local backbone.path=DIR"
+    assert said == f"refused: Qwen/Qwen3-0.6B {where}: {cure} backbone.name=qwen3_0.6b"
+
+
+@pytest.mark.slow  # waits until the client gives up
+def test_a_hub_that_never_answers_is_given_up(ask):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        assert "the hub cannot be reached (ReadTimeout)" in ask(locate(SERVED), silent.getsockname()[1])
+
+
+def test_a_pickle_is_wanted_only_where_there_are_no_tensors():
+    common = ["config.json", "spiece.model", "vocab.txt", "README.md", "coreml/config.json", "tf_model.h5"]
+    pickles = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin", "training_args.bin"]
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    texts = ["config.json", "spiece.model", "vocab.txt"]
+    assert wanted([*common, *pickles, *shards]) == texts + shards
+    assert wanted([*common, *pickles]) == texts + pickles[:2]
+
+
+def test_every_option_is_a_backbone_whose_first_line_names_model_licence_and_size():
+    assert len(OPTIONS) >= 26
+    for option in OPTIONS:
+        values = compose([f"backbone={option}", "backbone.path=DIR"])["backbone"]
+        section = BackboneConfig.model_validate(values)
+        assert section.name == option
+        places = [section.package is not None, section.hub_id is not None, option == "local"]
+        assert sum(places) == 1, option
+        first = (config_dir() / "backbone" / f"{option}.yaml").read_text().partition("\n")[0]
+        if option == "local":
+            continue
+        named = re.match(
+            r"# .+ \((?P<model>[\w-]+/[\w.-]+)\), (Apache-2\.0|MIT|Llama 3\.2 Community License), .*"
+            r"[\d.]+ [MB] frozen weights.* [\d.]+ [MG]B",
+            first,
+        )
+        assert named, first
+        assert section.hub_id in (None, named["model"]), option
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_language_models_prompt_stands_in_front_and_an_encoders_fits_its_positions(option):
+    section = BackboneConfig.model_validate(compose([f"backbone={option}", "backbone.path=DIR"])["backbone"])
+    if section.family == "encoder":
+        assert section.prompt_at == "after_cls"
+        assert section.text_limit + 100 <= 512
+    else:
+        assert section.prompt_at == "front"
+        assert section.text_limit <= 512

@@ -1,0 +1,198 @@
+"""Runs of language models: without a prompt, with every weight trained, and interrupted."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from rpt import build
+from rpt.backbones.files import weight_files
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.errors import ConfigError, WeightsError
+from rpt.tracking.provenance import build_source
+from rpt.train import train
+from rpt.training.module import PromptTuner
+
+FAMILIES = ["tiny_t5", "tiny_llama"]
+SCORERS = ["rank", "generate"]
+BYTES = ("prompt.safetensors", "predictions.jsonl", "metrics.csv", "adapter/adapter_model.safetensors")
+TUNE = ["encoder=none", "trainer.tune=all", "trainer.tune_lr=0.003"]
+each_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+@pytest.fixture
+def configure(request, tmp_path):
+    def build(family, *overrides):
+        few = ["data.max_rows=15", "trainer.progress=false", "trainer.epochs=2", f"output_dir={tmp_path / 'runs'}"]
+        return check(compose([*request.getfixturevalue(family), *few, "trainer.batch_size=4", *overrides]))
+
+    return build
+
+
+def lines(outcome):
+    return list(map(json.loads, (outcome.folder / "predictions.jsonl").read_text().splitlines()))
+
+
+def train_losses(outcome):
+    with (outcome.folder / "metrics.csv").open() as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+# Zero-shot
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@each_family
+def test_without_a_prompt_nothing_is_trained_and_a_score_is_reported(family, scorer, configure):
+    outcome = train([configure(family, "encoder=none", f"scorer={scorer}")])[0]
+    record = outcome.record
+    assert (record["status"], record["steps"], record["tokens"], record["best"]) == ("finished", 0, 0, None)
+    assert record["parameters"] == {"paper": 0, "held": 0, "kept": 0, "head": 0, "body": 0}
+    assert set(record["scores"]) == {"score", "accuracy", "f1_macro"}
+    assert record["adapter"] == "there is no prompt"
+    assert record["backbone"]["fingerprint_after"] == record["backbone"]["fingerprint_checkpoint"]
+    assert len(lines(outcome)) == record["data"]["rows"]["reported"] == 15
+    assert not list(outcome.folder.glob("*.safetensors"))
+
+
+@each_family
+def test_a_zero_shot_answer_needs_no_training_rows_order_or_epochs(family, configure):
+    first = train([configure(family, "encoder=none")])[0]
+    other = train([configure(family, "encoder=none", "seed=1", "trainer.epochs=1", "trainer.batch_size=2")])[0]
+    assert lines(first) == lines(other)
+
+
+# Full fine-tuning
+
+
+@each_family
+def test_full_fine_tuning_changes_the_weights_and_lowers_the_loss(family, configure):
+    outcome = train([configure(family, *TUNE, "trainer.epochs=5")])[0]
+    record, losses = outcome.record, train_losses(outcome)
+    steps = len(losses) // 5  # of an epoch
+    assert sum(losses[-steps:]) < 0.8 * sum(losses[:steps])
+    assert record["status"] == "finished"
+    assert record["config"]["trainer"]["tune"] == "all"
+    assert record["parameters"] == {
+        "paper": 0,
+        "held": 0,
+        "kept": 0,
+        "head": 0,
+        "body": record["backbone"]["parameters"],
+    }
+    prints = {when: record["backbone"][f"fingerprint_{when}"] for when in ("checkpoint", "before", "after")}
+    assert prints["checkpoint"] == prints["before"] != prints["after"]
+    assert record["adapter"] == "there is no prompt"
+
+
+@each_family
+def test_fine_tuning_moves_every_weight_and_leaves_the_file_alone(family, configure, assemble, loop):
+    config = configure(family, *TUNE)
+    [file] = weight_files(Path(config.backbone.path))
+    stored = file.read_bytes()
+    tuner, data = assemble(config)
+    loop(tuner).train()
+    before = {name: value.detach().clone() for name, value in tuner.backbone.named_parameters()}
+    for index, step in enumerate(data.train_dataloader()):
+        tuner.training_step(step, index)
+    still = [name for name, value in tuner.backbone.named_parameters() if torch.equal(value, before[name])]
+    assert still == []
+    assert not any(module.training for module in tuner.backbone.modules())  # no dropout here either
+    assert file.read_bytes() == stored
+
+
+def test_a_pack_of_fully_tuned_runs_is_refused(configure):
+    pair = [configure("tiny_t5", *TUNE, f"seed={seed}") for seed in (0, 1)]
+    with pytest.raises(ConfigError) as caught:
+        train(pair)
+    assert str(caught.value) == "trainer.tune = all: a run that trains the backbone shares it with no other."
+
+
+# Resume
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Break in the middle of a step, once."""
+    step = PromptTuner.training_step
+
+    def at(number):
+        left = [number]
+
+        def training_step(self, batch, batch_idx):
+            if left and self.steps_done == left[0]:
+                left.pop()
+                raise RuntimeError("something broke")
+            step(self, batch, batch_idx)
+
+        monkeypatch.setattr(PromptTuner, "training_step", training_step)
+
+    return at
+
+
+def contents(outcome, names=BYTES):
+    return {name: (outcome.folder / name).read_bytes() for name in names}
+
+
+def whole_and_resumed(config, stop_at, tmp_path):
+    whole = train([config(f"output_dir={tmp_path / 'whole'}")])[0]
+    stop_at(whole.record["steps"] // 2)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([config()])
+    resumed = train([config()])[0]
+    assert len(resumed.record["resumed"]) == 1
+    return whole, resumed
+
+
+@each_family
+def test_an_interrupted_rank_run_ends_in_the_same_bytes(family, configure, stop_at, tmp_path):
+    options = ["scorer=rank", "encoder.dropout=0.3", "lr=0.1", "trainer.checkpoint_steps=2"]
+    whole, resumed = whole_and_resumed(lambda *more: configure(family, *options, *more), stop_at, tmp_path)
+    assert contents(resumed) == contents(whole)
+    for key in ("scores", "best", "steps", "tokens", "loss"):
+        assert resumed.record[key] == whole.record[key], key
+
+
+@each_family
+def test_an_interrupted_fine_tuning_ends_in_the_same_bytes(family, configure, stop_at, tmp_path):
+    whole, resumed = whole_and_resumed(lambda *more: configure(family, *TUNE, *more), stop_at, tmp_path)
+    files = ("predictions.jsonl", "metrics.csv")
+    assert contents(resumed, files) == contents(whole, files)
+    assert resumed.record["backbone"] == whole.record["backbone"]  # also the weights that the training began with
+
+
+def test_what_is_written_must_fit_the_positions_too(tiny_llama, tmp_path):
+    folder = tmp_path / "short"
+    shutil.copytree(tiny_llama[2].removeprefix("backbone.path="), folder)
+    config = json.loads((folder / "config.json").read_text())
+    few = ["task=cb", "data.max_rows=16", "trainer=debug", f"output_dir={tmp_path / 'runs'}", f"backbone.path={folder}"]
+    longest = max(map(len, texts_of([*tiny_llama, *few])))
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": longest + 11}))
+    fits = [*tiny_llama, *few, "prompt.length=10", f"backbone.text_limit={longest + 1}"]
+    with pytest.raises(ConfigError, match=r"written tokens must fit \d+ positions\. Set it to \d+ or less\.$"):
+        train([check(compose(fits))])
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": longest + 20}))
+    assert train([check(compose(fits))])[0].record["status"] == "finished"
+
+
+def texts_of(overrides):
+    """Token ids of every source."""
+    config = check(compose(overrides))
+    task = build.build_task(config)
+    splits = build.build_splits(config, build_source(config), task)
+    _, data = build.build_pack([config], task, splits, torch.device("cpu"))
+    return [text for split in (data.train, data.held_out, data.reported) for [text] in split.inputs]
+
+
+def test_a_tokenizer_without_an_end_marker_is_refused(tiny_llama, tmp_path):
+    folder = tmp_path / "endless"
+    shutil.copytree(tiny_llama[2].removeprefix("backbone.path="), folder)
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**told, "eos_token": None}))
+    few = ["task=cb", "data.max_rows=16", "trainer=debug", f"output_dir={tmp_path}", f"backbone.path={folder}"]
+    with pytest.raises(WeightsError, match=r"its tokenizer has no end marker\. Name an eos_token in"):
+        train([check(compose([*tiny_llama, *few]))])

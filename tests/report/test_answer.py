@@ -1,0 +1,204 @@
+"""The words of a report claim nothing that its numbers do not carry, and answer what was asked."""
+
+import math
+
+import pytest
+
+from rpt.report.figures import draw
+from rpt.report.measure.comparisons import Pair
+from rpt.report.measure.numbers import measure
+from rpt.report.page.page import render
+from rpt.report.read.collect import collect
+from rpt.report.read.diagnostics import diagnose
+from rpt.report.say.answer import Paragraph, answer, overall
+from rpt.report.say.headline import headline
+from rpt.report.say.sentences import CANNOT_TELL, above_majority, against_baseline, difference
+from rpt.report.tables.study import tables
+from rpt.stats.estimate import Comparison, Estimate
+from tests.support.report_fixture import by_name, write_run
+
+SURE = {"luck": 0.01, "rows": 200}
+"""Runs that differ in little but what they are made to differ in."""
+
+
+def pair(low, high, p_holm=0.01, theirs="plain", where="sweep", task="cb", ours="residual", needed=12):
+    middle = (low + high) / 2
+    compared = Comparison(Estimate(middle, low, high, 3), p_holm / 2, (0.2, 0.3, 0.4))
+    return Pair(task, ours, theirs, where, {}, compared, p_holm, needed, 56, 5)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_below_three_seeds_there_are_points_only_and_it_is_said_once(tmp_path, seeds):
+    for seed in range(seeds):
+        write_run(tmp_path, "encoder=none", f"seed={seed}")
+        for encoder, skill in (("plain", 0.5), ("mlp", 0.6), ("residual", 0.9)):
+            for rate in (0.01, 0.1):
+                write_run(tmp_path, f"encoder={encoder}", f"lr={rate}", f"seed={seed}", skill=skill)
+    study = collect(tmp_path)
+    diagnoses = diagnose(study)
+    numbers = measure(study, diagnoses)
+    made = tables(study, numbers, diagnoses)
+    assert not any(
+        isinstance(cell, Estimate) and cell.has_interval for table in made for row in table.rows for cell in row
+    )
+    assert not {"p", "p_holm", "verdict"} & {column.name for table in made for column in table.columns}
+    assert not any("95 %" in table.caption for table in made)
+    text = " ".join(map(str, answer(study, numbers)))
+    assert text.count("Fewer than 3 seeds tell nothing of other seeds") == 1
+    assert "[" not in text
+    assert CANNOT_TELL not in text
+    assert "residual scores +" in text
+    figures = draw(study, numbers, diagnoses)
+    assert not any("95 %" in figure.caption for figure in figures)
+    words = answer(study, numbers)
+    first = headline(study, numbers, words)
+    page = render(study, made, words, figures, diagnoses, headline=first, out=tmp_path / "report", command="x")
+    assert page.count("Fewer than 3 seeds tell nothing of other seeds") == 1
+    assert 'class="interval">[' not in page
+
+
+def test_a_clear_study_is_answered(tmp_path):
+    for seed in range(4):
+        for encoder, skill in (("plain", 0.45), ("residual", 0.92)):
+            for rate in (0.01, 0.1):
+                write_run(
+                    tmp_path, f"encoder={encoder}", f"lr={rate}", f"seed={seed}", skill=skill, luck=0.01, rows=200
+                )
+    study = collect(tmp_path)
+    parts = answer(study, measure(study))
+    assert parts[0] == Paragraph("", ["Averaged over the sweep, residual scores higher than plain."])
+    text = str(parts[1])
+    assert text.startswith("cb: Ranked by the score, averaged over the sweep: residual ")
+    assert "residual scores higher than plain, averaged over 2 points of the sweep: +" in text
+    assert "Score at the worst learning rate: plain " in text
+    assert "0 of 8 of residual" in text
+    assert str(parts[-1]).startswith("SAMPLE DATA: not a SuperGLUE score.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "verdict", "words"),
+    [
+        (0.01, 0.05, 0.01, "higher", "residual scores higher than plain, averaged over 5 points of the sweep: "
+         "+3.0 points [1.0, 5.0], p 0.010 after Holm."),
+        (-0.05, -0.01, 0.0001, "lower", "residual scores lower than plain, averaged over 5 points of the sweep: "
+         "-3.0 points [-5.0, -1.0], p below 0.001 after Holm."),
+        (-0.01, 0.05, 0.2, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
+         "the data cannot tell: +2.0 points [-1.0, 5.0], p 0.200 after Holm. By these runs about 12 seeds would show "
+         "a difference of one point on 56 examples."),
+        (0.01, 0.05, 0.06, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
+         "the data cannot tell: +3.0 points [1.0, 5.0], p 0.060 after Holm. By these runs about 12 seeds would show "
+         "a difference of one point on 56 examples."),
+    ],
+)  # fmt: skip
+def test_a_difference_is_claimed_only_with_interval_and_p(low, high, p, verdict, words):
+    one = pair(low, high, p)
+    assert one.verdict == verdict
+    assert difference(one) == words
+
+
+def test_several_tasks_are_counted():
+    pairs = [pair(0.01, 0.02, task="cb"), pair(-0.02, 0.02, 0.9, task="rte"), pair(-0.03, -0.01, task="wic")]
+    assert overall("residual", pairs) == (
+        "Against plain, of 3 tasks: residual scores higher in 1, residual scores lower in 1, the data cannot tell in 1."
+    )
+
+
+def test_baselines_are_beaten_or_not():
+    pairs = [
+        pair(0.01, 0.03, theirs="head alone", where="tuned"),
+        pair(-0.03, -0.01, theirs="head alone", where="tuned", ours="plain"),
+        pair(-0.01, 0.02, 0.4, theirs="head alone", where="tuned", ours="mlp"),
+    ]
+    assert against_baseline("head alone", pairs) == (
+        "Points more than head alone, each tuned on the held-out rows, p after Holm: residual +2.0 [1.0, 3.0] "
+        "(p 0.010), plain -2.0 [-3.0, -1.0] (p 0.010), mlp +0.5 [-1.0, 2.0] (p 0.400); residual beats head alone; "
+        "plain does not beat head alone, it scores lower; whether mlp beats it, the data cannot tell."
+    )
+
+
+@pytest.mark.parametrize(
+    ("needed", "words"),
+    [
+        (math.inf, " By these runs no number of seeds would show a difference of one point on 56 examples."),
+        (None, ""),
+    ],
+)
+def test_seeds_are_promised_only_where_they_would_do(needed, words):
+    assert difference(pair(-0.01, 0.05, 0.2, needed=needed)).endswith(f"p 0.200 after Holm.{words}")
+
+
+def test_an_encoder_below_the_majority_line_is_said_to_be(tmp_path):
+    for seed in range(4):
+        for encoder, skill in (("plain", 0.1), ("residual", 0.92)):
+            write_run(tmp_path, f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
+    numbers = measure(collect(tmp_path))
+    rows = numbers.robustness
+    line = f"the majority answer's {100 * rows[0].curve.points[0].majority:.1f}"
+    said = f"Tuned on the held-out rows, residual scored above {line}; plain scored below {line}."
+    assert above_majority(rows, numbers.majority) == said
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """Three encoders that are told apart, and nothing else that varies."""
+    root = tmp_path_factory.mktemp("three")
+    for seed in range(4):
+        for encoder, skill in (("plain", 0.4), ("mlp", 0.65), ("residual", 0.92)):
+            write_run(root, f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
+    return collect(root)
+
+
+def test_three_encoders_are_ranked_with_what_the_data_support(three):
+    numbers = measure(three)
+    scores = {row.method: f"{row.method} {100 * row.tuned.value:.1f} [" for row in numbers.robustness}
+    (line,) = [line for line in answer(three, numbers)[1].sentences if line.startswith("Ranked by")]
+    places = [line.index(scores[method]) for method in ("residual", "mlp", "plain")]
+    assert line.startswith("Ranked by the score, each tuned on the held-out rows: residual ")
+    assert places == sorted(places)
+    assert line.endswith("; of 2 differences from residual the data support residual above plain, residual above mlp.")
+
+
+def test_several_tasks_are_ranked_on_each_and_on_average(tmp_path):
+    for seed in range(4):
+        for task, skills in (("cb", (0.4, 0.92)), ("rte", (0.85, 0.85))):
+            for encoder, skill in zip(("plain", "residual"), skills, strict=True):
+                write_run(tmp_path, f"task={task}", f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    of = {(row.task, row.method): row.tuned.value for row in numbers.robustness}
+    on_rte = "residual" if of["rte", "residual"] > of["rte", "plain"] else "plain"
+    highest = "residual on cb and rte" if on_rte == "residual" else "residual on cb; plain on rte"
+    ranked, mean, supported, counted = answer(study, numbers)[0].sentences
+    assert ranked == f"Highest score, each tuned on the held-out rows: {highest}."
+    first = 50 * (of["cb", "residual"] + of["rte", "residual"])
+    assert mean.startswith(f"Ranked by the mean over 2 tasks: residual {first:.1f} [")
+    assert supported == (
+        "Of 2 differences from residual the data support residual above plain on cb, "
+        "adjusted by Holm over the whole answer."
+    )
+    assert counted == f"Against plain, of 2 tasks: residual scores higher in 1, {CANNOT_TELL} in 1."
+
+
+def test_an_init_study_says_how_much_the_start_matters(tmp_path):
+    for init, skill in (("vocab", 0.9), ("uniform", 0.6)):
+        for seed in range(4):
+            write_run(tmp_path, f"init={init}", f"seed={seed}", skill=skill, **SURE)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    [one] = numbers.robustness
+    means = one.curve.scores.mean(axis=1)
+    assert one.apart.value == pytest.approx(means.max() - means.min())
+    assert 0 < one.apart.low < one.apart.value < one.apart.high
+    assert one.within.value == pytest.approx(one.curve.scores.var(axis=1, ddof=1).mean() ** 0.5)
+    text = " ".join(map(str, answer(study, numbers)))
+    assert (
+        f"Spread over initialisation, the best less the worst, in points: residual {100 * one.apart.value:.1f} ["
+        in text
+    )
+    assert (
+        f"Standard deviation over seeds of one initialisation, in points: residual {100 * one.within.value:.1f} ["
+        in text
+    )
+    (table,) = [table for table in tables(study, numbers, []) if table.name == "robustness"]
+    (row,) = by_name(table)
+    assert (row["spread_points"], row["spread_within"]) == (one.apart, one.within)

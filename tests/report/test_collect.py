@@ -1,0 +1,291 @@
+"""A study is read from run folders alone, and only from those that can be compared."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rpt.errors import RptError
+from rpt.report.read.collect import collect
+from rpt.report.read.series import baselines_of, curve, curves_of, num_units, points_of
+from rpt.report.read.study import StudyError
+from tests.support.report_fixture import METHODS, QUESTION, RATES, write_run, write_study
+
+
+@pytest.fixture(scope="module")
+def rates(tmp_path_factory):
+    return write_study(tmp_path_factory.mktemp("rates"))
+
+
+def edit(folder, **changes):
+    record = json.loads((folder / "run.json").read_text())
+    for key, value in changes.items():
+        section, _, name = key.partition("__")
+        if name:
+            record[section][name] = value
+        else:
+            record[section] = value
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def grid(root, *overrides, encoders=("plain", "residual"), seeds=(0, 1)):
+    for encoder in encoders:
+        for seed in seeds:
+            write_run(root, f"encoder={encoder}", f"seed={seed}", *overrides)
+
+
+def axes(study):
+    return [(axis.key, axis.values, axis.is_log) for axis in study.axes]
+
+
+def test_a_study_of_rates_is_read_whole(rates):
+    study = collect(rates)
+    assert study.name == "learning_rate"
+    assert study.question == QUESTION
+    assert (len(study.runs), len(study.baselines)) == (60, 3)
+    assert study.methods == METHODS
+    assert study.seeds == (0, 1, 2)
+    assert axes(study) == [("lr", RATES, True)]
+    assert study.is_sample
+    assert (study.unfinished, study.notes) == ({}, ())
+    assert {run.method for run in study.baselines} == {"head alone"}
+    assert all(run.values == {} for run in study.baselines)
+
+
+def test_a_curve_holds_every_seed_at_every_point(rates):
+    study = collect(rates)
+    plain = curve(study, "cb", "plain")
+    assert plain.values == RATES
+    assert plain.units.shape == (5, 3, 64)
+    scores = {run.values["lr"]: [] for run in study.runs}
+    for run in study.runs:
+        if run.method == "plain":
+            scores[run.values["lr"]].append(run.score)
+    assert plain.scores == pytest.approx(np.array([scores[rate] for rate in RATES]))
+
+
+def test_a_run_that_diverged_counts_with_the_majority_answer(rates):
+    point = curve(collect(rates), "cb", "plain").points[-1]
+    assert [run.diverged for run in point.runs] == [True, True, False]
+    units = point.units(64)
+    assert units[:2] == pytest.approx(point.majority)
+    assert point.failed[:2].all()
+
+
+def test_the_tuned_point_is_chosen_without_the_reported_rows(tmp_path):
+    grid(tmp_path, "lr=0.1", encoders=("plain",))
+    grid(tmp_path, "lr=0.01", encoders=("plain",))
+    for folder in tmp_path.iterdir():
+        held_out = {"score": 0.9 if "lr0.1-" in folder.name else 0.2}
+        edit(folder, best={"epoch": 1, "step": 1, "held_out": held_out})
+    found = curve(collect(tmp_path), "cb", "plain")
+    assert found.tuned.values == {"lr": 0.1}
+    assert found.tuned.scores.mean() < found.scores.mean(axis=1).max()
+
+
+def test_an_axis_is_what_runs_differ_in(tmp_path):
+    for init in ("vocab", "uniform"):
+        grid(tmp_path, f"init={init}", "prompt.length=5", "group=null")
+        grid(tmp_path, f"init={init}", "prompt.length=10", "group=null")
+    study = collect(tmp_path)
+    assert axes(study)[0] == ("prompt.length", (5, 10), True)
+    assert (study.axes[1].key, set(study.axes[1].values)) == ("init", {"vocab", "uniform"})
+    assert study.name == "none"
+    found = curves_of(study)
+    assert len(found) == 4
+    assert {one.at["init"] for one in found} == {"vocab", "uniform"}
+
+
+def test_options_of_one_init_are_told_apart_beside_another(tmp_path):
+    for init in ("init=uniform", "init=vocab init.num_tokens=100", "init=vocab init.num_tokens=200"):
+        write_run(tmp_path, *init.split())
+    assert set(collect(tmp_path).axes[0].values) == {"uniform", "vocab num_tokens=100", "vocab num_tokens=200"}
+
+
+def test_an_encoders_own_key_is_an_axis_where_runs_of_that_encoder_differ(tmp_path):
+    for width in (5, 50):
+        write_run(tmp_path, "encoder=residual", f"encoder.bottleneck_dim={width}")
+    write_run(tmp_path, "encoder=lstm")
+    study = collect(tmp_path)
+    assert axes(study) == [("encoder.bottleneck_dim", (5, 50), True)]
+    assert [run.values for run in study.runs] == [
+        {"encoder.bottleneck_dim": 5},
+        {"encoder.bottleneck_dim": 50},
+        {},
+    ]
+
+
+def test_encoders_that_differ_in_width_alone_make_no_axis(tmp_path):
+    write_run(tmp_path, "encoder=residual", "encoder.bottleneck_dim=64")
+    write_run(tmp_path, "encoder=mlp", "encoder.bottleneck_dim=32")
+    assert collect(tmp_path).axes == ()
+
+
+def test_keys_that_go_together_are_one_axis(tmp_path):
+    for rate in (0.1, 0.01):
+        write_run(tmp_path, f"lr={rate}", f"encoder_lr={rate / 10}")
+    study = collect(tmp_path)
+    assert [axis.key for axis in study.axes] == ["lr"]
+    assert study.notes == ("encoder_lr goes with lr in all runs, so it is no axis of its own.",)
+
+
+def test_the_order_of_rows_is_no_axis_while_it_follows_the_seed(tmp_path):
+    write_run(tmp_path, "seed=1")
+    write_run(tmp_path, "seed=2")
+    assert collect(tmp_path).axes == ()
+    write_run(tmp_path, "seed=2", "data.order_seed=7")
+    assert [axis.key for axis in collect(tmp_path).axes] == ["data.order_seed"]
+
+
+def test_a_baseline_has_the_axes_that_it_feels(tmp_path):
+    for count in (5, 20):
+        write_run(tmp_path, "encoder=residual", f"data.k_per_class={count}", f"lr={1 / count}", "seed=0")
+        write_run(tmp_path, "encoder=residual", f"data.k_per_class={count}", f"lr={2 / count}", "seed=0")
+        write_run(tmp_path, "encoder=none", f"data.k_per_class={count}", "seed=0")
+    study = collect(tmp_path)
+    assert [run.values for run in study.baselines] == [{"data.k_per_class": 5}, {"data.k_per_class": 20}]
+    assert [point.values["data.k_per_class"] for point in baselines_of(study, "cb", {"data.k_per_class": 20})] == [20]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "method"),
+    [
+        (("encoder=none",), "head alone"),
+        (("encoder=none", "trainer.tune=all"), "fine-tuning"),
+        (("encoder=none", "backbone=smollm2"), "zero-shot"),
+    ],
+)
+def test_baselines_have_names(overrides, method, tmp_path):
+    best = {"best": None} if method == "zero-shot" else {}
+    write_run(tmp_path, *overrides, **best)
+    write_run(tmp_path, *(one for one in overrides if one.startswith("backbone")))
+    assert [run.method for run in collect(tmp_path).baselines] == [method]
+
+
+def test_a_baseline_of_another_group_belongs_where_it_was_made_alike(tmp_path):
+    grid(tmp_path, "group=lengths", encoders=("residual",))
+    write_run(tmp_path, "encoder=none", "group=rates", "seed=0")
+    write_run(tmp_path, "encoder=none", "group=rates", "seed=1", "trainer.epochs=3")
+    write_run(tmp_path, "encoder=none", "task=rte", "group=rates", "seed=2")
+    assert [run.seed for run in collect(tmp_path).baselines] == [0]
+
+
+def test_several_groups_are_refused_until_one_is_named(tmp_path):
+    grid(tmp_path, "group=rates", encoders=("plain",))
+    write_run(tmp_path, "lr=0.2")
+    with pytest.raises(StudyError) as error:
+        collect(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: holds runs of 2 groups. Name one: --group none (1 runs), --group rates (2 runs)."
+    )
+    assert len(collect(tmp_path, "rates").runs) == 2
+    assert len(collect(tmp_path, "none").runs) == 1
+    with pytest.raises(StudyError, match=r"--group rate: no run in .* belongs to it. There are: --group none"):
+        collect(tmp_path, "rate")
+
+
+MIXED = {
+    "the version of rpt's training code differs, 1 and 99": {"code__training": 99},
+    "the source of the encoder differs": {"code__encoder": "0" * 64},
+    "the source of the scorer differs": {"code__scorer": "0" * 64},
+    "the source of the task's reader differs": {"code__task.reader": "0" * 64},
+    "the protocol differs": {"protocol__select_on": "validation"},
+    "the data source differs, sample and hub": {"data__source": "hub"},
+    "the task version differs": {"task__version": 99},
+    "the data checksum differs": {"data__checksum": "0" * 64},
+    "the number of reported rows differs": {"data__rows": {"train": 1, "held_out": 1, "reported": 3}},
+    "the metrics differs": {"majority": {"accuracy": 0.5, "score": 0.5}},
+    "the weights of the backbone differs": {"backbone__weights_sha256": "0" * 64},
+}
+
+
+@pytest.mark.parametrize("message", MIXED)
+def test_what_was_not_made_alike_is_refused(message, tmp_path):
+    first = write_run(tmp_path, "seed=0")
+    second = write_run(tmp_path, "seed=1")
+    edit(second, **MIXED[message])
+    with pytest.raises(StudyError, match=message) as error:
+        collect(tmp_path)
+    assert str(first) in str(error.value)
+    assert str(second) in str(error.value)
+    assert "name one study with --group" in str(error.value)
+
+
+def test_tasks_have_data_of_their_own(tmp_path):
+    write_run(tmp_path, "task=rte")
+    write_run(tmp_path, "task=multirc")
+    study = collect(tmp_path)
+    assert study.tasks == ("multirc", "rte")
+    assert [num_units(study, task) for task in study.tasks] == [16, 64]
+
+
+def test_the_same_point_twice_is_refused(tmp_path):
+    write_run(tmp_path / "a", "seed=1")
+    write_run(tmp_path / "b", "seed=1")
+    for place in ("a", "b"):
+        for folder in (tmp_path / place).iterdir():
+            folder.rename(tmp_path / f"{folder.name}-{place}")
+    with pytest.raises(StudyError, match=r"are the same point, residual with seed 1. Move one of them away."):
+        collect(tmp_path)
+
+
+def test_unfinished_runs_are_named_and_left_out(tmp_path):
+    write_run(tmp_path, "seed=0")
+    running = write_run(tmp_path, "seed=1", status="running")
+    write_run(tmp_path, "seed=2", "group=other", status="running")
+    study = collect(tmp_path)
+    assert len(study.runs) == 1
+    assert study.unfinished == {running: "interrupted"}
+
+
+def test_missing_seeds_are_told_and_left_out_of_curves(tmp_path):
+    grid(tmp_path, "lr=0.1", encoders=("plain",), seeds=(0, 1, 2))
+    grid(tmp_path, "lr=0.2", encoders=("plain",), seeds=(1, 2))
+    study = collect(tmp_path)
+    assert curve(study, "cb", "plain").seeds == (1, 2)
+    assert [len(point.runs) for point in points_of(study.runs)] == [3, 2]
+    assert study.notes == (
+        "cb, plain: 1 of 2 points lack a seed. Numbers over the whole sweep use the seeds that every point has: 1, 2.",
+    )
+
+
+def test_a_protocol_that_chooses_on_the_reported_rows_is_told(tmp_path):
+    write_run(tmp_path, "protocol=paper")
+    (note,) = collect(tmp_path).notes
+    assert note.startswith("This protocol chooses checkpoints on the reported rows.")
+
+
+def test_several_commits_and_warnings_are_told(tmp_path):
+    write_run(tmp_path, "seed=0", warnings=["constant prediction"])
+    folder = write_run(tmp_path, "seed=1")
+    edit(folder, environment__git={"commit": "a" * 40, "dirty": True})
+    assert collect(tmp_path).notes == (
+        "The runs come from 2 commits of rpt: 0f460bdd63, aaaaaaaaaa.",
+        "Some runs were made with changes that no commit holds.",
+        "1 of 2 runs carry warnings; the table of runs names them.",
+    )
+
+
+def test_predictions_must_give_the_records_score(tmp_path):
+    folder = write_run(tmp_path)
+    lines = (folder / "predictions.jsonl").read_text().splitlines()
+    (folder / "predictions.jsonl").write_text("\n".join(lines[:-9]))
+    with pytest.raises(StudyError, match=r"predictions.jsonl: gives the score 0\.\d+, run.json says 0\.\d+. Train the"):
+        collect(tmp_path)
+    (folder / "predictions.jsonl").unlink()
+    with pytest.raises(StudyError, match=r"predictions.jsonl: cannot be read"):
+        collect(tmp_path)
+
+
+def test_what_is_no_study_is_refused(tmp_path):
+    with pytest.raises(RptError, match=r"holds no finished run of a prompt. Name the output_dir of a sweep"):
+        collect(tmp_path)
+    with pytest.raises(RptError, match="is no folder"):
+        collect(tmp_path / "nowhere")
+    folder = write_run(tmp_path)
+    edit(folder, schema=1)
+    with pytest.raises(RptError, match=r"run.json: schema = 1: this rpt reads schemas 2 and 3"):
+        collect(tmp_path)
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(RptError, match="is no record of rpt"):
+        collect(tmp_path)

@@ -1,0 +1,181 @@
+"""A record that a report cannot read is refused by its file and key, with what to do."""
+
+import json
+
+import pytest
+
+from rpt.report.__main__ import main
+from rpt.report.read.collect import collect
+from rpt.report.read.study import StudyError
+from tests.support.report_fixture import write_run
+
+AGAIN = "Train the run again with rerun=true."
+OLDER = "An older rpt made it. Train it again with rerun=true."
+FOREIGN = "Move its folder away."
+AWAY = "Move the folder away, or set rerun=true to train again."
+
+
+@pytest.fixture
+def refusal(tmp_path):
+    """What is said of a folder whose second run has another record; a function of how that is changed."""
+
+    def said(change, **options):
+        write_run(tmp_path, "seed=0")
+        path = write_run(tmp_path, "seed=1", **options) / "run.json"
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+        study = collect(tmp_path)
+        assert [run.seed for run in study.runs] == [0]
+        (message,) = study.damaged
+        assert message.startswith(f"{path}: ")
+        return message.removeprefix(f"{path}: ")
+
+    return said
+
+
+def place_of(record, key):
+    """The section that holds a dotted key, and the key's own name."""
+    *sections, name = key.split(".")
+    for section in sections:
+        record = record[section]
+    return record, name
+
+
+def without(key):
+    def change(record):
+        section, name = place_of(record, key)
+        del section[name]
+        return record
+
+    return change
+
+
+def with_value(key, value):
+    def change(record):
+        section, name = place_of(record, key)
+        section[name] = value
+        return record
+
+    return change
+
+
+def test_a_record_of_another_program_is_refused(refusal):
+    assert refusal(lambda _: {"status": "finished"}) == f"has no schema, so it is no record of rpt. {FOREIGN}"
+
+
+@pytest.mark.parametrize("status", ["finished", "failed", "running"])
+def test_a_record_without_config_is_refused_in_any_state(refusal, status):
+    said = refusal(without("config"), status=status)
+    assert said == f"has no config. {OLDER}"
+
+
+@pytest.mark.parametrize("status", ["finished", "running"])
+def test_a_record_without_its_group_is_refused_in_any_state(refusal, status):
+    assert refusal(without("config.group"), status=status) == f"has no config.group. {OLDER}"
+
+
+def test_a_status_that_rpt_does_not_write_is_refused(refusal):
+    said = refusal(with_value("status", "ok"))
+    assert said == f"status = ok: rpt writes running, interrupted, finished, failed. {AWAY}"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("scores", "scores"),
+        ("scores.score", "scores.score"),
+        ("best", "best"),
+        ("best.held_out", "best.held_out"),
+        ("majority", "majority"),
+        ("majority.score", "majority.score"),
+        ("data.rows.reported", "data.rows.reported"),
+        ("environment.packages", "environment.packages"),
+        ("protocol", "protocol"),
+        ("config.seed", "config.seed"),
+    ],
+)
+def test_a_finished_record_that_lacks_something_is_refused(refusal, key, said):
+    assert refusal(without(key)) == f"has no {said}. {OLDER}"
+
+
+def test_all_that_is_missing_is_named_at_once(refusal):
+    assert (
+        refusal(lambda record: without("scores")(without("task.name")(record))) == f"has no task.name, scores. {OLDER}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("scores.score", None, f"scores.score = None: must be a number. {AGAIN}"),
+        ("config.seed", "one", f"config.seed = one: must be a whole number. {AGAIN}"),
+        ("config.group", 3, f"config.group = 3: must be a text or null. {AWAY}"),
+        ("best", [], f"best = []: must be a section or null. {AWAY}"),
+        (
+            "best.held_out",
+            {"score": "high"},
+            f"best.held_out = {{'score': 'high'}}: must be a section of numbers. {AWAY}",
+        ),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(refusal, key, value, said):
+    assert refusal(with_value(key, value)) == said
+
+
+def test_a_run_that_diverged_needs_no_scores(tmp_path):
+    write_run(tmp_path, "seed=0")
+    write_run(tmp_path, "seed=1", status="failed")
+    assert [run.diverged for run in collect(tmp_path).runs] == [False, True]
+
+
+def test_records_of_schema_2_are_read_among_themselves_alone(tmp_path):
+    for seed in (0, 1):
+        path = write_run(tmp_path, f"seed={seed}", schema=2) / "run.json"
+        record = json.loads(path.read_text())
+        del record["code"], record["setting_hash"]
+        path.write_text(json.dumps(record))
+    assert len(collect(tmp_path).runs) == 2
+    write_run(tmp_path, "seed=2")
+    message = r"the version of rpt's training code differs, not recorded by an older rpt and \d"
+    with pytest.raises(StudyError, match=message):
+        collect(tmp_path)
+
+
+def test_an_unfinished_run_of_another_version_is_listed_as_ever(tmp_path):
+    write_run(tmp_path, "seed=0")
+    older = write_run(tmp_path, "seed=1", status="running", schema=1)
+    assert [*collect(tmp_path).unfinished] == [older]
+
+
+def test_predictions_that_are_no_lines_are_refused(tmp_path):
+    folder = write_run(tmp_path)
+    (folder / "predictions.jsonl").write_text("3\n")
+    with pytest.raises(
+        StudyError, match=r"(?s)predictions\.jsonl: cannot be read .* Train the run again with rerun=true\."
+    ):
+        collect(tmp_path)
+
+
+def test_the_command_ends_with_the_message_and_no_traceback(tmp_path, capsys):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "run.json").write_text('{"status": "finished"}')
+    assert main([str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"{tmp_path}/a/run.json: has no schema, so it is no record of rpt. {FOREIGN}\n"
+    assert not (tmp_path / "report").exists()
+
+
+def test_the_report_goes_on_without_damaged_files_and_names_them(tmp_path, capsys):
+    whole, lost, without_curve = (write_run(tmp_path, f"seed={seed}") for seed in range(3))
+    (lost / "run.json").write_text("{")
+    (without_curve / "metrics.csv").write_text("step,held_out/score\n1,high\n")
+    assert main([str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    first, second = said.err.splitlines()
+    assert first.startswith(f"{lost}/run.json: is not JSON (")
+    assert second.startswith(f"{without_curve}/metrics.csv: cannot be read (")
+    assert said.out.endswith(f"{tmp_path}/report/index.html\n")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "2 files that cannot be read" in page
+    assert page.count(f"{lost}/run.json: is not JSON") == 1
+    assert whole.name in page

@@ -1,0 +1,187 @@
+"""What a sweep says of its progress, on a terminal and in a file."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from rpt.sweep.display import Log, Terminal, screen
+from rpt.sweep.messages import Lines
+from rpt.sweep.point import Point, Result
+from rpt.training.live_progress import Pulse, Standing
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def log(clock):
+    """The lines of a sweep of ten points, not on a terminal."""
+    return Lines(10, Path("runs"), Log(10, clock), clock)
+
+
+def finish(lines, number, score, is_new=True):
+    lines.report(Point(number, {}, f"lr={number}"), Result(number, "finished", "folder", score), is_new)
+
+
+def standings(*statuses, first=0):
+    """Runs of the points from `first` on, without an evaluation yet."""
+    return {f"lr={number}": Standing(status) for number, status in enumerate(statuses, first)}
+
+
+def test_counts_rate_and_time_left(clock):
+    lines = log(clock)
+    finish(lines, 0, 0.5, is_new=False)
+    finish(lines, 1, 0.6)
+    lines.watch(Pulse(standings(*["active"] * 4, first=2)))
+    clock.now += 10
+    lines.watch(Pulse(standings("failed", *["active"] * 3, first=2), share=0.25, rows=800))
+    # In 10 s: one point, one that failed, and a quarter of three: 2.75 of 10; 1 more was there before. 6.25 are left.
+    assert lines.how_far() == "2 of 10 points done, 3 active, 1 failed, 80 examples/s, 0:00:23 left"
+
+
+def test_a_run_that_has_stopped_is_done_and_one_that_is_reported_is_counted_once(clock):
+    lines = log(clock)
+    lines.watch(Pulse(standings("done", "failed", "active", "active"), share=0.5))
+    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    lines.report(Point(1, {}, "lr=1"), Result(1, "failed", error="no number"), True)
+    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    finish(lines, 0, 0.5)
+    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    finish(lines, 2, 0.5)
+    assert lines.how_far().startswith("2 of 10 points done, 1 active, 1 failed")
+    lines.report(Point(3, {}, "lr=3"), Result(3, "interrupted", error="disk full"), True)
+    assert lines.how_far().startswith("2 of 10 points done, 0 active, 1 failed, 1 interrupted")
+
+
+def test_folders_alone_give_counts_without_rate(clock):
+    lines = log(clock)
+    clock.now += 60
+    lines.watch(Pulse(standings("active", "active", "done", "done", "done", "failed")))
+    assert lines.how_far() == "3 of 10 points done, 2 active, 1 failed, 0:01:30 left"
+
+
+def test_the_rate_is_that_of_the_last_half_minute(clock):
+    lines = log(clock)
+    for rows in (1000, 1000, 10, 10, 10, 10):
+        clock.now += 10
+        lines.watch(Pulse(standings("active"), rows=rows))
+    assert ", 1 examples/s" in lines.how_far()
+
+
+def test_a_file_has_a_line_at_the_start_a_point_and_a_minute_with_the_point_that_leads(clock, capsys, monkeypatch):
+    lines = log(clock)
+    out = sys.stdout
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # as an executor does while it trains
+    for scores in 7 * [(None, None)] + 6 * [(0.5, 0.75)]:
+        clock.now += 10
+        runs = {f"lr={number}": Standing("active", score) for number, score in enumerate(scores, 7)}
+        lines.watch(Pulse(runs, share=0.5, rows=10))
+    monkeypatch.setattr(sys, "stdout", out)
+    finish(lines, 7, 0.75)
+    lines.close()
+    assert capsys.readouterr().out.splitlines() == [
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:01:30 left",
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:10:30 left",
+        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:19:30 left; best: 0.750 held-out so far  lr=8",
+        "[ 1/10] score 0.750  lr=7",
+        "10 points: 1 trained",
+        "python -m rpt.ledger runs lists them",
+        "python -m rpt.report runs compares them",
+    ]
+
+
+def test_the_table_has_the_best_five_the_best_first(clock):
+    lines = log(clock)
+    for number, score in enumerate((0.1, 0.9, 0.3, 0.7, 0.5, 0.6)):
+        finish(lines, number, score)
+    best = [(0.9, 1), (0.7, 3), (0.6, 5), (0.5, 4), (0.3, 2)]
+    assert lines.best() == [f"{score:.3f} reported  lr={number}" for score, number in best]
+
+
+def test_held_out_scores_of_runs_that_train_stand_below_the_reported_ones_and_say_what_they_are(clock):
+    lines = log(clock)
+    finish(lines, 0, 0.5)
+    scores = (0.1, 0.2, 0.9, 0.4, 0.5, 0.6)
+    runs = {f"lr={number}": Standing("active", score) for number, score in enumerate(scores, 1)}
+    runs |= {"lr=7": Standing("failed", 1.0), "lr=8": Standing("done", 0.7), "lr=9": Standing("active")}
+    lines.watch(Pulse(runs))
+    best = [(0.9, 3), (0.7, 8), (0.6, 6), (0.5, 5), (0.4, 4)]
+    held_out = [f"{score:.3f} held-out so far  lr={number}" for score, number in best]
+    assert lines.best() == ["0.500 reported  lr=0", *held_out]
+    finish(lines, 3, 0.8)
+    assert lines.best()[:3] == ["0.800 reported  lr=3", "0.500 reported  lr=0", held_out[1]]
+
+
+def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = Lines(10, Path("runs"), Terminal(10, clock), clock)
+    finish(lines, 1, 0.625)
+    clock.now += 1
+    lines.watch(Pulse(standings(*["active"] * 4, first=2), share=0.5, rows=80))
+    shown = capsys.readouterr()
+    assert "[ 1/10] score 0.625  lr=1" in shown.out
+    assert "1 of 10 points done, 4 active, 0 failed, 80 examples/s" in shown.err
+    assert " 30%|" in shown.err
+    assert "\n0.625 reported  lr=1" in shown.err.replace("\r", "")
+    lines.close()
+    assert capsys.readouterr().err.split("\r")[-1].strip() == ""
+
+
+def test_a_table_that_becomes_shorter_leaves_nothing_of_itself(clock, capsys):
+    terminal = Terminal(10, clock)
+    for table in (["first", "second"], ["third"]):
+        clock.now += 1
+        capsys.readouterr()
+        terminal.show(1.0, str, lambda table=table: table)
+    shown = capsys.readouterr().err
+    assert "third" in shown
+    assert "second" not in shown
+    assert "\r      " in shown  # as long as "second"
+    terminal.close()
+
+
+def test_a_bar_is_for_terminals_that_want_one(monkeypatch):
+    assert isinstance(screen(3, wants_bar=True), Log)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert isinstance(screen(3, wants_bar=False), Log)
+    terminal = screen(3, wants_bar=True)
+    assert isinstance(terminal, Terminal)
+    terminal.close()
+
+
+def test_points_that_are_the_same_run_are_not_finished_already(clock, capsys):
+    lines = log(clock)
+    finish(lines, 0, 0.5)
+    for number, status, score in ((1, "finished", 0.5), (2, "finished", 0.5)):
+        twin = Result(number, status, "folder", score, twin_of="lr=0")
+        lines.report(Point(number, {}, f"lr={number}"), twin, False)
+    assert lines.best() == ["0.500 reported  lr=0"]
+    assert lines.how_far().startswith("3 of 10 points done")
+    lines.close()
+    assert "10 points: 1 trained, 2 the same run as another" in capsys.readouterr().out
+
+
+def test_a_reason_is_said_once(clock, capsys):
+    lines = log(clock)
+    for number in range(3):
+        lines.report(Point(number, {}, f"lr={number}"), Result(number, "failed", error="no rows\nin it"), True)
+    lines.report(Point(3, {}, "lr=3"), Result(3, "failed", error="no rows\nin it", twin_of="lr=0"), False)
+    assert capsys.readouterr().err == (
+        "failed: lr=0\n  no rows\n  in it\nfailed: lr=1\n  for the same reason as lr=0\n"
+        "failed: lr=2\n  for the same reason as lr=0\n"
+    )
+    lines.close()
+    assert capsys.readouterr().out == "10 points: 4 failed\npython -m rpt.ledger runs lists them\n"

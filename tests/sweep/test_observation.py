@@ -1,0 +1,84 @@
+"""What run folders say of runs that workers train: only what they hold anyway."""
+
+import pytest
+
+from rpt.sweep.observation import Standings
+from rpt.tracking.curve import Curve, best_held_out
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.status import State, state_of
+from rpt.training.live_progress import Standing
+
+COLUMNS = ("step", "train/loss", "held_out/score")
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A run's folder while it trains, and its curve."""
+    folder = RunFolder(tmp_path / "run")
+    folder.open()
+    curve = Curve(folder.curve, COLUMNS)
+    curve.start(0)
+    yield folder, curve
+    folder.close()
+
+
+def add(curve, *scores):
+    """A step and an evaluation for each score."""
+    for step, score in enumerate(scores, 1):
+        curve.add({"step": step, "train/loss": 9.0})
+        curve.add({"step": step, "held_out/score": score})
+    curve.flush()
+
+
+def test_a_run_in_training_tells_its_best_held_out_score_as_far_as_it_is_written(begun):
+    folder, curve = begun
+    reader = Standings()
+
+    def read():
+        return reader.read({"id": folder.path}, {"id": state_of(folder.path), "other": State("missing")})
+
+    assert read() == {"id": Standing("active")}
+    add(curve, 0.25, 0.75, 0.5)
+    assert read() == {"id": Standing("active", 0.75)}
+    add(curve, 0.875)
+    assert read() == {"id": Standing("active", 0.875)}
+    folder.write_record({"status": "finished", "scores": {"score": 0.5}})
+    folder.close()
+    assert read() == {"id": Standing("done", 0.875)}
+
+
+def test_a_curve_is_read_again_only_once_it_has_grown(begun):
+    folder, curve = begun
+    add(curve, 0.25)
+    reader, states = Standings(), {"id": State("running")}
+    first = reader.read({"id": folder.path}, states)
+    folder.curve.write_text(folder.curve.read_text().replace("0.25", "0.50"))
+    assert reader.read({"id": folder.path}, states) == first == {"id": Standing("active", 0.25)}
+    add(curve, 0.125)
+    assert reader.read({"id": folder.path}, states) == {"id": Standing("active", 0.5)}
+
+
+def test_runs_that_nobody_trains_or_has_trained_are_left_out(tmp_path):
+    names = ("running", "done", "failed", "interrupted", "missing")
+    states = {name: State(name) for name in names}
+    found = Standings().read({name: tmp_path / name for name in names}, states)
+    assert found == {"running": Standing("active"), "done": Standing("done"), "failed": Standing("failed")}
+
+
+@pytest.mark.parametrize(
+    ("content", "best"),
+    [
+        (b"step,held_out/score\n1,0.5\n1,\n2,0.25\n", 0.5),
+        (b"step,held_out/score\n1,0.5\n2,0.7", 0.5),  # the last line is being written, as 0.75
+        (b"step,held_out/score\n", None),
+        (b"step\n1\n", None),
+        (b"", None),
+        (b"step,held_out/score\n1,\xff\n", None),
+        (b"step,held_out/score\n1,half\n", None),
+    ],
+)
+def test_only_whole_lines_of_a_curve_count_and_damage_is_no_error(content, best, tmp_path):
+    path = tmp_path / "metrics.csv"
+    assert best_held_out(path) is None
+    path.write_bytes(content)
+    assert best_held_out(path) == best

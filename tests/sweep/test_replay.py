@@ -1,0 +1,285 @@
+"""A run of a pack is trained again alone, and the differences are said and judged. Its folder is not trusted."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.paths import search_path
+from rpt.errors import ConfigError
+from rpt.replay import replay
+from rpt.tracking import identity
+from rpt.tracking.comparison import Comparison, compare, read_results, reasons_to_differ, report
+from rpt.train import train
+
+
+@pytest.fixture(scope="module")
+def originals(tiny_bert, tiny_cb, tmp_path_factory):
+    """Two runs that were trained together, each with bits of its own; no test changes them."""
+    root = tmp_path_factory.mktemp("originals")
+    shared = [*tiny_bert, *tiny_cb, "packing.exact=true", "trainer.epochs=1", f"output_dir={root}"]
+    configs = [check(compose([*shared, *own])) for own in ([], ["seed=1", "lr=0.1"])]
+    return [outcome.folder for outcome in train(configs)]
+
+
+@pytest.fixture
+def packed(originals, tmp_path):
+    """Copies of the two runs."""
+    return [shutil.copytree(folder, tmp_path / folder.name) for folder in originals]
+
+
+def edit(folder, change):
+    record = json.loads((folder / "run.json").read_text())
+    change(record)
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def refusal(folder, config_dirs=()):
+    """Return the message with which a replay is refused before any training."""
+    with pytest.raises(ConfigError) as error:
+        replay(folder, config_dirs)
+    assert not (folder / "replay").is_dir()
+    return str(error.value)
+
+
+def test_a_run_of_an_exact_pack_comes_out_the_same_alone(packed):
+    before = {path.name: path.read_bytes() for path in packed[0].iterdir() if path.is_file()}
+    found = replay(packed[0])
+    assert found.curve == {"train/loss": 0.0, "held_out/loss": 0.0}
+    assert (found.prompt, found.same_answers) == (0.0, 1.0)
+    assert all(then == now for then, now in found.scores.values())
+    assert {path.name: path.read_bytes() for path in packed[0].iterdir() if path.is_file()} == before
+    assert "100.0% the same" in report(found)
+    assert report(found).endswith("identical: every compared number has the same bits")
+
+
+def command(*overrides):
+    """Run the command line; gives its exit code, output and errors."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "run.py", *overrides], cwd=root, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_repeats_a_run_and_refuses_a_damaged_one(packed):
+    code, said, _ = command(f"replay={packed[0]}")
+    assert (code, said.splitlines()[-1]) == (0, "identical: every compared number has the same bits")
+    (packed[1] / "metrics.csv").unlink()
+    code, _, errors = command(f"replay={packed[1]}")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert errors.startswith(f"replay = {packed[1]}/metrics.csv: is missing or damaged")
+
+
+def results(folder):
+    return read_results(folder, json.loads((folder / "run.json").read_text()))
+
+
+def test_what_differs_is_said(packed):
+    found = compare(results(packed[0]), results(packed[1]))
+    assert found.curve["train/loss"] > 0
+    assert found.prompt > 0
+    assert "prompt           differs by" in report(found)
+    assert found.verdict.startswith("NOT expected: machine, versions, code and forward passes are the same")
+
+
+# Whether a difference is expected
+
+SAME = {"train/loss": 0.0, "held_out/loss": 0.0}
+APART = {"train/loss": 1e-3, "held_out/loss": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda record: record["environment"]["bits"].update(threads=7), "another machine, .*: threads 7 -> 1"),
+        (lambda record: record["environment"]["bits"].update(torch="1.0"), "another machine, .*: torch 1.0 -> "),
+        (lambda record: record["environment"]["packages"].update(numpy="1"), "another machine, .*: numpy 1 -> "),
+        (
+            lambda record: (record["environment"]["bits"].update(forwards="shared"), record["pack"].update(size=9)),
+            "the run shared its forward passes in a pack of 9, which sums in another order",
+        ),
+        (lambda record: record["warnings"].append("resumed elsewhere, so not"), "resumed elsewhere, so not"),
+        (lambda record: record["warnings"].append("out of memory: forwards"), "out of memory: forwards"),
+    ],
+    ids=["threads", "torch", "numpy", "shared", "resumed", "memory"],
+)
+def test_a_difference_with_a_reason_is_expected(change, reason, packed):
+    edit(packed[0], change)
+    found = compare(results(packed[0]), results(packed[1]))
+    assert found.is_expected
+    assert len(found.reasons) == 1
+    assert re.match(reason, found.reasons[0])
+    assert found.verdict == f"expected difference: {found.reasons[0]}. Training amplifies such rounding."
+
+
+def test_a_record_has_no_reason_to_differ_from_itself(packed):
+    record = json.loads((packed[0] / "run.json").read_text())
+    assert reasons_to_differ(record, record) == []
+
+
+def test_in_float64_sharing_forwards_explains_rounding_alone():
+    shared = ("the run shared its forward passes in a pack of 9, which sums in another order",)
+    tiny = Comparison({"train/loss": 1e-9, "held_out/loss": 0.0}, 1e-9, 1.0, {}, shared, is_float64=True)
+    large = Comparison(APART, 1e-3, 1.0, {}, shared, is_float64=True)
+    assert tiny.is_expected
+    assert not large.is_expected
+    assert large.verdict.startswith("NOT expected: the run shared its forward passes in a pack of 9")
+    assert Comparison(APART, 1e-3, 1.0, {}, (*shared, "resumed elsewhere"), is_float64=True).is_expected
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Comparison(APART, 0.0, 1.0, {}),
+        Comparison(SAME, 0.1, 1.0, {}),
+        Comparison(SAME, None, 0.9, {}),
+        Comparison(SAME, 0.0, 1.0, {"score": (0.5, 0.6)}),
+    ],
+)
+def test_any_number_that_differs_without_a_reason_is_not_expected(found):
+    assert not found.is_identical
+    assert not found.is_expected
+    assert "NOT expected" in report(found)
+
+
+# What is refused before anything is trained
+
+
+def test_what_is_no_finished_run_is_refused(packed, tmp_path):
+    assert refusal(tmp_path).startswith(f"replay = {tmp_path}: holds no record of a run")
+    edit(packed[0], lambda record: record.update(status="interrupted"))
+    assert "is not finished. Finish it first" in refusal(packed[0])
+
+
+def test_a_renamed_folder_is_refused(packed, tmp_path):
+    other = packed[0].rename(tmp_path / "mine")
+    assert f"{other}: is the folder of the run {packed[0].name}. Give it that name again." in refusal(other)
+
+
+DAMAGES = {
+    "no record": ("run.json", None),
+    "half a record": ("run.json", b'{"status": "fini'),
+    "a deep record": ("run.json", b"[" * 100_000),
+    "a list": ("run.json", b"[]"),
+    "no curve": ("metrics.csv", None),
+    "a curve without its header": ("metrics.csv", b"1,2,3\n4,5,6\n"),
+    "a curve of words": ("metrics.csv", b"train/loss,held_out/loss\nhigh,low\n"),
+    "a curve of zeros": ("metrics.csv", bytes(100)),
+    "no predictions": ("predictions.jsonl", None),
+    "half of the predictions": ("predictions.jsonl", b'{"predicted": "a"}\n'),
+    "predictions of another kind": ("predictions.jsonl", b"3\n"),
+    "no prompt": ("prompt.safetensors", None),
+    "half a prompt": ("prompt.safetensors", b"\x10\x00\x00"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_folder_is_refused_with_the_file(damage, packed):
+    name, content = DAMAGES[damage]
+    (packed[0] / name).unlink()
+    if content is not None:
+        (packed[0] / name).write_bytes(content)
+    assert name in refusal(packed[0])
+
+
+@pytest.mark.parametrize("key", ["scores", "environment", "data", "pack", "warnings", "backbone", "chosen", "config"])
+@pytest.mark.parametrize("value", [None, 3, {}, {"encoder": 3}, "text"], ids=repr)
+def test_a_record_of_odd_shape_is_refused(key, value, packed):
+    edit(packed[0], lambda record: record.update({key: value}))
+    assert refusal(packed[0])
+
+
+def test_a_run_of_another_version_is_refused(packed):
+    edit(packed[0], lambda record: record.update(schema=2))
+    said = refusal(packed[0])
+    assert "was trained by another version of rpt (schema 2). Replay it with the rpt that made it" in said
+
+
+def test_a_run_of_other_code_is_refused(packed, monkeypatch):
+    monkeypatch.setattr(identity, "TRAINING_VERSION", identity.TRAINING_VERSION + 1)
+    said = refusal(packed[0])
+    assert "is another run by now: rpt's training version was" in said
+    assert "Bring back what it was trained with" in said
+
+
+def test_a_link_in_the_place_of_the_repetition_is_refused(packed, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (packed[0] / "replay").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="holds a link named replay, which is not followed"):
+        replay(packed[0])
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+# A record names no code
+
+
+@pytest.fixture
+def trap(tmp_path, monkeypatch):
+    """A package that says so when it is imported, or when one of its annotations is evaluated."""
+    folder = tmp_path / "modules" / "trap"
+    folder.mkdir(parents=True)
+    marker = tmp_path / "sprung"
+    spring = f"open({str(marker)!r}, 'w')"
+    (folder / "__init__.py").write_text(f"{spring}\n")
+    (folder / "parts.py").write_text(f"class Part:\n    def __init__(self, *, width: {spring} = 1): ...\n")
+    (folder / "model").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    yield "trap.parts.Part"
+    assert not marker.exists(), "the trap was sprung"
+    assert not [name for name in sys.modules if name.partition(".")[0] == "trap"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("encoder._target_", "trap.parts.Part"),
+        ("init._target_", "trap.parts.Part"),
+        ("optim._target_", "os.system"),
+        ("task.reader", "trap.parts.Part"),
+        ("backbone.package", "trap.model"),
+        ("backbone.hub_id", "stranger/model"),
+        ("data.hub_id", "stranger/rows"),
+    ],
+)
+def test_code_that_a_record_names_is_refused_and_not_run(place, value, packed, trap):
+    group, _, key = place.partition(".")
+    edit(packed[0], lambda record: record["config"][group].update({key: value}))
+    said = refusal(packed[0])
+    assert said.startswith(f"{place} = {value}: is ")
+    assert "A record chooses code by an option's name alone" in said
+
+
+@pytest.mark.parametrize(
+    "option", ["../../tmp/encoder", "/tmp/encoder", "a,b", "a b", "", "plain}", "${oc.env:HOME}", 3]
+)
+def test_an_option_that_is_no_name_is_refused(option, packed):
+    edit(packed[0], lambda record: record["chosen"].update(encoder=option))
+    assert refusal(packed[0]).startswith("chosen.encoder = ")
+
+
+def test_an_option_that_is_not_here_is_refused_with_what_to_do(packed):
+    edit(packed[0], lambda record: record["chosen"].update(encoder="mine"))
+    said = refusal(packed[0])
+    assert "encoder = mine: no such option" in said
+    assert "name the folder that holds it: --config-dir DIR" in said
+
+
+def test_a_component_of_the_users_own_is_taken_from_the_folder_that_she_names(
+    tiny_bert, tiny_cb, tmp_path, monkeypatch
+):
+    (tmp_path / "conf" / "encoder").mkdir(parents=True)
+    (tmp_path / "conf" / "encoder" / "mine.yaml").write_text("_target_: encoder_of_hers.Mine\n_partial_: true\n")
+    source = "import torch\n\nclass Mine(torch.nn.Module):\n    def __init__(self, *, length: int, hidden: int):\n"
+    source += "        super().__init__()\n\n    def forward(self, prompt):\n        return 2 * prompt\n"
+    (tmp_path / "encoder_of_hers.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = [str(tmp_path / "conf")]
+    small = [*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}", "encoder=mine"]
+    [outcome] = train([check(compose([*small, *search_path(own)]))])
+    assert "--config-dir DIR" in refusal(outcome.folder)
+    assert replay(outcome.folder, own).is_identical

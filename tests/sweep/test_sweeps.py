@@ -1,0 +1,194 @@
+"""Every study composes, is accepted at every point, and trains no point less than a run of its own."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from rpt.build import build_splits, build_task
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.paths import config_dir, sweeps_dir
+from rpt.sweep import grid as sweep
+from rpt.sweep.point import Point
+from rpt.sweep.prepare import prepare
+from rpt.tracking.identity import digest, identity
+from rpt.tracking.provenance import build_source
+
+STUDIES = sorted(file.relative_to(sweeps_dir()).with_suffix("").as_posix() for file in sweeps_dir().glob("*.yaml"))
+PAPER = sorted(f"paper/{file.stem}" for file in (sweeps_dir() / "paper").glob("*.yaml"))
+CHECKS = ("matrix",)
+"""Not studies: they show that something runs, not how well."""
+
+QUESTIONS = {
+    *("learning_rate", "prompt_length", "init", "few_shot", "encoders", "bottleneck", "sharing", "seeds"),
+    "convergence",
+}
+
+
+@pytest.fixture(scope="module")
+def main_job():
+    return check(compose([]))
+
+
+@pytest.fixture(autouse=True)
+def hydra(monkeypatch):
+    """Hydra as `python run.py -cn STUDY` has it."""
+    monkeypatch.setattr(sweep, "examined", {})
+    search = create_config_search_path(str(config_dir()))
+    search.prepend("command-line", f"file://{sweeps_dir()}", anchor="schema")
+    version.setbase("1.3")
+    Hydra.create_main_hydra2(task_name="run", config_search_path=search)
+    yield
+    GlobalHydra.instance().clear()
+
+
+def start(name, *overrides):
+    return GlobalHydra.instance().hydra.compose_config(name, list(overrides), run_mode=RunMode.MULTIRUN)
+
+
+def one_axis_at_a_time(points):
+    """The first point and those that differ from it in one value: each option of each axis once."""
+    return [point for point in points if sum(map(str.__ne__, point, points[0])) <= 1]
+
+
+def accepted(config, points):
+    found = [sweep.examine(config, point) for point in points]
+    refused = {
+        " ".join(point): str(why) for point, why in zip(points, found, strict=True) if isinstance(why, Exception)
+    }
+    assert refused == {}
+    return found
+
+
+def head(name):
+    """The comment on top of a study's file, and its question."""
+    lines = (sweeps_dir() / f"{name}.yaml").read_text().splitlines()
+    lines = [line.removeprefix("# ") for line in lines if line != "# @package _global_"]
+    comment = lines[: lines.index("defaults:")]
+    return comment[0], " ".join(comment)
+
+
+def test_every_question_has_a_study():
+    assert set(STUDIES) == QUESTIONS | set(CHECKS)
+    assert {name.removeprefix("paper/") for name in PAPER} == QUESTIONS - {"seeds"}
+
+
+@pytest.mark.parametrize("name", [*STUDIES, *PAPER])
+def test_a_study_says_what_it_asks_how_to_start_it_and_what_it_costs(name):
+    question, comment = head(name)
+    assert question.endswith("?")
+    assert f"python run.py -cn {name}" in comment
+    cost = r"(minutes|hours) of a GPU, estimated" if name in PAPER else r"(minutes|hours|half an hour) on two CPU cores"
+    assert re.search(cost, comment)
+    assert name in CHECKS or name == "seeds" or re.search(r"(Table|Figure) \d", comment)
+    config = start(name)
+    assert config.question == question
+    assert config.group == name.replace("/", "_")
+    assert config.output_dir == f"runs/{name}"
+    assert config.hydra.sweep.dir == config.output_dir
+    assert config.hydra.mode == RunMode.MULTIRUN
+    assert config.hydra.launcher._target_ == "hydra_plugins.rpt_packed.launcher.PackedLauncher"
+
+
+@pytest.mark.parametrize("name", [*STUDIES, *(pytest.param(name, marks=pytest.mark.slow) for name in PAPER)])
+def test_every_value_of_every_axis_is_accepted_and_trains_no_less_than_a_run(name, main_job):
+    config = start(name, "seed=0")
+    for values in accepted(config, one_axis_at_a_time(sweep.expand(config))):
+        trainer = values["trainer"]
+        if name not in CHECKS:
+            assert trainer["epochs"] >= main_job.trainer.epochs
+            assert {**trainer, "epochs": 0} == {**main_job.model_dump()["trainer"], "epochs": 0}
+        assert values["question"] == head(name)[0]
+
+
+def steps(config):
+    rows = build_splits(config, build_source(config), build_task(config)).train
+    return config.trainer.epochs * math.ceil(len(rows) / config.trainer.batch_size)
+
+
+def test_few_rows_are_trained_on_for_as_many_steps_as_all(main_job):
+    config = start("few_shot", "seed=0", "encoder=residual")
+    few = [check(values) for values in accepted(config, sweep.expand(config))]
+    assert [one.data.k_per_class for one in few] == [5, 10, 20]
+    assert min(steps(one) for one in few) >= steps(main_job) == 450
+
+
+def test_the_papers_few_shot_study_says_how_few_steps_its_twenty_epochs_are():
+    config = start("paper/few_shot", "seed=0", "task=rte", "experiment=paper/t5_large/residual_n100")
+    few = [check(values) for values in accepted(config, sweep.expand(config))]
+    taken = [one.trainer.epochs * math.ceil(2 * one.data.k_per_class / one.trainer.batch_size) for one in few]
+    assert taken == [40, 100, 500]
+    assert "40 steps at k=5, 100 at k=20 and 500 at k=100" in head("paper/few_shot")[1]
+
+
+def runs(values):
+    """How many runs points are, some of which may be the same."""
+    return len({digest(identity(check(one), "data", "weights")) for one in values})
+
+
+def stated(name):
+    found = re.search(r"(\d+) runs", head(name)[1])
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.slow  # about 60 s: 700 points
+@pytest.mark.parametrize("name", [*STUDIES, *PAPER])
+def test_every_point_is_accepted_and_there_are_as_many_runs_as_the_file_says(name):
+    config = start(name)
+    assert runs(accepted(config, sweep.expand(config))) == stated(name)
+
+
+def test_the_head_alone_is_trained_once_a_seed_whatever_the_prompt_would_be():
+    config = start("learning_rate", "lr=0.003,0.03", "seed=0,1")
+    points = [Point(at, values, str(at)) for at, values in enumerate(accepted(config, sweep.expand(config)))]
+    made = prepare(points)
+    assert (len(points), len(made.runs), len(made.twins), made.results) == (20, 18, 2, [])
+    assert [run.config.seed for run in made.runs if not run.config.has_prompt] == [0, 1]
+
+
+def test_the_learning_rate_study_has_the_main_jobs_order_of_rates_inside(main_job):
+    rates = [float(value) for value in start("learning_rate").hydra.sweeper.params.lr.split(",")]
+    assert min(rates) * 10 < main_job.lr < max(rates) / 10
+    assert len(rates) >= 5
+
+
+@pytest.mark.parametrize("name", [name for name in STUDIES if name not in CHECKS])
+def test_a_study_can_be_put_to_another_task_other_data_and_other_values(name):
+    given = ["task=rte", "data.k_per_class=8", "seed=7,8", "trainer.epochs=2"]
+    config = start(name, *given)
+    points = sweep.expand(config)
+    for values in accepted(config, [points[0], points[-1]]):
+        assert (values["task"]["name"], values["data"]["k_per_class"], values["trainer"]["epochs"]) == ("rte", 8, 2)
+    assert {override for point in points for override in point if override.startswith("seed=")} == {"seed=7", "seed=8"}
+
+
+def test_the_papers_study_takes_rows_of_ones_own(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / "WiC").mkdir(exist_ok=True)
+        (tmp_path / "WiC" / f"{split}.jsonl").touch()
+    config = start("paper/learning_rate", "data=jsonl", f"data.root={tmp_path}", "task=wic", "seed=0")
+    points = sweep.expand(config)
+    assert len(points) == 10
+    first, *_, last = accepted(config, [points[0], points[-1]])
+    assert (first["encoder"]["_target_"], first["lr"]) == ("rpt.prompt.encoders.Plain", 0.001)
+    assert (last["encoder"]["_target_"], last["lr"], last["prompt"]["length"]) == (
+        "rpt.prompt.encoders.Residual",
+        10,
+        100,
+    )
+    assert last["data"]["source"] == "jsonl"
+
+
+def test_make_study_reports_the_folder_that_the_study_writes():
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    folder = re.search(r"^STUDY \?= (.*)$", makefile, re.MULTILINE)
+    assert folder
+    assert folder[1] == start("learning_rate").output_dir

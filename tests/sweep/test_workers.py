@@ -1,0 +1,60 @@
+"""How often the pack of a lost worker is handed in again."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rpt.sweep.executors.workers import Lost, attend
+from rpt.sweep.point import Point, Result
+
+PACK = [Point(3, {}, "lr=1"), Point(4, {}, "lr=2")]
+DIES = Lost("killed", Path("worker.log"))
+HELD = [Result(point.number, "interrupted", error="another trains it", is_held=True) for point in PACK]
+
+
+class Crew:
+    """Workers whose ends are known beforehand."""
+
+    def __init__(self, *ends):
+        self.ends = list(ends)
+
+    def hand_in(self, packs):
+        return list(range(len(packs)))
+
+    def ask(self, job):
+        return self.ends.pop(0)
+
+
+@pytest.fixture
+def hand_out():
+    """Hand out the pack to workers of given ends; returns what was reported of it."""
+    losses = Counter()
+
+    def start(*ends):
+        crew, reported = Crew(*ends), []
+        attend(crew, [PACK], reported.append, retries=2, losses=losses, at_once=None, pause=0.0)
+        assert crew.ends == []
+        return reported
+
+    return start
+
+
+def test_a_pack_is_interrupted_when_its_tries_are_used(hand_out, capsys):
+    reported = hand_out(DIES, DIES, DIES)
+    assert [(result.number, result.status, result.is_held) for result in reported] == [
+        (3, "interrupted", False),
+        (4, "interrupted", False),
+    ]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split("; ")[-1] for line in said] == [
+        "its 2 points handed in again, tries left: 1",
+        "its 2 points handed in again, tries left: 0",
+    ]
+
+
+def test_a_pack_that_somebody_held_has_the_tries_that_it_had_left(hand_out):
+    assert hand_out(DIES, HELD) == HELD
+    assert hand_out(DIES, HELD) == HELD
+    [first, _] = hand_out(DIES)
+    assert first.error.startswith("a worker was lost (killed; its log: worker.log). Run the same command again: ")

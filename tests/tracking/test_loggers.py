@@ -1,0 +1,148 @@
+"""Loggers show a run's curve elsewhere; its numbers never depend on them."""
+
+import json
+
+import pytest
+
+from rpt.errors import StorageError
+from rpt.tracking import loggers
+from rpt.tracking.folder import RunFolder
+from rpt.train import train
+
+EPOCHS, STEPS = 2, 8
+
+
+@pytest.fixture(scope="module")
+def plain_curve(tiny_bert, tiny_cb, tmp_path_factory):
+    """metrics.csv of a run without any logger."""
+    from rpt.config.check import check
+    from rpt.config.compose import compose
+
+    root = tmp_path_factory.mktemp("plain")
+    overrides = [*tiny_bert, *tiny_cb, f"output_dir={root}", f"trainer.epochs={EPOCHS}", "logger=[]"]
+    return (train([check(compose(overrides))])[0].folder / "metrics.csv").read_bytes()
+
+
+def test_without_loggers_the_curve_is_written(plain_curve):
+    assert len(plain_curve.splitlines()) == 1 + STEPS + EPOCHS
+
+
+def test_tensorboard_writes_a_file_that_its_reader_reads(configure, tiny_cb, plain_curve):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    outcome = train([configure(*tiny_cb, "logger=[tensorboard]")])[0]
+    reader = EventAccumulator(str(outcome.folder / "tensorboard"))
+    reader.Reload()
+    losses = [(event.step, event.value) for event in reader.Scalars("train/loss")]
+    expected = [float(line.split(b",")[2]) for line in plain_curve.splitlines()[1:] if line.split(b",")[2]]
+    assert losses == list(enumerate(map(pytest.approx, expected), start=1))
+    assert [event.step for event in reader.Scalars("held_out/score")] == [4, 8]
+    assert reader.Scalars("summary/score")[0].value == pytest.approx(outcome.score)
+    assert reader.Scalars("summary/failed")[0].value == (outcome.score <= outcome.record["majority"]["score"])
+    [told] = reader.Tensors("config/text_summary")
+    assert '"bottleneck_dim": 128' in told.tensor_proto.string_val[0].decode()
+    [started] = [tag for tag in reader.PluginTagToContent("hparams") if tag.endswith("session_start_info")]
+    content = plugin_data_pb2.HParamsPluginData.FromString(reader.PluginTagToContent("hparams")[started])
+    told = content.session_start_info.hparams
+    assert (told["lr"].number_value, told["encoder"].string_value) == (0.01, "residual")
+    assert told["encoder.bottleneck_dim"].number_value == 128
+    assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
+
+
+@pytest.mark.parametrize("place", ["init", "log", "finish"])
+def test_a_logger_that_raises_is_dropped_with_a_warning_and_changes_no_bit(
+    place, configure, tiny_cb, plain_curve, monkeypatch
+):
+    calls = []
+
+    class Broken:
+        def __init__(self, section, folder, record):
+            self.act("init")
+
+        def act(self, now):
+            calls.append(now)
+            if now == place:
+                raise ConnectionError("no route to host")
+
+        def log(self, values):
+            self.act("log")
+
+        def finish(self, record, *, succeeded):
+            self.act("finish")
+
+    monkeypatch.setitem(loggers.KINDS, "tensorboard", Broken)
+    outcome = train([configure(*tiny_cb, "logger=[tensorboard]")])[0]
+    warning = "logger tensorboard failed and was dropped: ConnectionError: no route to host"
+    assert outcome.record["warnings"].count(warning) == 1
+    assert calls.count(place) == 1
+    assert outcome.record["status"] == "finished"
+    assert json.loads((outcome.folder / "run.json").read_text())["warnings"].count(warning) == 1
+    assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
+
+
+def test_each_run_of_a_pack_has_its_own_logger(configure, tiny_cb, monkeypatch):
+    ends = []
+
+    class Spy:
+        def __init__(self, section, folder, record):
+            self.name, self.steps = record["name"], []
+
+        def log(self, values):
+            self.steps.append(values["step"])
+
+        def finish(self, record, *, succeeded):
+            ends.append((self.name, self.steps, record["scores"]["score"], succeeded))
+
+    monkeypatch.setitem(loggers.KINDS, "tensorboard", Spy)
+    outcomes = train([configure(*tiny_cb, "logger=[tensorboard]", f"seed={seed}") for seed in (0, 1)])
+    steps = [1, 2, 3, 4, 4, 5, 6, 7, 8, 8]
+    assert ends == [(outcome.folder.name, steps, outcome.score, True) for outcome in outcomes]
+
+
+def test_a_logger_that_ends_finds_the_runs_last_record_and_all_its_files(configure, tiny_cb, monkeypatch):
+    seen = {}
+
+    class Spy:
+        def __init__(self, section, folder, record):
+            self.folder = folder
+
+        def log(self, values):
+            pass
+
+        def finish(self, record, *, succeeded):
+            seen.update({file.name: file.read_bytes() for file in self.folder.results()})
+
+    monkeypatch.setitem(loggers.KINDS, "tensorboard", Spy)
+    folder = train([configure(*tiny_cb, "logger=[tensorboard]", "backbone.prompt_at=front")])[0].folder
+    assert seen == {path.name: path.read_bytes() for path in folder.rglob("*") if path.name in seen}
+    names = """run.json metrics.csv predictions.jsonl diagnostics.json prompt.safetensors head.safetensors
+        adapter_config.json adapter_model.safetensors"""
+    assert set(seen) == set(names.split())
+
+
+def test_a_record_that_cannot_be_written_is_no_success_to_a_logger(configure, tiny_cb, monkeypatch):
+    ends = []
+
+    class Spy:
+        def __init__(self, section, folder, record):
+            pass
+
+        def log(self, values):
+            pass
+
+        def finish(self, record, *, succeeded):
+            ends.append(succeeded)
+
+    write = RunFolder.write_record
+
+    def full(folder, record):
+        if record["status"] != "running":
+            raise StorageError("the disk is full")
+        write(folder, record)
+
+    monkeypatch.setitem(loggers.KINDS, "tensorboard", Spy)
+    monkeypatch.setattr(RunFolder, "write_record", full)
+    with pytest.raises(StorageError, match="the disk is full"):
+        train([configure(*tiny_cb, "logger=[tensorboard]")])
+    assert ends == [False]

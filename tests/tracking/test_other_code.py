@@ -1,0 +1,107 @@
+"""An interrupted run that other code began is not silently left behind by a new one."""
+
+import json
+
+import pytest
+
+from rpt.errors import ConfigError
+from rpt.sweep.point import Point
+from rpt.sweep.prepare import prepare
+from rpt.tracking.identity import TRAINING_VERSION
+from rpt.train import train
+
+CURE = "To train with the code of now, set rerun=true, or move that folder away."
+
+
+@pytest.fixture
+def small(configure, tiny_cb):
+    """Make the configuration of a short run."""
+    return lambda *overrides: configure(*tiny_cb, "trainer.epochs=1", *overrides)
+
+
+@pytest.fixture
+def begun(small):
+    """Train a run and make its folder that of an interrupted one with another record; gives the folder."""
+
+    def make(change, status="interrupted"):
+        folder = train([small()])[0].folder
+        record = json.loads((folder / "run.json").read_text())
+        change(record)
+        (folder / "run.json").write_text(json.dumps({**record, "status": status}))
+        return folder.rename(folder.with_name(folder.name[:-10] + "0" * 10))
+
+    return make
+
+
+def older(record):
+    record["schema"] = 2
+    del record["code"], record["setting_hash"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda record: record["code"].update(encoder="0" * 64), "the source of encoder has changed"),
+        (lambda record: record["code"].update({"task.reader": "0"}), "the source of task.reader has changed"),
+        (
+            lambda record: record["code"].update(training=0),
+            f"rpt's training version was 0 and is {TRAINING_VERSION}",
+        ),
+        (lambda record: record["task"].update(version=1), "task cb was of version 1 and is of version"),
+        (older, "an older rpt began it, whose records do not say which code it was"),
+    ],
+    ids=["encoder", "reader", "training", "task", "schema 2"],
+)
+def test_a_run_that_other_code_began_is_refused_with_what_to_do(change, reason, begun, small):
+    folder = begun(change)
+    with pytest.raises(ConfigError) as error:
+        train([small()])
+    said = str(error.value)
+    assert said.startswith(f"rerun = false: {folder} holds this run, interrupted, and the code of now cannot go on")
+    assert reason in said
+    assert said.endswith(CURE)
+    assert [entry.name for entry in folder.parent.iterdir()] == [folder.name]
+
+
+def test_rerun_trains_with_the_code_of_now_and_keeps_the_other_folder(begun, small):
+    folder = begun(lambda record: record["code"].update(encoder="0" * 64))
+    again = train([small("rerun=true")])[0]
+    assert again.folder != folder
+    assert folder.is_dir()
+    assert train([small()])[0].folder == again.folder  # finished, so nothing is refused any more
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.update(setting_hash="0" * 64),
+        lambda record: (older(record), record["data"].update(checksum="0")),
+        lambda record: (older(record), record["config"]["trainer"].update(batch_size=3)),
+    ],
+    ids=["another setting", "other rows, schema 2", "another batch size, schema 2"],
+)
+def test_a_run_of_another_setting_is_in_nobodys_way(change, begun, small):
+    begun(change)
+    assert train([small()])[0].record["status"] == "finished"
+
+
+def test_a_finished_run_of_other_code_is_in_nobodys_way(begun, small):
+    begun(lambda record: record["code"].update(encoder="0" * 64), status="finished")
+    assert train([small()])[0].record["status"] == "finished"
+
+
+def test_a_run_without_a_checkpoint_is_in_nobodys_way(begun, small):
+    folder = begun(lambda record: record["code"].update(encoder="0" * 64))
+    for checkpoint in folder.glob("*.ckpt"):
+        checkpoint.unlink()
+    assert train([small()])[0].record["status"] == "finished"
+
+
+def test_a_sweep_refuses_that_point_alone(begun, small):
+    folder = begun(lambda record: record["code"].update(encoder="0" * 64))
+    values = [config.model_dump(by_alias=True, mode="json") for config in (small(), small("encoder=plain"))]
+    made = prepare([Point(number, one, f"point {number}") for number, one in enumerate(values)])
+    assert not made.results[1:], made.results[1].error
+    assert [(result.number, result.status) for result in made.results] == [(0, "refused")]
+    assert str(folder) in made.results[0].error
+    assert [run.point.number for run in made.runs] == [1]

@@ -1,0 +1,95 @@
+"""A record whose values have other kinds than rpt writes is one line; the ledger shows the other runs."""
+
+import json
+
+import pytest
+
+from rpt import ledger
+from rpt.sweep.ledger import register
+from rpt.sweep.point import Point
+from rpt.sweep.prepare import Prepared
+from rpt.system.reading import Unreadable, read_json
+from rpt.tracking.record import LONGEST_VALUE, NATURAL, NUMBER, WHOLE, RecordError, problems_of, read_record, shown
+
+ODD = [
+    ({"status": "finished", "scores": []}, "scores = []: must be a section of numbers"),
+    ({"status": "finished", "scores": {"score": "0.5"}}, "scores = {'score': '0.5'}: must be a section of numbers"),
+    ({"status": "finished", "best": {"held_out": 3}}, "best.held_out = 3: must be a section of numbers"),
+    ({"status": "failed", "error": ["a"]}, "error = ['a']: must be a text or null"),
+    ({"status": "interrupted", "pack": {"members": "abc"}}, "pack.members = abc: must be a list of texts"),
+    ({"status": "ok"}, "status = ok: rpt writes running, interrupted, finished, failed"),
+    ({"status": []}, "status = []: rpt writes running, interrupted, finished, failed"),
+]
+
+
+@pytest.mark.parametrize(("record", "problem"), ODD)
+def test_a_value_of_another_kind_is_refused(record, problem, tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(record))
+    with pytest.raises(RecordError) as error:
+        read_record(path, "Do this.")
+    assert str(error.value) == f"{path}: {problem}. Do this."
+
+
+@pytest.mark.parametrize(("record", "problem"), ODD)
+def test_an_odd_record_hides_no_other_run_of_the_ledger(record, problem, configure, tmp_path, capsys):
+    folders = [tmp_path / name for name in ("odd", "whole")]
+    runs = [Prepared(Point(at, {}, f"lr={at}"), configure(), str(at), folder) for at, folder in enumerate(folders)]
+    register(runs, tmp_path)
+    for folder, content in zip(folders, (record, {"status": "finished", "scores": {"score": 0.5}}), strict=True):
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps(content))
+    assert ledger.main([str(tmp_path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].startswith(f"  failed              lr=0  odd  {folders[0]}/run.json: {problem}.")
+    assert said[2] == "  done         0.500  lr=1  whole"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"points": {}}, "is damaged (points = {}: must be a list)"),
+        ({"points": [3]}, "is damaged in run 1 (it has no name, identity, folder)"),
+        (
+            {"points": [{"name": None, "identity": "a", "folder": "b"}]},
+            "is damaged in run 1 (name = None: must be a text)",
+        ),
+        ({"started": 3}, "is damaged (started = 3: must be a text)"),
+        ({"ledger": []}, "is no ledger of rpt (ledger = []: must be a whole number)"),
+    ],
+)
+def test_a_ledger_of_another_shape_is_refused(change, problem, configure, tmp_path, capsys):
+    path = register([Prepared(Point(0, {}, "lr=0"), configure(), "0", tmp_path / "run")], tmp_path).path
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    assert ledger.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"{path}: {problem}. Move it away")
+
+
+@pytest.mark.parametrize("levels", [101, 900, 100_000])
+def test_a_deeply_nested_file_is_refused(levels, tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text('{"status": ' + "[" * levels + "]" * levels + "}")
+    with pytest.raises(Unreadable, match=r"run\.json: is nested too deeply"):
+        read_json(path)
+
+
+def test_a_file_of_few_levels_is_read(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text("[" * 100 + "]" * 100)
+    assert read_json(path)
+
+
+@pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf"), 2**63, [1]])
+def test_what_is_no_number_is_refused(value):
+    assert not any(kind.accepts(value) for kind in (NUMBER, WHOLE, NATURAL))
+
+
+def test_missing_keys_and_odd_values_are_named():
+    kinds = {"a.b.c": NUMBER, "a.b.d": NUMBER, "a.e": WHOLE}
+    assert problems_of({"a": {"e": 0.5}}, kinds) == (["a.b"], ["a.e = 0.5: must be a whole number"])
+    assert problems_of(3, kinds) == (["a"], [])
+
+
+def test_a_quoted_value_is_short_and_on_one_line():
+    assert shown("a\n\u2028b") == "a b"
+    assert shown("x" * 1000) == "x" * LONGEST_VALUE + "..."

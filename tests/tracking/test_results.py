@@ -1,0 +1,160 @@
+"""What a run leaves behind explains its number and gives it again."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import accuracy_score, f1_score
+
+from rpt.prompt.encoders import Plain
+from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.train import train
+from rpt.training.run import Trainable
+
+REQUIRED = {
+    "": """adapter backbone best chosen code config data environment evaluation finished identity_hash loss majority
+        name off_label_share pack parameters peak_memory_bytes protocol resumed_step schema scores seconds
+        setting_hash started status steps task tokens tokens_per_second warnings""",
+    "code": "training task.reader scorer optim encoder init",
+    "task": "name version metrics",
+    "protocol": "name select_on held_out_share task_prefix habits",
+    "data": "source release folder version checksum rows cut tied",
+    "data.rows": "train held_out reported",
+    "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
+        attention family""",
+    "parameters": "paper held kept head body",
+    "evaluation": "token_budget one_row_per_forward",
+    "environment": "python packages git platform bits",
+    "environment.bits": "device devices threads torch transformers forwards",
+    "pack": "size members exact",
+    "scores": "score accuracy f1_macro",
+    "majority": "score accuracy f1_macro",
+    "best": "epoch step held_out",
+    "best.held_out": "score accuracy f1_macro loss",
+}
+
+# Prompt 10 x 32, bottleneck 16. Weights 2 * 16 * 32, biases 16 + 32, LayerNorm 2 * 32; head 32 * 3 + 3.
+PARAMETERS = {
+    "plain": {"paper": 320, "held": 320, "kept": 320, "head": 99, "body": 0},
+    "residual": {"paper": 320 + 1024 + 64, "held": 320 + 1024 + 64 + 48, "kept": 320, "head": 99, "body": 0},
+    "none": {"paper": 0, "held": 0, "kept": 0, "head": 99, "body": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_bert, tiny_cb, tmp_path_factory):
+    """A run of each kind, trained once for all tests here."""
+    from rpt.config.check import check
+    from rpt.config.compose import compose
+
+    root = tmp_path_factory.mktemp("runs")
+    shared = [*tiny_bert, *tiny_cb, f"output_dir={root}", "trainer.epochs=2"]
+    own = {"plain": [], "residual": ["encoder.bottleneck_dim=16", "encoder.dropout=0.2"], "none": []}
+    configs = {name: check(compose([*shared, f"encoder={name}", *options])) for name, options in own.items()}
+    return {name: (config, train([config])[0]) for name, config in configs.items()}
+
+
+def lines(outcome):
+    return [json.loads(line) for line in (outcome.folder / "predictions.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("place", REQUIRED)
+def test_the_record_has_every_key(place, trained):
+    record = json.loads((trained["residual"][1].folder / "run.json").read_text())
+    for key in place.split(".") if place else ():
+        record = record[key]
+    assert set(REQUIRED[place].split()) == set(record)
+
+
+def test_the_record_says_what_was_trained_on_what(trained, assemble):
+    config, outcome = trained["residual"]
+    record = outcome.record
+    assert record["status"] == "finished"
+    assert record["config"]["backbone"] == config.backbone.model_dump()
+    assert record["data"]["rows"] == {"train": 32, "held_out": 8, "reported": 20}
+    assert record["data"]["source"] == "jsonl"
+    backbone = record["backbone"]
+    assert backbone["fingerprint_before"] == backbone["fingerprint_after"] == backbone["fingerprint_checkpoint"]
+    assert backbone["weights_sha256"] == config.backbone.sha256
+    assert record["name"] == outcome.folder.name
+    assert record["identity_hash"][:10] in outcome.folder.name
+    assert record["steps"] == 8
+    lengths = assemble(config)[1].train.lengths
+    assert record["tokens"] == 2 * sum(10 + length for length in lengths)  # epochs, rows, prompt and text
+
+
+@pytest.mark.parametrize("encoder", PARAMETERS)
+def test_the_record_counts_the_parameters(encoder, trained):
+    assert trained[encoder][1].record["parameters"] == PARAMETERS[encoder]
+
+
+@pytest.mark.parametrize("encoder", PARAMETERS)
+def test_every_validation_row_is_predicted_once_and_in_order(encoder, trained):
+    config, outcome = trained[encoder]
+    rows = [json.loads(line) for line in Path(config.data.root, "CB", "val.jsonl").read_text().splitlines()]
+    found = lines(outcome)
+    assert [(line["idx"], line["target"]) for line in found] == [(row["idx"], row["label"]) for row in rows]
+    choices = config.task.formats.encoder.choices
+    for line in found:
+        assert set(line) == {"idx", "predicted", "target", "choice", "target_choice", "right", "scores"}
+        assert line["predicted"] == choices[torch.tensor(line["scores"]).argmax()]
+        assert line["right"] == (line["predicted"] == line["target"])
+
+
+@pytest.mark.parametrize("encoder", PARAMETERS)
+def test_the_predictions_give_the_records_score_again(encoder, trained):
+    record, found = trained[encoder][1].record, lines(trained[encoder][1])
+    target, predicted = ([line[key] for line in found] for key in ("target", "predicted"))
+    accuracy, f1 = accuracy_score(target, predicted), f1_score(target, predicted, average="macro", zero_division=0)
+    assert record["scores"] == pytest.approx(
+        {"accuracy": accuracy, "f1_macro": f1, "score": (accuracy + f1) / 2}, rel=1e-12
+    )
+    scores = torch.tensor([line["scores"] for line in found])
+    right = torch.tensor([["entailment", "contradiction", "neutral"].index(label) for label in target])
+    assert record["loss"] == pytest.approx(float(torch.nn.functional.cross_entropy(scores, right)), rel=1e-6)
+
+
+@pytest.mark.parametrize("encoder", PARAMETERS)
+def test_prompt_and_head_files_alone_give_the_predictions_to_the_last_bit(encoder, trained, assemble):
+    config, outcome = trained[encoder]
+    tuner, data = assemble(config)
+    head = tuner.runs[0].trainable.head
+    prompt = None
+    if encoder == "none":
+        assert not (outcome.folder / "prompt.safetensors").exists()
+    else:
+        matrix = load_file(outcome.folder / "prompt.safetensors")["prompt"]
+        assert matrix.dtype == torch.float32
+        prompt = SoftPrompt(matrix, Plain(length=10, hidden=32))
+    tuner.runs[0].trainable = Trainable(prompt, head, None, 32)
+    head.load_state_dict(load_file(outcome.folder / "head.safetensors"))
+    found = {}
+    for rows in data.evaluation(data.reported, lambda: [True]):
+        with torch.no_grad():
+            scores = tuner.score(rows, [tuner.runs[0].trainable.fold()]).scores
+        found |= dict(zip(rows.row.tolist(), scores.tolist(), strict=True))
+    assert [found[row] for row in range(20)] == [line["scores"] for line in lines(outcome)]
+
+
+def test_the_prompt_file_is_the_fold_of_the_best_state(configure, tiny_cb, assemble):
+    config = configure(*tiny_cb, "trainer.epochs=5", "lr=0.1", "head_lr=0.3")
+    outcome = train([config])[0]
+    state = torch.load(outcome.folder / "last.ckpt", weights_only=True)["run"]
+    tuner, _ = assemble(config)
+    tuner.runs[0].restore(state)
+    last = tuner.runs[0].trainable.fold()
+    tuner.runs[0].restore_best()
+    best = tuner.runs[0].trainable.fold()
+    assert torch.equal(load_file(outcome.folder / "prompt.safetensors")["prompt"], best)
+    assert state["best"]["epoch"] < 5  # so that the best state is not merely the last
+    assert not torch.equal(best, last)
+
+
+def test_a_run_at_the_majoritys_score_says_so(trained):
+    for _, outcome in trained.values():
+        is_low = outcome.score <= outcome.record["majority"]["score"]
+        assert is_low == any(text.startswith("at or below majority") for text in outcome.record["warnings"])
+        is_constant = len({line["predicted"] for line in lines(outcome)}) == 1
+        assert is_constant == any(text.startswith("constant prediction") for text in outcome.record["warnings"])

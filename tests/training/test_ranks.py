@@ -1,0 +1,81 @@
+"""How the rows of a run are dealt out to its devices, and what may be asked of them."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.data.batches import deal
+from rpt.errors import ConfigError
+from rpt.training.ranks import ALONE, Ranks
+
+
+@given(costs=st.lists(st.integers(1, 100), max_size=40), shares=st.integers(1, 5))
+def test_every_row_is_dealt_once_and_no_share_costs_a_row_more_than_it_must(costs, shares):
+    dealt = deal(costs, shares)
+    assert sorted(position for share in dealt for position in share) == list(range(len(costs)))
+    assert all(share == sorted(share) for share in dealt)
+    sums = [sum(costs[position] for position in share) for share in dealt]
+    assert max(sums) - min(sums) <= max(costs, default=0)
+
+
+def test_one_share_is_all_rows_in_their_order():
+    assert deal([3, 1, 2], 1) == [[0, 1, 2]]
+
+
+def test_the_shares_of_a_step_are_its_rows_over_the_terms_of_all(configure, tiny_cb, assemble):
+    from dataclasses import replace
+
+    _, data = assemble(configure(*tiny_cb))
+    step = next(iter(data.train_dataloader()))
+    shares = [replace(step, ranks=Ranks(rank, 3)) for rank in range(3)]
+    cut = [rows for share in shares for rows in share.cut([10], 300, exact=False)]
+    assert sorted(torch.cat([rows.row for rows in cut]).tolist()) == sorted(step.rows[0])
+    assert {float(terms) for rows in cut for terms in rows.terms_of_run} == {8.0}
+    assert [share.tokens(0, 10) for share in shares] == [step.tokens(0, 10)] * 3
+
+
+def test_the_forwards_of_an_evaluation_are_dealt_and_stay_as_they_are_alone(configure, tiny_cb, assemble):
+    from rpt.data.datamodule import EvalRows
+
+    _, data = assemble(configure(*tiny_cb, "trainer.eval_token_budget=400"))
+
+    def forwards(ranks):
+        data.ranks = ranks
+        return [rows.row.tolist() for rows in EvalRows(data, data.reported, lambda: [True])]
+
+    alone = forwards(ALONE)
+    assert len(alone) > 2
+    dealt = [forwards(Ranks(rank, 2)) for rank in range(2)]
+    assert sorted(dealt[0] + dealt[1]) == sorted(alone)
+    assert min(map(len, dealt)) > 0
+
+
+def test_alone_nothing_is_exchanged():
+    values = torch.tensor([1.0, 2.0])
+    assert ALONE.sum(values) is values
+    assert ALONE.gather("a") == ["a"]
+    assert ALONE.from_first([1]) == [1]
+    ALONE.check_same("numbers", "x")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "all", "true"])
+def test_devices_are_a_count_or_auto(value):
+    with pytest.raises(ConfigError, match=rf"trainer.devices = {value}: must be a whole number of at least 1, or auto"):
+        check(compose([f"trainer.devices={value}"]))
+
+
+def test_devices_without_a_row_are_refused():
+    advice = r"^trainer\.devices = 9: a step has 8 rows for them to share\. Set it to 8 or less"
+    with pytest.raises(ConfigError, match=advice):
+        check(compose(["trainer.devices=9"]))
+
+
+def test_auto_on_a_cpu_is_one_device():
+    from rpt.build import count_devices
+
+    config = check(compose(["trainer=ddp", "trainer.device=cpu"]))
+    assert config.trainer.devices == "auto"
+    assert count_devices(config, torch.device("cpu")) == 1
