@@ -1,1 +1,1 @@
-"""What a run may be asked for: schema, composition, checks, and messages for wrong values."""
+"""Configuration of a run: schema, composition, checks, and messages for wrong values."""

@@ -275,7 +275,7 @@ def test_what_hydra_composed_is_never_taken_unchecked():
 
 def test_a_refusal_does_not_wait_for_torch():
     code = (
-        "import sys; from rpt.config.check import check; from rpt.config.schema import compose\n"
+        "import sys; from rpt.config.check import check; from rpt.config.compose import compose\n"
         "try: check(compose(['lr=-1']))\nexcept ValueError: print('torch' in sys.modules)"
     )
     root = Path(__file__).parents[2]

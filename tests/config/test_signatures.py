@@ -160,5 +160,5 @@ def test_every_shipped_option_passes_its_own_check(group, count):
 
 
 def test_a_signature_names_what_is_missing():
-    with pytest.raises(UnknownTarget, match=r"^rpt\.optim holds no 'sgd'$"):
+    with pytest.raises(UnknownTarget, match=r"^rpt\.training\.optimizers holds no 'sgd'$"):
         signature("rpt.training.optimizers.sgd")

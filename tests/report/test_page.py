@@ -245,8 +245,8 @@ def test_nearest_tokens_are_those_of_each_seed_and_long_prompts_are_cut(tmp_path
 
 
 def test_templates_travel_with_the_package():
-    import rpt.report
+    import rpt.report.page
 
-    folder = Path(rpt.report.__file__).parent / "templates"
+    folder = Path(rpt.report.page.__file__).parent / "templates"
     endings = {path.suffix for path in folder.iterdir()}
     assert endings == {".j2", ".css", ".js"}  # what pyproject.toml names as package data

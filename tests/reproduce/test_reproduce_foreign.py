@@ -4,13 +4,13 @@ import json
 import sys
 
 import pytest
-from tests.reproduce.test_reproduce import RTE, write
 
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.reproduce.lines import compare
 from rpt.reproduce.points import read
 from rpt.tracking.identity import code
+from tests.reproduce.test_reproduce import RTE, write
 
 
 def edited(root, change):

@@ -26,7 +26,7 @@ SCORED = {
     "causal, generate": ("tiny_llama", ["task=copa", "scorer=generate"]),
 }
 BY_CHOICE = ["head per choice", "seq2seq, rank", "causal, rank", "causal, rank many"]
-CLOSE = {"rtol": 0, "atol": 1e-5}
+CLOSE = {"rtol": 0, "atol": 1e-9}
 ROWS = 6
 each_way = pytest.mark.parametrize("way", SCORED)
 quick = settings(max_examples=8)
@@ -40,9 +40,9 @@ def scored(request, assemble):
     def make(way):
         if way not in known:
             backbone, chosen = SCORED[way]
-            shared = [*request.getfixturevalue(backbone), "data.max_rows=10", "init=normal", *chosen]
+            shared = [*request.getfixturevalue(backbone), "backbone.dtype=float64", "data.max_rows=10", "init=normal"]
             own = (["prompt.length=3"], ["prompt.length=7", "seed=1"])
-            tuner, data = assemble(*(check(compose([*shared, *more])) for more in own))
+            tuner, data = assemble(*(check(compose([*shared, *chosen, *more])) for more in own))
             torch.manual_seed(1)
             for run in tuner.runs:
                 if run.trainable.head is not None:  # a head starts at zero, from which all scores are alike
@@ -90,12 +90,12 @@ def test_an_answer_depends_neither_on_padding_nor_on_the_other_rows(way, scored,
     (tuner, data), expected = scored(way), alone(way)
     together = answered(tuner, data.reported, pairs, data.pad_id, extra)
     losses = torch.cat([expected[pair].losses for pair in pairs])
-    torch.testing.assert_close(together.losses, losses, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(together.losses, losses, rtol=1e-9, atol=1e-9)
     if together.texts is not None:
         assert together.texts == [text for pair in pairs for text in expected[pair].texts]
     for found, pair in zip(together.scores, pairs, strict=True):
         [single] = expected[pair].scores
-        torch.testing.assert_close(found[: len(single)], single, rtol=1e-6, atol=1e-5)
+        torch.testing.assert_close(found[: len(single)], single, rtol=1e-9, atol=1e-9)
         assert bool((found[len(single) :] == -torch.inf).all())
 
 
@@ -133,8 +133,8 @@ def test_choices_in_another_order_have_the_same_scores_in_that_order(way, scored
     turned = permuted(split, orders)
     found, expected = (answered(tuner, each, pairs, rows.pad_id) for each in (turned, split))
     for ours, theirs, order in zip(found.scores, expected.scores, orders, strict=True):
-        torch.testing.assert_close(ours[: len(order)], theirs[order], rtol=1e-6, atol=1e-5)
-    torch.testing.assert_close(found.losses, expected.losses, rtol=1e-6, atol=1e-5)
+        torch.testing.assert_close(ours[: len(order)], theirs[order], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found.losses, expected.losses, rtol=1e-9, atol=1e-9)
     at = torch.arange(len(pairs))
     ours, theirs = (
         gather(tuner.task, one.examples, [(at, said)]) for one, said in ((turned, found), (split, expected))
@@ -192,7 +192,7 @@ def test_a_language_models_training_loss_is_that_of_the_right_text(way, scored):
         expected = -scores[torch.arange(ROWS), rows.target]
     else:
         expected = answered(tuner, split, [(0, row) for row in range(ROWS)], data.pad_id).losses
-    torch.testing.assert_close(losses, expected, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(losses, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_a_language_model_has_no_head(scored):

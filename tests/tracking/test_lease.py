@@ -280,21 +280,3 @@ def test_a_folder_in_use_is_not_tidied(holder):
     _, place = holder
     RunFolder(place).tidy()
     assert state_of(place).name == "running"
-
-
-def test_processes_that_take_and_give_back_a_lock_never_hold_it_together(tmp_path):
-    """Each removes the file with the lock, so that the next must see whether its own file still counts."""
-    code = """
-import pathlib, sys, time
-from rpt.system.lock import Lock
-path, held = pathlib.Path(sys.argv[1]) / "lock", pathlib.Path(sys.argv[1]) / "held"
-for _ in range(60):
-    lock = Lock(path)
-    assert lock.acquire(60)
-    held.open("x").close()  # raises where another process holds the lock
-    held.unlink()
-    lock.release()
-"""
-    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
-    assert [process.wait() for process in started] == [0, 0, 0]
-    assert list(tmp_path.iterdir()) == []
