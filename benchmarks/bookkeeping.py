@@ -28,7 +28,7 @@ from rpt.config.paths import config_dir
 from rpt.console import say
 from rpt.sweep.executors.inline import InlineExecutor
 from rpt.sweep.point import Point, Result
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 GRID = (
     "encoder=plain,residual,mlp,lstm",
@@ -74,7 +74,12 @@ class Nobody(InlineExecutor):
     def __init__(self) -> None:
         self.packs: Sequence[Sequence[Point]] = ()
 
-    def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+    def run(
+        self,
+        packs: Sequence[Sequence[Point]],
+        report: Callable[[Result], None],
+        watch: ProgressCallback = ignore_progress,
+    ) -> None:
         """End the sweep where its training would begin."""
         self.packs = packs
         raise Handed

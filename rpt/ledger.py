@@ -1,4 +1,4 @@
-"""`python -m rpt.ledger DIR`: list the sweeps of an output folder, with the state of each run."""
+"""`python -m rpt.ledger DIR`: list the sweeps of an output folder, with the status of each run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from rpt.config.paths import user_path
 from rpt.sweep.ledger import FOLDER, LedgerError, Sweep, sweeps
 from rpt.system.command import explained
-from rpt.tracking.status import NAMES, State
+from rpt.tracking.run_state import RunState
+from rpt.tracking.status import RUN_STATUSES
 
 
 @explained
@@ -37,29 +38,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 2 if errors else 0
 
 
-def table(sweep: Sweep, states: Mapping[str, State]) -> str:
-    """Format a sweep as a table: a line of counts, then for each run its state, score, overrides, folder and error."""
-    counts = Counter(state.name for state in states.values())
-    summary = ", ".join(f"{counts[name]} {name}" for name in NAMES if counts[name])
+def table(sweep: Sweep, states: Mapping[str, RunState]) -> str:
+    """Format a sweep as a table: a line of counts, then for each run its status, score, overrides, folder and error."""
+    counts = Counter(state.status for state in states.values())
+    summary = ", ".join(f"{counts[status]} {status}" for status in RUN_STATUSES if counts[status])
     lines = [f"{sweep.path}  started {sweep.started}  {len(sweep.entries)} runs: {summary}"]
     width = max((len(entry.name) for entry in sweep.entries), default=0)
     for entry in sweep.entries:
         state = states[entry.identity]
         score = "" if state.score is None else f"{state.score:.3f}"
         more = (state.error or state.holder or "").strip().splitlines()
-        row = f"  {state.name:11} {score:>6}  {entry.name:{width}}  {entry.folder.name}  {more[-1] if more else ''}"
+        row = f"  {state.status:11} {score:>6}  {entry.name:{width}}  {entry.folder.name}  {more[-1] if more else ''}"
         lines.append(row.rstrip())
     return "\n".join(lines) + "\n"
 
 
-def as_json(sweep: Sweep, states: Mapping[str, State]) -> dict[str, object]:
+def as_json(sweep: Sweep, states: Mapping[str, RunState]) -> dict[str, object]:
     """Convert a sweep to values for JSON."""
     runs = [
         {
             "name": entry.name,
             "identity": entry.identity,
             "folder": str(entry.folder),
-            "state": states[entry.identity].name,
+            "status": states[entry.identity].status,
             "score": states[entry.identity].score,
             "error": states[entry.identity].error,
             "holder": states[entry.identity].holder,

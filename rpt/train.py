@@ -33,7 +33,7 @@ from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import pack_facts, parameters, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
 from rpt.training.library_messages import quiet_libraries
-from rpt.training.live_progress import Watch
+from rpt.training.live_progress import ProgressCallback
 from rpt.training.loop import evaluate, fit
 from rpt.training.module import PromptTuner
 from rpt.training.progress import Progress, shown
@@ -91,7 +91,7 @@ class Outcome:
         return self
 
 
-def train(configs: Sequence[Config], watch: Watch | None = None) -> list[Outcome]:
+def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> list[Outcome]:
     """Train runs that share task, data, backbone and batch size, packed over one backbone.
 
     A finished run is not trained again. An interrupted run is resumed from its checkpoint. A run that diverges or

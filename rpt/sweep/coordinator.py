@@ -11,14 +11,14 @@ from rpt.config.schema import Config
 from rpt.console import say, several
 from rpt.sweep.executors import Executor
 from rpt.sweep.ledger import Sweep
-from rpt.sweep.observation import Standings
+from rpt.sweep.observation import ProgressReader
 from rpt.sweep.plan import Limits, plan
 from rpt.sweep.point import Result
 from rpt.sweep.prepare import Prepared
 from rpt.sweep.settings import Settings
 from rpt.tracking.folder import FolderInUse, RunFolder
-from rpt.tracking.status import State
-from rpt.training.live_progress import Pulse, Watch, nobody
+from rpt.tracking.run_state import RunState
+from rpt.training.live_progress import PackProgress, ProgressCallback, ignore_progress
 
 POLL_SECONDS = 1.0
 """Seconds between two reads of the ledger while other processes train the open runs."""
@@ -47,14 +47,14 @@ class Campaign:
         executor: Executor,
         settings: Settings,
         note: Callable[[Result, bool], None],
-        watch: Watch = nobody,
+        watch: ProgressCallback = ignore_progress,
     ) -> None:
         self._sweep = sweep
         self._executor = executor
         self._settings = settings
         self._note = note
         self._watch = watch
-        self._standings = Standings()
+        self._progress = ProgressReader()
         self._looked = float("-inf")
         self._open = {run.identity_hash: run for run in runs}  # without a result
         self._runs = dict(self._open)
@@ -76,16 +76,16 @@ class Campaign:
                 self._wait(states)
             self._is_first_look = False
 
-    def _settle(self, states: Mapping[str, State]) -> None:
+    def _settle(self, states: Mapping[str, RunState]) -> None:
         """Report the runs that ended in an earlier start, in another process, or for good in the executor."""
         for identity, run in list(self._open.items()):
             state, given_up = states[identity], self._given_up.get(identity)
             may_fail_again = identity in self._untried and given_up is None
-            if state.name == "done" and not run.config.rerun:
+            if state.status == "finished" and not run.config.rerun:
                 RunFolder(run.folder).tidy()
                 score, objective = state.score, state.objective
                 self._end(run, Result(run.point.number, "finished", str(run.folder), score, objective=objective))
-            elif state.name == "failed" and not run.config.rerun and not may_fail_again:
+            elif state.status == "failed" and not run.config.rerun and not may_fail_again:
                 self._end(
                     run, Result(run.point.number, "failed", str(run.folder), error=state.error, is_bug=state.is_bug)
                 )
@@ -96,14 +96,15 @@ class Campaign:
         del self._open[run.identity_hash]
         self._note(result, not self._is_first_look if is_new is None else is_new)
 
-    def _train(self, todo: Sequence[Prepared], states: Mapping[str, State]) -> None:
+    def _train(self, todo: Sequence[Prepared], states: Mapping[str, RunState]) -> None:
         """Train the free runs. An interrupted pack is resumed whole, with those of its runs that have failed."""
         states = dict(states)
         going_on = {member for run in todo for member in _pack_to_resume(states[run.identity_hash])}
-        riding = {one: run for one, run in self._runs.items() if one in going_on and states[one].name == "failed"}
+        riding = {one: run for one, run in self._runs.items() if one in going_on and states[one].status == "failed"}
         for run in todo:
-            if states[run.identity_hash].name == "failed" and run.identity_hash not in riding and self._set_aside(run):
-                states[run.identity_hash] = State("missing")
+            identity = run.identity_hash
+            if states[identity].status == "failed" and identity not in riding and self._set_aside(run):
+                states[identity] = RunState("missing")
         together = {run.identity_hash: run for run in todo} | riding
         packs = plan(list(together.values()), states, self._limits(todo[0].config))
         held: list[Result] = []
@@ -119,7 +120,7 @@ class Campaign:
             else:
                 self._end(run, result, is_new=True)
 
-        self._executor.run([[run.point for run in pack] for pack in packs], report, self._on_pulse)
+        self._executor.run([[run.point for run in pack] for pack in packs], report, self._on_progress)
         if held:  # a lease that has expired by this machine's clock may be valid by the worker's clock
             time.sleep(POLL_SECONDS)
 
@@ -136,26 +137,26 @@ class Campaign:
             return True
         return False
 
-    def _wait(self, states: Mapping[str, State]) -> None:
+    def _wait(self, states: Mapping[str, RunState]) -> None:
         """Wait a moment for the other processes that train the open runs."""
         if not self._has_said_waiting:
             holders = sorted({holder for identity in self._open if (holder := states[identity].holder) is not None})
             count = several(len(self._open), "point")
             say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
             self._has_said_waiting = True
-        self._on_pulse(None)
+        self._on_progress(None)
         time.sleep(POLL_SECONDS)
 
-    def _on_pulse(self, pulse: Pulse | None) -> None:
-        """Pass progress on to `watch`; without a pulse, read the progress from the run folders now and then."""
-        if pulse is None and time.monotonic() - self._looked >= LOOK_SECONDS:
+    def _on_progress(self, progress: PackProgress | None) -> None:
+        """Pass progress on to `watch`; without an argument, read the progress from the run folders now and then."""
+        if progress is None and time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
             folders = {identity: run.folder for identity, run in self._open.items()}
-            pulse = Pulse(self._standings.read(folders, self._sweep.states()))
-        if pulse is not None:  # a resumed pack may hold a failed run whose result is reported already
-            open_runs = {self._open[one].point.name: found for one, found in pulse.runs.items() if one in self._open}
-            pulse = replace(pulse, runs=open_runs)
-        self._watch(pulse)
+            progress = PackProgress(self._progress.read(folders, self._sweep.states()))
+        if progress is not None:  # a resumed pack may hold a failed run whose result is reported already
+            open_runs = {self._open[one].point.name: found for one, found in progress.runs.items() if one in self._open}
+            progress = replace(progress, runs=open_runs)
+        self._watch(progress)
 
     def _limits(self, config: Config) -> Limits:
         budget = self._executor.budget_bytes(config)
@@ -168,11 +169,11 @@ def _bytes_of_run(config: Config) -> int:
     return bytes_of_run(config)
 
 
-def _is_free(run: Prepared, states: Mapping[str, State]) -> bool:
+def _is_free(run: Prepared, states: Mapping[str, RunState]) -> bool:
     """Whether no other process trains the run, or a run of the interrupted pack that it must be resumed with."""
     pack = (run.identity_hash, *_pack_to_resume(states[run.identity_hash]))
-    return all(states[member].name != "running" for member in pack if member in states)
+    return all(states[member].status != "running" for member in pack if member in states)
 
 
-def _pack_to_resume(state: State) -> tuple[str, ...]:
-    return state.members if state.name == "interrupted" else ()
+def _pack_to_resume(state: RunState) -> tuple[str, ...]:
+    return state.members if state.status == "interrupted" else ()

@@ -14,14 +14,18 @@ from rpt.sweep.ledger import FOLDER, register
 from rpt.sweep.point import Point, Result
 from rpt.sweep.prepare import prepare
 from rpt.sweep.settings import Settings
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 Report = Callable[[Point, Result, bool], None]
 """Callback with a point, its result, and True if the result is new in this start of the sweep."""
 
 
 def launch(
-    points: Sequence[Point], settings: Settings, report: Report, output_dir: Path, watch: Watch = nobody
+    points: Sequence[Point],
+    settings: Settings,
+    report: Report,
+    output_dir: Path,
+    watch: ProgressCallback = ignore_progress,
 ) -> list[Result]:
     """Train the runs of a sweep that are not finished yet.
 

@@ -20,7 +20,7 @@ from rpt.system.reading import Unreadable, read_object
 from rpt.system.writing import storage, write_json
 from rpt.tracking.identity import READABLE, SCHEMA, digest
 from rpt.tracking.record import LIST, TEXT, WHOLE, Kind, problems_of
-from rpt.tracking.status import State, state_of
+from rpt.tracking.run_state import RunState, read_state
 
 FOLDER = "sweeps"
 LEDGER_SCHEMA = 1
@@ -60,9 +60,9 @@ class Sweep:
     started: str
     entries: tuple[Entry, ...]
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, RunState]:
         """Read the present state of each run, by identity hash."""
-        return {entry.identity: state_of(entry.folder) for entry in self.entries}
+        return {entry.identity: read_state(entry.folder) for entry in self.entries}
 
 
 def register(runs: Sequence[Prepared], output_dir: Path) -> Sweep:

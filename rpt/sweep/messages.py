@@ -13,9 +13,7 @@ from pathlib import Path
 from rpt.console import several
 from rpt.sweep.display import Screen
 from rpt.sweep.point import Point, Result
-from rpt.training.live_progress import Pulse
-
-WORDS = {"finished": "trained", "failed": "failed", "refused": "refused", "interrupted": "interrupted"}
+from rpt.training.live_progress import PackProgress
 
 TWIN = "the same run as another"
 """Word for a point that is the same run as an earlier point of the sweep. Only the earlier point is trained."""
@@ -49,9 +47,10 @@ class Lines:
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._known = 0  # number of points whose result was known before this start
+        self._finished_before = 0  # number of points that an earlier start has trained
         self._best: list[Scored] = []
         self._reasons: dict[str, str] = {}  # name of the first point with each error
-        self._pulse = Pulse()
+        self._progress = PackProgress()
         self._has_begun = False
         self._began = clock()
         self._rows = deque([(self._began, 0)])  # pairs of a time and the number of rows trained on until then
@@ -60,14 +59,14 @@ class Lines:
         """Write the line of a point. A score of an earlier start is only counted; an error is written again."""
         is_old_score = result.status == "finished" and not is_new
         is_twin = result.twin_of is not None
-        word = (TWIN if is_twin else "finished already") if is_old_score else WORDS[result.status]
-        self._counts[word] += 1
+        self._counts[TWIN if is_twin and is_old_score else result.status] += 1
+        self._finished_before += is_old_score and not is_twin
         self._known += not is_new
         if is_twin:
             self._show()
             return
-        others = {name: standing for name, standing in self._pulse.runs.items() if name != point.name}
-        self._pulse = replace(self._pulse, runs=others)
+        others = {name: run for name, run in self._progress.runs.items() if name != point.name}
+        self._progress = replace(self._progress, runs=others)
         if result.score is not None:
             self._best = _best([*self._best, (result.score, point.name)])
         if result.status == "finished" and is_new:
@@ -86,11 +85,11 @@ class Lines:
             return f"  for the same reason as {first}"
         return "\n".join(f"  {line}" for line in error.splitlines())
 
-    def watch(self, pulse: Pulse | None) -> None:
+    def watch(self, progress: PackProgress | None) -> None:
         """Update the display with the progress of training; None only redraws it."""
-        if pulse is not None:
-            self._pulse = pulse
-            self._rows.append((self._clock(), self._rows[-1][1] + pulse.rows))
+        if progress is not None:
+            self._progress = progress
+            self._rows.append((self._clock(), self._rows[-1][1] + progress.rows))
             while self._rows[-1][0] - self._rows[0][0] > RATE_SECONDS:
                 self._rows.popleft()
             if not self._has_begun:
@@ -99,11 +98,11 @@ class Lines:
         self._show()
 
     def how_far(self) -> str:
-        """Describe progress: numbers of done, active and failed points, examples per second, estimated time left."""
-        counts, pulse = self._counts, self._pulse
-        done = counts["trained"] + counts["finished already"] + counts[TWIN] + pulse.count("done")
-        failed = counts["failed"] + counts["refused"] + pulse.count("failed")
-        parts = [f"{done} of {self._total} points done, {pulse.count('active')} active, {failed} failed"]
+        """Describe progress: finished, running and failed points, examples per second, estimated time left."""
+        counts, progress = self._counts, self._progress
+        finished = counts["finished"] + counts[TWIN] + progress.count("finished")
+        failed = counts["failed"] + counts["refused"] + progress.count("failed")
+        parts = [f"{finished} of {self._total} points finished, {progress.count('running')} running, {failed} failed"]
         if counts["interrupted"]:
             parts.append(f"{counts['interrupted']} interrupted")
         (since, before), (now, rows) = self._rows[0], self._rows[-1]
@@ -118,10 +117,10 @@ class Lines:
         """Return the table of the best scores so far: reported scores, then held-out scores of runs without a result.
 
         The two parts are separate, because the scores are of different rows and cannot be compared: see
-        `rpt.training.live_progress.Standing`.
+        `rpt.training.live_progress.RunProgress`.
         """
-        runs = self._pulse.runs.items()
-        held_out = [(one.held_out, name) for name, one in runs if one.held_out is not None and one.status != "failed"]
+        runs = self._progress.runs.items()
+        held_out = [(run.held_out, name) for name, run in runs if run.held_out is not None and run.status != "failed"]
         return [
             *(f"{score:.3f} reported  {name}" for score, name in self._best),
             *(f"{score:.3f} held-out so far  {name}" for score, name in _best(held_out)),
@@ -130,28 +129,33 @@ class Lines:
     def stopped(self) -> str:
         """Close the display and return the message for Ctrl-C: how many points are kept, and how to resume."""
         self._screen.close()
-        done = self._counts["trained"] + self._counts["finished already"] + self._counts[TWIN]
+        finished = self._counts["finished"] + self._counts[TWIN]
         return (
-            f"interrupted: {done} of {self._total} points are finished and kept. Run the same command again: "
+            f"interrupted: {finished} of {self._total} points are finished and kept. Run the same command again: "
             "it goes on from the last checkpoints."
         )
 
     def close(self) -> None:
         """Close the display and write the summary."""
         self._screen.close()
-        order = ("trained", "finished already", TWIN, "failed", "interrupted", "refused")
-        parts = [f"{self._counts[word]} {word}" for word in order if self._counts[word]]
+        order = ("finished", TWIN, "failed", "interrupted", "refused")
+        parts = [f"{self._counts[word]} {word}{self._note(word)}" for word in order if self._counts[word]]
         self._screen.write(f"{several(self._total, 'point')}: {', '.join(parts)}")
         folder = shlex.quote(str(self._output_dir))
         self._screen.write(f"python -m rpt.ledger {folder} lists them")
-        if any(self._counts[word] for word in ("trained", "finished already")):
+        if self._counts["finished"]:
             self._screen.write(f"python -m rpt.report {folder} compares them")
+
+    def _note(self, word: str) -> str:
+        """Return how many of the finished points an earlier start has trained; empty for other words."""
+        count = self._finished_before
+        return f" ({count} by an earlier command)" if word == "finished" and count else ""
 
     def _ended(self) -> float:
         """Count the points that have ended, plus the trained share of each point in training."""
-        pulse = self._pulse
-        ended = self._counts.total() + pulse.count("done") + pulse.count("failed")
-        return ended + pulse.share * pulse.count("active")
+        progress = self._progress
+        ended = self._counts.total() + progress.count("finished") + progress.count("failed")
+        return ended + progress.share * progress.count("running")
 
     def _show(self) -> None:
         self._screen.show(self._ended(), self.how_far, self.best)

@@ -7,24 +7,24 @@ from pathlib import Path
 
 from rpt.tracking.curve import best_held_out
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.status import State
-from rpt.training.live_progress import Standing, Status
+from rpt.tracking.run_state import RunState
+from rpt.training.live_progress import RunProgress
 
-STATUSES: dict[str, Status] = {"running": "active", "done": "done", "failed": "failed"}
-"""Name of a run's state to its status in the progress display. No process trains a run in another state."""
+SHOWN_STATUSES = ("running", "finished", "failed")
+"""Statuses in the progress display. No process trains a run with another status."""
 
 
-class Standings:
+class ProgressReader:
     """Reads the progress of runs. A curve is read again only when its file's size has changed, after a checkpoint.
 
-    A run that stops early or fails is recorded when its pack ends, and is shown as active until then.
+    A run that stops early or fails is recorded when its pack ends, and is shown as running until then.
     """
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[int, float | None]] = {}
 
-    def read(self, folders: Mapping[str, Path], states: Mapping[str, State]) -> dict[str, Standing]:
-        """Read the progress of each run that is in training, done or failed.
+    def read(self, folders: Mapping[str, Path], states: Mapping[str, RunState]) -> dict[str, RunProgress]:
+        """Read the progress of each run that is running, finished or failed.
 
         Args:
             folders: Folders of the runs, by identity hash.
@@ -34,9 +34,9 @@ class Standings:
             Status and best held-out score of each run, by identity hash.
         """
         return {
-            identity: Standing(STATUSES[state.name], self._held_out(RunFolder(folder).curve))
+            identity: RunProgress(states[identity].status, self._held_out(RunFolder(folder).curve))
             for identity, folder in folders.items()
-            if (state := states[identity]).name in STATUSES
+            if states[identity].status in SHOWN_STATUSES
         }
 
     def _held_out(self, curve: Path) -> float | None:

@@ -11,7 +11,7 @@ from rpt.config.schema import Config
 from rpt.console import say, several
 from rpt.sweep.prepare import Prepared
 from rpt.tracking.identity import OF_ONE_RUN, digest, shared
-from rpt.tracking.status import State
+from rpt.tracking.run_state import RunState
 
 SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
 """Sections of the configuration that training reads from one run for the whole pack, and that all runs must share.
@@ -47,7 +47,7 @@ def pack_key(config: Config) -> str:
     return digest({"shared": shared(config), "sections": sections})
 
 
-def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) -> list[list[Prepared]]:
+def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limits) -> list[list[Prepared]]:
     """Group runs into packs.
 
     An interrupted pack is resumed with the same runs, whatever its size, so that it ends in the same bits as a training
@@ -56,7 +56,7 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) 
 
     Args:
         runs: Runs to be trained.
-        states: State of each run, by identity hash.
+        states: RunState of each run, by identity hash.
         limits: Limits on the size of a new pack.
 
     Returns:
@@ -73,10 +73,10 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, State], limits: Limits) 
     return [*resumed, *(pack for group in groups.values() for pack in _split(group, limits, fewest))]
 
 
-def _resumed(runs: Sequence[Prepared], states: Mapping[str, State]) -> list[list[Prepared]]:
+def _resumed(runs: Sequence[Prepared], states: Mapping[str, RunState]) -> list[list[Prepared]]:
     """Return the interrupted packs, including their members that had not written anything to their folders yet."""
     packs: dict[tuple[str, ...], list[Prepared]] = {}
-    begun = [states[run.identity_hash] for run in runs if states[run.identity_hash].name == "interrupted"]
+    begun = [states[run.identity_hash] for run in runs if states[run.identity_hash].status == "interrupted"]
     of_member = {member: state.members for state in begun for member in state.members}
     for run in runs:
         if run.identity_hash in of_member:

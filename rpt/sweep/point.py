@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Status = Literal["finished", "failed", "refused", "interrupted"]
+from rpt.tracking.status import PointStatus
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Result:
     """
 
     number: int
-    status: Status
+    status: PointStatus
     folder: str | None = None
     score: float | None = None
     error: str | None = None

@@ -10,9 +10,10 @@ from rpt.config.check import check
 from rpt.config.schema import Config
 from rpt.errors import ConfigError, RptError
 from rpt.sweep.checksums import Provenance
-from rpt.sweep.point import Point, Result, Status
+from rpt.sweep.point import Point, Result
 from rpt.tracking.identity import folder_name, identify
 from rpt.tracking.other_code import refuse_other_code
+from rpt.tracking.status import PointStatus
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def prepare(points: Sequence[Point]) -> Preparation:
         try:
             run = _prepared(point, provenance)
         except RptError as error:
-            status: Status = "refused" if isinstance(error, ConfigError) else "failed"
+            status: PointStatus = "refused" if isinstance(error, ConfigError) else "failed"
             made.results.append(Result(point.number, status, error=str(error)))
             continue
         if run.folder in first:

@@ -16,12 +16,12 @@ from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.folder import FolderInUse, LeaseLost
 from rpt.tracking.objective import objective
 from rpt.train import Outcome, RunFailed, train
-from rpt.training.live_progress import Watch
+from rpt.training.live_progress import ProgressCallback
 
 Pair = tuple[Point, Config]
 
 
-def train_pack(points: Sequence[Point], watch: Watch | None = None) -> list[Result]:
+def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -> list[Result]:
     """Train points that share a pack key.
 
     Errors of single points and of the whole pack become results. Only Ctrl-C and SIGTERM are raised.
@@ -45,7 +45,7 @@ def train_pack(points: Sequence[Point], watch: Watch | None = None) -> list[Resu
     return [results[point.number] for point in points]
 
 
-def _train(pairs: Sequence[Pair], watch: Watch | None) -> list[Result]:
+def _train(pairs: Sequence[Pair], watch: ProgressCallback | None) -> list[Result]:
     if not pairs:
         return []
     try:

@@ -33,7 +33,17 @@ RECORDER: dict[str, type | tuple[type, ...]] = {
 }
 """Type of each value that a checkpoint holds for the run's recorder."""
 
-STATUSES = ("active", "stopped", "failed")
+STATUSES = ("running", "finished", "failed")
+
+OLD_STATUSES = {"active": "running", "stopped": "finished"}
+"""Status in a checkpoint of an earlier version to the word of today."""
+
+
+def rename_old_status(state: Mapping[str, Any]) -> None:
+    """Replace the status in a checkpoint of an earlier version by the word of today; leave every other value."""
+    run = state.get("run")
+    if isinstance(run, dict) and isinstance(status := run.get("status"), str):
+        run["status"] = OLD_STATUSES.get(status, status)
 
 
 def misfit(state: Mapping[str, Any], identity_hash: str) -> str | None:
@@ -67,7 +77,7 @@ def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | No
         steps_per_epoch: Number of steps of a whole epoch.
     """
     steps, epochs = state["steps_done"], state["epochs_done"]
-    if state["run"]["status"] == "active" and not 0 <= steps - epochs * steps_per_epoch <= steps_per_epoch:
+    if state["run"]["status"] == "running" and not 0 <= steps - epochs * steps_per_epoch <= steps_per_epoch:
         return f"steps_done is {steps}, and epochs_done is {epochs} with {steps_per_epoch} steps each"
     return None
 

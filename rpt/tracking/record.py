@@ -12,11 +12,9 @@ from typing import Any, NamedTuple
 
 from rpt.errors import StorageError
 from rpt.system.reading import Unreadable, read_json
+from rpt.tracking.status import RECORD_STATUSES
 
 Record = Mapping[str, Any]
-
-STATUSES = ("running", "interrupted", "finished", "failed")
-"""Values of `status` that rpt writes."""
 
 LONGEST_VALUE = 80
 """Largest number of characters of a refused value that a message quotes."""
@@ -117,9 +115,9 @@ def read_record(path: Path, advice: str = TRAIN_AGAIN) -> dict[str, Any]:
         raise RecordError(f"{error}. {advice}") from error
     if not isinstance(record, dict) or "status" not in record:
         raise RecordError(f"{path}: is no record of rpt. {advice}")
-    if record["status"] not in STATUSES:
+    if record["status"] not in RECORD_STATUSES:
         status = shown(record["status"])
-        raise RecordError(f"{path}: status = {status}: rpt writes {', '.join(STATUSES)}. {advice}")
+        raise RecordError(f"{path}: status = {status}: rpt writes {', '.join(RECORD_STATUSES)}. {advice}")
     _, odd = problems_of(record, OF_ANY_RECORD)
     if odd:
         raise RecordError(f"{path}: {'; '.join(odd)}. {advice}")

@@ -10,7 +10,7 @@ from typing import Any
 from rpt.config.schema import Config
 from rpt.prompt.diagnostics import COLUMNS
 from rpt.tracking import checkpoint
-from rpt.tracking.checkpoint_shape import misfit
+from rpt.tracking.checkpoint_shape import misfit, rename_old_status
 from rpt.tracking.curve import Curve, Row
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import SCHEMA
@@ -147,7 +147,10 @@ class Recorder:
         return self._checked(state, self.folder.previous_checkpoint)
 
     def _checked(self, state: dict[str, Any] | None, path: Path) -> dict[str, Any] | None:
-        if state is not None and (reason := misfit(state, self.identity_hash)) is not None:
+        if state is None:
+            return None
+        rename_old_status(state)
+        if (reason := misfit(state, self.identity_hash)) is not None:
             raise checkpoint.damaged(path, reason)
         return state
 

@@ -153,7 +153,7 @@ def write_results(
         LeaseLost: Another process has taken over the run.
     """
     facts = _cost(recorder, run, device)
-    if predictions is None or run.status == "failed":
+    if predictions is None or run.has_failed:
         trace = {} if run.trace is None else {"traceback": run.trace}
         recorder.finish("failed", {**facts, "error": run.error, **trace})
         return recorder.record

@@ -178,7 +178,7 @@ def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
 
 def _is_over(state: State, epochs: int) -> bool:
     """Whether a run has no step left, so that it needs only its evaluation, which does not depend on its pack."""
-    return bool(state["epochs_done"] >= epochs or state["run"]["status"] != "active")
+    return bool(state["epochs_done"] >= epochs or state["run"]["status"] != "running")
 
 
 def _aligned(pairs: list[Pair]) -> list[State | None] | None:

@@ -39,7 +39,7 @@ def fit(
     """
     for run in tuner.runs:
         if run.is_active and not any(one.requires_grad for one in run.trainable.parameters()):
-            run.status = "stopped"  # zero-shot: the run is only evaluated
+            run.has_stopped = True  # zero-shot: the run is only evaluated
     is_whole = False
     while not is_whole and tuner.epochs_done < epochs and any(run.is_active for run in tuner.runs):
         try:
@@ -72,11 +72,11 @@ def evaluate(
         Predictions of each run; None for a run that has failed.
     """
     for run in tuner.runs:
-        if run.best is not None and run.status != "failed":
+        if run.best is not None and not run.has_failed:
             run.restore_best()
     tuner.is_reporting = True
     trainer = _trainer(device, callbacks=list(callbacks))
-    wanted = [run.status != "failed" for run in tuner.runs]
+    wanted = [not run.has_failed for run in tuner.runs]
     if not any(wanted):
         return [None for _ in wanted]
     trainer.validate(tuner, dataloaders=data.evaluation(data.reported, lambda: wanted), verbose=False)

@@ -132,13 +132,13 @@ class PromptTuner(lightning.LightningModule):
 
     def _agree(self) -> None:
         """Fail a run on all ranks if it has failed on any rank, because all ranks must take the same steps."""
-        failed = [run.status == "failed" for run in self.runs]
+        failed = [run.has_failed for run in self.runs]
         counts = self.ranks.sum(torch.tensor(failed, dtype=torch.int64)).tolist()
         if all(count in (0, self.ranks.size) for count in counts):
             return
-        for everyone in self.ranks.gather([(run.status, run.error or "", run.trace) for run in self.runs]):
-            for run, (status, error, trace) in zip(self.runs, everyone, strict=True):
-                if status == "failed" and run.status != "failed":
+        for everyone in self.ranks.gather([(run.has_failed, run.error or "", run.trace) for run in self.runs]):
+            for run, (has_failed, error, trace) in zip(self.runs, everyone, strict=True):
+                if has_failed and not run.has_failed:
                     run.fail(error, trace)
 
     def _over_ranks(self, leaves: list[Tensor], losses: list[float]) -> tuple[list[Tensor], list[float]]:
@@ -232,7 +232,7 @@ class PromptTuner(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._gathered = [[] for _ in self.runs]
-        folds = [guarded(run, run.trainable.fold) if run.status != "failed" else None for run in self.runs]
+        folds = [guarded(run, run.trainable.fold) if not run.has_failed else None for run in self.runs]
         self.folded = [
             run.trainable.no_prompt if one is None else one for run, one in zip(self.runs, folds, strict=True)
         ]
@@ -241,7 +241,7 @@ class PromptTuner(lightning.LightningModule):
         """Answer a batch of rows, all of the same run."""
         self.pause()
         index = int(batch.run[0])
-        if self.runs[index].status == "failed":  # the run's prompt could not be computed
+        if self.runs[index].has_failed:  # the run's prompt could not be computed
             return
         for rows, scored in self._answers(batch):
             on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
@@ -266,7 +266,7 @@ class PromptTuner(lightning.LightningModule):
         everyone = self.ranks.gather(self._gathered)
         for index, run in enumerate(self.runs):
             parts = [part for gathered in everyone for part in gathered[index]]
-            self._gathered[index] = [] if run.status == "failed" else parts
+            self._gathered[index] = [] if run.has_failed else parts
         self.predictions = [gather(self.task, examples, parts) if parts else None for parts in self._gathered]
         if self.is_reporting:
             return

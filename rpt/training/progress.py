@@ -16,12 +16,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from tqdm import tqdm
 
 from rpt.config.schema import Config
-from rpt.training.live_progress import Pulse, Standing, Status, Watch
+from rpt.tracking.status import RUN_STATUSES
+from rpt.training.live_progress import PackProgress, ProgressCallback, RunProgress
 from rpt.training.module import PromptTuner
 from rpt.training.progress_log import ProgressLog
-
-STATUSES: dict[str, Status] = {"active": "active", "stopped": "done", "failed": "failed"}
-"""Status of a run to its status in the progress display."""
 
 
 class Progress:
@@ -33,7 +31,7 @@ class Progress:
         has_bar: Whether training shows a bar on stderr.
     """
 
-    def __init__(self, watch: Watch | None, log: ProgressLog | None, has_bar: bool) -> None:
+    def __init__(self, watch: ProgressCallback | None, log: ProgressLog | None, has_bar: bool) -> None:
         self._watch = watch
         self._log = log
         self._has_bar = has_bar
@@ -53,7 +51,7 @@ class Progress:
         """
         made: list[Callback] = []
         if self._watch is not None:
-            made.append(Pulses(self._watch, runs, epochs * steps_per_epoch))
+            made.append(ProgressReports(self._watch, runs, epochs * steps_per_epoch))
         if self._log is not None:
             made.append(ProgressLines(self._log, epochs, steps_per_epoch))
         if self._has_bar:
@@ -62,7 +60,7 @@ class Progress:
 
 
 @contextmanager
-def shown(config: Config, watch: Watch | None) -> Iterator[Progress]:
+def shown(config: Config, watch: ProgressCallback | None) -> Iterator[Progress]:
     """Open the progress display of a training: a bar on a terminal, bar and lines in a notebook, lines in a file.
 
     Args:
@@ -177,7 +175,7 @@ def _one_run(tuner: PromptTuner) -> list[str]:
 
 
 def _many_runs(tuner: PromptTuner) -> list[str]:
-    counts = [(status, sum(run.status == status for run in tuner.runs)) for status in STATUSES]
+    counts = [(status, sum(run.status == status for run in tuner.runs)) for status in RUN_STATUSES]
     parts = [f"{len(tuner.runs)} runs: " + " ".join(f"{count} {status}" for status, count in counts if count)]
     scores = [run.best.metrics["score"] for run in tuner.runs if run.best is not None]
     return [*parts, f"best held-out score {max(scores):.3f}"] if scores else parts
@@ -235,7 +233,7 @@ class Bar(Callback):
             self._bar.close()
 
 
-class Pulses(Callback):
+class ProgressReports(Callback):
     """Lightning callback that calls `watch` after each step and each evaluation with the progress of the pack.
 
     Args:
@@ -244,7 +242,7 @@ class Pulses(Callback):
         total_steps: Number of steps of the whole training.
     """
 
-    def __init__(self, watch: Watch, runs: Sequence[str], total_steps: int) -> None:
+    def __init__(self, watch: ProgressCallback, runs: Sequence[str], total_steps: int) -> None:
         self._watch = watch
         self._runs = runs
         self._total = total_steps
@@ -267,12 +265,11 @@ class Pulses(Callback):
 
     def _tell(self, module: lightning.LightningModule, rows: int) -> None:
         assert isinstance(module, PromptTuner)
-        standings = [
-            Standing(STATUSES[run.status], None if run.best is None else run.best.metrics["score"])
-            for run in module.runs
+        progress = [
+            RunProgress(run.status, None if run.best is None else run.best.metrics["score"]) for run in module.runs
         ]
-        runs = dict(zip(self._runs, standings, strict=True))
-        self._watch(Pulse(runs, module.steps_done / self._total, rows))
+        runs = dict(zip(self._runs, progress, strict=True))
+        self._watch(PackProgress(runs, module.steps_done / self._total, rows))
 
 
 class Stop(Callback):

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from rpt.prompt.diagnostics import movement
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.system.out_of_memory import is_out_of_memory
+from rpt.tracking.status import RunStatus
 from rpt.training.randomness import RandomStream
 
 T = TypeVar("T")
@@ -107,7 +108,8 @@ class Run:
         self.random = random
         self.clip_norm = clip_norm
         self.patience = patience
-        self.status = "active"
+        self.has_failed = False
+        self.has_stopped = False  # stopped early, or nothing to train
         self.error: str | None = None
         self.trace: str | None = None
         self.best: Best | None = None
@@ -120,9 +122,14 @@ class Run:
         self.start: Tensor = trainable.no_prompt if encoded is None else encoded
 
     @property
+    def status(self) -> RunStatus:
+        """Status of the run inside its pack: `running`, `finished` once it has stopped early, or `failed`."""
+        return "failed" if self.has_failed else "finished" if self.has_stopped else "running"
+
+    @property
     def is_active(self) -> bool:
         """Whether the run is still in training."""
-        return self.status == "active"
+        return self.status == "running"
 
     def encode(self) -> Float[Tensor, "length hidden"]:
         """Encode the prompt for a training step, with dropout drawn from the run's random stream."""
@@ -158,7 +165,7 @@ class Run:
             reason: Description of the error.
             trace: Traceback of the error; None if no exception was raised.
         """
-        self.status, self.error, self.trace = "failed", reason, trace
+        self.has_failed, self.error, self.trace = True, reason, trace
         self.optimizer.zero_grad(set_to_none=True)
 
     def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
@@ -181,7 +188,7 @@ class Run:
             return
         self._stale_epochs += 1
         if self.patience is not None and self._stale_epochs >= self.patience:
-            self.status = "stopped"
+            self.has_stopped = True
 
     def movement(self, encoded: Float[Tensor, "length hidden"]) -> dict[str, float]:
         """Measure how far the encoded prompt has moved and how much the encoder adds; empty without a prompt."""
@@ -216,7 +223,8 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.random.restore(state["random"])
-        self.status, self.error, self.trace = state["status"], state["error"], state["trace"]
+        self.has_stopped, self.has_failed = state["status"] == "finished", state["status"] == "failed"
+        self.error, self.trace = state["error"], state["trace"]
         self.best = None if state["best"] is None else Best(**state["best"])
         device = self.trainable.no_prompt.device
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}

@@ -18,7 +18,7 @@ from rpt.config.schema import Config
 from rpt.sweep.launch import launch
 from rpt.sweep.point import Point, Result
 from rpt.sweep.settings import Settings
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 from rpt.training.module import PromptTuner
 from tests.support.resuming import STATEFUL
 
@@ -118,7 +118,7 @@ def sweep(points: Callable[..., list[Point]], tmp_path: Path) -> Callable[..., t
     """Start a sweep in this process; returns its results, and by point whether this start brought it about."""
 
     def start(
-        overrides: list[str], *more: str, watch: Watch = nobody, **settings: object
+        overrides: list[str], *more: str, watch: ProgressCallback = ignore_progress, **settings: object
     ) -> tuple[list[Result], dict[str, bool]]:
         new = {}
         made = points(overrides, *more)

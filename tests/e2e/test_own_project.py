@@ -136,7 +136,7 @@ def test_a_sweep_over_own_and_shipped_encoders_trains(lab, command, tiny_bert, t
     small = [*tiny_bert, *tiny_cb, "trainer.epochs=1"]
     done = command("--config-dir", str(lab / "conf"), "-cn", "factors", "task=swapped", *small)
     assert done.returncode == 0, done.stdout
-    assert "4 points: 4 trained" in done.stdout
+    assert "4 points: 4 finished" in done.stdout
     records = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/run.json")]
     assert sorted(record["chosen"]["encoder"] for record in records) == ["plain", "plain", "scaled", "scaled"]
     assert {record["task"]["name"] for record in records} == {"swapped"}

@@ -19,9 +19,9 @@ from rpt.sweep.point import Result
 from rpt.sweep.prepare import prepare
 from rpt.sweep.settings import Settings
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.status import state_of
+from rpt.tracking.run_state import read_state
 from rpt.train import Outcome
-from rpt.training.live_progress import Pulse, Standing
+from rpt.training.live_progress import PackProgress, RunProgress
 from rpt.training.module import PromptTuner
 from tests.support.packs import curve
 
@@ -127,21 +127,20 @@ def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path):
 
 def test_while_a_pack_trains_each_run_tells_its_best_held_out_score_and_whether_it_has_left(sweep):
     overrides = ["encoder=plain", "encoder=residual", "encoder=mlp", "encoder=plain lr=1e30"]
-    pulses = []
-    results, _ = sweep(overrides, "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01", watch=pulses.append)
-    after_evaluation = [
-        pulse for pulse, following in pairwise([*pulses, Pulse(rows=1)]) if pulse.rows == 0 and following.rows > 0
-    ]
-    assert [pulse.share for pulse in after_evaluation] == [epoch / 6 for epoch in range(1, len(after_evaluation) + 1)]
+    reports = []
+    results, _ = sweep(overrides, "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01", watch=reports.append)
+    pairs = pairwise([*reports, PackProgress(rows=1)])
+    after_evaluation = [report for report, following in pairs if report.rows == 0 and following.rows > 0]
+    assert [report.share for report in after_evaluation] == [epoch / 6 for epoch in range(1, len(after_evaluation) + 1)]
     scores = [curve(Outcome(Path(result.folder), {}))["held_out/score"] for result in results[:3]]
     assert min(map(len, scores)) < 6  # one has stopped early
-    for epoch, pulse in enumerate(after_evaluation, 1):
+    for epoch, report in enumerate(after_evaluation, 1):
         for name, of_run in zip(overrides, scores, strict=False):
             has_left = epoch >= len(of_run) < 6
             if epoch < 6 or has_left:  # the last epoch may also end the patience
-                assert pulse.runs[name].status == ("done" if has_left else "active")
-            assert pulse.runs[name].held_out == max(of_run[:epoch])
-        assert pulse.runs[overrides[3]] == Standing("failed")
+                assert report.runs[name].status == ("finished" if has_left else "running")
+            assert report.runs[name].held_out == max(of_run[:epoch])
+        assert report.runs[overrides[3]] == RunProgress("failed")
 
 
 class Shown:
@@ -181,12 +180,12 @@ def test_the_table_of_a_sweep_fills_while_its_only_pack_trains(points, tmp_path)
 @pytest.mark.slow  # about 10 s: a worker imports torch
 def test_what_workers_train_is_told_by_their_run_folders(sweep, monkeypatch):
     monkeypatch.setattr(campaign, "LOOK_SECONDS", 0.0)
-    pulses = []
+    reports = []
     local = {"cluster": "local"}
-    results, _ = sweep(POINTS[:2], "trainer.epochs=60", watch=pulses.append, executor="submitit", submitit=local)
+    results, _ = sweep(POINTS[:2], "trainer.epochs=60", watch=reports.append, executor="submitit", submitit=local)
     for result, name in zip(results, POINTS, strict=False):
         assert result.status == "finished"
-        told = [pulse.runs[name].held_out for pulse in pulses if pulse is not None and name in pulse.runs]
+        told = [report.runs[name].held_out for report in reports if report is not None and name in report.runs]
         told = [score for score in told if score is not None]
         assert told
         assert told == sorted(told)
@@ -217,10 +216,10 @@ def interrupted(sweep, tmp_path, monkeypatch):
 
 def test_a_failed_run_that_rides_along_with_its_pack_is_not_counted_a_second_time(interrupted, sweep):
     overrides, _ = interrupted
-    pulses = []
-    _, new = sweep(overrides, watch=pulses.append)
+    reports = []
+    _, new = sweep(overrides, watch=reports.append)
     assert new == {overrides[0]: True, overrides[1]: False, overrides[2]: True}
-    assert {name for pulse in pulses for name in pulse.runs} == {overrides[0], overrides[2]}
+    assert {name for report in reports for name in report.runs} == {overrides[0], overrides[2]}
 
 
 def test_a_failed_run_rides_along_with_its_interrupted_pack_before_it_is_tried_again(interrupted, sweep, tmp_path):
@@ -271,8 +270,8 @@ def test_an_error_of_what_a_pack_shares_fails_no_point_and_the_same_sweep_goes_o
     assert next(calls) == (8 if breaks is fill_the_disk else 7)  # it was tried once
     assert [(result.status, reason in result.error) for result in results] == [("interrupted", True)] * 3
     runs = tmp_path / "runs"
-    states = [state_of(path.parent) for path in runs.glob("*/run.json")]
-    assert [state.name for state in states] == ["interrupted"] * 3
+    states = [read_state(path.parent) for path in runs.glob("*/run.json")]
+    assert [state.status for state in states] == ["interrupted"] * 3
     assert all(state.error.startswith(f"{error}: ") and reason in state.error for state in states)
 
     results, new = sweep(overrides, retry_failed=True)

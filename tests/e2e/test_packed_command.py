@@ -72,7 +72,7 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_
     axes = ["encoder=plain,residual", "lr=0.01,0.03,1e30", "trainer.epochs=12", "trainer.checkpoint_steps=7"]
     arguments = [*tiny_bert, *tiny_cb, *axes, f"packing.exact={exact}", "hydra.launcher.pack_size=3"]
     whole = start([*arguments, "output_dir=whole"], start_folder)
-    assert "6 points: 4 trained, 2 failed" in whole.communicate()[0]
+    assert "6 points: 4 finished, 2 failed" in whole.communicate()[0]
 
     killed = start(arguments, start_folder)
     runs = start_folder / "runs"
@@ -84,7 +84,7 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_
 
     again = start(arguments, start_folder)
     output = again.communicate()[0]
-    assert "6 points: 4 trained, 2 failed" in output, output
+    assert "6 points: 4 finished, 2 failed" in output, output
     assert again.returncode == whole.returncode == 2
     after = records(runs)
     assert after.keys() == records(start_folder / "whole").keys()
@@ -98,7 +98,7 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_
     assert ledger(runs) == ledger(start_folder / "whole")
 
     last = start(arguments, start_folder)
-    assert "6 points: 4 finished already, 2 failed" in last.communicate()[0]
+    assert "6 points: 4 finished (4 by an earlier command), 2 failed" in last.communicate()[0]
     assert records(runs) == after
 
 
@@ -108,7 +108,7 @@ def test_the_workers_of_a_killed_controller_are_waited_for_and_train_nothing_twi
     axes = ["encoder=plain,residual", "lr=0.01,0.03", "trainer.epochs=30", "trainer.checkpoint_steps=7"]
     arguments = [*tiny_bert, *tiny_cb, *axes, "packing.exact=true", "hydra.launcher.pack_size=2"]
     whole = start([*arguments, "output_dir=whole"], start_folder)
-    assert "4 points: 4 trained" in whole.communicate()[0]
+    assert "4 points: 4 finished" in whole.communicate()[0]
 
     arguments += ["hydra.launcher.executor=submitit", "hydra.launcher.submitit.cluster=local"]
     runs = start_folder / "runs"
@@ -170,7 +170,7 @@ def test_the_command_leaves_what_the_basic_launcher_leaves(tiny_bert, tiny_cb, c
         ["encoder=plain", "lr=0.01"],
         ["encoder=residual", "lr=0.01"],
     ]
-    assert "6 points: 2 trained, 2 failed, 2 refused" in lines
+    assert "6 points: 2 finished, 2 failed, 2 refused" in lines
     assert "4 points of the sweep ended without a score:" in lines
     assert "Traceback" not in packed.stdout
 
@@ -211,7 +211,7 @@ def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_
     done = command(*PACKED, "hydra/sweeper=list", *lists, *tiny_bert, *tiny_cb, "trainer.epochs=1")
     lines = done.stdout.splitlines()
     assert lines.count("refused: lr=0 seed=3") == 1
-    assert "3 points: 2 trained, 1 refused" in lines
+    assert "3 points: 2 finished, 1 refused" in lines
     assert done.returncode == 2
 
 
@@ -224,7 +224,7 @@ def test_optuna_gets_the_held_out_scores_of_a_batch_that_is_one_pack(tiny_bert, 
     )
     done = command("-cd", str(start_folder), "-cn", "search", *tiny_bert, *one_label_cb, "trainer.epochs=1")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("2 points: 2 trained") == 2
+    assert done.stdout.count("2 points: 2 finished") == 2
     assert [record["pack"]["size"] for record in records(start_folder / "runs").values()] == [2] * 4
     found = (start_folder / "runs" / "optimization_results.yaml").read_text()
     made = records(start_folder / "runs").values()

@@ -8,7 +8,7 @@ import pytest
 
 from rpt.errors import StorageError
 from rpt.ledger import main as ledger
-from rpt.tracking.status import state_of
+from rpt.tracking.run_state import read_state
 from rpt.train import train
 
 NOBODY = 65534
@@ -48,7 +48,7 @@ def test_a_finished_run_is_finished_also_on_a_read_only_disk(configure, tiny_cb,
     again = train([config])[0]
     assert again.record == first.record
     assert "this run is finished; nothing to do" in capsys.readouterr().out
-    assert state_of(first.folder).name == "done"
+    assert read_state(first.folder).status == "finished"
 
 
 def test_a_finished_sweep_is_read_also_on_a_read_only_disk(sweep, read_only, tmp_path, capsys):

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from rpt import cli
 from rpt.config.paths import config_dir
 from rpt.tracking.objective import NO_OBJECTIVE, OBJECTIVES, objective
-from rpt.tracking.status import state_of
+from rpt.tracking.run_state import read_state
 from rpt.train import train
 
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2"]
@@ -121,7 +121,7 @@ def test_the_objective_is_the_held_out_score_of_the_selected_checkpoint(configur
     [outcome] = train([configure(*one_label_cb, "encoder=plain", "lr=0.1")])
     record = json.loads((outcome.folder / "run.json").read_text())
     held_out, reported = record["best"]["held_out"]["score"], record["scores"]["score"]
-    assert objective(outcome.record) == state_of(outcome.folder).objective == held_out != reported
+    assert objective(outcome.record) == read_state(outcome.folder).objective == held_out != reported
     points = ["encoder=plain lr=0.1", "encoder=residual lr=0.1"]
     packed = [*one_label_cb, f"output_dir={tmp_path / 'packed'}"]
     first, again = sweep(points, *packed)[0], sweep(points, *packed)[0]

@@ -50,7 +50,7 @@ def test_each_point_of_a_packed_sweep_is_a_run_in_wandb_that_ends_as_it_ended(
 ):
     axes = ["encoder=plain,residual", "lr=0.01,0.03,1e30", "trainer.epochs=2"]
     done = command(*PACKED, *tiny_bert, *tiny_cb, *axes, "logger=wandb", "group=study", **nobody)
-    assert "6 points: 4 trained, 2 failed" in done.stdout
+    assert "6 points: 4 finished, 2 failed" in done.stdout
     runs = start_folder / "runs"
     found = records(runs)
     assert [record["pack"]["size"] for record in found.values()] == [6] * 6
@@ -91,7 +91,7 @@ def test_a_sweep_that_is_killed_leaves_whole_files_and_goes_on_in_the_same_wandb
         assert len(steps) >= 7
 
     done = command(*arguments, **nobody)
-    assert "2 points: 2 trained" in done.stdout
+    assert "2 points: 2 finished" in done.stdout
     for name, record in records(runs).items():
         assert record["status"] == "finished"
         assert record["resumed_step"] > 0

@@ -12,7 +12,7 @@ from rpt import ledger as command
 from rpt.sweep.ledger import LedgerError, read, register, sweeps
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import Prepared
-from rpt.tracking.status import State, state_of
+from rpt.tracking.run_state import RunState, read_state
 
 ROOT = Path(__file__).parents[2]
 MOVE = "Move it away and start the sweep again: finished runs are found by their folders."
@@ -51,25 +51,25 @@ def test_a_ledger_moves_with_its_runs(runs, tmp_path):
     write(runs[0], {"status": "finished", "scores": {"score": 0.5}})
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
     moved = read(tmp_path / "elsewhere" / "sweeps" / made.path.name)
-    assert moved.states()["id-lr=1"] == State("done", 0.5)
+    assert moved.states()["id-lr=1"] == RunState("finished", 0.5)
 
 
 @pytest.mark.parametrize(
     ("record", "files", "state"),
     [
-        (None, [], State("missing")),
-        ({"status": "finished", "scores": {"score": 0.5}}, ["last.ckpt"], State("done", 0.5)),
+        (None, [], RunState("missing")),
+        ({"status": "finished", "scores": {"score": 0.5}}, ["last.ckpt"], RunState("finished", 0.5)),
         (
             {"status": "finished", "scores": {"score": 0.5}, "best": {"held_out": {"score": 0.75}}},
             ["last.ckpt"],
-            State("done", 0.5, objective=0.75),
+            RunState("finished", 0.5, objective=0.75),
         ),
-        ({"status": "failed", "error": "it diverged"}, [], State("failed", None, "it diverged")),
-        ({"status": "running", "pack": {"members": ["a", "b"]}}, [], State("interrupted")),
-        ({"status": "running", "pack": {"members": ["a"]}}, ["last.ckpt"], State("interrupted", members=("a",))),
-        ({"status": "interrupted", "pack": {"members": ["a"]}}, ["last.ckpt"], State("interrupted", members=("a",))),
-        ({"status": "running", "pack": {"members": ["a"]}}, ["previous.ckpt"], State("interrupted", members=("a",))),
-        ({"status": "interrupted", "error": "disk full"}, [], State("interrupted", error="disk full")),
+        ({"status": "failed", "error": "it diverged"}, [], RunState("failed", None, "it diverged")),
+        ({"status": "running", "pack": {"members": ["a", "b"]}}, [], RunState("interrupted")),
+        ({"status": "running", "pack": {"members": ["a"]}}, ["last.ckpt"], RunState("interrupted", members=("a",))),
+        ({"status": "interrupted", "pack": {"members": ["a"]}}, ["last.ckpt"], RunState("interrupted", members=("a",))),
+        ({"status": "running", "pack": {"members": ["a"]}}, ["previous.ckpt"], RunState("interrupted", members=("a",))),
+        ({"status": "interrupted", "error": "disk full"}, [], RunState("interrupted", error="disk full")),
     ],
 )  # fmt: skip
 def test_where_a_run_stands_is_read_from_its_folder(record, files, state, tmp_path):
@@ -77,13 +77,13 @@ def test_where_a_run_stands_is_read_from_its_folder(record, files, state, tmp_pa
         (tmp_path / "run.json").write_text(json.dumps(record))
     for name in files:
         (tmp_path / name).touch()
-    assert state_of(tmp_path) == state
+    assert read_state(tmp_path) == state
 
 
 def test_a_run_whose_record_cannot_be_read_counts_as_failed(tmp_path):
     (tmp_path / "run.json").write_text("{")
-    state = state_of(tmp_path)
-    assert state.name == "failed"
+    state = read_state(tmp_path)
+    assert state.status == "failed"
     assert state.error.startswith(f"{tmp_path}/run.json: is not JSON (")
 
 
@@ -125,15 +125,15 @@ def test_the_table_has_a_line_for_each_run(runs, tmp_path, capsys):
     write(runs[2], {"status": "interrupted", "error": "StorageError: no space left"})
     assert command.main([str(tmp_path / "runs")]) == 0
     assert capsys.readouterr().out == (
-        f"{made.path}  started {made.started}  3 runs: 1 done, 1 failed, 1 interrupted\n"
-        "  done         0.500  lr=1  run-lr=1\n"
+        f"{made.path}  started {made.started}  3 runs: 1 finished, 1 failed, 1 interrupted\n"
+        "  finished     0.500  lr=1  run-lr=1\n"
         "  failed              lr=2  run-lr=2  its loss is not a number\n"
         "  interrupted         lr=3  run-lr=3  StorageError: no space left\n"
     )
     assert command.main([str(tmp_path / "runs"), "--json"]) == 0
     [sweep] = json.loads(capsys.readouterr().out)
-    assert [(run["state"], run["score"], run["error"]) for run in sweep["runs"]] == [
-        ("done", 0.5, None),
+    assert [(run["status"], run["score"], run["error"]) for run in sweep["runs"]] == [
+        ("finished", 0.5, None),
         ("failed", None, "its loss is not a number"),
         ("interrupted", None, "StorageError: no space left"),
     ]

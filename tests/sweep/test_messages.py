@@ -9,7 +9,7 @@ import pytest
 from rpt.sweep.display import Log, Terminal, screen
 from rpt.sweep.messages import Lines
 from rpt.sweep.point import Point, Result
-from rpt.training.live_progress import Pulse, Standing
+from rpt.training.live_progress import PackProgress, RunProgress
 
 
 class Clock:
@@ -36,48 +36,48 @@ def finish(lines, number, score, is_new=True):
     lines.report(Point(number, {}, f"lr={number}"), Result(number, "finished", "folder", score), is_new)
 
 
-def standings(*statuses, first=0):
+def progress_of(*statuses, first=0):
     """Runs of the points from `first` on, without an evaluation yet."""
-    return {f"lr={number}": Standing(status) for number, status in enumerate(statuses, first)}
+    return {f"lr={number}": RunProgress(status) for number, status in enumerate(statuses, first)}
 
 
 def test_counts_rate_and_time_left(clock):
     lines = log(clock)
     finish(lines, 0, 0.5, is_new=False)
     finish(lines, 1, 0.6)
-    lines.watch(Pulse(standings(*["active"] * 4, first=2)))
+    lines.watch(PackProgress(progress_of(*["running"] * 4, first=2)))
     clock.now += 10
-    lines.watch(Pulse(standings("failed", *["active"] * 3, first=2), share=0.25, rows=800))
+    lines.watch(PackProgress(progress_of("failed", *["running"] * 3, first=2), share=0.25, rows=800))
     # In 10 s: one point, one that failed, and a quarter of three: 2.75 of 10; 1 more was there before. 6.25 are left.
-    assert lines.how_far() == "2 of 10 points done, 3 active, 1 failed, 80 examples/s, 0:00:23 left"
+    assert lines.how_far() == "2 of 10 points finished, 3 running, 1 failed, 80 examples/s, 0:00:23 left"
 
 
 def test_a_run_that_has_stopped_is_done_and_one_that_is_reported_is_counted_once(clock):
     lines = log(clock)
-    lines.watch(Pulse(standings("done", "failed", "active", "active"), share=0.5))
-    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    lines.watch(PackProgress(progress_of("finished", "failed", "running", "running"), share=0.5))
+    assert lines.how_far().startswith("1 of 10 points finished, 2 running, 1 failed")
     lines.report(Point(1, {}, "lr=1"), Result(1, "failed", error="no number"), True)
-    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    assert lines.how_far().startswith("1 of 10 points finished, 2 running, 1 failed")
     finish(lines, 0, 0.5)
-    assert lines.how_far().startswith("1 of 10 points done, 2 active, 1 failed")
+    assert lines.how_far().startswith("1 of 10 points finished, 2 running, 1 failed")
     finish(lines, 2, 0.5)
-    assert lines.how_far().startswith("2 of 10 points done, 1 active, 1 failed")
+    assert lines.how_far().startswith("2 of 10 points finished, 1 running, 1 failed")
     lines.report(Point(3, {}, "lr=3"), Result(3, "interrupted", error="disk full"), True)
-    assert lines.how_far().startswith("2 of 10 points done, 0 active, 1 failed, 1 interrupted")
+    assert lines.how_far().startswith("2 of 10 points finished, 0 running, 1 failed, 1 interrupted")
 
 
 def test_folders_alone_give_counts_without_rate(clock):
     lines = log(clock)
     clock.now += 60
-    lines.watch(Pulse(standings("active", "active", "done", "done", "done", "failed")))
-    assert lines.how_far() == "3 of 10 points done, 2 active, 1 failed, 0:01:30 left"
+    lines.watch(PackProgress(progress_of("running", "running", "finished", "finished", "finished", "failed")))
+    assert lines.how_far() == "3 of 10 points finished, 2 running, 1 failed, 0:01:30 left"
 
 
 def test_the_rate_is_that_of_the_last_half_minute(clock):
     lines = log(clock)
     for rows in (1000, 1000, 10, 10, 10, 10):
         clock.now += 10
-        lines.watch(Pulse(standings("active"), rows=rows))
+        lines.watch(PackProgress(progress_of("running"), rows=rows))
     assert ", 1 examples/s" in lines.how_far()
 
 
@@ -87,17 +87,17 @@ def test_a_file_has_a_line_at_the_start_a_point_and_a_minute_with_the_point_that
     monkeypatch.setattr(sys, "stdout", io.StringIO())  # as an executor does while it trains
     for scores in 7 * [(None, None)] + 6 * [(0.5, 0.75)]:
         clock.now += 10
-        runs = {f"lr={number}": Standing("active", score) for number, score in enumerate(scores, 7)}
-        lines.watch(Pulse(runs, share=0.5, rows=10))
+        runs = {f"lr={number}": RunProgress("running", score) for number, score in enumerate(scores, 7)}
+        lines.watch(PackProgress(runs, share=0.5, rows=10))
     monkeypatch.setattr(sys, "stdout", out)
     finish(lines, 7, 0.75)
     lines.close()
     assert capsys.readouterr().out.splitlines() == [
-        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:01:30 left",
-        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:10:30 left",
-        "0 of 10 points done, 2 active, 0 failed, 1 examples/s, 0:19:30 left; best: 0.750 held-out so far  lr=8",
+        "0 of 10 points finished, 2 running, 0 failed, 1 examples/s, 0:01:30 left",
+        "0 of 10 points finished, 2 running, 0 failed, 1 examples/s, 0:10:30 left",
+        "0 of 10 points finished, 2 running, 0 failed, 1 examples/s, 0:19:30 left; best: 0.750 held-out so far  lr=8",
         "[ 1/10] score 0.750  lr=7",
-        "10 points: 1 trained",
+        "10 points: 1 finished",
         "python -m rpt.ledger runs lists them",
         "python -m rpt.report runs compares them",
     ]
@@ -115,9 +115,9 @@ def test_held_out_scores_of_runs_that_train_stand_below_the_reported_ones_and_sa
     lines = log(clock)
     finish(lines, 0, 0.5)
     scores = (0.1, 0.2, 0.9, 0.4, 0.5, 0.6)
-    runs = {f"lr={number}": Standing("active", score) for number, score in enumerate(scores, 1)}
-    runs |= {"lr=7": Standing("failed", 1.0), "lr=8": Standing("done", 0.7), "lr=9": Standing("active")}
-    lines.watch(Pulse(runs))
+    runs = {f"lr={number}": RunProgress("running", score) for number, score in enumerate(scores, 1)}
+    runs |= {"lr=7": RunProgress("failed", 1.0), "lr=8": RunProgress("finished", 0.7), "lr=9": RunProgress("running")}
+    lines.watch(PackProgress(runs))
     best = [(0.9, 3), (0.7, 8), (0.6, 6), (0.5, 5), (0.4, 4)]
     held_out = [f"{score:.3f} held-out so far  lr={number}" for score, number in best]
     assert lines.best() == ["0.500 reported  lr=0", *held_out]
@@ -130,10 +130,10 @@ def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys, m
     lines = Lines(10, Path("runs"), Terminal(10, clock), clock)
     finish(lines, 1, 0.625)
     clock.now += 1
-    lines.watch(Pulse(standings(*["active"] * 4, first=2), share=0.5, rows=80))
+    lines.watch(PackProgress(progress_of(*["running"] * 4, first=2), share=0.5, rows=80))
     shown = capsys.readouterr()
     assert "[ 1/10] score 0.625  lr=1" in shown.out
-    assert "1 of 10 points done, 4 active, 0 failed, 80 examples/s" in shown.err
+    assert "1 of 10 points finished, 4 running, 0 failed, 80 examples/s" in shown.err
     assert " 30%|" in shown.err
     assert "\n0.625 reported  lr=1" in shown.err.replace("\r", "")
     lines.close()
@@ -169,9 +169,9 @@ def test_points_that_are_the_same_run_are_not_finished_already(clock, capsys):
         twin = Result(number, status, "folder", score, twin_of="lr=0")
         lines.report(Point(number, {}, f"lr={number}"), twin, False)
     assert lines.best() == ["0.500 reported  lr=0"]
-    assert lines.how_far().startswith("3 of 10 points done")
+    assert lines.how_far().startswith("3 of 10 points finished")
     lines.close()
-    assert "10 points: 1 trained, 2 the same run as another" in capsys.readouterr().out
+    assert "10 points: 1 finished, 2 the same run as another" in capsys.readouterr().out
 
 
 def test_a_reason_is_said_once(clock, capsys):

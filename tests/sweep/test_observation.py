@@ -2,11 +2,11 @@
 
 import pytest
 
-from rpt.sweep.observation import Standings
+from rpt.sweep.observation import ProgressReader
 from rpt.tracking.curve import Curve, best_held_out
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.status import State, state_of
-from rpt.training.live_progress import Standing
+from rpt.tracking.run_state import RunState, read_state
+from rpt.training.live_progress import RunProgress
 
 COLUMNS = ("step", "train/loss", "held_out/score")
 
@@ -32,37 +32,41 @@ def add(curve, *scores):
 
 def test_a_run_in_training_tells_its_best_held_out_score_as_far_as_it_is_written(begun):
     folder, curve = begun
-    reader = Standings()
+    reader = ProgressReader()
 
     def read():
-        return reader.read({"id": folder.path}, {"id": state_of(folder.path), "other": State("missing")})
+        return reader.read({"id": folder.path}, {"id": read_state(folder.path), "other": RunState("missing")})
 
-    assert read() == {"id": Standing("active")}
+    assert read() == {"id": RunProgress("running")}
     add(curve, 0.25, 0.75, 0.5)
-    assert read() == {"id": Standing("active", 0.75)}
+    assert read() == {"id": RunProgress("running", 0.75)}
     add(curve, 0.875)
-    assert read() == {"id": Standing("active", 0.875)}
+    assert read() == {"id": RunProgress("running", 0.875)}
     folder.write_record({"status": "finished", "scores": {"score": 0.5}})
     folder.close()
-    assert read() == {"id": Standing("done", 0.875)}
+    assert read() == {"id": RunProgress("finished", 0.875)}
 
 
 def test_a_curve_is_read_again_only_once_it_has_grown(begun):
     folder, curve = begun
     add(curve, 0.25)
-    reader, states = Standings(), {"id": State("running")}
+    reader, states = ProgressReader(), {"id": RunState("running")}
     first = reader.read({"id": folder.path}, states)
     folder.curve.write_text(folder.curve.read_text().replace("0.25", "0.50"))
-    assert reader.read({"id": folder.path}, states) == first == {"id": Standing("active", 0.25)}
+    assert reader.read({"id": folder.path}, states) == first == {"id": RunProgress("running", 0.25)}
     add(curve, 0.125)
-    assert reader.read({"id": folder.path}, states) == {"id": Standing("active", 0.5)}
+    assert reader.read({"id": folder.path}, states) == {"id": RunProgress("running", 0.5)}
 
 
 def test_runs_that_nobody_trains_or_has_trained_are_left_out(tmp_path):
-    names = ("running", "done", "failed", "interrupted", "missing")
-    states = {name: State(name) for name in names}
-    found = Standings().read({name: tmp_path / name for name in names}, states)
-    assert found == {"running": Standing("active"), "done": Standing("done"), "failed": Standing("failed")}
+    statuses = ("running", "finished", "failed", "interrupted", "missing")
+    states = {status: RunState(status) for status in statuses}
+    found = ProgressReader().read({status: tmp_path / status for status in statuses}, states)
+    assert found == {
+        "running": RunProgress("running"),
+        "finished": RunProgress("finished"),
+        "failed": RunProgress("failed"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rpt.sweep.plan import Limits, pack_key, plan
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import Prepared, prepare
 from rpt.sweep.settings import Settings
-from rpt.tracking.status import State
+from rpt.tracking.run_state import RunState
 from rpt.training.run import parameter_groups
 from tests.support.models import make_model, save_as_published
 
@@ -37,7 +37,7 @@ def numbers(packs):
 
 
 def missing(made):
-    return {run.identity_hash: State("missing") for run in made}
+    return {run.identity_hash: RunState("missing") for run in made}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_run_that_trains_the_backbone_has_a_pack_of_its_own(runs):
 def test_an_interrupted_pack_goes_on_whole_whatever_its_size(runs):
     made = runs(*(f"seed={seed}" for seed in range(6)))
     members = ("id1", "id3", "id4", "gone")
-    begun = State("interrupted", members=members)
+    begun = RunState("interrupted", members=members)
     states = missing(made) | {"id1": begun, "id4": begun}  # the third was killed before it had written anything
     packs = plan(made, states, Limits(2, *NO_MEMORY_LIMIT))
     assert numbers(packs) == [[1, 3, 4], [0], [2, 5]]
@@ -123,7 +123,7 @@ def test_an_interrupted_pack_goes_on_whole_whatever_its_size(runs):
 
 def test_a_run_that_has_no_checkpoint_to_go_on_from_joins_a_new_pack(runs):
     made = runs("seed=0", "seed=1")
-    states = missing(made) | {"id0": State("interrupted")}
+    states = missing(made) | {"id0": RunState("interrupted")}
     assert numbers(plan(made, states, Limits(64, *NO_MEMORY_LIMIT))) == [[0, 1]]
 
 

@@ -126,6 +126,13 @@ def test_every_wrong_value_is_refused_with_the_file_and_the_reason(begin):
     assert found == expected
 
 
+def test_a_checkpoint_with_the_status_of_an_earlier_version_is_resumed(begin):
+    config, folder = begin()
+    change(folder / "last.ckpt", ("run", "status"), "active")
+    resumed = train([config])[0].check()
+    assert (resumed.record["resumed_step"], resumed.record["status"]) == (6, "finished")
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
 def test_what_the_message_advises_leads_to_the_same_bytes(optimizer, begin):
     config, folder = begin(f"optim={optimizer}")

@@ -14,7 +14,7 @@ from rpt.errors import StorageError
 from rpt.system import lock
 from rpt.tracking import lease
 from rpt.tracking.folder import FolderInUse, LeaseLost, RunFolder
-from rpt.tracking.status import state_of
+from rpt.tracking.run_state import read_state
 from tests.support.leases import of_another_machine
 
 HOLDS = """
@@ -48,14 +48,14 @@ def begun_elsewhere(place, *, age):
 
 def test_a_run_is_running_until_its_process_is_killed(holder):
     process, place = holder
-    assert state_of(place).name == "running"
-    assert state_of(place).holder.startswith(f"process {process.pid} on ")
+    assert read_state(place).status == "running"
+    assert read_state(place).holder.startswith(f"process {process.pid} on ")
     with pytest.raises(FolderInUse, match="another process is training this run"):
         RunFolder(place).open()
     process.kill()
     process.wait()
     assert (place / lease.NAME).exists()
-    assert state_of(place).name == "interrupted"
+    assert read_state(place).status == "interrupted"
 
 
 def test_a_dead_process_of_this_machine_is_succeeded_at_once(holder):
@@ -64,22 +64,22 @@ def test_a_dead_process_of_this_machine_is_succeeded_at_once(holder):
     process.wait()
     folder = RunFolder(place)
     folder.open()
-    assert state_of(place).name == "running"
+    assert read_state(place).status == "running"
     folder.close()
-    assert state_of(place).name == "interrupted"
+    assert read_state(place).status == "interrupted"
     assert not (place / lease.NAME).exists()
 
 
 def test_a_fresh_lease_of_another_machine_keeps_a_folder_closed(tmp_path):
     begun_elsewhere(tmp_path, age=10)
-    assert state_of(tmp_path).holder == "process 12 on node7"
+    assert read_state(tmp_path).holder == "process 12 on node7"
     with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
         RunFolder(tmp_path).open()
 
 
 def test_a_lease_that_nobody_renews_is_taken_over(tmp_path):
     begun_elsewhere(tmp_path, age=lease.STALE_SECONDS + 1)
-    assert state_of(tmp_path).name == "interrupted"
+    assert read_state(tmp_path).status == "interrupted"
     folder = RunFolder(tmp_path)
     folder.open()
     assert lease.read(tmp_path).is_here
@@ -135,7 +135,7 @@ def test_a_lock_that_this_machine_sees_outlives_the_lease_of_another(holder):
     """As where a file system shows locks to all machines, and the holder is suspended or cannot renew."""
     _, place = holder
     of_another_machine(place, age=lease.STALE_SECONDS + 1)
-    assert state_of(place).holder == "process 12 on node7"
+    assert read_state(place).holder == "process 12 on node7"
 
 
 def test_of_two_machines_that_take_a_dead_lease_one_gives_way(tmp_path, monkeypatch):
@@ -164,7 +164,7 @@ def test_a_lease_that_was_lost_once_stays_lost(tmp_path):
 def test_a_dead_holder_whose_clock_was_ahead_is_watched_and_then_succeeded(seconds, tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "WATCH_SECONDS", 0.3)
     begun_elsewhere(tmp_path, age=-seconds)
-    assert state_of(tmp_path).name == "running"
+    assert read_state(tmp_path).status == "running"
     folder = RunFolder(tmp_path)
     folder.open()  # after 0.3 seconds
     assert lease.read(tmp_path).is_here
@@ -201,7 +201,7 @@ def test_a_lease_with_a_value_of_another_kind_is_none(change, tmp_path):
     path = tmp_path / lease.NAME
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert lease.read(tmp_path) is None
-    assert state_of(tmp_path).name == "missing"
+    assert read_state(tmp_path).status == "missing"
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b"\xff", b"7"], ids=["deep", "list", "no text", "number"])
@@ -239,12 +239,12 @@ def test_without_locks_the_lease_alone_says_who_trains_a_run(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open()
     folder.write_record({"status": "running"})
-    assert state_of(folder.path).holder.startswith(f"process {os.getpid()} on ")
+    assert read_state(folder.path).holder.startswith(f"process {os.getpid()} on ")
     with pytest.raises(FolderInUse, match=f"process {os.getpid()} on .* is training this run"):
         RunFolder(folder.path).open()
     assert lease.read(folder.path) is not None
     folder.close()
-    assert state_of(folder.path).name == "interrupted"
+    assert read_state(folder.path).status == "interrupted"
     assert [path.name for path in folder.path.iterdir()] == ["run.json"]
 
 
@@ -255,7 +255,7 @@ def test_without_locks_a_dead_process_of_this_machine_is_succeeded_at_once(tmp_p
     begun_elsewhere(tmp_path, age=1)
     path = tmp_path / lease.NAME
     path.write_text(json.dumps(json.loads(path.read_text()) | {"machine": lease.machine(), "pid": gone.pid}))
-    assert state_of(tmp_path).name == "interrupted"
+    assert read_state(tmp_path).status == "interrupted"
     folder = RunFolder(tmp_path)
     folder.open()
     folder.close()
@@ -279,4 +279,4 @@ def test_a_finished_folder_is_tidied_of_what_a_killed_process_left(holder):
 def test_a_folder_in_use_is_not_tidied(holder):
     _, place = holder
     RunFolder(place).tidy()
-    assert state_of(place).name == "running"
+    assert read_state(place).status == "running"

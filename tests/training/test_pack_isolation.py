@@ -59,7 +59,7 @@ def test_a_stopped_run_keeps_the_bits_of_prompt_and_optimizer_while_others_train
 
     def stopping(run, *evaluation):
         observe(run, *evaluation)
-        if run.status == "stopped":
+        if run.has_stopped:
             stopped.setdefault(run, kept(run))
 
     def ending(run):

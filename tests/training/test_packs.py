@@ -127,8 +127,8 @@ def test_rows_that_are_no_numbers_leave_the_bits_of_the_other_runs_alone(three, 
 
     sound, without = first_step(three("runs"))
     sick, beside = first_step(three("runs"), poison)
-    assert [run.status for run in sound] == ["active"] * 3
-    assert [run.status for run in sick] == ["active", "failed", "active"]
+    assert [run.status for run in sound] == ["running"] * 3
+    assert [run.status for run in sick] == ["running", "failed", "running"]
     assert sick[1].error == "its loss is not a number"
     assert all(same_bits(beside[index], without[index]) for index in (0, 2))
 
@@ -140,7 +140,7 @@ def test_an_encoder_that_raises_leaves_the_others_the_bits_of_a_pack_without_it(
     configs = three("runs")
     sick, beside = first_step(configs, lambda runs: runs[1].trainable.prompt.encoder.register_forward_pre_hook(breaks))
     _, without = first_step([configs[0], configs[2]])
-    assert [run.status for run in sick] == ["active", "failed", "active"]
+    assert [run.status for run in sick] == ["running", "failed", "running"]
     assert sick[1].error == "ValueError: no such state"
     assert beside.keys() == {0, 2}
     assert same_bits(beside[0], without[0])

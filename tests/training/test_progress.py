@@ -92,8 +92,8 @@ def test_a_pack_says_how_many_runs_train(configure, tiny_cb, capsys):
     train([configure(*tiny_cb, f"seed={seed}") for seed in (0, 1)])
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
     assert [re.sub(r"0\.\d+.*", "*", line) for line in lines] == [
-        "step 4 of 8 (epoch 1 of 2), 2 runs: 2 active, best held-out score *",
-        "step 8 of 8 (epoch 2 of 2), 2 runs: 2 active, best held-out score *",
+        "step 4 of 8 (epoch 1 of 2), 2 runs: 2 running, best held-out score *",
+        "step 8 of 8 (epoch 2 of 2), 2 runs: 2 running, best held-out score *",
     ]
 
 
@@ -113,11 +113,11 @@ def test_progress_can_be_switched_off(configure, tiny_cb, capsys):
 
 
 def test_a_program_that_watches_is_told_instead(configure, tiny_cb, capsys):
-    pulses = []
-    train([configure(*tiny_cb)], pulses.append)
+    reports = []
+    train([configure(*tiny_cb)], reports.append)
     assert capsys.readouterr().err == ""
-    assert sum(pulse.rows for pulse in pulses) == 64
-    evaluations = [pulse for pulse in pulses if pulse.rows == 0]
+    assert sum(report.rows for report in reports) == 64
+    evaluations = [report for report in reports if report.rows == 0]
     assert len(evaluations) >= 5  # each forward pass and each end of two evaluations, and of the last
 
 

@@ -207,7 +207,7 @@ def test_a_run_stops_after_so_many_epochs_without_a_better_one(patience, scores,
     run, stopped = make_run(patience=patience), None
     for epoch, score in enumerate(scores, start=1):
         run.observe(epoch, epoch, held_out(score, 1.0))
-        stopped = stopped or (epoch if run.status == "stopped" else None)
+        stopped = stopped or (epoch if run.has_stopped else None)
     assert stopped == stops_after
     assert run.is_active == (stops_after is None)
 
@@ -246,7 +246,8 @@ def test_a_restored_run_has_no_more_patience_than_before():
     first.observe(2, 8, held_out(0.4, 1.0))
     second.restore(first.state())
     second.observe(3, 12, held_out(0.4, 1.0))
-    assert second.status == "stopped"
+    assert second.has_stopped
+    assert second.status == "finished"
 
 
 def test_a_stream_is_repeated_by_its_seed_and_leaves_the_programs_generator_alone():

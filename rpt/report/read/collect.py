@@ -21,7 +21,7 @@ from rpt.system.writing import read_json_lines
 from rpt.tracking.counted import has_ended
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import RecordError
-from rpt.tracking.status import state_of
+from rpt.tracking.run_state import read_state
 
 NO_GROUP = "none"
 """Value of `--group` for the runs that belong to no group."""
@@ -118,9 +118,9 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], di
         if has_ended(record):
             found.append((folder, record))
         else:
-            state = state_of(folder)
+            state = read_state(folder)
             who = f", by {state.holder}" if state.holder else ""
-            unfinished[folder] = _group_of(record), f"{state.name}{who}"
+            unfinished[folder] = _group_of(record), f"{state.status}{who}"
     return found, unfinished, damaged
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from rpt.config.schema import Config
 from rpt.sweep.point import Point, Result
 from rpt.sweep.settings import Settings
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 
 @runtime_checkable  # the tests check the types of every call
@@ -31,7 +31,12 @@ class Executor(Protocol):
             config: Configuration of any run of the pack.
         """
 
-    def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+    def run(
+        self,
+        packs: Sequence[Sequence[Point]],
+        report: Callable[[Result], None],
+        watch: ProgressCallback = ignore_progress,
+    ) -> None:
         """Train packs and return when every point has been reported.
 
         Args:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from rpt.config.schema import Config
 from rpt.sweep.point import Point, Result
 from rpt.training.libraries import load_libraries
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 
 class InlineExecutor:
@@ -24,7 +24,12 @@ class InlineExecutor:
 
         return budget_bytes(config)
 
-    def run(self, packs: Sequence[Sequence[Point]], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+    def run(
+        self,
+        packs: Sequence[Sequence[Point]],
+        report: Callable[[Result], None],
+        watch: ProgressCallback = ignore_progress,
+    ) -> None:
         """Train the packs one after the other, and report the results of each pack when it ends."""
         load_libraries()
         from rpt.sweep.work import train_pack

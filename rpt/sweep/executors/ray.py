@@ -18,7 +18,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from rpt.config.schema import Config, Section
 from rpt.sweep.executors.workers import ClusterError, Lost, Pack, attend, checked, need, train_in_worker
 from rpt.sweep.point import Result
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 Job = Any
 """A Ray reference to a task's results."""
@@ -65,7 +65,9 @@ class RayExecutor:
         """Return None: nodes have different memory, and the tasks reserve none."""
         return None
 
-    def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+    def run(
+        self, packs: Sequence[Pack], report: Callable[[Result], None], watch: ProgressCallback = ignore_progress
+    ) -> None:
         """Train every pack and report each point once, when its result is known.
 
         Raises:

@@ -17,7 +17,7 @@ from rpt.sweep.executors.local import Machine, shares, visible_gpus
 from rpt.sweep.executors.slurm import Slurm, wrong_parameters
 from rpt.sweep.executors.workers import Pack, attend, checked, need
 from rpt.sweep.point import Result
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 
 class SubmititExecutor:
@@ -65,7 +65,9 @@ class SubmititExecutor:
 
         return budget_bytes(config, int(self.options.mem * 2**30))
 
-    def run(self, packs: Sequence[Pack], report: Callable[[Result], None], watch: Watch = nobody) -> None:
+    def run(
+        self, packs: Sequence[Pack], report: Callable[[Result], None], watch: ProgressCallback = ignore_progress
+    ) -> None:
         """Train every pack and report each point once, when its result is known.
 
         Raises:

@@ -23,7 +23,7 @@ from rpt.console import several
 from rpt.errors import ConfigError, RptError
 from rpt.sweep.point import Point, Result
 from rpt.training.libraries import load_libraries
-from rpt.training.live_progress import Watch, nobody
+from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 Pack = Sequence[Point]
 Options = TypeVar("Options", bound=Section)
@@ -65,7 +65,7 @@ def attend(
     crew: Crew,
     packs: Iterable[Pack],
     report: Callable[[Result], None],
-    watch: Watch = nobody,
+    watch: ProgressCallback = ignore_progress,
     *,
     retries: int,
     losses: Counter[int],

@@ -1,0 +1,61 @@
+"""State of a run, read from its folder. The ledger stores no states, so that nothing can contradict the folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rpt.errors import StorageError
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.objective import objective
+from rpt.tracking.status import RunStatus
+
+
+@dataclass(frozen=True)
+class RunState:
+    """State of a run.
+
+    Attributes:
+        status: Status of the run (`rpt.tracking.status`).
+        score: Score of the task on the reported rows, 0 to 1; None unless finished.
+        error: Reason for the failure or interruption; None if the record has no reason.
+        holder: Process and machine that train the run; None unless running.
+        members: Identity hashes of the runs of the pack in which the run failed or was interrupted. An interrupted pack
+            is resumed with all of them. Empty for an interrupted run without a checkpoint.
+        is_bug: Whether the record holds a traceback, which means a bug in this program.
+        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless finished.
+    """
+
+    status: RunStatus
+    score: float | None = None
+    error: str | None = None
+    holder: str | None = None
+    members: tuple[str, ...] = ()
+    is_bug: bool = False
+    objective: float | None = None
+
+
+def read_state(path: Path) -> RunState:
+    """Read a run's state from its folder. A run whose record cannot be read is failed: training would refuse it."""
+    folder = RunFolder(path)
+    holder = folder.holder()
+    if holder is not None:
+        return RunState("running", holder=str(holder))
+    try:
+        record = folder.read_record()
+    except StorageError as error:
+        return RunState("failed", error=str(error))
+    if record is None:
+        return RunState("missing")
+    if record["status"] == "finished":
+        return RunState("finished", score=record.get("scores", {}).get("score"), objective=objective(record))
+    if record["status"] == "failed":
+        is_bug = "traceback" in record
+        return RunState("failed", error=str(record.get("error")), members=_members(record), is_bug=is_bug)
+    has_checkpoint = folder.checkpoint.exists() or folder.previous_checkpoint.exists()
+    return RunState("interrupted", error=record.get("error"), members=_members(record) if has_checkpoint else ())
+
+
+def _members(record: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(record.get("pack", {}).get("members", ()))
