@@ -27,7 +27,7 @@ from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Estimate
 from rpt.stats.mean import mean
 
 Pairs = Float[np.ndarray, "points points"]
-Units = Float[np.ndarray, "points seeds units"]
+PointUnits = Float[np.ndarray, "points seeds units"]
 
 MISS = 1 - LEVEL
 """Probability that an interval misses the true value, both sides together."""
@@ -46,18 +46,18 @@ equal. It is below 0.025 because with 3 seeds, intervals of high level miss more
 equal points and 3 seeds, a lower end above 0 occurred in 10 % of the simulations with 0.025, and in 5 % with 0.005."""
 
 
-def average(units: Units) -> Estimate:
+def average(units: PointUnits) -> Estimate:
     """Estimate the score averaged over the points."""
     return mean(units.mean(axis=0))
 
 
-def best(units: Units) -> Estimate:
+def best(units: PointUnits) -> Estimate:
     """Estimate the score of the truly best point; `value` is the highest observed mean, which is slightly too high."""
     found = worst(1 - units)
     return Estimate(1 - found.value, 1 - found.high, 1 - found.low, found.seeds)
 
 
-def worst(units: Units) -> Estimate:
+def worst(units: PointUnits) -> Estimate:
     """Estimate the score of the truly worst point; `value` is the lowest observed mean, which is slightly too low.
 
     Where only one point may be the worst, the interval is the interval of that point. Where k points may be the worst,
@@ -75,7 +75,7 @@ def worst(units: Units) -> Estimate:
     return Estimate(value, low, high, seeds)
 
 
-def apart(units: Units) -> Estimate:
+def apart(units: PointUnits) -> Estimate:
     """Estimate the distance between the truly best and the truly worst score.
 
     `value` is the distance between the observed means, which is slightly too high. The true distance is the difference
@@ -94,7 +94,7 @@ def apart(units: Units) -> Estimate:
     return Estimate(value, max(0.0, float(low.max())), min(1.0, float(high.max())), num_seeds)
 
 
-def _differences(units: Units, *, miss: float) -> tuple[Pairs, Pairs]:
+def _differences(units: PointUnits, *, miss: float) -> tuple[Pairs, Pairs]:
     """Return the difference of means for every pair of points, and half the width of each difference's interval."""
     found = crossed_mean(units[:, None] - units[None, :])
     return found.value, found.half_width(miss)

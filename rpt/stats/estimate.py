@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,9 +33,14 @@ class Estimate:
     level: float = LEVEL
 
     @property
+    def is_known(self) -> bool:
+        """Whether the point estimate is a number; a standard deviation of one seed is not."""
+        return not math.isnan(self.value)
+
+    @property
     def has_interval(self) -> bool:
         """Whether the estimate has an interval: both ends are numbers, not `nan`."""
-        return self.low == self.low and self.high == self.high
+        return not (math.isnan(self.low) or math.isnan(self.high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,11 @@ class Comparison:
     p: float
     per_seed: tuple[float, ...]
     p_of_many: float | None = None
+
+    @property
+    def has_p(self) -> bool:
+        """Whether there is a p-value, which needs at least three seeds."""
+        return not math.isnan(self.p)
 
     def sign(self, p_holm: float) -> Literal[-1, 0, 1]:
         """Return the sign of the difference if it is significant, else 0.

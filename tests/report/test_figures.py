@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Drawing
 
 from rpt.report.figures import draw
 from rpt.report.figures.figure import DPI, SAMPLE_MARK
-from rpt.report.figures.panels import Scale, panels_of
+from rpt.report.figures.panels import AxisScale, panels_of
 from rpt.report.figures.sensitivity import plot
 from rpt.report.figures.styles import LOOKS, OTHERS, looks_of, points
 from rpt.report.measure.numbers import measure
@@ -44,7 +44,7 @@ def panel_axes(rates):
     study, numbers, _ = rates
     (panel,) = panels_of(study, numbers, study.axes[0])
     ax = Drawing().subplots()
-    plot(ax, study, panel, Scale(study.axes[0]), looks_of(study))
+    plot(ax, study, panel, AxisScale(study.axes[0]), looks_of(study))
     return ax, panel, study
 
 
@@ -195,10 +195,10 @@ def test_many_panels_go_into_several_figures(tmp_path):
 
 
 def test_texts_stand_side_by_side_and_numbers_by_size():
-    texts = Scale(Axis("init", "initialisation", ("vocab", "normal"), is_log=False))
+    texts = AxisScale(Axis("init", "initialisation", ("vocab", "normal"), is_log=False))
     assert not texts.is_spaced
     assert texts.places == [0, 1]
-    numbers = Scale(Axis("trainer.epochs", "epochs", (1, 10), is_log=False))
+    numbers = AxisScale(Axis("trainer.epochs", "epochs", (1, 10), is_log=False))
     assert numbers.places == [1, 10]
 
 

@@ -10,6 +10,7 @@ from rpt.config.near_miss import near_miss
 from rpt.config.rules.access import Values, get
 from rpt.config.rules.backbone import family
 from rpt.errors import Problem
+from rpt.tasks.metrics import OF_LABELS
 
 
 def task_is_sound(values: Values) -> Iterator[Problem]:
@@ -87,7 +88,7 @@ def framing_has_a_scorer(values: Values) -> Iterator[Problem]:
         yield Problem("scorer.name", scorer, f"this task{under} has no choices to rank. Set scorer=generate.")
     if get(values, f"{_format_key(values)}.framing", str) == "written":
         metrics = get(values, "task.metrics", list) or []
-        if wrong := [name for name in metrics if name in ("accuracy", "f1_macro", "f1a")]:
+        if wrong := [name for name in metrics if name in OF_LABELS]:
             advice = f"{wrong[0]} compares labels, and this task's answers are free text. Set task.metrics=[em,f1]."
             yield Problem("task.metrics", metrics, advice)
 

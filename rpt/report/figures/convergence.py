@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -14,11 +13,9 @@ from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
 from rpt.report.figures.panels import MOST_PANELS
 from rpt.report.figures.styles import Look, heading, looks_of, points
-from rpt.report.read.diagnostics import Diagnosis, History
-from rpt.report.read.study import Study
+from rpt.report.read.diagnostics import Diagnosis, History, Series
+from rpt.report.read.study import POINTS, Study
 from rpt.report.say.words import listed
-
-Series = Float[np.ndarray, " evaluations"]
 
 
 def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
@@ -30,7 +27,7 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
     drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample)
     for ax, task in zip(axes, tasks, strict=True):
         for one in _of_task(diagnoses, task):
-            _lines(ax, one, "score", looks[one.point.method], scale=100.0)
+            _lines(ax, one, "score", looks[one.point.method], scale=POINTS)
         dress(ax, heading(study, task, {}), "held-out score (points)")
     methods = dict.fromkeys(one.point.method for task in tasks for one in _of_task(diagnoses, task))
     legend.put_below(drawing, [legend.of_method(method, looks[method]) for method in methods])

@@ -23,6 +23,9 @@ COLUMN = 3.3
 PAGE = 6.9
 """Width of both columns of a two-column paper, in inches."""
 
+EXTRA_HEIGHT = 0.3
+"""Height that a panel gets in addition where it is the only panel of its figure, in inches."""
+
 DPI = 200
 """Resolution of PNG files, in dots per inch."""
 
@@ -119,7 +122,8 @@ def grid_of_panels(count: int, *, is_sample: bool, height: float = 2.0) -> tuple
     """
     columns = 2 if count == 4 else min(count, 3)
     rows = -(-count // columns)
-    drawing = blank(COLUMN if count == 1 else PAGE, 0.5 + (height + 0.3 * (count == 1)) * rows, is_sample=is_sample)
+    width, row_height = (COLUMN, height + EXTRA_HEIGHT) if count == 1 else (PAGE, height)
+    drawing = blank(width, 0.5 + row_height * rows, is_sample=is_sample)
     axes = drawing.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in axes[count:]:
         spare.remove()

@@ -12,7 +12,7 @@ from rpt.report.figures.figure import COLUMN, PAGE, Figure, blank, finish
 from rpt.report.figures.styles import Look, heading, looks_of
 from rpt.report.measure.along import asked_axes
 from rpt.report.measure.numbers import Numbers, Robustness
-from rpt.report.read.study import Study
+from rpt.report.read.study import POINTS, Study
 from rpt.report.say.words import listed, value_text
 from rpt.report.tables.columns import has_intervals
 from rpt.stats.estimate import Estimate
@@ -47,14 +47,14 @@ class Quantity:
 
 
 QUANTITIES = (
-    Quantity("average (points)", 100.0, lambda numbers: numbers.average),
-    Quantity("worst case (points)", 100.0, lambda numbers: numbers.worst),
-    Quantity("failed runs (%)", 100.0, lambda numbers: numbers.failed),
+    Quantity("average (points)", POINTS, lambda numbers: numbers.average),
+    Quantity("worst case (points)", POINTS, lambda numbers: numbers.worst),
+    Quantity("failed runs (%)", POINTS, lambda numbers: numbers.failed),
 )
 
 
 @dataclass(frozen=True)
-class Row:
+class ForestRow:
     """A row of a forest plot: a label, a look and an estimate for each column (None: an empty cell)."""
 
     label: str
@@ -62,7 +62,7 @@ class Row:
     estimates: Sequence[Estimate | None]
 
 
-Group = tuple[str, list[Row]]
+RowGroup = tuple[str, list[ForestRow]]
 
 
 def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
@@ -72,9 +72,9 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
     if not curves:
         return []
     looks = looks_of(study)
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[ForestRow]] = {}
     for one in curves:
-        row = Row(one.method, looks[one.method], [_scaled(quantity, one) for quantity in quantities])
+        row = ForestRow(one.method, looks[one.method], [_scaled(quantity, one) for quantity in quantities])
         groups.setdefault(heading(study, one.task, one.curve.at), []).append(row)
     axis = study.axes[0].label
     titles = [quantity.title for quantity in quantities]
@@ -102,10 +102,10 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
         return []
     looks = looks_of(study)
     ours = "residual" if any(pair.ours == "residual" for pair in pairs) else pairs[0].ours
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[ForestRow]] = {}
     for pair in pairs:
         if pair.ours == ours:
-            row = Row(f"{ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, 100.0)])
+            row = ForestRow(f"{ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, POINTS)])
             groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
     tuned = "each at the point that the held-out rows choose"
     over = "averaged over the sweep" if swept else tuned
@@ -127,11 +127,11 @@ def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
     looks, labels = looks_of(study), {axis.key: axis.label for axis in study.axes}
     found: list[Figure] = []
     for axis in asked_axes(study):
-        groups: dict[str, list[Row]] = {}
+        groups: dict[str, list[ForestRow]] = {}
         for pair in numbers.by_value:
             if pair.axis == axis.key:
                 label = f"{pair.ours}: {value_text(pair.our_value)} - {value_text(pair.their_value)}"
-                row = Row(label, looks[pair.ours], [_times(pair.comparison.difference, 100.0)])
+                row = ForestRow(label, looks[pair.ours], [_times(pair.comparison.difference, POINTS)])
                 groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
         caption = f"Difference in score between two values of {labels[axis.key]}, paired by seed and example."
         if has_intervals(study):
@@ -152,7 +152,7 @@ def _draw(
     title: str,
     caption: str,
     alt: str,
-    groups: Sequence[Group],
+    groups: Sequence[RowGroup],
     columns: Sequence[str],
     *,
     zero: bool = False,
@@ -180,9 +180,9 @@ def _draw(
     return finish(drawing, name, title, caption, alt + _say(groups, columns))
 
 
-def _pages(name: str, groups: Mapping[str, list[Row]]) -> Iterator[tuple[str, list[Group]]]:
+def _pages(name: str, groups: Mapping[str, list[ForestRow]]) -> Iterator[tuple[str, list[RowGroup]]]:
     """Yield name and groups of each figure: at most `MOST_ROWS` rows and headings, unless a single group has more."""
-    pages: list[list[Group]] = [[]]
+    pages: list[list[RowGroup]] = [[]]
     for group in groups.items():
         taken = sum(len(rows) + 1 for _, rows in pages[-1])
         if taken and taken + len(group[1]) + 1 > MOST_ROWS:
@@ -201,7 +201,7 @@ def _bar(ax: Axes, place: float, estimate: Estimate | None, look: Look) -> None:
             markeredgecolor="white", markeredgewidth=0.6, zorder=3)  # fmt: skip
 
 
-def _places(groups: Sequence[Group]) -> tuple[list[float], list[str], dict[str, float]]:
+def _places(groups: Sequence[RowGroup]) -> tuple[list[float], list[str], dict[str, float]]:
     """Return the vertical positions and labels of the rows, and the position of each group's heading."""
     places: list[float] = []
     labels: list[str] = []
@@ -227,7 +227,7 @@ def _times(estimate: Estimate, scale: float) -> Estimate:
     return Estimate(scale * estimate.value, low, high, estimate.seeds, estimate.level)
 
 
-def _say(groups: Sequence[Group], columns: Sequence[str]) -> str:
+def _say(groups: Sequence[RowGroup], columns: Sequence[str]) -> str:
     said = []
     for at, column in enumerate(columns):
         for name, rows in groups:

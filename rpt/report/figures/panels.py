@@ -14,7 +14,7 @@ MOST_PANELS = 9
 
 
 @dataclass(frozen=True)
-class Line:
+class PanelLine:
     """The points of one encoder or baseline in one panel.
 
     Attributes:
@@ -35,7 +35,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
+class ScorePanel:
     """A panel of a figure: one task, with fixed values on all axes except the axis of the panel.
 
     Attributes:
@@ -47,8 +47,8 @@ class Panel:
 
     task: str
     at: Mapping[str, Value]
-    prompts: Sequence[Line]
-    baselines: Sequence[Line]
+    prompts: Sequence[PanelLine]
+    baselines: Sequence[PanelLine]
 
     @property
     def majority(self) -> float:
@@ -56,12 +56,12 @@ class Panel:
         return self.prompts[0].points[0].point.majority
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[PanelLine]:
         """The lines of all encoders, then of all baselines."""
         return [*self.prompts, *self.baselines]
 
 
-class Scale:
+class AxisScale:
     """Positions along an axis: numbers by their value or logarithm, other values at equal distances.
 
     Attributes:
@@ -84,7 +84,7 @@ class Scale:
         return math.log10(value) if self.axis.is_log else float(value)
 
 
-def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[Panel]:
+def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[ScorePanel]:
     """Return the panels along an axis: one for each task and combination of values on the other axes.
 
     Args:
@@ -98,7 +98,9 @@ def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[Panel]:
         baselines = [score for score in numbers.baselines if score.point.task == task]
         for at in _combinations([_others(score, axis) for score in prompts]):
             fitting = _lines([score for score in prompts if _fits(score, at)], axis)
-            panels.append(Panel(task, at, fitting, _lines([score for score in baselines if _fits(score, at)], axis)))
+            panels.append(
+                ScorePanel(task, at, fitting, _lines([score for score in baselines if _fits(score, at)], axis))
+            )
     return panels
 
 
@@ -119,12 +121,12 @@ def _fits(score: PointScore, at: Mapping[str, Value]) -> bool:
     return all(score.point.values[key] == value for key, value in at.items() if key in score.point.values)
 
 
-def _lines(scores: Sequence[PointScore], axis: Axis | None) -> list[Line]:
+def _lines(scores: Sequence[PointScore], axis: Axis | None) -> list[PanelLine]:
     lines = []
     for method in dict.fromkeys(score.point.method for score in scores):
         own = [score for score in scores if score.point.method == method]
         valued = [(None if axis is None else score.point.values.get(axis.key), score) for score in own]
         if axis is not None and any(axis.key in score.point.values for score in own):
             valued = sorted(valued, key=lambda pair: axis.values.index(pair[0]) if pair[0] in axis.values else -1)
-        lines.append(Line(method, [value for value, _ in valued], [score for _, score in valued]))
+        lines.append(PanelLine(method, [value for value, _ in valued], [score for _, score in valued]))
     return lines

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from rpt.console import several
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.panels import MOST_PANELS, Line, Panel, Scale, panels_of
+from rpt.report.figures.panels import MOST_PANELS, AxisScale, PanelLine, ScorePanel, panels_of
 from rpt.report.figures.styles import (
     LINE_OF_MAJORITY,
     Look,
@@ -21,7 +21,7 @@ from rpt.report.figures.styles import (
     points,
 )
 from rpt.report.measure.numbers import Numbers, PointScore
-from rpt.report.read.study import Axis, Study
+from rpt.report.read.study import POINTS, Axis, Study
 from rpt.report.say.words import listed, value_text
 from rpt.report.tables.columns import has_intervals
 
@@ -66,8 +66,8 @@ def by_encoder(study: Study, numbers: Numbers) -> list[Figure]:
     return [finish(drawing, "score-by-encoder", "Score of each encoder", _caption(study, "Large markers", "bars"), alt)]
 
 
-def _draw(study: Study, axis: Axis, panels: Sequence[Panel], name: str) -> Figure:
-    looks, scale = looks_of(study), Scale(axis)
+def _draw(study: Study, axis: Axis, panels: Sequence[ScorePanel], name: str) -> Figure:
+    looks, scale = looks_of(study), AxisScale(axis)
     drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample)
     for ax, panel in zip(axes, panels, strict=True):
         plot(ax, study, panel, scale, looks)
@@ -82,7 +82,7 @@ def _caption(study: Study, means: str, spread: str) -> str:
     return CAPTION.format(means=means, spread=told)
 
 
-def plot(ax: Axes, study: Study, panel: Panel, scale: Scale, looks: Mapping[str, Look]) -> None:
+def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Mapping[str, Look]) -> None:
     """Draw a panel: a line with a band for each method (points with bars where values have no order), runs as dots."""
     step = DODGE * scale.span if scale.is_spaced else SIDE
     everywhere = [line for line in panel.lines if line.is_everywhere]
@@ -109,7 +109,7 @@ def plot(ax: Axes, study: Study, panel: Panel, scale: Scale, looks: Mapping[str,
 
 def _curve(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
     """Draw the mean along the axis as a line, and its interval as a band."""
-    means, lows, highs = (100 * values for values in _estimates(scores))
+    means, lows, highs = (POINTS * values for values in _estimates(scores))
     known = ~np.isnan(lows)
     where = np.array(places)
     if known.any():
@@ -122,7 +122,7 @@ def _curve(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look
 
 def _bars(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
     """Draw the mean as a marker and its interval as a bar, where values have no order."""
-    means, lows, highs = (100 * values for values in _estimates(scores))
+    means, lows, highs = (POINTS * values for values in _estimates(scores))
     ax.vlines(places, lows, highs, color=look.colour, linewidth=1.4, zorder=3)
     ax.plot(places, means, color=look.colour, linestyle="none", marker=look.marker, markersize=5,
             markeredgecolor="white", markeredgewidth=0.6, zorder=4)  # fmt: skip
@@ -131,8 +131,8 @@ def _bars(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look:
 def _level(ax: Axes, score: PointScore, look: Look) -> None:
     """Draw a horizontal line and band for a method that the axis does not affect."""
     if score.score.has_interval:
-        ax.axhspan(100 * score.score.low, 100 * score.score.high, color=look.colour, alpha=0.05, linewidth=0)
-    ax.axhline(100 * score.score.value, color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
+        ax.axhspan(POINTS * score.score.low, POINTS * score.score.high, color=look.colour, alpha=0.05, linewidth=0)
+    ax.axhline(POINTS * score.score.value, color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
 
 
 def _dots(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look, shift: float) -> None:
@@ -141,16 +141,16 @@ def _dots(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look:
         runs = score.point.runs
         spread = np.linspace(-shift, shift, len(runs)) if len(runs) > 1 else np.zeros(1)
         for run, offset in zip(runs, spread, strict=True):
-            (dot,) = ax.plot([place + offset], [100 * run.score], color=look.colour, linestyle="none")
+            (dot,) = ax.plot([place + offset], [POINTS * run.score], color=look.colour, linestyle="none")
             if run.diverged:
                 dot.set(marker="x", markersize=5, markeredgewidth=1.1, zorder=5)
             else:
                 dot.set(marker=".", markersize=5.5, markeredgewidth=0.3, markeredgecolor="white", zorder=3.5)
 
 
-def _finish_panel(ax: Axes, study: Study, panel: Panel) -> None:
+def _finish_panel(ax: Axes, study: Study, panel: ScorePanel) -> None:
     ax.axhline(
-        100 * panel.majority, color=LINE_OF_MAJORITY.colour, linestyle=LINE_OF_MAJORITY.line, linewidth=1, zorder=1.5
+        POINTS * panel.majority, color=LINE_OF_MAJORITY.colour, linestyle=LINE_OF_MAJORITY.line, linewidth=1, zorder=1.5
     )
     ax.set_ylabel("score (points)")
     ax.set_title(heading(study, panel.task, panel.at), loc="left")
@@ -163,7 +163,7 @@ def _estimates(scores: Sequence[PointScore]) -> Iterator[np.ndarray]:
         yield np.array([getattr(score.score, name) for score in scores])
 
 
-def _handles(panels: Sequence[Panel], looks: Mapping[str, Look], scale: Scale) -> list[Line2D]:
+def _handles(panels: Sequence[ScorePanel], looks: Mapping[str, Look], scale: AxisScale) -> list[Line2D]:
     """Return a legend entry for each encoder and baseline.
 
     The entry of a method that the axis does not affect has no marker. Other entries have no line if values have no
@@ -176,7 +176,7 @@ def _handles(panels: Sequence[Panel], looks: Mapping[str, Look], scale: Scale) -
     ]
 
 
-def _keys(panels: Sequence[Panel]) -> list[Line2D]:
+def _keys(panels: Sequence[ScorePanel]) -> list[Line2D]:
     """Return the legend entries of the marks that all encoders share."""
     keys = [legend.of_majority(), legend.of_marker("one run", ".", size=5.5)]
     if any(_num_diverged(line) for panel in panels for line in panel.lines):
@@ -184,11 +184,11 @@ def _keys(panels: Sequence[Panel]) -> list[Line2D]:
     return keys
 
 
-def _num_diverged(line: Line) -> int:
+def _num_diverged(line: PanelLine) -> int:
     return sum(run.diverged for score in line.points for run in score.point.runs)
 
 
-def _say(study: Study, panel: Panel, axis: Axis) -> str:
+def _say(study: Study, panel: ScorePanel, axis: Axis) -> str:
     """Return the text alternative of a panel: lowest and highest mean score of each line."""
     said = []
     for line in panel.lines:
@@ -208,7 +208,7 @@ def _say(study: Study, panel: Panel, axis: Axis) -> str:
     return f"{where}: mean score in points, {'; '.join(said)}; majority answer {points(panel.majority)}."
 
 
-def _say_methods(study: Study, panel: Panel) -> str:
+def _say_methods(study: Study, panel: ScorePanel) -> str:
     said = [f"{line.method} {points(score.score.value)}" for line in panel.lines for score in line.points]
     where = heading(study, panel.task, panel.at)
     return f"{where}: {listed(said)} points; majority answer {points(panel.majority)}."

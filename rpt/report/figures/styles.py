@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rpt.report.read.study import Axis, Study, Value
+from rpt.report.read.study import POINTS, Axis, Study, Value
 from rpt.report.say.words import at_text
 
 LineStyle = Literal["-"] | tuple[int, Sequence[int | float]]
@@ -56,7 +56,7 @@ def looks_of(study: Study) -> dict[str, Look]:
 
 def points(score: float) -> str:
     """Format a score from 0 to 1 in points, such as `61.4`."""
-    return f"{100 * score:.1f}"
+    return f"{POINTS * score:.1f}"
 
 
 def axis_title(axis: Axis) -> str:

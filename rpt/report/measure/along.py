@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from rpt.report.measure.comparisons import MOST_VALUES, Pair, pair_of
-from rpt.report.read.series import Curve, curves_of
+from rpt.report.read.series import StudyCurve, curves_of
 from rpt.report.read.study import Axis, Study, Value
 
 RATES = ("lr", "encoder_lr", "head_lr")
@@ -25,7 +25,7 @@ def compare_values(study: Study) -> list[Pair]:
     """Compare the values of every axis for each task and encoder; the p-values are not adjusted."""
     found: list[Pair] = []
     for axis in study.axes:
-        gathered: dict[tuple[str, str], list[Curve]] = {}
+        gathered: dict[tuple[str, str], list[StudyCurve]] = {}
         for curve in curves_of(study, axis):
             gathered.setdefault((curve.task, curve.method), []).append(curve)
         found += [pair for curves in gathered.values() for pair in _of_curves(axis, curves)]
@@ -59,7 +59,7 @@ def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
     ]
 
 
-def _of_curves(axis: Axis, curves: Sequence[Curve]) -> Iterator[Pair]:
+def _of_curves(axis: Axis, curves: Sequence[StudyCurve]) -> Iterator[Pair]:
     for one, other in _couples(axis, curves):
         found = [(curve, curve.at_value(one), curve.at_value(other)) for curve in curves]
         both = [(curve, ours, theirs) for curve, ours, theirs in found if ours is not None and theirs is not None]
@@ -75,7 +75,7 @@ def _of_curves(axis: Axis, curves: Sequence[Curve]) -> Iterator[Pair]:
             yield replace(pair, num_points=len(both), axis=axis.key, our_value=one, their_value=other)
 
 
-def _couples(axis: Axis, curves: Sequence[Curve]) -> list[tuple[Value, Value]]:
+def _couples(axis: Axis, curves: Sequence[StudyCurve]) -> list[tuple[Value, Value]]:
     values = [value for value in axis.values if any(curve.at_value(value) is not None for curve in curves)]
     if axis.is_numeric or len(values) > MOST_VALUES:
         return [(value, values[0]) for value in values[1:]]

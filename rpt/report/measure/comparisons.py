@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from rpt.report.read.series import Curve, Point, Units
-from rpt.report.read.study import Study, Value
+from rpt.report.read.series import StudyCurve, StudyPoint, UnitScores
+from rpt.report.read.study import ONE_POINT, Study, Value
 from rpt.stats.estimate import Comparison
 from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
@@ -31,9 +31,6 @@ MAJORITY = "majority"
 
 Family = Literal["answer", "exploratory"]
 """Family of a comparison. `answer`: the answer in words rests on it. `exploratory`: any other comparison."""
-
-EFFECT = 0.01
-"""Difference in score for which the needed number of seeds is computed: one point."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,9 @@ class Pair:
         return "higher" if sign > 0 else "lower" if sign < 0 else "open"
 
 
-def compare_all(study: Study, curves: Sequence[Curve], baselines: Mapping[str, Sequence[Point]]) -> list[Pair]:
+def compare_all(
+    study: Study, curves: Sequence[StudyCurve], baselines: Mapping[str, Sequence[StudyPoint]]
+) -> list[Pair]:
     """Compare all encoders of a study with each other, the baselines and the majority; p-values are not adjusted.
 
     Args:
@@ -122,7 +121,7 @@ def agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
     return all(other[key] == value for key, value in one.items() if key in other)
 
 
-def _couples(study: Study, curves: Sequence[Curve]) -> Iterator[tuple[Curve, Curve]]:
+def _couples(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[StudyCurve, StudyCurve]]:
     """Yield the pairs of curves to compare: the same task and equal values on the other axes."""
     for one, other in couples(study.methods):
         for ours in curves:
@@ -131,7 +130,7 @@ def _couples(study: Study, curves: Sequence[Curve]) -> Iterator[tuple[Curve, Cur
                     yield ours, theirs
 
 
-def _of_curves(ours: Curve, theirs: Curve) -> Iterator[Pair]:
+def _of_curves(ours: StudyCurve, theirs: StudyCurve) -> Iterator[Pair]:
     at = {**ours.at, **theirs.at}
     seeds = [seed for seed in ours.seeds if seed in theirs.seeds]
     equal = _equal_points(ours, theirs)
@@ -144,7 +143,7 @@ def _of_curves(ours: Curve, theirs: Curve) -> Iterator[Pair]:
     yield from _of_points(ours, "tuned", at, ours.tuned, theirs.tuned)
 
 
-def _against(ours: Curve, baselines: Sequence[Point]) -> Iterator[Pair]:
+def _against(ours: StudyCurve, baselines: Sequence[StudyPoint]) -> Iterator[Pair]:
     key = None if ours.axis is None else ours.axis.key
     for baseline in baselines:
         if agree(ours.tuned.values, baseline.values):
@@ -154,7 +153,9 @@ def _against(ours: Curve, baselines: Sequence[Point]) -> Iterator[Pair]:
                 yield from _of_points(ours, "point", point.values, point, baseline)
 
 
-def _of_points(curve: Curve, where: Where, at: Mapping[str, Value], one: Point, other: Point) -> Iterator[Pair]:
+def _of_points(
+    curve: StudyCurve, where: Where, at: Mapping[str, Value], one: StudyPoint, other: StudyPoint
+) -> Iterator[Pair]:
     """Compare two points over the seeds that both have; yield nothing where they share no seed."""
     seeds = [seed for seed in one.seeds if seed in other.seeds]
     ours = one.units(curve.count, seeds) if seeds else None
@@ -168,7 +169,7 @@ def _of_points(curve: Curve, where: Where, at: Mapping[str, Value], one: Point, 
         yield pair if key is None else replace(pair, our_value=one.values.get(key), their_value=other.values.get(key))
 
 
-def _equal_points(ours: Curve, theirs: Curve) -> list[tuple[Value, Point, Point]]:
+def _equal_points(ours: StudyCurve, theirs: StudyCurve) -> list[tuple[Value, StudyPoint, StudyPoint]]:
     """Return pairs of points with equal values; an encoder without the axis has the same point at every value."""
     found = []
     for value in dict.fromkeys((*ours.values, *theirs.values)):
@@ -179,23 +180,25 @@ def _equal_points(ours: Curve, theirs: Curve) -> list[tuple[Value, Point, Point]
     return found
 
 
-def _everywhere(curve: Curve) -> Point | None:
+def _everywhere(curve: StudyCurve) -> StudyPoint | None:
     has_axis = curve.axis is not None and any(curve.axis.key in point.values for point in curve.points)
     return None if has_axis else curve.points[0]
 
 
-def _average(equal: Sequence[tuple[Value, Point, Point]], curve: Curve, seeds: Sequence[int]) -> tuple[Units, Units]:
+def _average(
+    equal: Sequence[tuple[Value, StudyPoint, StudyPoint]], curve: StudyCurve, seeds: Sequence[int]
+) -> tuple[UnitScores, UnitScores]:
     ours = np.mean([one.units(curve.count, seeds) for _, one, _ in equal], axis=0)
     theirs = np.mean([other.units(curve.count, seeds) for _, _, other in equal], axis=0)
     return ours, theirs
 
 
 def pair_of(
-    curve: Curve,
+    curve: StudyCurve,
     theirs: str,
     where: Where,
     at: Mapping[str, Value],
-    both: tuple[Units, Units],
+    both: tuple[UnitScores, UnitScores],
 ) -> Pair:
     """Compare two arrays of units.
 
@@ -206,11 +209,11 @@ def pair_of(
         at: Axis values that both methods share, by key.
         both: Units of the first and of the second method, for the same seeds and examples.
     """
-    needed = seeds_needed(both[0] - both[1], effect=EFFECT)
+    needed = seeds_needed(both[0] - both[1], effect=ONE_POINT)
     return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
 
 
-def _with_majority(curve: Curve) -> Pair:
+def _with_majority(curve: StudyCurve) -> Pair:
     point = curve.tuned
     found = compare_with(point.units(curve.count), point.majority)
     return Pair(curve.task, curve.method, MAJORITY, "tuned", curve.at, found, float("nan"), None, curve.count)

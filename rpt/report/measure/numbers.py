@@ -10,7 +10,7 @@ from rpt.report.measure.comparisons import MAJORITY, Pair, compare_all
 from rpt.report.measure.families import adjust
 from rpt.report.measure.pace import Pace, paces
 from rpt.report.read.diagnostics import Diagnosis
-from rpt.report.read.series import Curve, Point, baselines_of, curves_of, num_units, points_of
+from rpt.report.read.series import StudyCurve, StudyPoint, baselines_of, curves_of, num_units, points_of
 from rpt.report.read.study import Study, Value
 from rpt.stats import curves, spread
 from rpt.stats.estimate import LEAST_SEEDS, Estimate
@@ -28,7 +28,7 @@ class PointScore:
         num_failed: Number of runs that diverged or score at or below the majority answer.
     """
 
-    point: Point
+    point: StudyPoint
     score: Estimate
     spread: Estimate
     num_failed: int
@@ -58,7 +58,7 @@ class Robustness:
         num_failed: Number of the curve's runs that diverged or score at or below the majority answer.
     """
 
-    curve: Curve
+    curve: StudyCurve
     best: Estimate
     best_at: Value
     average: Estimate
@@ -136,7 +136,7 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
     )
 
 
-def robustness(curve: Curve) -> Robustness:
+def robustness(curve: StudyCurve) -> Robustness:
     """Compute the numbers of a curve whose points have at least one seed in common."""
     units, scores, values = curve.units, curve.scores, curve.values
     axis, tuned = curve.axis, curve.tuned
@@ -158,11 +158,11 @@ def robustness(curve: Curve) -> Robustness:
     )
 
 
-def _share(num_failed: int, curve: Curve) -> Estimate:
+def _share(num_failed: int, curve: StudyCurve) -> Estimate:
     """Estimate the share of failed runs; the estimate has no interval below three seeds."""
     found = spread.share(num_failed, len(curve.runs))
     return found if len(curve.seeds) >= LEAST_SEEDS else replace(found, low=float("nan"), high=float("nan"))
 
 
-def _score(point: Point, count: int) -> PointScore:
+def _score(point: StudyPoint, count: int) -> PointScore:
     return PointScore(point, mean(point.units(count)), spread.spread(point.scores), int(point.failed.sum()))

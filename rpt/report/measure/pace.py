@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from rpt.report.measure.comparisons import Family, agree, couples
-from rpt.report.read.diagnostics import WITHIN, Diagnosis, History
-from rpt.report.read.study import Study, Value
+from rpt.report.read.diagnostics import Diagnosis, History
+from rpt.report.read.study import ONE_POINT, Study, Value
 from rpt.stats.counts import compare_counts
 from rpt.stats.estimate import Comparison
 
@@ -82,7 +82,7 @@ def _epochs(ours: Diagnosis, theirs: Diagnosis) -> list[tuple[float, float]]:
     found = []
     for seed in sorted(one.keys() & other.keys()):
         both = one[seed], other[seed]
-        level = min(history.score.max() for history in both) - WITHIN
+        level = min(history.score.max() for history in both) - ONE_POINT
         first = [float(history.epochs[np.flatnonzero(history.score >= level)[0]]) for history in both]
         found.append((first[0], first[1]))
     return found

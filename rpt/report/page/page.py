@@ -29,7 +29,7 @@ from rpt.report.say.headline import Headline, without_headline
 from rpt.report.say.words import SAMPLE
 from rpt.report.tables.nearest import nearest_tables
 from rpt.report.tables.table import Cell, Column, Table
-from rpt.report.tables.writers import WRITERS, cell_text
+from rpt.report.tables.writers import WRITERS, cell_text, interval_text
 from rpt.stats.estimate import Estimate
 
 SECTIONS = (
@@ -91,7 +91,7 @@ class FigureView:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A section of the page: a heading with figures and tables."""
 
     name: str
@@ -151,9 +151,9 @@ def render(
     )
 
 
-def _sections(tables: Sequence[TableView], figures: Sequence[FigureView]) -> list[Section]:
+def _sections(tables: Sequence[TableView], figures: Sequence[FigureView]) -> list[PageSection]:
     found = [
-        Section(
+        PageSection(
             name,
             title,
             [figure for figure in figures if prefix is not None and figure.name.startswith(prefix)],
@@ -162,7 +162,7 @@ def _sections(tables: Sequence[TableView], figures: Sequence[FigureView]) -> lis
         for name, title, prefix, names in SECTIONS
     ]
     placed = {"runs", *(name for *_, names in SECTIONS for name in names)}
-    found.append(Section("further", "Further tables", [], [table for table in tables if table.name not in placed]))
+    found.append(PageSection("further", "Further tables", [], [table for table in tables if table.name not in placed]))
     return [section for section in found if section.figures or section.tables]
 
 
@@ -181,13 +181,11 @@ def _table(study: Study, table: Table, out: Path) -> TableView:
 
 
 def _cell(cell: Cell, column: Column, folders: dict[str, Path], out: Path) -> CellView:
-    text, _, interval = cell_text(cell, column).partition(" [") if isinstance(cell, Estimate) else (
-        cell_text(cell, column), "", "")  # fmt: skip
     href = _link(folders[cell], out) if column.name == FOLDER and isinstance(cell, str) and cell in folders else None
-    number = cell.value if isinstance(cell, Estimate) else cell
-    is_number = number is None or not isinstance(number, str) or _is_number(number)
-    order = "" if number is None else "Infinity" if number == math.inf else str(number)  # JavaScript cannot parse `inf`
-    return CellView(text, f"[{interval}" if interval else "", order, href, is_number)
+    value = cell.value if isinstance(cell, Estimate) else cell
+    is_number = value is None or not isinstance(value, str) or _is_number(value)
+    order = "" if value is None else "Infinity" if value == math.inf else str(value)  # JavaScript cannot parse `inf`
+    return CellView(cell_text(value, column), interval_text(cell, column), order, href, is_number)
 
 
 def _is_number(text: str) -> bool:

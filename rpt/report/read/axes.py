@@ -13,7 +13,7 @@ from rpt.report.read.study import Axis, Value
 from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
 
 Record = Mapping[str, Any]
-Flat = dict[str, Value]
+FlatConfig = dict[str, Value]
 """Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has one key: the group's name."""
 
 KNOWN = {
@@ -57,7 +57,7 @@ def method_of(record: Record) -> str:
     return "head alone" if record["backbone"]["family"] == "encoder" else "zero-shot"
 
 
-def flatten(records: Sequence[Record]) -> list[Flat]:
+def flatten(records: Sequence[Record]) -> list[FlatConfig]:
     """Return the configuration of each run by dotted key.
 
     The task, the seed and keys that cannot change a score are left out. `data.order_seed` is left out where it equals
@@ -76,7 +76,7 @@ def flatten(records: Sequence[Record]) -> list[Flat]:
     return flats
 
 
-def find_axes(records: Sequence[Record], flats: Sequence[Flat]) -> tuple[tuple[Axis, ...], list[str]]:
+def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[tuple[Axis, ...], list[str]]:
     """Find the axes of a study.
 
     Args:
@@ -104,7 +104,7 @@ def find_axes(records: Sequence[Record], flats: Sequence[Flat]) -> tuple[tuple[A
     return tuple(axes), notes
 
 
-def values_on(axes: Sequence[Axis], flat: Flat, method: str) -> dict[str, Value]:
+def values_on(axes: Sequence[Axis], flat: FlatConfig, method: str) -> dict[str, Value]:
     """Return a run's value on each axis that exists for the run and can change its score, by key."""
     return {axis.key: flat[axis.key] for axis in axes if axis.key in flat and concerns(axis.key, method)}
 
@@ -119,7 +119,7 @@ def concerns(key: str, method: str) -> bool:
     return not any(key == part or key.startswith(f"{part}.") for part in unfelt)
 
 
-def _flat(config: Mapping[str, Any]) -> Flat:
+def _flat(config: Mapping[str, Any]) -> FlatConfig:
     aside = set(_aside_keys(Config))
     return {
         key: value
@@ -154,19 +154,21 @@ def _option(record: Record, group: str) -> str:
     return str(name)
 
 
-def _collapse(flats: Sequence[Flat], names: Sequence[str], group: str) -> None:
+def _collapse(flats: Sequence[FlatConfig], names: Sequence[str], group: str) -> None:
     """Replace the keys of a group by the group's name, whose value is the option's name.
 
     The values in which runs of the same option differ are appended to the name, such as `normal std=0.02`.
     """
-    parts = [{key: flat.pop(key) for key in [*flat] if key.startswith(f"{group}.")} for flat in flats]
-    for flat, name, part in zip(flats, names, parts, strict=True):
-        like = [other for other, other_name in zip(parts, names, strict=True) if other_name == name]
-        own = [key for key in part if len({other.get(key) for other in like}) > 1]
-        flat[group] = " ".join((name, *(f"{key.removeprefix(f'{group}.')}={part[key]}" for key in own)))
+    settings = [{key: flat.pop(key) for key in [*flat] if key.startswith(f"{group}.")} for flat in flats]
+    of_option: dict[str, list[FlatConfig]] = {}
+    for name, setting in zip(names, settings, strict=True):
+        of_option.setdefault(name, []).append(setting)
+    for flat, name, setting in zip(flats, names, settings, strict=True):
+        varied = [key for key in setting if len({other.get(key) for other in of_option[name]}) > 1]
+        flat[group] = " ".join((name, *(f"{key.removeprefix(f'{group}.')}={setting[key]}" for key in varied)))
 
 
-def _varies(key: str, flats: Sequence[Flat], methods: Sequence[str]) -> bool:
+def _varies(key: str, flats: Sequence[FlatConfig], methods: Sequence[str]) -> bool:
     """Whether runs differ in a key; an option of the encoder must differ between runs of the same encoder."""
     if not key.startswith("encoder."):
         return len({flat.get(key) for flat in flats}) > 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from rpt.report.read.axes import Flat, Record, concerns, find_axes, flatten, method_of, values_on
+from rpt.report.read.axes import FlatConfig, Record, concerns, find_axes, flatten, method_of, values_on
 from rpt.report.read.comparable import check_comparable, is_comparable
 from rpt.report.read.notes import notes_on
 from rpt.report.read.record_check import check_record
@@ -151,7 +151,7 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unit
     )
 
 
-def _run(found: Found, flat: Flat, axes: Sequence[Axis], units: Units) -> StudyRun:
+def _run(found: Found, flat: FlatConfig, axes: Sequence[Axis], units: Units) -> StudyRun:
     folder, record = found
     method = method_of(record)
     return StudyRun(folder, record, method, values_on(axes, flat, method), units.get(folder))
@@ -222,17 +222,17 @@ def _start(found: Found) -> tuple[str, str]:
     return str(found[1]["started"]), found[0].name
 
 
-def _like(flats: Sequence[Flat], axes: Sequence[Axis]) -> Flat:
+def _like(flats: Sequence[FlatConfig], axes: Sequence[Axis]) -> FlatConfig:
     """Return the configuration values that all runs with a prompt share and that are no axis."""
     varied = {axis.key for axis in axes}
     return {key: value for key, value in flats[0].items() if key not in varied and _is_constant(key, flats)}
 
 
-def _is_constant(key: str, flats: Sequence[Flat]) -> bool:
+def _is_constant(key: str, flats: Sequence[FlatConfig]) -> bool:
     return len({flat.get(key) for flat in flats}) == 1
 
 
-def _is_like(flat: Flat, like: Flat, method: str) -> bool:
+def _is_like(flat: FlatConfig, like: FlatConfig, method: str) -> bool:
     """Whether a baseline of another group has the study's configuration in all keys that concern the baseline."""
     keys = [key for key in like if concerns(key, method) and not key.startswith(("encoder.", "trainer.tune"))]
     return all(flat.get(key) == like[key] for key in keys)

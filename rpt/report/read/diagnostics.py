@@ -16,16 +16,13 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from rpt.report.read.series import Point, curves_of
-from rpt.report.read.study import Study, StudyError, StudyRun
+from rpt.report.read.series import StudyPoint, curves_of
+from rpt.report.read.study import ONE_POINT, Study, StudyError, StudyRun
 from rpt.system.reading import Unreadable, read_object, reason_of
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import NUMBER, NUMBERS, NUMBERS_OR_NULL, TEXT, Kind, problems_of
 
 T = TypeVar("T")
-
-WITHIN = 0.01
-"""Largest distance to its own best held-out score at which a run counts as trained: one point."""
 
 Series = Float[np.ndarray, " evaluations"]
 
@@ -87,7 +84,7 @@ class Diagnosis:
         damaged: Message for each file that cannot be read, which is treated as missing.
     """
 
-    point: Point
+    point: StudyPoint
     histories: Sequence[History | None]
     prompts: Sequence[Prompt | None]
     cosines: Float[np.ndarray, "runs runs"]
@@ -97,7 +94,7 @@ class Diagnosis:
     def epochs(self) -> list[float]:
         """Epochs until the held-out score was within one point of the run's best, for each run with a curve."""
         found = [one for one in self.histories if one is not None]
-        return [float(one.epochs[np.flatnonzero(one.score >= one.score.max() - WITHIN)[0]]) for one in found]
+        return [float(one.epochs[np.flatnonzero(one.score >= one.score.max() - ONE_POINT)[0]]) for one in found]
 
     @property
     def mean_cosine(self) -> float | None:
@@ -111,7 +108,7 @@ def diagnose(study: Study) -> list[Diagnosis]:
     return [diagnosis(curve.tuned) for curve in curves_of(study)]
 
 
-def diagnosis(point: Point) -> Diagnosis:
+def diagnosis(point: StudyPoint) -> Diagnosis:
     """Read the diagnostics of a point's runs, without the files that are damaged."""
     damaged: list[str] = []
     histories = [_unless_damaged(history, run, damaged) for run in point.runs]

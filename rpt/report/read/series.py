@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,11 @@ from jaxtyping import Bool, Float
 
 from rpt.report.read.study import Axis, Study, StudyRun, Value
 
-Units = Float[np.ndarray, "seeds units"]
+UnitScores = Float[np.ndarray, "seeds units"]
 
 
 @dataclass(frozen=True)
-class Point:
+class StudyPoint:
     """The runs of one setting, which differ in the seed alone.
 
     Attributes:
@@ -54,7 +55,7 @@ class Point:
         """Mean score of the selected checkpoints on the held-out rows, 0 to 1; `nan` for runs without training."""
         return float(np.mean([held_out_score(run) for run in self.runs]))
 
-    def units(self, count: int, seeds: Sequence[int] | None = None) -> Units:
+    def units(self, count: int, seeds: Sequence[int] | None = None) -> UnitScores:
         """Return the score of each sampling unit in the run of each seed.
 
         Args:
@@ -67,7 +68,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Curve:
+class StudyCurve:
     """The points of one encoder along an axis, at fixed values of the other axes.
 
     Attributes:
@@ -84,7 +85,7 @@ class Curve:
     method: str
     axis: Axis | None
     at: Mapping[str, Value]
-    points: Sequence[Point]
+    points: Sequence[StudyPoint]
     seeds: tuple[int, ...]
     count: int
 
@@ -115,14 +116,14 @@ class Curve:
         return [run for point in self.points for run in point.runs]
 
     @property
-    def tuned(self) -> Point:
+    def tuned(self) -> StudyPoint:
         """Point with the highest mean score on the held-out rows; the first of points with equal scores.
 
         The reported rows do not influence the choice, unless the protocol selects checkpoints on them.
         """
-        return max(self.points, key=lambda point: (point.held_out == point.held_out, point.held_out))
+        return max(self.points, key=lambda point: (not math.isnan(point.held_out), point.held_out))
 
-    def at_value(self, value: Value) -> Point | None:
+    def at_value(self, value: Value) -> StudyPoint | None:
         """Return the point at a value of the axis, or None where the curve has no such point."""
         return next((point for point, own in zip(self.points, self.values, strict=True) if own == value), None)
 
@@ -138,18 +139,18 @@ def held_out_score(run: StudyRun) -> float:
     return float("nan") if best is None else float(best["held_out"]["score"])
 
 
-def points_of(runs: Sequence[StudyRun]) -> list[Point]:
+def points_of(runs: Sequence[StudyRun]) -> list[StudyPoint]:
     """Group the runs that differ in the seed alone to points, in the order of each point's first run."""
     gathered: dict[tuple[object, ...], list[StudyRun]] = {}
     for run in runs:
         gathered.setdefault((run.task, run.method, tuple(run.values.items())), []).append(run)
     return [
-        Point(runs[0].task, runs[0].method, runs[0].values, sorted(runs, key=lambda run: run.seed))
+        StudyPoint(runs[0].task, runs[0].method, runs[0].values, sorted(runs, key=lambda run: run.seed))
         for runs in gathered.values()
     ]
 
 
-def curves_of(study: Study, axis: Axis | None = None) -> list[Curve]:
+def curves_of(study: Study, axis: Axis | None = None) -> list[StudyCurve]:
     """Return every curve along an axis: one for each task, encoder and combination of values on the other axes.
 
     Args:
@@ -157,14 +158,14 @@ def curves_of(study: Study, axis: Axis | None = None) -> list[Curve]:
         axis: Axis of the study; None for the main axis.
     """
     axis = axis or next(iter(study.axes), None)
-    gathered: dict[tuple[object, ...], list[Point]] = {}
+    gathered: dict[tuple[object, ...], list[StudyPoint]] = {}
     for point in points_of(study.runs):
         key = (point.task, point.method, tuple(_others(point, axis).items()))
         gathered.setdefault(key, []).append(point)
     return [_curve(study, axis, points) for points in gathered.values()]
 
 
-def curve(study: Study, task: str, method: str, axis: Axis | None = None) -> Curve:
+def curve(study: Study, task: str, method: str, axis: Axis | None = None) -> StudyCurve:
     """Return the curve of an encoder on a task, in a study where no other axis varies.
 
     Raises:
@@ -176,7 +177,7 @@ def curve(study: Study, task: str, method: str, axis: Axis | None = None) -> Cur
     return found[0]
 
 
-def baselines_of(study: Study, task: str, at: Mapping[str, Value]) -> Iterator[Point]:
+def baselines_of(study: Study, task: str, at: Mapping[str, Value]) -> Iterator[StudyPoint]:
     """Yield the points of baselines on a task that have the given values on every axis for which both have a value."""
     for point in points_of(study.baselines):
         agrees = all(at[key] == value for key, value in point.values.items() if key in at)
@@ -191,18 +192,18 @@ def num_units(study: Study, task: str) -> int:
     return int(runs[0].record["data"]["rows"]["reported"]) if known is None else known
 
 
-def _curve(study: Study, axis: Axis | None, points: Sequence[Point]) -> Curve:
+def _curve(study: Study, axis: Axis | None, points: Sequence[StudyPoint]) -> StudyCurve:
     first = points[0]
     seeds = sorted(set.intersection(*(set(point.seeds) for point in points)))
     ordered = sorted(points, key=lambda point: _place(point, axis))
     count = num_units(study, first.task)
-    return Curve(first.task, first.method, axis, _others(first, axis), ordered, tuple(seeds), count)
+    return StudyCurve(first.task, first.method, axis, _others(first, axis), ordered, tuple(seeds), count)
 
 
-def _others(point: Point, axis: Axis | None) -> dict[str, Value]:
+def _others(point: StudyPoint, axis: Axis | None) -> dict[str, Value]:
     return {key: value for key, value in point.values.items() if axis is None or key != axis.key}
 
 
-def _place(point: Point, axis: Axis | None) -> int:
+def _place(point: StudyPoint, axis: Axis | None) -> int:
     value = None if axis is None else point.values.get(axis.key)
     return axis.values.index(value) if axis is not None and value in axis.values else -1

@@ -15,6 +15,13 @@ from rpt.tracking.counted import counted_score, has_diverged, has_failed
 
 Value = float | int | str | bool | None
 
+POINTS = 100.0
+"""Factor from a score (0 to 1) to points."""
+
+ONE_POINT = 0.01
+"""One point as a score. A run counts as trained within one point of its own best held-out score, and the needed number
+of seeds is the number that shows a difference of one point."""
+
 
 class StudyError(RptError):
     """Run folders that make no study, because they are missing, damaged or not comparable."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers, Robustness
-from rpt.report.read.study import Study
+from rpt.report.read.study import POINTS, Study
 from rpt.report.say.answer import FEW_SEEDS, Paragraph
-from rpt.report.say.sentences import interval
+from rpt.report.say.sentences import brackets
 from rpt.report.say.words import SAMPLE, value_text
-from rpt.report.tables.columns import POINTS
 from rpt.stats.estimate import Estimate
 
 FIRST = "plain"
@@ -66,8 +65,7 @@ def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragra
 
 
 def _headline(sentence: str, found: Estimate, label: str, sign: str) -> Headline:
-    value, _, brackets = interval(found, POINTS, 1, sign).partition(" ")
-    return Headline(sentence, value, brackets, label)
+    return Headline(sentence, f"{POINTS * found.value:{sign}.1f}", brackets(found, POINTS, 1), label)
 
 
 def _label(study: Study, pair: Pair) -> str:

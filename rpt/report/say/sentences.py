@@ -9,9 +9,8 @@ from rpt.console import several
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Robustness
 from rpt.report.measure.pace import Pace
-from rpt.report.read.study import Axis
+from rpt.report.read.study import POINTS, Axis
 from rpt.report.say.words import listed, value_text
-from rpt.report.tables.columns import POINTS
 from rpt.stats.estimate import Estimate
 
 VERDICTS = ("higher", "lower", "open")
@@ -88,7 +87,7 @@ def spreads(axis: Axis | None, rows: Sequence[Robustness]) -> Iterator[str]:
         yield f"Spread over {axis.label}, the best less the worst, in points: {_each(apart)}."
         yield f"Standard deviation over seeds of one {axis.label}, in points: {_each(within)}."
         return
-    spread = {row.method: row.spread for row in rows if row.spread.value == row.spread.value}
+    spread = {row.method: row.spread for row in rows if row.spread.is_known}
     if spread:
         yield f"Standard deviation over seeds, in points: {_each(spread)}."
 
@@ -161,9 +160,12 @@ def verdicts(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]
 def interval(found: Estimate, scale: float, decimals: int, sign: str = "") -> str:
     """Format an estimate with its interval, as `61.7 [52.5, 70.0]`; without brackets where it has no interval."""
     value = f"{scale * found.value:{sign}.{decimals}f}"
-    if not found.has_interval:
-        return value
-    return f"{value} [{scale * found.low:.{decimals}f}, {scale * found.high:.{decimals}f}]"
+    return " ".join(filter(None, (value, brackets(found, scale, decimals))))
+
+
+def brackets(found: Estimate, scale: float, decimals: int) -> str:
+    """Format the interval of an estimate, as `[52.5, 70.0]`; empty where it has no interval."""
+    return f"[{scale * found.low:.{decimals}f}, {scale * found.high:.{decimals}f}]" if found.has_interval else ""
 
 
 def _each(found: Mapping[str, Estimate]) -> str:

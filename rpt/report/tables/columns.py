@@ -9,9 +9,6 @@ from rpt.report.say.words import value_text
 from rpt.report.tables.table import Cell, Column
 from rpt.stats.estimate import LEAST_SEEDS
 
-POINTS = 100.0
-"""Factor from a score (0 to 1) to points."""
-
 HOLM = (
     "p is adjusted by Holm within its family, over all tasks. The comparisons that the answer rests on are one family, "
     "all others are exploratory and form the second: a verdict there is a hint, to be shown by new runs."

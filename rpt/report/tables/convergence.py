@@ -66,14 +66,13 @@ def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
 
 def _of_pace(one: Pace) -> list[Cell]:
     found = one.comparison
-    has_p = found.p == found.p
     return [
         one.ours,
         one.theirs,
         found.difference,
-        found.p if has_p else None,
-        one.p_holm if has_p else None,
-        one.family if has_p else None,
-        one.verdict if has_p else None,
+        found.p if found.has_p else None,
+        one.p_holm if found.has_p else None,
+        one.family if found.has_p else None,
+        one.verdict if found.has_p else None,
         found.difference.seeds,
     ]

@@ -9,20 +9,9 @@ from rpt.console import several
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers, PointScore, Robustness
 from rpt.report.read.diagnostics import Diagnosis
-from rpt.report.read.study import Study
+from rpt.report.read.study import POINTS, Study
 from rpt.report.say.words import caption, value_text
-from rpt.report.tables.columns import (
-    ENCODER,
-    FAILED,
-    HOLM,
-    POINTS,
-    RUNS,
-    SEEDS,
-    TASK,
-    axis_columns,
-    cells_on,
-    has_intervals,
-)
+from rpt.report.tables.columns import ENCODER, FAILED, HOLM, RUNS, SEEDS, TASK, axis_columns, cells_on, has_intervals
 from rpt.report.tables.convergence import convergence_table, pace_table
 from rpt.report.tables.listings import diagnostics_table, run_table
 from rpt.report.tables.table import Cell, Column, Table
@@ -201,7 +190,6 @@ def _of_point(one: PointScore) -> list[Cell]:
 
 def _of_robustness(row: Robustness) -> list[Cell]:
     has_axis = any(value is not None for value in row.curve.values) or len(row.curve.points) > 1
-    has_spread = row.spread.value == row.spread.value
     return [
         row.best,
         value_text(row.best_at) if has_axis else None,
@@ -209,7 +197,7 @@ def _of_robustness(row: Robustness) -> list[Cell]:
         row.worst,
         row.tuned,
         value_text(row.tuned_at) if has_axis else None,
-        row.spread if has_spread else None,
+        row.spread if row.spread.is_known else None,
         row.apart,
         row.within,
         row.failed,
@@ -221,14 +209,13 @@ def _of_robustness(row: Robustness) -> list[Cell]:
 
 def _of_pair(pair: Pair) -> list[Cell]:
     found = pair.comparison
-    has_p = found.p == found.p
-    per_seed = ", ".join(f"{p:.2g}" for p in found.per_seed) if has_p else None
+    per_seed = ", ".join(f"{p:.2g}" for p in found.per_seed) if found.has_p else None
     return [
         found.difference,
-        found.p if has_p else None,
-        pair.p_holm if has_p else None,
-        pair.family if has_p else None,
-        pair.verdict if has_p else None,
+        found.p if found.has_p else None,
+        pair.p_holm if found.has_p else None,
+        pair.family if found.has_p else None,
+        pair.verdict if found.has_p else None,
         pair.seeds_needed,
         per_seed,
         found.difference.seeds,

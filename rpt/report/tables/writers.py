@@ -83,13 +83,17 @@ def cell_text(cell: Cell, column: Column) -> str:
     if cell is None:
         return ""
     if isinstance(cell, Estimate):
-        value = _number(cell.value, column)
-        if not cell.has_interval:
-            return value
-        return f"{value} [{_number(cell.low, column)}, {_number(cell.high, column)}]"
+        return " ".join(filter(None, (_number(cell.value, column), interval_text(cell, column))))
     if isinstance(cell, float):
         return _number(cell, column)
     return str(cell)
+
+
+def interval_text(cell: Cell, column: Column) -> str:
+    """Format the interval of a cell for readers, such as `[68.1, 72.5]`; empty for a cell without an interval."""
+    if not isinstance(cell, Estimate) or not cell.has_interval:
+        return ""
+    return f"[{_number(cell.low, column)}, {_number(cell.high, column)}]"
 
 
 def to_csv(table: Table) -> str:
