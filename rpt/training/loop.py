@@ -38,7 +38,7 @@ def fit(
         interruptions: Object that delays signals until a checkpoint is written.
     """
     for run in tuner.runs:
-        if run.is_active and not any(one.requires_grad for one in run.trainable.parameters()):
+        if run.is_active and not any(parameter.requires_grad for parameter in run.trainable.parameters()):
             run.has_stopped = True  # zero-shot: the run is only evaluated
     is_whole = False
     while not is_whole and tuner.epochs_done < epochs and any(run.is_active for run in tuner.runs):
@@ -74,12 +74,11 @@ def evaluate(
     for run in tuner.runs:
         if run.best is not None and not run.has_failed:
             run.restore_best()
-    tuner.is_reporting = True
+    has_score = [not run.has_failed for run in tuner.runs]
+    if not any(has_score):
+        return [None for _ in has_score]
     trainer = _trainer(device, callbacks=list(callbacks))
-    wanted = [not run.has_failed for run in tuner.runs]
-    if not any(wanted):
-        return [None for _ in wanted]
-    trainer.validate(tuner, dataloaders=data.evaluation(data.reported, lambda: wanted), verbose=False)
+    trainer.test(tuner, dataloaders=data.evaluation(data.reported, lambda: has_score), verbose=False)
     return tuner.predictions
 
 

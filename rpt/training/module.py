@@ -1,13 +1,7 @@
 """PromptTuner: a Lightning module of a frozen backbone and K runs that share it. A single run is a pack of one.
 
-Lightning keeps the loop, the device and the progress. A `Run` keeps everything that belongs to one run. A training step
-
-1. encodes the prompt of each active run once,
-2. cuts the rows of all runs into forward passes under a token budget,
-3. runs each forward pass and its backward pass down to the detached prompts,
-4. runs one backward pass through each encoder, and takes one step of each optimizer.
-
-The size of a forward pass bounds the memory, not the number of runs.
+Lightning keeps the loop, the device and the progress. A `Run` keeps everything that belongs to one run.
+`rpt.training.step` cuts a step into forward passes. This module holds what Lightning calls, and the loss of a row.
 """
 
 from __future__ import annotations
@@ -15,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import lightning
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -31,8 +25,15 @@ from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tasks.task import Task
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run, guarded
-
-Prompts = Sequence[Float[Tensor, "_ hidden"]]
+from rpt.training.step import (
+    GradientPass,
+    Prompts,
+    encode_prompts,
+    share_failures,
+    sum_over_ranks,
+    undone_if_interrupted,
+    update,
+)
 
 
 class PromptTuner(lightning.LightningModule):
@@ -56,8 +57,12 @@ class PromptTuner(lightning.LightningModule):
             out of memory.
         pause: Function called before each forward pass of a training step or an evaluation. If it raises, the runs are
             as they were before the step.
-        is_reporting: Whether an evaluation is the final evaluation of the reported rows, not one that selects a
-            checkpoint.
+        steps_done: Number of training steps of the whole training, including those before it was resumed.
+        epochs_done: Number of epochs that were trained and evaluated.
+        last_step: Loss, gradient norm and learning rate of each run in the last step; empty for a run without a step.
+        last_evaluation: Metrics of each run on the selection split; None for a run that was not evaluated.
+        predictions: Answers of each run in the last evaluation; None for a run that was not evaluated.
+        folded: Exported prompt of each run in the last evaluation.
     """
 
     def __init__(
@@ -82,141 +87,75 @@ class PromptTuner(lightning.LightningModule):
         self.trainables = nn.ModuleList(run.trainable for run in runs)
         self.prompt_at = prompt_at
         self.metric_names = metrics
-        self.token_budget = self.full_token_budget = token_budget
-        self.exact = exact
+        self.full_token_budget = token_budget
         self.ranks = ranks
+        self._passes = GradientPass(self.runs, self.losses, self.manual_backward, token_budget, exact)
         self.pause: Callable[[], None] = lambda: None
-        self.is_reporting = False
         self.steps_done = 0
         self.epochs_done = 0
         self.last_step: list[dict[str, float]] = []
         self.last_evaluation: list[dict[str, float] | None] = []
         self.predictions: list[Predictions | None] = []
-        self.folded: list[Tensor] = []  # prompts of the last evaluation
-        self._gathered: list[list[tuple[Tensor, Scored]]] = []
+        self.folded: list[Tensor] = []
+        self._scored: list[list[tuple[Tensor, Scored]]] = []  # row numbers and answers of this evaluation, by run
 
     def configure_optimizers(self) -> None:
         """Return no optimizer to Lightning, because each run owns its optimizer."""
 
+    @property
+    def token_budget(self) -> int:
+        """Token budget of the next forward pass of training."""
+        return self._passes.token_budget
+
+    @token_budget.setter
+    def token_budget(self, tokens: int) -> None:
+        self._passes.token_budget = tokens
+
+    def losses(self, rows: Rows, prompts: Prompts) -> Float[Tensor, " rows"]:
+        """Compute the training loss of each row: the frozen backbone reads the text with the prompt of the row's run.
+
+        Args:
+            rows: Rows of a forward pass.
+            prompts: Encoded prompt of each run.
+        """
+        self.pause()
+        with self._backbone_dropout(rows):
+            return self.scorer.losses(self.backbone, self._inserted(rows, prompts), rows, self._heads())
+
     def training_step(self, batch: Step, batch_idx: int) -> None:
         """Take one step of every active run. The loss of a run is the mean over its rows, or over its written tokens.
 
+        1. Each active run encodes its prompt once.
+        2. `losses` is computed in forward passes under a token budget, each with its backward pass down to the detached
+           prompts.
+        3. Each run continues the backward pass through its own encoder, and steps its own optimizer.
+
         An exception in a run's own encoder or optimizer fails only that run.
         """
-        active = [run.is_active for run in self.runs]
-        with self._taken_back_if_interrupted():
-            encoded = [guarded(run, run.encode) if run.is_active else None for run in self.runs]
-            self._agree()
-            left = {index for index, run in enumerate(self.runs) if active[index] and not run.is_active}
-            leaves, losses = self._over_ranks(*self._forward_and_backward(batch.without(left), encoded))
+        was_active = [run.is_active for run in self.runs]
+        with undone_if_interrupted(self.runs):
+            encoded = encode_prompts(self.runs)
+            share_failures(self.runs, self.ranks)
+            failed = {index for index, run in enumerate(self.runs) if was_active[index] and not run.is_active}
+            prompts, losses = self._passes.accumulate(batch.without(failed), encoded)
+            losses = sum_over_ranks(self.runs, prompts, losses, self.ranks)
         self.last_step = [{} for _ in self.runs]
         for index, run in enumerate(self.runs):
             prompt = encoded[index]
             if run.is_active and prompt is not None:
-                self.last_step[index] = self._update(run, prompt, leaves[index], losses[index])
+                self.last_step[index] = update(run, prompt, prompts[index], losses[index])
                 run.tokens += batch.tokens(index, len(prompt))
-        self._agree()
+        share_failures(self.runs, self.ranks)
         self.steps_done += 1
 
     @contextmanager
-    def _taken_back_if_interrupted(self) -> Iterator[None]:
-        """Restore the runs to their state before the step if the block raises, so that the step can be repeated."""
-        streams = [run.random.state() for run in self.runs]
-        try:
-            yield
-        except BaseException:
-            for run, stream in zip(self.runs, streams, strict=True):
-                run.random.restore(stream)
-                run.optimizer.zero_grad(set_to_none=True)
-            raise
-
-    def _agree(self) -> None:
-        """Fail a run on all ranks if it has failed on any rank, because all ranks must take the same steps."""
-        failed = [run.has_failed for run in self.runs]
-        counts = self.ranks.sum(torch.tensor(failed, dtype=torch.int64)).tolist()
-        if all(count in (0, self.ranks.size) for count in counts):
-            return
-        for everyone in self.ranks.gather([(run.has_failed, run.error or "", run.trace) for run in self.runs]):
-            for run, (has_failed, error, trace) in zip(self.runs, everyone, strict=True):
-                if has_failed and not run.has_failed:
-                    run.fail(error, trace)
-
-    def _over_ranks(self, leaves: list[Tensor], losses: list[float]) -> tuple[list[Tensor], list[float]]:
-        """Sum losses and gradients over all ranks. Each rank has divided its part by the terms of all rows.
-
-        The gradient of a prompt is summed before its backward pass through the encoder, which every rank repeats.
-        """
-        trained: list[Tensor] = [leaf for leaf in leaves if leaf.requires_grad]
-        trained += [
-            parameter
-            for run in self.runs
-            for part in (run.trainable.head, run.trainable.body)
-            if run.is_active and part is not None
-            for parameter in part.parameters()
-        ]
-        self.ranks.add_up(trained)
-        return leaves, self.ranks.sum(torch.tensor(losses, dtype=torch.float64)).tolist()
-
-    def _forward_and_backward(self, batch: Step, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
-        """Run all forward passes and backward passes of a step, down to the detached prompts.
-
-        The token budget is halved and the step repeated when a forward pass runs out of memory.
-
-        Args:
-            batch: Rows of the step.
-            encoded: Encoded prompt of each run; None for a run that does not train.
-
-        Returns:
-            Detached prompts with their gradients, and the loss of each run.
-        """
-        while True:
-            prompts = [
-                run.trainable.no_prompt if one is None else one for run, one in zip(self.runs, encoded, strict=True)
-            ]
-            leaves = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in prompts]
-            try:
-                return leaves, self._cut_by_cut(batch, leaves)
-            except Exception as error:
-                if not is_out_of_memory(error) or self.token_budget <= 1:
-                    raise
-            for run in self.runs:  # remove the gradients of forward passes that did fit
-                run.optimizer.zero_grad(set_to_none=True)
-            self.token_budget //= 2
-
-    def _cut_by_cut(self, batch: Step, leaves: Sequence[Tensor]) -> list[float]:
-        sums = torch.zeros(len(self.runs), dtype=torch.float64, device=self.backbone.device)
-        for rows in batch.cut([len(leaf) for leaf in leaves], self.token_budget, exact=self.exact):
-            self.pause()
-            with self._dropping(rows):
-                losses = self.scorer.losses(self.backbone, self._inserted(rows, leaves), rows, self._heads())
-            share = losses / rows.terms_of_run
-            self.manual_backward(share.sum())
-            # Masked and summed, because index_add has no fixed order on a GPU.
-            is_own = rows.run[:, None] == torch.arange(len(self.runs), device=self.backbone.device)  # [batch, runs]
-            sums += torch.where(is_own, share.detach().double()[:, None], 0.0).sum(dim=0)
-        means: list[float] = sums.tolist()
-        return means
-
-    @contextmanager
-    def _dropping(self, rows: Rows) -> Iterator[None]:
+    def _backbone_dropout(self, rows: Rows) -> Iterator[None]:
         """Activate the backbone's dropout, drawn from the random stream of the only run in the forward pass."""
         if not self.backbone.dropout:
             yield
             return
         with self.runs[int(rows.run[0])].random.active(), self.backbone.dropping():
             yield
-
-    def _update(self, run: Run, encoded: Tensor, leaf: Tensor, loss: float) -> dict[str, float]:
-        if loss != loss:
-            run.fail("its loss is not a number")
-            return {"loss": loss}
-
-        def update() -> dict[str, float]:
-            if leaf.grad is not None:
-                encoded.backward(leaf.grad)
-            return run.step()
-
-        return {"loss": loss, **(guarded(run, update) or {})}
 
     def _inserted(self, rows: Rows, prompts: Prompts) -> Inserted:
         embeds = self.backbone.embed(rows.ids)
@@ -231,11 +170,14 @@ class PromptTuner(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
-        self._gathered = [[] for _ in self.runs]
-        folds = [guarded(run, run.trainable.fold) if not run.has_failed else None for run in self.runs]
+        self._scored = [[] for _ in self.runs]
+        prompts = [guarded(run, run.trainable.fold) if not run.has_failed else None for run in self.runs]
         self.folded = [
-            run.trainable.no_prompt if one is None else one for run, one in zip(self.runs, folds, strict=True)
+            run.trainable.no_prompt if prompt is None else prompt
+            for run, prompt in zip(self.runs, prompts, strict=True)
         ]
+
+    on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
         """Answer a batch of rows, all of the same run."""
@@ -245,7 +187,9 @@ class PromptTuner(lightning.LightningModule):
             return
         for rows, scored in self._answers(batch):
             on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
-            self._gathered[index].append((rows.row.cpu(), on_cpu))
+            self._scored[index].append((rows.row.cpu(), on_cpu))
+
+    test_step = validation_step
 
     def _answers(self, rows: Rows) -> list[tuple[Rows, Scored]]:
         """Answer rows in one forward pass, or in halves if the forward pass runs out of memory."""
@@ -258,18 +202,8 @@ class PromptTuner(lightning.LightningModule):
         return [answered for half in rows.halves() for answered in self._answers(half)]
 
     def on_validation_epoch_end(self) -> None:
-        """Sort the answers by row; during training, pass each run the metrics of its evaluation."""
-        loader = self.trainer.val_dataloaders
-        assert isinstance(loader, EvalRows)
-        examples = loader.split.examples
-        self._agree()
-        everyone = self.ranks.gather(self._gathered)
-        for index, run in enumerate(self.runs):
-            parts = [part for gathered in everyone for part in gathered[index]]
-            self._gathered[index] = [] if run.has_failed else parts
-        self.predictions = [gather(self.task, examples, parts) if parts else None for parts in self._gathered]
-        if self.is_reporting:
-            return
+        """Pass each run its metrics on the selection split, which select its checkpoint."""
+        self._gather(self.trainer.val_dataloaders)
         if self.ranks.size > 1:
             self.ranks.check_same("trained numbers", fingerprint(self.trainables.state_dict().items()))
         self.epochs_done += 1
@@ -279,3 +213,18 @@ class PromptTuner(lightning.LightningModule):
                 metrics = predictions.metrics(self.metric_names)
                 self.last_evaluation[index] = metrics
                 run.observe(self.epochs_done, self.steps_done, metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Keep the answers to the reported rows as `predictions`."""
+        self._gather(self.trainer.test_dataloaders)
+
+    def _gather(self, dataloader: Any) -> None:
+        """Collect the answers of all ranks to the rows of a split, in the split's order."""
+        assert isinstance(dataloader, EvalRows)
+        share_failures(self.runs, self.ranks)
+        of_ranks = self.ranks.gather(self._scored)
+        for index, run in enumerate(self.runs):
+            parts = [part for scored in of_ranks for part in scored[index]]
+            self._scored[index] = [] if run.has_failed else parts
+        examples = dataloader.split.examples
+        self.predictions = [gather(self.task, examples, parts) if parts else None for parts in self._scored]

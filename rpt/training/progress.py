@@ -12,7 +12,6 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.trainer.states import TrainerFn
 from tqdm import tqdm
 
 from rpt.config.schema import Config
@@ -140,6 +139,8 @@ class ProgressLines(Callback):
         """Reset the count of answered rows."""
         self._answered = 0
 
+    on_test_epoch_start = on_validation_epoch_start
+
     def on_validation_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
     ) -> None:
@@ -147,10 +148,11 @@ class ProgressLines(Callback):
         self._answered += len(batch.row)
         self._log.update(lambda: f"{self.state(_tuner(pl_module))}; evaluating, {self._answered:,} rows answered")
 
+    on_test_batch_end = on_validation_batch_end  # type: ignore[assignment]
+
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the scores of an evaluation during training."""
-        if trainer.state.fn == TrainerFn.FITTING:
-            self._log.event(self.state(_tuner(pl_module)))
+        self._log.event(self.state(_tuner(pl_module)))
 
     def state(self, tuner: PromptTuner) -> str:
         """Describe the training in a line: steps, loss, scores, and the estimated time left."""
@@ -160,8 +162,8 @@ class ProgressLines(Callback):
         parts += _one_run(tuner) if len(tuner.runs) == 1 else _many_runs(tuner)
         seconds = self._log.seconds - self._first_seconds
         if done > self._first_step and done < self._total:
-            left = seconds / (done - self._first_step) * (self._total - done)
-            parts.append(f"{timedelta(seconds=round(left))} left")
+            remaining = seconds / (done - self._first_step) * (self._total - done)
+            parts.append(f"{timedelta(seconds=round(remaining))} left")
         return ", ".join(parts)
 
 
@@ -263,6 +265,9 @@ class ProgressReports(Callback):
         """Report during an evaluation too, so that the display is redrawn."""
         self._tell(pl_module, 0)
 
+    on_test_end = on_validation_end
+    on_test_batch_end = on_validation_batch_end  # type: ignore[assignment]
+
     def _tell(self, module: lightning.LightningModule, rows: int) -> None:
         assert isinstance(module, PromptTuner)
         progress = [
@@ -281,8 +286,7 @@ class Stop(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Check the runs after an evaluation of the training."""
-        if trainer.state.fn == TrainerFn.FITTING:
-            self._stop(trainer, pl_module)
+        self._stop(trainer, pl_module)
 
     def _stop(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         assert isinstance(pl_module, PromptTuner)

@@ -1,0 +1,166 @@
+"""The training step of a pack: forward and backward passes over the rows of all runs, then an update of each run.
+
+The size of a forward pass bounds the memory, not the number of runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rpt.data.datamodule import Step
+from rpt.data.rows import Rows
+from rpt.system.out_of_memory import is_out_of_memory
+from rpt.training.ranks import Ranks
+from rpt.training.run import Run, guarded
+
+Prompts = Sequence[Float[Tensor, "_ hidden"]]
+
+RowLosses = Callable[[Rows, Prompts], Float[Tensor, " rows"]]
+"""Function that computes the training loss of each row of a forward pass from the prompts of all runs."""
+
+
+@contextmanager
+def undone_if_interrupted(runs: Sequence[Run]) -> Iterator[None]:
+    """Restore the runs to their state before the step if the block raises, so that the step can be repeated."""
+    streams = [run.random.state() for run in runs]
+    try:
+        yield
+    except BaseException:
+        for run, stream in zip(runs, streams, strict=True):
+            run.random.restore(stream)
+            run.optimizer.zero_grad(set_to_none=True)
+        raise
+
+
+def encode_prompts(runs: Sequence[Run]) -> list[Tensor | None]:
+    """Encode the prompt of each active run once; None for a run that does not train or whose encoder raises."""
+    return [guarded(run, run.encode) if run.is_active else None for run in runs]
+
+
+def share_failures(runs: Sequence[Run], ranks: Ranks) -> None:
+    """Fail a run on all ranks if it has failed on any rank, because all ranks must take the same steps."""
+    failed = [run.has_failed for run in runs]
+    counts = ranks.sum(torch.tensor(failed, dtype=torch.int64)).tolist()
+    if all(count in (0, ranks.size) for count in counts):
+        return
+    for states in ranks.gather([(run.has_failed, run.error or "", run.trace) for run in runs]):
+        for run, (has_failed, error, trace) in zip(runs, states, strict=True):
+            if has_failed and not run.has_failed:
+                run.fail(error, trace)
+
+
+@dataclass
+class GradientPass:
+    """Forward and backward passes of a step, from the rows of all runs down to the detached prompts.
+
+    Each forward pass is followed by its backward pass at once, so that only one forward pass is in memory. The encoded
+    prompts are detached, and the gradients of all forward passes add up in them.
+
+    Args:
+        runs: Runs of the pack.
+        row_losses: Function that computes the training loss of each row of a forward pass.
+        backward: Function that runs the backward pass from a scalar.
+        token_budget: Largest number of tokens of a forward pass; halved when a forward pass runs out of memory.
+        exact: Whether each forward pass holds rows of one run only.
+    """
+
+    runs: Sequence[Run]
+    row_losses: RowLosses
+    backward: Callable[[Tensor], None]
+    token_budget: int
+    exact: bool
+
+    def accumulate(self, batch: Step, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
+        """Accumulate the gradients of a step, and repeat the step in smaller passes while memory runs out.
+
+        Args:
+            batch: Rows of the step.
+            encoded: Encoded prompt of each run; None for a run that does not train.
+
+        Returns:
+            Detached prompts with their gradients, and the loss of each run.
+        """
+        while True:
+            prompts = [
+                run.trainable.no_prompt if prompt is None else prompt
+                for run, prompt in zip(self.runs, encoded, strict=True)
+            ]
+            detached = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in prompts]
+            try:
+                return detached, self._losses(batch, detached)
+            except Exception as error:
+                if not is_out_of_memory(error) or self.token_budget <= 1:
+                    raise
+            for run in self.runs:  # remove the gradients of forward passes that did fit
+                run.optimizer.zero_grad(set_to_none=True)
+            self.token_budget //= 2
+
+    def _losses(self, batch: Step, prompts: Prompts) -> list[float]:
+        """Run all forward and backward passes, and return the loss of each run: the sum of its rows' shares."""
+        device = prompts[0].device
+        sums = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
+        for rows in batch.cut([len(prompt) for prompt in prompts], self.token_budget, exact=self.exact):
+            share = self.row_losses(rows, prompts) / rows.terms_of_run
+            self.backward(share.sum())
+            # Masked and summed, because index_add has no fixed order on a GPU.
+            belongs = rows.run[:, None] == torch.arange(len(self.runs), device=device)  # [batch, runs]
+            sums += torch.where(belongs, share.detach().double()[:, None], 0.0).sum(dim=0)
+        losses: list[float] = sums.tolist()
+        return losses
+
+
+def sum_over_ranks(runs: Sequence[Run], prompts: list[Tensor], losses: list[float], ranks: Ranks) -> list[float]:
+    """Sum gradients and losses over all ranks. Each rank has divided its part by the terms of all rows.
+
+    The gradient of a prompt is summed before its backward pass through the encoder, which every rank repeats.
+
+    Args:
+        runs: Runs of the pack.
+        prompts: Detached prompts, whose gradients are summed in place.
+        losses: Part of each run's loss on this rank.
+        ranks: Ranks that share the step.
+
+    Returns:
+        Loss of each run.
+    """
+    trained: list[Tensor] = [prompt for prompt in prompts if prompt.requires_grad]
+    trained += [
+        parameter
+        for run in runs
+        for part in (run.trainable.head, run.trainable.body)
+        if run.is_active and part is not None
+        for parameter in part.parameters()
+    ]
+    ranks.add_up(trained)
+    sums: list[float] = ranks.sum(torch.tensor(losses, dtype=torch.float64)).tolist()
+    return sums
+
+
+def update(run: Run, encoded: Tensor, prompt: Tensor, loss: float) -> dict[str, float]:
+    """Continue the backward pass through a run's encoder and step its optimizer; a loss that is nan fails the run.
+
+    Args:
+        run: Run to update.
+        encoded: Encoded prompt, which is connected to the encoder.
+        prompt: Detached prompt with its gradient.
+        loss: Loss of the run in this step.
+
+    Returns:
+        `loss`, and unless the run has failed `grad_norm` and `lr`.
+    """
+    if loss != loss:
+        run.fail("its loss is not a number")
+        return {"loss": loss}
+
+    def backward_and_step() -> dict[str, float]:
+        if prompt.grad is not None:
+            encoded.backward(prompt.grad)
+        return run.step()
+
+    return {"loss": loss, **(guarded(run, backward_and_step) or {})}
