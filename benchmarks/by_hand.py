@@ -10,13 +10,13 @@ from torch import Tensor
 from rpt import build
 from rpt.config.schema import Config
 from rpt.data.datamodule import PackData, Step
-from rpt.tracking.provenance import build_source
+from rpt.data.inputs import build_source
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
 
 
 def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:
-    """Build the module and the data of a pack as `rpt.train` does, without run folders."""
+    """Build the module and the data of a pack as `rpt.runs` does, without run folders."""
     config = configs[0]
     task = build.build_task(config)
     splits = build.build_splits(config, build_source(config), task)

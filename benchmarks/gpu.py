@@ -140,7 +140,7 @@ def _beside(task: str, encoder: str, barrier: Any, answers: Any) -> None:
 
 
 def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
-    """A pack of runs with an order of rows each, as `rpt.train` makes it, over random weights."""
+    """A pack of runs with an order of rows each, as `rpt.runs` makes it, over random weights."""
     repeatable_kernels()
     device = torch.device("cuda")
     overrides = ["task=cb", "backbone=t5_base", f"encoder={encoder}", f"prompt.length={PROMPT}", "init=normal"]

@@ -20,6 +20,7 @@ from rpt.data.answers import check_answers
 from rpt.data.batches import TRAINING_TOKENS, evaluation_tokens, num_batches
 from rpt.data.datamodule import PackData
 from rpt.data.encode import Encoded, encode_pairs, encode_texts
+from rpt.data.inputs import find_place
 from rpt.data.limits import check_cut, check_tied
 from rpt.data.sources import Source
 from rpt.data.splits import draw, few_shot, hold_out
@@ -32,7 +33,6 @@ from rpt.scoring.scorer import Scorer
 from rpt.tasks.example import Example
 from rpt.tasks.reader import reader_of
 from rpt.tasks.task import Task
-from rpt.tracking.provenance import find_place
 from rpt.training.module import PromptTuner
 from rpt.training.optimizers import schedule
 from rpt.training.randomness import RandomStream

@@ -1,4 +1,4 @@
-"""The command line: Hydra composes a configuration, `rpt.config.check` checks it, and `rpt.train` trains it.
+"""The command line: Hydra composes a configuration, `rpt.config.check` checks it, and `rpt.runs` trains it.
 
 Only Hydra is imported at the top. torch and Lightning are imported after a configuration is accepted, so that help and
 refusals appear at once.
@@ -105,8 +105,8 @@ def _job(composed: DictConfig) -> float | None:
             sources = hydra_config.runtime.config_sources
             return _replay(config.replay, [one.path for one in sources if one.provider == "command-line"])
         load_libraries(announce=config.trainer.progress)
+        from rpt.runs import train
         from rpt.tracking.objective import objective
-        from rpt.train import train
 
         [outcome] = train([config])
         return objective(outcome.check().record)

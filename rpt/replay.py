@@ -39,7 +39,7 @@ def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
     """
     then, config = repeatable(folder, config_dirs)
     load_libraries()
-    from rpt.train import train
+    from rpt.runs import train
 
     [outcome] = train([config])
     again = outcome.check()
@@ -112,7 +112,7 @@ def _refuse_another_run(folder: Path, config: Config, record: dict[str, Any]) ->
     Raises:
         ConfigError: Some of them have changed; the message names the changes.
     """
-    from rpt.tracking.provenance import build_source, find_backbone
+    from rpt.data.inputs import build_source, find_backbone
 
     source, backbone = build_source(config), find_backbone(config)
     now = identify(config, source.checksum, backbone.files_sha256)

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 MOST_LINES_OF_A_FILE = 299
 MOST_LINES_OF_A_FUNCTION = 50
 
-FRAME = ("rpt/cli.py", "rpt/config/*", "rpt/build.py", "rpt/train.py", "rpt/sweep/grid.py")
-LOOP = ("rpt/training/*", "rpt/train.py", "rpt/data/datamodule.py", "rpt/tracking/*")
+FRAME = ("rpt/cli.py", "rpt/config/*", "rpt/build.py", "rpt/runs.py", "rpt/sweep/grid.py")
+LOOP = ("rpt/training/*", "rpt/runs.py", "rpt/data/datamodule.py", "rpt/tracking/*")
 LEAVES = ("rpt.prompt", "rpt.tasks", "rpt.data.rows", "rpt.backbones", "rpt.scoring")
 
 # A library, and the files that may import it; `*` crosses folders.

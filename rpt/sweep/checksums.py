@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rpt.config.schema import Config
+from rpt.data.inputs import build_source, find_backbone
 from rpt.errors import RptError
-from rpt.tracking.provenance import build_source, find_backbone
 
 
 class Provenance:

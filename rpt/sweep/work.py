@@ -11,11 +11,11 @@ from rpt.config.check import check
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.schema import Config
 from rpt.errors import ConfigError, DataError, RptError, WeightsError
+from rpt.runs import Outcome, RunFailed, train
 from rpt.sweep.point import Point, Result
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.folder import FolderInUse, LeaseLost
 from rpt.tracking.objective import objective
-from rpt.train import Outcome, RunFailed, train
 from rpt.training.live_progress import ProgressCallback
 
 Pair = tuple[Point, Config]

@@ -13,6 +13,7 @@ from rpt.config.schema import Config
 from rpt.data.batches import ONE_ROW
 from rpt.data.datamodule import PackData
 from rpt.data.encode import Encoded
+from rpt.data.inputs import find_place
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
 from rpt.prompt.diagnostics import diagnose
@@ -22,7 +23,6 @@ from rpt.system.writing import write_atomic, write_json, write_json_lines
 from rpt.tasks.metrics import RULES, evaluate, is_right
 from rpt.tracking.adapter import base_model, why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
-from rpt.tracking.provenance import find_place
 from rpt.tracking.recorder import Recorder
 from rpt.training.module import PromptTuner
 from rpt.training.run import Best, Run

@@ -21,7 +21,7 @@ def load_libraries(*, announce: bool = True) -> None:
     Args:
         announce: Whether to print a line to stderr that names the libraries.
     """
-    if "rpt.train" in sys.modules:
+    if "rpt.runs" in sys.modules:
         return
     if announce:
         sys.stderr.write(f"{LOADING}\n")
@@ -29,7 +29,7 @@ def load_libraries(*, announce: bool = True) -> None:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        importlib.import_module("rpt.train")
+        importlib.import_module("rpt.runs")
     finally:
         gc.freeze()
         if was_enabled:

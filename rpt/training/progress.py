@@ -22,7 +22,7 @@ from rpt.training.progress_log import ProgressLog
 
 
 class Progress:
-    """Progress display of one call of `rpt.train.train`.
+    """Progress display of one call of `rpt.runs.train`.
 
     Args:
         watch: Callback for progress, called after each step and each evaluation; None for a bar or lines on stderr.

@@ -13,7 +13,7 @@ from rpt.backbones.load import load_backbone
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.errors import WeightsError
-from rpt.train import train
+from rpt.runs import train
 from tests.support.models import MAKERS, VOCAB, edit_config, edit_weights, make_model, save_as_published
 
 

@@ -12,8 +12,8 @@ from rpt.backbones.load import load_backbone
 from rpt.backbones.soundness import refuse_unsound
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.data.inputs import find_backbone
 from rpt.errors import ConfigError, WeightsError
-from rpt.tracking.provenance import find_backbone
 from tests.support.damage import (
     RunsCode,
     as_pickle,

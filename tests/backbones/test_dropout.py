@@ -6,7 +6,7 @@ import torch
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.errors import ConfigError
-from rpt.train import train
+from rpt.runs import train
 from tests.support.packs import RUNS, configs_of, curve, files
 
 ON = "backbone.dropout=true"

@@ -12,9 +12,9 @@ from rpt import build
 from rpt.backbones.files import weight_files
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.data.inputs import build_source
 from rpt.errors import ConfigError, WeightsError
-from rpt.tracking.provenance import build_source
-from rpt.train import train
+from rpt.runs import train
 from rpt.training.module import PromptTuner
 
 FAMILIES = ["tiny_t5", "tiny_llama"]

@@ -13,7 +13,7 @@ from rpt.backbones.files import FAMILIES
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.protocol import metrics_of
-from rpt.train import train
+from rpt.runs import train
 
 CONF = Path(__file__).parents[2] / "conf"
 BACKBONES = {"encoder": "tiny_bert", "seq2seq": "tiny_t5", "causal": "tiny_llama"}

@@ -10,9 +10,9 @@ from rpt.build import build_splits, build_task
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.schema import PairFormat
+from rpt.data.inputs import build_source
 from rpt.data.sources import sample_versions
 from rpt.tasks.text import folded
-from rpt.tracking.provenance import build_source
 
 TASKS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 PASSAGES = ("multirc", "record")

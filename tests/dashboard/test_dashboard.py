@@ -14,10 +14,10 @@ import pytest
 from rpt.dashboard import pages
 from rpt.dashboard.__main__ import main
 from rpt.dashboard.panels import HEAD_ALONE, encoders, sections
+from rpt.runs import train
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.summary import read_diagnostics, summary
 from rpt.tracking.wandb_logger import wandb_config
-from rpt.train import train
 
 ROOT = Path(__file__).parents[2]
 

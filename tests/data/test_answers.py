@@ -23,10 +23,10 @@ from rpt.backbones.tokens import tokenize
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.encode import encode_pairs, encode_texts
+from rpt.data.inputs import build_source
 from rpt.errors import DataError
+from rpt.runs import train
 from rpt.tasks.example import Example
-from rpt.tracking.provenance import build_source
-from rpt.train import train
 
 SIZES = {
     "hidden_size": 32,

@@ -12,7 +12,7 @@ from rpt.data.sources import jsonl_source, sample_source
 from rpt.errors import ConfigError
 from rpt.report.read.study import StudyRun
 from rpt.report.say.facts import _data
-from rpt.train import train
+from rpt.runs import train
 
 ROW = {"premise": "It rained.", "hypothesis": "It was wet.", "label": "neutral"}
 

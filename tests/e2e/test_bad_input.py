@@ -10,8 +10,8 @@ import pytest
 from rpt.config.paths import config_dir
 from rpt.config.problems import HINTS
 from rpt.errors import CheckpointError, ConfigError, DataError, RptError, StorageError, WeightsError
+from rpt.runs import train
 from rpt.tracking.folder import RunFolder
-from rpt.train import train
 
 GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
 INSTALL = "Install the package again: make setup"

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.errors import ConfigError
-from rpt.train import train
+from rpt.runs import train
 from rpt.training.ranks import RankLost
 from tests.support.packs import curve
 
@@ -119,9 +119,9 @@ def broken_follower(ranks, *_):
 
 
 def test_a_rank_that_raises_ends_the_training_with_its_traceback(two, monkeypatch, tmp_path):
-    import rpt.train
+    import rpt.runs
 
-    monkeypatch.setattr(rpt.train, "_follow", broken_follower)
+    monkeypatch.setattr(rpt.runs, "_follow", broken_follower)
     with pytest.raises(RankLost, match=r"(?s)^device 1 of this training ended with exit code 1:\n.*no such row"):
         train([two("runs")])
     assert not list(tmp_path.glob("runs/*/run.json"))  # before the first step there is nothing to go on from

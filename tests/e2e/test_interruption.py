@@ -9,10 +9,10 @@ from itertools import count
 import pytest
 import torch
 
+from rpt.runs import train
 from rpt.scoring.head import HeadScorer
 from rpt.system import interruption
 from rpt.tracking import callback, checkpoint
-from rpt.train import train
 from rpt.training.module import PromptTuner
 from tests.support.resuming import contents, only
 

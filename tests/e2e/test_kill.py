@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rpt.train import train
+from rpt.runs import train
 
 BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 STATEFUL = ["encoder.dropout=0.3", "schedule=linear", "trainer.patience=12", "trainer.checkpoint_steps=7"]
@@ -80,7 +80,7 @@ def test_a_training_killed_at_ten_moments_ends_in_the_same_bytes(configure, tiny
 
     whole = train([config("whole")])[0]
     context = multiprocessing.get_context("forkserver")  # imports once; spawn would for every child
-    context.set_forkserver_preload(["rpt.train", "rpt.build"])
+    context.set_forkserver_preload(["rpt.runs", "rpt.build"])
     rng = random.Random(0)
     # At 12 epochs of 4 steps there are 17 checkpoints; a draft and the file that it becomes count twice.
     moments = [0, 0, 1, 1, 1, 2, 2, 2, 3, 3]

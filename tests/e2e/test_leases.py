@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rpt.runs import train
 from rpt.sweep import coordinator as campaign
 from rpt.sweep.coordinator import Campaign
 from rpt.sweep.executors.inline import InlineExecutor
@@ -14,7 +15,6 @@ from rpt.sweep.prepare import prepare
 from rpt.sweep.settings import Settings
 from rpt.tracking import lease
 from rpt.tracking.folder import LeaseLost
-from rpt.train import train
 from rpt.training.module import PromptTuner
 from tests.support.leases import of_another_machine
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rpt.errors import CheckpointError, RptError
-from rpt.train import train
+from rpt.runs import train
 from tests.support.resuming import contents
 
 EXACT = ["packing.exact=true", "backbone.dropout=false", "trainer.epochs=3"]

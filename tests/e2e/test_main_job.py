@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from rpt.build import Splits, build_splits, build_task
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.data.inputs import build_source
 from rpt.errors import ConfigError
-from rpt.tracking.provenance import build_source
 
 ROOT = Path(__file__).parents[2]
 

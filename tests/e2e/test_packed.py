@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rpt.runs import Outcome
 from rpt.sweep import coordinator as campaign
 from rpt.sweep.coordinator import Campaign
 from rpt.sweep.executors.inline import InlineExecutor
@@ -20,7 +21,6 @@ from rpt.sweep.prepare import prepare
 from rpt.sweep.settings import Settings
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.run_state import read_state
-from rpt.train import Outcome
 from rpt.training.live_progress import PackProgress, RunProgress
 from rpt.training.module import PromptTuner
 from tests.support.packs import curve

@@ -8,8 +8,8 @@ import pytest
 
 from rpt.errors import StorageError
 from rpt.ledger import main as ledger
+from rpt.runs import train
 from rpt.tracking.run_state import read_state
-from rpt.train import train
 
 NOBODY = 65534
 

@@ -6,10 +6,10 @@ from itertools import count
 import pytest
 import torch
 
-import rpt.train
+import rpt.runs
 from rpt.errors import CheckpointError
+from rpt.runs import train
 from rpt.tracking import checkpoint
-from rpt.train import train
 from tests.support.resuming import BYTES, contents, only
 
 
@@ -98,14 +98,14 @@ def test_a_pack_whose_checkpoints_are_of_two_steps_goes_on_from_the_older(behind
 def test_a_pack_that_broke_between_two_results_keeps_the_finished_one(config, monkeypatch):
     pair = [config("broken"), config("broken", "seed=1")]
     whole = train([config("whole"), config("whole", "seed=1")])
-    write, calls = rpt.train.write_results, count()
+    write, calls = rpt.runs.write_results, count()
 
     def breaking(*arguments):
         if next(calls) == 1:
             raise_error()
         return write(*arguments)
 
-    monkeypatch.setattr(rpt.train, "write_results", breaking)
+    monkeypatch.setattr(rpt.runs, "write_results", breaking)
     with pytest.raises(RuntimeError, match="something broke"):
         train(pair)
     resumed = train(pair)

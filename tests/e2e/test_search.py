@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 
 from rpt import cli
 from rpt.config.paths import config_dir
+from rpt.runs import train
 from rpt.tracking.objective import NO_OBJECTIVE, OBJECTIVES, objective
 from rpt.tracking.run_state import read_state
-from rpt.train import train
 
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2"]
 

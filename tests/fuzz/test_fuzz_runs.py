@@ -25,11 +25,11 @@ from rpt.report.say.answer import answer
 from rpt.report.say.headline import headline
 from rpt.report.tables.study import tables
 from rpt.reproduce import __main__ as reproduce
+from rpt.runs import train
 from rpt.sweep.ledger import FOLDER, register
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import Prepared
 from rpt.tracking import lease
-from rpt.train import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 from tests.support.report_fixture import write_run
 

@@ -14,7 +14,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.errors import RptError
-from rpt.train import train
+from rpt.runs import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 
 TASKS = Path(__file__).parents[2] / "conf" / "task"

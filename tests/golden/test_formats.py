@@ -16,7 +16,7 @@ import torch
 from rpt import build
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.tracking.provenance import build_source
+from rpt.data.inputs import build_source
 
 GOLDEN = Path(__file__).with_name("formats.json")
 TASKS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))

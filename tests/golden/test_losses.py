@@ -18,8 +18,8 @@ import pytest
 
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.runs import train
 from rpt.tracking.identity import TRAINING_VERSION
-from rpt.train import train
 
 GOLDEN = Path(__file__).with_name("losses.json")
 ENCODERS = ["plain", "mlp", "residual", "lstm"]

@@ -7,7 +7,7 @@ import torch
 
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.train import train
+from rpt.runs import train
 from rpt.training.module import PromptTuner
 from tests.support.packs import FAMILIES, configs_of, differences, files, wear
 

@@ -13,8 +13,8 @@ from rpt.config.compose import compose
 from rpt.config.schema import BackboneConfig
 from rpt.data.datamodule import make_rows
 from rpt.prompt.insert import insert
+from rpt.runs import train
 from rpt.tracking.adapter import base_model
-from rpt.train import train
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT 0.21 asks for it

@@ -11,9 +11,9 @@ from rpt import build
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.encode import pad
+from rpt.data.inputs import build_source
 from rpt.prompt.insert import insert
-from rpt.tracking.provenance import build_source
-from rpt.train import train
+from rpt.runs import train
 
 FAMILIES = {"tiny_t5": (AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM"), "tiny_llama": (AutoModelForCausalLM, "CAUSAL_LM")}
 TASKS = {"tiny_t5": "wsc", "tiny_llama": "copa"}

@@ -27,7 +27,7 @@ from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.datamodule import Step
-from rpt.train import train
+from rpt.runs import train
 
 VOCAB = 60
 DECODER = {
@@ -227,7 +227,7 @@ def test_with_dropout_on_it_is_that_of_transformers_in_training_mode(configure, 
 def ranked(config, folder):
     """Each reported row's candidates, and minus transformers' loss of each, each in a forward of its own."""
     from rpt import build
-    from rpt.tracking.provenance import build_source
+    from rpt.data.inputs import build_source
 
     model = FAMILIES[config.backbone.name].from_pretrained(config.backbone.path).eval()
     backbone = build.build_backbone(config, torch.device("cpu"))

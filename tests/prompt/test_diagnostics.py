@@ -14,7 +14,7 @@ from rpt.config.compose import compose
 from rpt.prompt import diagnostics
 from rpt.prompt.encoders import MLP, Plain, Residual
 from rpt.prompt.soft_prompt import SoftPrompt
-from rpt.train import train
+from rpt.runs import train
 
 LENGTH, HIDDEN, VOCAB = 3, 8, 50
 NETWORK = {"bottleneck_dim": 4, "activation": "relu", "layer_norm": True, "dropout": 0.5, "shared": True}

@@ -9,7 +9,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.batches import EVALUATION_TOKENS
 from rpt.data.datamodule import EvalRows
-from rpt.train import train
+from rpt.runs import train
 
 SCORED = {
     "class head": ("tiny_bert", ["task=cb", "data.max_rows=15"]),

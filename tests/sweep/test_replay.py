@@ -14,9 +14,9 @@ from rpt.config.compose import compose
 from rpt.config.paths import search_path
 from rpt.errors import ConfigError
 from rpt.replay import replay
+from rpt.runs import train
 from rpt.tracking import identity
 from rpt.tracking.comparison import Comparison, compare, read_results, reasons_to_differ, report
-from rpt.train import train
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from rpt.build import build_splits, build_task
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.paths import config_dir, sweeps_dir
+from rpt.data.inputs import build_source
 from rpt.sweep import grid as sweep
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import prepare
 from rpt.tracking.identity import digest, identity
-from rpt.tracking.provenance import build_source
 
 STUDIES = sorted(file.relative_to(sweeps_dir()).with_suffix("").as_posix() for file in sweeps_dir().glob("*.yaml"))
 PAPER = sorted(f"paper/{file.stem}" for file in (sweeps_dir() / "paper").glob("*.yaml"))

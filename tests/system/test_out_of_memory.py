@@ -7,12 +7,12 @@ import torch
 from safetensors import SafetensorError
 
 from rpt.errors import WeightsError
+from rpt.runs import train
 from rpt.scoring.head import HeadScorer
 from rpt.sweep import work
 from rpt.system.out_of_memory import OutOfMemory, enough_memory, is_out_of_memory
 from rpt.tracking import checkpoint
 from rpt.tracking.folder import RunFolder
-from rpt.train import train
 
 WORDS = [
     "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB",
@@ -107,7 +107,7 @@ def test_memory_that_runs_out_before_the_training_interrupts_and_is_no_failure(c
     def full(config):
         raise MemoryError("std::bad_alloc")
 
-    monkeypatch.setattr("rpt.train.find_backbone", full)
+    monkeypatch.setattr("rpt.runs.find_backbone", full)
     with pytest.raises(OutOfMemory, match=r"^out of memory \(std::bad_alloc\)\. Free some memory"):
         train([configure(*tiny_cb)])
 

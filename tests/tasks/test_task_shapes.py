@@ -13,10 +13,10 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.errors import ConfigError, DataError, ReaderError
 from rpt.report.__main__ import main as report
+from rpt.runs import train
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.task import Task
 from rpt.tasks.written import Written
-from rpt.train import train
 
 SENTENCE = {
     "name": "mood",

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from rpt.errors import CheckpointError
+from rpt.runs import train
 from rpt.system.out_of_memory import OutOfMemory
 from rpt.tracking import checkpoint_shape
 from rpt.tracking.checkpoint import ADVICE
-from rpt.train import train
 from rpt.training.module import PromptTuner
 from tests.support.resuming import contents
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from rpt.errors import StorageError
+from rpt.runs import train
 from rpt.tracking import loggers
 from rpt.tracking.folder import RunFolder
-from rpt.train import train
 
 EPOCHS, STEPS = 2, 8
 

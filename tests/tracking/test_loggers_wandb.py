@@ -8,8 +8,8 @@ import pytest
 
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.runs import train
 from rpt.tracking.wandb_logger import prediction_table, run_id, tags, token_table
-from rpt.train import train
 from tests.support.wandb_files import sent
 
 pytestmark = pytest.mark.slow  # W&B's own process, several times

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from rpt.errors import ConfigError
+from rpt.runs import train
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import prepare
 from rpt.tracking.identity import TRAINING_VERSION
-from rpt.train import train
 
 CURE = "To train with the code of now, set rerun=true, or move that folder away."
 

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from rpt.prompt.encoders import Plain
 from rpt.prompt.soft_prompt import SoftPrompt
-from rpt.train import train
+from rpt.runs import train
 from rpt.training.run import Trainable
 
 REQUIRED = {

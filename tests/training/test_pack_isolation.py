@@ -11,9 +11,9 @@ import torch
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.errors import WeightsError
+from rpt.runs import RunFailed, train
 from rpt.scoring.head import HeadScorer
 from rpt.system.out_of_memory import OutOfMemory
-from rpt.train import RunFailed, train
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
 from tests.support.packs import EARLY, FAMILIES, RUNS, early_stops, files

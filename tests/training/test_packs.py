@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from rpt.errors import ConfigError
-from rpt.train import RunFailed, train
+from rpt.runs import RunFailed, train
 from rpt.training.run import Run
 from tests.support.packs import EARLY, FAMILIES, GENTLE, RUNS, curve, early_stops, files
 

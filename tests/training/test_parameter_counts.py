@@ -12,7 +12,7 @@ from rpt.config.compose import compose
 from rpt.config.paths import search_path
 from rpt.prompt.encoders import LSTM, MLP, Plain
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
-from rpt.train import train
+from rpt.runs import train
 
 SOURCE = '''
 import torch

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from rpt.runs import train
 from rpt.sweep.executors.workers import train_in_worker
 from rpt.sweep.point import Point
-from rpt.train import train
 from rpt.training import progress, progress_log
 from rpt.training.progress_log import ProgressLog
 

@@ -18,6 +18,7 @@ from rpt.config.protocol import metrics_of
 from rpt.config.schema import Config
 from rpt.console import closing, opening, say
 from rpt.data.datamodule import PackData
+from rpt.data.inputs import build_source, find_backbone
 from rpt.data.sources import Source
 from rpt.errors import ConfigError, RptError, StorageError
 from rpt.system.interruption import Interruptions
@@ -28,7 +29,6 @@ from rpt.tracking.final_status import ended_properly
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import folder_name, identify, shared
 from rpt.tracking.other_code import refuse_other_code
-from rpt.tracking.provenance import build_source, find_backbone
 from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import pack_facts, parameters, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore

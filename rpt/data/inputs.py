@@ -1,4 +1,4 @@
-"""Read a run's rows, find its backbone's files, and compute their checksums.
+"""Find the inputs of a run: its rows and the files of its backbone, with their checksums.
 
 The module does not import torch, so that a finished sweep ends at once.
 """
