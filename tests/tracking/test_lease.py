@@ -20,8 +20,7 @@ from tests.support.leases import of_another_machine
 HOLDS = """
 import sys, pathlib, time
 from rpt.tracking.folder import RunFolder
-folder = RunFolder(pathlib.Path(sys.argv[1]))
-folder.open()
+(folder := RunFolder(pathlib.Path(sys.argv[1]))).open()
 folder.write_record({"status": "running"})
 print("open", flush=True)
 time.sleep(600)
