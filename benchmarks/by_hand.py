@@ -9,8 +9,9 @@ from torch import Tensor
 
 from rpt import build
 from rpt.config.schema import Config
-from rpt.data.datamodule import PackData, Step
+from rpt.data.datamodule import PackData
 from rpt.data.inputs import build_source
+from rpt.data.rows import Rows
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
 
@@ -43,7 +44,7 @@ def take(tuner: PromptTuner, data: PackData, count: int) -> None:
     assert all(run.is_active for run in tuner.runs), "a run has failed: its steps were empty"
 
 
-def gradients(tuner: PromptTuner, step: Step) -> list[dict[str, Tensor]]:
+def gradients(tuner: PromptTuner, step: Rows) -> list[dict[str, Tensor]]:
     """The gradients of one step: one dictionary for each run, from parameter name to gradient. Nothing is updated."""
     seen: list[dict[str, Tensor]] = []
 

@@ -25,7 +25,8 @@ from benchmarks.command import keep
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
-from rpt.data.datamodule import PackData, Step
+from rpt.data.datamodule import PackData
+from rpt.data.rows import Rows
 from rpt.training.library_messages import quiet_libraries
 from rpt.training.module import PromptTuner
 
@@ -65,7 +66,7 @@ def compare(seeds: int, after: int) -> dict[str, list[list[float]]]:
     for step in steps[after:]:
         together, truth = gradients_at(states, packed, step), gradients_at(states, true, step)
         for index, state in enumerate(states):
-            [single] = gradients_at([state], alone, Step(data.train, [step.rows[index]], data.pad_id))
+            [single] = gradients_at([state], alone, step.without(set(range(seeds)) - {index}).of_run(0))
             for part, is_of in PARTS.items():
                 of = [flat(one, is_of) for one in (together[index], single, truth[index])]
                 found[part].append(distances(*of))
@@ -80,7 +81,7 @@ def pack(seeds: Any, dtype: str) -> tuple[PromptTuner, PackData]:
     return tuner, data
 
 
-def gradients_at(states: list[Any], tuner: PromptTuner, step: Step) -> list[dict[str, Tensor]]:
+def gradients_at(states: list[Any], tuner: PromptTuner, step: Rows) -> list[dict[str, Tensor]]:
     """The gradients of a step, each run at its given state. Nothing is updated."""
     for run, state in zip(tuner.runs, states, strict=True):
         run.restore(copy.deepcopy(state))

@@ -1,14 +1,16 @@
 """Group rows of similar length into training batches, and cut rows into forward passes under a token budget.
 
-Everything here is arithmetic on row numbers and lengths. A batch is a pure function of (seed, epoch, position), so a
-resumed run continues with the same rows as an uninterrupted run.
+A batch is a pure function of (seed, epoch, position), so a resumed run continues with the same rows as an uninterrupted
+run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
+
+from rpt.data.rows import Rows
 
 WINDOW = 16
 """Number of batches whose rows are sorted by length together. Larger windows give more equal lengths in a batch."""
@@ -106,3 +108,47 @@ def cuts(lengths: Sequence[int], token_budget: int, counts: Sequence[int] | None
             forwards.append([position])
             texts = sizes[position]
     return forwards
+
+
+def forwards(
+    rows: Rows,
+    prompt_lengths: Sequence[int],
+    token_budget: int,
+    *,
+    exact: bool = False,
+    rank: int = 0,
+    num_ranks: int = 1,
+) -> Iterator[Rows]:
+    """Cut the rows of a training step into forward passes of rows of similar length under a token budget.
+
+    Args:
+        rows: Rows of the step, of all runs.
+        prompt_lengths: Number of virtual tokens of each run.
+        token_budget: Largest number of tokens of a forward pass, padding included.
+        exact: Whether every forward pass holds rows of a single run, cut as if the run were alone in the pack.
+        rank: Number of this process among the processes that share the step, from 0.
+        num_ranks: Number of processes that share the step. Each process cuts its part of the rows.
+    """
+    if exact:
+        for run in range(len(prompt_lengths)):
+            others = set(range(len(prompt_lengths))) - {run}
+            own = rows.without(others)
+            yield from forwards(own, prompt_lengths, token_budget, rank=rank, num_ranks=num_ranks)
+        return
+    lengths, counts = _sizes(rows, prompt_lengths)
+    costs = [length * count for length, count in zip(lengths, counts, strict=True)]
+    mine = deal(costs, num_ranks)[rank]
+    for cut in cuts([lengths[row] for row in mine], token_budget, [counts[row] for row in mine]):
+        yield rows.pick([mine[position] for position in cut])
+
+
+def _sizes(rows: Rows, prompt_lengths: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Compute for each row the number of tokens of prompt, longest text and longest output, and the number of texts."""
+    texts, outputs, counts = [0] * len(rows), [0] * len(rows), [0] * len(rows)
+    for row, length in zip(rows.row_of_text.tolist(), rows.mask.sum(dim=1).tolist(), strict=True):
+        texts[row] = max(texts[row], length)
+        counts[row] += 1
+    for row, length in zip(rows.row_of_written.tolist(), rows.written_mask.sum(dim=1).tolist(), strict=True):
+        outputs[row] = max(outputs[row], length)
+    prompts = [prompt_lengths[run] for run in rows.run.tolist()]
+    return [sum(parts) for parts in zip(prompts, texts, outputs, strict=True)], counts

@@ -1,19 +1,24 @@
-"""The rows of a forward pass as tensors, the only form in which scorers and the Lightning module see data."""
+"""Rows as tensors, the only form in which scorers and the Lightning module see data."""
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from rpt.tasks.example import Example
+
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a forward pass, each with its run.
+    """The rows of a training step or of a forward pass, each with its run.
 
     Attributes:
+        examples: Example of each row.
         run: Index of each row's run in the pack.
         row: Number of each row in its split.
         target: Index of each row's right choice; -1 for a row without a right choice.
@@ -27,6 +32,7 @@ class Rows:
         row_of_written: Position in this batch of the row of each answer in `written`.
     """
 
+    examples: Sequence[Example]
     run: Int64[Tensor, batch]
     row: Int64[Tensor, batch]
     target: Int64[Tensor, batch]
@@ -39,6 +45,10 @@ class Rows:
     written_mask: Int64[Tensor, "choices written"]
     row_of_written: Int64[Tensor, choices]
 
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.examples)
+
     @property
     def run_of_text(self) -> Int64[Tensor, texts]:
         """Index of each text's run in the pack."""
@@ -46,31 +56,59 @@ class Rows:
 
     def to(self, device: torch.device) -> Rows:
         """Copy the rows to a device."""
-        moved = {name: value.to(device, non_blocking=True) for name, value in vars(self).items()}
-        return Rows(**moved)
+        moved: dict[str, Any] = {
+            name: value.to(device, non_blocking=True) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
 
     def of_run(self, index: int) -> Rows:
         """Return a copy of the rows that belongs to the run of the given index."""
         return replace(self, run=torch.full_like(self.run, index))
 
-    def halves(self) -> tuple[Rows, Rows]:
-        """Split the rows into a first and a second half, with unchanged padding."""
-        middle = len(self.row) // 2
-        return self._between(0, middle), self._between(middle, len(self.row))
+    def without(self, runs: Container[int]) -> Rows:
+        """Return the rows of all runs but the given ones."""
+        return self.pick([position for position, run in enumerate(self.run.tolist()) if run not in runs])
 
-    def _between(self, start: int, stop: int) -> Rows:
-        is_text = (self.row_of_text >= start) & (self.row_of_text < stop)
-        is_written = (self.row_of_written >= start) & (self.row_of_written < stop)
+    def halves(self) -> tuple[Rows, Rows]:
+        """Split the rows into a first and a second half."""
+        middle = len(self) // 2
+        return self.pick(range(middle)), self.pick(range(middle, len(self)))
+
+    def pick(self, positions: Sequence[int]) -> Rows:
+        """Return the rows at the given positions, in the given order, padded to the longest of their own texts."""
+        chosen = torch.tensor(positions, dtype=torch.long, device=self.row.device)
+        row_of_text, texts = _members(self.row_of_text, chosen)
+        row_of_written, written = _members(self.row_of_written, chosen)
+        width, written_width = _width(self.mask[texts]), _width(self.written_mask[written])
         return Rows(
-            run=self.run[start:stop],
-            row=self.row[start:stop],
-            target=self.target[start:stop],
-            terms_of_run=self.terms_of_run[start:stop],
-            ids=self.ids[is_text],
-            mask=self.mask[is_text],
-            segments=self.segments[is_text],
-            row_of_text=self.row_of_text[is_text] - start,
-            written=self.written[is_written],
-            written_mask=self.written_mask[is_written],
-            row_of_written=self.row_of_written[is_written] - start,
+            examples=[self.examples[position] for position in positions],
+            run=self.run[chosen],
+            row=self.row[chosen],
+            target=self.target[chosen],
+            terms_of_run=self.terms_of_run[chosen],
+            ids=self.ids[texts, :width],
+            mask=self.mask[texts, :width],
+            segments=self.segments[texts, :width],
+            row_of_text=row_of_text,
+            written=self.written[written, :written_width],
+            written_mask=self.written_mask[written, :written_width],
+            row_of_written=row_of_written,
         )
+
+    def num_tokens(self, run: int, prompt_length: int) -> int:
+        """Count the tokens of prompts, texts and outputs of a run, without padding."""
+        texts, written = self.run_of_text == run, self.run[self.row_of_written] == run
+        return prompt_length * int(texts.sum()) + int(self.mask[texts].sum()) + int(self.written_mask[written].sum())
+
+
+def _members(
+    row_of: Int64[Tensor, " members"], chosen: Int64[Tensor, " chosen"]
+) -> tuple[Int64[Tensor, " kept"], Int64[Tensor, " kept"]]:
+    """Find the texts of chosen rows: the position of each text's row among the chosen rows, and the text's index."""
+    position, index = (chosen[:, None] == row_of[None, :]).nonzero(as_tuple=True)
+    return position, index
+
+
+def _width(mask: Int64[Tensor, "texts tokens"]) -> int:
+    """Return the number of tokens of the longest text."""
+    return int(mask.sum(dim=1).max()) if len(mask) else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -47,23 +48,39 @@ class Predictions:
         return sum(choice is None for choice in chosen) / len(chosen) if chosen else None
 
 
-def gather(task: Task, examples: Sequence[Example], parts: Sequence[tuple[Int64[Tensor, _], Scored]]) -> Predictions:
-    """Combine the results of a split's forward passes in the split's order.
+class Part(NamedTuple):
+    """Answers to the rows of one forward pass, on the CPU.
+
+    Attributes:
+        row: Number of each row in its split.
+        examples: Example of each row.
+        scored: Losses and answers of the rows.
+    """
+
+    row: Int64[Tensor, batch]
+    examples: Sequence[Example]
+    scored: Scored
+
+
+def gather(task: Task, parts: Sequence[Part]) -> Predictions:
+    """Combine the results of the forward passes of an evaluation in the split's order.
 
     Args:
         task: Task that reads answers from generated text.
-        examples: Rows of the split.
-        parts: Row numbers and scored answers of each forward pass, on the CPU.
+        parts: Answers of each forward pass. Together they may hold a part of the split alone.
     """
-    order = torch.cat([rows for rows, _ in parts]).argsort().tolist()
-    losses = torch.cat([scored.losses for _, scored in parts])[order]
-    scores = [line for _, scored in parts for line in scored.scores.tolist()]
+    order = torch.cat([part.row for part in parts]).argsort().tolist()
+    losses = torch.cat([part.scored.losses for part in parts])[order]
+    scores = [line for part in parts for line in part.scored.scores.tolist()]
     texts: list[str | None] = []
-    for _, scored in parts:
-        texts += [None] * len(scored.losses) if scored.texts is None else scored.texts
-    kept = [scores[at][: len(example.choices)] for at, example in zip(order, examples, strict=True)]
+    for part in parts:
+        texts += [None] * len(part.row) if part.scored.texts is None else part.scored.texts
+    unsorted = [example for part in parts for example in part.examples]
+    examples = [unsorted[position] for position in order]
+    kept = [scores[position][: len(example.choices)] for position, example in zip(order, examples, strict=True)]
     answers = [
-        _answer(task, example, scores, texts[at]) for at, example, scores in zip(order, examples, kept, strict=True)
+        _answer(task, example, scores, texts[position])
+        for position, example, scores in zip(order, examples, kept, strict=True)
     ]
     return Predictions(examples, answers, kept, losses)
 

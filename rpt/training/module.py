@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import lightning
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
-from rpt.data.datamodule import EvalRows, Step
 from rpt.data.rows import Rows
 from rpt.prompt.insert import Inserted, insert
-from rpt.scoring.predictions import Predictions, gather
+from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tasks.task import Task
@@ -89,7 +87,7 @@ class PromptTuner(lightning.LightningModule):
         self.metric_names = metrics
         self.full_token_budget = token_budget
         self.ranks = ranks
-        self._passes = GradientPass(self.runs, self.losses, self.manual_backward, token_budget, exact)
+        self._passes = GradientPass(self.runs, self.losses, self.manual_backward, token_budget, exact, ranks)
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
         self.epochs_done = 0
@@ -97,7 +95,7 @@ class PromptTuner(lightning.LightningModule):
         self.last_evaluation: list[dict[str, float] | None] = []
         self.predictions: list[Predictions | None] = []
         self.folded: list[Tensor] = []
-        self._scored: list[list[tuple[Tensor, Scored]]] = []  # row numbers and answers of this evaluation, by run
+        self._scored: list[list[Part]] = []  # answers of this evaluation, by run
 
     def configure_optimizers(self) -> None:
         """Return no optimizer to Lightning, because each run owns its optimizer."""
@@ -122,7 +120,7 @@ class PromptTuner(lightning.LightningModule):
         with self._backbone_dropout(rows):
             return self.scorer.losses(self.backbone, self._inserted(rows, prompts), rows, self._heads())
 
-    def training_step(self, batch: Step, batch_idx: int) -> None:
+    def training_step(self, batch: Rows, batch_idx: int) -> None:
         """Take one step of every active run. The loss of a run is the mean over its rows, or over its written tokens.
 
         1. Each active run encodes its prompt once.
@@ -132,19 +130,18 @@ class PromptTuner(lightning.LightningModule):
 
         An exception in a run's own encoder or optimizer fails only that run.
         """
-        was_active = [run.is_active for run in self.runs]
         with undone_if_interrupted(self.runs):
             encoded = encode_prompts(self.runs)
             share_failures(self.runs, self.ranks)
-            failed = {index for index, run in enumerate(self.runs) if was_active[index] and not run.is_active}
-            prompts, losses = self._passes.accumulate(batch.without(failed), encoded)
+            idle = {index for index, run in enumerate(self.runs) if not run.is_active}
+            prompts, losses = self._passes.accumulate(batch.without(idle) if idle else batch, encoded)
             losses = sum_over_ranks(self.runs, prompts, losses, self.ranks)
         self.last_step = [{} for _ in self.runs]
         for index, run in enumerate(self.runs):
             prompt = encoded[index]
             if run.is_active and prompt is not None:
                 self.last_step[index] = update(run, prompt, prompts[index], losses[index])
-                run.tokens += batch.tokens(index, len(prompt))
+                run.tokens += batch.num_tokens(index, len(prompt))
         share_failures(self.runs, self.ranks)
         self.steps_done += 1
 
@@ -185,9 +182,9 @@ class PromptTuner(lightning.LightningModule):
         index = int(batch.run[0])
         if self.runs[index].has_failed:  # the run's prompt could not be computed
             return
-        for rows, scored in self._answers(batch):
+        for rows, scored in self._answers(batch.to(self.backbone.device)):
             on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
-            self._scored[index].append((rows.row.cpu(), on_cpu))
+            self._scored[index].append(Part(rows.row.cpu(), rows.examples, on_cpu))
 
     test_step = validation_step
 
@@ -203,7 +200,7 @@ class PromptTuner(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Pass each run its metrics on the selection split, which select its checkpoint."""
-        self._gather(self.trainer.val_dataloaders)
+        self._gather()
         if self.ranks.size > 1:
             self.ranks.check_same("trained numbers", fingerprint(self.trainables.state_dict().items()))
         self.epochs_done += 1
@@ -216,15 +213,13 @@ class PromptTuner(lightning.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Keep the answers to the reported rows as `predictions`."""
-        self._gather(self.trainer.test_dataloaders)
+        self._gather()
 
-    def _gather(self, dataloader: Any) -> None:
-        """Collect the answers of all ranks to the rows of a split, in the split's order."""
-        assert isinstance(dataloader, EvalRows)
+    def _gather(self) -> None:
+        """Collect the answers of all ranks, in the split's order."""
         share_failures(self.runs, self.ranks)
         of_ranks = self.ranks.gather(self._scored)
         for index, run in enumerate(self.runs):
             parts = [part for scored in of_ranks for part in scored[index]]
             self._scored[index] = [] if run.has_failed else parts
-        examples = dataloader.split.examples
-        self.predictions = [gather(self.task, examples, parts) if parts else None for parts in self._scored]
+        self.predictions = [gather(self.task, parts) if parts else None for parts in self._scored]

@@ -253,7 +253,7 @@ class ProgressReports(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
     ) -> None:
         """Report a step and the number of rows that it trained on."""
-        self._tell(pl_module, sum(map(len, batch.rows)))
+        self._tell(pl_module, len(batch))
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report new scores, and runs that have stopped."""

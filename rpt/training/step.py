@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rpt.data.datamodule import Step
+from rpt.data.batches import forwards
 from rpt.data.rows import Rows
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.training.ranks import Ranks
@@ -68,6 +68,7 @@ class GradientPass:
         backward: Function that runs the backward pass from a scalar.
         token_budget: Largest number of tokens of a forward pass; halved when a forward pass runs out of memory.
         exact: Whether each forward pass holds rows of one run only.
+        ranks: Ranks that share the step. Each rank runs its part of the forward passes.
     """
 
     runs: Sequence[Run]
@@ -75,8 +76,9 @@ class GradientPass:
     backward: Callable[[Tensor], None]
     token_budget: int
     exact: bool
+    ranks: Ranks
 
-    def accumulate(self, batch: Step, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
+    def accumulate(self, batch: Rows, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
         """Accumulate the gradients of a step, and repeat the step in smaller passes while memory runs out.
 
         Args:
@@ -101,11 +103,13 @@ class GradientPass:
                 run.optimizer.zero_grad(set_to_none=True)
             self.token_budget //= 2
 
-    def _losses(self, batch: Step, prompts: Prompts) -> list[float]:
+    def _losses(self, batch: Rows, prompts: Prompts) -> list[float]:
         """Run all forward and backward passes, and return the loss of each run: the sum of its rows' shares."""
         device = prompts[0].device
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
-        for rows in batch.cut([len(prompt) for prompt in prompts], self.token_budget, exact=self.exact):
+        lengths, ranks = [len(prompt) for prompt in prompts], self.ranks
+        cut = forwards(batch, lengths, self.token_budget, exact=self.exact, rank=ranks.rank, num_ranks=ranks.size)
+        for rows in (rows.to(device) for rows in cut):
             share = self.row_losses(rows, prompts) / rows.terms_of_run
             self.backward(share.sum())
             # Masked and summed, because index_add has no fixed order on a GPU.

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from rpt.config.compose import compose
 from rpt.config.schema import BackboneConfig
-from rpt.data.datamodule import make_rows
+from rpt.data.loaders import make_rows
 from rpt.prompt.insert import insert
 from rpt.runs import train
 from rpt.tracking.adapter import base_model

@@ -16,8 +16,8 @@ from transformers import (
 )
 
 from rpt.backbones.load import load_backbone
-from rpt.data.datamodule import make_rows
 from rpt.data.encode import encode_pairs
+from rpt.data.loaders import make_rows
 from rpt.prompt.insert import insert
 from rpt.tasks.example import Example
 

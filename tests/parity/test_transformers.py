@@ -26,7 +26,7 @@ from rpt.backbones.files import FAMILIES as SERVED
 from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.data.datamodule import Step
+from rpt.data.loaders import step_rows
 from rpt.runs import train
 
 VOCAB = 60
@@ -196,7 +196,7 @@ def test_the_training_loss_and_its_gradient_are_transformers_own(backbone, encod
     run.step = lambda: gradients.append(run.trainable.prompt.table.grad.clone()) or run.optimizer.zero_grad() or {}
     batches = [list(range(len(split))), *([row] for row in range(3))]
     for rows in batches:
-        tuner.training_step(Step(split, [rows], data.pad_id), 0)
+        tuner.training_step(step_rows(split, [rows], data.pad_id), 0)
         prompt = run.trainable()
         expected = their_loss(
             model, prompt, [split.inputs[row][0] for row in rows], [split.outputs[row] for row in rows]
@@ -218,7 +218,7 @@ def test_with_dropout_on_it_is_that_of_transformers_in_training_mode(configure, 
     stream, split = copy.deepcopy(run.random), data.train
     run.step = lambda: {}
     for row in range(3):
-        tuner.training_step(Step(split, [[row]], data.pad_id), 0)
+        tuner.training_step(step_rows(split, [[row]], data.pad_id), 0)
         with stream.active(), torch.no_grad():
             expected = their_loss(model, run.trainable(), [split.inputs[row][0]], [split.outputs[row]])
         assert tuner.last_step[0]["loss"] == pytest.approx(float(expected), rel=1e-6)

@@ -8,7 +8,6 @@ import torch
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.batches import EVALUATION_TOKENS
-from rpt.data.datamodule import EvalRows
 from rpt.runs import train
 
 SCORED = {
@@ -32,7 +31,7 @@ def evaluated(tuner, data, order):
     part = replace(split, **lists, segments=segments)
     prompts = [run.trainable.fold() for run in tuner.runs]
     found, sizes = {}, []
-    for rows in EvalRows(data, part, lambda: [True]):
+    for rows in data.evaluation(part, lambda: [True]):
         sizes.append(len(rows.row))
         with torch.no_grad():
             said = tuner.score(rows, prompts)

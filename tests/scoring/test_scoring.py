@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.data.datamodule import make_rows
+from rpt.data.loaders import make_rows
 from rpt.scoring.language import RankScorer
-from rpt.scoring.predictions import gather
+from rpt.scoring.predictions import Part, gather
 from rpt.scoring.scorer import by_row
 
 # A backbone, a task, and how it is scored. COPA and ReCoRD bring choices of their own, ReCoRD not equally many.
@@ -137,7 +137,7 @@ def test_choices_in_another_order_have_the_same_scores_in_that_order(way, scored
     torch.testing.assert_close(found.losses, expected.losses, rtol=1e-9, atol=1e-9)
     at = torch.arange(len(pairs))
     ours, theirs = (
-        gather(tuner.task, one.examples, [(at, said)]) for one, said in ((turned, found), (split, expected))
+        gather(tuner.task, [Part(at, one.examples, said)]) for one, said in ((turned, found), (split, expected))
     )
     assert [answer.text for answer in ours.answers] == [answer.text for answer in theirs.answers]
     assert [answer.choice for answer in ours.answers] == [

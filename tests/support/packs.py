@@ -10,7 +10,7 @@ import torch
 from benchmarks.by_hand import gradients
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.data.datamodule import Step
+from rpt.data.loaders import step_rows
 
 FAMILIES = ("tiny_bert", "tiny_t5", "tiny_llama")
 """Fixtures of `tests.conftest`: a tiny backbone of each family."""
@@ -97,11 +97,11 @@ def differences(worn, at, rows, budget):
     for run, state in zip(tuner.runs, states[at], strict=True):
         run.restore(copy.deepcopy(state))
     tuner.token_budget = budget
-    losses, together = gradients_of(tuner, Step(data.train, rows, data.pad_id))
+    losses, together = gradients_of(tuner, step_rows(data.train, rows, data.pad_id))
     found = []
     for index, single in enumerate(worn.alone):
         single.runs[0].restore(copy.deepcopy(states[at][index]))
-        [loss], [gradient] = gradients_of(single, Step(data.train, [rows[index]], data.pad_id))
+        [loss], [gradient] = gradients_of(single, step_rows(data.train, [rows[index]], data.pad_id))
         apart = float((together[index] - gradient).norm())
         found.append((abs(losses[index] - loss), abs(loss), apart, float(gradient.norm())))
     return found

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.data.batches import deal
+from rpt.data.batches import deal, forwards
 from rpt.errors import ConfigError
 from rpt.training.ranks import ALONE, Ranks
 
@@ -26,25 +26,20 @@ def test_one_share_is_all_rows_in_their_order():
 
 
 def test_the_shares_of_a_step_are_its_rows_over_the_terms_of_all(configure, tiny_cb, assemble):
-    from dataclasses import replace
-
     _, data = assemble(configure(*tiny_cb))
     step = next(iter(data.train_dataloader()))
-    shares = [replace(step, ranks=Ranks(rank, 3)) for rank in range(3)]
-    cut = [rows for share in shares for rows in share.cut([10], 300, exact=False)]
-    assert sorted(torch.cat([rows.row for rows in cut]).tolist()) == sorted(step.rows[0])
+    cut = [rows for rank in range(3) for rows in forwards(step, [10], 300, rank=rank, num_ranks=3)]
+    assert sorted(torch.cat([rows.row for rows in cut]).tolist()) == sorted(step.row.tolist())
     assert {float(terms) for rows in cut for terms in rows.terms_of_run} == {8.0}
-    assert [share.tokens(0, 10) for share in shares] == [step.tokens(0, 10)] * 3
+    assert sum(rows.num_tokens(0, 10) for rows in cut) == step.num_tokens(0, 10)
 
 
 def test_the_forwards_of_an_evaluation_are_dealt_and_stay_as_they_are_alone(configure, tiny_cb, assemble):
-    from rpt.data.datamodule import EvalRows
-
     _, data = assemble(configure(*tiny_cb, "trainer.eval_token_budget=400"))
 
     def forwards(ranks):
         data.ranks = ranks
-        return [rows.row.tolist() for rows in EvalRows(data, data.reported, lambda: [True])]
+        return [rows.row.tolist() for rows in data.evaluation(data.reported, lambda: [True])]
 
     alone = forwards(ALONE)
     assert len(alone) > 2

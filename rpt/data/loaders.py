@@ -1,0 +1,182 @@
+"""Dataloaders over a tokenised split: training steps of one epoch, and evaluations of several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from rpt.data.batches import cuts, deal, epoch_batches, num_batches
+from rpt.data.encode import Encoded, pad
+from rpt.data.rows import Rows
+
+
+def make_rows(
+    split: Encoded,
+    pairs: Sequence[tuple[int, int]],
+    pad_id: int,
+    terms_of_run: Sequence[int],
+    *,
+    with_choices: bool = False,
+) -> Rows:
+    """Put `(run, row)` pairs of a split into tensors.
+
+    Args:
+        split: Tokenised split.
+        pairs: Index of the run and number of the row, for each row of the batch.
+        pad_id: Token id that fills padding.
+        terms_of_run: For each pair the number of terms of its run's training loss.
+        with_choices: Whether `written` holds all choices of a row instead of the right text alone.
+    """
+    texts = [(position, ids) for position, (_, row) in enumerate(pairs) for ids in split.inputs[row]]
+    written = [
+        (position, ids)
+        for position, (_, row) in enumerate(pairs)
+        for ids in (split.choices[row] if with_choices else [split.outputs[row]])
+        if ids
+    ]
+    ids, mask = pad([ids for _, ids in texts], pad_id)
+    segments = torch.zeros_like(ids)
+    if split.segments:
+        segments, _ = pad([types for _, row in pairs for types in split.segments[row]], 0)
+    written_ids, written_mask = pad([ids for _, ids in written], pad_id)
+    examples = [split.examples[row] for _, row in pairs]
+    return Rows(
+        examples=examples,
+        run=torch.tensor([run for run, _ in pairs], dtype=torch.long),
+        row=torch.tensor([row for _, row in pairs], dtype=torch.long),
+        target=torch.tensor([-1 if one.target is None else one.target for one in examples], dtype=torch.long),
+        terms_of_run=torch.tensor(terms_of_run, dtype=torch.get_default_dtype()),
+        ids=ids,
+        mask=mask,
+        segments=segments,
+        row_of_text=torch.tensor([position for position, _ in texts], dtype=torch.long),
+        written=written_ids,
+        written_mask=written_mask,
+        row_of_written=torch.tensor([position for position, _ in written], dtype=torch.long),
+    )
+
+
+def step_rows(split: Encoded, rows_of_runs: Sequence[Sequence[int]], pad_id: int) -> Rows:
+    """Put the rows of a training step into tensors.
+
+    Args:
+        split: Tokenised train split.
+        rows_of_runs: Row numbers of each run, by index of the run; empty for a run that does not train.
+        pad_id: Token id that fills padding.
+    """
+    pairs = [(run, row) for run, rows in enumerate(rows_of_runs) for row in rows]
+    terms = [sum(map(split.terms, rows)) for rows in rows_of_runs]
+    return make_rows(split, pairs, pad_id, [terms[run] for run, _ in pairs])
+
+
+class TrainLoader:
+    """The training steps from `first_step` to the end of its epoch; each further iteration is the epoch after it.
+
+    Args:
+        split: Tokenised train split.
+        batch_size: Number of rows of a run in a step.
+        order_seeds: Seed of the order of rows, for each run.
+        pad_id: Token id that fills padding.
+        first_step: Number of training steps before the first step of the next iteration.
+        trains: Function that returns for each run whether it still trains. A run that does not train has no rows.
+    """
+
+    def __init__(
+        self,
+        split: Encoded,
+        *,
+        batch_size: int,
+        order_seeds: Sequence[int],
+        pad_id: int,
+        first_step: int,
+        trains: Callable[[], Sequence[bool]],
+    ) -> None:
+        self.first_step = first_step
+        self.steps_per_epoch = num_batches(len(split), batch_size)
+        self._split = split
+        self._batch_size = batch_size
+        self._order_seeds = order_seeds
+        self._pad_id = pad_id
+        self._trains = trains
+
+    def __len__(self) -> int:
+        """Number of steps of the next iteration."""
+        return self.steps_per_epoch - self.first_step % self.steps_per_epoch
+
+    def __iter__(self) -> Iterator[Rows]:
+        """Yield the rows of each step, until the epoch ends. Lightning may make an iterator that it does not use."""
+        epoch, start = divmod(self.first_step, self.steps_per_epoch)
+        self.first_step = (epoch + 1) * self.steps_per_epoch
+        lengths = self._split.lengths
+        batches = {seed: epoch_batches(lengths, self._batch_size, seed, epoch) for seed in set(self._order_seeds)}
+        for index in range(start, self.steps_per_epoch):
+            runs = zip(self._order_seeds, self._trains(), strict=True)
+            yield step_rows(
+                self._split, [batches[seed][index] if trains else [] for seed, trains in runs], self._pad_id
+            )
+
+
+class EvalLoader:
+    """The forward passes of an evaluation, run after run.
+
+    A run's forward passes are cut as if it were alone, so that packing does not change a bit of its answers. For the
+    same reason, several processes share whole forward passes, not rows.
+
+    Args:
+        split: Tokenised split.
+        prompt_lengths: Number of virtual tokens of each run.
+        token_budget: Largest number of tokens of a forward pass, padding included.
+        pad_id: Token id that fills padding.
+        with_choices: Whether a row needs the token ids of all its choices instead of the right text alone.
+        answers: Function that returns for each run whether it takes part in the evaluation.
+        rank: Number of this process among the processes that share the evaluation, from 0.
+        num_ranks: Number of processes that share the evaluation.
+    """
+
+    def __init__(
+        self,
+        split: Encoded,
+        *,
+        prompt_lengths: Sequence[int],
+        token_budget: int,
+        pad_id: int,
+        with_choices: bool,
+        answers: Callable[[], Sequence[bool]],
+        rank: int = 0,
+        num_ranks: int = 1,
+    ) -> None:
+        self._split = split
+        self._token_budget = token_budget
+        self._pad_id = pad_id
+        self._with_choices = with_choices
+        self._answers = answers
+        plans = {length: list(self._forwards(length, rank, num_ranks)) for length in set(prompt_lengths)}
+        self._plan_of = [plans[length] for length in prompt_lengths]
+
+    def __len__(self) -> int:
+        """Number of forward passes."""
+        answers = self._answers()
+        count = sum(len(plan) for plan, takes_part in zip(self._plan_of, answers, strict=True) if takes_part)
+        # Lightning skips an empty evaluation, and the other ranks would then wait forever for this rank's answers.
+        return max(count, any(answers))
+
+    def __iter__(self) -> Iterator[Rows]:
+        """Yield the forward passes of each run."""
+        for run, (plan, takes_part) in enumerate(zip(self._plan_of, self._answers(), strict=True)):
+            if takes_part:
+                yield from (rows.of_run(run) for rows in plan)
+
+    def _forwards(self, prompt_length: int, rank: int, num_ranks: int) -> Iterator[Rows]:
+        """Yield this process's forward passes over the split, for a given prompt length."""
+        split = self._split
+        lengths = [prompt_length + length for length in split.lengths]
+        counts = [
+            max(len(texts), len(choices) if self._with_choices else 1)
+            for texts, choices in zip(split.inputs, split.choices, strict=True)
+        ]
+        plan = cuts(lengths, self._token_budget, counts)
+        costs = [sum(lengths[row] * counts[row] for row in rows) for rows in plan]
+        for rows in (plan[position] for position in deal(costs, num_ranks)[rank]):
+            pairs = [(0, row) for row in rows]
+            yield make_rows(split, pairs, self._pad_id, [1] * len(rows), with_choices=self._with_choices)
