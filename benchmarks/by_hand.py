@@ -1,9 +1,8 @@
-"""Build a pack and take training steps without Lightning's loop, for benchmarks and tests."""
+"""Build a pack and take training steps without Lightning's loop, for benchmarks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from unittest import mock
 
 from torch import Tensor
 
@@ -11,9 +10,7 @@ from rpt import build
 from rpt.config.schema import Config
 from rpt.data.datamodule import PackData
 from rpt.data.inputs import build_source
-from rpt.data.rows import Rows
 from rpt.training.module import PromptTuner
-from rpt.training.run import Run
 
 
 def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:
@@ -42,21 +39,6 @@ def take(tuner: PromptTuner, data: PackData, count: int) -> None:
             taken += 1
     tuner.steps_done = 0
     assert all(run.is_active for run in tuner.runs), "a run has failed: its steps were empty"
-
-
-def gradients(tuner: PromptTuner, step: Rows) -> list[dict[str, Tensor]]:
-    """The gradients of one step: one dictionary for each run, from parameter name to gradient. Nothing is updated."""
-    seen: list[dict[str, Tensor]] = []
-
-    def look(run: Run) -> dict[str, float]:
-        named = run.trainable.named_parameters()
-        seen.append({name: one.grad for name, one in named if one.grad is not None})
-        run.optimizer.zero_grad(set_to_none=True)
-        return {}
-
-    with mock.patch.object(Run, "step", look):
-        tuner.training_step(step.to(tuner.backbone.device), 0)
-    return seen
 
 
 def _backward(loss: Tensor, *_: object, **__: object) -> None:

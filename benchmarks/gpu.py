@@ -19,11 +19,10 @@ from typing import Any
 
 import torch
 import torch.multiprocessing as multiprocessing
-from transformers import T5ForConditionalGeneration
+from transformers import T5Config, T5ForConditionalGeneration
 
 from benchmarks.by_hand import ready, take
 from benchmarks.command import keep
-from benchmarks.t5_base import LAYERS, VOCABULARY, WIDE, WIDTH, config
 from rpt import build
 from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.config.check import check
@@ -34,6 +33,9 @@ from rpt.data.encode import Encoded
 from rpt.tasks.example import Example
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
+
+WIDTH, WIDE, LAYERS, VOCABULARY = 768, 3072, 12, 32128
+"""Shape of T5-Base: hidden size, width of the feed-forward layers, layers of encoder and decoder, vocabulary size."""
 
 LENGTHS = {
     "cb": [35, 46, 53, 58, 61, 67, 70, 74, 80, 83, 85, 88, 92, 95, 106, 114, 128, 136, 157, 186, 305],
@@ -90,6 +92,12 @@ def packed(task: str, size: int, encoder: str) -> dict[str, float]:
     products = operations(task, size) / speed()
     peak = torch.cuda.max_memory_allocated() / 2**30
     return {**rate(seconds, size), "floor_share": products / seconds, "peak_gib": peak}
+
+
+def t5_base() -> T5Config:
+    """Return the configuration of google-t5/t5-base, with 12 heads of width 64."""
+    shape = {"d_model": WIDTH, "d_kv": 64, "d_ff": WIDE, "num_layers": LAYERS, "num_heads": 12}
+    return T5Config.from_dict({**shape, "vocab_size": VOCABULARY, "decoder_start_token_id": 0})
 
 
 def rate(seconds: float, runs: int) -> dict[str, float]:
@@ -160,7 +168,7 @@ def random_t5(device: torch.device) -> Seq2SeqBackbone:
     """A frozen T5 of T5-Base's shape."""
     torch.manual_seed(0)
     with device:
-        model = T5ForConditionalGeneration(config()).bfloat16()
+        model = T5ForConditionalGeneration(t5_base()).bfloat16()
     return Seq2SeqBackbone(model, SimpleNamespace(pad_token_id=0, eos_token_id=1), "random").to(device)
 
 

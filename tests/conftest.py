@@ -230,7 +230,7 @@ def configure(tiny_bert: list[str], tmp_path: Path) -> Callable[..., Config]:
 @pytest.fixture(scope="session")
 def assemble() -> Callable[..., tuple[Any, Any]]:
     """Make the module and the data of a pack, as `rpt.runs` does, without folders."""
-    from benchmarks.by_hand import assemble
+    from tests.support.by_hand import assemble
 
     return lambda *configs: assemble(configs)
 

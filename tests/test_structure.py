@@ -105,6 +105,13 @@ def test_leaves_import_only_leaves():
     assert upward == {}
 
 
+@pytest.mark.parametrize(("top", "other"), [("tests", "benchmarks"), ("benchmarks", "tests"), ("rpt", "tests")])
+def test_top_folders_do_not_import_each_other(top, other):
+    files = python_files(top)
+    assert len(files) > 5
+    assert [str(file) for file in files if any(within(name, (other,)) for name in imports_of(file))] == []
+
+
 def test_imports_are_seen_in_every_form():
     source = "import a.b as c\nfrom d import e\ndef f():\n    from . import g\n    from ..h import i\n"
     assert set(imports(source, "rpt.x.y")) == {"a.b", "d.e", "rpt.x.g", "rpt.h.i"}

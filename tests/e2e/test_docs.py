@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.hub_cache import new_snapshot
+from tests.support.hub_cache import new_snapshot
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

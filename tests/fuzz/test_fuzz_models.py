@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmarks.by_hand import assemble, ready
 from rpt.config.check import check
 from rpt.config.compose import compose
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
+from tests.support.by_hand import assemble, ready
 from tests.support.models import make_model, save_as_published
 
 CASES = 200

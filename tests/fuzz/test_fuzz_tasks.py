@@ -9,13 +9,13 @@ from random import Random
 import pytest
 import yaml
 
-from benchmarks.by_hand import assemble, ready
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.errors import RptError
 from rpt.runs import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
+from tests.support.by_hand import assemble, ready
 
 TASKS = Path(__file__).parents[2] / "conf" / "task"
 CASES = 180

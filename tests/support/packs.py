@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.by_hand import gradients
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.loaders import step_rows
+from tests.support.by_hand import gradients
 
 FAMILIES = ("tiny_bert", "tiny_t5", "tiny_llama")
 """Fixtures of `tests.conftest`: a tiny backbone of each family."""

@@ -1,0 +1,36 @@
+"""Build a pack and take training steps without Lightning's loop."""
+
+from unittest import mock
+
+from rpt import build
+from rpt.data.inputs import build_source
+from rpt.training.run import Run
+
+
+def assemble(configs):
+    """Build the module and the data of a pack as `rpt.runs` does, without run folders."""
+    config = configs[0]
+    task = build.build_task(config)
+    splits = build.build_splits(config, build_source(config), task)
+    return build.build_pack(configs, task, splits, build.build_device(config))
+
+
+def ready(tuner):
+    """Prepare a module for training steps outside a Trainer."""
+    tuner.manual_backward = lambda loss, *_, **__: loss.backward()
+    return tuner
+
+
+def gradients(tuner, step):
+    """Return the gradients of one step: a dictionary for each run, by parameter name. Nothing is updated."""
+    seen = []
+
+    def record(run):
+        named = run.trainable.named_parameters()
+        seen.append({name: parameter.grad for name, parameter in named if parameter.grad is not None})
+        run.optimizer.zero_grad(set_to_none=True)
+        return {}
+
+    with mock.patch.object(Run, "step", record):
+        tuner.training_step(step.to(tuner.backbone.device), 0)
+    return seen
