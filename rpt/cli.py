@@ -20,6 +20,7 @@ from rpt.config.broken_files import odd_files_refused
 from rpt.config.command_line import prepared, refusal
 from rpt.config.paths import config_dir
 from rpt.errors import ReaderError
+from rpt.sweep.outcome import current, start
 from rpt.system.command import READER_LEFT, reader_may_leave
 
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
@@ -32,9 +33,6 @@ MOST_LISTED = 20
 """Largest number of failed points that are listed at a sweep's end."""
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
-
-failed_points: dict[str, Exception] = {}
-"""Error of each point that failed in this process's sweep, by name. A sweeper raises only the first such error."""
 
 
 class Interrupted(BaseException):
@@ -54,6 +52,7 @@ def _main() -> None:
     # thread that spins for some microseconds and then sleeps does not, and is 20 % faster if the cores are idle.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    outcome = start()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
     sys.argv[1:] = prepared(sys.argv[1:])
     if message := refusal(sys.argv[1:]) or unnamed_option(sys.argv[1:]):
@@ -69,12 +68,12 @@ def _main() -> None:
             sys.exit(INTERRUPTED)
         if not isinstance(error, Exception):
             raise
-        if failed_points:
+        if outcome.failed:
             _end_sweep()
         if isinstance(error, ReaderError):
             sys.stderr.write(f"{error}\n")  # the row, before the traceback
         _refuse(error)
-    if failed_points:  # some sweepers raise nothing for failed points
+    if outcome.failed:  # some sweepers raise nothing for failed points
         _end_sweep()
 
 
@@ -143,11 +142,11 @@ def _replay(folder: str, config_dirs: list[str]) -> float:
 def _fail_point(overrides: list[str], error: Exception) -> None:
     """Print at once that a point failed, because a sweeper reports only the first such point, and only at its end."""
     from rpt.config.hydra_errors import USER_ERRORS, explain
-    from rpt.sweep.grid import examined, name
 
-    point = name(overrides, sys.argv[1:])
-    failed_points[point] = error
-    if isinstance(examined.get(tuple(overrides)), Exception):
+    outcome = current()
+    point = outcome.name(overrides)
+    outcome.failed[point] = error
+    if isinstance(outcome.examined.get(tuple(overrides)), Exception):
         return  # refused and printed at the sweep's start
     is_ours = isinstance(error, USER_ERRORS) and not WANTS_TRACEBACK
     reason = explain(error) if is_ours else "".join(traceback.format_exception(error))
@@ -155,14 +154,18 @@ def _fail_point(overrides: list[str], error: Exception) -> None:
 
 
 def _end_sweep() -> NoReturn:
-    from rpt.console import several
+    """List the failed points, name the command that reports on the others, and end the process."""
+    from rpt.console import say, several
 
-    count = len(failed_points)
+    outcome = current()
+    count = len(outcome.failed)
     sys.stderr.write(f"{several(count, 'point')} of the sweep ended without a score:\n")
-    sys.stderr.writelines(f"  {point}\n" for point in list(failed_points)[:MOST_LISTED])
+    sys.stderr.writelines(f"  {point}\n" for point in list(outcome.failed)[:MOST_LISTED])
     if count > MOST_LISTED:
         sys.stderr.write(f"  and {count - MOST_LISTED} more, each with its reason above\n")
-    sys.exit(REFUSED if all(map(_is_mendable, failed_points.values())) else BROKEN)
+    if (line := outcome.report_command()) is not None:
+        say(line)
+    sys.exit(REFUSED if all(map(_is_mendable, outcome.failed.values())) else BROKEN)
 
 
 def _refuse(error: Exception) -> NoReturn:

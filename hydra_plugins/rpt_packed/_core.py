@@ -14,10 +14,11 @@ from rpt.config.hydra_errors import explain
 from rpt.config.paths import user_path
 from rpt.console import say, wandb_note
 from rpt.errors import RptError
-from rpt.sweep import grid as sweep
 from rpt.sweep.display import screen
+from rpt.sweep.grid import examine
 from rpt.sweep.launch import launch as launch_points
 from rpt.sweep.messages import Lines
+from rpt.sweep.outcome import Accepted, current
 from rpt.sweep.point import Point, Result
 from rpt.sweep.settings import Settings
 
@@ -52,16 +53,16 @@ def launch(
     output_dir = user_path(config.hydra.sweep.dir)
     wants_bar = bool(OmegaConf.select(config, "trainer.progress", default=True))
     lines = Lines(len(job_overrides), output_dir, screen(len(job_overrides), wants_bar))
-    given = sweep.given_overrides(config)
-    names = [sweep.name(overrides, given) for overrides in job_overrides]
+    outcome = current()
+    names = [outcome.name(overrides) for overrides in job_overrides]
     points, refused = [], []
     for number, (overrides, name) in enumerate(zip(job_overrides, names, strict=True), start=first_number):
-        is_new = tuple(overrides) not in sweep.examined  # otherwise the check before the sweep has printed it
-        found = sweep.examine(config, overrides)
-        if isinstance(found, dict):
-            points.append(Point(number, found, name))
+        is_new = tuple(overrides) not in outcome.examined  # otherwise the check before the sweep has printed it
+        examined = examine(config, overrides)
+        if isinstance(examined, Accepted):
+            points.append(Point(number, examined.values, name, examined.config))
         else:
-            refused.append(Result(number, "refused", error=explain(found)))
+            refused.append(Result(number, "refused", error=explain(examined)))
             lines.report(Point(number, {}, name), refused[-1], is_new)
     try:
         trained = launch_points(points, settings, lines.report, output_dir, lines.watch)
@@ -87,6 +88,6 @@ def _job_return(overrides: Sequence[str], name: str, result: Result) -> JobRetur
     value: float | Exception | None = result.objective
     if result.status != "finished":
         value = PointBroke(result.error) if result.is_bug else PointFailed(result.error)
-        cli.failed_points[name] = value
+        current().failed[name] = value
     status = JobStatus.FAILED if isinstance(value, Exception) else JobStatus.COMPLETED
     return JobReturn(overrides=overrides, working_dir=str(Path.cwd()), status=status, _return_value=value)

@@ -15,10 +15,10 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_optuna_sweeper import _impl
 from omegaconf import DictConfig, OmegaConf
 
-from rpt import cli
 from rpt.console import say, several
 from rpt.errors import RptError
-from rpt.sweep import grid as sweep
+from rpt.sweep.grid import examine
+from rpt.sweep.outcome import Accepted, current
 from rpt.system.writing import write_atomic
 from rpt.tracking.objective import NO_OBJECTIVE, OBJECTIVES
 
@@ -49,7 +49,6 @@ class RecordingLauncher:
 
     Args:
         launcher: Launcher that trains the points.
-        given: Overrides of the command line, for the points' names.
 
     Attributes:
         objectives: Objective of each finished point.
@@ -58,9 +57,8 @@ class RecordingLauncher:
         errors: Error of each failed point, by the point's name. Several points may have the same name.
     """
 
-    def __init__(self, launcher: Launcher, given: Sequence[str]) -> None:
+    def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
-        self._given = given
         self.objectives: list[float] = []
         self.finished: list[Sequence[str]] = []
         self.num_failed = 0
@@ -72,15 +70,16 @@ class RecordingLauncher:
         return [self._noted(overrides, result) for overrides, result in zip(job_overrides, returns, strict=True)]
 
     def _noted(self, overrides: Sequence[str], result: JobReturn) -> JobReturn:
-        point = sweep.name(overrides, self._given)
+        outcome = current()
+        point = outcome.name(overrides)
         if result.status == JobStatus.COMPLETED and result.return_value is not None:
             self.objectives.append(float(result.return_value))
             self.finished.append(overrides)
             return result
         if result.status == JobStatus.COMPLETED:
             sys.stderr.write(f"failed: {point}\n  {NO_OBJECTIVE}\n")
-            cli.failed_points[point] = PointFailed(NO_OBJECTIVE)
-        error = cli.failed_points.get(point) or result._return_value
+            outcome.failed[point] = PointFailed(NO_OBJECTIVE)
+        error = outcome.failed.get(point) or result._return_value
         self.num_failed += 1
         self.errors[point] = error
         return FailedReturn(overrides=overrides, status=JobStatus.FAILED, _return_value=error)
@@ -92,7 +91,7 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Set up the search and wrap its launcher; Hydra calls this before the sweep."""
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self.launcher = RecordingLauncher(self.launcher, sweep.given_overrides(config))
+        self.launcher = RecordingLauncher(self.launcher)
         # hydra-optuna-sweeper calls distributions by names that Optuna has replaced.
         warnings.filterwarnings("ignore", r".*Distribution has been deprecated", FutureWarning)
         logging.getLogger(_impl.__name__).setLevel(logging.ERROR)  # its warnings repeat each failed point
@@ -114,18 +113,18 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
         return Path(self.config.hydra.sweep.dir) / RESULTS
 
     def _write(self, best: dict[str, Any]) -> None:
-        found = self.launcher
+        launcher = self.launcher
         content = {
             **best,
             "objective": self._objective(),
             "direction": "maximize",
-            "points": {"finished": len(found.objectives), "failed": found.num_failed},
-            "failed_points": {point: _last_line(error) for point, error in found.errors.items()},
+            "points": {"finished": len(launcher.objectives), "failed": launcher.num_failed},
+            "failed_points": {point: _last_line(error) for point, error in launcher.errors.items()},
             "how_failed_points_count": HOW_FAILURES_COUNT,
         }
         write_atomic(self._results, OmegaConf.to_yaml(OmegaConf.create(content)).encode())
-        if found.num_failed:
-            say(f"{several(found.num_failed, 'point')} failed: {HOW_FAILURES_COUNT}")
+        if launcher.num_failed:
+            say(f"{several(launcher.num_failed, 'point')} failed: {HOW_FAILURES_COUNT}")
         if best["best_value"] is None:
             say(f"{self._results}: no point of the search has a value")
         else:
@@ -136,9 +135,9 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
 
     def _objective(self) -> str:
         for overrides in self.launcher.finished:
-            found = sweep.examine(self.config, overrides)
-            if isinstance(found, dict):
-                return OBJECTIVES[found["protocol"]["select_on"]]
+            examined = examine(self.config, overrides)
+            if isinstance(examined, Accepted):
+                return OBJECTIVES[examined.config.protocol.select_on]
         return OBJECTIVES["held_out"]
 
 

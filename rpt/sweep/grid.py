@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from rpt.config.paths import user_path
 from rpt.config.user_folders import check_sources
 from rpt.console import say
 from rpt.errors import ConfigError
+from rpt.sweep.outcome import Accepted, current
 from rpt.system.writing import storage
 
 CHECKED_SWEEPER = "hydra_plugins.rpt_packed.sweeper.CheckedSweeper"
@@ -32,8 +32,8 @@ MAXIMISING: dict[str, str | bool] = {
 }
 """Options that make Hydra's searching sweepers (Optuna, Ax, Nevergrad) maximise the objective."""
 
-examined: dict[tuple[str, ...], dict[str, Any] | Exception] = {}
-"""Plain configuration of each examined point, or the error that refuses the point, by the point's overrides."""
+MANY_POINTS = 50
+"""Number of points above which the check is announced, because it takes some seconds: 0.04 s a point."""
 
 
 class CheckPoints(Callback):
@@ -48,6 +48,8 @@ class CheckPoints(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the points of the sweep, or end the process; Hydra calls this before the sweep."""
         # Hydra turns exceptions of a callback into warnings, but not SystemExit.
+        outcome = current()
+        outcome.given = given_overrides(config)
         try:
             check_sources(config.hydra.runtime.config_sources)
             check_direction(config)
@@ -60,6 +62,8 @@ class CheckPoints(Callback):
                 config.hydra.sweep.dir = str(user_path(config.hydra.sweep.dir))
             with storage(Path(config.hydra.sweep.dir)):  # the sweeper does the same first, with an error without advice
                 Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+            if not str(config.hydra.launcher["_target_"]).endswith("PackedLauncher"):
+                outcome.unreported = config.hydra.sweep.dir
         except USER_ERRORS as error:
             sys.stderr.write(explain(error) + "\n")
             sys.exit(2)
@@ -69,8 +73,8 @@ class CheckPoints(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the command that reports on the sweep, unless the packed launcher has printed it."""
-        if not str(config.hydra.launcher["_target_"]).endswith("PackedLauncher"):
-            say(f"python -m rpt.report {shlex.quote(str(config.hydra.sweep.dir))} compares them")
+        if (line := current().report_command()) is not None:
+            say(line)
 
 
 def check_direction(config: DictConfig) -> None:
@@ -102,9 +106,12 @@ def is_grid(config: DictConfig) -> bool:
 def may_begin(config: DictConfig) -> bool:
     """Print the refused points of a grid sweep, and return whether the other points may be trained."""
     points = expand(config)
-    refusals = [(point, found) for point in points if isinstance(found := examine(config, point), Exception)]
+    if len(points) > MANY_POINTS:
+        sys.stderr.write(f"checking {len(points):,} points before the first is trained\n")
+        sys.stderr.flush()
+    refusals = [(point, error) for point in points if isinstance(error := examine(config, point), Exception)]
     for message, refused in _by_message(refusals).items():
-        heading = _heading(refused, len(points), given_overrides(config))
+        heading = _heading(refused, len(points))
         sys.stderr.write(f"refused: {heading}\n{indented(message)}\n")
     whole = all(isinstance(error, ConfigError) for _, error in refusals)
     if len(refusals) == len(points) or not whole:
@@ -123,20 +130,19 @@ def _by_message(refusals: Sequence[tuple[list[str], Exception]]) -> dict[str, li
     return grouped
 
 
-def _heading(refused: Sequence[list[str]], count: int, given: Sequence[str]) -> str:
+def _heading(refused: Sequence[list[str]], count: int) -> str:
     """Name the points that are refused for the same reason, by their common overrides if there are several points.
 
     Args:
         refused: Overrides of each refused point.
         count: Number of points in the sweep.
-        given: Overrides of the command line.
     """
-    names = [name(point, given) for point in refused]
+    names = [current().name(point) for point in refused]
     if len(names) == 1:
         return names[0]
     if len(names) == count:
         return f"all {count} points"
-    fixed = {text.lower() for text in given}
+    fixed = {text.lower() for text in current().given}
     first, *others = refused
     common = [text for text in first if text.lower() not in fixed and all(text in other for other in others)]
     return f"{len(names)} points with {' '.join(common)}" if common else f"{len(names)} points, such as {names[0]}"
@@ -159,30 +165,18 @@ def given_overrides(config: DictConfig) -> list[str]:
     return [str(text) for text in given]
 
 
-def name(point: Sequence[str], given: Sequence[str]) -> str:
-    """Name a point by the overrides that distinguish it from the other points of its sweep.
+def examine(config: DictConfig, point: Sequence[str]) -> Accepted | Exception:
+    """Compose and check a point, and return it, or the error that refuses it.
 
-    Args:
-        point: Overrides that compose the point.
-        given: Overrides of the command line, which are the same for all points. Sweepers may change their case (`True`
-            for `true`).
+    The result is cached for the whole sweep.
     """
-    fixed = {text.lower() for text in given}
-    return " ".join([text for text in point if text.lower() not in fixed] or point)
-
-
-def examine(config: DictConfig, point: Sequence[str]) -> dict[str, Any] | Exception:
-    """Return a point's plain configuration, or the error that refuses the point.
-
-    The result is cached, because the composition of a point takes 0.04 s.
-    """
-    key = tuple(point)
+    key, examined = tuple(point), current().examined
     if key not in examined:
         examined[key] = _examine(config, list(point))
     return examined[key]
 
 
-def _examine(config: DictConfig, point: list[str]) -> dict[str, Any] | Exception:
+def _examine(config: DictConfig, point: list[str]) -> Accepted | Exception:
     from hydra import compose
 
     from rpt.config.check import check  # imported late, because Hydra imports this module at every start, also for help
@@ -194,10 +188,9 @@ def _examine(config: DictConfig, point: list[str]) -> dict[str, Any] | Exception
         searched = [text for text in config.hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
         composed = compose(config.hydra.job.config_name, [*searched, *point], return_hydra_config=True)
         values = plain(composed, composed.hydra.runtime.choices)
-        check(values)
+        return Accepted(values, check(values))
     except USER_ERRORS as error:
         return error
-    return values
 
 
 def indented(message: str) -> str:

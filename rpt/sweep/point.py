@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from rpt.config.check import check
+from rpt.config.schema import Config
 from rpt.tracking.status import PointStatus
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a sweep. It holds plain values only, so that it can be pickled or written as JSON for a worker.
+    """One point of a sweep. Only its plain values are pickled for a worker.
 
     Attributes:
         number: Position of the point in the sweep, from 0.
         values: Whole resolved configuration with `chosen`, as `rpt.config.compose.plain` returns it.
         name: Overrides that distinguish the point from the other points of the sweep, for a person to read.
+        config: Configuration that this process has checked; None if it has not checked the values yet.
     """
 
     number: int
     values: dict[str, Any]
     name: str
+    config: Config | None = field(default=None, repr=False, compare=False)
+
+    def checked(self) -> Config:
+        """Return the checked configuration.
+
+        Raises:
+            ConfigError: The values are wrong, or cannot be trained on this machine.
+        """
+        return check(self.values) if self.config is None else self.config
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the checked configuration out of a pickle: a worker checks the values on its own machine."""
+        return {**self.__dict__, "config": None}
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rpt.config.check import check
 from rpt.config.schema import Config
 from rpt.errors import ConfigError, RptError
 from rpt.sweep.checksums import Provenance
@@ -68,7 +67,7 @@ def prepare(points: Sequence[Point]) -> Preparation:
 
 
 def _prepared(point: Point, provenance: Provenance) -> Prepared:
-    config = check(point.values)
+    config = point.checked()
     if config.trainer.devices != 1:
         advice = (
             "spreads one run over devices, and hydra/launcher=packed trains many on one. Leave trainer=ddp out, and "
@@ -79,4 +78,4 @@ def _prepared(point: Point, provenance: Provenance) -> Prepared:
     found = identify(config, checksum, weights)
     folder = Path(config.output_dir) / folder_name(config, found.hash)
     refuse_other_code(folder, config, found, checksum)
-    return Prepared(point, config, found.hash, folder)
+    return Prepared(replace(point, config=config), config, found.hash, folder)

@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rpt.config.check import check
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.schema import Config
 from rpt.errors import ConfigError, DataError, RptError, WeightsError
@@ -38,7 +37,7 @@ def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -
     results: dict[int, Result] = {}
     for point in points:
         try:
-            pairs.append((point, check(point.values)))
+            pairs.append((point, point.checked()))
         except ConfigError as error:
             results[point.number] = Result(point.number, "refused", error=str(error))
     results |= {result.number: result for result in _train(pairs, watch)}

@@ -9,9 +9,9 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from rpt import cli
 from rpt.config.paths import config_dir
 from rpt.runs import train
+from rpt.sweep import outcome
 from rpt.tracking.objective import NO_OBJECTIVE, OBJECTIVES, objective
 from rpt.tracking.run_state import read_state
 
@@ -26,8 +26,8 @@ def search(task, output_dir, *overrides):
 
 
 @pytest.fixture(autouse=True)
-def no_failed_points(monkeypatch):
-    monkeypatch.setattr(cli, "failed_points", {})
+def no_failed_points():
+    outcome.start()
 
 
 def test_optuna_maximises_without_being_asked(tmp_path):

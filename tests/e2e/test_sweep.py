@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from rpt import cli
 from rpt.config.paths import config_dir
 from rpt.errors import RptError
+from rpt.sweep import outcome
 from rpt.sweep.grid import expand
 
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
@@ -74,10 +75,18 @@ def study(tmp_path):
     return write
 
 
+CHECKING = "checking 90 points before the first is trained\n"
 REFUSED = {
-    ("prompt.length=0", "seed=range(45)", "encoder=plain,mlp"): f"refused: all 90 points\n  prompt.length = 0: must be "
+    (
+        "prompt.length=0",
+        "seed=range(45)",
+        "encoder=plain,mlp",
+    ): f"{CHECKING}refused: all 90 points\n  prompt.length = 0: must be "
     f"greater than 0. {LENGTH}\nrefused: 90 of 90 points; nothing was trained or written\n",
-    ("prompt.length=0,-1", "seed=range(45)"): "refused: 45 points with prompt.length=0\n  prompt.length = 0: must be "
+    (
+        "prompt.length=0,-1",
+        "seed=range(45)",
+    ): f"{CHECKING}refused: 45 points with prompt.length=0\n  prompt.length = 0: must be "
     f"greater than 0. {LENGTH}\nrefused: 45 points with prompt.length=-1\n  prompt.length = -1: must be greater "
     f"than 0. {LENGTH}\nrefused: 90 of 90 points; nothing was trained or written\n",
     ("prompt.length=0,-1", "lr=1"): f"refused: prompt.length=0\n  prompt.length = 0: must be greater than 0. {LENGTH}\n"
@@ -126,8 +135,8 @@ def test_a_study_in_a_file_is_checked_as_well(study, command, start_folder):
 
 
 @pytest.mark.parametrize(("second", "code"), [(RptError("mend it"), 2), (RuntimeError("a bug"), 1)])
-def test_a_bug_in_a_point_keeps_its_traceback(second, code, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "failed_points", {})
+def test_a_bug_in_a_point_keeps_its_traceback(second, code, capsys):
+    outcome.start()
     cli._fail_point(["seed=1"], RptError("mend it"))
     cli._fail_point(["seed=2"], second)
     with pytest.raises(SystemExit) as ended:
@@ -165,7 +174,8 @@ def test_a_failing_point_stops_no_other(command, start_folder, tiny_bert, tiny_c
         assert lines[failed + 1].startswith(f"{damaged}/CB/train.jsonl:1: is not JSON (")
     diverged = lines.index(f"failed: lr=1e+30 prompt.length=4 data.root={good}")
     assert lines[diverged + 1].endswith("Lower lr, or set clip_norm=1.")
-    assert "7 points of the sweep ended without a score:" in lines[-8:]
+    assert lines[-9] == "7 points of the sweep ended without a score:"
+    assert lines[-1] == "python -m rpt.report runs compares them"
     assert "Traceback" not in done.stdout
     assert done.returncode == 2
     assert records(start_folder / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}

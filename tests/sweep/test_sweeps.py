@@ -17,6 +17,7 @@ from rpt.config.compose import compose
 from rpt.config.paths import config_dir, sweeps_dir
 from rpt.data.inputs import build_source
 from rpt.sweep import grid as sweep
+from rpt.sweep import outcome
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import prepare
 from rpt.tracking.identity import digest, identity
@@ -38,9 +39,9 @@ def main_job():
 
 
 @pytest.fixture(autouse=True)
-def hydra(monkeypatch):
+def hydra():
     """Hydra as `python run.py -cn STUDY` has it."""
-    monkeypatch.setattr(sweep, "examined", {})
+    outcome.start()
     search = create_config_search_path(str(config_dir()))
     search.prepend("command-line", f"file://{sweeps_dir()}", anchor="schema")
     version.setbase("1.3")
@@ -64,7 +65,7 @@ def accepted(config, points):
         " ".join(point): str(why) for point, why in zip(points, found, strict=True) if isinstance(why, Exception)
     }
     assert refused == {}
-    return found
+    return [one.values for one in found]
 
 
 def head(name):
@@ -192,3 +193,11 @@ def test_make_study_reports_the_folder_that_the_study_writes():
     folder = re.search(r"^STUDY \?= (.*)$", makefile, re.MULTILINE)
     assert folder
     assert folder[1] == start("learning_rate").output_dir
+
+
+def test_the_check_of_many_points_is_announced(monkeypatch, capsys):
+    monkeypatch.setattr(sweep, "MANY_POINTS", 2)
+    assert sweep.may_begin(start("config", "lr=0.1,0.2"))
+    assert capsys.readouterr().err == ""
+    assert sweep.may_begin(start("config", "lr=0.1,0.2,0.3"))
+    assert capsys.readouterr().err == "checking 3 points before the first is trained\n"

@@ -1,0 +1,77 @@
+"""State of a sweep that Hydra's callback, launchers and sweepers share with the command line.
+
+Hydra constructs these plugins itself and passes them nothing but a configuration. They find the state by `current()`.
+`rpt.cli` owns it: it starts a new one for each command and reads it when the command ends.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # Hydra imports this module at every start, also for help
+    from rpt.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A point that may be trained.
+
+    Attributes:
+        values: Whole resolved configuration, as `rpt.config.compose.plain` returns it.
+        config: Typed configuration, after all checks.
+    """
+
+    values: dict[str, Any]
+    config: Config
+
+
+@dataclass
+class SweepOutcome:
+    """Checked and failed points of a sweep.
+
+    Attributes:
+        given: Overrides of the command line, word for word. They are the same for all points.
+        examined: Checked point, or the error that refuses the point, by the point's overrides.
+        failed: Error of each point that ended without a score, by the point's name. A sweeper raises only the first.
+        unreported: Folder of the sweep's runs, as long as the command that reports on them has not been printed; None
+            if the launcher prints it.
+    """
+
+    given: list[str] = field(default_factory=list)
+    examined: dict[tuple[str, ...], Accepted | Exception] = field(default_factory=dict)
+    failed: dict[str, Exception] = field(default_factory=dict)
+    unreported: str | None = None
+
+    def name(self, point: Sequence[str]) -> str:
+        """Name a point by the overrides that distinguish it from the other points of its sweep.
+
+        Args:
+            point: Overrides that compose the point. Sweepers may change the case of a given override (`True` for
+                `true`).
+        """
+        fixed = {text.lower() for text in self.given}
+        return " ".join([text for text in point if text.lower() not in fixed] or point)
+
+    def report_command(self) -> str | None:
+        """Return the line that names the command for a report; None if it has been returned before, or is not due."""
+        folder, self.unreported = self.unreported, None
+        is_whole_loss = 0 < len(self.examined) <= len(self.failed)
+        return None if folder is None or is_whole_loss else f"python -m rpt.report {shlex.quote(folder)} compares them"
+
+
+_state = SweepOutcome()
+
+
+def current() -> SweepOutcome:
+    """Return the state of this process's sweep."""
+    return _state
+
+
+def start() -> SweepOutcome:
+    """Begin a new sweep in this process and return its state."""
+    global _state
+    _state = SweepOutcome()
+    return _state

@@ -1,0 +1,48 @@
+"""The state of a sweep that Hydra's plugins and the command line share, and points that are checked once a process."""
+
+import pickle
+
+import pytest
+
+from rpt.config.compose import compose
+from rpt.errors import ConfigError
+from rpt.sweep import outcome
+from rpt.sweep.point import Point
+from rpt.sweep.prepare import prepare
+
+
+def test_a_point_is_named_by_the_overrides_that_are_its_own():
+    state = outcome.start()
+    state.given = ["task=cb", "rerun=True"]
+    assert outcome.current() is state
+    assert state.name(["task=cb", "rerun=true", "lr=0.1"]) == "lr=0.1"
+    assert state.name(["task=cb"]) == "task=cb"
+
+
+def test_the_report_command_is_named_once_and_only_if_a_point_has_a_score():
+    state = outcome.start()
+    assert state.report_command() is None
+    state.unreported = "my runs"
+    assert state.report_command() == "python -m rpt.report 'my runs' compares them"
+    assert state.report_command() is None
+    state.unreported = "runs"
+    state.examined = {("lr=1",): ValueError(), ("lr=2",): ValueError()}
+    state.failed = {"lr=1": ValueError(), "lr=2": ValueError()}
+    assert state.report_command() is None
+
+
+def test_a_checked_point_is_not_checked_again_in_this_process(configure):
+    config = configure()
+    point = Point(0, {"lr": "wrong"}, "seed=0", config)
+    assert point.checked() is config
+    [run] = prepare([point]).runs
+    assert run.config is config
+    assert run.point.checked() is config
+
+
+def test_another_process_checks_the_values_of_a_point_itself(configure):
+    values = compose(["lr=-1"])
+    sent = pickle.loads(pickle.dumps(Point(0, values, "lr=-1", configure())))
+    assert sent.values == values
+    with pytest.raises(ConfigError, match=r"^lr = -1: must be greater than 0"):
+        sent.checked()
