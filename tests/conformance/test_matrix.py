@@ -14,6 +14,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.protocol import metrics_of
 from rpt.runs import train
+from tests.support.samples import FOLDER_OF, FOLDERS, TASKS
 
 CONF = Path(__file__).parents[2] / "conf"
 BACKBONES = {"encoder": "tiny_bert", "seq2seq": "tiny_t5", "causal": "tiny_llama"}
@@ -25,7 +26,7 @@ def options(group: str, *but: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem not in but)
 
 
-TASKS, ENCODERS, SCORERS = options("task"), options("encoder", "none"), options("scorer", "auto")
+ENCODERS, SCORERS = options("encoder", "none"), options("scorer", "auto")
 LANGUAGE = [(family, scorer) for family in ("seq2seq", "causal") for scorer in SCORERS if scorer != "head"]
 
 
@@ -55,7 +56,7 @@ def assert_reported(outcome, config) -> None:
 
 def test_every_family_and_every_option_is_here():
     assert set(BACKBONES) == set(FAMILIES)
-    assert len(TASKS) == 8
+    assert {FOLDER_OF[task] for task in TASKS} == set(FOLDERS)
     assert len(ENCODERS) >= 4
     assert {scorer for _, scorer in LANGUAGE} | {"head"} == set(SCORERS)
 

@@ -1,7 +1,6 @@
 """What every task keeps; options are discovered, so a new YAML is tested at once."""
 
 from collections import Counter
-from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -13,18 +12,22 @@ from rpt.config.schema import PairFormat
 from rpt.data.inputs import build_source
 from rpt.data.sources import sample_versions
 from rpt.tasks.text import folded
+from tests.support.samples import FOLDER_OF, TASKS
 
-TASKS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 PASSAGES = ("multirc", "record")
 """Tasks of which a line of the release holds many examples, counted in hundreds of lines."""
 
 each_task = pytest.mark.parametrize("task", TASKS)
 
 
-def test_every_task_has_sample_rows_and_the_other_way_round():
-    assert len(TASKS) >= 8
-    folders = {str(check(compose([f"task={task}"])).task.folder) for task in TASKS}
-    assert folders == sample_versions().keys()
+def test_every_task_is_checked_and_all_sample_rows_belong_to_a_task(tmp_path):
+    for task, folder in FOLDER_OF.items():
+        (tmp_path / folder).mkdir()
+        for split in ("train", "val"):
+            (tmp_path / folder / f"{split}.jsonl").touch()
+        rows = [] if task in TASKS else ["data=jsonl", f"data.root={tmp_path}"]
+        assert check(compose([f"task={task}", *rows])).task.folder == folder
+    assert {FOLDER_OF[task] for task in TASKS} == sample_versions().keys()
 
 
 @each_task

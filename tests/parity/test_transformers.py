@@ -9,16 +9,6 @@ from safetensors.torch import load_file
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
-    GPT2Config,
-    GPTNeoXConfig,
-    LlamaConfig,
-    MistralConfig,
-    MT5Config,
-    Olmo2Config,
-    Phi3Config,
-    Qwen2Config,
-    Qwen3Config,
-    T5Config,
 )
 
 from rpt.backbones.causal import CausalBackbone
@@ -28,52 +18,11 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.loaders import step_rows
 from rpt.runs import train
+from tests.support.models import MAKERS, VOCAB
 
-VOCAB = 60
-DECODER = {
-    "vocab_size": VOCAB,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "initializer_range": 0.3,
-    "bos_token_id": None,
-    "eos_token_id": 1,
-}
-GPT2 = {
-    "vocab_size": VOCAB,
-    "n_embd": 32,
-    "n_layer": 2,
-    "n_head": 2,
-    "n_positions": 64,
-    "initializer_range": 0.3,
-    "bos_token_id": 1,
-    "eos_token_id": 1,
-}
-T5 = {
-    "vocab_size": VOCAB,
-    "d_model": 32,
-    "d_kv": 16,
-    "d_ff": 64,
-    "num_layers": 2,
-    "num_heads": 2,
-    "decoder_start_token_id": 0,
-    "initializer_factor": 1.5,
-}
-CONFIGS = {
-    "llama": LlamaConfig(**DECODER),
-    "mistral": MistralConfig(**DECODER, sliding_window=None),
-    "qwen2": Qwen2Config(**DECODER),
-    "qwen3": Qwen3Config(**DECODER, head_dim=8),
-    "olmo2": Olmo2Config(**DECODER),
-    "phi3": Phi3Config(**DECODER, pad_token_id=0),
-    "gpt_neox": GPTNeoXConfig(**{name: value for name, value in DECODER.items() if "key_value" not in name}),
-    "gpt2": GPT2Config(**GPT2),
-    "t5": T5Config(**T5),
-    "t5_v1_1": T5Config(**T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
-    "mt5": MT5Config(**T5),
-}
+TYPES = ("llama", "mistral", "qwen2", "qwen3", "olmo2", "phi3", "gpt_neox", "gpt2", "t5", "t5 1.1", "mt5")
+CONFIGS = {name: MAKERS[name][1]() for name in TYPES}
+CONFIGS["t5 1.1"].tie_word_embeddings = False
 FAMILIES = {"tiny_t5": AutoModelForSeq2SeqLM, "tiny_llama": AutoModelForCausalLM}
 IGNORED = -100  # transformers' label of a position that has no loss
 LENGTHS = (5, 7, 3)  # tokens of prompt and source

@@ -2,11 +2,23 @@
 
 import copy
 from functools import cache
+from pathlib import Path
+
+import yaml
 
 from rpt.data.sources import sample_source, sample_versions
 
 FOLDERS = tuple(sample_versions())
 """The folders of the official release that have sample rows: `CB`, ..."""
+
+FOLDER_OF = {
+    path.stem: yaml.safe_load(path.read_text())["folder"]
+    for path in sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
+}
+"""Folder of each task in `conf/task/`. A task that was added may have no sample rows."""
+
+TASKS = [task for task, folder in FOLDER_OF.items() if folder in FOLDERS]
+"""Tasks with sample rows, which are trained and read by the tests of every task."""
 
 
 @cache
