@@ -43,7 +43,7 @@ def check(values: Values) -> Config:
         problems += rule(values)
     if problems or config is None:
         raise ConfigError(_first_of_each_key(problems))
-    components = {group: coerce(getattr(config, group)) for group in COMPONENTS}
+    components = {group: coerce(getattr(config, group), group) for group in COMPONENTS}
     return _resolved(config.model_copy(update=components), family(values), writes_freely(values))
 
 

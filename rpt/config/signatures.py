@@ -1,28 +1,45 @@
-"""Check a component's options against its constructor's signature, without importing it.
+"""Check a component's options against its constructor's signature.
 
-Encoders, inits and optimizers are open groups: a new component is a class and a YAML file, and no schema elsewhere
-repeats its options. The constructor's signature *is* the schema. It is read from the source text, and no code of the
-component runs. An import would import torch, but a wrong option must be refused within a second, and a target that is
-not checked yet must not run code.
+Encoders, inits, optimizers, scorers, callbacks and loggers are open groups: a new component is a class and a YAML file,
+and no schema elsewhere repeats its options. The constructor's signature *is* the schema.
+
+Where all options are keyword-only arguments, the signature is read from the source text and no code of the component
+runs. An import would import torch, but a wrong option must be refused within a second. A constructor that does not
+follow this custom is imported (`rpt.config.imported_signatures`): one with positional options, one that inherits
+`__init__`, or a name that its module imports from elsewhere, such as `torch.optim.SGD`.
 """
 
 from __future__ import annotations
 
 import ast
 import typing
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from rpt.config.annotations import type_of
+from rpt.config.imported_signatures import CannotImport, imported_signature
 from rpt.config.problems import problems_of
 from rpt.config.schema import Component
 from rpt.errors import Problem
 from rpt.system.modules import find_module, source_file
 
 OWN_PACKAGE = "A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
+
+
+POSITIONAL = {"init": 3, "optim": 1}
+"""Number of positional arguments that rpt gives to the constructors of a group; 0 for other groups."""
+
+GIVEN = {
+    "optim": ("lr", "weight_decay"),  # each parameter group has its own
+    "scorer": ("hidden", "num_labels", "pooling", "max_new_tokens"),
+}
+"""Names of the keyword arguments that rpt gives to the constructors of a group, where they take them."""
+
+ALWAYS_GIVEN = ("length", "hidden")
+"""Names of the keyword arguments that rpt gives to encoders and inits."""
 
 
 class UnknownTarget(LookupError):
@@ -40,10 +57,13 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
     if target is None:  # no component, as in encoder=none; the schema reports values that are not a group of keys
         return
     try:
-        model = signature(str(target))
+        model = signature(str(target), group.partition(".")[0])
     except UnknownTarget as error:
         advice = f" {OWN_PACKAGE}" if str(error).startswith("there is no module") else ""
         yield Problem(f"{group}._target_", target, f"{error}. Name a class or function that exists.{advice}")
+        return
+    except CannotImport as error:
+        yield Problem(f"{group}._target_", target, f"{error}.")
         return
     given = {key: value for key, value in values.items() if not key.startswith("_")}
     try:
@@ -52,34 +72,47 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
         yield from problems_of(error, group, model)
 
 
-def coerce(component: Component) -> Component:
+def coerce(component: Component, group: str) -> Component:
     """Convert a component's options to their declared types, so that `1` and `1.0` give the same run."""
     if component.target is None:
         return component
-    options = signature(component.target).model_validate(component.options).model_dump()
+    model = signature(component.target, group)
+    has_plain_defaults = model.__module__ == __name__
+    options = model.model_validate(component.options).model_dump(exclude_unset=not has_plain_defaults)
     return Component.model_validate({"_target_": component.target, "_partial_": component.partial, **options})
 
 
 @cache
-def signature(target: str) -> type[BaseModel]:
-    """Build the schema of a constructor's keyword-only options from its source text.
+def signature(target: str, group: str = "encoder") -> type[BaseModel]:
+    """Build the schema of a constructor's options, from its source text where that suffices.
 
     Args:
         target: Dotted path of a class or function.
+        group: Config group of the component, on which depends which arguments rpt gives.
 
     Raises:
         UnknownTarget: The module, or the name in it, does not exist, or the signature cannot be read.
+        CannotImport: The constructor must be imported, and that fails.
     """
     module, _, name = target.rpartition(".")
+    given = (*ALWAYS_GIVEN, *GIVEN.get(group, ()))
     function = _find(_source(module), name, target)
+    if function is None or _has_positional_options(function, POSITIONAL.get(group, 0)):
+        return imported_signature(target, POSITIONAL.get(group, 0), given)
     fields: dict[str, Any] = {}
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
-        if argument.arg in ("length", "hidden"):  # arguments that `rpt.build` adds, not options
+        if argument.arg in given:
             continue
         required = ... if default is None else _default(argument, default)
         fields[argument.arg] = (_annotation(argument), required)
     strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    return create_model(name, __config__=strict, **fields)
+    return create_model(name, __config__=strict, __module__=__name__, **fields)
+
+
+def _has_positional_options(function: ast.FunctionDef, num_given: int) -> bool:
+    arguments = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+    is_method = arguments[:1] == ["self"]
+    return len(arguments) - is_method > num_given or function.args.kwarg is not None
 
 
 def _source(module: str) -> ast.Module:
@@ -94,16 +127,44 @@ def _source(module: str) -> ast.Module:
         raise UnknownTarget(f"{path}: cannot be read as Python ({error})") from error
 
 
-def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef:
+def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef | None:
+    """Find the function, or the `__init__` of the class, that a name of a module stands for.
+
+    Returns:
+        Syntax tree of the function; None if the constructor must be imported.
+
+    Raises:
+        UnknownTarget: The module binds no such name.
+    """
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return node
+            return None if node.decorator_list else node
         if isinstance(node, ast.ClassDef) and node.name == name:
-            inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
-            if inits:
-                return inits[0]
+            inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+            if inits or node.bases or node.decorator_list:
+                return inits[0] if inits and not node.decorator_list else None
             return ast.parse("def __init__(self): ...").body[0]  # type: ignore[return-value]
-    raise UnknownTarget(f"{target.rpartition('.')[0]} holds no {name!r}")
+    if name not in _other_names(tree):
+        raise UnknownTarget(f"{target.rpartition('.')[0]} holds no {name!r}")
+    return None
+
+
+def _other_names(tree: ast.Module) -> Container[str]:
+    """Collect the names that a module imports or assigns; every name if a star import or `__getattr__` may bind it."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+    return _Every() if names & {"*", "__getattr__"} else names
+
+
+class _Every:
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def _default(argument: ast.arg, default: ast.expr) -> Any:

@@ -1,10 +1,12 @@
-"""Find the file of a module without running the code of the module or of the packages that contain it."""
+"""Find a module without running its code, and import what a dotted path names."""
 
 from __future__ import annotations
 
+import pkgutil
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import Any
 
 
 def find_module(name: str) -> ModuleSpec | None:
@@ -28,6 +30,11 @@ def source_file(name: str) -> Path | None:
     """Return the source file of a module by its dotted name; None if there is no source file."""
     spec = find_module(name)
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def load_object(target: str) -> Any:
+    """Import the class, function or other object that a dotted path names."""
+    return pkgutil.resolve_name(target)
 
 
 def _top_level(name: str) -> ModuleSpec | None:

@@ -43,14 +43,14 @@ def module(tmp_path, monkeypatch):
     assert "components_of_mine" not in sys.modules, "a check has imported the component"
 
 
-def problems(target, **options):
-    return [str(problem) for problem in check_component("encoder", {"_target_": target, "_partial_": True, **options})]
+def problems(target, group="encoder", **options):
+    return [str(problem) for problem in check_component(group, {"_target_": target, "_partial_": True, **options})]
 
 
 def test_right_options_pass(module):
     assert problems(f"{module}.Mine", width=3, kind="b", pair=[0.25, 2], share=0.5, name="x", size=2, rates=[1.0]) == []
     assert problems(f"{module}.Bare") == []
-    assert problems(f"{module}.function", scale=0.5) == []
+    assert problems(f"{module}.function", "init", scale=0.5) == []
 
 
 @pytest.mark.parametrize(
