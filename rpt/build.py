@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import torch
 
@@ -14,8 +11,9 @@ from rpt.backbones.files import family_of, model_type, num_positions
 from rpt.backbones.frozen import FrozenBackbone, choose_attention, choose_dtype
 from rpt.backbones.language import LanguageModel
 from rpt.backbones.load import load_backbone
+from rpt.config.construct import construct, construct_with_known
 from rpt.config.protocol import choices_of, format_of, metrics_of, own_choices, pair_format
-from rpt.config.schema import Component, Config, PairFormat, TextFormat
+from rpt.config.schema import Config, PairFormat, TextFormat
 from rpt.data.answers import check_answers
 from rpt.data.batches import TRAINING_TOKENS, evaluation_tokens, num_batches
 from rpt.data.datamodule import PackData
@@ -219,7 +217,8 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
         "head": config.head_weight_decay,
         "body": config.head_weight_decay,
     }
-    optimizer = construct(config.optim)(parameter_groups(trainable, rates, decays))
+    groups = parameter_groups(trainable, rates, decays)
+    optimizer = construct_with_known("optim", config.optim, {"lr": config.lr}, groups)
     return Run(
         trainable=trainable,
         optimizer=optimizer,
@@ -234,8 +233,8 @@ def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
     source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config))
     rng = torch.Generator().manual_seed(config.seed)
     length = config.prompt.length
-    table = construct(config.init)(source, length, rng)
-    encoder = construct(config.encoder)(length=length, hidden=backbone.hidden_size)
+    table = construct("init", config.init, source, length, rng)
+    encoder = construct("encoder", config.encoder, length=length, hidden=backbone.hidden_size)
     return SoftPrompt(table, encoder)
 
 
@@ -284,14 +283,3 @@ def build_data(configs: Sequence[Config], encoded: Mapping[str, Encoded], tuner:
         steps_done=lambda: tuner.steps_done,
         ranks=tuner.ranks,
     )
-
-
-def construct(component: Component) -> Callable[..., Any]:
-    """Import a component's constructor and bind its options; the caller adds the arguments that depend on the run.
-
-    `rpt.config.check` has checked the options against the constructor's signature.
-    """
-    assert component.target is not None
-    module, _, name = component.target.rpartition(".")
-    options = {key: tuple(value) if isinstance(value, list) else value for key, value in component.options.items()}
-    return partial(getattr(importlib.import_module(module), name), **options)

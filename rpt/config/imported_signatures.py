@@ -24,7 +24,7 @@ from pydantic import (
 from rpt.system.modules import load_object
 
 STRICT = {bool: StrictBool, int: StrictInt, float: StrictFloat, str: StrictStr}
-"""Types that YAML and Python share, and that are not converted. Other types are: a list to a tuple, a text to a path."""
+"""Plain types, which are not converted. Other types are: a list becomes a tuple, a text becomes a path."""
 
 
 class CannotImport(LookupError):

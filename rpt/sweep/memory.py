@@ -5,17 +5,18 @@ The memory of a forward pass does not depend on the number of runs: `trainer.tok
 
 from __future__ import annotations
 
-import importlib
 import json
 from functools import cache
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from rpt.backbones.files import NoSuchBackbone, gguf_file, locate, model_config
 from rpt.backbones.gguf import read_head
+from rpt.config.construct import construct
 from rpt.config.schema import Component, Config
+from rpt.config.signatures import coerce
+from rpt.errors import ConfigError
 from rpt.system.reading import Unreadable
 
 COPIES = 5
@@ -71,11 +72,12 @@ def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
 @cache
 def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
     """Count the trainable numbers of an encoder by building it on torch's meta device, which takes no memory."""
-    module, _, name = target.rpartition(".")
-    component = Component.model_validate({"_target_": target, **json.loads(options)})
-    with torch.device("meta"):
-        encoder = getattr(importlib.import_module(module), name)(length=length, hidden=width, **component.options)
-    assert isinstance(encoder, nn.Module)
+    component = coerce(Component.model_validate({"_target_": target, **json.loads(options)}), "encoder")
+    try:
+        with torch.device("meta"):
+            encoder = construct("encoder", component, length=length, hidden=width)
+    except ConfigError:  # training reports the error
+        return 0
     return sum(parameter.numel() for parameter in encoder.parameters())
 
 

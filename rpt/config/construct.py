@@ -1,0 +1,55 @@
+"""Build a component from its section of the configuration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from rpt.config.imported_signatures import described
+from rpt.config.schema import Component
+from rpt.errors import ConfigError, RptError
+from rpt.system.modules import load_object
+from rpt.system.out_of_memory import is_out_of_memory
+
+
+def construct(key: str, component: Component, *arguments: Any, **named: Any) -> Any:
+    """Import a component's constructor and call it with the component's options.
+
+    `rpt.config.check` has checked the options against the constructor's signature.
+
+    Args:
+        key: Key of the component in the configuration, for error messages.
+        component: Checked section of the configuration.
+        arguments: Positional arguments that depend on the run.
+        named: Keyword arguments that depend on the run.
+
+    Raises:
+        ConfigError: The constructor raises an error.
+    """
+    assert component.target is not None
+    try:
+        return load_object(component.target)(*arguments, **named, **component.options)
+    except Exception as error:
+        if isinstance(error, RptError) or is_out_of_memory(error):
+            raise
+        advice = f"raises an error when it is built ({described(error)}). Mend it, or its options {key}.*."
+        raise ConfigError.of(f"{key}._target_", component.target, advice) from error
+
+
+def construct_with_known(key: str, component: Component, known: Mapping[str, Any], *arguments: Any) -> Any:
+    """Build a component, and give it those of some keyword arguments that its constructor takes.
+
+    Args:
+        key: Key of the component in the configuration, for error messages.
+        component: Checked section of the configuration.
+        known: Keyword arguments that depend on the run, by name.
+        arguments: Positional arguments that depend on the run.
+
+    Raises:
+        ConfigError: The constructor raises an error.
+    """
+    assert component.target is not None
+    taken = inspect.signature(load_object(component.target)).parameters
+    named = {name: value for name, value in known.items() if name in taken and name not in component.options}
+    return construct(key, component, *arguments, **named)
