@@ -6,17 +6,20 @@ Three checks always run: the schema (`rpt.config.schema`), the signatures of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
 
 from pydantic import ValidationError
 
+from rpt.config.partial import UNSET, valid_part
 from rpt.config.problems import hinted, problems_of
-from rpt.config.rules import RULES, Values
-from rpt.config.rules.backbone import family
-from rpt.config.rules.task import writes_freely
-from rpt.config.schema import Config
+from rpt.config.rules import RULES, Candidate
+from rpt.config.schema import Config, NotValid
 from rpt.config.signatures import check_component, coerce
 from rpt.errors import ConfigError, Problem
+
+Values = dict[str, Any]
 
 COMPONENTS = ("encoder", "init", "optim")
 """Config groups whose options are the keyword arguments of a constructor."""
@@ -26,52 +29,62 @@ def check(values: Values) -> Config:
     """Check a composed configuration and convert it to a `Config`.
 
     Args:
-        values: Plain, resolved dictionary, as `rpt.config.schema.compose` returns it.
+        values: Plain, resolved dictionary, as `rpt.config.compose.compose` returns it.
 
     Raises:
         ConfigError: The configuration is wrong; the error holds all problems, sorted by key.
     """
     problems = list(unset(values))
-    config = None
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
         problems += problems_of(error, "", Config)
+        config = None
     for group in COMPONENTS:
         problems += check_component(group, values.get(group))
+    parts = valid_part(Config, _without_options(values, problems)) if config is None or problems else config
+    candidate = Candidate(parts)
     for rule in RULES:
-        problems += rule(values)
+        with suppress(NotValid):  # the rule needs a value that is refused already
+            problems += rule(candidate)
     if problems or config is None:
         raise ConfigError(_first_of_each_key(problems))
     components = {group: coerce(getattr(config, group), group) for group in COMPONENTS}
-    return _resolved(config.model_copy(update=components), family(values), writes_freely(values))
+    return _resolved(config.model_copy(update=components), candidate)
 
 
-def _resolved(config: Config, served: str | None, is_free: bool) -> Config:
-    """Replace `auto` by the family and the scorer that it stands for, so that the record names them.
+def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
+    """Copy the values of a configuration without the options of components that have a problem."""
+    refused = {tuple(problem.key.split(".")[:2]) for problem in problems}
+    sound = {}
+    for group in COMPONENTS:
+        if isinstance(options := values.get(group), dict):
+            sound[group] = {name: value for name, value in options.items() if (group, name) not in refused}
+            if (group, "_target_") in refused:
+                sound[group] = {"_target_": options["_target_"]}
+    return {**values, **sound}
 
-    Args:
-        config: Checked configuration.
-        served: Family of the backbone.
-        is_free: Whether the task's answers are free text.
-    """
-    assert served is not None  # `backbone_can_serve` has refused a folder of unknown family
-    backbone = config.backbone.model_copy(update={"family": served})
+
+def _resolved(config: Config, candidate: Candidate) -> Config:
+    """Replace `auto` by the family and the scorer that it stands for, so that the record names them."""
+    family = candidate.family
+    assert family is not None  # `backbone_can_serve` has refused a folder of unknown family
+    backbone = config.backbone.model_copy(update={"family": family})
     scorer = config.scorer
     if scorer.name == "auto":
-        writes = is_free or (config.protocol.name == "paper" and served == "seq2seq")
-        name = "head" if served == "encoder" else "generate" if writes else "rank"
+        writes = candidate.writes_freely or candidate.is_published
+        name = "head" if family == "encoder" else "generate" if writes else "rank"
         scorer = scorer.model_copy(update={"name": name})
     return config.model_copy(update={"backbone": backbone, "scorer": scorer})
 
 
-def unset(values: Values, place: str = "") -> Iterator[Problem]:
+def unset(values: Values, prefix: str = "") -> Iterator[Problem]:
     """Yield a problem for each value that is still `???`: an option file requires it, and the user has not set it."""
     for name, value in values.items():
-        key = f"{place}{name}"
+        key = f"{prefix}{name}"
         if isinstance(value, dict):
             yield from unset(value, f"{key}.")
-        elif value == "???":
+        elif value == UNSET:
             yield Problem(key, value, hinted(key, "needs a value."))
 
 

@@ -7,7 +7,7 @@ refusal must not wait for them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -26,10 +26,22 @@ ASIDE = Field(json_schema_extra={"identity": False})
 """Marks a field that cannot change a score. Such a field is not part of a run's identity."""
 
 
+class NotValid(Exception):
+    """A value is read that the schema has refused. Only sections of `rpt.config.partial` lack values."""
+
+
 class Section(BaseModel):
     """Base class of a section of the configuration: strict types, no unknown keys, no infinite numbers, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    if not TYPE_CHECKING:  # type checkers would take every unknown attribute for a value
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse the read of a value that is not valid; Python calls this only for missing attributes."""
+            if name in type(self).model_fields:
+                raise NotValid(name)
+            return super().__getattr__(name)
 
 
 class Component(BaseModel):

@@ -1,18 +1,18 @@
 """Rules that check the parts of a configuration against each other and against this machine.
 
-A rule takes the plain values of a configuration, which may be invalid in other ways, and yields the problems that it
-finds. No rule imports torch, because a refusal must not wait for the import.
+A rule takes a typed configuration and yields the problems that it finds. If the schema has refused a value that a rule
+needs, the rule ends there. No rule imports torch, because a refusal must not wait for the import.
 """
 
 from collections.abc import Callable, Iterator
 
 from rpt.config.rules import backbone, data, options, task
-from rpt.config.rules.access import Values
+from rpt.config.rules.candidate import Candidate
 from rpt.errors import Problem
 
-__all__ = ["RULES", "Values"]
+__all__ = ["RULES", "Candidate"]
 
-RULES: tuple[Callable[[Values], Iterator[Problem]], ...] = (
+RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     options.one_option_a_group,
     options.paths_are_whole,
     options.names_are_short,

@@ -3,108 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from rpt.backbones.files import NoSuchBackbone, cached, family_of, locate, num_positions
+from rpt.backbones.files import NoSuchBackbone, family_of, num_positions
 from rpt.backbones.soundness import refuse_unsound
-from rpt.config.rules.access import Values, get
+from rpt.config.rules.candidate import Candidate
 from rpt.errors import Problem
 
 
-def folder(values: Values) -> Path | None:
-    """Find the folder of the backbone's files; None if they must be fetched from the hub or no folder is named.
-
-    Raises:
-        NoSuchBackbone: The named folder is missing or incomplete.
-    """
-    package, path = get(values, "backbone.package", str), get(values, "backbone.path", str)
-    hub_id, revision = get(values, "backbone.hub_id", str), get(values, "backbone.revision", str)
-    if hub_id is not None:
-        return cached(hub_id, revision)
-    if path is None or path == "???":
-        return None
-    return locate(package, path, None, None)
-
-
-def family(values: Values) -> str | None:
-    """Return the backbone's family as configured, or as the model's config says for `auto`; None if it is unknown."""
-    stated = get(values, "backbone.family", str)
-    if stated != "auto":
-        return stated
-    try:
-        place = folder(values)
-        return None if place is None else family_of(place)
-    except NoSuchBackbone:
-        return None  # `backbone_can_serve` says so
-
-
-def backbone_can_serve(values: Values) -> Iterator[Problem]:
+def backbone_can_serve(candidate: Candidate) -> Iterator[Problem]:
     """The backbone's files must be complete, and its model type must belong to the configured family."""
-    stated = get(values, "backbone.family", str)
-    key = next((f"backbone.{name}" for name in ("hub_id", "package") if get(values, f"backbone.{name}", str)), None)
-    key = key or "backbone.path"
+    backbone = candidate.config.backbone
+    sources = {"hub_id": backbone.hub_id, "package": backbone.package, "path": backbone.path}
+    name = next((name for name in ("hub_id", "package") if sources[name]), "path")
     try:
-        place = folder(values)
-        found = None if place is None else family_of(place)
-        if place is not None:
-            refuse_unsound(place)
+        family = None if candidate.folder is None else family_of(candidate.folder)
+        if candidate.folder is not None:
+            refuse_unsound(candidate.folder)
     except NoSuchBackbone as error:
-        yield Problem(key, get(values, key, str), str(error))
+        yield Problem(f"backbone.{name}", sources[name], str(error))
         return
-    if found is not None and stated not in ("auto", found):
-        yield Problem("backbone.family", stated, f"the model's own config says {found}. Set backbone.family={found}.")
+    if family is not None and backbone.family not in ("auto", family):
+        advice = f"the model's own config says {family}. Set backbone.family={family}."
+        yield Problem("backbone.family", backbone.family, advice)
 
 
-def prompt_fits_backbone(values: Values) -> Iterator[Problem]:
+def prompt_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
     """Prompt and text together must not have more tokens than the backbone has positions."""
-    has_prompt = get(values, "encoder._target_", str) is not None  # encoder=none has no prompt of any length
-    length = get(values, "prompt.length", int) if has_prompt else 0
-    limit = get(values, "backbone.text_limit", int)
+    config = candidate.config
+    limit = config.backbone.text_limit
+    length = config.prompt.length if config.has_prompt else 0
     try:
-        place = folder(values)
-        positions = None if place is None else num_positions(place)
+        positions = None if candidate.folder is None else num_positions(candidate.folder)
     except NoSuchBackbone:
-        return  # `backbone_can_serve` says so
-    if positions is None or length is None or limit is None or length + limit <= positions:
+        return  # `backbone_can_serve` reports it
+    if positions is None or length + limit <= positions:
         return
-    room = positions - limit
-    if room < has_prompt:
-        most = positions - has_prompt
-        advice = f"must be at most {most} with the {positions} positions of this backbone. Set backbone.text_limit=256."
-        yield Problem("backbone.text_limit", limit, advice)
+    shortest = 1 if config.has_prompt else 0
+    most_text, most_prompt = positions - shortest, positions - limit
+    if limit > most_text:
+        advice = f"must be at most {most_text} with the {positions} positions of this backbone. "
+        yield Problem("backbone.text_limit", limit, f"{advice}Set backbone.text_limit=256.")
         return
     shorter = f", or backbone.text_limit={positions - length} or less" if positions - length >= 8 else ""
     advice = (
-        f"with backbone.text_limit={limit} at most {room} virtual tokens fit the {positions} positions of "
-        f"this backbone. Set prompt.length={room} or less{shorter}."
+        f"with backbone.text_limit={limit} at most {most_prompt} virtual tokens fit the {positions} positions of "
+        f"this backbone. Set prompt.length={most_prompt} or less{shorter}."
     )
     yield Problem("prompt.length", length, advice)
 
 
-def scorer_fits_family(values: Values) -> Iterator[Problem]:
+def scorer_fits_family(candidate: Candidate) -> Iterator[Problem]:
     """The scorer `head` needs an encoder; `rank` and `generate` need a language model."""
-    scorer, served = get(values, "scorer.name", str), family(values)
-    if served is None or scorer in (None, "auto"):
+    scorer, family = candidate.config.scorer.name, candidate.family
+    if family is None or scorer == "auto":
         return
-    if (served == "encoder") != (scorer == "head"):
-        can = "head" if served == "encoder" else "rank or scorer=generate"
-        yield Problem("scorer.name", scorer, f"does not go with a backbone of family {served}. Set scorer={can}.")
+    if (family == "encoder") != (scorer == "head"):
+        fitting = "head" if family == "encoder" else "rank or scorer=generate"
+        advice = f"does not go with a backbone of family {family}. Set scorer={fitting}."
+        yield Problem("scorer.name", scorer, advice)
 
 
-def prompt_place_fits_family(values: Values) -> Iterator[Problem]:
+def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
     """The prompt can follow `[CLS]` only in an encoder."""
-    place, served = get(values, "backbone.prompt_at", str), family(values)
-    if place == "after_cls" and served in ("seq2seq", "causal"):
-        advice = f"a backbone of family {served} has no [CLS]. Set backbone.prompt_at=front."
-        yield Problem("backbone.prompt_at", place, advice)
+    prompt_at, family = candidate.config.backbone.prompt_at, candidate.family
+    if prompt_at == "after_cls" and family in ("seq2seq", "causal"):
+        advice = f"a backbone of family {family} has no [CLS]. Set backbone.prompt_at=front."
+        yield Problem("backbone.prompt_at", prompt_at, advice)
 
 
-def tuning_has_no_prompt(values: Values) -> Iterator[Problem]:
+def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:
     """Full fine-tuning must have no prompt and no bfloat16 weights."""
-    if get(values, "trainer.tune", str) != "all":
+    config = candidate.config
+    if config.trainer.tune != "all":
         return
-    if get(values, "encoder._target_", str) is not None:
+    if config.has_prompt:
         yield Problem("trainer.tune", "all", "is the baseline without a prompt. Set encoder=none.")
-    dtype = get(values, "backbone.dtype", str)
+    dtype = config.backbone.dtype
     if dtype == "bfloat16":
         yield Problem("backbone.dtype", dtype, "is too coarse to train weights in. Set backbone.dtype=float32.")

@@ -7,42 +7,37 @@ from pathlib import Path
 
 from rpt.config.paths import is_too_long
 from rpt.config.problems import hinted
-from rpt.config.rules.access import Values, get
+from rpt.config.rules.candidate import Candidate
 from rpt.data.jsonl import SPLITS, split_path
 from rpt.data.release import FOLDERS
 from rpt.data.sources import sample_versions
 from rpt.errors import Problem
 
 
-def data_is_there(values: Values) -> Iterator[Problem]:
+def data_is_there(candidate: Candidate) -> Iterator[Problem]:
     """The rows of the task must exist in the chosen source, and `data.root` must not be set for sample rows."""
-    source, root = get(values, "data.source", str), get(values, "data.root", str)
-    name, folder = get(values, "task.name", str), get(values, "task.folder", str)
-    if source == "sample":
-        if name is not None and folder is not None and folder not in sample_versions():
-            folders = ", ".join(sorted(sample_versions()))
-            advice = (
-                f"no sample rows for task {name}, whose folder is {folder}; there are for {folders}. Use data=jsonl."
-            )
-            yield Problem("data", "sample", advice)
-        if root is not None:
-            advice = "data=sample reads no files. Set data=jsonl to train on that folder, or leave data.root out."
-            yield Problem("data.root", root, advice)
-        return
-    if source == "jsonl":
-        yield from _release_is_there(root, folder)
-    elif source == "hub":
-        if folder is not None and folder not in FOLDERS:
+    data, name, folder = candidate.config.data, candidate.config.task.name, candidate.config.task.folder
+    if data.source == "jsonl":
+        yield from _release_is_there(data.root, folder)
+    elif data.source == "hub":
+        if folder not in FOLDERS:
             advice = f"holds SuperGLUE's {', '.join(FOLDERS)}, and task={name} has {folder}. Use data=jsonl."
             yield Problem("data", "hub", advice)
-        if get(values, "data.hub_id", str) is None:
+        if data.hub_id is None:
             yield Problem("data.hub_id", None, "needs a value. Set data.hub_id=aps/super_glue.")
+    else:
+        if folder not in sample_versions():
+            folders = ", ".join(sorted(sample_versions()))
+            advice = f"no sample rows for task {name}, whose folder is {folder}; there are for {folders}."
+            yield Problem("data", "sample", f"{advice} Use data=jsonl.")
+        if data.root is not None:
+            advice = "data=sample reads no files. Set data=jsonl to train on that folder, or leave data.root out."
+            yield Problem("data.root", data.root, advice)
 
 
-def _release_is_there(root: str | None, folder: str | None) -> Iterator[Problem]:
-    if root is None or root == "???" or folder is None:
-        if root is None:
-            yield Problem("data.root", None, hinted("data.root", "needs a value."))
+def _release_is_there(root: str | None, folder: str) -> Iterator[Problem]:
+    if root is None:
+        yield Problem("data.root", None, hinted("data.root", "needs a value."))
         return
     if is_too_long(f"{root}/{folder}"):
         return  # `names_are_short` refuses it

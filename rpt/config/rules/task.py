@@ -2,127 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from string import Formatter
-from typing import Any
 
 from rpt.config.near_miss import near_miss
-from rpt.config.rules.access import Values, get
-from rpt.config.rules.backbone import family
+from rpt.config.rules.candidate import Candidate
+from rpt.config.schema import NotValid, PairFormat, TaskConfig, TextFormat
 from rpt.errors import Problem
-from rpt.tasks.metrics import OF_LABELS
 
 
-def task_is_sound(values: Values) -> Iterator[Problem]:
+def task_is_sound(candidate: Candidate) -> Iterator[Problem]:
     """Labels and choices must correspond, and a format must name only fields of the task."""
-    task = get(values, "task", dict) or {}
-    labels = task.get("labels")
-    if isinstance(labels, list):
-        yield from _distinct("task.labels", labels)
-    known = [str(field) for name in ("fields", "derived") for field in get(task, name, list) or []]
-    yield from _name_fields("task.same_side", get(task, "same_side", list) or [], known)
+    task = candidate.config.task
+    with suppress(NotValid):
+        yield from _distinct("task.labels", task.labels or ())
+    fields = [*task.fields, *task.derived]
+    yield from _name_fields("task.same_side", task.same_side, fields)
     for key, form in _formats(task):
-        for part in ("first", "second", "source"):
-            if isinstance(template := form.get(part), str) and (misfit := _misfit(template, [*known, "choice"])):
-                yield Problem(f"{key}.{part}", template, misfit)
-        if isinstance(cut := form.get("cut"), str):
-            yield from _name_fields(f"{key}.cut", [cut], known)
-        if isinstance(choices := form.get("choices"), list):
-            yield from _choices_are_sound(f"{key}.choices", choices, labels, known)
+        with suppress(NotValid):
+            yield from _format_is_sound(key, form, task, fields)
 
 
-def _name_fields(key: str, names: list[Any], known: list[str]) -> Iterator[Problem]:
-    for name in names:
-        if name not in known:
-            yield Problem(key, name, f"names no field of the task. {near_miss(str(name), known, 'Fields')}")
-
-
-def _formats(task: Values) -> Iterator[tuple[str, dict[str, Any]]]:
+def _formats(task: TaskConfig) -> Iterator[tuple[str, PairFormat | TextFormat]]:
     """Yield the key and the content of every format of a task."""
-    for name, form in (get(task, "formats", dict) or {}).items():
-        if isinstance(form, dict):
-            yield f"task.formats.{name}", form
-    if isinstance(form := get(task, "paper.seq2seq", dict), dict):
-        yield "task.paper.seq2seq", form
+    with suppress(NotValid):
+        for name in type(task.formats).model_fields:
+            if (form := getattr(task.formats, name)) is not None:
+                yield f"task.formats.{name}", form
+    if task.paper is not None:
+        yield "task.paper.seq2seq", task.paper.seq2seq
 
 
-def _choices_are_sound(key: str, choices: list[Any], labels: Any, known: list[str]) -> Iterator[Problem]:
-    if isinstance(labels, list) and len(labels) != len(choices):
-        yield Problem(key, choices, f"needs one text for each of the {len(labels)} labels, in their order.")
+def _format_is_sound(
+    key: str, form: PairFormat | TextFormat, task: TaskConfig, fields: Sequence[str]
+) -> Iterator[Problem]:
+    if isinstance(form, PairFormat):
+        templates = {"first": form.first, "second": form.second}
+    else:
+        templates = {"source": form.source}
+        if form.cut is not None:
+            yield from _name_fields(f"{key}.cut", [form.cut], fields)
+    for part, template in templates.items():
+        if template is not None and (misfit := _misfit(template, [*fields, "choice"])):
+            yield Problem(f"{key}.{part}", template, misfit)
+    if form.choices is not None:
+        yield from _choices_are_sound(f"{key}.choices", form.choices, task, fields)
+
+
+def _name_fields(key: str, names: Sequence[str], fields: Sequence[str]) -> Iterator[Problem]:
+    for name in names:
+        if name not in fields:
+            yield Problem(key, name, f"names no field of the task. {near_miss(name, fields, 'Fields')}")
+
+
+def _choices_are_sound(key: str, choices: Sequence[str], task: TaskConfig, fields: Sequence[str]) -> Iterator[Problem]:
+    with suppress(NotValid):
+        if task.labels is not None and len(task.labels) != len(choices):
+            advice = f"needs one text for each of the {len(task.labels)} labels, in their order."
+            yield Problem(key, list(choices), advice)
     yield from _distinct(key, choices)
     for choice in choices:
-        if isinstance(choice, str) and (misfit := _misfit(choice, known)):
+        if misfit := _misfit(choice, fields):
             yield Problem(key, choice, misfit)
 
 
-def _distinct(key: str, listed: list[Any]) -> Iterator[Problem]:
-    if len(set(map(str, listed))) < len(listed):
-        yield Problem(key, listed, "must differ from each other.")
+def _distinct(key: str, values: Sequence[object]) -> Iterator[Problem]:
+    if len(set(map(str, values))) < len(values):
+        yield Problem(key, list(values), "must differ from each other.")
 
 
-def task_serves_backbone(values: Values) -> Iterator[Problem]:
+def task_serves_backbone(candidate: Candidate) -> Iterator[Problem]:
     """The task must have a format for the backbone's family under the chosen protocol."""
-    served, task = family(values), get(values, "task", dict)
-    if task is None or served is None:
+    family, task = candidate.family, candidate.config.task
+    if family is None or candidate.form is not None:
         return
-    name = get(values, "task.name", str)
-    if (get(values, "protocol.name", str), served) == ("paper", "seq2seq"):
-        if task.get("paper") is None:
-            advice = f"needs task.paper, which says how the published code reads a task; task={name} has none."
-            yield Problem("protocol", "paper", f"{advice} Set protocol=official.")
+    if candidate.is_published:
+        advice = f"needs task.paper, which says how the published code reads a task; task={task.name} has none."
+        yield Problem("protocol", "paper", f"{advice} Set protocol=official.")
         return
-    formats = get(values, "task.formats", dict)
-    if formats is not None and formats.get(served) is None:
-        others = [one for one in ("encoder", "seq2seq", "causal") if formats.get(one) is not None]
-        choose = f", or choose a backbone of family {' or '.join(others)}" if others else ""
-        advice = f"task={name} does not say how a backbone of family {served} reads a row. Write this format{choose}."
-        yield Problem(f"task.formats.{served}", None, advice)
+    others = [name for name in ("encoder", "seq2seq", "causal") if getattr(task.formats, name) is not None]
+    choose = f", or choose a backbone of family {' or '.join(others)}" if others else ""
+    advice = f"task={task.name} does not say how a backbone of family {family} reads a row. Write this format{choose}."
+    yield Problem(f"task.formats.{family}", None, advice)
 
 
-def framing_has_a_scorer(values: Values) -> Iterator[Problem]:
+def framing_has_a_scorer(candidate: Candidate) -> Iterator[Problem]:
     """A task with free text as answers must not be ranked or measured by metrics of labels."""
-    written = writes_freely(values)
-    scorer = get(values, "scorer.name", str)
-    if written and scorer == "rank":
-        under = " under protocol=paper" if get(values, "protocol.name", str) == "paper" else ""
+    scorer, metrics = candidate.config.scorer.name, candidate.config.task.metrics
+    if candidate.writes_freely and scorer == "rank":
+        under = " under protocol=paper" if candidate.config.protocol.name == "paper" else ""
         yield Problem("scorer.name", scorer, f"this task{under} has no choices to rank. Set scorer=generate.")
-    if get(values, f"{_format_key(values)}.framing", str) == "written":
-        metrics = get(values, "task.metrics", list) or []
-        if wrong := [name for name in metrics if name in OF_LABELS]:
-            advice = f"{wrong[0]} compares labels, and this task's answers are free text. Set task.metrics=[em,f1]."
-            yield Problem("task.metrics", metrics, advice)
+    is_text = isinstance(candidate.form, TextFormat) and candidate.form.framing == "written"
+    wrong = [name for name in metrics if name in ("accuracy", "f1_macro", "f1a")]
+    if is_text and wrong:
+        advice = f"{wrong[0]} compares labels, and this task's answers are free text. Set task.metrics=[em,f1]."
+        yield Problem("task.metrics", list(metrics), advice)
 
 
-def writes_freely(values: Values) -> bool:
-    """Check whether the answer is a text of the row instead of a choice, so that it must be generated."""
-    framing = get(values, f"{_format_key(values)}.framing", str)
-    return framing not in (None, "choice", "referent")
-
-
-def _format_key(values: Values) -> str:
-    """Return the key of the format that the backbone's family reads under the chosen protocol."""
-    served = family(values)
-    is_published = (get(values, "protocol.name", str), served) == ("paper", "seq2seq")
-    return "task.paper.seq2seq" if is_published else f"task.formats.{served}"
-
-
-def labels_fit_prompt(values: Values) -> Iterator[Problem]:
+def labels_fit_prompt(candidate: Candidate) -> Iterator[Problem]:
     """Initialisation from labels needs label texts, and a prompt with a virtual token for each label."""
-    form = {"encoder": "encoder", "causal": "causal"}.get(family(values) or "", "seq2seq")
-    length, choices = get(values, "prompt.length", int), get(values, f"task.formats.{form}.choices", list)
-    choices = get(values, "task.labels", list) if choices is None else choices
-    starts_there = str(get(values, "init._target_", str)).endswith(".labels")
-    if starts_there and (choices is None or any("{" in str(choice) for choice in choices)):
-        if get(values, "task.formats", dict) is not None:
-            advice = "this task has no label texts of its own, each row brings its choices. Set init=vocab."
-            yield Problem("init", "labels", advice)
+    config = candidate.config
+    if not str(config.init.target).endswith(".labels"):
         return
-    if starts_there and length is not None and choices is not None and 0 < length < len(choices):
-        advice = f"init=labels needs a virtual token for each of the {len(choices)} labels. "
-        yield Problem("prompt.length", length, advice + f"Set prompt.length={len(choices)} or more, or init=vocab.")
+    form = getattr(config.task.formats, candidate.family or "seq2seq")
+    texts = config.task.labels if form is None or form.choices is None else form.choices
+    if texts is None or any("{" in str(text) for text in texts):
+        advice = "this task has no label texts of its own, each row brings its choices. Set init=vocab."
+        yield Problem("init", "labels", advice)
+    elif config.prompt.length < len(texts):
+        advice = f"init=labels needs a virtual token for each of the {len(texts)} labels. "
+        advice += f"Set prompt.length={len(texts)} or more, or init=vocab."
+        yield Problem("prompt.length", config.prompt.length, advice)
 
 
-def _misfit(template: str, fields: list[str]) -> str | None:
+def _misfit(template: str, fields: Sequence[str]) -> str | None:
     """Describe why a template cannot be filled with the texts of the fields; None if it can."""
     try:
         parts = list(Formatter().parse(template))

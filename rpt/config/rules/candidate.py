@@ -1,0 +1,63 @@
+"""A configuration in the middle of its check, and what is known of its backbone and its task's format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rpt.backbones.files import NoSuchBackbone, cached, family_of, locate
+from rpt.config.schema import Config, PairFormat, TextFormat
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration whose relations are checked.
+
+    Attributes:
+        config: Configuration, or its valid part. Reading a value that is not valid raises
+            `rpt.config.schema.NotValid`, which ends the rule that needs the value.
+    """
+
+    config: Config
+
+    @cached_property
+    def folder(self) -> Path | None:
+        """Folder of the backbone's files; None if they must be fetched from the hub or no folder is named.
+
+        Raises:
+            NoSuchBackbone: The named folder is missing or incomplete.
+        """
+        backbone = self.config.backbone
+        if backbone.hub_id is not None:
+            return cached(backbone.hub_id, backbone.revision)
+        return None if backbone.path is None else locate(backbone.package, backbone.path, None, None)
+
+    @cached_property
+    def family(self) -> str | None:
+        """Family of the backbone, as configured, or as the model's config says for `auto`; None if it is unknown."""
+        stated = self.config.backbone.family
+        if stated != "auto":
+            return stated
+        try:
+            return None if self.folder is None else family_of(self.folder)
+        except NoSuchBackbone:
+            return None  # `backbone_can_serve` reports it
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the task's format is the one of the published code."""
+        return self.config.protocol.name == "paper" and self.family == "seq2seq"
+
+    @property
+    def form(self) -> PairFormat | TextFormat | None:
+        """Format in which the backbone reads a row under the chosen protocol; None if the task has none."""
+        task, family = self.config.task, self.family
+        if self.is_published:
+            return None if task.paper is None else task.paper.seq2seq
+        return None if family is None else getattr(task.formats, family)
+
+    @property
+    def writes_freely(self) -> bool:
+        """Whether the answer is a text of the row instead of a choice, so that it must be generated."""
+        return isinstance(self.form, TextFormat) and self.form.framing not in ("choice", "referent")

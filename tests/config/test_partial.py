@@ -1,0 +1,57 @@
+"""Relations between valid settings are reported together with wrong settings elsewhere, even in the same section."""
+
+import pytest
+
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.partial import valid_part
+from rpt.config.schema import Config, NotValid
+from rpt.errors import ConfigError
+
+
+def keys_of(*overrides):
+    with pytest.raises(ConfigError) as caught:
+        check(compose(list(overrides)))
+    return [problem.key for problem in caught.value.problems]
+
+
+def test_the_valid_part_of_a_valid_configuration_is_the_whole():
+    values = compose(["task=multirc", "logger=[wandb,tensorboard]"])
+    assert valid_part(Config, values) == Config.model_validate(values)
+
+
+def test_wrong_and_unset_values_are_missing_and_not_replaced_by_defaults():
+    values = compose(["backbone=local", "lr=-1", "task.labels=[a]", "+task.derived=3"])
+    part = valid_part(Config, values)
+    for section, name in ((part, "lr"), (part.task, "labels"), (part.task, "derived"), (part.backbone, "path")):
+        with pytest.raises(NotValid, match=name):
+            getattr(section, name)
+    assert part.task.name == "cb"
+    assert part.optim.options["eps"] == 1e-8
+    with pytest.raises(AttributeError, match="learning_rate"):
+        getattr(part, "learning_rate")  # noqa: B009  (no field of the schema)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "keys"),
+    [
+        (["trainer.epochs=0", "trainer.devices=9"], ["trainer.devices", "trainer.epochs"]),
+        (["backbone.dtype=half", "prompt.length=500"], ["backbone.dtype", "prompt.length"]),
+        (["task.version=0", "task.same_side=[x]"], ["task.same_side", "task.version"]),
+        (["task.labels=[a]", "task.formats.encoder.choices=[a,a]"], ["task.formats.encoder.choices", "task.labels"]),
+        (["init=uniform", "init.low=1", "init.high=x"], ["init.high"]),
+        (["encoder=lstm", "encoder.dropout=0.5", "encoder.hidden_dim=0"], ["encoder.dropout", "encoder.hidden_dim"]),
+        (["backbone=local", "backbone.family=causal", "scorer=head"], ["backbone.path", "scorer.name"]),
+    ],
+)  # fmt: skip
+def test_relations_among_the_valid_settings_are_reported_too(overrides, keys):
+    assert keys_of(*overrides) == keys
+
+
+@pytest.mark.parametrize("section", ["task", "data", "backbone", "encoder", "init", "scorer", "trainer", "prompt"])
+def test_a_section_that_is_no_section_ends_only_the_rules_that_need_it(section, tmp_path):
+    (tmp_path / "file").touch()
+    values = compose([f"output_dir={tmp_path}/file/runs"])
+    with pytest.raises(ConfigError) as caught:
+        check({**values, section: 3})
+    assert [problem.key for problem in caught.value.problems] == sorted([section, "output_dir"])
