@@ -216,6 +216,13 @@ class Expected(Section):
     points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # score points by task; `average` is over all eight tasks
 
 
+class ReportConfig(Section):
+    """Encoders that the report of a study compares first; null: by the rules of `rpt.report.read.roles`."""
+
+    leader: str | None = None
+    reference: str | None = None
+
+
 class Config(Section):
     """Configuration of one run. Only `rpt.config.check.check` builds it."""
 
@@ -245,6 +252,7 @@ class Config(Section):
     group: Annotated[str | None, ASIDE]
     question: Annotated[str | None, ASIDE] = None  # older records have neither `question` nor `expected`
     expected: Annotated[tuple[Expected, ...] | None, Field(strict=False), ASIDE] = None
+    report: Annotated[ReportConfig, ASIDE] = ReportConfig()  # default for older records without the key
     rerun: Annotated[bool, ASIDE]
     replay: Annotated[str | None, ASIDE]
     chosen: Annotated[dict[str, str], ASIDE]  # chosen option of each group, for names and tables

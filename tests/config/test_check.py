@@ -15,8 +15,8 @@ from rpt.errors import ConfigError
 FOLDER = config_dir() / "experiment"
 ROOT_KEYS = (
     "backbone, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, expected, group, head_lr, "
-    "head_weight_decay, init, logger, lr, optim, output_dir, packing, prompt, protocol, question, replay, rerun, "
-    "schedule, scorer, seed, task, trainer, warmup_steps, weight_decay."
+    "head_weight_decay, init, logger, lr, optim, output_dir, packing, prompt, protocol, question, replay, report, "
+    "rerun, schedule, scorer, seed, task, trainer, warmup_steps, weight_decay."
 )
 LR = "Set lr=0.01, the shipped setting."
 LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from rpt.report.figures.figure import COLUMN, PAGE, Figure, blank, finish
 from rpt.report.figures.styles import Look, heading, looks_of
 from rpt.report.measure.along import asked_axes
+from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers, Robustness
 from rpt.report.read.study import POINTS, Study
 from rpt.report.say.words import listed, value_text
@@ -90,7 +91,7 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
 
 
 def differences(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw the score of residual (or else of the first encoder) minus the score of each other encoder.
+    """Draw the score of each panel's leading encoder minus the score of each other encoder.
 
     Scores are averaged over the sweep. On a task without a sweep, each encoder or baseline is taken at the point that
     the held-out rows choose.
@@ -101,12 +102,18 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
     if not pairs:
         return []
     looks = looks_of(study)
-    ours = "residual" if any(pair.ours == "residual" for pair in pairs) else pairs[0].ours
-    groups: dict[str, list[ForestRow]] = {}
+    panels: dict[str, list[Pair]] = {}
     for pair in pairs:
-        if pair.ours == ours:
-            row = ForestRow(f"{ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, POINTS)])
-            groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
+        panels.setdefault(heading(study, pair.task, pair.at), []).append(pair)
+    leaders = {name: _leader(study, of_panel) for name, of_panel in panels.items()}
+    groups = {
+        name: [
+            ForestRow(f"{pair.ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, POINTS)])
+            for pair in of_panel
+            if pair.ours == leaders[name]
+        ]
+        for name, of_panel in panels.items()
+    }
     tuned = "each at the point that the held-out rows choose"
     over = "averaged over the sweep" if swept else tuned
     if swept and single:
@@ -114,12 +121,18 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
     caption = f"Difference in score, {over}, paired by seed and example."
     if has_intervals(study):
         caption += f" {UNADJUSTED}"
-    title = f"Score of {ours} less that of the others"
+    names = list(dict.fromkeys(leaders.values()))
+    title = f"Score of {names[0] if len(names) == 1 else 'one encoder'} less that of the others"
     alt = f"{title}, {over}. "
     return [
         _draw(study, name, title, caption, alt, page, ["difference (points)"], zero=True)
         for name, page in _pages("differences", groups)
     ]
+
+
+def _leader(study: Study, pairs: Sequence[Pair]) -> str:
+    """Return the encoder that a panel is about: the study's leader, or the first encoder of a panel without it."""
+    return study.leader if any(pair.ours == study.leader for pair in pairs) else pairs[0].ours
 
 
 def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:

@@ -6,7 +6,9 @@ marker and line style, so that a grey print remains readable.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,7 +44,8 @@ OTHERS = (
     Look("#666666", "p", (0, (8, 2))),
     Look("#8C6D00", "h", (0, (2, 2))),
 )
-"""Looks of other encoders, assigned in the order of their names; a fifth encoder reuses the first look."""
+"""Looks of all other encoders. A hash of its name gives an encoder its look, so that the look is the same in all
+studies. Where the look is taken, the encoder gets the next free look, and beyond these four a mixture of them."""
 
 LINE_OF_MAJORITY = Look("#777777", "", (0, (4, 2)))
 
@@ -50,8 +53,19 @@ LINE_OF_MAJORITY = Look("#777777", "", (0, (4, 2)))
 def looks_of(study: Study) -> dict[str, Look]:
     """Return the look of each encoder and baseline of a study, by name."""
     names = dict.fromkeys([*study.methods, *(run.method for run in study.baselines)])
-    added = sorted(name for name in names if name not in LOOKS)
-    return {name: LOOKS.get(name) or OTHERS[added.index(name) % len(OTHERS)] for name in names}
+    free = _mixtures()
+    added: dict[str, Look] = {}
+    for name in sorted(name for name in names if name not in LOOKS):
+        start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % len(OTHERS)
+        preferred = [look for look in (*OTHERS[start:], *OTHERS[:start]) if look not in added.values()]
+        added[name] = preferred[0] if preferred else next(free)
+    return {name: LOOKS.get(name) or added[name] for name in names}
+
+
+def _mixtures() -> Iterator[Look]:
+    """Yield looks whose colour, marker and line are of three encoders in `OTHERS`, without end."""
+    mixed = [Look(one.colour, two.marker, three.line) for one, two, three in itertools.product(OTHERS, repeat=3)]
+    return itertools.cycle([look for look in mixed if look not in OTHERS])
 
 
 def points(score: float) -> str:

@@ -15,9 +15,6 @@ from rpt.stats.estimate import Comparison
 from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
 
-LEADER = "residual"
-"""Encoder that comes first in every pair it belongs to, because studies ask about it."""
-
 MOST_METHODS = 4
 """Largest number of encoders that are compared each with each. With more, only the leading encoder is compared."""
 
@@ -103,14 +100,9 @@ def compare_all(
     return pairs
 
 
-def leader_of(methods: Sequence[str]) -> str:
-    """Return the encoder that a study's answer is about: `residual`, or the first encoder where it is missing."""
-    return LEADER if LEADER in methods else methods[0]
-
-
-def couples(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs of encoders that are compared; `residual` comes first in its pairs."""
-    ordered = sorted(methods, key=lambda method: method != LEADER)
+def couples(study: Study) -> list[tuple[str, str]]:
+    """Return the pairs of encoders that are compared; the leading encoder comes first in its pairs."""
+    ordered = sorted(study.methods, key=lambda method: method != study.leader)
     if len(ordered) > MOST_METHODS:
         return [(ordered[0], other) for other in ordered[1:]]
     return [*combinations(ordered, 2)]
@@ -123,7 +115,7 @@ def agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
 
 def _couples(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[StudyCurve, StudyCurve]]:
     """Yield the pairs of curves to compare: the same task and equal values on the other axes."""
-    for one, other in couples(study.methods):
+    for one, other in couples(study):
         for ours in curves:
             for theirs in curves:
                 if (ours.method, theirs.method, ours.task) == (one, other, theirs.task) and agree(ours.at, theirs.at):

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from rpt.report.measure.along import asked_pairs
-from rpt.report.measure.comparisons import MAJORITY, Family, Pair, Where, leader_of
+from rpt.report.measure.comparisons import MAJORITY, Family, Pair, Where
 from rpt.report.measure.pace import Pace
 from rpt.report.read.axes import BASELINES
 from rpt.report.read.study import Study
@@ -80,11 +80,11 @@ def _with_family(one: One, family: Family) -> One:
 
 
 def _of_pair(study: Study, pair: Pair, main: Where, asked: Sequence[Pair]) -> Family:
-    leader = leader_of(study.methods)
+    leader = study.leader
     is_main = pair.where == main and pair.ours == leader and pair.theirs in study.methods
     is_beside = pair.where == "tuned" and pair.ours == leader and pair.theirs in BASELINES
     return "answer" if is_main or is_beside or pair in asked or pair.theirs == MAJORITY else "exploratory"
 
 
 def _of_pace(study: Study, pace: Pace) -> Family:
-    return "answer" if asks_how_soon(study) and pace.ours == leader_of(study.methods) else "exploratory"
+    return "answer" if asks_how_soon(study) and pace.ours == study.leader else "exploratory"

@@ -66,7 +66,7 @@ def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
 def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:
     main = study.axes[0].key if study.axes else None
     places = [{key: value for key, value in one.point.values.items() if key != main} for one in diagnoses]
-    for our_method, their_method in couples(study.methods):
+    for our_method, their_method in couples(study):
         for ours, at in zip(diagnoses, places, strict=True):
             for theirs, there in zip(diagnoses, places, strict=True):
                 is_pair = (ours.point.method, theirs.point.method) == (our_method, their_method)

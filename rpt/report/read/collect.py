@@ -14,6 +14,7 @@ from rpt.report.read.axes import FlatConfig, Record, concerns, find_axes, flatte
 from rpt.report.read.comparable import check_comparable, is_comparable
 from rpt.report.read.notes import notes_on
 from rpt.report.read.record_check import check_record
+from rpt.report.read.roles import notes_on_roles, stated_roles
 from rpt.report.read.study import Axis, Study, StudyError, StudyRun
 from rpt.report.read.units import unit_scores
 from rpt.system.reading import reason_of
@@ -138,6 +139,10 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unit
     runs, beside = (sorted(some, key=lambda run: _rank(run, axes)) for some in (runs, beside))
     _refuse_duplicates([*runs, *beside])
     _refuse_other_rows([*runs, *beside])
+    stated, methods = (
+        stated_roles([record["config"] for record in records]),
+        [*dict.fromkeys(run.method for run in runs)],
+    )
     questions = Counter(question for record in records if (question := record["config"].get("question")))
     return Study(
         name=name,
@@ -147,7 +152,8 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unit
         axes=axes,
         is_sample=records[0]["data"]["source"] == "sample",
         unfinished={},
-        notes=(*tied, *notes_on([*runs, *beside])),
+        notes=(*tied, *notes_on([*runs, *beside]), *notes_on_roles(stated, methods)),
+        stated=stated,
     )
 
 

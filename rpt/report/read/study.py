@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rpt.errors import RptError
+from rpt.report.read.roles import NO_ROLES, Roles, leader_of, reference_of
 from rpt.tracking.counted import counted_score, has_diverged, has_failed
 
 Value = float | int | str | bool | None
@@ -122,6 +123,7 @@ class Study:
         damaged: Message for each file that cannot be read; the study goes without the file, or without its run.
         notes: Sentences on differences between the runs: missing seeds, keys that vary together with an axis, several
             machines or commits.
+        stated: Encoders that the study names as its leader and its reference.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Study:
     unfinished: Mapping[Path, str]
     damaged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    stated: Roles = NO_ROLES
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -143,6 +146,16 @@ class Study:
     def methods(self) -> tuple[str, ...]:
         """Encoders in the order of their first run."""
         return tuple(dict.fromkeys(run.method for run in self.runs))
+
+    @property
+    def leader(self) -> str:
+        """Encoder that comparisons and the answer are about."""
+        return leader_of(self.stated, self.methods)
+
+    @property
+    def reference(self) -> str | None:
+        """Encoder whose difference from the leader is the headline's number; None for a study of one encoder."""
+        return reference_of(self.stated, self.methods)
 
     @property
     def source(self) -> str:

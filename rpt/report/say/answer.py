@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rpt.console import several
-from rpt.report.measure.comparisons import MAJORITY, Pair, leader_of
+from rpt.report.measure.comparisons import MAJORITY, Pair
 from rpt.report.measure.families import ASKS_HOW_SOON
 from rpt.report.measure.numbers import Numbers, Robustness
 from rpt.report.measure.pace import Pace
@@ -62,7 +62,7 @@ class Paragraph:
 
 def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
     """Write the answer: a summary over all tasks, then a paragraph for each task and setting of the other axes."""
-    leader = leader_of(study.methods)
+    leader = study.leader
     of_leader = [one for one in numbers.paces if one.family == "answer"]
     short = [*_few_seeds(numbers), *_in_short(study, leader, numbers, of_leader)]
     paragraphs = [Paragraph("", short)] if short else []

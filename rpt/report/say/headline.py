@@ -13,9 +13,6 @@ from rpt.report.say.sentences import brackets
 from rpt.report.say.words import SAMPLE, value_text
 from rpt.stats.estimate import Estimate
 
-FIRST = "plain"
-"""Encoder whose difference from the leading encoder is the main number where there are several differences."""
-
 
 @dataclass(frozen=True)
 class Headline:
@@ -48,7 +45,7 @@ def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Hea
     if not pairs:
         row = numbers.robustness[0]
         return _headline(sentence, row.tuned, f"points, {_place(study, row)}", sign="")
-    pair = next((one for one in pairs if one.theirs == FIRST and one.where != "value"), pairs[0])
+    pair = next((one for one in pairs if one.theirs == study.reference and one.where != "value"), pairs[0])
     pair = pairs[0] if pairs[0].where == "value" else pair
     return _headline(sentence, pair.comparison.difference, f"points, {_label(study, pair)}", sign="+")
 
