@@ -15,10 +15,8 @@ from rpt.training.module import PromptTuner
 
 def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:
     """Build the module and the data of a pack as `rpt.runs` does, without run folders."""
-    config = configs[0]
-    task = build.build_task(config)
-    splits = build.build_splits(config, build_source(config), task)
-    return build.build_pack(configs, task, splits, build.build_device(config))
+    data = PackData(configs, build_source(configs[0]))
+    return build.build_pack(configs, data), data
 
 
 def ready(tuner: PromptTuner) -> PromptTuner:
@@ -31,13 +29,13 @@ def take(tuner: PromptTuner, data: PackData, count: int) -> None:
     """Take `count` training steps on the module's device, repeating the first epoch as often as needed."""
     taken = 0
     while taken < count:
-        tuner.steps_done = 0  # each time the same epoch
-        for step in data.train_dataloader():
+        steps = data.train_dataloader()
+        steps.first_step = 0  # each time the same epoch
+        for step in steps:
             if taken == count:
                 break
             tuner.training_step(step.to(tuner.backbone.device), taken)
             taken += 1
-    tuner.steps_done = 0
     assert all(run.is_active for run in tuner.runs), "a run has failed: its steps were empty"
 
 

@@ -30,6 +30,7 @@ from rpt.config.compose import compose
 from rpt.console import say
 from rpt.data.datamodule import PackData
 from rpt.data.encode import Encoded
+from rpt.data.sources import Source
 from rpt.tasks.example import Example
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
@@ -51,6 +52,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 BESIDE = (2, 8, 32)
 ROWS, BATCH, PROMPT = 256, 8, 10
 STEPS = 12
+NO_ROWS = Source("random", None, "", {})
 PATIENCE = 180
 """Seconds until every process must be ready."""
 
@@ -159,9 +161,11 @@ def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
     splits = {"train": encoded, "held_out": encoded, "reported": encoded}
     scorer = build.build_scorer(configs[0], backbone, splits)
     runs = [build.build_run(config, backbone, scorer, device, total_steps=10_000) for config in configs]
-    tuner = build.build_module(configs[0], backbone, scorer, build.build_task(configs[0]), runs)
+    data = PackData(configs, NO_ROWS)
+    data.encoded, data.runs = splits, runs
+    tuner = build.build_module(configs[0], backbone, scorer, data.task, runs)
     tuner.trainables.to(device)
-    return ready(tuner), build.build_data(configs, splits, tuner)
+    return ready(tuner), data
 
 
 def random_t5(device: torch.device) -> Seq2SeqBackbone:

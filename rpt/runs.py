@@ -14,6 +14,7 @@ import torch
 
 from rpt import build
 from rpt.backbones.frozen import fingerprint
+from rpt.config.hardware import count_devices
 from rpt.config.protocol import metrics_of
 from rpt.config.schema import Config
 from rpt.console import closing, opening, say
@@ -211,7 +212,7 @@ def _train(
     """Train a pack on `trainer.devices` devices. This process is the first rank and has the first device."""
     config = pack.recorders[0].config
     device = build.build_device(config)
-    size = build.count_devices(config, device)
+    size = count_devices(config, device)
     with (
         ended_properly(pack.recorders),
         enough_memory(len(pack.recorders)),
@@ -276,16 +277,13 @@ def _build(
 ) -> tuple[PromptTuner, PackData, torch.device]:
     """Build the pack and restore the first rank's checkpoints on every rank; a checkpoint of None starts a run anew."""
     config = configs[0]
-    task = build.build_task(config)
-    splits = build.build_splits(config, source, task)
-    _check_warmup(configs, build.total_steps(config, splits))
-    device = build.build_device(config)
-    if device.type == "cuda" and ranks.size > 1:
-        device = torch.device("cuda", ranks.rank)
+    data = PackData(configs, source, ranks.rank, ranks.size)
+    _check_warmup(configs, data.total_steps)
+    device = build.build_device(config, ranks)
     if device.type == "cuda":
         repeatable_kernels()
     forget_peak_memory(device)
-    tuner, data = build.build_pack(configs, task, splits, device, ranks)
+    tuner = build.build_pack(configs, data, ranks)
     restore(tuner, ranks.from_first(list(checkpoints)), data.steps_per_epoch)
     if ranks.size > 1:
         ranks.check_same("backbones", tuner.backbone.fingerprint())

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from rpt.backbones.language import LanguageModel, Source, gathered
-from rpt.backbones.tokens import tokenize
-
-CONTEXT = 64
-"""Number of characters at the end of a source that are tokenised together with an answer."""
+from rpt.backbones.language import LanguageModel, gathered
 
 
 @dataclass(frozen=True)
@@ -37,47 +32,7 @@ class Layout:
 
 
 class CausalBackbone(LanguageModel):
-    """A frozen decoder. An answer follows a space and ends in the tokenizer's end-of-text token."""
-
-    def sources(self, texts: Sequence[str]) -> list[Source]:
-        """Tokenise sources, without an end marker that the tokenizer's template adds, because the answer follows."""
-        return [replace(source, ids=_without_end(source)) for source in super().sources(texts)]
-
-    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
-        """Tokenise a space and each text as the continuation of its source, and add the end marker.
-
-        The text by itself may have other tokens, because SentencePiece puts a space in front of it. See
-        `LanguageModel.answers` for the arguments and the result.
-        """
-        contexts = self._contexts(sources)
-        pairs = list({(context, text): None for context, row in zip(contexts, texts, strict=True) for text in row})
-        before = self._ids([context for context, _ in pairs])
-        joint = self._ids([f"{context} {text}" for context, text in pairs])
-        behind: dict[tuple[str, str], list[int] | None] = {}
-        for pair, source, both in zip(pairs, before, joint, strict=True):
-            is_kept = both[: len(source)] == source
-            behind[pair] = [*both[len(source) :], self.tokenizer.eos_token_id] if is_kept else None
-        return [[behind[context, text] for text in row] for context, row in zip(contexts, texts, strict=True)]
-
-    def _contexts(self, sources: Sequence[Source]) -> list[str]:
-        """Return for each source the part that determines the tokens of an answer: its end, or the whole source.
-
-        The end suffices if its second half has the same tokens by itself as in the source. Text in front of the end
-        then cannot change the answer's tokens. Most sources of a task end alike, so few texts are tokenised twice.
-        """
-        ends = [_end(source.text) for source in sources]
-        contexts = []
-        for source, end, ids in zip(sources, ends, self._ids(ends), strict=True):
-            half = ids[len(ids) // 2 :]
-            contexts.append(end if half and source.ids[-len(half) :] == half else source.text)
-        return contexts
-
-    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokenise texts without the template's control tokens. Equal texts are tokenised once."""
-        known = list(dict.fromkeys(texts))
-        rows = tokenize(self.tokenizer, known, template=False)
-        ids = {text: row.ids for text, row in zip(known, rows, strict=True)}
-        return [ids[text] for text in texts]
+    """A frozen decoder, which reads source and answer as one text."""
 
     def log_likelihoods(
         self,
@@ -121,20 +76,6 @@ class CausalBackbone(LanguageModel):
     def _body(self) -> Any:
         """The transformers model without its output layer."""
         return self.model.base_model
-
-
-def _end(text: str) -> str:
-    """Return at most the last `CONTEXT` characters of a text, beginning with a whole word."""
-    return text if len(text) <= CONTEXT else text[text.find(" ", len(text) - CONTEXT) + 1 :]
-
-
-def _without_end(source: Source) -> list[int]:
-    """Return a source's token ids without the control tokens that the template adds behind its text."""
-    parts = source.tokens.sequence_ids
-    count = len(parts)
-    while count and parts[count - 1] is None:
-        count -= 1
-    return source.ids[:count]
 
 
 def layout(

@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from rpt.backbones.texts import pad_id_of
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
@@ -73,8 +75,7 @@ class FrozenBackbone(nn.Module):
     @property
     def pad_id(self) -> int:
         """Token id that fills padding: the padding token's, or the end marker's for a tokenizer without one."""
-        tokenizer = self.tokenizer
-        return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+        return pad_id_of(self.tokenizer)
 
     def embed(self, ids: Int64[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens hidden"]:
         """Look up the input embeddings of token ids, without position embeddings."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,27 +11,6 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from rpt.backbones.frozen import FrozenBackbone
-from rpt.backbones.tokens import Tokens, tokenize
-
-
-@dataclass(frozen=True)
-class Source:
-    """A text that a language model reads before it writes an answer.
-
-    Attributes:
-        text: Text as the template renders it.
-        ids: Token ids that the model reads, control tokens included.
-        tokens: Result of the tokenizer, which may have further tokens behind those of `ids`.
-    """
-
-    text: str
-    ids: list[int]
-    tokens: Tokens
-
-    @property
-    def offsets(self) -> list[tuple[int, int]]:
-        """Span of characters of each token of `ids`; control tokens have an empty span."""
-        return self.tokens.offsets[: len(self.ids)]
 
 
 class LanguageModel(FrozenBackbone):
@@ -44,28 +21,11 @@ class LanguageModel(FrozenBackbone):
         # `generate` would take sampling, penalties and forced tokens from the model's own generation config.
         model.generation_config = GenerationConfig()
 
-    def sources(self, texts: Sequence[str]) -> list[Source]:
-        """Tokenise sources, with the control tokens that this family of models reads."""
-        return [Source(text, row.ids, row) for text, row in zip(texts, tokenize(self.tokenizer, texts), strict=True)]
-
     @property
     def start_id(self) -> int:
         """Token id that a separate decoder reads before the first written token."""
         start = getattr(self.model.config, "decoder_start_token_id", None)
         return self.pad_id if start is None else int(start)
-
-    @abstractmethod
-    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
-        """Tokenise the texts that may be written behind sources.
-
-        Args:
-            sources: Tokenised sources.
-            texts: For each source the texts that may be written behind it.
-
-        Returns:
-            For each source the token ids of each of its texts, end marker included. None for a text that has no tokens
-            of its own, because the tokenizer joins its beginning with the end of the source.
-        """
 
     @abstractmethod
     def log_likelihoods(

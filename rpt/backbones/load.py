@@ -55,10 +55,7 @@ def load_backbone(
             weights differ from the files' tensors.
     """
     verify(place, expected_sha256)
-    if (packed := gguf_file(place)) is not None:
-        from rpt.backbones.dequantized import dequantized
-
-        place = dequantized(packed)
+    place = _hub_layout(place)
     try:
         refuse_unsound(place)
         values, files = model_config(place), weight_files(place)
@@ -87,6 +84,37 @@ def load_backbone(
     with guarded(place, "the model of its config.json cannot be run"):
         refuse_unusable(backbone)
     return backbone
+
+
+def load_tokenizer(place: Path, family: str) -> Any:
+    """Load the tokenizer of a backbone without its weights. Only a GGUF file is read as a whole.
+
+    Args:
+        place: Folder in the hub's layout, or with a GGUF file.
+        family: Family of the model: `encoder`, `seq2seq` or `causal`.
+
+    Raises:
+        WeightsError: The folder's config or tokenizer cannot be used.
+    """
+    place = _hub_layout(place)
+    try:
+        values = model_config(place)
+    except NoSuchBackbone as error:
+        raise WeightsError(str(error)) from error
+    with guarded(place, "its tokenizer cannot be used"):
+        tokenizer = AutoTokenizer.from_pretrained(place, config=_config(place, values), local_files_only=True)
+        usable_tokenizer(tokenizer, family)
+    return tokenizer
+
+
+def _hub_layout(place: Path) -> Path:
+    """Return the folder of a model in the hub's layout; a GGUF file is dequantized once into a cache."""
+    packed = gguf_file(place)
+    if packed is None:
+        return place
+    from rpt.backbones.dequantized import dequantized
+
+    return dequantized(packed)
 
 
 def verify(place: Path, sha256: str | None) -> None:

@@ -14,13 +14,13 @@ TEXTS = ("A few words, 12 in all.", "Été 北京 \N{GRINNING FACE}")
 """Texts of several scripts. Every tokenizer must accept them, even if it knows none of their words."""
 
 
-def usable_tokenizer(tokenizer: Any, family: str, num_rows: int) -> None:
+def usable_tokenizer(tokenizer: Any, family: str, num_rows: int | None = None) -> None:
     """Refuse a tokenizer that cannot be used with the backbone.
 
     Args:
         tokenizer: Tokenizer of transformers.
         family: Family of the backbone: `encoder`, `seq2seq` or `causal`.
-        num_rows: Number of rows of the backbone's input embedding table.
+        num_rows: Number of rows of the backbone's input embedding table; None if the weights are not loaded.
 
     Raises:
         WeightsError: The tokenizer is not a fast one, lacks an end marker or a padding token that the family needs,
@@ -34,7 +34,7 @@ def usable_tokenizer(tokenizer: Any, family: str, num_rows: int) -> None:
     if family == "encoder" and tokenizer.pad_token_id is None and tokenizer.eos_token_id is None:
         raise WeightsError("its tokenizer has no padding token. Name a pad_token in tokenizer_config.json.")
     largest = max(tokenizer.get_vocab().values(), default=-1)
-    if not 0 <= largest < num_rows:
+    if num_rows is not None and not 0 <= largest < num_rows:
         raise WeightsError(
             f"its tokenizer has tokens up to number {largest}, and the model's embedding table has {num_rows} rows. "
             "Copy the tokenizer's files of this model."

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
-from rpt.backbones.language import LanguageModel, Source, gathered
-from rpt.backbones.tokens import tokenize
+from rpt.backbones.language import LanguageModel, gathered
 
 
 class Seq2SeqBackbone(LanguageModel):
     """A frozen T5. Source and answer each end in `</s>`."""
-
-    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
-        """Tokenise answers by themselves, because the decoder's input does not contain the source.
-
-        See `LanguageModel.answers` for the arguments and the result.
-        """
-        known = list({text: None for row in texts for text in row})
-        ids = {text: row.ids for text, row in zip(known, tokenize(self.tokenizer, known), strict=True)}
-        return [[ids[text] for text in row] for row in texts]
 
     def log_likelihoods(
         self,

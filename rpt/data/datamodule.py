@@ -1,86 +1,134 @@
-"""Lightning data module, which turns tokenised splits into training steps and evaluations for all runs of a pack."""
+"""Lightning data modules: the rows of a task as batches, for one run or for all runs of a pack."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
 
 import lightning
 import torch
 
-from rpt.data.batches import num_batches
+from rpt.backbones.load import load_tokenizer
+from rpt.backbones.texts import pad_id_of
+from rpt.config.hardware import device_of, dtype_of
+from rpt.config.schema import Config
+from rpt.data.batches import evaluation_tokens, num_batches
 from rpt.data.encode import Encoded
+from rpt.data.inputs import build_source, find_place
 from rpt.data.loaders import EvalLoader, TrainLoader
+from rpt.data.prepare import Splits, build_all_encoded, build_splits, build_task
 from rpt.data.rows import Rows
-from rpt.training.ranks import ALONE, Ranks
+from rpt.data.sources import Source
 
 
-class PackData(lightning.LightningDataModule):
-    """The splits of a pack: for training, for the selection of the checkpoint, and for the reported score.
+class TaskData(lightning.LightningDataModule):
+    """The rows of a task as batches of tensors (`Rows`): read, divided into splits, and tokenised for a backbone.
+
+    Only the backbone's tokenizer and config are read, not its weights.
 
     Args:
-        train: Tokenised rows to train on.
-        held_out: Tokenised rows of the selection split, which select the checkpoint.
-        reported: Tokenised rows of the reported score.
-        pad_id: Token id that fills padding.
-        batch_size: Number of rows of a run in a step.
-        order_seeds: Seed of the order of rows, for each run.
-        prompt_lengths: Number of virtual tokens of each run.
-        eval_token_budget: Largest number of tokens of a forward pass in an evaluation.
+        config: Checked configuration, as `rpt.compose` returns it.
+        source: Rows of the task; None reads the rows that the configuration names.
+
+    Attributes:
+        task: Task that turns rows into examples, and reads answers from generated text.
+        eval_token_budget: Largest number of tokens of a forward pass in an evaluation, padding included.
         with_choices: Whether an evaluation needs the token ids of all choices instead of the right text alone.
-        is_active: Function that returns for each run whether it still trains.
-        steps_done: Function that returns the number of finished steps, so that a run can resume within an epoch.
-        ranks: Ranks that share the rows of every step and evaluation.
     """
 
-    def __init__(
-        self,
-        *,
-        train: Encoded,
-        held_out: Encoded,
-        reported: Encoded,
-        pad_id: int,
-        batch_size: int,
-        order_seeds: Sequence[int],
-        prompt_lengths: Sequence[int],
-        eval_token_budget: int,
-        with_choices: bool,
-        is_active: Callable[[], Sequence[bool]],
-        steps_done: Callable[[], int],
-        ranks: Ranks = ALONE,
-    ) -> None:
+    def __init__(self, config: Config, source: Source | None = None) -> None:
         super().__init__()
-        self.train = train
-        self.held_out = held_out
-        self.reported = reported
-        self.pad_id = pad_id
-        self.batch_size = batch_size
-        self.order_seeds = list(order_seeds)
-        self.prompt_lengths = list(prompt_lengths)
-        self.eval_token_budget = eval_token_budget
-        self.with_choices = with_choices
-        self.is_active = is_active
-        self.steps_done = steps_done
-        self.ranks = ranks
-        self.steps_per_epoch = num_batches(len(train), batch_size)
+        self.config = config
+        self.task = build_task(config)
+        device, tokens = device_of(config), config.trainer.eval_token_budget
+        self.eval_token_budget = evaluation_tokens(device, dtype_of(config, device)) if tokens == "auto" else tokens
+        self.with_choices = config.scorer.name == "rank"
+        self.batch_size = config.trainer.batch_size
+        self.order_seeds = [config.data.order_seed]
+        self.prompt_lengths = [_prompt_length(config)]
+        self.rank, self.num_ranks = 0, 1
+        self.pad_id = 0
+        self.encoded: Mapping[str, Encoded] = {}
+        self._source = source
+
+    def prepare_data(self) -> None:
+        """Fetch the rows and the backbone's files, if they come from the hub. Lightning calls this in one process.
+
+        Raises:
+            DataError: The rows cannot be read.
+            WeightsError: The backbone's files are not on this machine and cannot be downloaded.
+        """
+        if self.encoded:
+            return
+        find_place(self.config)
+        if self.config.data.source == "hub" and self._source is None:
+            build_source(self.config)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read, divide and tokenise the rows, unless that is done. All stages need the same three splits.
+
+        Raises:
+            DataError: The rows cannot be read, do not fit the task, or are over the limits of the configuration.
+            WeightsError: The backbone's tokenizer cannot be used.
+        """
+        if not self.encoded:
+            self.tokenise(load_tokenizer(find_place(self.config), self.config.backbone.family))
+
+    @cached_property
+    def splits(self) -> Splits:
+        """Examples of the train, selection and reported splits."""
+        source = build_source(self.config) if self._source is None else self._source
+        return build_splits(self.config, source, self.task)
+
+    def tokenise(self, tokenizer: Any) -> None:
+        """Tokenise all splits with the backbone's tokenizer, a fast tokenizer of transformers."""
+        self.encoded = build_all_encoded(self.config, tokenizer, self.task, self.splits)
+        self.pad_id = pad_id_of(tokenizer)
+
+    @property
+    def train(self) -> Encoded:
+        """Tokenised rows to train on."""
+        return self.encoded["train"]
+
+    @property
+    def held_out(self) -> Encoded:
+        """Tokenised rows of the selection split, which select the checkpoint."""
+        return self.encoded["held_out"]
+
+    @property
+    def reported(self) -> Encoded:
+        """Tokenised rows of the reported score."""
+        return self.encoded["reported"]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of training steps of an epoch."""
+        return num_batches(len(self.splits.train), self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Number of training steps of the whole training."""
+        return self.steps_per_epoch * self.config.trainer.epochs
 
     def train_dataloader(self) -> TrainLoader:
-        """Return the remaining steps of the current epoch."""
+        """Return the steps of the current epoch: rows of similar length together, in another order each epoch."""
         return TrainLoader(
             self.train,
             batch_size=self.batch_size,
             order_seeds=self.order_seeds,
             pad_id=self.pad_id,
-            first_step=self.steps_done(),
-            trains=self.is_active,
+            first_step=self._first_step(),
+            trains=self._trains,
         )
 
     def val_dataloader(self) -> EvalLoader:
         """Return the evaluation of the selection split, for every run that still trains."""
-        return self.evaluation(self.held_out, self.is_active)
+        return self.evaluation(self.held_out, self._trains)
 
-    def transfer_batch_to_device(self, batch: Rows, device: torch.device, dataloader_idx: int) -> Rows:
-        """Leave the rows where they are, because the module moves each forward pass after it has cut the rows."""
-        return batch
+    def test_dataloader(self) -> EvalLoader:
+        """Return the evaluation of the reported rows, for every run that has not failed."""
+        return self.evaluation(self.reported, self._has_score)
 
     def evaluation(self, split: Encoded, answers: Callable[[], Sequence[bool]]) -> EvalLoader:
         """Return an evaluation of a split for the runs that `answers` returns when the evaluation begins."""
@@ -91,6 +139,75 @@ class PackData(lightning.LightningDataModule):
             pad_id=self.pad_id,
             with_choices=self.with_choices,
             answers=answers,
-            rank=self.ranks.rank,
-            num_ranks=self.ranks.size,
+            rank=self.rank,
+            num_ranks=self.num_ranks,
         )
+
+    def transfer_batch_to_device(self, batch: Rows, device: torch.device, dataloader_idx: int) -> Rows:
+        """Copy the tensors of a batch to a device."""
+        return batch.to(device)
+
+    def _first_step(self) -> int:
+        """Return the number of training steps before the current epoch."""
+        return 0 if self.trainer is None else self.trainer.current_epoch * self.steps_per_epoch
+
+    def _trains(self) -> Sequence[bool]:
+        return [True]
+
+    def _has_score(self) -> Sequence[bool]:
+        return [True]
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """State of a run that decides which batches hold its rows."""
+
+    steps: int
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run still trains."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the run has failed, so that it has no score."""
+
+
+class PackData(TaskData):
+    """The rows of a task as batches for all runs of a pack. A batch holds rows of every run that still trains.
+
+    Args:
+        configs: Configuration of each run; all have the same rows, splits and batch size.
+        source: Rows of the task.
+        rank: Number of this process among the processes that share steps and evaluations, from 0.
+        num_ranks: Number of processes that share steps and evaluations.
+
+    Attributes:
+        runs: Runs of the pack, whose state decides which rows a batch holds.
+    """
+
+    def __init__(self, configs: Sequence[Config], source: Source, rank: int = 0, num_ranks: int = 1) -> None:
+        super().__init__(configs[0], source)
+        self.order_seeds = [config.data.order_seed for config in configs]
+        self.prompt_lengths = [_prompt_length(config) for config in configs]
+        self.rank, self.num_ranks = rank, num_ranks
+        self.runs: Sequence[Trained] = ()
+
+    def transfer_batch_to_device(self, batch: Rows, device: torch.device, dataloader_idx: int) -> Rows:
+        """Leave the rows where they are, because the module moves each forward pass after it has cut the rows."""
+        return batch
+
+    def _first_step(self) -> int:
+        # A run that trains has taken every step of the pack, also after the pack was resumed within an epoch.
+        return max((run.steps for run in self.runs), default=0)
+
+    def _trains(self) -> Sequence[bool]:
+        return [run.is_active for run in self.runs]
+
+    def _has_score(self) -> Sequence[bool]:
+        return [not run.has_failed for run in self.runs]
+
+
+def _prompt_length(config: Config) -> int:
+    """Return the number of virtual tokens; 0 for a run without a prompt."""
+    return config.prompt.length if config.has_prompt else 0

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rpt.backbones.language import LanguageModel, Source
+from rpt.backbones.texts import Source, TextTokenizer
 from rpt.backbones.tokens import Tokens, tokenize
 from rpt.errors import DataError
 from rpt.tasks.example import Example
@@ -141,12 +141,12 @@ def _kept_of_pair(pair: Tokens, limit: int, example: Example) -> list[int]:
 
 
 def encode_texts(
-    backbone: LanguageModel, examples: Sequence[Example], template: str, cut: str | None, limit: int
+    tokenizer: TextTokenizer, examples: Sequence[Example], template: str, cut: str | None, limit: int
 ) -> Encoded:
     """Tokenise sources and answers for a language model.
 
     Args:
-        backbone: Language model, which tokenises as its family requires.
+        tokenizer: Tokenizer of sources and answers for the backbone's family.
         examples: Examples to tokenise.
         template: Template of the source.
         cut: Name of the field whose text may be cut at its end; None if no text may be cut.
@@ -157,7 +157,7 @@ def encode_texts(
             own behind its source.
     """
     rendered = [render(template, example.fields, cut) for example in examples]
-    sources = backbone.sources([text for text, _ in rendered])
+    sources = tokenizer.sources([text for text, _ in rendered])
     inputs: list[list[Ids]] = [[source.ids] for source in sources]
     long = [row for row, source in enumerate(sources) if len(source.ids) > limit]
     for row in long:
@@ -165,7 +165,7 @@ def encode_texts(
     texts = [(example.gold, *example.choices) for example in examples]
     written = [
         [_own_tokens(ids, text, example) for ids, text in zip(answers, row, strict=True)]
-        for answers, row, example in zip(backbone.answers(sources, texts), texts, examples, strict=True)
+        for answers, row, example in zip(tokenizer.answers(sources, texts), texts, examples, strict=True)
     ]
     return Encoded(examples, inputs, [row[0] for row in written], [row[1:] for row in written], len(long))
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from rpt import build
 from rpt.backbones.files import weight_files
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.data.inputs import build_source
+from rpt.data.datamodule import TaskData
 from rpt.errors import ConfigError, WeightsError
 from rpt.runs import train
 from rpt.training.module import PromptTuner
@@ -181,10 +180,8 @@ def test_what_is_written_must_fit_the_positions_too(tiny_llama, tmp_path):
 
 def texts_of(overrides):
     """Token ids of every source."""
-    config = check(compose(overrides))
-    task = build.build_task(config)
-    splits = build.build_splits(config, build_source(config), task)
-    _, data = build.build_pack([config], task, splits, torch.device("cpu"))
+    data = TaskData(check(compose(overrides)))
+    data.setup()
     return [text for split in (data.train, data.held_out, data.reported) for [text] in split.inputs]
 
 

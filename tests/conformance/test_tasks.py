@@ -5,11 +5,11 @@ from string import Formatter
 
 import pytest
 
-from rpt.build import build_splits, build_task
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.schema import PairFormat
 from rpt.data.inputs import build_source
+from rpt.data.prepare import build_splits, build_task
 from rpt.data.sources import sample_versions
 from rpt.tasks.text import folded
 from tests.support.samples import FOLDER_OF, TASKS

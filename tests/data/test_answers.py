@@ -18,12 +18,14 @@ from transformers import (
 )
 
 from rpt import build
-from rpt.backbones.load import load_backbone
+from rpt.backbones.load import load_tokenizer
+from rpt.backbones.texts import CausalTokenizer
 from rpt.backbones.tokens import tokenize
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.encode import encode_pairs, encode_texts
 from rpt.data.inputs import build_source
+from rpt.data.prepare import build_encoded, build_task
 from rpt.errors import DataError
 from rpt.runs import train
 from rpt.tasks.example import Example
@@ -91,7 +93,7 @@ def configured(folder, *overrides):
 def texts_of(config, split):
     """Each row's source text, its choices, and what it trains to write, without any tokenizer."""
     form = config.task.formats.causal
-    task = build.build_task(config)
+    task = build_task(config)
     for example in task.examples(build_source(config).splits[split]):
         yield form.source.format_map(example.fields), example.choices, example.gold
 
@@ -132,8 +134,10 @@ def test_a_choice_has_the_likelihood_that_transformers_gives_it_in_the_joint_tex
 def test_what_is_trained_and_ranked_has_the_tokens_of_the_joint_text(task, folders):
     config = configured(folders["mistral"], f"task={task}", "data.max_rows=5", "backbone.text_limit=1000")
     backbone = build.build_backbone(config, torch.device("cpu"))
-    reader = build.build_task(config)
-    found = build.build_encoded(config, backbone, reader, list(reader.examples(build_source(config).splits["train"])))
+    reader = build_task(config)
+    found = build_encoded(
+        config, backbone.tokenizer, reader, list(reader.examples(build_source(config).splits["train"]))
+    )
     for row, (source, choices, gold) in enumerate(texts_of(config, "train")):
         before, output = behind(backbone.tokenizer, source, gold)
         assert (list(found.inputs[row]), list(found.outputs[row])) == ([before], output)
@@ -143,8 +147,7 @@ def test_what_is_trained_and_ranked_has_the_tokens_of_the_joint_text(task, folde
 @pytest.fixture(scope="module")
 def decoders_by_kind(folders, tiny_llama):
     places = {"pieces": folders["mistral"], "bytes": tiny_llama[2].partition("=")[2]}
-    options = {"family": "causal", "dtype": torch.float32, "attention": "sdpa", "expected_sha256": None}
-    return {kind: load_backbone(Path(place), **options) for kind, place in places.items()}
+    return {kind: CausalTokenizer(load_tokenizer(Path(place), "causal")) for kind, place in places.items()}
 
 
 words = st.lists(
@@ -189,13 +192,13 @@ def test_a_source_does_not_end_in_the_end_marker_of_the_tokenizers_template(fold
     plain = AutoTokenizer.from_pretrained(folders["llama"])
     backbone = build.build_backbone(config, torch.device("cpu"))
     assert backbone.tokenizer("rain")["input_ids"][-1] == backbone.tokenizer.eos_token_id
-    reader = build.build_task(config)
-    found = build.build_encoded(config, backbone, reader, list(reader.examples(build_source(config).splits["val"])))
+    reader = build_task(config)
+    found = build_encoded(config, backbone.tokenizer, reader, list(reader.examples(build_source(config).splits["val"])))
     for row, (source, choices, _) in enumerate(texts_of(config, "val")):
         assert list(found.inputs[row]) == [plain(source)["input_ids"]]
         assert list(found.choices[row]) == [behind(plain, source, choice)[1] for choice in choices]
     row = Example(idx=0, fields={"text": "rain " * 50}, choices=("no", "yes"), target=0)
-    [[ids]] = encode_texts(backbone, [row], "{text} Answer:", "text", 30).inputs
+    [[ids]] = encode_texts(CausalTokenizer(backbone.tokenizer), [row], "{text} Answer:", "text", 30).inputs
     assert (len(ids), ids[0], backbone.tokenizer.eos_token_id in ids) == (30, 1, False)
 
 
@@ -284,8 +287,8 @@ def test_the_answers_of_the_real_decoder_have_the_tokens_that_they_have_alone():
     for name in ("boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"):
         config = check(compose(["backbone=smollm2", f"task={name}", "data.max_rows=20", "encoder=none"]))
         backbone = build.build_backbone(config, torch.device("cpu"))
-        task, tokenizer = build.build_task(config), backbone.tokenizer
-        found = build.build_encoded(config, backbone, task, list(task.examples(build_source(config).splits["val"])))
+        task, tokenizer = build_task(config), backbone.tokenizer
+        found = build_encoded(config, backbone.tokenizer, task, list(task.examples(build_source(config).splits["val"])))
         for row, (source, choices, gold) in enumerate(texts_of(config, "val")):
             alone = [[*tokenizer(f" {text}")["input_ids"], tokenizer.eos_token_id] for text in (gold, *choices)]
             assert [found.outputs[row], *found.choices[row]] == alone

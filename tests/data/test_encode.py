@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpt.backbones.load import load_backbone
+from rpt.backbones.load import load_tokenizer
+from rpt.backbones.texts import text_tokenizer
 from rpt.data.encode import drop_from_end, encode_pairs, encode_texts, render
 from rpt.errors import DataError
 from rpt.tasks.example import Example
@@ -33,13 +34,11 @@ def pairs(tokenizer, examples, limit, candidate=None, second="{question}"):
 
 @pytest.fixture(scope="session")
 def backbones(tiny_t5, tiny_llama):
-    """A language model of each family."""
-    import torch
+    """The tokenizer of sources and answers of a language model of each family."""
 
     def load(overrides, family):
         place = next(value.partition("=")[2] for value in overrides if value.startswith("backbone.path="))
-        options = {"dtype": torch.float32, "attention": "sdpa", "expected_sha256": None}
-        return load_backbone(Path(place), family=family, **options)
+        return text_tokenizer(family, load_tokenizer(Path(place), family))
 
     return {"tiny_t5": load(tiny_t5, "seq2seq"), "tiny_llama": load(tiny_llama, "causal")}
 

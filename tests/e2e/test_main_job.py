@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from rpt.build import Splits, build_splits, build_task
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.inputs import build_source
+from rpt.data.prepare import Splits, build_splits, build_task
 from rpt.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

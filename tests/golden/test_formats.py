@@ -17,6 +17,7 @@ from rpt import build
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.inputs import build_source
+from rpt.data.prepare import build_encoded, build_task
 from tests.support.samples import FOLDER_OF, FOLDERS, TASKS
 
 GOLDEN = Path(__file__).with_name("formats.json")
@@ -41,9 +42,9 @@ def backbone(real_tiny_t5):
 
 def rendered(config, source, backbone):
     """The first train rows, each as what T5 reads and what it is to write, in text and in ids."""
-    task = build.build_task(config)
+    task = build_task(config)
     examples = task.training(list(task.examples(source.splits["train"])))[:ROWS]
-    encoded = build.build_encoded(config, backbone, task, examples)
+    encoded = build_encoded(config, backbone.tokenizer, task, examples)
     decode = backbone.tokenizer.decode
     return [
         {

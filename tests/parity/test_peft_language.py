@@ -12,6 +12,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.data.encode import pad
 from rpt.data.inputs import build_source
+from rpt.data.prepare import build_encoded, build_task
 from rpt.prompt.insert import insert
 from rpt.runs import train
 
@@ -53,9 +54,9 @@ def trained(request, tmp_path_factory):
 def reported(config):
     """The backbone, and the reported rows as it reads them."""
     backbone = build.build_backbone(config, torch.device("cpu"))
-    task = build.build_task(config)
+    task = build_task(config)
     examples = list(task.examples(build_source(config).splits["val"]))
-    return backbone, build.build_encoded(config, backbone, task, examples)
+    return backbone, build_encoded(config, backbone.tokenizer, task, examples)
 
 
 @each_family

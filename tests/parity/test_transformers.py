@@ -177,12 +177,13 @@ def ranked(config, folder):
     """Each reported row's candidates, and minus transformers' loss of each, each in a forward of its own."""
     from rpt import build
     from rpt.data.inputs import build_source
+    from rpt.data.prepare import build_encoded, build_task
 
     model = FAMILIES[config.backbone.name].from_pretrained(config.backbone.path).eval()
     backbone = build.build_backbone(config, torch.device("cpu"))
-    task = build.build_task(config)
+    task = build_task(config)
     examples = list(task.examples(build_source(config).splits["val"]))
-    encoded = build.build_encoded(config, backbone, task, examples)
+    encoded = build_encoded(config, backbone.tokenizer, task, examples)
     prompt = torch.zeros(0, backbone.hidden_size)
     if config.has_prompt:
         prompt = load_file(folder / "prompt.safetensors")["prompt"]

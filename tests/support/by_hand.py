@@ -3,16 +3,15 @@
 from unittest import mock
 
 from rpt import build
+from rpt.data.datamodule import PackData
 from rpt.data.inputs import build_source
 from rpt.training.run import Run
 
 
 def assemble(configs):
     """Build the module and the data of a pack as `rpt.runs` does, without run folders."""
-    config = configs[0]
-    task = build.build_task(config)
-    splits = build.build_splits(config, build_source(config), task)
-    return build.build_pack(configs, task, splits, build.build_device(config))
+    data = PackData(configs, build_source(configs[0]))
+    return build.build_pack(configs, data), data
 
 
 def ready(tuner):

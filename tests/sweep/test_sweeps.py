@@ -11,11 +11,11 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from rpt.build import build_splits, build_task
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.paths import config_dir, sweeps_dir
 from rpt.data.inputs import build_source
+from rpt.data.prepare import build_splits, build_task
 from rpt.sweep import grid as sweep
 from rpt.sweep import outcome
 from rpt.sweep.point import Point

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rpt.build import build_task
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.data.prepare import build_task
 from rpt.errors import ConfigError, DataError, ReaderError
 from rpt.report.__main__ import main as report
 from rpt.runs import train

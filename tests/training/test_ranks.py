@@ -38,7 +38,7 @@ def test_the_forwards_of_an_evaluation_are_dealt_and_stay_as_they_are_alone(conf
     _, data = assemble(configure(*tiny_cb, "trainer.eval_token_budget=400"))
 
     def forwards(ranks):
-        data.ranks = ranks
+        data.rank, data.num_ranks = ranks.rank, ranks.size
         return [rows.row.tolist() for rows in data.evaluation(data.reported, lambda: [True])]
 
     alone = forwards(ALONE)
@@ -69,7 +69,7 @@ def test_devices_without_a_row_are_refused():
 
 
 def test_auto_on_a_cpu_is_one_device():
-    from rpt.build import count_devices
+    from rpt.config.hardware import count_devices
 
     config = check(compose(["trainer=ddp", "trainer.device=cpu"]))
     assert config.trainer.devices == "auto"

@@ -1,0 +1,142 @@
+"""Tokenise sources and answers as each family of language models reads and writes them. No weights are needed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rpt.backbones.tokens import Tokens, tokenize
+
+CONTEXT = 64
+"""Number of characters at the end of a source that are tokenised together with an answer."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text that a language model reads before it writes an answer.
+
+    Attributes:
+        text: Text as the template renders it.
+        ids: Token ids that the model reads, control tokens included.
+        tokens: Result of the tokenizer, which may have further tokens behind those of `ids`.
+    """
+
+    text: str
+    ids: list[int]
+    tokens: Tokens
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """Span of characters of each token of `ids`; control tokens have an empty span."""
+        return self.tokens.offsets[: len(self.ids)]
+
+
+class TextTokenizer(ABC):
+    """Tokenizer of sources and answers for a family of language models.
+
+    Args:
+        tokenizer: Fast tokenizer of transformers.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def sources(self, texts: Sequence[str]) -> list[Source]:
+        """Tokenise sources, with the control tokens that this family of models reads."""
+        return [Source(text, row.ids, row) for text, row in zip(texts, tokenize(self.tokenizer, texts), strict=True)]
+
+    @abstractmethod
+    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+        """Tokenise the texts that may be written behind sources.
+
+        Args:
+            sources: Tokenised sources.
+            texts: For each source the texts that may be written behind it.
+
+        Returns:
+            For each source the token ids of each of its texts, end marker included. None for a text that has no tokens
+            of its own, because the tokenizer joins its beginning with the end of the source.
+        """
+
+
+class Seq2SeqTokenizer(TextTokenizer):
+    """Tokenizer of the T5 family. Source and answer each end in `</s>`."""
+
+    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+        """Tokenise answers by themselves, because the decoder's input does not contain the source.
+
+        See `TextTokenizer.answers` for the arguments and the result.
+        """
+        known = list({text: None for row in texts for text in row})
+        ids = {text: row.ids for text, row in zip(known, tokenize(self.tokenizer, known), strict=True)}
+        return [[ids[text] for text in row] for row in texts]
+
+
+class CausalTokenizer(TextTokenizer):
+    """Tokenizer of decoders. An answer follows a space and ends in the tokenizer's end-of-text token."""
+
+    def sources(self, texts: Sequence[str]) -> list[Source]:
+        """Tokenise sources, without an end marker that the tokenizer's template adds, because the answer follows."""
+        return [replace(source, ids=_without_end(source)) for source in super().sources(texts)]
+
+    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+        """Tokenise a space and each text as the continuation of its source, and add the end marker.
+
+        The text by itself may have other tokens, because SentencePiece puts a space in front of it. See
+        `TextTokenizer.answers` for the arguments and the result.
+        """
+        contexts = self._contexts(sources)
+        pairs = list({(context, text): None for context, row in zip(contexts, texts, strict=True) for text in row})
+        before = self._ids([context for context, _ in pairs])
+        joint = self._ids([f"{context} {text}" for context, text in pairs])
+        behind: dict[tuple[str, str], list[int] | None] = {}
+        for pair, source, both in zip(pairs, before, joint, strict=True):
+            is_kept = both[: len(source)] == source
+            behind[pair] = [*both[len(source) :], self.tokenizer.eos_token_id] if is_kept else None
+        return [[behind[context, text] for text in row] for context, row in zip(contexts, texts, strict=True)]
+
+    def _contexts(self, sources: Sequence[Source]) -> list[str]:
+        """Return for each source the part that determines the tokens of an answer: its end, or the whole source.
+
+        The end suffices if its second half has the same tokens by itself as in the source. Text in front of the end
+        then cannot change the answer's tokens. Most sources of a task end alike, so few texts are tokenised twice.
+        """
+        ends = [_end(source.text) for source in sources]
+        contexts = []
+        for source, end, ids in zip(sources, ends, self._ids(ends), strict=True):
+            half = ids[len(ids) // 2 :]
+            contexts.append(end if half and source.ids[-len(half) :] == half else source.text)
+        return contexts
+
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokenise texts without the template's control tokens. Equal texts are tokenised once."""
+        known = list(dict.fromkeys(texts))
+        rows = tokenize(self.tokenizer, known, template=False)
+        ids = {text: row.ids for text, row in zip(known, rows, strict=True)}
+        return [ids[text] for text in texts]
+
+
+def text_tokenizer(family: str, tokenizer: Any) -> TextTokenizer:
+    """Make the tokenizer of sources and answers for a family of language models: `seq2seq` or `causal`."""
+    return Seq2SeqTokenizer(tokenizer) if family == "seq2seq" else CausalTokenizer(tokenizer)
+
+
+def pad_id_of(tokenizer: Any) -> int:
+    """Return the token id that fills padding: the padding token's, or the end marker's for a tokenizer without one."""
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+
+
+def _end(text: str) -> str:
+    """Return at most the last `CONTEXT` characters of a text, beginning with a whole word."""
+    return text if len(text) <= CONTEXT else text[text.find(" ", len(text) - CONTEXT) + 1 :]
+
+
+def _without_end(source: Source) -> list[int]:
+    """Return a source's token ids without the control tokens that the template adds behind its text."""
+    parts = source.tokens.sequence_ids
+    count = len(parts)
+    while count and parts[count - 1] is None:
+        count -= 1
+    return source.ids[:count]

@@ -1,0 +1,52 @@
+"""The devices and the dtype that a configuration stands for on this machine.
+
+torch is imported when a function is called, because a refusal must not wait for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpt.config.schema import Config
+from rpt.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def device_of(config: Config) -> torch.device:
+    """Return the device of `trainer.device`; `auto` is a GPU if one is visible, else the CPU.
+
+    Raises:
+        ConfigError: `trainer.device=cuda` is set and no GPU is visible.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if config.trainer.device == "cuda" and not has_gpu:
+        raise ConfigError.of("trainer.device", "cuda", "no GPU is visible here. Set trainer.device=cpu or auto.")
+    return torch.device("cuda" if has_gpu and config.trainer.device != "cpu" else "cpu")
+
+
+def count_devices(config: Config, device: torch.device) -> int:
+    """Return the number of devices that train one run: `trainer.devices`; `auto` is all GPUs, or one CPU process.
+
+    Raises:
+        ConfigError: The machine has fewer GPUs than `trainer.devices`.
+    """
+    import torch
+
+    wanted, here = config.trainer.devices, torch.cuda.device_count()
+    if wanted == "auto":
+        return here if device.type == "cuda" else 1
+    if device.type == "cuda" and wanted > here:
+        raise ConfigError.of("trainer.devices", wanted, f"this machine has {here}. Set it to that or less, or to auto.")
+    return wanted
+
+
+def dtype_of(config: Config, device: torch.device) -> torch.dtype:
+    """Return the dtype of the backbone's weights; a backbone that is fine-tuned is float32 unless a dtype is set."""
+    from rpt.backbones.frozen import choose_dtype
+
+    is_tuned, dtype = config.trainer.tune == "all", config.backbone.dtype
+    return choose_dtype("float32" if is_tuned and dtype == "auto" else dtype, device)
