@@ -14,9 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as rpt.cli sets them
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from rpt.system.openmp import VARIABLES
+
+os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 import torch
 from torch import Tensor

@@ -22,6 +22,7 @@ from rpt.config.paths import config_dir
 from rpt.errors import ReaderError
 from rpt.sweep.outcome import current, start
 from rpt.system.command import READER_LEFT, reader_may_leave
+from rpt.system.openmp import wait_briefly
 
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: a bug of the program, an error that the user can mend (configuration, data, files), and Ctrl-C."""
@@ -48,10 +49,7 @@ def main() -> None:
 def _main() -> None:
     from rpt.config.hydra_errors import unnamed_option
 
-    # An OpenMP thread that spins while it waits slows small models down 30 times if another process uses a core. A
-    # thread that spins for some microseconds and then sleeps does not, and is 20 % faster if the cores are idle.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    wait_briefly()
     outcome = start()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
     sys.argv[1:] = prepared(sys.argv[1:])

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, get_args
 
+import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
 
 from rpt.config.near_miss import near_miss
+from rpt.config.paths import config_dir
 from rpt.errors import Problem
 
+SHIPPED = {
+    "prompt.length": ("config", "prompt", "length"),
+    "encoder.bottleneck_dim": ("encoder/residual", "bottleneck_dim"),
+    "lr": ("config", "lr"),
+}
+"""Place of a key's shipped setting: the option file, and the names that lead to the value."""
+
 HINTS = {
-    "prompt.length": "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none.",
-    "encoder.bottleneck_dim": "Set encoder.bottleneck_dim=128, the shipped setting.",
-    "lr": "Set lr=0.01, the shipped setting.",
+    "prompt.length": "Set prompt.length={shipped}, as in the paper's Table 1; for no prompt at all, encoder=none.",
+    "encoder.bottleneck_dim": "Set encoder.bottleneck_dim={shipped}, the shipped setting.",
+    "lr": "Set lr={shipped}, the shipped setting.",
     "data.root": "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release.",
     "init.path": "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden].",
     "init.text": "Set 'init.text=\"some words\"'.",
 }
-"""Advice on a key, for keys where the bound alone is not enough."""
+"""Advice on a key, for keys where the bound alone is not enough. `{shipped}` stands for the key's shipped setting."""
 
 ALLOWED = {
     "int_type": "must be a whole number.",
@@ -63,7 +73,20 @@ def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> 
 
 def hinted(key: str, advice: str) -> str:
     """Append the advice of `HINTS` on a key, if there is any."""
-    return f"{advice} {HINTS[key]}" if key in HINTS else advice
+    hint = HINTS.get(key)
+    if hint is None:
+        return advice
+    return f"{advice} {hint.replace('{shipped}', _shipped(key)) if key in SHIPPED else hint}"
+
+
+@cache
+def _shipped(key: str) -> str:
+    """Read the shipped setting of a key from its option file."""
+    file, *names = SHIPPED[key]
+    value = yaml.safe_load((config_dir() / f"{file}.yaml").read_text(encoding="utf-8"))
+    for name in names:
+        value = value[name]
+    return str(value)
 
 
 def _allowed(key: str, finding: Any) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -181,10 +182,25 @@ Tag = Annotated[str, Field(min_length=1, max_length=64)]
 """A tag of W&B. W&B accepts 1 to 64 characters."""
 
 
+def _without_csv(loggers: object) -> object:
+    """Leave out the logger `csv` of older records, which added nothing to metrics.csv."""
+    if not isinstance(loggers, dict):
+        return loggers
+    return {name: logger for name, logger in loggers.items() if logger != OLD_CSV}
+
+
+OLD_CSV: dict[str, object] = {
+    **dict.fromkeys(("project", "entity", "name")),
+    "kind": "csv",
+    "mode": "offline",
+    "tags": [],
+}
+
+
 class LoggerConfig(Section):
     """A logger that receives the curves in addition to the run folder."""
 
-    kind: Literal["csv", "wandb", "tensorboard"]
+    kind: Literal["wandb", "tensorboard"]
     project: str | None = None
     entity: str | None = None
     mode: Literal["offline", "online", "disabled"] = "offline"
@@ -235,7 +251,9 @@ class Config(Section):
     scorer: ScorerConfig
     optim: Component
     trainer: TrainerConfig
-    logger: Annotated[dict[str, LoggerConfig], ASIDE] = {}  # Hydra leaves the key out for logger=[]
+    logger: Annotated[
+        dict[str, LoggerConfig], BeforeValidator(_without_csv), ASIDE
+    ] = {}  # Hydra leaves the key out for logger=[]
     packing: Annotated[PackingConfig, ASIDE]  # changes only the last bits; the record holds the kind of packing
     prompt: PromptConfig
     lr: PositiveFloat

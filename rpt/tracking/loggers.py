@@ -16,7 +16,7 @@ KINDS: dict[str, Callable[[LoggerConfig, RunFolder, dict[str, Any]], RunLogger]]
     "wandb": WandbLogger,
     "tensorboard": TensorBoardLogger,
 }
-"""Class of each kind of logger. `csv` needs no class, because every run writes `metrics.csv` to its folder."""
+"""Class of each kind of logger."""
 
 
 class Loggers:
@@ -39,8 +39,7 @@ class Loggers:
         self._warn = warn
         self._open: dict[str, RunLogger] = {}
         for name, section in sections.items():
-            if section.kind in KINDS:
-                self._guard(name, partial(self._start, name, section, folder, record))
+            self._guard(name, partial(self._start, name, section, folder, record))
 
     def _start(self, name: str, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
         start = KINDS[section.kind]

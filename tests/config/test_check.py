@@ -128,8 +128,7 @@ UNKNOWN = {
     "experiment=none": f"experiment = none: no such option. Options: {EXPERIMENTS}",
     "experiment=paper/t5_base/residul_n10": "experiment = paper/t5_base/residul_n10: no such option. Did you mean "
     f"paper/t5_base/residual_n10? Options: {EXPERIMENTS}",
-    "logger=[csv,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: csv, none, tensorboard, "
-    "wandb.",
+    "logger=[none,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: none, tensorboard, wandb.",
     "encoderr=plain": f"encoderr: no such key. Did you mean encoder? The keys are: {ROOT_KEYS}",
     "prompt.lenght=3": "prompt.lenght: no such key. Did you mean length? prompt has: length.",
     "encoder.bottleneck=3": "encoder.bottleneck: no such key. Did you mean bottleneck_dim? encoder has: activation, "

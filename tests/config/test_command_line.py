@@ -30,7 +30,7 @@ def home(monkeypatch):
         ("--info searchpath lr=1", "--info=searchpath lr=1"),
         ("--info lr=1", "--info=all lr=1"),
         ("logger=wandb --help", "--help logger=[wandb]"),
-        ("'logger=[csv,wandb]'", "'logger=[csv,wandb]'"),
+        ("'logger=[none,wandb]'", "'logger=[none,wandb]'"),
         ("--config-dir=~/lab lr=1", "--config-dir=/home/me/lab lr=1"),
         ("-cd ~/lab lr=1", "-cd /home/me/lab lr=1"),
         ("hydra.searchpath=[file://~/lab,~/other]", "hydra.searchpath=[file:///home/me/lab,/home/me/other]"),

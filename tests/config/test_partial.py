@@ -55,3 +55,8 @@ def test_a_section_that_is_no_section_ends_only_the_rules_that_need_it(section, 
     with pytest.raises(ConfigError) as caught:
         check({**values, section: 3})
     assert [problem.key for problem in caught.value.problems] == sorted([section, "output_dir"])
+
+
+def test_a_record_of_a_version_with_a_csv_logger_is_still_read():
+    csv = {"kind": "csv", "project": None, "entity": None, "mode": "offline", "name": None, "tags": []}
+    assert check({**compose([]), "logger": {"csv": csv}}).logger == {}

@@ -34,7 +34,7 @@ def points(*overrides, name="config"):
         ("lr=choice(0.5,1e-5)", ["lr=0.5", "lr=1e-05"]),
         ("encoder=glob(*l*,exclude=m*)", ["encoder=lstm", "encoder=plain", "encoder=residual"]),
         ("group='a,b','c'", ["group='a,b'", "group='c'"]),
-        ("logger=[csv],[wandb]", ["logger=[csv]", "logger=[wandb]"]),
+        ("logger=[none],[wandb]", ["logger=[none]", "logger=[wandb]"]),
         ("+key=1,2", ["+key=1", "+key=2"]),
         ("~lr seed=1,2", ["~lr=null seed=1", "~lr=null seed=2"]),  # which then deletes nothing: a bug of Hydra 1.3
         ("lr=1,2 lr=3", ["lr=3"]),

@@ -31,7 +31,7 @@ VALID = {
     "trainer.epochs": ("1", "30"),
     "task": ("cb", "rte", "copa"),
     "encoder": ("plain", "residual", "none"),
-    "logger": ("csv", "[csv]", "[]", "none"),
+    "logger": ("none", "[none]", "[]", "tensorboard"),
     "prompt.length": ("1", "20"),
     "group": ("null", "mine", "'a b'", '"a,b"', "${task.name}"),
     "output_dir": ("runs", "../runs", "~/runs"),

@@ -5,7 +5,6 @@ The executors for submitit and Ray share this module.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import Counter, deque
@@ -22,6 +21,7 @@ from rpt.config.schema import Section
 from rpt.console import several
 from rpt.errors import ConfigError, RptError
 from rpt.sweep.point import Point, Result
+from rpt.system.openmp import wait_briefly
 from rpt.training.libraries import load_libraries
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 
@@ -137,9 +137,7 @@ def must_not_repeat(pack: Pack) -> bool:
 
 def train_in_worker(pack: Pack) -> list[Result]:
     """Train a pack in this process, which is a worker that has not imported torch yet."""
-    # rpt.cli sets the same variables, but a worker on another machine does not inherit them.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    wait_briefly()  # a worker on another machine does not inherit the environment of the command
     load_libraries()
     from rpt.sweep.work import train_pack
 

@@ -1,0 +1,18 @@
+"""Waiting of OpenMP threads. The variables must be set before torch is imported."""
+
+from __future__ import annotations
+
+import os
+
+VARIABLES = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
+"""Environment variables for threads that spin for some microseconds while they wait, and then sleep.
+
+A thread that only spins slows small models down 30 times if another process uses a core. A thread that spins before it
+sleeps is 20 % faster than a thread that sleeps at once, if the cores are idle.
+"""
+
+
+def wait_briefly() -> None:
+    """Set the variables that the user has not set."""
+    for name, value in VARIABLES.items():
+        os.environ.setdefault(name, value)
