@@ -2,65 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-import unicodedata
 from collections.abc import Iterator
+
+import pandas as pd
+from pylatexenc.latexencode import RULE_DICT, UnicodeToLatexConversionRule, UnicodeToLatexEncoder
 
 from rpt.report.tables.table import Cell, Column, Table
 from rpt.stats.estimate import Estimate
 
 LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
     "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
-    "\N{PLUS-MINUS SIGN}": r"$\pm$",
-    "\N{MULTIPLICATION SIGN}": r"$\times$",
-    "\N{MINUS SIGN}": "$-$",
-    "\N{RIGHTWARDS ARROW}": r"$\rightarrow$",
-    "\N{DEGREE SIGN}": r"$^\circ$",
-    "\N{EN DASH}": "--",
-    "\N{EM DASH}": "---",
-    "\N{LEFT SINGLE QUOTATION MARK}": "`",
-    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
-    "\N{LEFT DOUBLE QUOTATION MARK}": "``",
-    "\N{RIGHT DOUBLE QUOTATION MARK}": "''",
-    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
-    "\N{NO-BREAK SPACE}": "~",
 }
-"""LaTeX source for each character that LaTeX would interpret or reject. Of the non-ASCII characters, the texts of rpt
-contain only the first two; names and error messages may contain the others."""
+"""LaTeX source of characters for which pylatexenc has none, or a longer one."""
+
+ENCODER = UnicodeToLatexEncoder(
+    conversion_rules=[
+        UnicodeToLatexConversionRule(RULE_DICT, {ord(sign): source for sign, source in LATEX.items()}),
+        "defaults",
+    ],
+    replacement_latex_protection="braces-after-macro",
+    unknown_char_policy=lambda sign: rf"\texttt{{U+{ord(sign):04X}}}",
+    unknown_char_warning=False,
+)
+"""Writer of text as LaTeX source in ASCII. A character without LaTeX source becomes its code point, as `U+4E2D`."""
 
 AUTOLINK = re.compile(r":/|www\.|@\w|#\d", re.IGNORECASE)
 """Text where GitHub begins a link: an address, a mail address, a mention or the number of an issue."""
-
-ACCENTS = {
-    "\N{COMBINING GRAVE ACCENT}": r"\`",
-    "\N{COMBINING ACUTE ACCENT}": r"\'",
-    "\N{COMBINING CIRCUMFLEX ACCENT}": r"\^",
-    "\N{COMBINING TILDE}": r"\~",
-    "\N{COMBINING DIAERESIS}": r"\"",
-    "\N{COMBINING RING ABOVE}": r"\r",
-    "\N{COMBINING CEDILLA}": r"\c",
-    "\N{COMBINING CARON}": r"\v",
-}
-"""LaTeX command for each accent, for letters that are an ASCII letter with one accent. Any other non-ASCII character is
-written as its code point, such as `U+4E2D`."""
-
 
 FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH COMMERCIAL AT}")
 """First characters of a text that a spreadsheet may evaluate as a formula."""
@@ -103,17 +76,20 @@ def to_csv(table: Table) -> str:
     fields. The first column, `data`, has the source of the data on every line, so that lines of sample rows stay
     recognisable in a file that joins several tables.
     """
-    spread = [_has_estimates(table, place) for place in range(len(table.columns))]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [(column.name, is_spread) for column, is_spread in zip(table.columns, spread, strict=True)]
-    ends = ("", "_low", "_high")
-    head = [f"{name}{end}" for name, is_spread in names for end in (ends if is_spread else ends[:1])]
-    writer.writerow(["data", *head] if table.data else head)
-    for row in table.rows:
-        fields = [field for cell, wide in zip(row, spread, strict=True) for field in _fields(cell, wide)]
-        writer.writerow([table.data, *fields] if table.data else fields)
-    return text.getvalue()
+    names: list[str] = []
+    fields: list[list[str | int | float | None]] = []
+    for place, column in enumerate(table.columns):
+        cells = [row[place] for row in table.rows]
+        names.append(column.name)
+        fields.append([_csv_field(cell) for cell in cells])
+        if any(isinstance(cell, Estimate) for cell in cells):
+            names += [f"{column.name}_low", f"{column.name}_high"]
+            fields += [[getattr(cell, end, None) for cell in cells] for end in ("low", "high")]
+    frame = pd.DataFrame(dict(enumerate(fields)), dtype=object)
+    if table.data:
+        frame.insert(0, "data", table.data)
+        names.insert(0, "data")
+    return str(frame.to_csv(index=False, header=names, lineterminator="\n"))
 
 
 def to_markdown(table: Table) -> str:
@@ -129,28 +105,18 @@ def to_markdown(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     """Format a table as a LaTeX `table` environment with the rules of the package booktabs."""
-    align = "".join("r" if _is_numeric(table, place) else "l" for place in range(len(table.columns)))
-    head = " & ".join(_latex(column.title) for column in table.columns)
-    body = [
-        " & ".join(_latex(cell_text(cell, column)) for cell, column in zip(row, table.columns, strict=True)) + r" \\"
-        for row in table.rows
+    rows = [
+        [_latex(cell_text(cell, column)) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows
     ]
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_latex(f'{table.title}. {table.caption}')}}}",
-        rf"\label{{tab:{table.name.replace('_', '-')}}}",
-        rf"\begin{{tabular}}{{{align}}}",
-        r"\toprule",
-        rf"{head} \\",
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+    frame = pd.DataFrame(rows, columns=[_latex(column.title) for column in table.columns], dtype=object)
+    text = frame.style.hide(axis="index").to_latex(
+        column_format="".join("r" if _is_numeric(table, place) else "l" for place in range(len(table.columns))),
+        caption=_latex(f"{table.title}. {table.caption}"),
+        label=f"tab:{table.name.replace('_', '-')}",
+        position_float="centering",
+        hrules=True,
+    )
+    return f"% needs \\usepackage{{booktabs}}\n{text}"
 
 
 WRITERS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
@@ -171,33 +137,23 @@ def _number(value: float, column: Column) -> str:
     return text
 
 
-def _has_estimates(table: Table, place: int) -> bool:
-    return any(isinstance(row[place], Estimate) for row in table.rows)
-
-
 def _is_numeric(table: Table, place: int) -> bool:
     return all(row[place] is None or isinstance(row[place], int | float | Estimate) for row in table.rows)
 
 
-def _fields(cell: Cell, is_spread: bool) -> Iterator[str]:
+def _csv_field(cell: Cell) -> str | int | float | None:
+    """Return the value that the CSV file has for a cell: an estimate's number, or a text that is no formula."""
     if isinstance(cell, Estimate):
-        yield from (_exact(number) for number in (cell.value, cell.low, cell.high))
-    else:
-        yield _exact(cell) if isinstance(cell, float) else "" if cell is None else _harmless(cell)
-        if is_spread:
-            yield from ("", "")
+        return cell.value
+    return _harmless(cell) if isinstance(cell, str) else cell
 
 
-def _harmless(cell: str | int) -> str:
+def _harmless(cell: str) -> str:
     """Return a CSV field that no spreadsheet evaluates: a text that begins like a formula gets a leading apostrophe."""
-    text = re.sub(r"\r\n?", "\n", str(cell))  # csv does not quote a carriage return
-    if isinstance(cell, int) or NUMBER.fullmatch(text) or not text:
+    text = re.sub(r"\r\n?", "\n", cell)  # csv does not quote a carriage return
+    if NUMBER.fullmatch(text) or not text:
         return text
     return f"'{text}" if text[0] in BLANKS or text[0] in FORMULA else text
-
-
-def _exact(value: float) -> str:
-    return "" if math.isnan(value) else repr(float(value))
 
 
 def _line(cells: Iterator[str]) -> str:
@@ -223,16 +179,5 @@ def _markdown_cell(cell: Cell, column: Column) -> str:
 
 def _latex(text: str) -> str:
     """Escape text for LaTeX, as ASCII: pdfLaTeX stops at most other characters, whatever its input encoding."""
-    return "".join(map(_latex_sign, text))
-
-
-def _latex_sign(sign: str) -> str:
-    if sign in LATEX:
-        return LATEX[sign]
-    if sign.isascii():
-        return sign if sign.isprintable() else " "
-    apart = unicodedata.normalize("NFD", sign)
-    letter, accent = apart[:1], apart[1:]
-    if letter.isascii() and accent in ACCENTS:
-        return f"{ACCENTS[accent]}{{{letter}}}"
-    return rf"\texttt{{U+{ord(sign):04X}}}"
+    on_one_line = "".join(sign if sign.isprintable() or not sign.isascii() else " " for sign in text)
+    return str(ENCODER.unicode_to_latex(on_one_line))
