@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from rpt.backbones.files import family_of, model_type, num_positions
+from rpt.backbones.files import family_of, model_type
 from rpt.backbones.frozen import FrozenBackbone, choose_attention
 from rpt.backbones.load import load_backbone
 from rpt.config.construct import construct, construct_with_known
@@ -80,16 +80,16 @@ def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE)
     backbone = build_backbone(config, device)
     if not data.encoded:
         data.tokenise(backbone.tokenizer)
-    _check_positions(configs, data.encoded)
+    _check_positions(configs, backbone, data.encoded)
     scorer = build_scorer(config, backbone, data.encoded)
     runs = [build_run(config, backbone, scorer, device, data.total_steps) for config in configs]
     return build_module(config, backbone, scorer, data.task, runs, ranks)
 
 
-def _check_positions(configs: Sequence[Config], encoded: Mapping[str, Encoded]) -> None:
+def _check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
     """Refuse prompt, longest text and the tokens that a causal model writes if they exceed the backbone's positions."""
     section = configs[0].backbone
-    positions = num_positions(find_place(configs[0]))
+    positions = backbone.num_positions
     if positions is None:
         return
     is_causal = section.family == "causal"

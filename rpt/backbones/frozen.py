@@ -33,6 +33,7 @@ class FrozenBackbone(nn.Module):
 
     Attributes:
         dropout: Whether training steps use the model's own dropout, through `dropping()`. False by default.
+        num_positions: Largest number of tokens that the model takes, prompt included. None, the default, sets no limit.
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -41,6 +42,7 @@ class FrozenBackbone(nn.Module):
         self.tokenizer = tokenizer
         self.checkpoint_fingerprint = checkpoint_fingerprint
         self.dropout = False
+        self.num_positions: int | None = None
 
     @property
     def hidden_size(self) -> int:

@@ -15,7 +15,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from rpt.backbones.accounting import Skeleton, assign
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.encoder import EncoderBackbone
-from rpt.backbones.files import NoSuchBackbone, gguf_file, model_config, weight_files, weights_sha256
+from rpt.backbones.files import NoSuchBackbone, gguf_file, model_config, num_positions, weight_files, weights_sha256
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
 from rpt.backbones.guard import guarded
 from rpt.backbones.probe import refuse_unusable, usable_tokenizer
@@ -58,7 +58,7 @@ def load_backbone(
     place = _hub_layout(place)
     try:
         refuse_unsound(place)
-        values, files = model_config(place), weight_files(place)
+        values, files, positions = model_config(place), weight_files(place), num_positions(place)
         shapes = read_shapes(files)
         refuse_other_depth(place, values, shapes)
     except NoSuchBackbone as error:
@@ -81,6 +81,7 @@ def load_backbone(
     stored = read_weights(files)
     _refuse_other_output(place, values, model, keys)
     backbone = made(model, tokenizer, _prove(place, model, stored, skeleton, keys, dtype))
+    backbone.num_positions = positions
     with guarded(place, "the model of its config.json cannot be run"):
         refuse_unusable(backbone)
     return backbone

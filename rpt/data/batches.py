@@ -20,22 +20,6 @@ TRAINING_TOKENS = {"cpu": 2048, "cuda": 65_536}
 """Default token budget of a training forward pass, by device. A larger budget only takes more memory: on two CPU cores
 4096 tokens are as fast as 2048 (benchmarks/). A forward pass that does not fit into memory is cut further."""
 
-EVALUATION_TOKENS = {"cpu": 8192, "cuda": 32_768}
-"""Most tokens of an evaluation's forward pass by device, where the configuration leaves the budget to rpt."""
-
-ONE_ROW = 1
-"""A token budget under which each row has a forward pass of its own."""
-
-
-def evaluation_tokens(device: torch.device, dtype: torch.dtype) -> int:
-    """The token budget of an evaluation's forward passes, where the configuration leaves it to rpt.
-
-    In bfloat16 the size of a forward pass moves scores by tenths of a nat. On a CPU, a row then has a forward pass of
-    its own, so that no other row moves its score: that costs little there. On a GPU it would multiply the time.
-    """
-    is_coarse_on_cpu = device.type == "cpu" and dtype == torch.bfloat16
-    return ONE_ROW if is_coarse_on_cpu else EVALUATION_TOKENS[device.type]
-
 
 def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
     """The batches of one epoch: every row once, in random order, rows of similar length together.

@@ -11,10 +11,10 @@ import torch
 
 from rpt.backbones.load import load_tokenizer
 from rpt.backbones.texts import pad_id_of
-from rpt.config.hardware import device_of, dtype_of
 from rpt.config.schema import Config
-from rpt.data.batches import evaluation_tokens, num_batches
+from rpt.data.batches import num_batches
 from rpt.data.encode import Encoded
+from rpt.data.evaluation import EvalPasses, choose_passes
 from rpt.data.inputs import build_source, find_place
 from rpt.data.loaders import EvalLoader, TrainLoader
 from rpt.data.prepare import Splits, build_all_encoded, build_splits, build_task
@@ -33,7 +33,6 @@ class TaskData(lightning.LightningDataModule):
 
     Attributes:
         task: Task that turns rows into examples, and reads answers from generated text.
-        eval_token_budget: Largest number of tokens of a forward pass in an evaluation, padding included.
         with_choices: Whether an evaluation needs the token ids of all choices instead of the right text alone.
     """
 
@@ -41,8 +40,6 @@ class TaskData(lightning.LightningDataModule):
         super().__init__()
         self.config = config
         self.task = build_task(config)
-        device, tokens = device_of(config), config.trainer.eval_token_budget
-        self.eval_token_budget = evaluation_tokens(device, dtype_of(config, device)) if tokens == "auto" else tokens
         self.with_choices = config.scorer.name == "rank"
         self.batch_size = config.trainer.batch_size
         self.order_seeds = [config.data.order_seed]
@@ -101,6 +98,11 @@ class TaskData(lightning.LightningDataModule):
         """Tokenised rows of the reported score."""
         return self.encoded["reported"]
 
+    @cached_property
+    def eval_passes(self) -> EvalPasses:
+        """How an evaluation is cut into forward passes."""
+        return choose_passes(self.config)
+
     @property
     def steps_per_epoch(self) -> int:
         """Number of training steps of an epoch."""
@@ -135,7 +137,7 @@ class TaskData(lightning.LightningDataModule):
         return EvalLoader(
             split,
             prompt_lengths=self.prompt_lengths,
-            token_budget=self.eval_token_budget,
+            passes=self.eval_passes,
             pad_id=self.pad_id,
             with_choices=self.with_choices,
             answers=answers,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
-from rpt.data.batches import cuts, deal, epoch_batches, num_batches
+from rpt.data.batches import deal, epoch_batches, num_batches
 from rpt.data.encode import Encoded, pad
+from rpt.data.evaluation import EvalPasses, plan_passes
 from rpt.data.rows import Rows
 
 
@@ -126,7 +128,7 @@ class EvalLoader:
     Args:
         split: Tokenised split.
         prompt_lengths: Number of virtual tokens of each run.
-        token_budget: Largest number of tokens of a forward pass, padding included.
+        passes: How the evaluation is cut into forward passes.
         pad_id: Token id that fills padding.
         with_choices: Whether a row needs the token ids of all its choices instead of the right text alone.
         answers: Function that returns for each run whether it takes part in the evaluation.
@@ -139,7 +141,7 @@ class EvalLoader:
         split: Encoded,
         *,
         prompt_lengths: Sequence[int],
-        token_budget: int,
+        passes: EvalPasses,
         pad_id: int,
         with_choices: bool,
         answers: Callable[[], Sequence[bool]],
@@ -147,7 +149,7 @@ class EvalLoader:
         num_ranks: int = 1,
     ) -> None:
         self._split = split
-        self._token_budget = token_budget
+        self._passes = passes
         self._pad_id = pad_id
         self._with_choices = with_choices
         self._answers = answers
@@ -175,8 +177,9 @@ class EvalLoader:
             max(len(texts), len(choices) if self._with_choices else 1)
             for texts, choices in zip(split.inputs, split.choices, strict=True)
         ]
-        plan = cuts(lengths, self._token_budget, counts)
-        costs = [sum(lengths[row] * counts[row] for row in rows) for rows in plan]
-        for rows in (plan[position] for position in deal(costs, num_ranks)[rank]):
+        plan = plan_passes(self._passes, lengths, counts)
+        costs = [sum(lengths[row] * counts[row] for row in rows) for rows, _ in plan]
+        for rows, width in (plan[position] for position in deal(costs, num_ranks)[rank]):
             pairs = [(0, row) for row in rows]
-            yield make_rows(split, pairs, self._pad_id, [1] * len(rows), with_choices=self._with_choices)
+            made = make_rows(split, pairs, self._pad_id, [1] * len(rows), with_choices=self._with_choices)
+            yield replace(made, width=width)

@@ -30,6 +30,7 @@ class Rows:
         written: Token ids of the answers that may be written behind the texts, end marker included; empty for a head.
         written_mask: 1 at tokens of `written`, 0 at padding.
         row_of_written: Position in this batch of the row of each answer in `written`.
+        width: Number of slots to which texts are padded once their prompts are inserted; None pads to the longest text.
     """
 
     examples: Sequence[Example]
@@ -44,6 +45,7 @@ class Rows:
     written: Int64[Tensor, "choices written"]
     written_mask: Int64[Tensor, "choices written"]
     row_of_written: Int64[Tensor, choices]
+    width: int | None = None
 
     def __len__(self) -> int:
         """Number of rows."""

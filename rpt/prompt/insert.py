@@ -25,6 +25,12 @@ class Inserted:
     text: Bool[Tensor, "batch width"]
     segments: Int64[Tensor, "batch width"]
 
+    def padded(self, width: int) -> "Inserted":
+        """Return a copy whose rows have more padding at their right end, up to a width."""
+        more = (0, width - self.mask.shape[1])
+        embeds = F.pad(self.embeds, (0, 0, *more))
+        return Inserted(embeds, F.pad(self.mask, more), F.pad(self.text, more), F.pad(self.segments, more))
+
 
 def insert(
     prompts: Sequence[Float[Tensor, "_ hidden"]],

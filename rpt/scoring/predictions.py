@@ -67,9 +67,12 @@ def gather(task: Task, parts: Sequence[Part]) -> Predictions:
 
     Args:
         task: Task that reads answers from generated text.
-        parts: Answers of each forward pass. Together they may hold a part of the split alone.
+        parts: Answers of each forward pass. Together they may hold a part of the split alone. A row that fills up a
+            forward pass of a fixed shape has several equal answers, of which the first is taken.
     """
-    order = torch.cat([part.row for part in parts]).argsort().tolist()
+    numbers = torch.cat([part.row for part in parts]).tolist()
+    first = {number: position for position, number in reversed(list(enumerate(numbers)))}
+    order = [first[number] for number in sorted(first)]
     losses = torch.cat([part.scored.losses for part in parts])[order]
     scores = [line for part in parts for line in part.scored.scores.tolist()]
     texts: list[str | None] = []

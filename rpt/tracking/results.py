@@ -10,7 +10,6 @@ from safetensors.torch import save
 
 from rpt.config.protocol import habits_of
 from rpt.config.schema import Config
-from rpt.data.batches import ONE_ROW
 from rpt.data.datamodule import PackData
 from rpt.data.encode import Encoded
 from rpt.data.inputs import find_place
@@ -71,8 +70,9 @@ def pack_facts(
             "attention": backbone.model.config._attn_implementation,
         },
         "evaluation": {
-            "token_budget": data.eval_token_budget,
-            "one_row_per_forward": data.eval_token_budget == ONE_ROW,
+            "token_budget": data.eval_passes.token_budget,
+            "one_row_per_forward": data.eval_passes.has_one_row,
+            "fixed_shapes": data.eval_passes.has_fixed_shapes,
         },
         "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
         "environment": environment(device),

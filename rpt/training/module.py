@@ -156,7 +156,8 @@ class PromptTuner(lightning.LightningModule):
 
     def _inserted(self, rows: Rows, prompts: Prompts) -> Inserted:
         embeds = self.backbone.embed(rows.ids)
-        return insert(prompts, rows.run_of_text, embeds, rows.mask, self.prompt_at, rows.segments)
+        inserted = insert(prompts, rows.run_of_text, embeds, rows.mask, self.prompt_at, rows.segments)
+        return inserted if rows.width is None else inserted.padded(rows.width)
 
     def _heads(self) -> list[nn.Module | None]:
         return [run.trainable.head for run in self.runs]

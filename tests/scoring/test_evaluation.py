@@ -1,13 +1,18 @@
 """An answer does not depend on the rows that are evaluated together with it."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rpt.backbones.language import LanguageModel
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.data.batches import EVALUATION_TOKENS
+from rpt.data.evaluation import EVALUATION_TOKENS, FIXED_TOKENS, WIDTH_STEP, EvalPasses, plan_passes
+from rpt.prompt.insert import insert
 from rpt.runs import train
 
 SCORED = {
@@ -22,7 +27,10 @@ COARSE = "backbone.dtype=bfloat16"
 
 
 def evaluated(tuner, data, order):
-    """What is said of each reported row, by idx, when an evaluation reads these rows in this order."""
+    """What is said of each reported row, by idx, when an evaluation reads these rows in this order; and the shapes.
+
+    A row that fills up a forward pass has the same answer at each of its positions.
+    """
     split, order = data.reported, list(order)
     lists = {
         name: [getattr(split, name)[row] for row in order] for name in ("examples", "inputs", "outputs", "choices")
@@ -30,16 +38,17 @@ def evaluated(tuner, data, order):
     segments = [split.segments[row] for row in order] if split.segments else ()
     part = replace(split, **lists, segments=segments)
     prompts = [run.trainable.fold() for run in tuner.runs]
-    found, sizes = {}, []
+    found, shapes = {}, set()
     for rows in data.evaluation(part, lambda: [True]):
-        sizes.append(len(rows.row))
+        shapes.add((len(rows), rows.width))
         with torch.no_grad():
             said = tuner.score(rows, prompts)
         for at, row in enumerate(rows.row.tolist()):
             text = None if said.texts is None else said.texts[at]
             scores = said.scores[at][said.scores[at] > -torch.inf].tolist()
-            found[part.examples[row].idx] = (scores, float(said.losses[at]), text)
-    return found, sizes
+            answer = (scores, float(said.losses[at]), text)
+            assert found.setdefault(part.examples[row].idx, answer) == answer
+    return found, shapes
 
 
 def spread_heads(tuner):
@@ -50,6 +59,18 @@ def spread_heads(tuner):
             torch.nn.init.normal_(run.trainable.head.linear.weight, std=0.5)
 
 
+def expected_shapes(tuner, data, prompt_length):
+    """Number of rows and width of the forward passes in bfloat16, which follow from each row alone."""
+    if data.eval_passes == EvalPasses(1):
+        assert isinstance(tuner.backbone, LanguageModel)
+        return {(1, None)}
+    if max(map(len, data.reported.inputs)) > 1:  # a text for each choice
+        return {(1, None)}
+    widths = {-(-(prompt_length + length) // WIDTH_STEP) * WIDTH_STEP for length in data.reported.lengths}
+    assert max(FIXED_TOKENS // width for width in widths) > 1
+    return {(FIXED_TOKENS // width, width) for width in widths}
+
+
 @pytest.mark.parametrize("way", SCORED)
 def test_in_bfloat16_a_score_has_the_same_bits_beside_any_other_rows(way, request, assemble):
     backbone, chosen = SCORED[way]
@@ -57,8 +78,8 @@ def test_in_bfloat16_a_score_has_the_same_bits_beside_any_other_rows(way, reques
     spread_heads(tuner)
     assert tuner.backbone.dtype == torch.bfloat16
     count = len(data.reported)
-    whole, sizes = evaluated(tuner, data, range(count))
-    assert set(sizes) == {1}
+    whole, shapes = evaluated(tuner, data, range(count))
+    assert shapes == expected_shapes(tuner, data, 3)
     assert len({str(said) for said in whole.values()}) > 1
     assert evaluated(tuner, data, reversed(range(count)))[0] == whole
     few, _ = evaluated(tuner, data, [2, 0])
@@ -71,11 +92,11 @@ def test_in_float32_other_rows_and_the_budget_move_a_score_by_rounding_alone(way
     backbone, chosen = SCORED[way]
     tuner, data = assemble(check(compose([*request.getfixturevalue(backbone), *chosen, "prompt.length=3"])))
     spread_heads(tuner)
-    assert data.eval_token_budget == EVALUATION_TOKENS["cpu"]
+    assert data.eval_passes == EvalPasses(EVALUATION_TOKENS["cpu"])
     count = len(data.reported)
-    whole, sizes = evaluated(tuner, data, range(count))
-    assert max(sizes) > 1
-    for data.eval_token_budget in (1, 500, 8192):
+    whole, shapes = evaluated(tuner, data, range(count))
+    assert max(shapes)[0] > 1
+    for data.eval_passes in (EvalPasses(1), EvalPasses(500), EvalPasses(8192)):
         found, _ = evaluated(tuner, data, reversed(range(count)))
         for idx, (scores, loss, _) in whole.items():
             assert found[idx][0] == pytest.approx(scores, abs=ROUNDING)
@@ -85,14 +106,42 @@ def test_in_float32_other_rows_and_the_budget_move_a_score_by_rounding_alone(way
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ([COARSE], {"token_budget": 1, "one_row_per_forward": True}),
-        ([COARSE, "trainer.eval_token_budget=900"], {"token_budget": 900, "one_row_per_forward": False}),
-        ([], {"token_budget": 8192, "one_row_per_forward": False}),
+        ([COARSE], (FIXED_TOKENS, False, True)),
+        ([COARSE, "trainer.eval_token_budget=1"], (1, True, False)),
+        ([COARSE, "trainer.eval_token_budget=900"], (900, False, False)),
+        ([], (8192, False, False)),
     ],
 )
 def test_the_record_says_whether_rows_shared_forward_passes(overrides, expected, configure, tiny_cb):
     [outcome] = train([configure(*tiny_cb, "trainer.epochs=1", *overrides)])
-    assert outcome.record["evaluation"] == expected
+    names = ("token_budget", "one_row_per_forward", "fixed_shapes")
+    assert outcome.record["evaluation"] == dict(zip(names, expected, strict=True))
+    lines = (outcome.folder / "predictions.jsonl").read_text().splitlines()
+    assert len({json.loads(line)["idx"] for line in lines}) == len(lines) == 20
+
+
+@given(lengths=st.lists(st.integers(1, 700), min_size=1, max_size=40), data=st.data())
+def test_the_shape_of_a_fixed_forward_pass_follows_from_each_of_its_rows_alone(lengths, data):
+    counts = data.draw(st.lists(st.integers(1, 3), min_size=len(lengths), max_size=len(lengths)))
+    passes = EvalPasses(FIXED_TOKENS, has_fixed_shapes=True, max_width=700)
+    plan = plan_passes(passes, lengths, counts)
+    assert {row for forward in plan for row in forward.rows} == set(range(len(lengths)))
+    for rows, width in plan:
+        for row in rows:
+            [alone] = plan_passes(passes, [lengths[row]], [counts[row]])
+            assert (len(alone.rows), alone.width) == (len(rows), width)
+            assert counts[row] > 1 or lengths[row] <= width <= 700
+
+
+def test_a_text_of_a_fixed_width_has_its_own_values_and_padding_behind_them():
+    embeds, mask = torch.randn(2, 3, 4), torch.tensor([[1, 1, 1], [1, 0, 0]])
+    segments = torch.tensor([[0, 0, 1], [0, 0, 0]])
+    narrow = insert([torch.randn(2, 4)], torch.tensor([0, 0]), embeds, mask, 1, segments)
+    wide = narrow.padded(8)
+    for name, value in vars(wide).items():
+        assert value.shape[1] == 8
+        assert torch.equal(value[:, :5], getattr(narrow, name))
+        assert not value[:, 5:].any()
 
 
 @pytest.mark.slow
@@ -102,6 +151,9 @@ def test_the_record_says_whether_rows_shared_forward_passes(overrides, expected,
 def test_on_a_real_backbone_a_score_has_the_same_bits_beside_any_other_rows(chosen, assemble):
     tuner, data = assemble(check(compose([*chosen, COARSE, "task=cb", "data.max_rows=15", "trainer.device=cpu"])))
     spread_heads(tuner)
-    whole, sizes = evaluated(tuner, data, range(8))
-    assert set(sizes) == {1}
-    assert evaluated(tuner, data, [5, 3, 0])[0] == {idx: whole[idx] for idx in evaluated(tuner, data, [5, 3, 0])[0]}
+    whole, shapes = evaluated(tuner, data, range(8))
+    assert shapes <= expected_shapes(tuner, data, data.prompt_lengths[0])
+    for order in ([5, 3, 0], [7, 6, 5, 4, 3, 2, 1, 0], [2, 1]):
+        answers, _ = evaluated(tuner, data, order)
+        assert answers == {idx: whole[idx] for idx in answers}
+        assert len(answers) == len(order)

@@ -25,7 +25,7 @@ REQUIRED = {
     "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
         attention family""",
     "parameters": "paper held kept head body",
-    "evaluation": "token_budget one_row_per_forward",
+    "evaluation": "token_budget one_row_per_forward fixed_shapes",
     "environment": "python packages git platform bits",
     "environment.bits": "device devices threads torch transformers forwards",
     "pack": "size members exact",

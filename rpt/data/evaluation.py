@@ -1,0 +1,101 @@
+"""Plan the forward passes of an evaluation, so that a row's answer does not depend on the rows evaluated with it.
+
+In float32, other rows of a forward pass change a score by rounding alone. In bfloat16 the shape of a forward pass
+changes scores by tenths of a nat. On a CPU, the shape therefore depends on the row alone: either the row has a forward
+pass of its own, or the forward pass has a fixed shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from rpt.backbones.files import num_positions
+from rpt.config.hardware import device_of, dtype_of
+from rpt.config.schema import Config
+from rpt.data.batches import cuts
+from rpt.data.inputs import find_place
+
+EVALUATION_TOKENS = {"cpu": 8192, "cuda": 32_768}
+"""Default token budget of a forward pass of an evaluation, by device, where rows may share forward passes freely."""
+
+FIXED_TOKENS = 512
+"""Token budget of a forward pass of a fixed shape. MiniLM's evaluations take about as long as under 8192 tokens."""
+
+WIDTH_STEP = 16
+"""Widths of fixed shapes are multiples of this number of tokens. Multiples of 32 would add a quarter of padding."""
+
+
+class EvalPasses(NamedTuple):
+    """How an evaluation is cut into forward passes.
+
+    Attributes:
+        token_budget: Largest number of tokens of a forward pass, padding included; 1 for a forward pass for each row.
+        has_fixed_shapes: Whether the shape of a forward pass depends on each of its rows alone.
+        max_width: Largest number of tokens of a text with its prompt that the backbone takes; None without a limit.
+    """
+
+    token_budget: int
+    has_fixed_shapes: bool = False
+    max_width: int | None = None
+
+    @property
+    def has_one_row(self) -> bool:
+        """Whether each row has a forward pass of its own."""
+        return self.token_budget == 1
+
+
+class ForwardPass(NamedTuple):
+    """Rows of a forward pass.
+
+    Attributes:
+        rows: Numbers of the rows. A number may be repeated, to fill a fixed shape.
+        width: Number of tokens to which each text is padded, prompt included; None pads to the longest text.
+    """
+
+    rows: list[int]
+    width: int | None = None
+
+
+def choose_passes(config: Config) -> EvalPasses:
+    """Choose how an evaluation is cut into forward passes; `auto` leaves the choice to this function.
+
+    In bfloat16 on a CPU, a small encoder would lose as much time again in forward passes of single rows, so rows share
+    forward passes of fixed shapes. A language model is large, so each of its rows has its own.
+    """
+    budget, device = config.trainer.eval_token_budget, device_of(config)
+    if budget != "auto":
+        return EvalPasses(budget)
+    if device.type != "cpu" or dtype_of(config, device) != torch.bfloat16:
+        return EvalPasses(EVALUATION_TOKENS[device.type])
+    if config.scorer.name != "head":
+        return EvalPasses(1)
+    return EvalPasses(FIXED_TOKENS, has_fixed_shapes=True, max_width=num_positions(find_place(config)))
+
+
+def plan_passes(passes: EvalPasses, lengths: Sequence[int], counts: Sequence[int]) -> list[ForwardPass]:
+    """Cut the rows of an evaluation into forward passes.
+
+    Args:
+        passes: How to cut.
+        lengths: Number of tokens of each row's longest text, prompt included.
+        counts: Number of texts of each row.
+
+    Returns:
+        Forward passes, which hold each row at least once.
+    """
+    if not passes.has_fixed_shapes:
+        return [ForwardPass(rows) for rows in cuts(lengths, passes.token_budget, counts)]
+    by_width: dict[int, list[int]] = {}
+    for row in (row for row, count in enumerate(counts) if count == 1):
+        width = -(-lengths[row] // WIDTH_STEP) * WIDTH_STEP
+        by_width.setdefault(min(width, passes.max_width or width), []).append(row)
+    plan = [ForwardPass([row]) for row, count in enumerate(counts) if count > 1]
+    for width, rows in sorted(by_width.items()):
+        size = max(1, passes.token_budget // width)
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            plan.append(ForwardPass(chosen + chosen[-1:] * (size - len(chosen)), width))
+    return plan
