@@ -1,1 +1,60 @@
-"""Residual Prompt Tuning experiments whose numbers can be trusted."""
+"""Residual Prompt Tuning experiments whose numbers can be trusted.
+
+The names below are the Python API. Each is imported when it is first used, so that `import rpt` waits for no library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rpt.config.schema import Config
+    from rpt.data.datamodule import TaskData
+    from rpt.runs import train
+    from rpt.trained import load
+    from rpt.training.module import PromptTuner
+
+__all__ = ["PromptTuner", "TaskData", "compose", "load", "train"]
+
+_MODULES = {
+    "PromptTuner": "rpt.training.module",
+    "TaskData": "rpt.data.datamodule",
+    "load": "rpt.trained",
+    "train": "rpt.runs",
+}
+"""Module of each name that is imported when it is first used."""
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """Compose and check a configuration, as `python run.py OVERRIDES` does.
+
+    Example:
+        >>> import rpt
+        >>> config = rpt.compose(["task=rte", "prompt.length=20"])
+        >>> config.task.name, config.prompt.length
+        ('rte', 20)
+
+    Args:
+        overrides: Choices of options (`encoder=plain`) and of values (`lr=0.3`).
+
+    Raises:
+        ConfigError: The configuration is wrong; the error holds all problems, sorted by key.
+    """
+    from rpt.config.check import check
+    from rpt.config.compose import compose as compose_values
+
+    return check(compose_values(list(overrides)))
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the API when it is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'rpt' has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the names of the API and the modules that are imported."""
+    return sorted({*globals(), *__all__})

@@ -30,6 +30,9 @@ from rpt.training.randomness import RandomStream
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run, Trainable, dtype_of_training, parameter_groups
 
+OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trainer")
+"""Sections of the configuration that the batches of a data module depend on."""
+
 
 def build_device(config: Config, ranks: Ranks = ALONE) -> torch.device:
     """Return the device of this process: `trainer.device`, and the rank's own GPU if several ranks train on GPUs."""
@@ -67,6 +70,21 @@ def build_pack(configs: Sequence[Config], data: PackData, ranks: Ranks = ALONE) 
     return tuner
 
 
+def build_single(config: Config, data: TaskData) -> PromptTuner:
+    """Build the module of one run over rows that are prepared already.
+
+    Raises:
+        ConfigError: The rows were prepared for another task, backbone, prompt length or training loop.
+    """
+    for section in OF_THE_ROWS:
+        own, of_the_data = getattr(config, section).model_dump(), getattr(data.config, section).model_dump()
+        for key, value in own.items():
+            if value != of_the_data[key]:
+                advice = f"the data was built with {of_the_data[key]}. Build rpt.TaskData from the same configuration."
+                raise ConfigError.of(f"{section}.{key}", value, advice)
+    return build_tuner([config], data)
+
+
 def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE) -> PromptTuner:
     """Load the backbone, tokenise the rows unless that is done, and build the Lightning module.
 
@@ -76,6 +94,7 @@ def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE)
         ranks: Processes that divide the rows of each step among them.
     """
     config = configs[0]
+    _check_warmup(configs, data.total_steps)
     device = build_device(config, ranks)
     backbone = build_backbone(config, device)
     if not data.encoded:
@@ -84,6 +103,15 @@ def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE)
     scorer = build_scorer(config, backbone, data.encoded)
     runs = [build_run(config, backbone, scorer, device, data.total_steps) for config in configs]
     return build_module(config, backbone, scorer, data.task, runs, ranks)
+
+
+def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
+    for config in configs:
+        if config.warmup_steps >= total_steps:
+            advice = (
+                f"must be less than the {total_steps} steps of this training. Set warmup_steps={total_steps // 10}."
+            )
+            raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
 
 
 def _check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
@@ -125,7 +153,7 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
     }
     groups = parameter_groups(trainable, rates, decays)
     optimizer = construct_with_known("optim", config.optim, {"lr": config.lr}, groups)
-    return Run(
+    run = Run(
         trainable=trainable,
         optimizer=optimizer,
         schedule=schedule(config.schedule, optimizer, config.warmup_steps, total_steps),
@@ -133,6 +161,8 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
         clip_norm=config.clip_norm,
         patience=config.trainer.patience,
     )
+    run.has_stopped = not any(parameter.requires_grad for parameter in trainable.parameters())  # zero-shot
+    return run
 
 
 def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:

@@ -150,15 +150,6 @@ def _check_pack(configs: Sequence[Config]) -> None:
                 raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train them apart.")
 
 
-def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
-    for config in configs:
-        if config.warmup_steps >= total_steps:
-            advice = (
-                f"must be less than the {total_steps} steps of this training. Set warmup_steps={total_steps // 10}."
-            )
-            raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
-
-
 def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recorder:
     """Build the recorder of a run's folder; refuse a run that other code has begun to train (ConfigError)."""
     identity = identify(config, data_checksum, backbone_sha256)
@@ -278,7 +269,6 @@ def _build(
     """Build the pack and restore the first rank's checkpoints on every rank; a checkpoint of None starts a run anew."""
     config = configs[0]
     data = PackData(configs, source, ranks.rank, ranks.size)
-    _check_warmup(configs, data.total_steps)
     device = build.build_device(config, ranks)
     if device.type == "cuda":
         repeatable_kernels()

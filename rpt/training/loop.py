@@ -37,9 +37,6 @@ def fit(
         callbacks: Lightning callbacks of the training.
         interruptions: Object that delays signals until a checkpoint is written.
     """
-    for run in tuner.runs:
-        if run.is_active and not any(parameter.requires_grad for parameter in run.trainable.parameters()):
-            run.has_stopped = True  # zero-shot: the run is only evaluated
     is_whole = False
     while not is_whole and tuner.epochs_done < epochs and any(run.is_active for run in tuner.runs):
         try:
@@ -71,9 +68,6 @@ def evaluate(
     Returns:
         Predictions of each run; None for a run that has failed.
     """
-    for run in tuner.runs:
-        if run.best is not None and not run.has_failed:
-            run.restore_best()
     has_score = [not run.has_failed for run in tuner.runs]
     if not any(has_score):
         return [None for _ in has_score]

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
+from rpt.config.schema import Config
+from rpt.data.datamodule import TaskData
 from rpt.data.rows import Rows
 from rpt.prompt.insert import Inserted, insert
 from rpt.scoring.predictions import Part, Predictions, gather
@@ -97,6 +99,24 @@ class PromptTuner(lightning.LightningModule):
         self.folded: list[Tensor] = []
         self._scored: list[list[Part]] = []  # answers of this evaluation, by run
 
+    @classmethod
+    def from_config(cls, config: Config, data: TaskData) -> PromptTuner:
+        """Load the backbone and build the module of one run, for Lightning's own Trainer.
+
+        Args:
+            config: Checked configuration, as `rpt.compose` returns it.
+            data: Rows of the task, built from this configuration, or from one that differs in learning rates, encoder,
+                init, optimizer or seed alone.
+
+        Raises:
+            ConfigError: The rows were prepared for another task, backbone, prompt length or training loop.
+            DataError: The rows cannot be read or do not fit the task.
+            WeightsError: The backbone cannot be loaded.
+        """
+        from rpt.build import build_single  # rpt.build imports this module
+
+        return build_single(config, data)
+
     def configure_optimizers(self) -> None:
         """Return no optimizer to Lightning, because each run owns its optimizer."""
 
@@ -175,7 +195,12 @@ class PromptTuner(lightning.LightningModule):
             for run, prompt in zip(self.runs, prompts, strict=True)
         ]
 
-    on_test_epoch_start = on_validation_epoch_start
+    def on_test_epoch_start(self) -> None:
+        """Begin the evaluation of the reported rows, with each run's selected checkpoint."""
+        for run in self.runs:
+            if run.best is not None and not run.has_failed:
+                run.restore_best()
+        self.on_validation_epoch_start()
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
         """Answer a batch of rows, all of the same run."""
@@ -201,6 +226,8 @@ class PromptTuner(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Pass each run its metrics on the selection split, which select its checkpoint."""
+        if self.trainer.sanity_checking:  # the first batches, which an untouched Trainer answers before training
+            return
         self._gather()
         if self.ranks.size > 1:
             self.ranks.check_same("trained numbers", fingerprint(self.trainables.state_dict().items()))

@@ -1,0 +1,107 @@
+"""Load a trained run from its folder: its record, its exported prompt, and a module that scores as the run did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from rpt.build import build_tuner
+from rpt.config.schema import Component, Config
+from rpt.data.datamodule import TaskData
+from rpt.errors import ConfigError
+from rpt.replay import repeatable
+from rpt.system.reading import Unreadable, refuse_pointer
+from rpt.tracking.folder import RunFolder
+from rpt.training.module import PromptTuner
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run.
+
+    Attributes:
+        folder: Folder of the run.
+        config: Configuration of the run.
+        record: Content of `run.json`.
+    """
+
+    folder: RunFolder
+    config: Config
+    record: Mapping[str, Any]
+
+    @cached_property
+    def prompt(self) -> Tensor:
+        """Exported prompt, float32 [length, hidden]; length 0 for a run without a prompt."""
+        if not self.config.has_prompt:
+            return self.module.runs[0].trainable.no_prompt
+        return _tensors(self.folder.prompt)["prompt"]
+
+    @cached_property
+    def data(self) -> TaskData:
+        """Rows of the run's task, with the run's splits."""
+        return TaskData(self.config)
+
+    @cached_property
+    def module(self) -> PromptTuner:
+        """Lightning module of the run's backbone, exported prompt and head, for `lightning.Trainer().test(...)`.
+
+        Raises:
+            ConfigError: A file of the run is missing or does not fit the run.
+            WeightsError: The backbone cannot be loaded.
+        """
+        config = self.config
+        if config.has_prompt:
+            exported = {"_target_": "rpt.prompt.init.file", "_partial_": True, "path": str(self.folder.prompt)}
+            plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
+            parts = {"init": Component.model_validate(exported), "encoder": Component.model_validate(plain)}
+            config = config.model_copy(update=parts)
+        tuner = build_tuner([config], self.data)
+        head = tuner.runs[0].trainable.head
+        if head is not None:
+            try:
+                head.load_state_dict(_tensors(self.folder.head), strict=True)
+            except RuntimeError as error:
+                raise _refusal(self.folder.head, f"does not fit the run ({str(error).splitlines()[0]})") from error
+        return tuner
+
+
+def load(folder: Path | str) -> TrainedRun:
+    """Load a finished run from its folder. Its backbone is loaded when `module` is first used.
+
+    Args:
+        folder: Folder of a run, as `rpt.train` and `python run.py` write it.
+
+    Raises:
+        ConfigError: The folder holds no finished run, the run has no exported result, or its rows, backbone or code
+            have changed since it was trained.
+    """
+    results, config = repeatable(Path(folder))
+    if config.trainer.tune == "all":
+        advice = (
+            "the fine-tuned weights are in its last.ckpt alone; only runs that train a prompt or a head are exported."
+        )
+        raise ConfigError.of("trainer.tune", "all", advice)
+    return TrainedRun(RunFolder(Path(folder)), config, results.record)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Read a file of tensors that a run has written."""
+    try:
+        refuse_pointer(path)
+        return load_file(path)
+    except (Unreadable, OSError) as error:
+        raise _refusal(path, f"cannot be read ({error})") from error
+    except Exception as error:  # safetensors has an error of its own for damaged bytes
+        raise _refusal(path, f"is damaged ({error})") from error
+
+
+def _refusal(path: Path, reason: str) -> ConfigError:
+    return ConfigError.of(
+        "folder", str(path), f"{reason}. Bring the file back, or train the run again with rerun=true."
+    )
