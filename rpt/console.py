@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rpt.data.release import origin
+from rpt.tracking.record import Record
+from rpt.tracking.record_sections import ParameterCounts
 
 SELECTION = {
     "held_out": "the held-out rows choose the checkpoint, validation is scored once",
@@ -34,76 +36,76 @@ def several(count: int, word: str, words: str = "") -> str:
     return f"{count} {word if count == 1 else words or word + 's'}"
 
 
-def opening(record: dict[str, Any], folder: Path) -> str:
+def opening(record: Record, folder: Path) -> str:
     """Format the lines that are printed before training: task, rows, protocol, backbone, trained numbers, folder.
 
     Args:
-        record: Content of the run's `run.json`.
+        record: Record of the run.
         folder: Folder of the run.
     """
-    data, protocol, backbone = record["data"], record["protocol"], record["backbone"]
-    rows, parameters = data["rows"], record["parameters"]
-    rows_from = origin(record["task"]["name"], data)
-    if data["source"] == "sample":
+    task, data, protocol, backbone = record.task, record.data, record.protocol, record.backbone
+    rows, parameters = data.rows, record.parameters
+    rows_from = origin(task.name, data.source, data.release, data.folder)
+    if data.source == "sample":
         rows_from += " (data=jsonl data.root=DIR for the real ones)"
     else:
-        rows_from += f", sha256 {data['checksum'][:10]}"
-    held = f"{rows['held_out']:,} held out of it, " if protocol["select_on"] == "held_out" else ""
+        rows_from += f", sha256 {data.checksum[:10]}"
+    held = f"{rows.held_out:,} held out of it, " if protocol.select_on == "held_out" else ""
     lines = {
-        "task": f"{record['task']['name']} (version {record['task']['version']}), {rows_from}",
-        "rows": f"{rows['train']:,} train, {held}{rows['reported']:,} validation",
-        "protocol": f"{protocol['name']}: {SELECTION[protocol['select_on']]}",
+        "task": f"{task.name} (version {task.version}), {rows_from}",
+        "rows": f"{rows.train:,} train, {held}{rows.reported:,} validation",
+        "protocol": f"{protocol.name}: {SELECTION[protocol.select_on]}",
         (
-            "tunes" if parameters["body"] else "frozen"
-        ): f"{backbone['name']}, {backbone['parameters']:,} weights, {backbone['dtype']}, "
-        f"{_devices(record['environment']['bits'])}",
+            "tunes" if parameters.body else "frozen"
+        ): f"{backbone.name}, {backbone.parameters:,} weights, {backbone.dtype}, {_devices(record.environment.bits)}",
         "trains": _trains(parameters),
         "folder": str(folder),
     }
-    if data["cut"]:
-        lines["cut"] = ", ".join(f"{count} of {rows[split]} {split}" for split, count in data["cut"].items()) + " texts"
+    if data.cut:
+        counts = rows.model_dump()
+        lines["cut"] = ", ".join(f"{count} of {counts[split]} {split}" for split, count in data.cut.items()) + " texts"
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
 
 
-def _devices(bits: dict[str, Any]) -> str:
+def _devices(bits: Mapping[str, Any]) -> str:
     count = bits.get("devices", 1)
     return f"{bits['device']}, {count} processes" if count > 1 else str(bits["device"])
 
 
-def _trains(parameters: dict[str, int]) -> str:
-    held, head, body = parameters["held"], parameters["head"], parameters["body"]
+def _trains(parameters: ParameterCounts) -> str:
+    held, head, body = parameters.held, parameters.head, parameters.body
     if not held + head + body:
         return "nothing: zero-shot, no prompt"
     parts = []
     if held:
-        parts.append(f"prompt and encoder {held:,} ({parameters['paper']:,} as the paper counts)")
+        parts.append(f"prompt and encoder {held:,} ({parameters.paper:,} as the paper counts)")
     parts += [f"{name} {count:,}" for name, count in (("head", head), ("the whole backbone", body)) if count]
-    kept = f"; {parameters['kept']:,} kept when folded" if held else "; no prompt"
+    kept = f"; {parameters.kept:,} kept when folded" if held else "; no prompt"
     return f"{held + head + body:,} numbers: {', '.join(parts)}{kept}"
 
 
-def closing(record: dict[str, Any], folder: Path) -> str:
+def closing(record: Record, folder: Path) -> str:
     """Format the text that is printed after training: a table of scores, costs, warnings and the folder.
 
     Args:
-        record: Content of the run's `run.json`.
+        record: Record of the run.
         folder: Folder of the run.
     """
-    names = list(record["scores"])
-    name = record["chosen"].get("encoder", "run")
+    names = list(record.scores)
+    name = record.chosen.get("encoder", "run")
     lines = [f"{'':12}" + "".join(f"{metric:>12}" for metric in names)]
-    for row, values in ((name, record["scores"]), ("majority", record["majority"])):
+    for row, values in ((name, record.scores), ("majority", record.majority)):
         lines.append(f"{row:12}" + "".join(f"{values[metric]:12.3f}" for metric in names))
-    best = record["best"]
-    chosen = f"best step {best['step']} (epoch {best['epoch']})" if best else "nothing trained"
+    best = record.best
+    chosen = f"best step {best.step} (epoch {best.epoch})" if best else "nothing trained"
     lines.append("")
     lines.append(
-        f"{chosen}, {record['seconds']:.1f} s, "
-        f"{record['tokens_per_second']:,.0f} tokens/s, peak {record['peak_memory_bytes'] / 2**30:.2f} GiB"
+        f"{chosen}, {record.seconds or 0:.1f} s, "
+        f"{record.tokens_per_second or 0:,.0f} tokens/s, peak {(record.peak_memory_bytes or 0) / 2**30:.2f} GiB"
     )
-    if record["data"]["source"] == "sample":
+    if record.data.source == "sample":
         lines.append("sample data: not a SuperGLUE score")
-    lines += [f"warning: {warning}" for warning in record["warnings"]]
+    lines += [f"warning: {warning}" for warning in record.warnings]
     if note := wandb_note([folder], folder):
         lines.append(note)
     lines.append(str(folder))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rpt.config.check import check
 from rpt.config.foreign_code import refuse_foreign_components
@@ -16,14 +15,15 @@ from rpt.config.schema import Config
 from rpt.errors import ConfigError
 from rpt.tracking.comparison import Comparison, Results, compare, read_results, report
 from rpt.tracking.identity import SCHEMA, folder_name, identify
+from rpt.tracking.kinds import shown
 from rpt.tracking.other_code import code_differences, commit_of
-from rpt.tracking.record import SECTION, TEXT, WHOLE, RecordError, problems_of, read_record, shown
+from rpt.tracking.record import Record, RecordError
 from rpt.training.libraries import load_libraries
 
 __all__ = ["Comparison", "compare", "recorded", "replay", "report"]
 
-NEEDED = {"name": TEXT, "identity_hash": TEXT, "schema": WHOLE, "config": SECTION, "chosen": SECTION}
-"""Values that a record must have for a replay, by dotted key, with their kinds."""
+NEEDED = ("name", "identity_hash", "schema", "config", "chosen")
+"""Values that a record must have for a replay."""
 
 
 def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
@@ -61,39 +61,38 @@ def repeatable(folder: Path, config_dirs: Sequence[str] = ()) -> tuple[Results, 
         RptError: The run's data or backbone cannot be read.
     """
     record = recorded(folder)
-    refuse_foreign_components(record, config_dirs)
+    refuse_foreign_components(record.name, record.chosen, record.config, config_dirs)
     then = read_results(folder, record)
     config = _config(folder, record)
     _refuse_another_run(folder, config, record)
     return then, config
 
 
-def recorded(folder: Path) -> dict[str, Any]:
+def recorded(folder: Path) -> Record:
     """Read the record of a finished run.
 
     Raises:
         ConfigError: The folder holds no finished run, or another version of rpt trained the run.
     """
     try:
-        record = read_record(folder / "run.json", "Name a run folder.")
+        record = Record.read(folder, "Name a run folder.")
     except RecordError as error:
         raise _refusal(folder, f"holds no record of a run: {error}") from error
-    if record.get("schema") != SCHEMA and "config" in record:
+    schema = getattr(record, "schema_version", None)
+    if schema != SCHEMA and "config" in record.model_fields_set:
         advice = f"Replay it with the rpt that made it{commit_of(record)}, or train it again with rerun=true."
-        schema = shown(record.get("schema"))
-        raise _refusal(folder, f"was trained by another version of rpt (schema {schema}). {advice}")
-    missing, odd = problems_of(record, NEEDED)
-    if missing or odd:
-        reason = f"run.json lacks {', '.join(missing)}" if missing else "; ".join(odd)
-        raise _refusal(folder, f"holds no record of a run ({reason}). Name a run folder.")
-    if record["status"] != "finished":
+        raise _refusal(folder, f"was trained by another version of rpt (schema {shown(schema)}). {advice}")
+    missing, _ = record.problems(dict.fromkeys(NEEDED))
+    if missing:
+        raise _refusal(folder, f"holds no record of a run (run.json lacks {', '.join(missing)}). Name a run folder.")
+    if record.status != "finished":
         raise _refusal(folder, "is not finished. Finish it first: run the same command again.")
-    if record["name"] != folder.resolve().name:
-        raise _refusal(folder, f"is the folder of the run {record['name']}. Give it that name again.")
+    if record.name != folder.resolve().name:
+        raise _refusal(folder, f"is the folder of the run {record.name}. Give it that name again.")
     return record
 
 
-def _config(folder: Path, record: dict[str, Any]) -> Config:
+def _config(folder: Path, record: Record) -> Config:
     """Build the configuration of the repetition: the run's configuration with an output folder inside the run's folder.
 
     Raises:
@@ -103,10 +102,10 @@ def _config(folder: Path, record: dict[str, Any]) -> Config:
     if inside.is_symlink():
         raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
     aside = {"output_dir": str(inside), "logger": {}, "rerun": False, "replay": None}
-    return check({**record["config"], **aside, "chosen": record["chosen"]})
+    return check({**record.config, **aside, "chosen": record.chosen})
 
 
-def _refuse_another_run(folder: Path, config: Config, record: dict[str, Any]) -> None:
+def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
     """Check that rows, weights, code and configuration are the same as when the run was trained.
 
     Raises:
@@ -116,13 +115,12 @@ def _refuse_another_run(folder: Path, config: Config, record: dict[str, Any]) ->
 
     source, backbone = build_source(config), find_backbone(config)
     now = identify(config, source.checksum, backbone.files_sha256)
-    if now.hash == record["identity_hash"] and folder_name(config, now.hash) == record["name"]:
+    if now.hash == record.identity_hash and folder_name(config, now.hash) == record.name:
         return
-    code, data, weights = (record.get(key) for key in ("code", "data", "backbone"))
-    changes = code_differences(code if isinstance(code, dict) else {}, now.code)
-    if not isinstance(data, dict) or data.get("checksum") != source.checksum:
+    changes = code_differences(record.code, now.code)
+    if getattr(record.data, "checksum", None) != source.checksum:
         changes.append("the rows are others")
-    if not isinstance(weights, dict) or weights.get("weights_sha256") != backbone.weights_sha256:
+    if getattr(record.backbone, "weights_sha256", None) != backbone.weights_sha256:
         changes.append("the weights of the backbone are others")
     found = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer"
     advice = f"Bring back what it was trained with{commit_of(record)}, or train it again with rerun=true."

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,8 +28,9 @@ from rpt.tracking.final_status import ended_properly
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import folder_name, identify, shared
 from rpt.tracking.other_code import refuse_other_code
+from rpt.tracking.record import Record
 from rpt.tracking.recorder import Recorder
-from rpt.tracking.results import pack_facts, parameters, write_results
+from rpt.tracking.results import first_sections, parameters, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
 from rpt.training.library_messages import quiet_libraries
 from rpt.training.live_progress import ProgressCallback
@@ -40,6 +39,9 @@ from rpt.training.module import PromptTuner
 from rpt.training.progress import Progress, shown
 from rpt.training.randomness import repeatable_kernels
 from rpt.training.ranks import Ranks, join
+
+NOT_BEGUN = Record(status="interrupted")
+"""Record of a run whose training could not begin."""
 
 
 class RunFailed(RptError):
@@ -63,18 +65,20 @@ class Outcome:
 
     Attributes:
         folder: Folder of the run.
-        record: Content of the run's `run.json`; empty if the training could not begin.
+        record: Record of the run. If the training could not begin, it holds only the status `interrupted`.
         error: Error because of which the training of this run could not begin; None if it began.
     """
 
     folder: Path
-    record: dict[str, Any]
+    record: Record
     error: RptError | None = None
 
     @property
     def score(self) -> float:
         """Score of the task on the reported rows, 0 to 1."""
-        return float(self.record["scores"]["score"])
+        score = self.record.scores["score"]
+        assert score is not None
+        return score
 
     def check(self) -> Outcome:
         """Return this outcome if the run was trained to its end.
@@ -85,10 +89,10 @@ class Outcome:
         """
         if self.error is not None:
             raise self.error
-        if self.record["status"] == "failed":
-            has_raised = "traceback" in self.record
+        if self.record.status == "failed":
+            has_raised = self.record.traceback is not None
             advice = "The traceback is in its run.json" if has_raised else "Lower lr, or set clip_norm=1"
-            raise RunFailed(f"{self.folder}: {self.record['error']}. {advice}.", has_raised)
+            raise RunFailed(f"{self.folder}: {self.record.error}. {advice}.", has_raised)
         return self
 
 
@@ -133,7 +137,7 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
             records |= zip(
                 pack.recorders, _train(pack, source, backbone.weights_sha256, interruptions, progress), strict=True
             )
-    return [Outcome(r.folder.path, records.get(r, {}), errors.get(r)) for r in recorders]
+    return [Outcome(r.folder.path, records.get(r, NOT_BEGUN), errors.get(r)) for r in recorders]
 
 
 def _check_pack(configs: Sequence[Config]) -> None:
@@ -155,16 +159,14 @@ def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recor
     identity = identify(config, data_checksum, backbone_sha256)
     folder = RunFolder(Path(config.output_dir) / folder_name(config, identity.hash))
     refuse_other_code(folder.path, config, identity, data_checksum)
-    recorder = Recorder(config, identity.hash, folder, metrics_of(config))
-    recorder.record |= {"code": identity.code, "setting_hash": identity.setting_hash}
-    return recorder
+    return Recorder(config, identity, folder, metrics_of(config))
 
 
 def _open_all(
     recorders: Sequence[Recorder], stack: ExitStack
-) -> tuple[dict[Recorder, dict[str, Any]], dict[Recorder, RptError]]:
+) -> tuple[dict[Recorder, Record], dict[Recorder, RptError]]:
     """Open the runs' folders; return the records of finished runs, and the errors of folders that cannot be opened."""
-    records: dict[Recorder, dict[str, Any]] = {}
+    records: dict[Recorder, Record] = {}
     errors: dict[Recorder, RptError] = {}
     for recorder in recorders:
         try:
@@ -176,7 +178,7 @@ def _open_all(
     return records, errors
 
 
-def _open(recorder: Recorder, stack: ExitStack) -> dict[str, Any] | None:
+def _open(recorder: Recorder, stack: ExitStack) -> Record | None:
     """Lock a run's folder, or return the record of a finished run, whose folder may be on a read-only disk."""
     record = _finished(recorder)
     if record is None:
@@ -188,18 +190,16 @@ def _open(recorder: Recorder, stack: ExitStack) -> dict[str, Any] | None:
     return record
 
 
-def _finished(recorder: Recorder) -> dict[str, Any] | None:
+def _finished(recorder: Recorder) -> Record | None:
     record = None if recorder.config.rerun else recorder.folder.read_record()
-    if record is None or record["status"] != "finished":
+    if record is None or record.status != "finished":
         return None
     say("this run is finished; nothing to do (rerun=true trains it again)\n")
     say(closing(record, recorder.folder.path))
     return record
 
 
-def _train(
-    pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress
-) -> list[dict[str, Any]]:
+def _train(pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress) -> list[Record]:
     """Train a pack on `trainer.devices` devices. This process is the first rank and has the first device."""
     config = pack.recorders[0].config
     device = build.build_device(config)
@@ -214,7 +214,7 @@ def _train(
 
 def _lead(
     pack: Pack, source: Source, weights: str, ranks: Ranks, interruptions: Interruptions, progress: Progress
-) -> list[dict[str, Any]]:
+) -> list[Record]:
     """Build or resume the pack, train it, and write the results; the work of the first rank."""
     recorders, states = pack.recorders, pack.states
     config = recorders[0].config
@@ -222,16 +222,13 @@ def _lead(
     tuner, data, device = _build([recorder.config for recorder in recorders], source, pack.checkpoints, ranks)
     if states[0] is not None:
         say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
-    shared_facts = pack_facts(config, source, data, tuner, device)
-    shared_facts["backbone"]["weights_sha256"] = weights
-    shared_facts["pack"] = {"size": len(pack.members), "members": pack.members, "exact": config.has_own_forwards}
-    is_shared = len(pack.members) > 1 and not config.has_own_forwards
-    shared_facts["environment"]["bits"] |= {"forwards": "shared" if is_shared else "own", "devices": ranks.size}
+    sections = first_sections(config, source, data, tuner, device, weights, pack.members)
     for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
-        facts = copy.deepcopy(shared_facts)  # each record changes its copy later
-        facts |= {"parameters": parameters(run), "resumed_step": state["steps_done"] if state else 0}
-        recorder.start(facts, state["recorder"] if state else None)
-        recorder.record["warnings"] += pack.warnings
+        resumed_step = state["steps_done"] if state else 0
+        own_sections = {**sections, "parameters": parameters(run), "resumed_step": resumed_step}
+        recorder.start(own_sections, state["recorder"] if state else None)
+        for warning in pack.warnings:
+            recorder.warn(warning)
         say(opening(recorder.record, recorder.folder.path) + "\n")
     runs = [recorder.identity_hash for recorder in recorders]
     shows = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
@@ -247,7 +244,7 @@ def _lead(
         for recorder, run, predicted in zip(recorders, tuner.runs, predictions, strict=True)
     ]
     for recorder in recorders:
-        if recorder.record["status"] == "finished":
+        if recorder.record.status == "finished":
             say(closing(recorder.record, recorder.folder.path) + "\n")
     return records
 

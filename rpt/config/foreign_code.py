@@ -29,17 +29,20 @@ OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 """Pattern of an option's name, with the folders that contain it."""
 
 
-def refuse_foreign_components(record: Mapping[str, Any], config_dirs: Sequence[str] = ()) -> None:
+def refuse_foreign_components(
+    name: str, chosen: Mapping[str, Any], config: Mapping[str, Any], config_dirs: Sequence[str] = ()
+) -> None:
     """Refuse a record whose components differ from the components of the options that it names.
 
     Args:
-        record: Record of a run, with `chosen` and `config`.
+        name: Name of the run.
+        chosen: Option of each configuration group, from the run's record.
+        config: Configuration of the run, from its record.
         config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Raises:
         ConfigError: An option is unknown here, or a component differs from the option's component.
     """
-    chosen = record["chosen"]
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
     odd = [
         Problem(f"chosen.{group}", option, "is no name of an option. The record is damaged or foreign.")
@@ -53,8 +56,8 @@ def refuse_foreign_components(record: Mapping[str, Any], config_dirs: Sequence[s
         known = compose([*overrides, *search_path(config_dirs)])
     except USER_ERRORS as error:
         advice = "If it is an option of your own, name the folder that holds it: --config-dir DIR."
-        raise ConfigError.of("replay", record.get("name"), f"{explain(error)} {advice}") from error
-    if problems := list(_problems(record["config"], known, options)):
+        raise ConfigError.of("replay", name, f"{explain(error)} {advice}") from error
+    if problems := list(_problems(config, known, options)):
         raise ConfigError(problems)
 
 

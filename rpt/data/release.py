@@ -41,24 +41,26 @@ def release_of(folder: str, checksum: str, splits: Mapping[str, Sequence[tuple[s
     return SUPERGLUE if COUNTS.get(folder) == counts else None
 
 
-def origin(task: str, data: Mapping[str, Any]) -> str:
-    """Describe the origin of a record's rows.
+def origin(task: str, source: str, release: str | None, folder: str | None) -> str:
+    """Describe the origin of a run's rows.
 
     Args:
         task: Name of the task.
-        data: Section `data` of a record. Old records have neither `release` nor `folder`.
+        source: Source of the rows: `sample`, `jsonl` or `hub`.
+        release: Name of the release that the rows are known to be; None for other rows and for old records.
+        folder: Folder of the task in the release; None for old records.
 
     Returns:
         Text such as `SuperGLUE CB from jsonl` or `MRPC from jsonl`.
     """
-    if data["source"] == "sample":
+    if source == "sample":
         return "SAMPLE rows made by this project, not SuperGLUE"
-    folder = data.get("folder", task)
-    if data.get("release") is not None:
-        return f"{data['release']} {folder} from {data['source']}"
+    folder = folder or task
+    if release is not None:
+        return f"{release} {folder} from {source}"
     if folder in FOLDERS:
-        return f"{folder} from {data['source']}, in SuperGLUE's layout but not known as its whole release"
-    return f"{folder} from {data['source']}"
+        return f"{folder} from {source}, in SuperGLUE's layout but not known as its whole release"
+    return f"{folder} from {source}"
 
 
 def _num_rows(placed: tuple[str, Mapping[str, Any]]) -> int:

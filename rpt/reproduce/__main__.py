@@ -66,7 +66,7 @@ def notes(points: Iterable[Point]) -> list[str]:
     found: list[str] = []
     for point in points:
         if point.config.backbone.family == "seq2seq":
-            habits = [habit for habit in point.records[0]["protocol"]["habits"] if habit.startswith("not reproduced")]
+            habits = [habit for habit in point.records[0].protocol.habits if habit.startswith("not reproduced")]
             found += [UNPRINTED, *(f"{point.config.task.name}: {habit}" for habit in habits)]
     return [f"note: {text}" for text in dict.fromkeys(found)]
 

@@ -151,7 +151,7 @@ def _obstacles(point: Point, row: Expected) -> Iterator[str]:
     """Yield reasons against a verdict other than differences between the configurations."""
     yield from _obstacles_of_rows(point)
     yield from _obstacles_of_code(point)
-    if NO_RECIPE in point.records[0]["protocol"]["habits"]:
+    if NO_RECIPE in point.records[0].protocol.habits:
         yield f"nothing is published on how {point.config.backbone.name} reads the tasks"
     yield from _obstacles_of_weights(point, row)
     if row.copied:
@@ -163,23 +163,24 @@ def _obstacles(point: Point, row: Expected) -> Iterator[str]:
 
 
 def _obstacles_of_rows(point: Point) -> Iterator[str]:
-    data, config = point.records[0]["data"], point.config
-    if data["source"] == "sample":
+    data, config = point.records[0].data, point.config
+    if data.source == "sample":
         yield "sample rows made by this project, not SuperGLUE"
-    elif "release" in data and data["release"] is None:
-        yield f"rows that are not the official release's: {origin(config.task.name, data)}"
+    elif "release" in data.model_fields_set and data.release is None:
+        rows_from = origin(config.task.name, data.source, data.release, data.folder)
+        yield f"rows that are not the official release's: {rows_from}"
     elif is_published(config) and config.task.name in OFFICIAL:
         train, validation = OFFICIAL[config.task.name]
-        if data["rows"]["reported"] != validation:
-            yield f"{data['rows']['reported']:,} examples were scored, of the official release {validation:,} are"
-        if config.data.k_per_class is None and data["rows"]["train"] != train:
-            yield f"{data['rows']['train']:,} examples trained, of the official release {train:,} do"
+        if data.rows.reported != validation:
+            yield f"{data.rows.reported:,} examples were scored, of the official release {validation:,} are"
+        if config.data.k_per_class is None and data.rows.train != train:
+            yield f"{data.rows.train:,} examples trained, of the official release {train:,} do"
 
 
 def _obstacles_of_code(point: Point) -> Iterator[str]:
     """Yield differences between the code that the record names and the code of this installation."""
-    then = point.records[0].get("code")
-    if not isinstance(then, dict):
+    then = point.records[0].code
+    if not then:
         return  # records of schema 2 do not name the code
     try:
         yield from code_differences(then, code(point.config))

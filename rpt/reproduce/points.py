@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rpt.config.schema import Config
 from rpt.errors import RptError
 from rpt.reproduce.setting import UnreadableRun, config_of, flat
-from rpt.tracking.counted import counted_score, has_diverged, has_ended
-from rpt.tracking.record import (
-    NATURAL,
-    NUMBER,
-    SECTION,
-    TEXT,
-    TEXTS,
-    WHOLE,
-    Kind,
-    RecordError,
-    problems_of,
-    read_record,
-)
+from rpt.tracking.kinds import NUMBER, TEXT, WHOLE, Kind
+from rpt.tracking.record import Record, RecordError
 
-Record = Mapping[str, Any]
-
-NEEDED = {
-    "chosen": SECTION,
+NEEDED: dict[str, Kind | None] = {
+    "chosen": None,
     "chosen.experiment": TEXT,
     "chosen.task": TEXT,
     "config.seed": WHOLE,
-    "protocol.habits": TEXTS,
-    **dict.fromkeys(("data.source", "data.checksum", "backbone.dtype"), TEXT),
-    **dict.fromkeys(("data.rows.train", "data.rows.reported"), NATURAL),
+    **dict.fromkeys(("protocol.habits", "data.source", "data.checksum", "backbone.dtype")),
+    **dict.fromkeys(("data.rows.train", "data.rows.reported")),
 }
-"""Kinds of the values that every record of a published row must have, by dotted key."""
+"""Values that every record of a published row must have, by dotted key, with their kinds in the configuration."""
 
 
 class NothingToCompare(RptError):
@@ -64,19 +49,19 @@ class Point:
     @property
     def seeds(self) -> int:
         """Number of different seeds of the runs."""
-        return len({record["config"]["seed"] for record in self.records})
+        return len({record.config["seed"] for record in self.records})
 
     @property
     def diverged(self) -> int:
         """Number of runs that diverged and have no score."""
-        return sum(map(has_diverged, self.records))
+        return sum(record.has_diverged for record in self.records)
 
     def scores(self, metric: str) -> list[float]:
         """Return the value of a metric for each run, in points; empty where a run's record lacks the metric.
 
         A run that diverged has the majority answer's value.
         """
-        found = [counted_score(record, metric) for record in self.records]
+        found = [record.score_or_majority(metric) for record in self.records]
         known = [score for score in found if score is not None]
         return [100 * score for score in known] if len(known) == len(found) else []
 
@@ -103,14 +88,12 @@ def read(directory: Path) -> tuple[list[Point], int, list[str]]:
     if not runs:
         advice = "Train some: python run.py -m experiment=paper/t5_base/residual_n10 task=rte data=hub 'seed=range(3)'"
         raise NothingToCompare(f"{directory}: holds no run of a published row. {advice}")
-    ended = [(config, record) for config, record in runs if has_ended(record)]
+    ended = [(config, record) for config, record in runs if record.has_ended]
     together: dict[str, list[tuple[Config, Record]]] = defaultdict(list)
     for config, record in ended:
-        data, backbone = record["data"], record["backbone"]
-        made_of = (data["source"], data["checksum"], backbone.get("weights_sha256"), backbone["dtype"])
-        key = json.dumps(
-            [config.chosen["experiment"], flat(config), made_of, record.get("code")], sort_keys=True, default=str
-        )
+        data, backbone = record.data, record.backbone
+        made_of = (data.source, data.checksum, getattr(backbone, "weights_sha256", None), backbone.dtype)
+        key = json.dumps([config.chosen["experiment"], flat(config), made_of, record.code], sort_keys=True, default=str)
         together[key].append((config, record))
     points = [Point(some[0][0], [record for _, record in some]) for some in together.values()]
     return points, len(runs) - len(ended), damaged
@@ -121,10 +104,10 @@ def _runs(directory: Path, damaged: list[str]) -> Iterator[tuple[Config, Record]
     advice = "Move its folder away, or train the run again with rerun=true."
     for path in sorted([*directory.glob("run.json"), *directory.glob("*/run.json")]):
         try:
-            record = read_record(path, advice)
-            if "config" not in record:
+            record = Record.read(path.parent, advice)
+            if "config" not in record.model_fields_set:
                 raise RecordError(f"{path}: has no config. {advice}")
-            if record["config"].get("expected"):
+            if record.config.get("expected"):
                 yield _config_of(path, record, advice), record
         except RptError as error:
             damaged.append(str(error))
@@ -136,7 +119,7 @@ def _config_of(path: Path, record: Record, advice: str) -> Config:
     Raises:
         RecordError: The record lacks a value or holds a value of another kind, or its configuration cannot be read.
     """
-    missing, odd = problems_of(record, _needed(record))
+    missing, odd = record.problems(_needed(record))
     if missing or odd:
         reason = f"has no {', '.join(missing)}" if missing else "; ".join(odd)
         raise RecordError(f"{path}: {reason}. {advice}")
@@ -146,6 +129,6 @@ def _config_of(path: Path, record: Record, advice: str) -> Config:
         raise RecordError(f"{path}: {error}") from error
 
 
-def _needed(record: Record) -> dict[str, Kind]:
+def _needed(record: Record) -> dict[str, Kind | None]:
     scores = {"finished": {"scores.score": NUMBER}, "failed": {"majority.score": NUMBER}}
-    return {**NEEDED, **scores.get(record["status"], {})}
+    return {**NEEDED, **scores.get(record.status, {})}

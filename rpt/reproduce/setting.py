@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,9 +11,9 @@ from rpt.config.foreign_code import OPTION
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.schema import Config
 from rpt.errors import RptError
+from rpt.tracking.flat import Leaf, flatten
 from rpt.tracking.identity import setting
-
-Flat = dict[str, object]
+from rpt.tracking.record import Record
 
 FREE = (
     *("seed", "data.source", "data.split_seed", "data.order_seed"),
@@ -35,22 +33,22 @@ class UnreadableRun(RptError):
     """A record that this version of rpt cannot read as a configuration."""
 
 
-def config_of(record: Mapping[str, Any]) -> Config:
+def config_of(record: Record) -> Config:
     """Return the configuration of a record, without a check of the files that it names.
 
     Raises:
         UnreadableRun: The record's configuration is not valid in this version of rpt.
     """
     try:
-        return Config.model_validate({**record["config"], "chosen": record["chosen"]})
+        return Config.model_validate({**record.config, "chosen": record.chosen})
     except (ValidationError, KeyError, TypeError) as error:
         advice = "Another version of rpt made it: compare it with that version."
         raise UnreadableRun(f"its configuration cannot be read. {advice}") from error
 
 
-def flat(config: Config) -> Flat:
+def flat(config: Config) -> dict[str, Leaf]:
     """Return the configuration by dotted key: every key that can change a score, without the keys in `FREE`."""
-    leaves = _leaves(setting(config, "", "")) | {"backbone.dropout": config.backbone.dropout}
+    leaves = flatten(setting(config, "", "")) | {"backbone.dropout": config.backbone.dropout}
     return {key: value for key, value in leaves.items() if key not in FREE}
 
 
@@ -118,17 +116,7 @@ def differences(config: Config, at: str | None) -> list[str]:
     return [*found[:MOST_SAID], f"{more} more differ"] if more > 0 else found
 
 
-def _leaves(section: Mapping[str, Any], place: str = "") -> Flat:
-    leaves: Flat = {}
-    for name, value in section.items():
-        if isinstance(value, dict):
-            leaves |= _leaves(value, f"{place}{name}.")
-        else:
-            leaves[f"{place}{name}"] = value
-    return leaves
-
-
-def _without(leaves: Flat, group: str) -> Flat:
+def _without(leaves: dict[str, Leaf], group: str) -> dict[str, Leaf]:
     return {key: value for key, value in leaves.items() if not key.startswith(f"{group}.")}
 
 

@@ -19,7 +19,7 @@ from rpt.sweep.prepare import Prepared
 from rpt.system.reading import Unreadable, read_object
 from rpt.system.writing import storage, write_json
 from rpt.tracking.identity import READABLE, SCHEMA, digest
-from rpt.tracking.record import LIST, TEXT, WHOLE, Kind, problems_of
+from rpt.tracking.kinds import LIST, TEXT, WHOLE, Kind, problems_of
 from rpt.tracking.run_state import RunState, read_state
 
 FOLDER = "sweeps"
@@ -100,10 +100,9 @@ def read(path: Path) -> Sweep:
     _refuse(path, "is no ledger of rpt", found, _VERSIONS)
     versions = (found["ledger"], found["schema"])
     if versions[0] != LEDGER_SCHEMA or versions[1] not in READABLE:
-        ours = f"{LEDGER_SCHEMA} and {SCHEMA}"
-        raise LedgerError(
-            f"{path}: was written by another version (schemas {versions[0]} and {versions[1]}, here {ours}). {_ADVICE}"
-        )
+        known = f"{LEDGER_SCHEMA}, and {' or '.join(map(str, READABLE))}"
+        written = f"was written by another version (schemas {versions[0]} and {versions[1]}; this rpt reads {known})"
+        raise LedgerError(f"{path}: {written}. {_ADVICE}")
     _refuse(path, "is damaged", found, _OF_A_SWEEP)
     return Sweep(path, found["started"], tuple(_entry(path, *one) for one in enumerate(found["points"], 1)))
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -17,9 +16,8 @@ from rpt.errors import ConfigError
 from rpt.system.reading import reason_of
 from rpt.system.writing import read_json_lines
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.record import NUMBER, SECTION, TEXT, TEXT_OR_NULL, TEXTS, WHOLE, Kind, problems_of
-
-Record = Mapping[str, Any]
+from rpt.tracking.kinds import NUMBER, TEXT_OR_NULL, WHOLE, Kind
+from rpt.tracking.record import Record
 
 CURVES = ("train/loss", "held_out/loss")
 """Columns of the curve that are compared."""
@@ -35,18 +33,18 @@ _POSITIVE = Kind("a whole number of 1 or more", lambda value: WHOLE.accepts(valu
 _METRICS = Kind(
     "a section of numbers", lambda value: isinstance(value, dict) and all(map(NUMBER.accepts, value.values()))
 )
-NEEDED = {
+NEEDED: dict[str, Kind | None] = {
     "data.rows.reported": _POSITIVE,
     "scores": _METRICS,
     "scores.score": Kind("a number of 0 or more", lambda value: NUMBER.accepts(value) and value >= 0),
-    "warnings": TEXTS,
+    "warnings": None,
     "pack.size": _POSITIVE,
-    "backbone.dtype": TEXT,
-    "environment.bits": SECTION,
-    "environment.packages": SECTION,
+    "backbone.dtype": None,
+    "environment.bits": None,
+    "environment.packages": None,
     "config.encoder._target_": TEXT_OR_NULL,
 }
-"""Values that a record must have for a comparison, by dotted key, with their kinds."""
+"""Values that a record must have for a comparison, by dotted key, with stricter kinds than the record's own."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Results:
         curve: Values of each column of `CURVES`, in the order of their steps.
         answers: Answer to each reported row, in the rows' order.
         prompt: Exported prompt; None for a run without a prompt.
-        record: Content of the run's `run.json`.
+        record: Record of the run.
     """
 
     curve: dict[str, list[float]]
@@ -119,14 +117,14 @@ class Comparison:
 def compare(first: Results, second: Results) -> Comparison:
     """Compare the results of two trainings of one run."""
     same = sum(one == other for one, other in zip(first.answers, second.answers, strict=True)) / len(first.answers)
-    then, now = first.record["scores"], second.record["scores"]
+    then, now = first.record.scores, second.record.scores
     return Comparison(
         curve={name: _farthest(first.curve[name], second.curve[name]) for name in CURVES},
         prompt=_distance(first.prompt, second.prompt),
         same_answers=same,
-        scores={name: (then[name], now[name]) for name in then},
+        scores={name: (then[name] or 0.0, now[name] or 0.0) for name in then},
         reasons=tuple(reasons_to_differ(first.record, second.record)),
-        is_float64=all(record["backbone"]["dtype"] == "float64" for record in (first.record, second.record)),
+        is_float64=all(record.backbone.dtype == "float64" for record in (first.record, second.record)),
     )
 
 
@@ -138,17 +136,17 @@ def reasons_to_differ(then: Record, now: Record) -> list[str]:
         now: Record of the repetition.
     """
     reasons = []
-    before, after = then["environment"], now["environment"]
-    pairs = {key: (before["bits"].get(key), after["bits"].get(key)) for key in after["bits"] if key != "forwards"}
-    packages = set(after["packages"]) - {"rpt"} - set(pairs)
-    pairs |= {key: (before["packages"].get(key), after["packages"][key]) for key in sorted(packages)}
+    before, after = then.environment, now.environment
+    pairs = {key: (before.bits.get(key), after.bits.get(key)) for key in after.bits if key != "forwards"}
+    packages = set(after.packages) - {"rpt"} - set(pairs)
+    pairs |= {key: (before.packages.get(key), after.packages[key]) for key in sorted(packages)}
     if moved := [f"{key} {one} -> {other}" for key, (one, other) in pairs.items() if one != other]:
         reasons.append(f"another machine, thread count or version: {', '.join(moved)}")
-    if before["bits"].get("forwards") != after["bits"].get("forwards"):
-        size = then["pack"]["size"]
+    if before.bits.get("forwards") != after.bits.get("forwards"):
+        size = then.pack.size
         reasons.append(f"the run shared its forward passes in a pack of {size}, which sums in another order")
-    warnings = [*then["warnings"], *now["warnings"]]
-    reasons += [warning for warning in warnings if str(warning).startswith(ROUNDING_WARNINGS)]
+    warnings = [*then.warnings, *now.warnings]
+    reasons += [warning for warning in warnings if warning.startswith(ROUNDING_WARNINGS)]
     return reasons
 
 
@@ -164,12 +162,11 @@ def read_results(folder: Path, record: Record) -> Results:
     """
     place = RunFolder(folder)
     with _damage(place.record):
-        missing, odd = problems_of(record, NEEDED)
+        missing, odd = record.problems(NEEDED)
         if missing or odd:
             raise ValueError(f"it has no {', '.join(missing)}" if missing else "; ".join(odd))
-        rows = record["data"]["rows"]["reported"]
-        reasons_to_differ(record, record)  # raises if the record lacks a value that the comparison needs
-        has_prompt = record["config"]["encoder"]["_target_"] is not None
+        rows = record.data.rows.reported
+        has_prompt = record.config["encoder"]["_target_"] is not None
     with _damage(place.curve):
         curve = _curve(place.curve)
     with _damage(place.predictions):

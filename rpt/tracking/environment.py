@@ -13,21 +13,29 @@ from typing import Any
 
 import torch
 
+from rpt.tracking.record_sections import EnvironmentFacts, GitState
+
 CLEAR_PEAK, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 """Files of Linux. Writing "5" to `CLEAR_PEAK` resets the peak memory in `STATUS` (VmHWM) to the present memory."""
 
 PACKAGES = ("rpt", "torch", "lightning", "transformers", "hydra-core", "torchmetrics", "numpy")
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """Collect the facts about machine, versions and code for the record."""
-    return {
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "git": git_state(Path(__file__).parent),
-        "platform": platform.platform(),
-        "bits": bits(device),
-    }
+def environment(device: torch.device, *, forwards: str = "own", devices: int = 1) -> EnvironmentFacts:
+    """Collect the facts about machine, versions and code for the record.
+
+    Args:
+        device: Device that trains the run.
+        forwards: `shared` if a forward pass may hold rows of several runs; `own` otherwise.
+        devices: Number of devices that train the run together.
+    """
+    return EnvironmentFacts(
+        python=platform.python_version(),
+        packages={name: version(name) for name in PACKAGES},
+        git=git_state(Path(__file__).parent),
+        platform=platform.platform(),
+        bits={**bits(device), "forwards": forwards, "devices": devices},
+    )
 
 
 def bits(device: torch.device) -> dict[str, Any]:
@@ -50,7 +58,7 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def git_state(folder: Path) -> dict[str, Any] | None:
+def git_state(folder: Path) -> GitState | None:
     """Return the commit of a checkout and whether files differ from it; None outside a checkout of rpt."""
 
     def git(*arguments: str) -> str | None:
@@ -66,7 +74,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     is_ours = git("ls-files", "--error-unmatch", str(Path(__file__))) is not None
     if commit is None or not is_ours:  # e.g. installed in an environment inside another repository
         return None
-    return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    return GitState(commit=commit, dirty=bool(git("status", "--porcelain", "--untracked-files=no")))
 
 
 def forget_peak_memory(device: torch.device) -> None:

@@ -26,8 +26,8 @@ def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
         goes_on = not isinstance(error, WeightsError)  # the backbone has changed, so the training is worthless
         # Lightning turns Ctrl-C into SystemExit.
         cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
-        facts = {"error": f"{type(cause).__name__}: {cause}".removesuffix(": ")}
-        for recorder in (one for one in recorders if one.record["status"] == "running"):
+        reason = f"{type(cause).__name__}: {cause}".removesuffix(": ")
+        for recorder in (recorder for recorder in recorders if recorder.is_running):
             with suppress(RptError):  # on a full disk the record stays as it was, and the first error is raised
-                recorder.finish("interrupted" if goes_on else "failed", facts)
+                recorder.finish("interrupted" if goes_on else "failed", error=reason)
         raise

@@ -6,13 +6,12 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from rpt.errors import RptError, StorageError
 from rpt.system.lock import Lock, is_locked
 from rpt.system.writing import DRAFT, storage, write_json
 from rpt.tracking import lease
-from rpt.tracking.record import read_record
+from rpt.tracking.record import Record
 
 LOCK = ".lock"
 LOCK_SECONDS = 0.5
@@ -153,17 +152,17 @@ class RunFolder:
                 "the other's files as they are. Run the same command again: it waits for the other or goes on."
             )
 
-    def read_record(self) -> dict[str, Any] | None:
+    def read_record(self) -> Record | None:
         """Read the run's record; None if there is no record yet.
 
         Raises:
             RecordError: The record cannot be read, or is not a record that rpt writes.
         """
-        return read_record(self.record) if os.path.exists(self.record) else None  # noqa: PTH110, False for any odd path
+        return Record.read(self.path) if os.path.exists(self.record) else None  # noqa: PTH110, False for any odd path
 
-    def write_record(self, record: dict[str, Any]) -> None:
+    def write_record(self, record: Record) -> None:
         """Replace the run's record."""
-        write_json(self.record, record)
+        write_json(self.record, record.values())
 
     def supersede(self) -> None:
         """Move all files of an earlier training to `superseded/N`, so that `rerun=true` loses nothing."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from rpt.config.schema import LoggerConfig
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
 from rpt.tracking.run_logger import CannotSend, RunLogger, Values
 from rpt.tracking.tensorboard_logger import TensorBoardLogger
 from rpt.tracking.wandb_logger import WandbLogger
 
-KINDS: dict[str, Callable[[LoggerConfig, RunFolder, dict[str, Any]], RunLogger]] = {
+KINDS: dict[str, Callable[[LoggerConfig, RunFolder, Record], RunLogger]] = {
     "wandb": WandbLogger,
     "tensorboard": TensorBoardLogger,
 }
@@ -33,7 +33,7 @@ class Loggers:
         self,
         sections: dict[str, LoggerConfig],
         folder: RunFolder,
-        record: dict[str, Any],
+        record: Record,
         warn: Callable[[str], None],
     ) -> None:
         self._warn = warn
@@ -41,7 +41,7 @@ class Loggers:
         for name, section in sections.items():
             self._guard(name, partial(self._start, name, section, folder, record))
 
-    def _start(self, name: str, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
+    def _start(self, name: str, section: LoggerConfig, folder: RunFolder, record: Record) -> None:
         start = KINDS[section.kind]
         try:
             self._open[name] = start(section, folder, record)
@@ -54,7 +54,7 @@ class Loggers:
         for name, logger in list(self._open.items()):
             self._guard(name, partial(logger.log, values))
 
-    def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
+    def finish(self, record: Record, *, succeeded: bool) -> None:
         """End the run in each logger, so that it does not mix with the next run of the process.
 
         Args:

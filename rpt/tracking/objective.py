@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from rpt.tracking.record import Record
 
 OBJECTIVES = {
     "held_out": "score on the rows held out of train, which selected the checkpoint; no reported row is used",
@@ -15,17 +15,15 @@ NO_OBJECTIVE = (
 )
 
 
-def objective(record: dict[str, Any]) -> float | None:
+def objective(record: Record) -> float | None:
     """Read the objective from a run's record.
 
     The score on the reported rows is not an objective, because the best of many such scores would be biased upwards.
 
     Args:
-        record: Content of a `run.json`.
+        record: Record of the run.
 
     Returns:
         Score from 0 to 1; None for a run without trainable parameters or without a finished training.
     """
-    best = record.get("best")
-    score = best.get("held_out", {}).get("score") if isinstance(best, dict) else None
-    return float(score) if isinstance(score, int | float) else None
+    return None if record.best is None else record.best.held_out.get("score")

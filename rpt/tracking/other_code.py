@@ -15,6 +15,7 @@ from rpt.config.schema import Config
 from rpt.errors import ConfigError, RptError
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import Identity, setting
+from rpt.tracking.record import Record
 
 HASH_LENGTH = 10
 """Number of characters of the identity hash at the end of a run folder's name."""
@@ -40,14 +41,14 @@ def refuse_other_code(folder: Path, config: Config, identity: Identity, data_che
             raise ConfigError.of("rerun", False, _advice(other, record, config, identity))
 
 
-def code_differences(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
+def code_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Describe the differences between the code of two runs.
 
     Args:
-        then: Section `code` of a record; None for a record of an older rpt without the section.
+        then: Section `code` of a record; empty for a record of an older rpt without the section.
         now: Present code for the same configuration, as `rpt.tracking.identity.code` returns it.
     """
-    if then is None:
+    if not then:
         return ["an older rpt began it, whose records do not say which code it was"]
     found = [f"the source of {key} has changed" for key in now if key != "training" and then.get(key) != now[key]]
     if then.get("training") != now["training"]:
@@ -55,14 +56,13 @@ def code_differences(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> 
     return found
 
 
-def commit_of(record: Mapping[str, Any]) -> str:
+def commit_of(record: Record) -> str:
     """Format the commit of a record's code as ` (commit HASH)`; empty if the record has no commit."""
-    environment = record.get("environment")
-    git = environment.get("git") if isinstance(environment, dict) else None
-    return f" (commit {str(git['commit'])[:10]})" if isinstance(git, dict) and "commit" in git else ""
+    commit = getattr(record.environment.git, "commit", None)
+    return "" if commit is None else f" (commit {commit[:10]})"
 
 
-def _interrupted(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _interrupted(folder: Path) -> Iterator[tuple[Path, Record]]:
     """Yield the interrupted runs in the same output folder whose names differ from a run's name only in the hash."""
     output_dir = folder.parent
     if not output_dir.is_dir():
@@ -75,7 +75,7 @@ def _interrupted(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             record = place.read_record()
         except RptError:
             continue  # the ledger and the report list damaged records
-        if record and record["status"] in ("running", "interrupted") and place.holder() is None:
+        if record is not None and not record.has_ended and place.holder() is None:
             yield place.path, record
 
 
@@ -93,11 +93,11 @@ def _names(output_dir: Path, changed: int) -> dict[str, list[str]]:
     return names
 
 
-def _is_same_setting(record: Mapping[str, Any], config: Config, identity: Identity, data_checksum: str) -> bool:
-    if "setting_hash" in record:
-        return bool(record["setting_hash"] == identity.setting_hash)
-    then, now = record.get("config"), config.model_dump(by_alias=True, mode="json")
-    if not isinstance(then, dict) or record.get("data", {}).get("checksum") != data_checksum:
+def _is_same_setting(record: Record, config: Config, identity: Identity, data_checksum: str) -> bool:
+    if record.setting_hash is not None:
+        return record.setting_hash == identity.setting_hash
+    then, now = record.config, config.model_dump(by_alias=True, mode="json")
+    if not then or getattr(record.data, "checksum", None) != data_checksum:
         return False
     keys = setting(config, "", "").keys() & then.keys() - {"task"}
     return all(_agree(then[key], now[key]) for key in keys)
@@ -110,10 +110,9 @@ def _agree(then: Any, now: Any) -> bool:
     return bool(then == now)
 
 
-def _advice(other: Path, record: Mapping[str, Any], config: Config, identity: Identity) -> str:
-    differing = code_differences(record.get("code"), identity.code)
-    task = record.get("task")
-    version = task.get("version") if isinstance(task, dict) else None
+def _advice(other: Path, record: Record, config: Config, identity: Identity) -> str:
+    differing = code_differences(record.code, identity.code)
+    version = getattr(record.task, "version", None)
     if version != config.task.version:
         differing.append(f"task {config.task.name} was of version {version} and is of version {config.task.version}")
     return (

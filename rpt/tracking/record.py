@@ -1,157 +1,257 @@
-"""Read a run's record, `run.json`, and check the kinds of its values.
+"""A run's record, `run.json`: everything that explains the run's score.
 
-A record may be damaged, or come from another version of rpt or from a stranger. Every reader of run folders calls
-`read_record`, and checks the keys that it needs by `problems_of`.
+A record may be damaged, or come from another version of rpt or from a stranger. Every reader of run folders reads it
+by `Record.read`, and names the values that it needs by `Record.require`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, get_args
 
-from rpt.errors import StorageError
+from pydantic import ValidationError
+
 from rpt.system.reading import Unreadable, read_json
-from rpt.tracking.status import RECORD_STATUSES
+from rpt.tracking.flat import Leaf, flatten
+from rpt.tracking.kinds import TEXT_OR_NULL, Kind, problems_of, shown
+from rpt.tracking.record_sections import (
+    Anything,
+    BackboneFacts,
+    BestCheckpoint,
+    DataFacts,
+    EnvironmentFacts,
+    EvaluationFacts,
+    MissingValue,
+    Natural,
+    NaturalOrNull,
+    NumberOrNull,
+    PackFacts,
+    ParameterCounts,
+    ProtocolFacts,
+    RecordError,
+    RecordSection,
+    Scores,
+    TaskFacts,
+    Text,
+    TextOrNull,
+    Texts,
+    Values,
+    Whole,
+    Words,
+    absent,
+    empty,
+)
+from rpt.tracking.status import RECORD_STATUSES, RecordStatus
 
-Record = Mapping[str, Any]
-
-LONGEST_VALUE = 80
-"""Largest number of characters of a refused value that a message quotes."""
-
-
-class RecordError(StorageError):
-    """A record cannot be read, or holds values that rpt does not write."""
-
-
-class Kind(NamedTuple):
-    """Kind of a value in a record.
-
-    Attributes:
-        words: Name of the kind in a message, such as "a number".
-        accepts: Function that tells whether a value is of the kind.
-    """
-
-    words: str
-    accepts: Callable[[Any], bool]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63  # False for nan
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and _is_number(value)
-
-
-def _is_numbers(value: Any) -> bool:
-    return isinstance(value, list) and all(item is None or _is_number(item) for item in value)
-
-
-def _is_scores(value: Any) -> bool:
-    return isinstance(value, dict) and all(item is None or _is_number(item) for item in value.values())
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-NUMBER = Kind("a number", _is_number)
-WHOLE = Kind("a whole number", _is_whole)
-NATURAL = Kind("a whole number of 0 or more", lambda value: _is_whole(value) and value >= 0)
-TEXT = Kind("a text", _is_text)
-TEXT_OR_NULL = Kind("a text or null", lambda value: value is None or _is_text(value))
-TEXTS = Kind("a list of texts", lambda value: isinstance(value, list) and all(map(_is_text, value)))
-LIST = Kind("a list", lambda value: isinstance(value, list))
-NUMBERS = Kind("a list of numbers", _is_numbers)
-"""Kind of a list whose items are numbers or null, because a number that is not finite is written as null."""
-NUMBERS_OR_NULL = Kind("a list of numbers or null", lambda value: value is None or _is_numbers(value))
-VALUE = Kind("a text, a number or null", lambda value: value is None or not isinstance(value, dict | list))
-SECTION = Kind("a section", lambda value: isinstance(value, dict))
-SECTION_OR_NULL = Kind("a section or null", lambda value: value is None or isinstance(value, dict))
-SCORES = Kind("a section of numbers", _is_scores)
-
-OF_ANY_RECORD = {
-    "name": TEXT,
-    "started": TEXT,
-    "finished": TEXT,
-    "error": TEXT_OR_NULL,
-    "seconds": NUMBER,
-    "code": SECTION,
-    "warnings": TEXTS,
-    **dict.fromkeys(("chosen", "config", "task", "protocol", "data", "backbone", "environment", "pack"), SECTION),
-    "config.group": TEXT_OR_NULL,
-    "config.question": TEXT_OR_NULL,
-    "protocol.habits": TEXTS,
-    "data.rows": SECTION,
-    "data.rows.held_out": NATURAL,
-    "pack.members": TEXTS,
-    "scores": SCORES,
-    "majority": SCORES,
-    "best": SECTION_OR_NULL,
-    "best.held_out": SCORES,
-    "best.epoch": NUMBER,
-    "best.step": NATURAL,
-}
-"""Kinds of the values that a record may hold, by dotted key."""
-
+__all__ = ["TRAIN_AGAIN", "MissingValue", "Record", "RecordError"]
 
 TRAIN_AGAIN = "Move the folder away, or set rerun=true to train again."
 
 
-def read_record(path: Path, advice: str = TRAIN_AGAIN) -> dict[str, Any]:
-    """Read a run's record.
+class Record(RecordSection):
+    """Record of a run.
+
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "run.json").write_text(json.dumps({"status": "finished", "scores": {"score": 0.5}}))
+    >>> record = Record.read(folder)
+    >>> record.status, record.scores["score"]
+    ('finished', 0.5)
+
+    `rpt.train` writes the record twice. At the start, `Recorder` writes the values up to `warnings`, and
+    `rpt.tracking.results` the sections up to `pack`. At the end, `rpt.tracking.results` writes all values after `pack`
+    and `backbone.fingerprint_after`.
+
+    Attributes:
+        schema_version: Version of the record's layout, key `schema` in the file.
+        status: Status of the run when the record was written.
+        name: Name of the run's folder.
+        identity_hash: Identity hash of the run (`rpt.tracking.identity`).
+        setting_hash: Hash of the run's setting without its code.
+        code: Version of the training code, and hash of the source of each component; absent in schema 2.
+        chosen: Option of each configuration group.
+        config: Whole configuration of the run.
+        started: Time of the start, ISO 8601, UTC.
+        resumed: Times at which the training was resumed.
+        warnings: Warnings to a reader of the score.
+        task: Task of the run.
+        protocol: Protocol of the run.
+        data: Source and number of the rows.
+        backbone: Backbone of the run.
+        evaluation: Forward passes of an evaluation.
+        majority: Metrics of always giving the most frequent answer, and their mean, `score`.
+        environment: Machine, versions and code.
+        parameters: Count of the numbers that are trained and kept.
+        resumed_step: Step from which the training was resumed last; 0 for a training without an interruption.
+        pack: Pack in which the run was trained.
+        finished: Time of the end, ISO 8601, UTC.
+        error: Reason for the failure or interruption.
+        traceback: Traceback of an exception in the run's own code.
+        seconds: Seconds of training and evaluation.
+        tokens: Number of prompt and text tokens trained on.
+        tokens_per_second: `tokens` divided by `seconds`.
+        steps: Number of optimizer steps.
+        peak_memory_bytes: Peak memory.
+        scores: Official metrics on the reported rows, and their mean, `score`, each from 0 to 1.
+        loss: Mean loss over the reported rows, in nats.
+        off_label_share: Share of the answers that are none of the choices.
+        best: Selected checkpoint; None for a run without trainable parameters.
+        adapter: Reason why there is no `adapter/`; None if there is one.
+    """
+
+    schema_version: Whole = absent(alias="schema")
+    status: RecordStatus
+    name: Text = absent()
+    identity_hash: Text = absent()
+    setting_hash: TextOrNull = None
+    code: Values = empty()
+    chosen: Anything = empty()
+    config: Anything = empty()
+    started: Text = absent()
+    resumed: Texts = ()
+    warnings: Texts = ()
+    task: TaskFacts = TaskFacts()
+    protocol: ProtocolFacts = ProtocolFacts()
+    data: DataFacts = DataFacts()
+    backbone: BackboneFacts = BackboneFacts()
+    evaluation: EvaluationFacts = EvaluationFacts()
+    majority: Scores = empty()
+    environment: EnvironmentFacts = EnvironmentFacts()
+    parameters: ParameterCounts = ParameterCounts()
+    resumed_step: Natural = 0
+    pack: PackFacts = PackFacts()
+    finished: TextOrNull = None
+    error: TextOrNull = None
+    traceback: TextOrNull = None
+    seconds: NumberOrNull = None
+    tokens: NaturalOrNull = None
+    tokens_per_second: NumberOrNull = None
+    steps: NaturalOrNull = None
+    peak_memory_bytes: NaturalOrNull = None
+    scores: Scores = empty()
+    loss: NumberOrNull = None
+    off_label_share: NumberOrNull = None
+    best: Annotated[BestCheckpoint | None, Words("a section or null")] = None
+    adapter: TextOrNull = None
+
+    @classmethod
+    def read(cls, folder: Path | str, advice: str = TRAIN_AGAIN) -> Record:
+        """Read the record of a run folder.
+
+        Args:
+            folder: Folder of a run.
+            advice: Sentence that advises the user if the record is refused.
+
+        Raises:
+            RecordError: The file cannot be read, is not a record of rpt, or holds a value that rpt does not write.
+        """
+        path = Path(folder) / "run.json"
+        try:
+            values = read_json(path)
+        except Unreadable as error:
+            raise RecordError(f"{error}. {advice}") from error
+        if not isinstance(values, dict) or "status" not in values:
+            raise RecordError(f"{path}: is no record of rpt. {advice}")
+        if values["status"] not in RECORD_STATUSES:
+            status = shown(values["status"])
+            raise RecordError(f"{path}: status = {status}: rpt writes {', '.join(RECORD_STATUSES)}. {advice}")
+        try:
+            record = cls.model_validate(values)
+        except ValidationError as error:
+            problems = dict.fromkeys(_problem(values, details["loc"]) for details in error.errors(include_url=False))
+            raise RecordError(f"{path}: {'; '.join(problems)}. {advice}") from error
+        _, wrong = problems_of(values, OF_CONFIG)
+        if wrong:
+            raise RecordError(f"{path}: {'; '.join(wrong)}. {advice}")
+        return record
+
+    def values(self) -> dict[str, Any]:
+        """Return the content of `run.json`: every value that was read or set, as plain values."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+    def updated(self, **values: Any) -> Record:
+        """Return the record with other values."""
+        return self.model_copy(update=values)
+
+    def problems(self, needed: Mapping[str, Kind | None]) -> tuple[list[str], list[str]]:
+        """Compare the record with the values that a reader needs.
+
+        Args:
+            needed: Values by dotted key, with a kind that is stricter than the record's own, or None.
+
+        Returns:
+            Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
+        """
+        missing: dict[str, None] = {}
+        wrong: list[str] = []
+        for key, kind in needed.items():
+            absent_key, value = _find(self, key)
+            if absent_key is not None:
+                missing[absent_key] = None
+            elif kind is not None and not kind.accepts(value):
+                wrong.append(f"{key} = {shown(value)}: must be {kind.words}")
+        return list(missing), wrong
+
+    def flat(self) -> dict[str, Leaf]:
+        """Return the configuration by dotted key; a list is formatted as JSON."""
+        return flatten(self.config)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run is finished or failed, so that means and shares over runs include it."""
+        return self.status in ("finished", "failed")
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the run has no score, because its loss became NaN or infinite, or because it raised an exception."""
+        return self.status == "failed"
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the run diverged, or its score is not above the score of the majority answer."""
+        return self.has_diverged or bool((self.scores["score"] or 0.0) <= (self.majority["score"] or 0.0))
+
+    def score_or_majority(self, metric: str = "score") -> float | None:
+        """Return the value of a metric for means over runs. A run that diverged has the value of the majority answer.
+
+        Args:
+            metric: Name of the metric.
+
+        Returns:
+            Value from 0 to 1; None if the record does not have the metric.
+        """
+        return (self.majority if self.has_diverged else self.scores).get(metric)
+
+
+OF_CONFIG = {"config.group": TEXT_OR_NULL, "config.question": TEXT_OR_NULL}
+"""Kinds of the values of the configuration that every reader uses. A configuration may lack them."""
+
+
+def _problem(values: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
+    """Describe a wrong value by its dotted key, and by the kind that the innermost section declares for the key.
 
     Args:
-        path: Path of the `run.json`.
-        advice: Sentence that advises the user if the record is refused.
-
-    Raises:
-        RecordError: The file cannot be read, is not a record of rpt, or holds a value that rpt does not write.
+        values: Content of the file.
+        location: Keys and indices that lead to the wrong value.
     """
-    try:
-        record = read_json(path)
-    except Unreadable as error:
-        raise RecordError(f"{error}. {advice}") from error
-    if not isinstance(record, dict) or "status" not in record:
-        raise RecordError(f"{path}: is no record of rpt. {advice}")
-    if record["status"] not in RECORD_STATUSES:
-        status = shown(record["status"])
-        raise RecordError(f"{path}: status = {status}: rpt writes {', '.join(RECORD_STATUSES)}. {advice}")
-    _, odd = problems_of(record, OF_ANY_RECORD)
-    if odd:
-        raise RecordError(f"{path}: {'; '.join(odd)}. {advice}")
-    return record
+    section: type[RecordSection] | None = Record
+    keys, value, words = [], values, ""
+    for part in location:
+        if section is None:
+            break
+        field = next((field for name, field in section.model_fields.items() if (field.alias or name) == part), None)
+        assert field is not None
+        keys.append(str(part))
+        value = value[str(part)]
+        kinds = (field.annotation, *get_args(field.annotation))
+        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, RecordSection)), None)
+        words = next((item.text for item in field.metadata if isinstance(item, Words)), "a section")
+    return f"{'.'.join(keys)} = {shown(value)}: must be {words}"
 
 
-def problems_of(record: Any, kinds: Mapping[str, Kind]) -> tuple[list[str], list[str]]:
-    """Compare the values of a record with the kinds that they must have.
-
-    Args:
-        record: Record, or any JSON value; a value that is not an object lacks all keys.
-        kinds: Kind of each value, by dotted key.
-
-    Returns:
-        Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
-    """
-    missing: dict[str, None] = {}
-    odd: list[str] = []
-    for key, kind in kinds.items():
-        absent, value = _find(record, key)
-        if absent is not None:
-            missing[absent] = None
-        elif not kind.accepts(value):
-            odd.append(f"{key} = {shown(value)}: must be {kind.words}")
-    return list(missing), odd
-
-
-def shown(value: Any) -> str:
-    """Format a value of a record on one line, shortened."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
-
-
-def _find(record: Any, key: str) -> tuple[str | None, Any]:
+def _find(record: Record, key: str) -> tuple[str | None, Any]:
     """Find the value of a dotted key.
 
     Returns:
@@ -160,7 +260,13 @@ def _find(record: Any, key: str) -> tuple[str | None, Any]:
     value: Any = record
     parts = key.split(".")
     for count, part in enumerate(parts, 1):
-        if not isinstance(value, Mapping) or part not in value:
+        if isinstance(value, RecordSection):
+            name = "schema_version" if part == "schema" else part
+            is_present = name in value.model_fields_set
+            value = getattr(value, name) if is_present else None
+        else:
+            is_present = isinstance(value, Mapping) and part in value
+            value = value[part] if is_present else None
+        if not is_present:
             return ".".join(parts[:count]), None
-        value = value[part]
     return None, value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from rpt.tracking import checkpoint
 from rpt.tracking.checkpoint_shape import misfit, rename_old_status
 from rpt.tracking.curve import Curve, Row
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.identity import SCHEMA
+from rpt.tracking.identity import SCHEMA, Identity
 from rpt.tracking.loggers import Loggers
+from rpt.tracking.record import Record
+from rpt.tracking.status import RecordStatus
 
 TORN = "metrics.csv was removed or changed while the run trained: the curve may lack rows, the scores are not touched"
 
@@ -24,72 +27,91 @@ class Recorder:
 
     Args:
         config: Configuration of the run.
-        identity_hash: Identity hash of the run (`rpt.tracking.identity`).
+        identity: Identity of the run.
         folder: Folder of the run. It must be open before `start` is called.
         metrics: Names of the task's metrics, for the curve's columns.
     """
 
-    def __init__(self, config: Config, identity_hash: str, folder: RunFolder, metrics: tuple[str, ...]) -> None:
+    def __init__(self, config: Config, identity: Identity, folder: RunFolder, metrics: tuple[str, ...]) -> None:
         self.config = config
-        self.identity_hash = identity_hash
+        self.identity_hash = identity.hash
         self.folder = folder
         held_out = tuple(f"held_out/{name}" for name in (*metrics, "score", "loss"))
         of_prompt = COLUMNS if config.has_prompt else ()
         columns = ("step", "epoch", "train/loss", "train/grad_norm", "train/lr", *held_out, *of_prompt)
         self.curve = Curve(folder.curve, columns)
-        self.record: dict[str, Any] = {
-            "schema": SCHEMA,
-            "status": "new",
-            "name": folder.path.name,
-            "identity_hash": identity_hash,
-            "chosen": config.chosen,
-            "config": config.model_dump(by_alias=True, exclude={"chosen"}, mode="json"),
-            "started": _now(),
-            "warnings": [],
-        }
+        self._identity = identity
+        self._started = _now()
+        self._record: Record | None = None
         self._loggers: Loggers | None = None
         self._seconds_before = 0.0
         self._since = time.perf_counter()
+
+    @property
+    def record(self) -> Record:
+        """Record of the run; it exists from `start` on."""
+        assert self._record is not None
+        return self._record
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the training has begun and its end is not recorded."""
+        return self._record is not None and self._record.status == "running"
 
     @property
     def seconds(self) -> float:
         """Seconds of training and evaluation, including the time before the run was resumed."""
         return self._seconds_before + time.perf_counter() - self._since
 
-    def start(self, facts: dict[str, Any], resumed: dict[str, Any] | None) -> None:
+    def start(self, sections: Mapping[str, Any], resumed: dict[str, Any] | None) -> None:
         """Begin the run's files, or continue them from a checkpoint.
 
         Args:
-            facts: Sections of the record that are known at the start: data, backbone, parameters, environment, pack.
+            sections: Sections of the record that are known at the start: data, backbone, parameters, environment, pack.
             resumed: State of the recorder in the checkpoint; None for a new run.
 
         Raises:
             LeaseLost: Another process has taken over the run.
         """
         self.folder.check_lease()
-        self.record.update({**facts, "status": "running"})
+        self._record = self._first_record(sections)
         if self.config.rerun:  # not earlier, because the run could still have been refused
             self.folder.supersede()
         self.curve.start(resumed["curve_size"] if resumed else 0)
         if resumed:
             self._seconds_before = resumed["seconds"]
-            self.record["started"] = resumed["started"]
-            self.record["resumed"] = [*resumed["resumed"], _now()]
-            self.record["warnings"] = [*resumed["warnings"]]
-            self._note_other_bits(resumed["bits"], facts["environment"]["bits"])
+            times = (*resumed["resumed"], _now())
+            warnings = tuple(resumed["warnings"])
+            self._record = self.record.updated(started=resumed["started"], resumed=times, warnings=warnings)
+            self._note_other_bits(resumed["bits"], self.record.environment.bits)
         self._since = time.perf_counter()
         self.folder.sweep_up()
         self.folder.write_record(self.record)
         self._loggers = Loggers(self.config.logger, self.folder, self.record, self.warn)
 
-    def _note_other_bits(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+    def _first_record(self, sections: Mapping[str, Any]) -> Record:
+        first = {
+            "schema": SCHEMA,
+            "status": "running",
+            "name": self.folder.path.name,
+            "identity_hash": self.identity_hash,
+            "setting_hash": self._identity.setting_hash,
+            "code": self._identity.code,
+            "chosen": self.config.chosen,
+            "config": self.config.model_dump(by_alias=True, exclude={"chosen"}, mode="json"),
+            "started": self._started,
+            "warnings": (),
+        }
+        return Record.model_validate({**first, **sections})
+
+    def _note_other_bits(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         differing = [f"{key} {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
         if differing:
             self.warn("resumed elsewhere, so not bit-exact: " + ", ".join(differing))
 
     def warn(self, message: str) -> None:
         """Add a warning to the record, for readers of the score."""
-        self.record["warnings"].append(message)
+        self._record = self.record.updated(warnings=(*self.record.warnings, message))
 
     def add(self, row: Row) -> None:
         """Add a row to the curve and pass it to the loggers."""
@@ -111,10 +133,10 @@ class Recorder:
         recorder = {
             "curve_size": self.curve.size,
             "seconds": self.seconds,
-            "started": self.record["started"],
-            "resumed": self.record.get("resumed", []),
-            "bits": self.record["environment"]["bits"],
-            "warnings": self.record["warnings"],
+            "started": self.record.started,
+            "resumed": list(self.record.resumed),
+            "bits": self.record.environment.bits,
+            "warnings": list(self.record.warnings),
         }
         whole = {
             "identity_hash": self.identity_hash,
@@ -125,7 +147,7 @@ class Recorder:
 
     def _flush(self) -> None:
         self.curve.flush()
-        if self.curve.is_torn and TORN not in self.record["warnings"]:
+        if self.curve.is_torn and TORN not in self.record.warnings:
             self.warn(TORN)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
@@ -158,7 +180,7 @@ class Recorder:
         """Remove the last checkpoint, so that the previous checkpoint, if it exists, becomes the last."""
         checkpoint.step_back(self.folder)
 
-    def finish(self, status: str, facts: dict[str, Any]) -> None:
+    def finish(self, status: RecordStatus, **values: Any) -> None:
         """End the run: write the final record and end every logger.
 
         The record is written before the loggers upload the folder's files. It is written again if a logger has failed
@@ -166,12 +188,12 @@ class Recorder:
 
         Args:
             status: Final status: `finished`, `failed` or `interrupted`.
-            facts: Sections of the record that are known only at the end: scores, seconds, an error.
+            **values: Values of the record that are known only at the end: scores, seconds, an error.
 
         Raises:
             LeaseLost: Another process has taken over the run; the loggers are ended all the same.
         """
-        self.record.update({"status": status, "finished": _now(), **facts})
+        self._record = self.record.updated(status=status, finished=_now(), **values)
         is_written = False
         try:
             self.folder.check_lease()
@@ -179,10 +201,10 @@ class Recorder:
             self.folder.write_record(self.record)
             is_written = True
         finally:
-            warned = len(self.record["warnings"])
+            warned = len(self.record.warnings)
             if self._loggers is not None:
                 self._loggers.finish(self.record, succeeded=is_written and status == "finished")
-        if len(self.record["warnings"]) > warned:
+        if len(self.record.warnings) > warned:
             self.folder.write_record(self.record)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from safetensors.torch import save
 
+from rpt.backbones.frozen import FrozenBackbone
 from rpt.config.protocol import habits_of
 from rpt.config.schema import Config
 from rpt.data.datamodule import PackData
@@ -22,6 +23,18 @@ from rpt.system.writing import write_atomic, write_json, write_json_lines
 from rpt.tasks.metrics import RULES, evaluate, is_right
 from rpt.tracking.adapter import base_model, why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
+from rpt.tracking.record import Record
+from rpt.tracking.record_sections import (
+    BackboneFacts,
+    BestCheckpoint,
+    DataFacts,
+    EvaluationFacts,
+    PackFacts,
+    ParameterCounts,
+    ProtocolFacts,
+    RowCounts,
+    TaskFacts,
+)
 from rpt.tracking.recorder import Recorder
 from rpt.training.module import PromptTuner
 from rpt.training.run import Best, Run
@@ -33,10 +46,16 @@ MANY_CUT = 0.05
 """Share of a split's rows with cut texts above which the record has a warning."""
 
 
-def pack_facts(
-    config: Config, source: Source, data: PackData, tuner: PromptTuner, device: torch.device
+def first_sections(
+    config: Config,
+    source: Source,
+    data: PackData,
+    tuner: PromptTuner,
+    device: torch.device,
+    weights_sha256: str,
+    members: Sequence[str],
 ) -> dict[str, Any]:
-    """Collect the facts that are known before the first step and are the same for every run of a pack.
+    """Build the sections of the record that are known before the first step and are the same for all runs of a pack.
 
     Args:
         config: Configuration of any run of the pack.
@@ -44,54 +63,61 @@ def pack_facts(
         data: Data module of the pack, with its splits.
         tuner: Lightning module of the pack, before its first step.
         device: Device that trains the pack.
+        weights_sha256: sha256 of the weight files.
+        members: Identity hashes of the pack's runs.
 
     Returns:
-        Sections of the record: task, protocol, data, backbone, evaluation, majority baseline and environment.
+        Sections of the record by name: task, protocol, data, backbone, evaluation, majority, environment and pack.
     """
-    backbone = tuner.backbone
-    # The weights of a resumed fine-tuning have changed already.
-    is_frozen = config.trainer.tune == "prompt"
     splits = {"train": data.train, "held_out": data.held_out, "reported": data.reported}
+    is_shared = len(members) > 1 and not config.has_own_forwards
     return {
-        "task": {
-            "name": config.task.name,
-            "version": config.task.version,
-            "metrics": {name: RULES[name] for name in tuner.metric_names},
-        },
-        "protocol": {**config.protocol.model_dump(), "habits": habits_of(config)},
+        "task": TaskFacts(
+            name=config.task.name,
+            version=config.task.version,
+            metrics={name: RULES[name] for name in tuner.metric_names},
+        ),
+        "protocol": ProtocolFacts(**config.protocol.model_dump(), habits=tuple(habits_of(config))),
         "data": _data_facts(config, source, splits),
-        "backbone": {
-            "name": config.backbone.name,
-            "family": config.backbone.family,
-            "fingerprint_checkpoint": backbone.checkpoint_fingerprint,
-            "fingerprint_before": backbone.fingerprint() if is_frozen else backbone.checkpoint_fingerprint,
-            "parameters": sum(weight.numel() for weight in backbone.parameters()),
-            "dtype": str(backbone.dtype).removeprefix("torch."),
-            "attention": backbone.model.config._attn_implementation,
-        },
-        "evaluation": {
-            "token_budget": data.eval_passes.token_budget,
-            "one_row_per_forward": data.eval_passes.has_one_row,
-            "fixed_shapes": data.eval_passes.has_fixed_shapes,
-        },
+        "backbone": _backbone_facts(config, tuner.backbone, weights_sha256),
+        "evaluation": EvaluationFacts(
+            token_budget=data.eval_passes.token_budget,
+            one_row_per_forward=data.eval_passes.has_one_row,
+            fixed_shapes=data.eval_passes.has_fixed_shapes,
+        ),
         "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
-        "environment": environment(device),
+        "environment": environment(device, forwards="shared" if is_shared else "own", devices=tuner.ranks.size),
+        "pack": PackFacts(size=len(members), members=tuple(members), exact=config.has_own_forwards),
     }
 
 
-def _data_facts(config: Config, source: Source, splits: dict[str, Encoded]) -> dict[str, Any]:
+def _backbone_facts(config: Config, backbone: FrozenBackbone, weights_sha256: str) -> BackboneFacts:
+    is_frozen = config.trainer.tune == "prompt"  # the weights of a resumed fine-tuning have changed already
+    return BackboneFacts(
+        name=config.backbone.name,
+        family=config.backbone.family,
+        fingerprint_checkpoint=backbone.checkpoint_fingerprint,
+        fingerprint_before=backbone.fingerprint() if is_frozen else backbone.checkpoint_fingerprint,
+        weights_sha256=weights_sha256,
+        parameters=sum(weight.numel() for weight in backbone.parameters()),
+        dtype=str(backbone.dtype).removeprefix("torch."),
+        attention=backbone.model.config._attn_implementation,
+    )
+
+
+def _data_facts(config: Config, source: Source, splits: dict[str, Encoded]) -> DataFacts:
     """Return the source of the rows, and what was done to the rows of each split."""
-    return {
-        "source": source.name,
-        "release": source.release,
-        "folder": config.task.folder,
-        "version": source.version,
-        "checksum": source.checksum,
-        "rows": {name: len(split) for name, split in splits.items()},
-        "cut": {name: split.num_cut for name, split in splits.items() if split.num_cut},
-        "tied": {name: len(split.tied) for name, split in splits.items() if split.tied},
+    return DataFacts(
+        source=source.name,
+        release=source.release,
+        folder=config.task.folder,
+        version=source.version,
+        checksum=source.checksum,
+        rows=RowCounts(**{name: len(split) for name, split in splits.items()}),
+        cut={name: split.num_cut for name, split in splits.items() if split.num_cut},
+        tied={name: len(split.tied) for name, split in splits.items() if split.tied},
         **_few_shot(config, splits),
-    }
+    )
 
 
 def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
@@ -102,22 +128,17 @@ def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
     return {"k_per_class": config.data.k_per_class, "drawn": drawn}
 
 
-def parameters(run: Run) -> dict[str, int]:
-    """Count the numbers that are trained and kept.
-
-    Returns:
-        `paper` and `held`: numbers of prompt and encoder that receive a gradient, without and with biases; `kept`:
-        numbers of the exported prompt; `head` and `body`: numbers of the head and of a fine-tuned backbone.
-    """
+def parameters(run: Run) -> ParameterCounts:
+    """Count the numbers that are trained and kept."""
     trainable = run.trainable
     others = {
         name: 0 if module is None else count_params(module).held
         for name, module in (("head", trainable.head), ("body", trainable.body))
     }
     if trainable.prompt is None:
-        return {"paper": 0, "held": 0, "kept": 0, **others}
+        return ParameterCounts(paper=0, held=0, kept=0, **others)
     count = count_params(trainable.prompt, _trained(trainable.prompt))
-    return {"paper": count.paper, "held": count.held, "kept": run.start.numel(), **others}
+    return ParameterCounts(paper=count.paper, held=count.held, kept=run.start.numel(), **others)
 
 
 def _trained(prompt: SoftPrompt) -> set[str] | None:
@@ -136,7 +157,7 @@ def write_results(
     predictions: Predictions | None,
     device: torch.device,
     fingerprint: str,
-) -> dict[str, Any]:
+) -> Record:
     """Write the result files of a run, its record last, and return the record.
 
     Args:
@@ -152,29 +173,31 @@ def write_results(
         WeightsError: The frozen backbone has changed during training.
         LeaseLost: Another process has taken over the run.
     """
-    facts = _cost(recorder, run, device)
+    cost = _cost(recorder, run, device)
     if predictions is None or run.has_failed:
         trace = {} if run.trace is None else {"traceback": run.trace}
-        recorder.finish("failed", {**facts, "error": run.error, **trace})
+        recorder.finish("failed", error=run.error, **cost, **trace)
         return recorder.record
-    if run.trainable.body is None and fingerprint != recorder.record["backbone"]["fingerprint_before"]:
+    backbone = recorder.record.backbone
+    if run.trainable.body is None and fingerprint != backbone.fingerprint_before:
         raise WeightsError("the frozen backbone has changed while training; the number means nothing.")
-    recorder.record["backbone"]["fingerprint_after"] = fingerprint
     names = tuner.metric_names
     metrics = predictions.metrics(names)
     scores = {name: metrics[name] for name in ("score", *names)}
-    line = recorder.record["majority"]
     _warn_of_lost_memory(recorder, run, tuner)
-    for warning in _doubts(recorder.config, predictions, scores, line, data):
+    for warning in _doubts(recorder.config, predictions, scores, recorder.record.majority, data):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)
-    results = {
-        "scores": scores,
-        "loss": metrics["loss"],
-        "off_label_share": predictions.off_label_share,
-        "best": None if run.best is None else _best(run.best),  # None without trainable parameters
-    }
-    recorder.finish("finished", {**facts, **results, "adapter": _adapter_note(recorder, run)})
+    recorder.finish(
+        "finished",
+        **cost,
+        backbone=backbone.model_copy(update={"fingerprint_after": fingerprint}),
+        scores=scores,
+        loss=metrics["loss"],
+        off_label_share=predictions.off_label_share,
+        best=None if run.best is None else _best(run.best),  # None without trainable parameters
+        adapter=_adapter_note(recorder, run),
+    )
     return recorder.record
 
 
@@ -198,19 +221,23 @@ def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> No
         recorder.warn("out of memory: forwards of evaluations were cut, which changes the last bits")
 
 
-def _best(best: Best) -> dict[str, Any]:
-    return {"epoch": best.epoch, "step": best.step, "held_out": best.metrics}
+def _best(best: Best) -> BestCheckpoint:
+    return BestCheckpoint(epoch=best.epoch, step=best.step, held_out={**best.metrics})
 
 
 def _doubts(
-    config: Config, predictions: Predictions, scores: dict[str, float], line: dict[str, float], data: PackData
+    config: Config,
+    predictions: Predictions,
+    scores: Mapping[str, float],
+    majority: Mapping[str, float | None],
+    data: PackData,
 ) -> Sequence[str]:
     doubts = []
     answers = predictions.answers
     said, chosen = {answer.text for answer in answers}, {answer.choice for answer in answers}
     if len(said) == 1 or (len(chosen) == 1 and chosen != {None}):
         doubts.append("constant prediction: every row got the same answer")
-    if scores["score"] <= line["score"]:
+    if scores["score"] <= (majority["score"] or 0.0):
         doubts.append("at or below majority: always giving the most frequent answer scores as much")
     if (most := config.data.max_rows) is not None:
         doubts.append(f"a quick look: only the first {most} rows of each split were read (data.max_rows)")

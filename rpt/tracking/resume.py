@@ -165,13 +165,11 @@ def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
     for path in parent.glob(f"*-{member[:10]}"):
         folder = RunFolder(path)
         try:
-            record = folder.read_record() or {}
+            record = folder.read_record()
         except StorageError:
             continue
-        pack = record.get("pack")
-        is_of_pack = isinstance(pack, dict) and pack.get("members") == list(members)
-        has_checkpoint = folder.checkpoint.exists() or folder.previous_checkpoint.exists()
-        if is_of_pack and has_checkpoint and record["status"] in ("running", "interrupted"):
+        is_of_pack = record is not None and not record.has_ended and record.pack.members == members
+        if is_of_pack and (folder.checkpoint.exists() or folder.previous_checkpoint.exists()):
             return True
     return False
 

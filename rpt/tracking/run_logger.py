@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
+
+from rpt.tracking.record import Record
 
 Values = dict[str, float | int]
 
@@ -22,7 +23,7 @@ class RunLogger(Protocol):
             values: Values of the row by name, including `step`.
         """
 
-    def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
+    def finish(self, record: Record, *, succeeded: bool) -> None:
         """End the run. The run's folder already holds all its files.
 
         Args:

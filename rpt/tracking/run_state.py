@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rpt.errors import StorageError
 from rpt.tracking.folder import RunFolder
@@ -48,14 +47,10 @@ def read_state(path: Path) -> RunState:
         return RunState("failed", error=str(error))
     if record is None:
         return RunState("missing")
-    if record["status"] == "finished":
-        return RunState("finished", score=record.get("scores", {}).get("score"), objective=objective(record))
-    if record["status"] == "failed":
-        is_bug = "traceback" in record
-        return RunState("failed", error=str(record.get("error")), members=_members(record), is_bug=is_bug)
+    if record.status == "finished":
+        return RunState("finished", score=record.score_or_majority(), objective=objective(record))
+    if record.status == "failed":
+        is_bug = record.traceback is not None
+        return RunState("failed", error=str(record.error), members=record.pack.members, is_bug=is_bug)
     has_checkpoint = folder.checkpoint.exists() or folder.previous_checkpoint.exists()
-    return RunState("interrupted", error=record.get("error"), members=_members(record) if has_checkpoint else ())
-
-
-def _members(record: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(record.get("pack", {}).get("members", ()))
+    return RunState("interrupted", error=record.error, members=record.pack.members if has_checkpoint else ())

@@ -8,50 +8,55 @@ from statistics import fmean
 from typing import Any
 
 from rpt.system.writing import read_json_lines
-from rpt.tracking.counted import counted_score, has_diverged, has_ended, has_failed
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
 
 Flat = dict[str, float | int | str]
 
 
-def summary(record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) -> Flat:
+def summary(record: Record, diagnostics: Mapping[str, Any] | None) -> Flat:
     """Summarise a run: scores, scores of the majority answer, costs, selected checkpoint and diagnostics of the prompt.
 
     Args:
-        record: Content of `run.json`.
+        record: Record of the run.
         diagnostics: Content of `diagnostics.json`; None if there is no such file.
     """
-    flat: Flat = {"status": record["status"], **record.get("scores", {})}
-    flat |= {f"majority/{name}": value for name, value in record["majority"].items()}
     costs = ("seconds", "tokens", "tokens_per_second", "steps", "peak_memory_bytes", "loss", "off_label_share", "error")
-    flat |= {name: record[name] for name in costs if record.get(name) is not None}
+    values = {
+        "status": record.status,
+        **record.scores,
+        **{f"majority/{name}": value for name, value in record.majority.items()},
+        **{name: getattr(record, name) for name in costs},
+    }
+    flat: Flat = {name: value for name, value in values.items() if value is not None}
     flat |= {**chosen_state(record), **counted(record)}
     return flat if diagnostics is None else {**flat, **_of_prompt(diagnostics)}
 
 
-def chosen_state(record: Mapping[str, Any]) -> Flat:
+def chosen_state(record: Record) -> Flat:
     """Return the selected checkpoint and its score on the selection split; empty without trainable parameters."""
-    best = record.get("best")
+    best = record.best
     if best is None:
         return {}
-    return {"best/epoch": best["epoch"], "best/step": best["step"], "best/score": best["held_out"]["score"]}
+    score = best.held_out.get("score")
+    return {"best/epoch": best.epoch, "best/step": best.step, **({} if score is None else {"best/score": score})}
 
 
-def counted(record: Mapping[str, Any]) -> Flat:
+def counted(record: Record) -> Flat:
     """Return the values from which W&B computes means and shares over runs; empty for an interrupted run.
 
     `diverged` and `failed` are 0 or 1. A run has failed if it diverged or its score is not above the majority answer's.
     `counted_score` is the majority answer's score if the run diverged. `failed` and `counted_score` also appear under
     the encoder's name, so that a bar chart can show each encoder.
     """
-    if not has_ended(record):
+    if not record.has_ended:
         return {}
-    score = counted_score(record)
+    score = record.score_or_majority()
     assert score is not None
-    both: Flat = {"counted_score": score, "failed": int(has_failed(record))}
-    encoder = record["chosen"].get("encoder", "encoder")
+    both: Flat = {"counted_score": score, "failed": int(record.is_failed)}
+    encoder = record.chosen.get("encoder", "encoder")
     return {
-        "diverged": int(has_diverged(record)),
+        "diverged": int(record.has_diverged),
         **both,
         **{f"{encoder}/{name}": value for name, value in both.items()},
     }
@@ -68,15 +73,12 @@ def _of_prompt(found: Mapping[str, Any]) -> Flat:
     return {**means, **gate, "diagnostics/vocab_norm": found["vocab_norm"]["mean"]}
 
 
-def settings(record: Mapping[str, Any]) -> Flat:
+def settings(record: Record) -> Flat:
     """Return the settings of a run that may differ between the runs of a sweep, by dotted key."""
-    config = record["config"]
-    options = {
-        f"{group}.{key}": value for group in ("encoder", "init", "prompt") for key, value in config[group].items()
-    }
-    alone = {key: value for key, value in config.items() if not isinstance(value, dict | list)}
-    named = {**record["chosen"], "data.source": record["data"]["source"], **options, **alone}
-    return {key: value for key, value in named.items() if isinstance(value, str | int | float)}
+    groups = ("encoder.", "init.", "prompt.")
+    options = {key: value for key, value in record.flat().items() if "." not in key or key.startswith(groups)}
+    named = {**record.chosen, "data.source": record.data.source, **options}
+    return {key: value for key, value in named.items() if value is not None}
 
 
 def read_diagnostics(folder: RunFolder) -> dict[str, Any] | None:

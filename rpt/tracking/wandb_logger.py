@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from rpt.config.schema import LoggerConfig
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
 from rpt.tracking.run_logger import CannotSend, Values
 from rpt.tracking.summary import chosen_state, counted, read_diagnostics, read_predictions, summary
 
@@ -27,23 +28,23 @@ RETRY_SECONDS = 600.0
 """Time without new attempts after W&B could not be reached, so that the runs of a pack do not all wait in turn."""
 
 
-def run_id(record: Mapping[str, Any]) -> str:
+def run_id(record: Record) -> str:
     """Compute the run's id in W&B: a resumed run keeps its id, and each `rerun=true` has a new id."""
-    return hashlib.sha256(f"{record['identity_hash']} {record['started']}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{record.identity_hash} {record.started}".encode()).hexdigest()[:16]
 
 
-def wandb_config(record: Mapping[str, Any]) -> dict[str, Any]:
+def wandb_config(record: Record) -> dict[str, Any]:
     """Build the run's configuration for W&B: all keys, the chosen options, the identity hash and facts of the data."""
-    data = {f"data_{key}": record["data"].get(key) for key in ("source", "release", "version", "checksum")}
-    return {**record["config"], "chosen": record["chosen"], "identity_hash": record["identity_hash"], **data}
+    data = {f"data_{key}": getattr(record.data, key, None) for key in ("source", "release", "version", "checksum")}
+    return {**record.config, "chosen": record.chosen, "identity_hash": record.identity_hash, **data}
 
 
-def tags(record: Mapping[str, Any]) -> list[str]:
+def tags(record: Record) -> list[str]:
     """List the run's tags in W&B: task, backbone, encoder and protocol, and `sample-data` for sample rows."""
-    config = record["config"]
-    encoder = record["chosen"].get("encoder", "encoder")
+    config = record.config
+    encoder = record.chosen.get("encoder", "encoder")
     words = [config["task"]["name"], config["backbone"]["name"], encoder, config["protocol"]["name"]]
-    return [*words, "sample-data"] if record["data"]["source"] == "sample" else words
+    return [*words, "sample-data"] if record.data.source == "sample" else words
 
 
 class WandbLogger:
@@ -60,7 +61,7 @@ class WandbLogger:
 
     _failure: ClassVar[tuple[float, str] | None] = None  # time and reason of the last failure to reach W&B
 
-    def __init__(self, section: LoggerConfig, folder: RunFolder, record: dict[str, Any]) -> None:
+    def __init__(self, section: LoggerConfig, folder: RunFolder, record: Record) -> None:
         os.environ.setdefault("WANDB_SILENT", "true")
         self._folder = folder
         if section.mode == "online":
@@ -88,7 +89,7 @@ class WandbLogger:
         kept = self._folder.path / "wandb" / "offline-*"
         raise CannotSend(f"W&B could not be reached ({failure[1]}). {_later(kept)}")
 
-    def _begin(self, section: LoggerConfig, record: Mapping[str, Any], **settings: Any) -> Any:
+    def _begin(self, section: LoggerConfig, record: Record, **settings: Any) -> Any:
         import wandb
 
         return wandb.init(
@@ -98,11 +99,11 @@ class WandbLogger:
             dir=self._folder.path,
             id=run_id(record),
             resume="allow",
-            name=section.name or record["name"],
-            group=record["config"]["group"],
-            job_type=record["chosen"].get("encoder"),
+            name=section.name or record.name,
+            group=record.config["group"],
+            job_type=record.chosen.get("encoder"),
             tags=[*tags(record), *(tag for tag in section.tags if tag not in tags(record))],
-            notes=record["config"].get("question"),
+            notes=record.config.get("question"),
             config=wandb_config(record),
             reinit="create_new",
             settings=wandb.Settings(silent=True, console="off", x_disable_stats=True, **settings),
@@ -116,7 +117,7 @@ class WandbLogger:
         """
         self._run.log(dict(values), step=int(values["step"]))
 
-    def finish(self, record: Mapping[str, Any], *, succeeded: bool) -> None:
+    def finish(self, record: Record, *, succeeded: bool) -> None:
         """Send the summary, the tables and the run's files, and close the W&B run even if some of that fails."""
         try:
             diagnostics = read_diagnostics(self._folder)
@@ -134,7 +135,7 @@ class WandbLogger:
         except TimeoutError as error:
             raise TimeoutError(f"W&B has not taken all of it in {ENDING_SECONDS:.0f} s. {_later(kept)}") from error
 
-    def _log_last(self, record: Mapping[str, Any], diagnostics: Mapping[str, Any] | None) -> None:
+    def _log_last(self, record: Record, diagnostics: Mapping[str, Any] | None) -> None:
         """Log a last row with the tables, the values for bar charts over runs, and the objective of W&B sweeps."""
         import wandb
 
@@ -145,11 +146,11 @@ class WandbLogger:
         if row := {**chosen_state(record), **counted(record), **made}:
             self._run.log(row)
 
-    def _log_files(self, record: Mapping[str, Any]) -> None:
+    def _log_files(self, record: Record) -> None:
         import wandb
 
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", record["name"])[-LONGEST_NAME:]
-        about = {"identity_hash": record["identity_hash"], "status": record["status"]}
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", record.name)[-LONGEST_NAME:]
+        about = {"identity_hash": record.identity_hash, "status": record.status}
         artifact = wandb.Artifact(name, type="run", metadata=about)
         for file in self._folder.results():
             # Adding a folder would print messages, and adding a reference would reveal this machine's paths.

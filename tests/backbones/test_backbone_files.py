@@ -68,7 +68,7 @@ def test_a_prompt_and_a_head_are_trained_on_a_narrow_embedding(place, tiny_cb, t
     few = ["trainer=debug", "data.max_rows=8", "prompt.length=2", "data.max_cut_share=1", f"output_dir={tmp_path}"]
     named = ["backbone=local", "backbone.name=narrow", f"backbone.path={tmp_path / 'model'}", "trainer.device=cpu"]
     [outcome] = train([check(compose([*tiny_cb, *named, *few, f"backbone.prompt_at={place}", "encoder=residual"]))])
-    assert outcome.record["status"] == "finished"
+    assert outcome.record.status == "finished"
     assert load_file(outcome.folder / "prompt.safetensors")["prompt"].shape == (2, 16)
     assert load_file(outcome.folder / "head.safetensors")["linear.weight"].shape == (3, 32)
 

@@ -19,8 +19,8 @@ def test_a_pack_gives_every_run_the_bytes_that_it_has_alone(backbone, pack):
     for ours, theirs in zip(together, alone, strict=True):
         assert files(ours) == files(theirs)
     assert len({files(outcome)["metrics.csv"] for outcome in together}) == len(RUNS)
-    assert {outcome.record["pack"]["exact"] for outcome in together} == {True}
-    assert {outcome.record["environment"]["bits"]["forwards"] for outcome in together} == {"own"}
+    assert {outcome.record.pack.exact for outcome in together} == {True}
+    assert {outcome.record.environment.bits["forwards"] for outcome in together} == {"own"}
 
 
 def test_it_is_drawn_from_the_seed_and_changes_the_first_step(configure, tiny_cb, tmp_path):

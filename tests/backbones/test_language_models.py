@@ -139,11 +139,11 @@ def contents(outcome, names=BYTES):
 
 def whole_and_resumed(config, stop_at, tmp_path):
     whole = train([config(f"output_dir={tmp_path / 'whole'}")])[0]
-    stop_at(whole.record["steps"] // 2)
+    stop_at(whole.record.steps // 2)
     with pytest.raises(RuntimeError, match="something broke"):
         train([config()])
     resumed = train([config()])[0]
-    assert len(resumed.record["resumed"]) == 1
+    assert len(resumed.record.resumed) == 1
     return whole, resumed
 
 
@@ -153,7 +153,7 @@ def test_an_interrupted_rank_run_ends_in_the_same_bytes(family, configure, stop_
     whole, resumed = whole_and_resumed(lambda *more: configure(family, *options, *more), stop_at, tmp_path)
     assert contents(resumed) == contents(whole)
     for key in ("scores", "best", "steps", "tokens", "loss"):
-        assert resumed.record[key] == whole.record[key], key
+        assert getattr(resumed.record, key) == getattr(whole.record, key), key
 
 
 @each_family
@@ -161,7 +161,7 @@ def test_an_interrupted_fine_tuning_ends_in_the_same_bytes(family, configure, st
     whole, resumed = whole_and_resumed(lambda *more: configure(family, *TUNE, *more), stop_at, tmp_path)
     files = ("predictions.jsonl", "metrics.csv")
     assert contents(resumed, files) == contents(whole, files)
-    assert resumed.record["backbone"] == whole.record["backbone"]  # also the weights that the training began with
+    assert resumed.record.backbone == whole.record.backbone  # also the weights that the training began with
 
 
 def test_what_is_written_must_fit_the_positions_too(tiny_llama, tmp_path):
@@ -175,7 +175,7 @@ def test_what_is_written_must_fit_the_positions_too(tiny_llama, tmp_path):
     with pytest.raises(ConfigError, match=r"written tokens must fit \d+ positions\. Set it to \d+ or less\.$"):
         train([check(compose(fits))])
     (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": longest + 20}))
-    assert train([check(compose(fits))])[0].record["status"] == "finished"
+    assert train([check(compose(fits))])[0].record.status == "finished"
 
 
 def texts_of(overrides):

@@ -82,5 +82,5 @@ def test_a_task_trains_as_the_published_code_has_it(task, small):
     [outcome] = train([config])
     assert_reported(outcome, config)
     assert config.scorer.name == "generate"
-    assert outcome.record["protocol"]["habits"] == list(config.task.paper.habits)
-    assert outcome.record["data"]["rows"]["held_out"] == outcome.record["data"]["rows"]["reported"]
+    assert outcome.record.protocol.habits == list(config.task.paper.habits)
+    assert outcome.record.data.rows.held_out == outcome.record.data.rows.reported

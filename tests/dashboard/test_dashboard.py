@@ -16,6 +16,7 @@ from rpt.dashboard.__main__ import main
 from rpt.dashboard.panels import HEAD_ALONE, encoders, sections
 from rpt.runs import train
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
 from rpt.tracking.summary import read_diagnostics, summary
 from rpt.tracking.wandb_logger import wandb_config
 
@@ -59,7 +60,7 @@ def test_every_key_that_it_reads_is_one_that_runs_write(configure, tiny_cb):
     outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in (*encoders(), HEAD_ALONE)])
     settings, ends, curves = set(), set(), set()
     for outcome in outcomes:
-        record = json.loads((outcome.folder / "run.json").read_text())
+        record = Record.read(outcome.folder)
         settings |= flat(wandb_config(record))
         ends |= set(summary(record, read_diagnostics(RunFolder(outcome.folder))))
         curves |= set((outcome.folder / "metrics.csv").read_text().splitlines()[0].split(","))

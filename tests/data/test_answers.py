@@ -258,10 +258,9 @@ def copa(folder, tied):
 
 def test_rows_whose_choices_are_the_same_tokens_are_counted_in_the_record(configure, tmp_path):
     [outcome] = train([configure(*copa(tmp_path / "rows", tied=1), "trainer.epochs=1")])
-    assert outcome.record["data"]["tied"] == {"train": 1, "held_out": 1, "reported": 1}
-    assert (
-        "tied choices: 1 of 20 reported rows have choices of the same tokens; the first of them wins"
-        in (outcome.record["warnings"])
+    assert outcome.record.data.tied == {"train": 1, "held_out": 1, "reported": 1}
+    assert "tied choices: 1 of 20 reported rows have choices of the same tokens; the first of them wins" in (
+        outcome.record.warnings
     )
 
 

@@ -64,7 +64,7 @@ def test_a_folder_without_a_known_checksum_is_known_by_its_size():
     ],
 )
 def test_the_origin_of_the_rows_in_words(data, words):
-    assert origin("mrpc", data) == words
+    assert origin("mrpc", data["source"], data.get("release"), data.get("folder")) == words
 
 
 def test_a_users_own_data_are_called_by_their_own_name_everywhere(configure, tmp_path, capsys):
@@ -80,7 +80,7 @@ def test_a_users_own_data_are_called_by_their_own_name_everywhere(configure, tmp
     assert fact.startswith("weather: Weather from jsonl, 10 train, 2 held out, 12 reported")
     files = "".join(file.read_text() for file in outcome.folder.glob("*.json*"))
     assert "superglue" not in (said + fact + files).lower()
-    assert outcome.record["task"]["metrics"]["f1_macro"].endswith("a class that is neither is left out")
+    assert outcome.record.task.metrics["f1_macro"].endswith("a class that is neither is left out")
 
 
 def test_the_hub_has_the_eight_tasks_only():

@@ -167,7 +167,7 @@ def test_parts_that_do_not_fit_are_refused_before_anything_is_written(
 def test_cut_texts_are_counted_in_the_record(configure, tiny_cb):
     limits = ["backbone.text_limit=24", "data.max_cut_share=1.0"]
     [outcome] = train([configure(*tiny_cb, *limits, "trainer.epochs=1")])
-    assert outcome.record["data"]["cut"] == {"train": 32, "held_out": 8, "reported": 20}
+    assert outcome.record.data.cut == {"train": 32, "held_out": 8, "reported": 20}
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_c
     assert (record["status"], record["error"]) == ("interrupted", f"StorageError: {caught.value}")
     assert sorted(entry.name for entry in folder.iterdir()) == ["metrics.csv", "run.json"]
     [outcome] = train([config])
-    assert outcome.record["status"] == "finished"
+    assert outcome.record.status == "finished"
 
 
 # The same through the command line.
@@ -251,7 +251,7 @@ def test_a_second_process_is_refused_a_run_that_is_being_trained(command, config
     config = configure(*tiny_cb, "trainer.epochs=1")
     [outcome] = train([config])
     folder = RunFolder(outcome.folder)
-    folder.write_record({**outcome.record, "status": "running"})
+    folder.write_record(outcome.record.updated(status="running"))
     before = contents(folder)
     folder.open()
     shared = [*tiny_bert, *tiny_cb, "trainer.epochs=1", "trainer.progress=false"]

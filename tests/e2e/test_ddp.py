@@ -64,13 +64,12 @@ def test_two_processes_train_the_run_of_one(backbone, overrides, one_and_two):
     for name in theirs:
         assert ours[name] == pytest.approx(theirs[name], abs=1e-9), name
     assert predictions(two) == predictions(one)
-    assert two.record["scores"] == one.record["scores"]
+    assert two.record.scores == one.record.scores
     for key in ("steps", "tokens", "parameters"):
-        assert two.record[key] == one.record[key], key
-    assert {key: two.record["best"][key] for key in ("epoch", "step")} == {
-        key: one.record["best"][key] for key in ("epoch", "step")
-    }
-    assert [outcome.record["environment"]["bits"]["devices"] for outcome in (one, two)] == [1, 2]
+        assert getattr(two.record, key) == getattr(one.record, key), key
+    steps = [(outcome.record.best.epoch, outcome.record.best.step) for outcome in (two, one)]
+    assert steps[0] == steps[1]
+    assert [outcome.record.environment.bits["devices"] for outcome in (one, two)] == [1, 2]
     if (one.folder / "prompt.safetensors").exists():
         prompts = [load_file(outcome.folder / "prompt.safetensors")["prompt"] for outcome in (one, two)]
         torch.testing.assert_close(prompts[1], prompts[0], rtol=0, atol=1e-9)
@@ -109,7 +108,7 @@ def test_an_interrupted_run_goes_on_in_two_processes_to_the_same_bits(two, monke
         train([two("broken")])
     monkeypatch.undo()
     [again] = train([two("broken")])
-    assert again.record["resumed_step"] in (3, 4)
+    assert again.record.resumed_step in (3, 4)
     for name in ("metrics.csv", "predictions.jsonl", "prompt.safetensors"):
         assert (again.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 

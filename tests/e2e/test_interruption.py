@@ -83,9 +83,9 @@ def test_a_signal_leaves_a_checkpoint_and_a_run_that_goes_on(number, stateful, s
     assert [signal.getsignal(one) for one in ENDS] == handlers
     resumed = train([stateful("stopped")])[0]
     assert contents(resumed.folder) == contents(whole.folder)
-    assert resumed.record["resumed_step"] == 10
-    assert len(resumed.record["resumed"]) == 1
-    assert resumed.record["started"] == stopped["started"]
+    assert resumed.record.resumed_step == 10
+    assert len(resumed.record.resumed) == 1
+    assert resumed.record.started == stopped["started"]
 
 
 @pytest.mark.parametrize("exact", ["true", "false"])
@@ -100,7 +100,7 @@ def test_a_pack_goes_on_from_the_step_that_ctrl_c_has_found_it_in(exact, statefu
         train(pair("stopped"))
     resumed = train(pair("stopped"))
     for ours, theirs in zip(resumed, whole, strict=True):
-        assert ours.record["resumed_step"] == 2
+        assert ours.record.resumed_step == 2
         assert contents(ours.folder) == contents(theirs.folder)
 
 
@@ -122,7 +122,7 @@ def test_a_signal_in_an_evaluation_goes_on_with_that_evaluation(stateful, at_for
         train([stateful("stopped", small)])
     assert counts(only(tmp_path, "stopped")) == (4, 0)  # all steps of an epoch, whose evaluation is missing
     resumed = train([stateful("stopped", small)])[0]
-    assert resumed.record["resumed_step"] == 4
+    assert resumed.record.resumed_step == 4
     assert contents(resumed.folder) == contents(whole.folder)
 
 

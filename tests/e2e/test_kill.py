@@ -95,7 +95,7 @@ def test_a_training_killed_at_ten_moments_ends_in_the_same_bytes(configure, tiny
     assert set(statuses) == {"running"}
 
     resumed = train([config("killed")])[0]
-    assert len(resumed.record["resumed"]) > 1
+    assert len(resumed.record.resumed) > 1
     assert {name: (resumed.folder / name).read_bytes() for name in BYTES} == {
         name: (whole.folder / name).read_bytes() for name in BYTES
     }

@@ -57,11 +57,11 @@ def test_a_lost_member_begins_anew_and_the_others_go_on_to_the_same_bytes(lose, 
     whole, folders = train(pack("whole")), interrupted()
     lose(folders[1])
     resumed = train(pack("runs"))
-    assert [outcome.record["resumed_step"] for outcome in resumed] == [8, 0, 8]
-    assert [outcome.record["pack"]["size"] for outcome in resumed] == [2, 1, 2]
+    assert [outcome.record.resumed_step for outcome in resumed] == [8, 0, 8]
+    assert [outcome.record.pack.size for outcome in resumed] == [2, 1, 2]
     for ours, theirs in zip(resumed, whole, strict=True):
         assert contents(ours.folder) == contents(theirs.folder)
-        assert ours.check().record["warnings"] == theirs.record["warnings"]
+        assert ours.check().record.warnings == theirs.record.warnings
 
 
 def damage_checkpoint(folder):
@@ -91,7 +91,7 @@ def test_a_damaged_member_is_named_and_the_others_go_on(damage, message, pack, i
     with pytest.raises(RptError, match=message):
         outcomes[1].check()
     for index in (0, 2):
-        assert outcomes[index].check().record["resumed_step"] == 8
+        assert outcomes[index].check().record.resumed_step == 8
         assert contents(outcomes[index].folder) == contents(whole[index].folder)
     with pytest.raises(RptError, match=message):
         train(pack("runs")[1:2])
@@ -105,7 +105,7 @@ def test_a_member_of_an_older_backup_goes_on_from_there_apart(pack, interrupted)
     for index in (0, 2):
         (folders[index] / "previous.ckpt").unlink()
     resumed = train(pack("runs"))
-    assert [outcome.record["resumed_step"] for outcome in resumed] == [8, 7, 8]
+    assert [outcome.record.resumed_step for outcome in resumed] == [8, 7, 8]
     for ours, theirs in zip(resumed, whole, strict=True):
         assert contents(ours.folder) == contents(theirs.folder)
 
@@ -116,7 +116,7 @@ def test_a_member_that_ended_by_itself_does_not_keep_the_others(pack, interrupte
         train(pack("runs")[:2])  # the third could go on with them
     train([pack("runs", "rerun=true")[2]])
     resumed = train(pack("runs"))
-    assert [outcome.record["resumed_step"] for outcome in resumed] == [8, 8, 0]
+    assert [outcome.record.resumed_step for outcome in resumed] == [8, 8, 0]
     for ours, theirs in zip(resumed, whole, strict=True):
         assert contents(ours.folder) == contents(theirs.folder)
 
@@ -126,8 +126,8 @@ def test_runs_that_share_forwards_say_that_they_went_on_without_another(pack, in
     remove(folders[1])
     resumed = train(pack("runs", "packing.exact=false"))
     said = "resumed without 1 run of its pack, so not bit-exact"
-    assert [said in outcome.record["warnings"] for outcome in resumed] == [True, False, True]
-    assert {outcome.record["status"] for outcome in resumed} == {"finished"}
+    assert [said in outcome.record.warnings for outcome in resumed] == [True, False, True]
+    assert {outcome.record.status for outcome in resumed} == {"finished"}
 
 
 @pytest.mark.parametrize("damage", [remove, damage_checkpoint, damage_record])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rpt.runs import Outcome
+from rpt.runs import NOT_BEGUN, Outcome
 from rpt.sweep import coordinator as campaign
 from rpt.sweep.coordinator import Campaign
 from rpt.sweep.executors.inline import InlineExecutor
@@ -109,10 +109,10 @@ def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path):
         "folder = RunFolder(pathlib.Path(sys.argv[1]))\n"
         "folder.open()\n"
         "record = folder.read_record()\n"
-        "folder.write_record({**record, 'status': 'running'})\n"
+        "folder.write_record(record.updated(status='running'))\n"
         "print('open', flush=True)\n"
         "time.sleep(2)\n"
-        "folder.write_record({**record, 'warnings': ['by the other']})\n"
+        "folder.write_record(record.updated(warnings=('by the other',)))\n"
         "folder.close()\n"
     )
     other = subprocess.Popen([sys.executable, "-c", code, first.folder], stdout=subprocess.PIPE, text=True)
@@ -122,7 +122,7 @@ def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path):
     other.stdout.close()
     assert [result.status for result in results] == ["finished", "finished"]
     assert list(new.values()) == [True, True]
-    assert folder.read_record() == {**finished, "warnings": ["by the other"]}
+    assert folder.read_record() == finished.updated(warnings=("by the other",))
 
 
 def test_while_a_pack_trains_each_run_tells_its_best_held_out_score_and_whether_it_has_left(sweep):
@@ -132,7 +132,7 @@ def test_while_a_pack_trains_each_run_tells_its_best_held_out_score_and_whether_
     pairs = pairwise([*reports, PackProgress(rows=1)])
     after_evaluation = [report for report, following in pairs if report.rows == 0 and following.rows > 0]
     assert [report.share for report in after_evaluation] == [epoch / 6 for epoch in range(1, len(after_evaluation) + 1)]
-    scores = [curve(Outcome(Path(result.folder), {}))["held_out/score"] for result in results[:3]]
+    scores = [curve(Outcome(Path(result.folder), NOT_BEGUN))["held_out/score"] for result in results[:3]]
     assert min(map(len, scores)) < 6  # one has stopped early
     for epoch, report in enumerate(after_evaluation, 1):
         for name, of_run in zip(overrides, scores, strict=False):
@@ -189,7 +189,7 @@ def test_what_workers_train_is_told_by_their_run_folders(sweep, monkeypatch):
         told = [score for score in told if score is not None]
         assert told
         assert told == sorted(told)
-        assert set(told) <= set(curve(Outcome(Path(result.folder), {}))["held_out/score"])
+        assert set(told) <= set(curve(Outcome(Path(result.folder), NOT_BEGUN))["held_out/score"])
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def interrupted(sweep, tmp_path, monkeypatch):
     runs = tmp_path / "runs"
     [diverged] = [name for name, record in records(runs).items() if record["config"]["lr"] == 1e30]
     folder = RunFolder(runs / diverged)
-    folder.write_record({**folder.read_record(), "status": "failed"})
+    folder.write_record(folder.read_record().updated(status="failed"))
     return overrides, diverged
 
 

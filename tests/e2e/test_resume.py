@@ -64,9 +64,9 @@ def test_a_training_that_broke_at_any_step_ends_in_the_same_bytes(config, stop, 
         assert record(only(tmp_path, "broken"))["status"] == "interrupted"
     resumed = train([config("broken")])[0]
     assert contents(resumed.folder) == contents(whole.folder)
-    assert len(resumed.record["resumed"]) == 4  # the first time there was nothing to go on from
+    assert len(resumed.record.resumed) == 4  # the first time there was nothing to go on from
     for key in ("scores", "best", "steps", "tokens", "loss"):
-        assert resumed.record[key] == whole.record[key], key
+        assert getattr(resumed.record, key) == getattr(whole.record, key), key
     assert "error" not in resumed.record
 
 
@@ -113,7 +113,7 @@ def test_a_pack_that_broke_between_two_results_keeps_the_finished_one(config, mo
     assert "resumed" in resumed[1].record
     for ours, theirs in zip(resumed, whole, strict=True):
         assert contents(ours.folder) == contents(theirs.folder)
-        assert ours.record["pack"] == theirs.record["pack"]
+        assert ours.record.pack == theirs.record.pack
 
 
 def test_half_a_pack_is_refused_while_it_has_steps_to_train_and_loses_nothing(config, stop):
@@ -171,8 +171,8 @@ def test_a_resume_on_another_number_of_threads_goes_on_and_says_so_for_good(conf
         with pytest.raises(RuntimeError, match="something broke"):
             train([config("runs")])
     done = train([config("runs")])[0]
-    assert done.record["status"] == "finished"
-    assert "resumed elsewhere, so not bit-exact: threads 1 -> 3" in done.record["warnings"]
+    assert done.record.status == "finished"
+    assert "resumed elsewhere, so not bit-exact: threads 1 -> 3" in done.record.warnings
 
 
 def test_a_curve_that_somebody_cut_is_refused(config, stop, tmp_path):

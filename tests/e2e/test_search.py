@@ -13,6 +13,8 @@ from rpt.config.paths import config_dir
 from rpt.runs import train
 from rpt.sweep import outcome
 from rpt.tracking.objective import NO_OBJECTIVE, OBJECTIVES, objective
+from rpt.tracking.record import Record
+from rpt.tracking.record_sections import BestCheckpoint
 from rpt.tracking.run_state import read_state
 
 SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2"]
@@ -133,6 +135,6 @@ def test_the_objective_is_the_held_out_score_of_the_selected_checkpoint(configur
 
 
 def test_a_run_without_trainable_parameters_has_no_objective():
-    assert objective({"status": "finished", "scores": {"score": 0.5}, "best": None}) is None
-    assert objective({"status": "failed"}) is None
-    assert objective({"best": {"held_out": {"score": None}}}) is None
+    assert objective(Record(status="finished", scores={"score": 0.5}, best=None)) is None
+    assert objective(Record(status="failed")) is None
+    assert objective(Record(status="finished", best=BestCheckpoint(held_out={"score": None}))) is None

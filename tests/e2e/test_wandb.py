@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from rpt.tracking.record import Record
 from rpt.tracking.wandb_logger import run_id
 from tests.support.wandb_files import sent, sent_to_end
 
@@ -59,7 +60,11 @@ def test_each_point_of_a_packed_sweep_is_a_run_in_wandb_that_ends_as_it_ended(
     assert len({one.run.run_id for [one] in told.values()}) == 6
     for name, record in found.items():
         [one] = told[name]
-        assert (one.run.run_id, one.run.display_name, one.run.run_group) == (run_id(record), name, "study")
+        assert (one.run.run_id, one.run.display_name, one.run.run_group) == (
+            run_id(Record.model_validate(record)),
+            name,
+            "study",
+        )
         assert {key: one.config[key] for key in record["config"]} == record["config"]
         assert (one.exits, one.summary["status"]) == ([record["status"] == "failed"], record["status"])
         last = rows(runs / name)[-1]
@@ -97,7 +102,7 @@ def test_a_sweep_that_is_killed_leaves_whole_files_and_goes_on_in_the_same_wandb
         assert record["resumed_step"] > 0
         assert [row["step"] for row in rows(runs / name) if "train/loss" in row] == list(range(1, 49))
         first, second = sorted((runs / name).glob("wandb/offline-run-*/*.wandb"))
-        assert first.name == second.name == f"run-{run_id(record)}.wandb"
+        assert first.name == second.name == f"run-{run_id(Record.model_validate(record))}.wandb"
         assert sent_to_end(second).summary["score"] == record["scores"]["score"]
 
 
@@ -129,7 +134,7 @@ def test_without_a_network_the_runs_are_trained_and_kept_for_a_later_upload(
         assert warning.startswith("logger wandb keeps its files here: W&B could not be reached (AuthenticationError: ")
         assert warning.endswith(f"). `wandb sync runs/{name}/wandb/offline-*` uploads it later.")
         [one] = sent(runs / name)
-        assert (one.exits, one.run.run_id) == ([0], run_id(record))
+        assert (one.exits, one.run.run_id) == ([0], run_id(Record.model_validate(record)))
         assert one.summary["score"] == record["scores"]["score"]
 
 
@@ -193,4 +198,7 @@ def test_a_network_that_is_lost_in_a_training_does_not_hold_up_its_end(
         "logger wandb failed and was dropped: TimeoutError: W&B has not taken all of it in 3 s. `wandb sync "
     )
     kept = start_folder / warning.split("`")[1].removeprefix("wandb sync ")
-    assert sent_to_end(kept / f"run-{run_id(record)}.wandb").summary["score"] == record["scores"]["score"]
+    assert (
+        sent_to_end(kept / f"run-{run_id(Record.model_validate(record))}.wandb").summary["score"]
+        == record["scores"]["score"]
+    )

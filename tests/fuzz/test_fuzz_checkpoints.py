@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.identity import Identity
 from rpt.tracking.recorder import Recorder
 from rpt.tracking.resume import packs, restore
 from tests.fuzz.mutate import ODD_VALUES, mutate_bytes, outcome
@@ -85,9 +86,9 @@ def cases():
 
 def whole_state(recorder, tuner):
     """The content of the checkpoint that the recorder writes for a pack of one run."""
-    recorder.record["environment"] = {"bits": {"torch": "2"}}
     counts = {"steps_done": tuner.steps_done, "epochs_done": tuner.epochs_done, "token_budget": None, "pack": [HASH]}
     recorder.folder.open()
+    recorder.start({"environment": {"bits": {"torch": "2"}}}, None)
     recorder.checkpoint({**counts, "run": tuner.runs[0].state()})
     recorder.folder.close()
     return torch.load(recorder.folder.checkpoint, weights_only=True)
@@ -108,11 +109,11 @@ def test_a_damaged_checkpoint_is_accepted_or_refused(optimizer, configure, tiny_
     one_step()
     tuner.runs[0].observe(0, 1, {"score": 0.5, "loss": 1.0})
     folder = RunFolder(tmp_path / "run")
-    state = whole_state(Recorder(config, HASH, folder, ("accuracy",)), tuner)
+    state = whole_state(Recorder(config, Identity(HASH, "", {}), folder, ("accuracy",)), tuner)
     endings, broken = Counter(), {}
 
     def resume():
-        made, errors = packs([Recorder(config, HASH, folder, ("accuracy",))], 2)
+        made, errors = packs([Recorder(config, Identity(HASH, "", {}), folder, ("accuracy",))], 2)
         for error in errors.values():
             raise error
         [pack] = made

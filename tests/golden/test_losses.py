@@ -35,7 +35,7 @@ def numbers(outcome):
     return {
         "train/loss": [float(row["train/loss"]) for row in rows if row["train/loss"]][:5],
         "held_out/loss": [float(row["held_out/loss"]) for row in rows if row["held_out/loss"]],
-        "reported": [outcome.record["loss"], *outcome.record["scores"].values()],
+        "reported": [outcome.record.loss, *outcome.record.scores.values()],
     }
 
 

@@ -33,7 +33,7 @@ def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dty
     together = train(pack("packed", backbone, *shared))
     alone = [train([config])[0] for config in pack("alone", backbone, *shared)]
     for ours, theirs in zip(together, alone, strict=True):
-        assert ours.record["status"] == "finished"
+        assert ours.record.status == "finished"
         assert files(ours) == files(theirs)
 
 
@@ -56,9 +56,9 @@ def test_in_float64_a_whole_packed_training_is_that_of_the_runs_alone(backbone, 
     together = train(pack("packed", backbone, ON_GPU, "backbone.dtype=float64"))
     alone = [train([config])[0] for config in pack("alone", backbone, ON_GPU, "backbone.dtype=float64")]
     for ours, theirs in zip(together, alone, strict=True):
-        assert ours.record["loss"] == pytest.approx(theirs.record["loss"], rel=1e-8)
-        assert ours.record["best"]["step"] == theirs.record["best"]["step"]
-        assert ours.record["scores"] == theirs.record["scores"]
+        assert ours.record.loss == pytest.approx(theirs.record.loss, rel=1e-8)
+        assert ours.record.best.step == theirs.record.best.step
+        assert ours.record.scores == theirs.record.scores
 
 
 def test_a_pack_that_broke_goes_on_to_the_same_bytes(pack, monkeypatch):
@@ -76,7 +76,7 @@ def test_a_pack_that_broke_goes_on_to_the_same_bytes(pack, monkeypatch):
             train(pack("broken", "tiny_t5", ON_GPU, "trainer.checkpoint_steps=3"))
     resumed = train(pack("broken", "tiny_t5", ON_GPU, "trainer.checkpoint_steps=3"))
     for ours, theirs in zip(resumed, whole, strict=True):
-        assert ours.record["resumed"]
+        assert ours.record.resumed
         assert files(ours) == files(theirs)
 
 
@@ -93,7 +93,7 @@ def test_memory_that_runs_out_makes_forwards_smaller_and_no_run_fails(tiny_cb, t
         return [check(compose([*small, "backbone.dtype=float64", f"seed={seed}"])) for seed in range(64)]
 
     whole = train(configs("whole"))
-    needed = whole[0].record["peak_memory_bytes"]
+    needed = whole[0].record.peak_memory_bytes
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(0.6 * needed / torch.cuda.mem_get_info()[1])
     try:
@@ -101,11 +101,11 @@ def test_memory_that_runs_out_makes_forwards_smaller_and_no_run_fails(tiny_cb, t
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     for ours, theirs in zip(cut, whole, strict=True):
-        assert any(text.startswith("out of memory: forwards were cut to") for text in ours.record["warnings"])
-        assert ours.record["loss"] == pytest.approx(theirs.record["loss"], rel=1e-6)
+        assert any(text.startswith("out of memory: forwards were cut to") for text in ours.record.warnings)
+        assert ours.record.loss == pytest.approx(theirs.record.loss, rel=1e-6)
 
 
 def test_the_record_names_the_gpu_and_its_peak_memory(pack):
     [outcome, *_] = train(pack("named", "tiny_bert", ON_GPU))
-    assert outcome.record["environment"]["bits"]["device"] == torch.cuda.get_device_name()
-    assert 0 < outcome.record["peak_memory_bytes"] < 2**30
+    assert outcome.record.environment.bits["device"] == torch.cuda.get_device_name()
+    assert 0 < outcome.record.peak_memory_bytes < 2**30

@@ -21,7 +21,7 @@ from rpt.tracking.adapter import base_model
 def test_an_adapter_gives_peft_the_same_hidden_states(configure, tiny_cb, assemble):
     config = configure(*tiny_cb, "backbone.prompt_at=front", "prompt.length=6", "lr=0.1")
     outcome = train([config])[0]
-    assert outcome.record["adapter"] is None
+    assert outcome.record.adapter is None
     prompt = load_file(outcome.folder / "prompt.safetensors")["prompt"]
     tuner, data = assemble(config)
     rows = make_rows(data.reported, [(0, row) for row in range(8)], data.pad_id, [1] * 8)
@@ -48,7 +48,7 @@ def test_the_adapters_files_are_those_that_peft_writes(configure, tiny_cb, tmp_p
     assert torch.equal(tensors["prompt_embeddings"], load_file(outcome.folder / "prompt.safetensors")["prompt"])
     written = json.loads((folder / "adapter_config.json").read_text())
     assert (written["peft_type"], written["task_type"]) == ("PROMPT_TUNING", "SEQ_CLS")
-    section = outcome.record["config"]["backbone"]
+    section = outcome.record.config["backbone"]
     assert written["base_model_name_or_path"] == str(Path(section["path"]).resolve())
     assert transformers.AutoConfig.from_pretrained(written["base_model_name_or_path"]).model_type == "bert"
 
@@ -81,5 +81,5 @@ def test_the_adapter_names_the_weights_that_the_prompt_was_trained_for(overrides
 )
 def test_where_peft_cannot_represent_the_prompt_the_record_says_why(overrides, reason, configure, tiny_cb):
     outcome = train([configure(*tiny_cb, "trainer.epochs=1", *overrides)])[0]
-    assert outcome.record["adapter"].startswith(reason)
+    assert outcome.record.adapter.startswith(reason)
     assert not (outcome.folder / "adapter").exists()

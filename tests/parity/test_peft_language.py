@@ -65,7 +65,7 @@ def test_the_adapter_says_what_it_is_for(family, trained):
     written = json.loads((outcome.folder / "adapter" / "adapter_config.json").read_text())
     assert (written["peft_type"], written["task_type"]) == ("PROMPT_TUNING", FAMILIES[family][1])
     assert (written["num_transformer_submodules"], written["num_virtual_tokens"], written["token_dim"]) == (1, 6, 32)
-    assert outcome.record["adapter"] is None
+    assert outcome.record.adapter is None
     assert type(theirs).__name__ == {"tiny_t5": "PeftModelForSeq2SeqLM", "tiny_llama": "PeftModelForCausalLM"}[family]
 
 

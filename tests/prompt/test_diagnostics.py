@@ -164,9 +164,7 @@ def test_the_file_is_of_the_prompt_that_is_kept_and_agrees_with_the_curve(encode
     outcome = trained[encoder]
     said, prompt = found(outcome), load_file(outcome.folder / "prompt.safetensors")["prompt"]
     assert said["norms"] == pytest.approx(prompt.norm(dim=1).tolist(), rel=1e-6)
-    [best] = [
-        row for row in curve(outcome) if row["held_out/score"] and int(row["step"]) == outcome.record["best"]["step"]
-    ]
+    [best] = [row for row in curve(outcome) if row["held_out/score"] and int(row["step"]) == outcome.record.best.step]
     assert float(best["prompt/norm"]) == pytest.approx(np.mean(said["norms"]), rel=1e-12)
     assert (said["gate"] is None) == (encoder == "plain")
     if encoder == "residual":
@@ -202,6 +200,6 @@ def test_a_run_whose_prompt_cannot_be_encoded_at_the_start_fails_alone(configure
 
     monkeypatch.setattr(Residual, "forward", breaks)
     sick, sound = train([configure(*tiny_cb, f"prompt.length={length}") for length in (2, 10)])
-    assert (sick.record["status"], sick.record["error"]) == ("failed", "ValueError: no such state")
-    assert sound.record["status"] == "finished"
+    assert (sick.record.status, sick.record.error) == ("failed", "ValueError: no such state")
+    assert sound.record.status == "finished"
     assert not (sick.folder / "diagnostics.json").exists()

@@ -46,7 +46,7 @@ def test_a_claim_is_counted_as_one():
     lines = {run.method: 1.0 if run.method == "residual" else 0.0 for run in study.runs}
     for run in study.runs:
         run.units[:] = lines[run.method]
-        run.record["scores"]["score"] = lines[run.method]
+        run.record.scores["score"] = lines[run.method]
     said = claims(measure(study), study)
     assert any(sentence.startswith("Averaged over the sweep, residual scores higher than plain") for sentence in said)
     assert any("residual beats head alone" in sentence for sentence in said)

@@ -40,8 +40,8 @@ def configs_of(*overrides, runs=RUNS):
 
 def early_stops(outcomes):
     """The steps after which runs over `tiny_cb` stopped before their last epoch."""
-    last = 4 * outcomes[0].record["config"]["trainer"]["epochs"]
-    return {outcome.record["steps"] for outcome in outcomes} - {last}
+    last = 4 * outcomes[0].record.config["trainer"]["epochs"]
+    return {outcome.record.steps for outcome in outcomes} - {last}
 
 
 def curve(outcome):

@@ -5,6 +5,7 @@ import pytest
 from rpt.sweep.observation import ProgressReader
 from rpt.tracking.curve import Curve, best_held_out
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
 from rpt.tracking.run_state import RunState, read_state
 from rpt.training.live_progress import RunProgress
 
@@ -42,7 +43,7 @@ def test_a_run_in_training_tells_its_best_held_out_score_as_far_as_it_is_written
     assert read() == {"id": RunProgress("running", 0.75)}
     add(curve, 0.875)
     assert read() == {"id": RunProgress("running", 0.875)}
-    folder.write_record({"status": "finished", "scores": {"score": 0.5}})
+    folder.write_record(Record(status="finished", scores={"score": 0.5}))
     folder.close()
     assert read() == {"id": RunProgress("finished", 0.875)}
 

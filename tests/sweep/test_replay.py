@@ -17,6 +17,7 @@ from rpt.replay import replay
 from rpt.runs import train
 from rpt.tracking import identity
 from rpt.tracking.comparison import Comparison, compare, read_results, reasons_to_differ, report
+from rpt.tracking.record import Record
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_the_command_repeats_a_run_and_refuses_a_damaged_one(packed):
 
 
 def results(folder):
-    return read_results(folder, json.loads((folder / "run.json").read_text()))
+    return read_results(folder, Record.read(folder))
 
 
 def test_what_differs_is_said(packed):
@@ -118,7 +119,7 @@ def test_a_difference_with_a_reason_is_expected(change, reason, packed):
 
 
 def test_a_record_has_no_reason_to_differ_from_itself(packed):
-    record = json.loads((packed[0] / "run.json").read_text())
+    record = Record.read(packed[0])
     assert reasons_to_differ(record, record) == []
 
 

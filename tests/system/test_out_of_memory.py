@@ -99,8 +99,8 @@ def test_a_forward_that_does_not_fit_is_cut_whatever_the_error_is(part, error, c
 
     monkeypatch.setattr(HeadScorer, part, limited)
     outcome = train([configure(*tiny_cb)])[0]
-    assert outcome.record["status"] == "finished"
-    assert any(text.startswith("out of memory: forwards ") for text in outcome.record["warnings"])
+    assert outcome.record.status == "finished"
+    assert any(text.startswith("out of memory: forwards ") for text in outcome.record.warnings)
 
 
 def test_memory_that_runs_out_before_the_training_interrupts_and_is_no_failure(configure, tiny_cb, monkeypatch):

@@ -96,13 +96,13 @@ def test_one_sentence_needs_one_template_for_the_chosen_backbone(values, tiny_be
     lines = [json.loads(line) for line in (outcome.folder / "predictions.jsonl").read_text().splitlines()]
     assert {line["predicted"] for line in lines} <= {"true", "false"}  # the labels' own texts
     assert [line["idx"] for line in lines] == [f"m{at}" for at in range(16)]
-    assert outcome.record["data"]["rows"] == {"train": 12, "held_out": 4, "reported": 16}
+    assert outcome.record.data.rows.model_dump() == {"train": 12, "held_out": 4, "reported": 16}
 
 
 def test_a_long_sentence_is_cut_and_counted(values, tiny_bert):
     rows = [{**row, "text": row["text"] + " again" * 20} for row in moods()]
     [outcome] = train([check(values(SENTENCE, rows, *tiny_bert, "backbone.text_limit=8"))])
-    assert outcome.record["data"]["cut"] == {"train": 12, "held_out": 4, "reported": 16}
+    assert outcome.record.data.cut == {"train": 12, "held_out": 4, "reported": 16}
 
 
 @pytest.mark.parametrize("backbone", ["tiny_llama", "tiny_t5"])
@@ -114,10 +114,10 @@ def test_free_text_is_trained_predicted_and_reported(backbone, values, request, 
         lines = [json.loads(line) for line in (outcome.folder / "predictions.jsonl").read_text().splitlines()]
         assert lines[1]["target"] == ["Rome", "Roma"]
         assert {(line["choice"], line["target_choice"]) for line in lines} == {(None, None)}
-        assert outcome.record["off_label_share"] is None
-        assert not any("off label" in warning for warning in outcome.record["warnings"])
+        assert outcome.record.off_label_share is None
+        assert not any("off label" in warning for warning in outcome.record.warnings)
         # The most frequent text, the first of four that are alike.
-        assert outcome.record["majority"] == {"em": 0.25, "f1": 0.25, "score": 0.25}
+        assert outcome.record.majority == {"em": 0.25, "f1": 0.25, "score": 0.25}
     assert report([str(tmp_path / "runs")]) == 0
     assert "capitals: Capitals from jsonl" in (tmp_path / "runs" / "report" / "index.html").read_text()
 
@@ -140,7 +140,7 @@ def test_an_answer_that_is_no_text_is_named(answer):
 def test_a_reader_of_a_users_own_needs_only_a_text_to_write(values, tiny_llama):
     task = {**CAPITALS, "reader": f"{__name__}.ByLetters"}
     [outcome] = train([check(values(task, capitals(), *tiny_llama))])
-    assert outcome.record["majority"]["em"] == 1.0  # every row is to be answered by the same text
+    assert outcome.record.majority["em"] == 1.0  # every row is to be answered by the same text
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_a_checkpoint_with_the_status_of_an_earlier_version_is_resumed(begin):
     config, folder = begin()
     change(folder / "last.ckpt", ("run", "status"), "active")
     resumed = train([config])[0].check()
-    assert (resumed.record["resumed_step"], resumed.record["status"]) == (6, "finished")
+    assert (resumed.record.resumed_step, resumed.record.status) == (6, "finished")
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
@@ -141,7 +141,7 @@ def test_what_the_message_advises_leads_to_the_same_bytes(optimizer, begin):
         train([config])[0].check()
     (folder / "previous.ckpt").replace(folder / "last.ckpt")
     resumed = train([config])[0].check()
-    assert resumed.record["resumed_step"] == 4
+    assert resumed.record.resumed_step == 4
     kept = contents(folder)
     train([config.model_copy(update={"rerun": True})])
     assert contents(folder) == kept

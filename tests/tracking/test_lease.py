@@ -14,14 +14,16 @@ from rpt.errors import StorageError
 from rpt.system import lock
 from rpt.tracking import lease
 from rpt.tracking.folder import FolderInUse, LeaseLost, RunFolder
+from rpt.tracking.record import Record
 from rpt.tracking.run_state import read_state
 from tests.support.leases import of_another_machine
 
 HOLDS = """
 import sys, pathlib, time
+from rpt.tracking.record import Record
 from rpt.tracking.folder import RunFolder
 (folder := RunFolder(pathlib.Path(sys.argv[1]))).open()
-folder.write_record({"status": "running"})
+folder.write_record(Record(status="running"))
 print("open", flush=True)
 time.sleep(600)
 """
@@ -41,7 +43,7 @@ def holder(tmp_path):
 
 def begun_elsewhere(place, *, age):
     """Make a run's folder what another machine would have made it, so many seconds ago."""
-    RunFolder(place).write_record({"status": "running"})
+    RunFolder(place).write_record(Record(status="running"))
     of_another_machine(place, age=age)
 
 
@@ -114,7 +116,7 @@ def test_a_process_that_lost_its_lease_does_not_take_it_back(tmp_path, monkeypat
 def test_lock_and_lease_stay_when_a_training_is_set_aside(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open()
-    folder.write_record({"status": "failed"})
+    folder.write_record(Record(status="failed"))
     folder.sweep_up()
     folder.supersede()
     assert sorted(path.name for path in folder.path.iterdir()) == [lease.NAME, ".lock", "superseded"]
@@ -237,7 +239,7 @@ def no_locks(request, monkeypatch):
 def test_without_locks_the_lease_alone_says_who_trains_a_run(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open()
-    folder.write_record({"status": "running"})
+    folder.write_record(Record(status="running"))
     assert read_state(folder.path).holder.startswith(f"process {os.getpid()} on ")
     with pytest.raises(FolderInUse, match=f"process {os.getpid()} on .* is training this run"):
         RunFolder(folder.path).open()
@@ -268,7 +270,7 @@ def test_a_finished_folder_is_tidied_of_what_a_killed_process_left(holder):
     process.kill()
     process.wait()
     folder = RunFolder(place)
-    folder.write_record({"status": "finished"})
+    folder.write_record(Record(status="finished"))
     (place / ".notes").write_text("theirs")
     assert sorted(path.name for path in place.iterdir()) == [lease.NAME, ".lock", ".notes", "run.json"]
     folder.tidy()

@@ -39,7 +39,7 @@ def test_tensorboard_writes_a_file_that_its_reader_reads(configure, tiny_cb, pla
     assert losses == list(enumerate(map(pytest.approx, expected), start=1))
     assert [event.step for event in reader.Scalars("held_out/score")] == [4, 8]
     assert reader.Scalars("summary/score")[0].value == pytest.approx(outcome.score)
-    assert reader.Scalars("summary/failed")[0].value == (outcome.score <= outcome.record["majority"]["score"])
+    assert reader.Scalars("summary/failed")[0].value == (outcome.score <= outcome.record.majority["score"])
     [told] = reader.Tensors("config/text_summary")
     assert '"bottleneck_dim": 128' in told.tensor_proto.string_val[0].decode()
     [started] = [tag for tag in reader.PluginTagToContent("hparams") if tag.endswith("session_start_info")]
@@ -74,9 +74,9 @@ def test_a_logger_that_raises_is_dropped_with_a_warning_and_changes_no_bit(
     monkeypatch.setitem(loggers.KINDS, "tensorboard", Broken)
     outcome = train([configure(*tiny_cb, "logger=[tensorboard]")])[0]
     warning = "logger tensorboard failed and was dropped: ConnectionError: no route to host"
-    assert outcome.record["warnings"].count(warning) == 1
+    assert outcome.record.warnings.count(warning) == 1
     assert calls.count(place) == 1
-    assert outcome.record["status"] == "finished"
+    assert outcome.record.status == "finished"
     assert json.loads((outcome.folder / "run.json").read_text())["warnings"].count(warning) == 1
     assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
 

@@ -34,14 +34,14 @@ def pack(tiny_bert, tiny_cb, tmp_path_factory):
 def test_each_run_of_a_pack_is_a_run_of_its_own_and_ends_as_it_ended(pack):
     (sound, told, *more), (sick, told_sick, *more_sick) = pack
     assert more == more_sick == []
-    assert (sound.record["status"], sick.record["status"]) == ("finished", "failed")
+    assert (sound.record.status, sick.record.status) == ("finished", "failed")
     assert (told.exits, told_sick.exits) == ([0], [1])
     assert told.run.run_id == run_id(sound.record) != told_sick.run.run_id
     for outcome, one, encoder in ((sound, told, "residual"), (sick, told_sick, "plain")):
         assert (one.run.display_name, one.run.run_group, one.run.project) == (outcome.folder.name, "study", "rpt")
         assert one.run.job_type == encoder
         assert list(one.run.tags) == ["cb", "tiny", encoder, "official"]
-        assert not [text for text in outcome.record["warnings"] if "logger" in text]
+        assert not [text for text in outcome.record.warnings if "logger" in text]
 
 
 def test_the_configuration_is_sent_whole(pack):
@@ -84,8 +84,8 @@ def test_the_summary_has_scores_costs_and_what_a_share_of_failed_runs_is_made_of
     assert (told.summary["diverged"], told.summary["failed"]) == (0, int(is_low))
     assert told.summary["counted_score"] == told.summary["residual/counted_score"] == record["scores"]["score"]
     assert (told_sick.summary["diverged"], told_sick.summary["plain/failed"]) == (1, 1)
-    assert told_sick.summary["plain/counted_score"] == sick.record["majority"]["score"]
-    assert told_sick.summary["error"] == sick.record["error"]
+    assert told_sick.summary["plain/counted_score"] == sick.record.majority["score"]
+    assert told_sick.summary["error"] == sick.record.error
     assert not {"score", "diagnostics/drift", "predictions/path"} & set(told_sick.summary)
     found = json.loads((sound.folder / "diagnostics.json").read_text())
     assert told.summary["diagnostics/drift"] == pytest.approx(sum(found["drift"]) / 10)
@@ -114,7 +114,7 @@ def test_the_run_folder_is_an_artifact_that_holds_the_last_record(pack):
     for outcome, told in pack:
         entries = told.files["run"]
         names = {"run.json", "metrics.csv"}
-        if outcome.record["status"] == "finished":
+        if outcome.record.status == "finished":
             names |= {"predictions.jsonl", "diagnostics.json", "prompt.safetensors", "head.safetensors"}
         assert set(entries) == names
         for name, entry in entries.items():

@@ -82,19 +82,19 @@ def test_rerun_trains_with_the_code_of_now_and_keeps_the_other_folder(begun, sma
 )
 def test_a_run_of_another_setting_is_in_nobodys_way(change, begun, small):
     begun(change)
-    assert train([small()])[0].record["status"] == "finished"
+    assert train([small()])[0].record.status == "finished"
 
 
 def test_a_finished_run_of_other_code_is_in_nobodys_way(begun, small):
     begun(lambda record: record["code"].update(encoder="0" * 64), status="finished")
-    assert train([small()])[0].record["status"] == "finished"
+    assert train([small()])[0].record.status == "finished"
 
 
 def test_a_run_without_a_checkpoint_is_in_nobodys_way(begun, small):
     folder = begun(lambda record: record["code"].update(encoder="0" * 64))
     for checkpoint in folder.glob("*.ckpt"):
         checkpoint.unlink()
-    assert train([small()])[0].record["status"] == "finished"
+    assert train([small()])[0].record.status == "finished"
 
 
 def test_a_sweep_refuses_that_point_alone(begun, small):

@@ -9,7 +9,8 @@ from rpt.sweep.ledger import register
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import Prepared
 from rpt.system.reading import Unreadable, read_json
-from rpt.tracking.record import LONGEST_VALUE, NATURAL, NUMBER, WHOLE, RecordError, problems_of, read_record, shown
+from rpt.tracking.kinds import LONGEST_VALUE, NATURAL, NUMBER, WHOLE, problems_of, shown
+from rpt.tracking.record import Record, RecordError
 
 ODD = [
     ({"status": "finished", "scores": []}, "scores = []: must be a section of numbers"),
@@ -27,7 +28,7 @@ def test_a_value_of_another_kind_is_refused(record, problem, tmp_path):
     path = tmp_path / "run.json"
     path.write_text(json.dumps(record))
     with pytest.raises(RecordError) as error:
-        read_record(path, "Do this.")
+        Record.read(tmp_path, "Do this.")
     assert str(error.value) == f"{path}: {problem}. Do this."
 
 
@@ -42,7 +43,7 @@ def test_an_odd_record_hides_no_other_run_of_the_ledger(record, problem, configu
     assert ledger.main([str(tmp_path)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[1].startswith(f"  failed              lr=0  odd  {folders[0]}/run.json: {problem}.")
-    assert said[2] == "  done         0.500  lr=1  whole"
+    assert said[2] == "  finished     0.500  lr=1  whole"
 
 
 @pytest.mark.parametrize(

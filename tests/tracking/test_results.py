@@ -71,23 +71,23 @@ def test_the_record_has_every_key(place, trained):
 def test_the_record_says_what_was_trained_on_what(trained, assemble):
     config, outcome = trained["residual"]
     record = outcome.record
-    assert record["status"] == "finished"
-    assert record["config"]["backbone"] == config.backbone.model_dump()
-    assert record["data"]["rows"] == {"train": 32, "held_out": 8, "reported": 20}
-    assert record["data"]["source"] == "jsonl"
-    backbone = record["backbone"]
-    assert backbone["fingerprint_before"] == backbone["fingerprint_after"] == backbone["fingerprint_checkpoint"]
-    assert backbone["weights_sha256"] == config.backbone.sha256
-    assert record["name"] == outcome.folder.name
-    assert record["identity_hash"][:10] in outcome.folder.name
-    assert record["steps"] == 8
+    assert record.status == "finished"
+    assert record.config["backbone"] == config.backbone.model_dump()
+    assert record.data.rows.model_dump() == {"train": 32, "held_out": 8, "reported": 20}
+    assert record.data.source == "jsonl"
+    backbone = record.backbone
+    assert backbone.fingerprint_before == backbone.fingerprint_after == backbone.fingerprint_checkpoint
+    assert backbone.weights_sha256 == config.backbone.sha256
+    assert record.name == outcome.folder.name
+    assert record.identity_hash[:10] in outcome.folder.name
+    assert record.steps == 8
     lengths = assemble(config)[1].train.lengths
-    assert record["tokens"] == 2 * sum(10 + length for length in lengths)  # epochs, rows, prompt and text
+    assert record.tokens == 2 * sum(10 + length for length in lengths)  # epochs, rows, prompt and text
 
 
 @pytest.mark.parametrize("encoder", PARAMETERS)
 def test_the_record_counts_the_parameters(encoder, trained):
-    assert trained[encoder][1].record["parameters"] == PARAMETERS[encoder]
+    assert trained[encoder][1].record.parameters.model_dump() == PARAMETERS[encoder]
 
 
 @pytest.mark.parametrize("encoder", PARAMETERS)
@@ -154,7 +154,7 @@ def test_the_prompt_file_is_the_fold_of_the_best_state(configure, tiny_cb, assem
 
 def test_a_run_at_the_majoritys_score_says_so(trained):
     for _, outcome in trained.values():
-        is_low = outcome.score <= outcome.record["majority"]["score"]
-        assert is_low == any(text.startswith("at or below majority") for text in outcome.record["warnings"])
+        is_low = outcome.score <= outcome.record.majority["score"]
+        assert is_low == any(text.startswith("at or below majority") for text in outcome.record.warnings)
         is_constant = len({line["predicted"] for line in lines(outcome)}) == 1
-        assert is_constant == any(text.startswith("constant prediction") for text in outcome.record["warnings"])
+        assert is_constant == any(text.startswith("constant prediction") for text in outcome.record.warnings)

@@ -33,18 +33,18 @@ def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dty
     for ours, theirs in zip(together, alone, strict=True):
         assert ours.folder.name == theirs.folder.name
         assert files(ours) == files(theirs)
-        assert ours.record["best"] == theirs.record["best"]
-        assert ours.record["scores"] == theirs.record["scores"]
+        assert ours.record.best == theirs.record.best
+        assert ours.record.scores == theirs.record.scores
     assert len({files(outcome)["metrics.csv"] for outcome in together}) == len(RUNS)
-    assert {outcome.record["pack"]["exact"] for outcome in together} == {True}
+    assert {outcome.record.pack.exact for outcome in together} == {True}
 
 
 def test_a_run_that_turns_to_nan_leaves_the_bits_of_the_others_in_exact_mode(pack):
     shared = ["packing.exact=true", "trainer.epochs=3"]
     failed, *together = train(pack("packed", "tiny_bert", *shared, runs={"wild": WILD, **RUNS}))
-    assert failed.record["status"] == "failed"
-    assert failed.record["error"] == "its loss is not a number"
-    assert 0 < failed.record["steps"] < 12
+    assert failed.record.status == "failed"
+    assert failed.record.error == "its loss is not a number"
+    assert 0 < failed.record.steps < 12
     for ours, config in zip(together, pack("alone", "tiny_bert", *shared), strict=True):
         assert files(ours) == files(train([config])[0])
 
@@ -69,7 +69,7 @@ def test_a_stopped_run_keeps_the_bits_of_prompt_and_optimizer_while_others_train
     monkeypatch.setattr(Run, "observe", stopping)
     monkeypatch.setattr(Run, "restore_best", ending)
     outcomes = train(pack("packed", "tiny_bert", *EARLY, f"packing.exact={exact}"))
-    last = max(outcome.record["steps"] for outcome in outcomes)
+    last = max(outcome.record.steps for outcome in outcomes)
     assert early_stops(outcomes) - {last}
     for run, state in stopped.items():
         assert len(state[1]) == len(list(run.trainable.parameters()))  # it has trained: there is a state of each
@@ -88,12 +88,12 @@ def test_an_encoder_that_raises_fails_its_run_and_leaves_the_bits_of_the_others(
 
     monkeypatch.setattr(Run, "encode", breaks)
     sick = train(pack("sick", "tiny_bert", "packing.exact=true"))
-    assert [outcome.record["status"] for outcome in sick] == ["finished", "failed", "finished", "finished"]
-    assert sick[1].record["error"] == "ValueError: no such state"
-    assert "in breaks" in sick[1].record["traceback"]
+    assert [outcome.record.status for outcome in sick] == ["finished", "failed", "finished", "finished"]
+    assert sick[1].record.error == "ValueError: no such state"
+    assert "in breaks" in sick[1].record.traceback
     with pytest.raises(RunFailed, match=r"ValueError: no such state\. The traceback is in its run\.json\.$"):
         sick[1].check()
-    assert sick[1].record["steps"] == 2
+    assert sick[1].record.steps == 2
     for index in (0, 2, 3):
         assert files(sick[index]) == files(sound[index])
 
@@ -111,8 +111,8 @@ def test_an_encoder_that_raises_in_the_evaluation_fails_its_run_alone(pack, monk
 
     monkeypatch.setattr(Trainable, "fold", breaks)
     outcomes = train(configs)
-    assert [outcome.record["status"] for outcome in outcomes] == ["finished", "finished", "failed", "finished"]
-    assert outcomes[2].record["error"] == "ValueError: cannot fold"
+    assert [outcome.record.status for outcome in outcomes] == ["finished", "finished", "failed", "finished"]
+    assert outcomes[2].record.error == "ValueError: cannot fold"
 
 
 def test_a_forward_that_does_not_fit_the_memory_is_cut_and_blames_no_run(pack, monkeypatch):
@@ -127,10 +127,10 @@ def test_a_forward_that_does_not_fit_the_memory_is_cut_and_blames_no_run(pack, m
     monkeypatch.setattr(HeadScorer, "losses", out_of_memory)
     cut = train(pack("cut", "tiny_bert", "backbone.dtype=float64"))
     for ours, theirs in zip(cut, fits, strict=True):
-        assert ours.record["status"] == "finished"
-        assert any(text.startswith("out of memory: forwards were cut to 512") for text in ours.record["warnings"])
-        assert ours.record["loss"] == pytest.approx(theirs.record["loss"], abs=1e-8)
-        assert ours.record["scores"] == theirs.record["scores"]
+        assert ours.record.status == "finished"
+        assert any(text.startswith("out of memory: forwards were cut to 512") for text in ours.record.warnings)
+        assert ours.record.loss == pytest.approx(theirs.record.loss, abs=1e-8)
+        assert ours.record.scores == theirs.record.scores
 
 
 def records(configs):
@@ -154,7 +154,7 @@ def test_another_error_of_the_shared_forward_ends_the_pack_and_blames_it_on_no_r
     assert {record["status"] for record in records(configs)} == {"interrupted"}
     assert {record["error"] for record in records(configs)} == {"RuntimeError: shapes do not fit"}
     assert {record["resumed_step"] for record in records(configs)} == {0}
-    assert [outcome.record["status"] for outcome in train(configs)] == ["finished"] * len(RUNS)
+    assert [outcome.record.status for outcome in train(configs)] == ["finished"] * len(RUNS)
     assert {record["resumed_step"] for record in records(configs)} == {4}
 
 
@@ -218,10 +218,10 @@ def test_an_evaluation_that_does_not_fit_the_memory_is_cut_and_blames_no_run(pac
     assert 1 < max(made) < 20  # of the 20 reported rows
     said = "out of memory: forwards of evaluations were cut, which changes the last bits"
     for ours, theirs in zip(cut, fits, strict=True):
-        assert said in ours.record["warnings"]
-        assert said not in theirs.record["warnings"]
-        assert ours.record["loss"] == pytest.approx(theirs.record["loss"], abs=1e-8)
-        assert ours.record["scores"] == theirs.record["scores"]
+        assert said in ours.record.warnings
+        assert said not in theirs.record.warnings
+        assert ours.record.loss == pytest.approx(theirs.record.loss, abs=1e-8)
+        assert ours.record.scores == theirs.record.scores
 
 
 def test_a_row_of_an_evaluation_that_does_not_fit_the_memory_ends_the_pack(pack, monkeypatch):
@@ -244,6 +244,6 @@ def test_a_run_that_trains_nothing_rides_along_and_is_scored(exact, tiny_llama, 
         assert ours.folder.name == theirs.folder.name
         for key in ("status", "steps", "scores", "best"):
             if key != "best" or exact == "true":
-                assert ours.record[key] == theirs.record[key], key
-    assert together[0].record["best"] is None
-    assert together[0].record["steps"] == 0
+                assert getattr(ours.record, key) == getattr(theirs.record, key), key
+    assert together[0].record.best is None
+    assert together[0].record.steps == 0

@@ -85,25 +85,24 @@ def test_in_float64_whole_trainings_packed_and_alone_agree_to_1e8(backbone, pack
     runs = GENTLE if backbone == "tiny_t5" else RUNS
     packed = train(pack("packed", backbone, *shared, runs=runs))
     assert len(early_stops(packed)) > 1
-    assert max(curve(packed[0])["train/grad_norm"]) > packed[0].record["config"]["clip_norm"]
+    assert max(curve(packed[0])["train/grad_norm"]) > packed[0].record.config["clip_norm"]
     alone = [train([config])[0] for config in pack("alone", backbone, *shared, runs=runs)]
     for ours, theirs in zip(packed, alone, strict=True):
         assert ours.folder.name == theirs.folder.name
-        assert ours.record["pack"]["size"] == 4
+        assert ours.record.pack.size == 4
         mine, its = curve(ours), curve(theirs)
-        assert len(mine["train/loss"]) == ours.record["steps"]
+        assert len(mine["train/loss"]) == ours.record.steps
         for name in its:
             assert mine[name] == pytest.approx(its[name], abs=1e-8), name
         prompts = [load_file(one.folder / "prompt.safetensors")["prompt"] for one in (ours, theirs)]
         assert prompts[0].dtype == torch.float64
         torch.testing.assert_close(prompts[0], prompts[1], rtol=0, atol=1e-8)
-        assert {key: ours.record["best"][key] for key in ("epoch", "step")} == {
-            key: theirs.record["best"][key] for key in ("epoch", "step")
-        }
+        steps = [(outcome.record.best.epoch, outcome.record.best.step) for outcome in (ours, theirs)]
+        assert steps[0] == steps[1]
         assert predictions(ours) == predictions(theirs)
-        assert ours.record["scores"] == theirs.record["scores"]
+        assert ours.record.scores == theirs.record.scores
         for key in ("steps", "tokens", "parameters"):
-            assert ours.record[key] == theirs.record[key], key
+            assert getattr(ours.record, key) == getattr(theirs.record, key), key
 
 
 def test_in_float32_the_first_step_is_that_of_the_run_alone(three, first_step):
@@ -168,29 +167,29 @@ def test_a_run_that_diverges_is_marked_and_the_others_finish_as_alone(three, con
     assert "scores" not in failed
     assert failed["steps"] < finished["steps"] == 8
     alone = train(three("alone", float64)[:1])[0]
-    assert finished["loss"] == pytest.approx(alone.record["loss"], abs=1e-8)
-    assert finished["best"] == {**alone.record["best"], "held_out": pytest.approx(alone.record["best"]["held_out"])}
+    assert finished["loss"] == pytest.approx(alone.record.loss, abs=1e-8)
+    assert finished["best"] == {**alone.record.best, "held_out": pytest.approx(alone.record.best.held_out)}
     again = train([wild, sound])  # asked again, it says the same and does not spoil the finished one
-    assert [outcome.record["status"] for outcome in again] == ["failed", "finished"]
+    assert [outcome.record.status for outcome in again] == ["failed", "finished"]
 
 
 def test_runs_that_stop_early_keep_their_own_patience(three):
     outcomes = train(three("packed", "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01"))
-    assert len({outcome.record["steps"] for outcome in outcomes}) > 1
+    assert len({outcome.record.steps for outcome in outcomes}) > 1
     for outcome in outcomes:
         column = curve(outcome)
         evaluations = list(zip(column["held_out/score"], (-loss for loss in column["held_out/loss"]), strict=True))
         rises = [new > old for old, new in itertools.pairwise(evaluations)]
         assert rises in ([True] * 5, [True] * (len(rises) - 1) + [False])  # up to the first that is no better
-        assert outcome.record["steps"] == len(column["train/loss"]) == 4 * len(evaluations)
-        assert outcome.record["best"]["epoch"] == 1 + rises.count(True)
+        assert outcome.record.steps == len(column["train/loss"]) == 4 * len(evaluations)
+        assert outcome.record.best.epoch == 1 + rises.count(True)
 
 
 def test_runs_of_one_pack_have_each_a_patience_of_its_own(pack):
     shared = ["packing.exact=true", "trainer.epochs=6"]
     runs = {most: [*RUNS["plain"], f"trainer.patience={most}"] for most in (1, 2)}
     together = train(pack("packed", "tiny_bert", *shared, runs=runs))
-    ends = [outcome.record["steps"] for outcome in together]
+    ends = [outcome.record.steps for outcome in together]
     assert ends[0] < ends[1] < 24
     for ours, config in zip(together, pack("alone", "tiny_bert", *shared, runs=runs), strict=True):
         assert files(ours) == files(train([config])[0])

@@ -31,7 +31,7 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
         dress(ax, heading(study, task, {}), "held-out score (points)")
     methods = dict.fromkeys(one.point.method for task in tasks for one in _of_task(diagnoses, task))
     legend.put_below(drawing, [legend.of_method(method, looks[method]) for method in methods])
-    select = study.runs[0].record["protocol"]["select_on"]
+    select = study.runs[0].record.protocol.select_on
     rows = "validation rows" if select == "validation" else "rows held out of train"
     caption = (
         f"Score on the {rows}, which choose the checkpoint, each encoder at the point that they choose. Thick "

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
 
 from rpt.config.schema import Config
 from rpt.report.read.study import Axis, Value
 from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
+from rpt.tracking.record import Record
 
-Record = Mapping[str, Any]
 FlatConfig = dict[str, Value]
 """Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has one key: the group's name."""
 
@@ -49,12 +47,12 @@ BASELINES = ("head alone", "zero-shot", "fine-tuning")
 
 def method_of(record: Record) -> str:
     """Return the encoder's option in the configuration (`residual`), or the baseline's name (`head alone`)."""
-    encoder = str(record["chosen"].get("encoder"))
+    encoder = str(record.chosen.get("encoder"))
     if encoder != "none":
         return encoder
-    if record["config"]["trainer"]["tune"] == "all":
+    if record.config["trainer"]["tune"] == "all":
         return "fine-tuning"
-    return "head alone" if record["backbone"]["family"] == "encoder" else "zero-shot"
+    return "head alone" if record.backbone.family == "encoder" else "zero-shot"
 
 
 def flatten(records: Sequence[Record]) -> list[FlatConfig]:
@@ -63,10 +61,8 @@ def flatten(records: Sequence[Record]) -> list[FlatConfig]:
     The task, the seed and keys that cannot change a score are left out. `data.order_seed` is left out where it equals
     the seed in every run.
     """
-    flats = [_flat(record["config"]) for record in records]
-    if all(
-        flat.get("data.order_seed") == record["config"]["seed"] for flat, record in zip(flats, records, strict=True)
-    ):
+    flats = [_flat(record) for record in records]
+    if all(flat.get("data.order_seed") == record.config["seed"] for flat, record in zip(flats, records, strict=True)):
         for flat in flats:
             flat.pop("data.order_seed", None)
     for group in COLLAPSED:
@@ -87,7 +83,7 @@ def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[t
         The axes, the main axis first, and a sentence for each other key that varies together with the task or an axis.
     """
     methods = [method_of(record) for record in records]
-    tasks: list[Value] = [record["task"]["name"] for record in records]
+    tasks: list[Value] = [record.task.name for record in records]
     known = list(KNOWN)
     keys = [key for key in dict.fromkeys(key for flat in flats for key in flat) if _varies(key, flats, methods)]
     keys.sort(key=lambda key: known.index(key) if key in known else len(known))
@@ -119,11 +115,11 @@ def concerns(key: str, method: str) -> bool:
     return not any(key == part or key.startswith(f"{part}.") for part in unfelt)
 
 
-def _flat(config: Mapping[str, Any]) -> FlatConfig:
+def _flat(record: Record) -> FlatConfig:
     aside = set(_aside_keys(Config))
     return {
         key: value
-        for key, value in _leaves(config, "")
+        for key, value in record.flat().items()
         if key != "seed" and not key.startswith("task.") and not any(_is_in(key, part) for part in aside)
     }
 
@@ -140,17 +136,9 @@ def _aside_keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
             yield from _aside_keys(field.annotation, f"{above}{name}.")
 
 
-def _leaves(value: Mapping[str, Any], above: str) -> Iterator[tuple[str, Value]]:
-    for name, item in value.items():
-        if isinstance(item, Mapping):
-            yield from _leaves(item, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", json.dumps(item) if isinstance(item, list) else item
-
-
 def _option(record: Record, group: str) -> str:
     """Return the option of a group that a run uses; for a backbone its own name, because `local` can be any model."""
-    name = record["config"][group].get("name") if group == "backbone" else record["chosen"].get(group)
+    name = record.config[group].get("name") if group == "backbone" else record.chosen.get(group)
     return str(name)
 
 

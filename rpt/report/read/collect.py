@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from rpt.report.read.axes import FlatConfig, Record, concerns, find_axes, flatten, method_of, values_on
+from rpt.report.read.axes import FlatConfig, concerns, find_axes, flatten, method_of, values_on
 from rpt.report.read.comparable import check_comparable, is_comparable
 from rpt.report.read.notes import notes_on
 from rpt.report.read.record_check import check_record
@@ -19,9 +19,8 @@ from rpt.report.read.study import Axis, Study, StudyError, StudyRun
 from rpt.report.read.units import unit_scores
 from rpt.system.reading import reason_of
 from rpt.system.writing import read_json_lines
-from rpt.tracking.counted import has_ended
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.record import RecordError
+from rpt.tracking.record import Record, RecordError
 from rpt.tracking.run_state import read_state
 
 NO_GROUP = "none"
@@ -80,7 +79,7 @@ class _Answers:
         kept = []
         for folder, record in runs:
             try:
-                if record["status"] == "finished":
+                if record.status == "finished":
                     self.units[folder] = _units(folder, record)
                 kept.append((folder, record))
             except StudyError as error:
@@ -111,12 +110,12 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], di
     damaged: dict[Path, str] = {}
     for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
         try:
-            record = RunFolder(folder).read_record() or {}
+            record = Record.read(folder)
             check_record(folder, record)
         except RecordError as error:
             damaged[folder] = str(error)
             continue
-        if has_ended(record):
+        if record.has_ended:
             found.append((folder, record))
         else:
             state = read_state(folder)
@@ -140,17 +139,17 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unit
     _refuse_duplicates([*runs, *beside])
     _refuse_other_rows([*runs, *beside])
     stated, methods = (
-        stated_roles([record["config"] for record in records]),
+        stated_roles([record.config for record in records]),
         [*dict.fromkeys(run.method for run in runs)],
     )
-    questions = Counter(question for record in records if (question := record["config"].get("question")))
+    questions = Counter(question for record in records if (question := record.config.get("question")))
     return Study(
         name=name,
         question=questions.most_common(1)[0][0] if questions else None,
         runs=runs,
         baselines=beside,
         axes=axes,
-        is_sample=records[0]["data"]["source"] == "sample",
+        is_sample=records[0].data.source == "sample",
         unfinished={},
         notes=(*tied, *notes_on([*runs, *beside]), *notes_on_roles(stated, methods)),
         stated=stated,
@@ -170,15 +169,16 @@ def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
         StudyError: The predictions are missing or damaged, or their score differs from the record's score.
     """
     path = RunFolder(folder).predictions
-    metrics = [name for name in record["scores"] if name != "score"]
+    metrics = [name for name in record.scores if name != "score"]
     advice = "Train the run again with rerun=true."
     try:
         units = unit_scores(read_json_lines(path), metrics)
     except (OSError, ValueError, RecursionError) as error:
         raise StudyError(f"{path}: cannot be read ({reason_of(error)}). {advice}") from error
-    told = record["scores"]["score"]
-    if not np.isclose(units.mean(), told, atol=1e-6):
-        raise StudyError(f"{path}: gives the score {units.mean():.6f}, run.json says {told:.6f}. {advice}")
+    score = record.score_or_majority()
+    assert score is not None  # `check_record` has refused it
+    if not np.isclose(units.mean(), score, atol=1e-6):
+        raise StudyError(f"{path}: gives the score {units.mean():.6f}, run.json says {score:.6f}. {advice}")
     return units
 
 
@@ -217,15 +217,15 @@ def _group(directory: Path, prompts: Sequence[Found], group: str | None) -> str:
 
 
 def _group_of(record: Record) -> str:
-    return record["config"]["group"] or NO_GROUP
+    return record.config["group"] or NO_GROUP
 
 
 def _is_baseline(record: Record) -> bool:
-    return bool(record["chosen"].get("encoder") == "none")
+    return bool(record.chosen.get("encoder") == "none")
 
 
 def _start(found: Found) -> tuple[str, str]:
-    return str(found[1]["started"]), found[0].name
+    return found[1].started, found[0].name
 
 
 def _like(flats: Sequence[FlatConfig], axes: Sequence[Axis]) -> FlatConfig:

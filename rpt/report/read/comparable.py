@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpt.report.read.axes import Record
 from rpt.report.read.study import StudyError
+from rpt.tracking.record import Record
 
 SHOWN = 28
 """Number of characters of a code hash that an error message quotes."""
@@ -34,23 +34,24 @@ def _everywhere(record: Record) -> str:
 
 
 def _task(record: Record) -> str:
-    return str(record["task"]["name"])
+    return record.task.name
 
 
 def _backbone(record: Record) -> str:
-    return str(record["backbone"]["name"])
+    return record.backbone.name
 
 
 def _protocol(record: Record) -> str:
-    section = record["protocol"]
-    return ", ".join(f"{key}={section[key]}" for key in ("name", "select_on", "held_out_share", "task_prefix"))
+    return ", ".join(
+        f"{key}={getattr(record.protocol, key)}" for key in ("name", "select_on", "held_out_share", "task_prefix")
+    )
 
 
 def _code(key: str) -> Callable[[Record], str]:
     """Return a function that gives a recorded code hash or version."""
 
     def of(record: Record) -> str:
-        return str(record.get("code", {}).get(key, "not recorded by an older rpt"))
+        return str(record.code.get(key, "not recorded by an older rpt"))
 
     return of
 
@@ -59,7 +60,7 @@ def _component(group: str) -> Callable[[Record], str]:
     """Return a function that groups runs by their option of a configuration group, and by whether they use it."""
 
     def within(record: Record) -> str:
-        return f"{record['chosen'].get(group)} {group in record.get('code', {})}"
+        return f"{record.chosen.get(group)} {group in record.code}"
 
     return within
 
@@ -68,15 +69,15 @@ RULES = (
     Rule("protocol", _protocol, _everywhere),
     Rule("version of rpt's training code", _code("training"), _everywhere, SHOWN),
     *(Rule(f"source of the {group}", _code(group), _component(group), SHOWN) for group in ("encoder", "init", "optim")),
-    Rule("source of the scorer", _code("scorer"), lambda record: str(record["config"]["scorer"]), SHOWN),
+    Rule("source of the scorer", _code("scorer"), lambda record: str(record.config["scorer"]), SHOWN),
     Rule("source of the task's reader", _code("task.reader"), _task, SHOWN),
-    Rule("data source", lambda record: record["data"]["source"], _everywhere),
-    Rule("task version", lambda record: record["task"]["version"], _task),
-    Rule("data version", lambda record: record["data"]["version"], _task),
-    Rule("data checksum", lambda record: record["data"]["checksum"], _task),
-    Rule("number of reported rows", lambda record: record["data"]["rows"]["reported"], _task),
-    Rule("metrics", lambda record: ", ".join(record["majority"]), _task),
-    Rule("weights of the backbone", lambda record: record["backbone"]["weights_sha256"], _backbone),
+    Rule("data source", lambda record: record.data.source, _everywhere),
+    Rule("task version", lambda record: record.task.version, _task),
+    Rule("data version", lambda record: record.data.version, _task),
+    Rule("data checksum", lambda record: record.data.checksum, _task),
+    Rule("number of reported rows", lambda record: record.data.rows.reported, _task),
+    Rule("metrics", lambda record: ", ".join(record.majority), _task),
+    Rule("weights of the backbone", lambda record: record.backbone.weights_sha256, _backbone),
 )
 
 

@@ -20,7 +20,7 @@ from rpt.report.read.series import StudyPoint, curves_of
 from rpt.report.read.study import ONE_POINT, Study, StudyError, StudyRun
 from rpt.system.reading import Unreadable, read_object, reason_of
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.record import NUMBER, NUMBERS, NUMBERS_OR_NULL, TEXT, Kind, problems_of
+from rpt.tracking.kinds import NUMBER, NUMBERS, NUMBERS_OR_NULL, TEXT, Kind, problems_of
 
 T = TypeVar("T")
 

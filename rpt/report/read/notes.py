@@ -10,23 +10,23 @@ from rpt.report.read.study import StudyRun
 def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
     """Yield sentences on missing seeds, selection on reported rows, differing commits or machines, and warnings."""
     yield from _missing_seeds(runs)
-    if runs[0].record["protocol"]["select_on"] == "validation":
+    if runs[0].record.protocol.select_on == "validation":
         yield (
             "This protocol chooses checkpoints on the reported rows. They are the rows meant wherever held-out rows "
             "are named, so what is tuned on them looks better than it would on new rows."
         )
-    environments = [run.record["environment"] for run in runs]
-    gits = [one["git"] or {} for one in environments]  # None for a run outside a git checkout
+    environments = [run.record.environment for run in runs]
+    gits = [environment.git for environment in environments]  # None for a run outside a git checkout
     for what, found in (
-        ("commits of rpt", {str(git.get("commit"))[:10] for git in gits}),
-        ("kinds of machine", {str(one["bits"]["device"]) for one in environments}),
-        ("number formats of the frozen backbone", {str(run.record["backbone"]["dtype"]) for run in runs}),
+        ("commits of rpt", {str(getattr(git, "commit", None))[:10] for git in gits}),
+        ("kinds of machine", {str(environment.bits["device"]) for environment in environments}),
+        ("number formats of the frozen backbone", {run.record.backbone.dtype for run in runs}),
     ):
         if len(found) > 1:
             yield f"The runs come from {len(found)} {what}: {', '.join(sorted(found))}."
-    if any(git.get("dirty") for git in gits):
+    if any(getattr(git, "dirty", False) for git in gits):
         yield "Some runs were made with changes that no commit holds."
-    doubtful = sum(bool(run.record["warnings"]) for run in runs)
+    doubtful = sum(bool(run.record.warnings) for run in runs)
     if doubtful:
         yield f"{doubtful} of {len(runs)} runs carry warnings; the table of runs names them."
 

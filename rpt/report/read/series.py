@@ -135,8 +135,8 @@ def held_out_score(run: StudyRun) -> float:
     """
     if run.diverged:
         return run.majority
-    best = run.record["best"]
-    return float("nan") if best is None else float(best["held_out"]["score"])
+    best = run.record.best
+    return float("nan") if best is None else float(best.held_out["score"] or 0.0)
 
 
 def points_of(runs: Sequence[StudyRun]) -> list[StudyPoint]:
@@ -189,7 +189,7 @@ def num_units(study: Study, task: str) -> int:
     """Return the number of a task's sampling units, or of its reported rows where every run diverged."""
     runs = [run for run in (*study.runs, *study.baselines) if run.task == task]
     known = next((len(run.units) for run in runs if run.units is not None), None)
-    return int(runs[0].record["data"]["rows"]["reported"]) if known is None else known
+    return runs[0].record.data.rows.reported if known is None else known
 
 
 def _curve(study: Study, axis: Axis | None, points: Sequence[StudyPoint]) -> StudyCurve:

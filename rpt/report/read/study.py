@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from rpt.errors import RptError
 from rpt.report.read.roles import NO_ROLES, Roles, leader_of, reference_of
-from rpt.tracking.counted import counted_score, has_diverged, has_failed
+from rpt.tracking.record import Record
 
 Value = float | int | str | bool | None
 
@@ -34,7 +33,7 @@ class StudyRun:
 
     Attributes:
         folder: Path of the run folder.
-        record: Content of the run's `run.json`.
+        record: Record of the run.
         method: Option of the config group `encoder` (`residual`), or name of the baseline: `head alone`, `zero-shot`,
             `fine-tuning`.
         values: Value on each of the study's axes, by dotted key. A baseline lacks the axes that cannot change its
@@ -44,7 +43,7 @@ class StudyRun:
     """
 
     folder: Path
-    record: Mapping[str, Any]
+    record: Record
     method: str
     values: Mapping[str, Value]
     units: Float[np.ndarray, " units"] | None = field(repr=False)
@@ -52,38 +51,38 @@ class StudyRun:
     @property
     def task(self) -> str:
         """Name of the task."""
-        name = self.record["task"]["name"]
-        assert isinstance(name, str)
-        return name
+        return self.record.task.name
 
     @property
     def seed(self) -> int:
         """Seed of the run."""
-        seed = self.record["config"]["seed"]
+        seed = self.record.config["seed"]
         assert isinstance(seed, int)
         return seed
 
     @property
     def diverged(self) -> bool:
         """Whether the run has no score, because its loss became NaN or infinite, or because it raised an error."""
-        return has_diverged(self.record)
+        return self.record.has_diverged
 
     @property
     def score(self) -> float:
         """Task score, 0 to 1; for a run that diverged, the majority answer's score, which a user could fall back on."""
-        score = counted_score(self.record)
+        score = self.record.score_or_majority()
         assert score is not None
         return score
 
     @property
     def majority(self) -> float:
         """Score of always giving the most frequent answer, 0 to 1."""
-        return float(self.record["majority"]["score"])
+        score = self.record.majority["score"]
+        assert score is not None
+        return score
 
     @property
     def is_failed(self) -> bool:
         """Whether the run diverged or scores at or below the majority answer."""
-        return has_failed(self.record)
+        return self.record.is_failed
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ class Study:
     @property
     def source(self) -> str:
         """Source of the rows, equal for all runs: `sample`, `jsonl` or `hub`."""
-        return str(self.runs[0].record["data"]["source"])
+        return self.runs[0].record.data.source
 
     @property
     def seeds(self) -> tuple[int, ...]:

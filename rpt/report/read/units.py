@@ -19,7 +19,7 @@ from jaxtyping import Float, Int64
 
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.metrics import METRICS
-from rpt.tracking.record import NATURAL, TEXT, TEXT_OR_NULL, TEXTS, Kind, problems_of
+from rpt.tracking.kinds import NATURAL, TEXT, TEXT_OR_NULL, TEXTS, Kind, problems_of
 
 Line = Mapping[str, Any]
 Rows = Int64[np.ndarray, " rows"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rpt.config.paths import sweeps_dir
 from rpt.console import several
 from rpt.data.release import origin
 from rpt.report.read.study import Study, StudyRun
 from rpt.report.say.words import listed, value_text
+from rpt.tracking.record import Record
+from rpt.tracking.record_sections import EnvironmentFacts
 
 
 def facts(study: Study) -> list[tuple[str, str]]:
@@ -44,29 +45,30 @@ def commands(study: Study, report: str) -> list[tuple[str, str]]:
     return [*found, ("a run once more, to compare", f"python run.py {replay}")]
 
 
-def _task(record: Mapping[str, Any]) -> str:
-    return f"{record['task']['name']} (version {record['task']['version']})"
+def _task(record: Record) -> str:
+    return f"{record.task.name} (version {record.task.version})"
 
 
 def _data(run: StudyRun) -> str:
-    data = run.record["data"]
-    rows = data["rows"]
-    source = "sample rows made by rpt" if data["source"] == "sample" else origin(run.task, data)
-    held = f", {rows['held_out']:,} held out" if rows.get("held_out") else ""
-    counts = f"{rows['train']:,} train{held}, {rows['reported']:,} reported"
-    return f"{run.task}: {source}, {counts}, sha256 {_short(data['checksum'])}"
+    data = run.record.data
+    origin_of_rows = origin(run.task, data.source, data.release, data.folder)
+    source = "sample rows made by rpt" if data.source == "sample" else origin_of_rows
+    held_out = getattr(data.rows, "held_out", 0)
+    held = f", {held_out:,} held out" if held_out else ""
+    counts = f"{data.rows.train:,} train{held}, {data.rows.reported:,} reported"
+    return f"{run.task}: {source}, {counts}, sha256 {_short(data.checksum)}"
 
 
-def _protocol(record: Mapping[str, Any]) -> str:
-    protocol = record["protocol"]
-    chosen = "the validation rows themselves" if protocol["select_on"] == "validation" else "rows held out of train"
-    habits = f"; {'; '.join(protocol['habits'])}" if protocol.get("habits") else ""
-    return f"{protocol['name']}: checkpoints are chosen on {chosen}{habits}"
+def _protocol(record: Record) -> str:
+    protocol = record.protocol
+    chosen = "the validation rows themselves" if protocol.select_on == "validation" else "rows held out of train"
+    habits = "".join(f"; {habit}" for habit in getattr(protocol, "habits", ()))
+    return f"{protocol.name}: checkpoints are chosen on {chosen}{habits}"
 
 
-def _backbone(record: Mapping[str, Any]) -> str:
-    backbone = record["backbone"]
-    return f"{backbone['name']}, {backbone['parameters']:,} weights, {backbone['dtype']}"
+def _backbone(record: Record) -> str:
+    backbone = record.backbone
+    return f"{backbone.name}, {backbone.parameters:,} weights, {backbone.dtype}"
 
 
 def _varied(study: Study) -> Iterator[str]:
@@ -85,23 +87,23 @@ def _counts(study: Study) -> str:
     )
 
 
-def _dates(records: Sequence[Mapping[str, Any]]) -> str:
-    starts = sorted(str(record["started"])[:10] for record in records)
-    ends = sorted(str(record["finished"])[:10] for record in records if record.get("finished"))
+def _dates(records: Sequence[Record]) -> str:
+    starts = sorted(record.started[:10] for record in records)
+    ends = sorted(record.finished[:10] for record in records if record.finished)
     last = ends[-1] if ends else starts[-1]
     return starts[0] if starts[0] == last else f"{starts[0]} to {last}"
 
 
-def _code(records: Sequence[Mapping[str, Any]]) -> str:
-    found = dict.fromkeys(_version(record["environment"]) for record in records)
+def _code(records: Sequence[Record]) -> str:
+    found = dict.fromkeys(_version(record.environment) for record in records)
     return listed(list(found))
 
 
-def _version(environment: Mapping[str, Any]) -> str:
-    git = environment.get("git") or {}
-    commit = f", commit {_short(str(git['commit']))}" if git.get("commit") else ""
-    dirty = " with uncommitted changes" if git.get("dirty") else ""
-    return f"rpt {environment['packages']['rpt']}{commit}{dirty}, on {environment['bits']['device']}"
+def _version(environment: EnvironmentFacts) -> str:
+    git = environment.git
+    commit = f", commit {_short(git.commit)}" if git else ""
+    dirty = " with uncommitted changes" if git and getattr(git, "dirty", False) else ""
+    return f"rpt {environment.packages['rpt']}{commit}{dirty}, on {environment.bits['device']}"
 
 
 def _short(digest: str) -> str:

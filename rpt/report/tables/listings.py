@@ -68,9 +68,9 @@ def run_table(study: Study) -> Table:
 
 def _of_run(study: Study, run: StudyRun) -> list[Cell]:
     record = run.record
-    best = record.get("best") or {}
-    held_out = None if run.diverged or not best else held_out_score(run)
-    notes = [*record["warnings"], *([str(record.get("error"))] if run.diverged else [])]
+    best = record.best
+    held_out = None if run.diverged or best is None else held_out_score(run)
+    notes = [*record.warnings, *([str(record.error)] if run.diverged else [])]
     return [
         run.folder.name,
         run.task,
@@ -81,9 +81,9 @@ def _of_run(study: Study, run: StudyRun) -> list[Cell]:
         None if run.diverged else run.score,
         run.majority,
         held_out,
-        best.get("epoch"),
-        best.get("step"),
-        record.get("seconds"),
+        None if best is None else best.epoch,
+        None if best is None else best.step,
+        record.seconds,
         "; ".join(notes),
     ]
 
