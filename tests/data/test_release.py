@@ -10,7 +10,7 @@ from rpt.console import opening
 from rpt.data.release import CHECKSUMS, COUNTS, FOLDERS, origin, release_of
 from rpt.data.sources import jsonl_source, sample_source
 from rpt.errors import ConfigError
-from rpt.report.read.study import StudyRun
+from rpt.report.read.run import StudyRun
 from rpt.report.say.facts import _data
 from rpt.runs import train
 

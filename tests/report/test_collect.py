@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rpt.errors import RptError
+from rpt.report.measure.comparisons import agree
 from rpt.report.read.collect import collect
-from rpt.report.read.series import baselines_of, curve, curves_of, num_units, points_of
-from rpt.report.read.study import StudyError
+from rpt.report.read.run import StudyError
 from tests.support.report_fixture import METHODS, QUESTION, RATES, write_run, write_study
 
 
@@ -54,7 +54,7 @@ def test_a_study_of_rates_is_read_whole(rates):
 
 def test_a_curve_holds_every_seed_at_every_point(rates):
     study = collect(rates)
-    plain = curve(study, "cb", "plain")
+    plain = study.curve("cb", "plain")
     assert plain.values == RATES
     assert plain.units.shape == (5, 3, 64)
     scores = {run.values["lr"]: [] for run in study.runs}
@@ -65,7 +65,7 @@ def test_a_curve_holds_every_seed_at_every_point(rates):
 
 
 def test_a_run_that_diverged_counts_with_the_majority_answer(rates):
-    point = curve(collect(rates), "cb", "plain").points[-1]
+    point = collect(rates).curve("cb", "plain").points[-1]
     assert [run.diverged for run in point.runs] == [True, True, False]
     units = point.units(64)
     assert units[:2] == pytest.approx(point.majority)
@@ -78,7 +78,7 @@ def test_the_tuned_point_is_chosen_without_the_reported_rows(tmp_path):
     for folder in tmp_path.iterdir():
         held_out = {"score": 0.9 if "lr0.1-" in folder.name else 0.2}
         edit(folder, best={"epoch": 1, "step": 1, "held_out": held_out})
-    found = curve(collect(tmp_path), "cb", "plain")
+    found = collect(tmp_path).curve("cb", "plain")
     assert found.tuned.values == {"lr": 0.1}
     assert found.tuned.scores.mean() < found.scores.mean(axis=1).max()
 
@@ -91,7 +91,7 @@ def test_an_axis_is_what_runs_differ_in(tmp_path):
     assert axes(study)[0] == ("prompt.length", (5, 10), True)
     assert (study.axes[1].key, set(study.axes[1].values)) == ("init", {"vocab", "uniform"})
     assert study.name == "none"
-    found = curves_of(study)
+    found = study.curves
     assert len(found) == 4
     assert {one.at["init"] for one in found} == {"vocab", "uniform"}
 
@@ -144,7 +144,8 @@ def test_a_baseline_has_the_axes_that_it_feels(tmp_path):
         write_run(tmp_path, "encoder=none", f"data.k_per_class={count}", "seed=0")
     study = collect(tmp_path)
     assert [run.values for run in study.baselines] == [{"data.k_per_class": 5}, {"data.k_per_class": 20}]
-    assert [point.values["data.k_per_class"] for point in baselines_of(study, "cb", {"data.k_per_class": 20})] == [20]
+    alike = [point for point in study.baseline_points if agree(point.values, {"data.k_per_class": 20})]
+    assert [point.values["data.k_per_class"] for point in alike] == [20]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_tasks_have_data_of_their_own(tmp_path):
     write_run(tmp_path, "task=multirc")
     study = collect(tmp_path)
     assert study.tasks == ("multirc", "rte")
-    assert [num_units(study, task) for task in study.tasks] == [16, 64]
+    assert [study.num_units[task] for task in study.tasks] == [16, 64]
 
 
 def test_the_same_point_twice_is_refused(tmp_path):
@@ -242,8 +243,8 @@ def test_missing_seeds_are_told_and_left_out_of_curves(tmp_path):
     grid(tmp_path, "lr=0.1", encoders=("plain",), seeds=(0, 1, 2))
     grid(tmp_path, "lr=0.2", encoders=("plain",), seeds=(1, 2))
     study = collect(tmp_path)
-    assert curve(study, "cb", "plain").seeds == (1, 2)
-    assert [len(point.runs) for point in points_of(study.runs)] == [3, 2]
+    assert study.curve("cb", "plain").seeds == (1, 2)
+    assert [len(point.runs) for point in study.points] == [3, 2]
     assert study.notes == (
         "cb, plain: 1 of 2 points lack a seed. Numbers over the whole sweep use the seeds that every point has: 1, 2.",
     )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rpt.report.read.collect import collect
-from rpt.report.read.study import StudyError
+from rpt.report.read.run import StudyError
 from tests.support.report_fixture import write_run
 
 

@@ -15,7 +15,7 @@ from rpt.report.figures.styles import LOOKS, OTHERS, looks_of, points
 from rpt.report.measure.numbers import measure
 from rpt.report.read.collect import collect
 from rpt.report.read.diagnostics import diagnose
-from rpt.report.read.study import Axis
+from rpt.report.read.run import Axis
 from tests.support.report_fixture import write_run, write_study
 
 pytestmark = pytest.mark.slow  # half a minute: every figure in three formats

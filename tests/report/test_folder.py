@@ -7,7 +7,7 @@ import pytest
 
 from rpt.report.page import folder as module
 from rpt.report.page.folder import publish, refuse_other_folder
-from rpt.report.read.study import StudyError
+from rpt.report.read.run import StudyError
 
 FIRST = {"index.html": b"one", "figures/forest.svg": b"<svg/>", "tables/runs.csv": b"a,b\n"}
 SECOND = {"index.html": b"two", "tables/runs.csv": b"a,b\n1,2\n"}

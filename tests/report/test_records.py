@@ -6,7 +6,7 @@ import pytest
 
 from rpt.report.__main__ import main
 from rpt.report.read.collect import collect
-from rpt.report.read.study import StudyError
+from rpt.report.read.run import StudyError
 from tests.support.report_fixture import write_run
 
 AGAIN = "Train the run again with rerun=true."

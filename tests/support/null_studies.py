@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rpt.report.read.study import Axis, Study, StudyRun
+from rpt.report.read.run import Axis, StudyRun
+from rpt.report.read.study import Study
+from rpt.tracking.record import Record
 
 METHODS = ("plain", "mlp", "residual", "lstm")
 RATES = (0.0003, 0.003, 0.03, 0.3, 3.0)
@@ -52,4 +54,4 @@ def _run(method, values, seed, units, held_out):
         "data": {"source": "jsonl", "rows": {"reported": len(units)}},
     }
     name = "-".join(map(str, (method, *values.values(), seed)))
-    return StudyRun(Path(name), record, method, values, units)
+    return StudyRun(Path(name), Record.model_validate(record), method, values, units)

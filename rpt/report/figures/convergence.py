@@ -14,7 +14,8 @@ from rpt.report.figures.figure import Figure, finish, grid_of_panels
 from rpt.report.figures.panels import MOST_PANELS
 from rpt.report.figures.styles import Look, heading, looks_of, points
 from rpt.report.read.diagnostics import Diagnosis, History, Series
-from rpt.report.read.study import POINTS, Study
+from rpt.report.read.run import POINTS
+from rpt.report.read.study import Study
 from rpt.report.say.words import listed
 
 

@@ -13,7 +13,8 @@ from rpt.report.figures.styles import Look, heading, looks_of
 from rpt.report.measure.along import asked_axes
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers, Robustness
-from rpt.report.read.study import POINTS, Study
+from rpt.report.read.run import POINTS
+from rpt.report.read.study import Study
 from rpt.report.say.words import listed, value_text
 from rpt.report.tables.columns import has_intervals
 from rpt.stats.estimate import Estimate

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rpt.report.measure.numbers import Numbers, PointScore
-from rpt.report.read.study import Axis, Study, Value
+from rpt.report.read.frame import frame_of, groups
+from rpt.report.read.run import Axis, Value
+from rpt.report.read.study import Study
 
 MOST_PANELS = 9
 """Largest number of panels in a figure."""
@@ -123,10 +125,9 @@ def _fits(score: PointScore, at: Mapping[str, Value]) -> bool:
 
 def _lines(scores: Sequence[PointScore], axis: Axis | None) -> list[PanelLine]:
     lines = []
-    for method in dict.fromkeys(score.point.method for score in scores):
-        own = [score for score in scores if score.point.method == method]
+    for own in groups(frame_of(scores, [{"method": score.point.method} for score in scores]), ("method",)):
         valued = [(None if axis is None else score.point.values.get(axis.key), score) for score in own]
         if axis is not None and any(axis.key in score.point.values for score in own):
             valued = sorted(valued, key=lambda pair: axis.values.index(pair[0]) if pair[0] in axis.values else -1)
-        lines.append(PanelLine(method, [value for value, _ in valued], [score for _, score in valued]))
+        lines.append(PanelLine(own[0].point.method, [value for value, _ in valued], [score for _, score in valued]))
     return lines

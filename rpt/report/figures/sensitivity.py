@@ -21,7 +21,8 @@ from rpt.report.figures.styles import (
     points,
 )
 from rpt.report.measure.numbers import Numbers, PointScore
-from rpt.report.read.study import POINTS, Axis, Study
+from rpt.report.read.run import POINTS, Axis
+from rpt.report.read.study import Study
 from rpt.report.say.words import listed, value_text
 from rpt.report.tables.columns import has_intervals
 

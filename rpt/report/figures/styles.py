@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rpt.report.read.study import POINTS, Axis, Study, Value
+from rpt.report.read.run import POINTS, Axis, Value
+from rpt.report.read.study import Study
 from rpt.report.say.words import at_text
 
 LineStyle = Literal["-"] | tuple[int, Sequence[int | float]]

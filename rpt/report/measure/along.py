@@ -14,8 +14,10 @@ from itertools import combinations
 import numpy as np
 
 from rpt.report.measure.comparisons import MOST_VALUES, Pair, pair_of
-from rpt.report.read.series import StudyCurve, curves_of
-from rpt.report.read.study import Axis, Study, Value
+from rpt.report.read.frame import frame_of, groups
+from rpt.report.read.run import Axis, Value
+from rpt.report.read.series import StudyCurve
+from rpt.report.read.study import Study
 
 RATES = ("lr", "encoder_lr", "head_lr")
 """Keys of learning rates. A study varies them to measure sensitivity, and seldom to compare their values."""
@@ -25,10 +27,9 @@ def compare_values(study: Study) -> list[Pair]:
     """Compare the values of every axis for each task and encoder; the p-values are not adjusted."""
     found: list[Pair] = []
     for axis in study.axes:
-        gathered: dict[tuple[str, str], list[StudyCurve]] = {}
-        for curve in curves_of(study, axis):
-            gathered.setdefault((curve.task, curve.method), []).append(curve)
-        found += [pair for curves in gathered.values() for pair in _of_curves(axis, curves)]
+        curves = study.curves_along(axis)
+        frame = frame_of(curves, [{"task": curve.task, "method": curve.method} for curve in curves])
+        found += [pair for members in groups(frame, ("task", "method")) for pair in _of_curves(axis, members)]
     return found
 
 

@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from rpt.report.read.run import ONE_POINT, Value
 from rpt.report.read.series import StudyCurve, StudyPoint, UnitScores
-from rpt.report.read.study import ONE_POINT, Study, Value
+from rpt.report.read.study import Study
 from rpt.stats.estimate import Comparison
 from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
@@ -81,21 +82,18 @@ class Pair:
         return "higher" if sign > 0 else "lower" if sign < 0 else "open"
 
 
-def compare_all(
-    study: Study, curves: Sequence[StudyCurve], baselines: Mapping[str, Sequence[StudyPoint]]
-) -> list[Pair]:
+def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
     """Compare all encoders of a study with each other, the baselines and the majority; p-values are not adjusted.
 
     Args:
         study: Study to compare.
         curves: Curves of the study along its main axis.
-        baselines: Points of the baselines, by task.
     """
     pairs: list[Pair] = []
     for ours, theirs in _couples(study, curves):
         pairs += _of_curves(ours, theirs)
     for ours in curves:
-        pairs += _against(ours, baselines[ours.task])
+        pairs += _against(ours, [point for point in study.baseline_points if point.task == ours.task])
         pairs.append(_with_majority(ours))
     return pairs
 

@@ -10,8 +10,9 @@ from rpt.report.measure.comparisons import MAJORITY, Pair, compare_all
 from rpt.report.measure.families import adjust
 from rpt.report.measure.pace import Pace, paces
 from rpt.report.read.diagnostics import Diagnosis
-from rpt.report.read.series import StudyCurve, StudyPoint, baselines_of, curves_of, num_units, points_of
-from rpt.report.read.study import Study, Value
+from rpt.report.read.run import Value
+from rpt.report.read.series import StudyCurve, StudyPoint
+from rpt.report.read.study import Study
 from rpt.stats import curves, spread
 from rpt.stats.estimate import LEAST_SEEDS, Estimate
 from rpt.stats.mean import mean
@@ -118,15 +119,14 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
         diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`. Without any, `paces` is
             empty.
     """
-    found = [one for one in curves_of(study) if one.seeds]
-    baselines = {one.task: list(baselines_of(study, one.task, {})) for one in found}
-    compared = [*compare_all(study, found, baselines), *compare_values(study)]
+    curves = [curve for curve in study.curves if curve.seeds]
+    compared = [*compare_all(study, curves), *compare_values(study)]
     every, soon = adjust(study, compared, paces(study, diagnoses))
     pairs = [pair for pair in every if pair.theirs != MAJORITY]
     return Numbers(
-        points=[_score(point, num_units(study, point.task)) for point in points_of(study.runs)],
-        baselines=[_score(point, num_units(study, point.task)) for point in points_of(study.baselines)],
-        robustness=[robustness(one) for one in found],
+        points=[_score(point, study.num_units[point.task]) for point in study.points],
+        baselines=[_score(point, study.num_units[point.task]) for point in study.baseline_points],
+        robustness=[robustness(curve) for curve in curves],
         sweep=[pair for pair in pairs if pair.where == "sweep"],
         tuned=[pair for pair in pairs if pair.where == "tuned"],
         by_point=[pair for pair in pairs if pair.where == "point"],

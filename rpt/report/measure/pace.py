@@ -15,7 +15,8 @@ import numpy as np
 
 from rpt.report.measure.comparisons import Family, agree, couples
 from rpt.report.read.diagnostics import Diagnosis, History
-from rpt.report.read.study import ONE_POINT, Study, Value
+from rpt.report.read.run import ONE_POINT, Value
+from rpt.report.read.study import Study
 from rpt.stats.counts import compare_counts
 from rpt.stats.estimate import Comparison
 

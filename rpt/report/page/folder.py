@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rpt.report.read.study import StudyError
+from rpt.report.read.run import StudyError
 from rpt.system.lock import Lock
 from rpt.system.writing import DRAFT, draft_of, storage, write_atomic, write_json
 

@@ -37,11 +37,11 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
     refuse_other_folder(out)
     study = collect(directory, group)
     diagnoses = diagnose(study)
-    study = replace(study, damaged=(*study.damaged, *(message for one in diagnoses for message in one.damaged)))
     numbers = measure(study, diagnoses)
     found, words = tables(study, numbers, diagnoses), answer(study, numbers)
     figures = draw(study, numbers, diagnoses)
     first = headline(study, numbers, words)
+    study = replace(study, damaged=(*study.damaged, *(message for one in diagnoses for message in one.damaged)))
     page = render(study, found, words, figures, diagnoses, headline=first, out=out, command=command)
     files = {"index.html": page.encode()}
     files |= {f"figures/{one.name}.{ending}": content for one in figures for ending, content in one.files.items()}

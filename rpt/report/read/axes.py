@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import BaseModel
 
 from rpt.config.schema import Config
-from rpt.report.read.study import Axis, Value
+from rpt.report.read.run import Axis, Value
 from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
 from rpt.tracking.record import Record
 

@@ -15,7 +15,8 @@ from rpt.report.read.comparable import check_comparable, is_comparable
 from rpt.report.read.notes import notes_on
 from rpt.report.read.record_check import check_record
 from rpt.report.read.roles import notes_on_roles, stated_roles
-from rpt.report.read.study import Axis, Study, StudyError, StudyRun
+from rpt.report.read.run import Axis, StudyError, StudyRun
+from rpt.report.read.study import Study
 from rpt.report.read.units import unit_scores
 from rpt.system.reading import reason_of
 from rpt.system.writing import read_json_lines

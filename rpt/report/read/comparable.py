@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rpt.report.read.study import StudyError
+from rpt.report.read.run import StudyError
 from rpt.tracking.record import Record
 
 SHOWN = 28

@@ -16,8 +16,9 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from rpt.report.read.series import StudyPoint, curves_of
-from rpt.report.read.study import ONE_POINT, Study, StudyError, StudyRun
+from rpt.report.read.run import ONE_POINT, StudyError, StudyRun
+from rpt.report.read.series import StudyPoint
+from rpt.report.read.study import Study
 from rpt.system.reading import Unreadable, read_object, reason_of
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.kinds import NUMBER, NUMBERS, NUMBERS_OR_NULL, TEXT, Kind, problems_of
@@ -105,7 +106,7 @@ class Diagnosis:
 
 def diagnose(study: Study) -> list[Diagnosis]:
     """Read the diagnostics of every encoder at its point with the best held-out score, in the study's order."""
-    return [diagnosis(curve.tuned) for curve in curves_of(study)]
+    return [diagnosis(curve.tuned) for curve in study.curves]
 
 
 def diagnosis(point: StudyPoint) -> Diagnosis:

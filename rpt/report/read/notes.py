@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rpt.report.read.study import StudyRun
+from rpt.report.read.run import StudyRun
 
 
 def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float
 
-from rpt.report.read.study import Axis, Study, StudyRun, Value
+from rpt.report.read.frame import ITEM, frame_of, groups
+from rpt.report.read.run import Axis, StudyRun, Value
 
 UnitScores = Float[np.ndarray, "seeds units"]
 
@@ -139,65 +141,49 @@ def held_out_score(run: StudyRun) -> float:
     return float("nan") if best is None else float(best.held_out["score"] or 0.0)
 
 
-def points_of(runs: Sequence[StudyRun]) -> list[StudyPoint]:
-    """Group the runs that differ in the seed alone to points, in the order of each point's first run."""
-    gathered: dict[tuple[object, ...], list[StudyRun]] = {}
-    for run in runs:
-        gathered.setdefault((run.task, run.method, tuple(run.values.items())), []).append(run)
+def run_frame(runs: Sequence[StudyRun]) -> pd.DataFrame:
+    """Return a tidy frame with a row for each run: task, method, value on each axis, seed, status and scores."""
+    frame = frame_of(runs, [{"task": run.task, "method": run.method, **run.values} for run in runs])
+    for column in ("seed", "diverged", "is_failed", "score", "majority"):
+        frame[column] = [getattr(run, column) for run in runs]
+    frame["held_out"] = [held_out_score(run) for run in runs]
+    return frame
+
+
+def points_of(frame: pd.DataFrame, axes: Sequence[Axis]) -> list[StudyPoint]:
+    """Group the runs that differ in the seed alone to points, in the order of each point's first run.
+
+    Args:
+        frame: Frame of the runs, from `run_frame`.
+        axes: Axes of the study.
+    """
+    found = groups(frame, ("task", "method", *(axis.key for axis in axes)))
     return [
         StudyPoint(runs[0].task, runs[0].method, runs[0].values, sorted(runs, key=lambda run: run.seed))
-        for runs in gathered.values()
+        for runs in found
     ]
 
 
-def curves_of(study: Study, axis: Axis | None = None) -> list[StudyCurve]:
-    """Return every curve along an axis: one for each task, encoder and combination of values on the other axes.
+def curves_of(points: Sequence[StudyPoint], axis: Axis | None, num_units: Mapping[str, int]) -> list[StudyCurve]:
+    """Group points to curves along an axis: one for each task, encoder and combination of values on the other axes.
 
     Args:
-        study: Study whose runs form the curves.
-        axis: Axis of the study; None for the main axis.
+        points: Points of the runs that train a prompt.
+        axis: Axis of the study; None for a study without axes.
+        num_units: Number of sampling units of each task.
     """
-    axis = axis or next(iter(study.axes), None)
-    gathered: dict[tuple[object, ...], list[StudyPoint]] = {}
-    for point in points_of(study.runs):
-        key = (point.task, point.method, tuple(_others(point, axis).items()))
-        gathered.setdefault(key, []).append(point)
-    return [_curve(study, axis, points) for points in gathered.values()]
+    settings = [{"task": point.task, "method": point.method, **_others(point, axis)} for point in points]
+    frame = frame_of(points, settings)
+    return [_curve(axis, members, num_units) for members in groups(frame, frame.columns.drop(ITEM))]
 
 
-def curve(study: Study, task: str, method: str, axis: Axis | None = None) -> StudyCurve:
-    """Return the curve of an encoder on a task, in a study where no other axis varies.
-
-    Raises:
-        KeyError: The encoder has no curve on the task, or several, because another axis varies too.
-    """
-    found = [one for one in curves_of(study, axis) if (one.task, one.method) == (task, method)]
-    if len(found) != 1:
-        raise KeyError(f"{len(found)} curves of {method} on {task}")
-    return found[0]
-
-
-def baselines_of(study: Study, task: str, at: Mapping[str, Value]) -> Iterator[StudyPoint]:
-    """Yield the points of baselines on a task that have the given values on every axis for which both have a value."""
-    for point in points_of(study.baselines):
-        agrees = all(at[key] == value for key, value in point.values.items() if key in at)
-        if point.task == task and agrees:
-            yield point
-
-
-def num_units(study: Study, task: str) -> int:
-    """Return the number of a task's sampling units, or of its reported rows where every run diverged."""
-    runs = [run for run in (*study.runs, *study.baselines) if run.task == task]
-    known = next((len(run.units) for run in runs if run.units is not None), None)
-    return runs[0].record.data.rows.reported if known is None else known
-
-
-def _curve(study: Study, axis: Axis | None, points: Sequence[StudyPoint]) -> StudyCurve:
+def _curve(axis: Axis | None, points: Sequence[StudyPoint], num_units: Mapping[str, int]) -> StudyCurve:
     first = points[0]
     seeds = sorted(set.intersection(*(set(point.seeds) for point in points)))
     ordered = sorted(points, key=lambda point: _place(point, axis))
-    count = num_units(study, first.task)
-    return StudyCurve(first.task, first.method, axis, _others(first, axis), ordered, tuple(seeds), count)
+    return StudyCurve(
+        first.task, first.method, axis, _others(first, axis), ordered, tuple(seeds), num_units[first.task]
+    )
 
 
 def _others(point: StudyPoint, axis: Axis | None) -> dict[str, Value]:

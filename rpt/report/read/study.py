@@ -1,110 +1,17 @@
-"""A study: comparable runs, and the axes along which they differ."""
+"""A study: comparable runs as a tidy frame, their points, and their curves along the axes of the study."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float
+import pandas as pd
 
-from rpt.errors import RptError
 from rpt.report.read.roles import NO_ROLES, Roles, leader_of, reference_of
-from rpt.tracking.record import Record
-
-Value = float | int | str | bool | None
-
-POINTS = 100.0
-"""Factor from a score (0 to 1) to points."""
-
-ONE_POINT = 0.01
-"""One point as a score. A run counts as trained within one point of its own best held-out score, and the needed number
-of seeds is the number that shows a difference of one point."""
-
-
-class StudyError(RptError):
-    """Run folders that make no study, because they are missing, damaged or not comparable."""
-
-
-@dataclass(frozen=True)
-class StudyRun:
-    """A finished or diverged run of a study, as read from its folder.
-
-    Attributes:
-        folder: Path of the run folder.
-        record: Record of the run.
-        method: Option of the config group `encoder` (`residual`), or name of the baseline: `head alone`, `zero-shot`,
-            `fine-tuning`.
-        values: Value on each of the study's axes, by dotted key. A baseline lacks the axes that cannot change its
-            score.
-        units: Score of each sampling unit (`rpt.report.read.units`), whose mean is the task score; None for a run that
-            diverged, which has no predictions.
-    """
-
-    folder: Path
-    record: Record
-    method: str
-    values: Mapping[str, Value]
-    units: Float[np.ndarray, " units"] | None = field(repr=False)
-
-    @property
-    def task(self) -> str:
-        """Name of the task."""
-        return self.record.task.name
-
-    @property
-    def seed(self) -> int:
-        """Seed of the run."""
-        seed = self.record.config["seed"]
-        assert isinstance(seed, int)
-        return seed
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the run has no score, because its loss became NaN or infinite, or because it raised an error."""
-        return self.record.has_diverged
-
-    @property
-    def score(self) -> float:
-        """Task score, 0 to 1; for a run that diverged, the majority answer's score, which a user could fall back on."""
-        score = self.record.score_or_majority()
-        assert score is not None
-        return score
-
-    @property
-    def majority(self) -> float:
-        """Score of always giving the most frequent answer, 0 to 1."""
-        score = self.record.majority["score"]
-        assert score is not None
-        return score
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether the run diverged or scores at or below the majority answer."""
-        return self.record.is_failed
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A configuration value or option that a study varies, other than encoder, task and seed.
-
-    Attributes:
-        key: Dotted configuration key, or name of a config group whose options differ (`init`).
-        label: Name in figures and sentences, such as `learning rate`.
-        values: All values of the axis. Numbers are ascending, after null. Texts are in the order of their first run.
-        is_log: Whether figures use a logarithmic scale.
-    """
-
-    key: str
-    label: str
-    values: tuple[Value, ...]
-    is_log: bool
-
-    @property
-    def is_numeric(self) -> bool:
-        """Whether all values are numbers, which have an order and a distance."""
-        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+from rpt.report.read.run import Axis, StudyRun
+from rpt.report.read.series import StudyCurve, StudyPoint, curves_of, points_of, run_frame
 
 
 @dataclass(frozen=True)
@@ -136,12 +43,58 @@ class Study:
     notes: tuple[str, ...] = ()
     stated: Roles = NO_ROLES
 
-    @property
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Tidy frame of all runs, baselines last: a row for each run (`rpt.report.read.series.run_frame`)."""
+        frame = run_frame([*self.runs, *self.baselines])
+        frame["is_baseline"] = [False] * len(self.runs) + [True] * len(self.baselines)
+        return frame
+
+    @cached_property
+    def points(self) -> list[StudyPoint]:
+        """Points of the runs that train a prompt."""
+        return points_of(self.frame[~self.frame["is_baseline"]], self.axes)
+
+    @cached_property
+    def baseline_points(self) -> list[StudyPoint]:
+        """Points of the baselines."""
+        return points_of(self.frame[self.frame["is_baseline"]], self.axes)
+
+    @cached_property
+    def curves(self) -> list[StudyCurve]:
+        """Curves along the main axis; curves of a single point in a study without axes."""
+        return self.curves_along(self.axes[0] if self.axes else None)
+
+    def curves_along(self, axis: Axis | None) -> list[StudyCurve]:
+        """Return the curves along an axis of the study."""
+        return curves_of(self.points, axis, self.num_units)
+
+    def curve(self, task: str, method: str) -> StudyCurve:
+        """Return the curve of an encoder on a task along the main axis, in a study where no other axis varies.
+
+        Raises:
+            KeyError: The encoder has no curve on the task, or several, because another axis varies too.
+        """
+        curves = [curve for curve in self.curves if (curve.task, curve.method) == (task, method)]
+        if len(curves) != 1:
+            raise KeyError(f"{len(curves)} curves of {method} on {task}")
+        return curves[0]
+
+    @cached_property
+    def num_units(self) -> dict[str, int]:
+        """Number of sampling units of each task; its number of reported rows where every run diverged."""
+        numbers: dict[str, int] = {}
+        for task, runs in self.frame.groupby("task", sort=False)["item"]:
+            known = next((len(run.units) for run in runs if run.units is not None), None)
+            numbers[str(task)] = runs.iloc[0].record.data.rows.reported if known is None else known
+        return numbers
+
+    @cached_property
     def tasks(self) -> tuple[str, ...]:
         """Tasks in the order of their first run."""
         return tuple(dict.fromkeys(run.task for run in self.runs))
 
-    @property
+    @cached_property
     def methods(self) -> tuple[str, ...]:
         """Encoders in the order of their first run."""
         return tuple(dict.fromkeys(run.method for run in self.runs))

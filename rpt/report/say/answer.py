@@ -16,6 +16,7 @@ from rpt.report.measure.comparisons import MAJORITY, Pair
 from rpt.report.measure.families import ASKS_HOW_SOON
 from rpt.report.measure.numbers import Numbers, Robustness
 from rpt.report.measure.pace import Pace
+from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.study import Study
 from rpt.report.say.ranking import over_tasks, ranking
 from rpt.report.say.sentences import (
@@ -188,15 +189,8 @@ def _counted(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]
 
 def _grouped(rows: Sequence[Robustness]) -> list[list[Robustness]]:
     """Group the rows by task and by their values on the axes besides the main one."""
-    groups: list[list[Robustness]] = []
-    for row in rows:
-        for group in groups:
-            if group[0].task == row.task and group[0].curve.at == row.curve.at:
-                group.append(row)
-                break
-        else:
-            groups.append([row])
-    return groups
+    frame = frame_of(rows, [{"task": row.task, **row.curve.at} for row in rows])
+    return groups(frame, frame.columns.drop(ITEM))
 
 
 def _is_of(one: Pair | Pace, row: Robustness) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from rpt.config.paths import sweeps_dir
 from rpt.console import several
 from rpt.data.release import origin
-from rpt.report.read.study import Study, StudyRun
+from rpt.report.read.run import StudyRun
+from rpt.report.read.study import Study
 from rpt.report.say.words import listed, value_text
 from rpt.tracking.record import Record
 from rpt.tracking.record_sections import EnvironmentFacts

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers, Robustness
-from rpt.report.read.study import POINTS, Study
+from rpt.report.read.run import POINTS
+from rpt.report.read.study import Study
 from rpt.report.say.answer import FEW_SEEDS, Paragraph
 from rpt.report.say.sentences import brackets
 from rpt.report.say.words import SAMPLE, value_text

@@ -9,7 +9,7 @@ from rpt.console import several
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Robustness
 from rpt.report.measure.pace import Pace
-from rpt.report.read.study import POINTS, Axis
+from rpt.report.read.run import POINTS, Axis
 from rpt.report.say.words import listed, value_text
 from rpt.stats.estimate import Estimate
 

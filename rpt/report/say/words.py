@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rpt.report.read.study import Axis, Study, Value
+from rpt.report.read.run import Axis, Value
+from rpt.report.read.study import Study
 
 SAMPLE = "SAMPLE DATA: not a SuperGLUE score."
 """Mark of every table and figure whose data are sample rows."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rpt.report.read.study import Axis, Study, Value
+from rpt.report.read.run import Axis, Value
+from rpt.report.read.study import Study
 from rpt.report.say.words import value_text
 from rpt.report.tables.table import Cell, Column
 from rpt.stats.estimate import LEAST_SEEDS

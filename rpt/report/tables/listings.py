@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rpt.report.read.diagnostics import Diagnosis
+from rpt.report.read.run import POINTS, StudyRun
 from rpt.report.read.series import held_out_score
-from rpt.report.read.study import POINTS, Study, StudyRun
+from rpt.report.read.study import Study
 from rpt.report.say.words import at_text, caption
 from rpt.report.tables.columns import ENCODER, RUNS, TASK, axis_columns, cells_on
 from rpt.report.tables.table import Cell, Column, Table

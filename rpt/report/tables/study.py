@@ -9,7 +9,8 @@ from rpt.console import several
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers, PointScore, Robustness
 from rpt.report.read.diagnostics import Diagnosis
-from rpt.report.read.study import POINTS, Study
+from rpt.report.read.run import POINTS
+from rpt.report.read.study import Study
 from rpt.report.say.words import caption, value_text
 from rpt.report.tables.columns import ENCODER, FAILED, HOLM, RUNS, SEEDS, TASK, axis_columns, cells_on, has_intervals
 from rpt.report.tables.convergence import convergence_table, pace_table

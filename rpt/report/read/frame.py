@@ -1,0 +1,38 @@
+"""Tidy pandas frames: a row for each run, point or curve of a study, and a column for each property and each axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+ABSENT = "(absent)"
+"""Cell of an axis that an item does not have, such as the learning rate of zero-shot answers; null is another value."""
+
+ITEM = "item"
+"""Column that holds the items themselves."""
+
+
+def frame_of(items: Sequence[Any], settings: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a frame with a row for each item, in the given order.
+
+    Args:
+        items: Runs, points or curves of a study; the column `item` holds them.
+        settings: Value of each column for each item. A key that an item lacks becomes `ABSENT` in its row.
+    """
+    rows = list(settings)
+    keys = dict.fromkeys(key for row in rows for key in row)
+    columns = {key: pd.Series([row.get(key, ABSENT) for row in rows], dtype=object) for key in keys}
+    return pd.DataFrame({**columns, ITEM: pd.Series(list(items), dtype=object)})
+
+
+def groups(frame: pd.DataFrame, keys: Iterable[str]) -> list[list[Any]]:
+    """Return the items of the rows that are equal in all keys, in the order of each group's first row.
+
+    Keys without a column are ignored. Null equals null.
+    """
+    known = [key for key in keys if key in frame]
+    if frame.empty:
+        return []
+    return [group[ITEM].tolist() for _, group in frame.groupby(known, sort=False, dropna=False)]
