@@ -9,6 +9,7 @@ from rpt.errors import RptError
 from rpt.report.measure.comparisons import agree
 from rpt.report.read.collect import collect
 from rpt.report.read.run import StudyError
+from rpt.tracking.identity import TRAINING_VERSION
 from tests.support.report_fixture import METHODS, QUESTION, RATES, write_run, write_study
 
 
@@ -186,7 +187,7 @@ def test_several_groups_are_refused_until_one_is_named(tmp_path):
 
 
 MIXED = {
-    "the version of rpt's training code differs, 1 and 99": {"code__training": 99},
+    f"the version of rpt's training code differs, {TRAINING_VERSION} and 99": {"code__training": 99},
     "the source of the encoder differs": {"code__encoder": "0" * 64},
     "the source of the scorer differs": {"code__scorer": "0" * 64},
     "the source of the task's reader differs": {"code__task.reader": "0" * 64},
