@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor
@@ -18,6 +16,7 @@ from rpt.errors import ConfigError
 from rpt.replay import repeatable
 from rpt.system.reading import Unreadable, refuse_pointer
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
 from rpt.training.module import PromptTuner
 
 
@@ -28,12 +27,12 @@ class TrainedRun:
     Attributes:
         folder: Folder of the run.
         config: Configuration of the run.
-        record: Content of `run.json`.
+        record: Record of the run.
     """
 
     folder: RunFolder
     config: Config
-    record: Mapping[str, Any]
+    record: Record
 
     @cached_property
     def prompt(self) -> Tensor:
