@@ -1,18 +1,25 @@
-"""Train one run again, alone, and compare its results with the results in its folder, to check a packed training.
+"""`python -m rpt.replay RUN`: train one run again, alone, and compare its results with the results in its folder.
 
-A run folder may come from a stranger, so its record is treated as data. The record cannot choose code that this program
-runs or a path that it writes (`rpt.config.foreign_code`). Everything is checked before the training begins.
+The comparison checks a packed training. A run folder may come from a stranger, so its record is treated as data. The
+record cannot choose code that this program runs or a path that it writes (`rpt.config.foreign_code`). Everything is
+checked before the training begins.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rpt.config.check import check
 from rpt.config.foreign_code import refuse_foreign_components
+from rpt.config.paths import user_path
 from rpt.config.schema import Config
-from rpt.errors import ConfigError
+from rpt.console import say
+from rpt.errors import ConfigError, RptError
+from rpt.system.command import explained
 from rpt.tracking.comparison import Comparison, Results, compare, read_results, report
 from rpt.tracking.identity import SCHEMA, folder_name, identify
 from rpt.tracking.kinds import shown
@@ -22,8 +29,37 @@ from rpt.training.libraries import load_libraries
 
 __all__ = ["Comparison", "compare", "recorded", "replay", "report"]
 
+BROKEN, INTERRUPTED = 1, 130
+"""Exit codes: a bug in the run's own code, and Ctrl-C. Exit code 2 means an error that the user can mend."""
+
 NEEDED = ("name", "identity_hash", "schema", "config", "chosen")
 """Values that a record must have for a replay."""
+
+
+@explained
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train the run of a folder again, print the comparison, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rpt.replay", description=__doc__)
+    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "--config-dir", action="append", default=[], metavar="DIR", help="folder of your own options; may be repeated"
+    )
+    given = parser.parse_args(arguments)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # `rpt.cli` gives the reason
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    try:
+        say(report(replay(given.run, given.config_dir)))
+    except RptError as error:
+        if not getattr(error, "is_bug", False):
+            raise
+        sys.stderr.write(f"{error}\n")
+        return BROKEN
+    except (KeyboardInterrupt, SystemExit) as error:  # Lightning turns Ctrl-C into SystemExit
+        if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        sys.stderr.write("interrupted: the same command goes on from the last checkpoint.\n")
+        return INTERRUPTED
+    return 0
 
 
 def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
@@ -129,3 +165,7 @@ def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
 
 def _refusal(folder: Path, advice: str) -> ConfigError:
     return ConfigError.of("replay", str(folder), advice)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from jaxtyping import Float
-from torch import Tensor
+from safetensors.numpy import load_file
 
 from rpt.errors import ConfigError
 from rpt.system.reading import reason_of
@@ -60,7 +61,7 @@ class Results:
 
     curve: dict[str, list[float]]
     answers: list[str]
-    prompt: Float[Tensor, "length hidden"] | None
+    prompt: Float[np.ndarray, "length hidden"] | None
     record: Record
 
 
@@ -207,11 +208,8 @@ def _curve(path: Path) -> dict[str, list[float]]:
     return {name: [float(row[name]) for row in lines if row[name]] for name in CURVES}
 
 
-def _prompt(path: Path) -> Float[Tensor, "length hidden"]:
-    from safetensors.torch import load_file
-
-    prompt: Tensor = load_file(path)["prompt"]
-    return prompt
+def _prompt(path: Path) -> Float[np.ndarray, "length hidden"]:
+    return load_file(path)["prompt"]
 
 
 def _farthest(first: list[float], second: list[float]) -> float:
@@ -222,10 +220,10 @@ def _farthest(first: list[float], second: list[float]) -> float:
 
 
 def _distance(
-    first: Float[Tensor, "length hidden"] | None, second: Float[Tensor, "length hidden"] | None
+    first: Float[np.ndarray, "length hidden"] | None, second: Float[np.ndarray, "length hidden"] | None
 ) -> float | None:
     if first is None or second is None:
         return None
     if first.shape != second.shape:
         return math.inf
-    return float((first - second).norm()) / max(float(first.norm()), 1e-12)
+    return float(np.linalg.norm(first - second)) / max(float(np.linalg.norm(first)), 1e-12)

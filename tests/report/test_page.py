@@ -222,7 +222,7 @@ def test_facts_come_from_the_records(study):
 def test_commands_repeat_the_report_and_a_run(study, tmp_path):
     assert [command for _, command in commands(study, COMMAND)] == [
         COMMAND,
-        f"python run.py replay={study.runs[0].folder}",
+        f"python -m rpt.replay {study.runs[0].folder}",
     ]
     write_run(tmp_path, "group=learning_rate")
     shipped = commands(collect(tmp_path), COMMAND)

@@ -60,18 +60,18 @@ def test_a_run_of_an_exact_pack_comes_out_the_same_alone(packed):
     assert report(found).endswith("identical: every compared number has the same bits")
 
 
-def command(*overrides):
-    """Run the command line; gives its exit code, output and errors."""
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "run.py", *overrides], cwd=root, capture_output=True, text=True, check=False)
+def command(run):
+    """Run the command; gives its exit code, output and errors."""
+    root, command = Path(__file__).parents[2], [sys.executable, "-m", "rpt.replay", str(run)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
 def test_the_command_repeats_a_run_and_refuses_a_damaged_one(packed):
-    code, said, _ = command(f"replay={packed[0]}")
+    code, said, _ = command(packed[0])
     assert (code, said.splitlines()[-1]) == (0, "identical: every compared number has the same bits")
     (packed[1] / "metrics.csv").unlink()
-    code, _, errors = command(f"replay={packed[1]}")
+    code, _, errors = command(packed[1])
     assert (code, errors.count("\n")) == (2, 1)
     assert errors.startswith(f"replay = {packed[1]}/metrics.csv: is missing or damaged")
 

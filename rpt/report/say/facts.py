@@ -42,8 +42,8 @@ def commands(study: Study, report: str) -> list[tuple[str, str]]:
     found = [("this report", report)]
     if (sweeps_dir() / f"{study.name}.yaml").is_file():
         found.append(("the study as it is shipped", f"python run.py -cn {study.name}"))
-    replay = shlex.quote(f"replay={study.runs[0].folder}")
-    return [*found, ("a run once more, to compare", f"python run.py {replay}")]
+    run = shlex.quote(str(study.runs[0].folder))
+    return [*found, ("a run once more, to compare", f"python -m rpt.replay {run}")]
 
 
 def _task(record: Record) -> str:
