@@ -32,6 +32,7 @@ from rpt.tracking.record import Record
 from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import first_sections, parameters, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
+from rpt.training.callbacks import LoopControl, UserCallbacks
 from rpt.training.library_messages import quiet_libraries
 from rpt.training.live_progress import ProgressCallback
 from rpt.training.loop import evaluate, fit
@@ -147,6 +148,10 @@ def _check_pack(configs: Sequence[Config]) -> None:
     if len(configs) > 1 and configs[0].trainer.devices != 1:
         advice = "is for a run alone. Packs are spread over GPUs by hydra.launcher.executor=submitit."
         raise ConfigError.of("trainer.devices", configs[0].trainer.devices, advice)
+    if len(configs) > 1 and (names := [name for config in configs for name in config.callbacks]):
+        raise ConfigError.of(
+            "callbacks", ", ".join(names), "act on a whole training, so the run shares it with no other."
+        )
     first = shared(configs[0])
     for config in configs[1:]:
         for key, value in shared(config).items():
@@ -219,6 +224,7 @@ def _lead(
     recorders, states = pack.recorders, pack.states
     config = recorders[0].config
     progress.stage("loading the backbone and tokenising the rows")
+    user = UserCallbacks(config.callbacks)
     tuner, data, device = _build([recorder.config for recorder in recorders], source, pack.checkpoints, ranks)
     if states[0] is not None:
         say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
@@ -232,12 +238,13 @@ def _lead(
         say(opening(recorder.record, recorder.folder.path) + "\n")
     runs = [recorder.identity_hash for recorder in recorders]
     shows = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
-    tracking = Tracking(recorders, config.trainer, pack.members, interruptions)
+    control = LoopControl(user, states[0].get("callbacks") if states[0] else None)
+    tracking = Tracking(recorders, config.trainer, pack.members, interruptions, user)
     if ranks.size == 1:  # with several ranks, the others would wait forever for an interrupted step
         tuner.pause = interruptions.check
-    fit(tuner, data, config.trainer.epochs, device, [tracking, *shows], interruptions)
+    fit(tuner, data, config.trainer.epochs, device, [control, tracking, *shows, *user.all], interruptions)
     progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
-    predictions = evaluate(tuner, data, device, shows)
+    predictions = evaluate(tuner, data, device, [*shows, *user.all])
     after = tuner.backbone.fingerprint()
     records = [
         write_results(recorder, run, tuner, data, predicted, device, after)
@@ -256,7 +263,7 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
     if source.checksum != checksum:
         raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")
     tuner, data, device = _build([config], source, [None], ranks)
-    fit(tuner, data, config.trainer.epochs, device, [], Interruptions())
+    fit(tuner, data, config.trainer.epochs, device, [LoopControl(UserCallbacks({}))], Interruptions())
     evaluate(tuner, data, device)
 
 

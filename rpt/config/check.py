@@ -42,6 +42,9 @@ def check(values: Values) -> Config:
         config = None
     for group in COMPONENTS:
         problems += check_component(group, values.get(group))
+    callbacks = values.get("callbacks")
+    for name, section in (callbacks if isinstance(callbacks, dict) else {}).items():
+        problems += check_component(f"callbacks.{name}", section)
     parts = valid_part(Config, _without_options(values, problems)) if config is None or problems else config
     candidate = Candidate(parts)
     for rule in RULES:
@@ -49,7 +52,8 @@ def check(values: Values) -> Config:
             problems += rule(candidate)
     if problems or config is None:
         raise ConfigError(_first_of_each_key(problems))
-    components = {group: coerce(getattr(config, group), group) for group in COMPONENTS}
+    components: dict[str, Any] = {group: coerce(getattr(config, group), group) for group in COMPONENTS}
+    components["callbacks"] = {name: coerce(section, "callbacks") for name, section in config.callbacks.items()}
     return _resolved(config.model_copy(update=components), candidate)
 
 

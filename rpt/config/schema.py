@@ -251,6 +251,7 @@ class Config(Section):
     scorer: ScorerConfig
     optim: Component
     trainer: TrainerConfig
+    callbacks: dict[str, Component] = {}  # Hydra leaves the key out for callbacks=[]
     logger: Annotated[
         dict[str, LoggerConfig], BeforeValidator(_without_csv), ASIDE
     ] = {}  # Hydra leaves the key out for logger=[]
@@ -284,6 +285,11 @@ class Config(Section):
     def has_own_forwards(self) -> bool:
         """Whether each forward pass holds rows of one run only: `packing.exact`, or dropout, drawn for each run."""
         return self.packing.exact or self.backbone.dropout
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the run is trained in a pack of its own: it trains the backbone, or callbacks act on its training."""
+        return self.trainer.tune == "all" or bool(self.callbacks)
 
     @property
     def is_trained(self) -> bool:

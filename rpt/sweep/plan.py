@@ -52,7 +52,7 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limit
 
     An interrupted pack is resumed with the same runs, whatever its size, so that it ends in the same bits as a training
     without the interruption. New packs hold runs of one pack key in their order, and are of nearly equal size. A run
-    that trains the backbone itself has a pack of its own.
+    that trains the backbone itself, or that has callbacks, has a pack of its own.
 
     Args:
         runs: Runs to be trained.
@@ -67,7 +67,7 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limit
     groups: dict[str, list[Prepared]] = {}
     for run in runs:
         if run.identity_hash not in begun:
-            alone = run.identity_hash if run.config.trainer.tune == "all" else ""
+            alone = run.identity_hash if run.config.is_alone else ""
             groups.setdefault(pack_key(run.config) + alone, []).append(run)
     fewest = ceil(limits.workers / max(len(groups), 1))
     return [*resumed, *(pack for group in groups.values() for pack in _split(group, limits, fewest))]

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from rpt.config.schema import TrainerConfig
 from rpt.system.interruption import Interrupted, Interruptions
 from rpt.tracking.recorder import Recorder
+from rpt.training.callbacks import UserCallbacks
 from rpt.training.module import PromptTuner
 
 MOST_SHARE = 0.05
@@ -32,21 +33,31 @@ class Tracking(Callback):
     A checkpoint may lie between an epoch's last step and the epoch's evaluation. Its counts of steps and epochs show
     that, and `rpt.training.loop` then begins with the evaluation.
 
+    With callbacks of the user, a checkpoint is written only between two epochs, when all hooks of the epoch have run: a
+    callback may count batches, and Lightning skips some callbacks in an evaluation by itself.
+
     Args:
         recorders: Recorder of each run, in the order of the module's runs.
         trainer: Section of the configuration that sets how often checkpoints are written.
         pack: Identity hashes of the runs that must be resumed together.
         interruptions: Object that delays signals until a checkpoint is written.
+        user: Callbacks of the user, whose states belong to the checkpoint.
     """
 
     def __init__(
-        self, recorders: Sequence[Recorder], trainer: TrainerConfig, pack: Sequence[str], interruptions: Interruptions
+        self,
+        recorders: Sequence[Recorder],
+        trainer: TrainerConfig,
+        pack: Sequence[str],
+        interruptions: Interruptions,
+        user: UserCallbacks,
     ) -> None:
         self.recorders = recorders
         self.checkpoint_steps = trainer.checkpoint_steps
         self.checkpoint_seconds = trainer.checkpoint_seconds
         self.pack = list(pack)
         self.interruptions = interruptions
+        self.user = user
         self._saved: tuple[int, int] | None = None  # numbers of steps and epochs of the last checkpoint
         self._due = math.inf
 
@@ -73,7 +84,7 @@ class Tracking(Callback):
                 named = {f"train/{name}": value for name, value in values.items()}
                 recorder.add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
         is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # the evaluation writes one soon
-        if is_step or time.monotonic() >= self._due:
+        if (is_step or time.monotonic() >= self._due) and not self.user.all:
             self.checkpoint(tuner)
         self.interruptions.check()
 
@@ -85,14 +96,25 @@ class Tracking(Callback):
                 named = {f"held_out/{name}": value for name, value in metrics.items()}
                 named |= tuner.runs[index].movement(tuner.folded[index])
                 self.recorders[index].add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
-        self.checkpoint(tuner)
+        if not self.user.all:
+            self.checkpoint(tuner)
         self.interruptions.check()
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write a checkpoint between two epochs, with the states of the user's callbacks."""
+        if self.user.all:
+            self.checkpoint(_tuner(pl_module))
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write a checkpoint after the last epoch, with the states of the user's callbacks."""
+        if self.user.all:
+            self.checkpoint(_tuner(pl_module))
 
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
         """Write a checkpoint when a signal ends the training."""
-        if isinstance(exception, Interrupted):
+        if isinstance(exception, Interrupted) and not self.user.all:
             self.checkpoint(_tuner(pl_module))
 
     def checkpoint(self, tuner: PromptTuner) -> None:
@@ -108,6 +130,7 @@ class Tracking(Callback):
             "epochs_done": tuner.epochs_done,
             "token_budget": tuner.token_budget if tuner.token_budget < tuner.full_token_budget else None,
             "pack": self.pack,
+            **({"callbacks": self.user.state()} if self.user.all else {}),
         }
         for recorder, run in zip(self.recorders, tuner.runs, strict=True):
             recorder.checkpoint({**shared, "run": run.state()})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,19 @@ def misfit(state: Mapping[str, Any], identity_hash: str) -> str | None:
         if not isinstance(state.get(key), dict):
             return f"{key} is no mapping"
     return _misfit_of_recorder(state["recorder"]) or _misfit_of_values(state["run"])
+
+
+def misfit_of_callbacks(state: Mapping[str, Any], names: Collection[str]) -> str | None:
+    """Say whether a checkpoint lacks the states of a run's callbacks; None if it has them.
+
+    Args:
+        state: Content of the checkpoint.
+        names: Names of the run's callbacks.
+    """
+    states = state.get("callbacks", {})
+    if not isinstance(states, dict) or states.keys() != set(names):
+        return "callbacks lists other callbacks"
+    return None if all(isinstance(value, dict) for value in states.values()) else "callbacks holds more than mappings"
 
 
 def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | None:

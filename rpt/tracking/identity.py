@@ -111,6 +111,7 @@ def code(config: Config) -> dict[str, Any]:
         targets["optim"] = str(config.optim.target)
     if config.has_prompt:
         targets |= {"encoder": str(config.encoder.target), "init": str(config.init.target)}
+    targets |= {f"callbacks.{name}": str(section.target) for name, section in config.callbacks.items()}
     hashes: dict[str, Any] = {"training": TRAINING_VERSION}
     for key, target in targets.items():
         try:
@@ -129,6 +130,8 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
     parts = _part(config)
     if not (config.is_trained and config.backbone.dropout):
         del parts["backbone"]["dropout"]  # keeps the identity of runs from before the key existed
+    if not config.callbacks:
+        del parts["callbacks"]
     if not config.is_trained:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_TRAINING}
         parts["data"].pop("order_seed")

@@ -11,7 +11,7 @@ from typing import Any
 from rpt.config.schema import Config
 from rpt.prompt.diagnostics import COLUMNS
 from rpt.tracking import checkpoint
-from rpt.tracking.checkpoint_shape import misfit, rename_old_status
+from rpt.tracking.checkpoint_shape import misfit, misfit_of_callbacks, rename_old_status
 from rpt.tracking.curve import Curve, Row
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import SCHEMA, Identity
@@ -172,7 +172,8 @@ class Recorder:
         if state is None:
             return None
         rename_old_status(state)
-        if (reason := misfit(state, self.identity_hash)) is not None:
+        reason = misfit(state, self.identity_hash) or misfit_of_callbacks(state, self.config.callbacks)
+        if reason is not None:
             raise checkpoint.damaged(path, reason)
         return state
 

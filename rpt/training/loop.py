@@ -13,8 +13,8 @@ from lightning.pytorch.callbacks import Callback
 from rpt.data.datamodule import PackData
 from rpt.scoring.predictions import Predictions
 from rpt.system.interruption import Interrupted, Interruptions
+from rpt.training.callbacks import CallbackFailed
 from rpt.training.module import PromptTuner
-from rpt.training.progress import Stop
 
 
 def fit(
@@ -24,6 +24,7 @@ def fit(
     device: torch.device,
     callbacks: Sequence[Callback],
     interruptions: Interruptions,
+    **flags: Any,
 ) -> None:
     """Train from the pack's present step to the last epoch, or until no run is active.
 
@@ -34,34 +35,56 @@ def fit(
         data: Data module of the pack.
         epochs: Number of epochs of the whole training.
         device: Device that trains the pack.
-        callbacks: Lightning callbacks of the training.
+        callbacks: Lightning callbacks of the training. A user's callback that raises fails the run of its pack.
         interruptions: Object that delays signals until a checkpoint is written.
+        flags: Further arguments of Lightning's Trainer.
     """
     is_whole = False
     while not is_whole and tuner.epochs_done < epochs and any(run.is_active for run in tuner.runs):
         try:
             with interruptions.deferred():
-                is_whole = _fit_on(tuner, data, epochs, device, callbacks)
+                is_whole = _fit_on(tuner, data, epochs, device, callbacks, flags)
         except Interrupted:
             interruptions.deliver()
+        except CallbackFailed as error:
+            _fail(tuner, error)
     interruptions.deliver()  # a signal may have come after the last step
 
 
 def _fit_on(
-    tuner: PromptTuner, data: PackData, epochs: int, device: torch.device, callbacks: Sequence[Callback]
+    tuner: PromptTuner,
+    data: PackData,
+    epochs: int,
+    device: torch.device,
+    callbacks: Sequence[Callback],
+    flags: dict[str, Any],
 ) -> bool:
     """Train to the end and return True; if only the evaluation of an epoch is missing, evaluate and return False."""
-    epochs_left = epochs - tuner.epochs_done
-    trainer = _trainer(device, max_epochs=epochs_left, callbacks=[*callbacks, Stop()])
+    trainer = _trainer(device, max_epochs=epochs, callbacks=list(callbacks), **flags)
     if tuner.steps_done == (tuner.epochs_done + 1) * data.steps_per_epoch:
         trainer.validate(tuner, dataloaders=data.val_dataloader(), verbose=False)
         return False
+    _continue_counts(trainer, tuner)
     trainer.fit(tuner, datamodule=data)
     return True
 
 
+def _continue_counts(trainer: lightning.Trainer, tuner: PromptTuner) -> None:
+    """Let Lightning count epochs and logged steps from those of the pack, which callbacks and loggers read."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = tuner.steps_done
+    for name in ("ready", "started", "processed", "completed"):
+        setattr(trainer.fit_loop.epoch_progress.current, name, tuner.epochs_done)
+    trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed = tuner.steps_done
+
+
+def _fail(tuner: PromptTuner, error: CallbackFailed) -> None:
+    """Fail the run whose callback has raised. It is alone, because runs with callbacks are not packed."""
+    for run in tuner.runs:
+        run.fail(str(error), error.trace)
+
+
 def evaluate(
-    tuner: PromptTuner, data: PackData, device: torch.device, callbacks: Sequence[Callback] = ()
+    tuner: PromptTuner, data: PackData, device: torch.device, callbacks: Sequence[Callback] = (), **flags: Any
 ) -> list[Predictions | None]:
     """Score the reported rows once, with each run's selected checkpoint.
 
@@ -71,25 +94,29 @@ def evaluate(
     has_score = [not run.has_failed for run in tuner.runs]
     if not any(has_score):
         return [None for _ in has_score]
-    trainer = _trainer(device, callbacks=list(callbacks))
-    trainer.test(tuner, dataloaders=data.evaluation(data.reported, lambda: has_score), verbose=False)
+    trainer = _trainer(device, callbacks=list(callbacks), **flags)
+    try:
+        trainer.test(tuner, dataloaders=data.evaluation(data.reported, lambda: has_score), verbose=False)
+    except CallbackFailed as error:
+        _fail(tuner, error)
+        return [None for _ in has_score]
     return tuner.predictions
 
 
-def _trainer(device: torch.device, **options: Any) -> lightning.Trainer:
+def _trainer(device: torch.device, **flags: Any) -> lightning.Trainer:
     """Build Lightning's Trainer without checkpoints, loggers and clipping, which the runs handle themselves."""
-    return lightning.Trainer(
-        accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=[device.index or 0] if device.type == "cuda" else 1,
-        plugins=[LightningEnvironment()],  # one process also in a SLURM job, where Lightning would handle signals
-        precision="32-true",  # Lightning then leaves the dtypes of backbone and runs unchanged
-        min_epochs=0,
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,  # each epoch has its own order, and a resumed epoch starts in its middle
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        logger=False,
-        inference_mode=False,
-        **options,
-    )
+    own: dict[str, Any] = {
+        "accelerator": "gpu" if device.type == "cuda" else "cpu",
+        "devices": [device.index or 0] if device.type == "cuda" else 1,
+        "plugins": [LightningEnvironment()],  # one process also in a SLURM job, where Lightning would handle signals
+        "precision": "32-true",  # Lightning then leaves the dtypes of backbone and runs unchanged
+        "min_epochs": 0,
+        "num_sanity_val_steps": 0,
+        "reload_dataloaders_every_n_epochs": 1,  # each epoch has its own order, and a resumed epoch starts midway
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "enable_progress_bar": False,
+        "logger": False,
+        "inference_mode": False,
+    }
+    return lightning.Trainer(**{**own, **flags})

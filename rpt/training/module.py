@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from statistics import fmean
 
 import lightning
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
 from rpt.config.schema import Config
@@ -117,8 +120,9 @@ class PromptTuner(lightning.LightningModule):
 
         return build_single(config, data)
 
-    def configure_optimizers(self) -> None:
-        """Return no optimizer to Lightning, because each run owns its optimizer."""
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
+        """Show Lightning's callbacks the optimizer and schedule of each run; the run itself steps them."""
+        return [run.optimizer for run in self.runs], [run.schedule for run in self.runs]
 
     @property
     def token_budget(self) -> int:
@@ -164,6 +168,7 @@ class PromptTuner(lightning.LightningModule):
                 run.tokens += batch.num_tokens(index, len(prompt))
         share_failures(self.runs, self.ranks)
         self.steps_done += 1
+        self._log_means("train", [values for values in self.last_step if values])
 
     @contextmanager
     def _backbone_dropout(self, rows: Rows) -> Iterator[None]:
@@ -238,10 +243,28 @@ class PromptTuner(lightning.LightningModule):
                 metrics = predictions.metrics(self.metric_names)
                 self.last_evaluation[index] = metrics
                 run.observe(self.epochs_done, self.steps_done, metrics)
+        self._log_metrics("held_out", self.last_evaluation)
 
     def on_test_epoch_end(self) -> None:
         """Keep the answers to the reported rows as `predictions`."""
         self._gather()
+        metrics = [None if answers is None else answers.metrics(self.metric_names) for answers in self.predictions]
+        self._log_metrics("reported", metrics)
+
+    def _log_metrics(self, split: str, metrics: Sequence[dict[str, float] | None]) -> None:
+        """Log the metrics of a split: the mean over the evaluated runs, and in a pack those of each run."""
+        self._log_means(split, [values for values in metrics if values is not None])
+        if len(self.runs) > 1:
+            for index, values in enumerate(metrics):
+                self._log_means(split, [] if values is None else [values], f"/run_{index}")
+
+    def _log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
+        """Log means over runs under the names that the curve has, so that Lightning's callbacks can monitor them."""
+        if values and self.trainer.state.fn is not None:  # None outside of Lightning's loops
+            means = {
+                f"{prefix}/{name}{suffix}": fmean(run[name] for run in values if name in run) for name in values[0]
+            }
+            self.log_dict(means, batch_size=1)
 
     def _gather(self) -> None:
         """Collect the answers of all ranks, in the split's order."""

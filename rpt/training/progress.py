@@ -275,19 +275,3 @@ class ProgressReports(Callback):
         ]
         runs = dict(zip(self._runs, progress, strict=True))
         self._watch(PackProgress(runs, module.steps_done / self._total, rows))
-
-
-class Stop(Callback):
-    """Lightning callback that ends the training loop when no run is active."""
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
-        """Check the runs after a step."""
-        self._stop(trainer, pl_module)
-
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Check the runs after an evaluation of the training."""
-        self._stop(trainer, pl_module)
-
-    def _stop(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        assert isinstance(pl_module, PromptTuner)
-        trainer.should_stop = not any(run.is_active for run in pl_module.runs)
