@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -13,11 +12,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from rpt.backbones.files import COPY_ADVICE
 from rpt.backbones.gguf import check_head
 from rpt.backbones.guard import guarded
-from rpt.backbones.soundness import COPY
 from rpt.errors import StorageError, WeightsError
+from rpt.system.checksums import file_sha256
 from rpt.system.reading import Unreadable
+from rpt.system.writing import draft_of
 
 FORMAT = 1
 """Version of the cached folders. A change of what is written for the same GGUF file raises it."""
@@ -38,15 +39,13 @@ def dequantized(gguf: Path) -> Path:
     try:
         check_head(gguf)
     except Unreadable as error:
-        raise WeightsError(f"{error}. {COPY}") from error
-    with gguf.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    folder = cache_folder() / f"gguf-{FORMAT}-{sha256[:16]}"
+        raise WeightsError(f"{error}. {COPY_ADVICE}") from error
+    folder = cache_folder() / f"gguf-{FORMAT}-{file_sha256(gguf)[:16]}"
     if (folder / "config.json").is_file():
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        draft = Path(tempfile.mkdtemp(**draft_of(folder)))
     except OSError as error:
         raise StorageError(f"{folder.parent}: cannot be written ({error.strerror}). Set RPT_CACHE=DIR.") from error
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rpt.backbones.gguf import read_head, require_count
 from rpt.backbones.hub import HubError, cached_snapshot, fetch
+from rpt.system.checksums import file_sha256
 from rpt.system.modules import find_module
 from rpt.system.reading import Unreadable, read_object, reason_of
 
@@ -36,6 +37,9 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 PIECES = ("spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model")
 """Names of SentencePiece files. Making a fast tokenizer from them needs the package sentencepiece."""
+
+COPY_ADVICE = "Copy the whole model again, or name another folder."
+"""Advice for missing and damaged files of a model."""
 
 
 class NoSuchBackbone(LookupError):
@@ -118,7 +122,7 @@ def weight_files(folder: Path) -> list[Path]:
             return [folder / name]
         if index.is_file():
             return _shards(index)
-    raise NoSuchBackbone(f"{folder} has no weights: neither model.safetensors nor pytorch_model.bin. {_COPY}")
+    raise NoSuchBackbone(f"{folder} has no weights: neither model.safetensors nor pytorch_model.bin. {COPY_ADVICE}")
 
 
 def weights_sha256(folder: Path) -> str:
@@ -208,10 +212,7 @@ def model_config(folder: Path) -> dict[str, Any]:
     try:
         return read_object(folder / "config.json")
     except Unreadable as error:
-        raise NoSuchBackbone(f"{error}. {_COPY}") from error
-
-
-_COPY = "Copy the whole model, or name another folder."
+        raise NoSuchBackbone(f"{error}. {COPY_ADVICE}") from error
 
 
 def _package_folder(package: str) -> Path:
@@ -245,7 +246,7 @@ def _refuse_half_a_model(folder: Path) -> None:
     if any((folder / name).is_file() for name in TOKENIZERS):
         return
     if not any((folder / name).is_file() for name in PIECES):
-        raise NoSuchBackbone(f"{folder} has no tokenizer: none of {', '.join(TOKENIZERS + PIECES)}. {_COPY}")
+        raise NoSuchBackbone(f"{folder} has no tokenizer: none of {', '.join(TOKENIZERS + PIECES)}. {COPY_ADVICE}")
     if importlib.util.find_spec("sentencepiece") is None:
         need = f"{folder} has no tokenizer.json, and making one takes a package that is not installed"
         raise NoSuchBackbone(f"{need}. Run: pip install sentencepiece")
@@ -267,13 +268,13 @@ def _shards(index: Path) -> list[Path]:
     try:
         named = read_object(index).get("weight_map")
     except Unreadable as error:
-        raise NoSuchBackbone(f"{error}. {_COPY}") from error
+        raise NoSuchBackbone(f"{error}. {COPY_ADVICE}") from error
     if not isinstance(named, dict) or not named or not all(isinstance(name, str) for name in named.values()):
-        raise NoSuchBackbone(f"{index}: has no weight_map that names the file of each tensor. {_COPY}")
+        raise NoSuchBackbone(f"{index}: has no weight_map that names the file of each tensor. {COPY_ADVICE}")
     found = [index.parent / Path(name).name for name in sorted(set(named.values()))]
     missing = [file.name for file in found if not file.is_file()]
     if missing:
-        raise NoSuchBackbone(f"{index.parent} lacks weights that its index names: {', '.join(missing)}. {_COPY}")
+        raise NoSuchBackbone(f"{index.parent} lacks weights that its index names: {', '.join(missing)}. {COPY_ADVICE}")
     return found
 
 
@@ -283,7 +284,7 @@ def _head(packed: Path, *counts: str) -> dict[str, Any]:
         for name in counts:
             require_count(packed, head, name)
     except Unreadable as error:
-        raise NoSuchBackbone(f"{error}. {_COPY}") from error
+        raise NoSuchBackbone(f"{error}. {COPY_ADVICE}") from error
     return head
 
 
@@ -293,7 +294,6 @@ def _whole(value: object) -> int | None:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
-        raise NoSuchBackbone(f"{path}: cannot be read ({reason_of(error)}). {_COPY}") from error
+        raise NoSuchBackbone(f"{path}: cannot be read ({reason_of(error)}). {COPY_ADVICE}") from error

@@ -107,6 +107,14 @@ class FrozenBackbone(nn.Module):
         return fingerprint(self.model.named_parameters())
 
 
+def has_same_bits(tensor: Tensor, other: Tensor) -> bool:
+    """Check whether two tensors on the CPU have the same shape, dtype and bits; `torch.equal` takes -0 for 0."""
+    if tensor.shape != other.shape or tensor.dtype != other.dtype:
+        return False
+    bits = [value.detach().contiguous().view(torch.uint8) for value in (tensor, other)]
+    return torch.equal(*bits)
+
+
 def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
     """Compute the sha256 over names, shapes, dtypes and bits of tensors, in the order of their names."""
     digest = hashlib.sha256()

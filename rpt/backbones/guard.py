@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rpt.backbones.soundness import COPY
+from rpt.backbones.files import COPY_ADVICE
 from rpt.errors import RptError, WeightsError
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.system.reading import Unreadable, read_object, reason_of
@@ -39,7 +39,7 @@ def guarded(place: Path, what: str) -> Iterator[None]:
             raise WeightsError(f"{place}: {error}") from error
         if isinstance(error, RptError) or (isinstance(error, Exception) and is_out_of_memory(error)):
             raise
-        raise WeightsError(f"{_unreadable(place) or f'{place}: {what} ({reason_of(error)})'}. {COPY}") from error
+        raise WeightsError(f"{_unreadable(place) or f'{place}: {what} ({reason_of(error)})'}. {COPY_ADVICE}") from error
 
 
 def _unreadable(place: Path) -> str | None:

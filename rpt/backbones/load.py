@@ -15,12 +15,20 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from rpt.backbones.accounting import Skeleton, assign
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.encoder import EncoderBackbone
-from rpt.backbones.files import NoSuchBackbone, gguf_file, model_config, num_positions, weight_files, weights_sha256
-from rpt.backbones.frozen import FrozenBackbone, fingerprint
+from rpt.backbones.files import (
+    COPY_ADVICE,
+    NoSuchBackbone,
+    gguf_file,
+    model_config,
+    num_positions,
+    weight_files,
+    weights_sha256,
+)
+from rpt.backbones.frozen import FrozenBackbone, fingerprint, has_same_bits
 from rpt.backbones.guard import guarded
 from rpt.backbones.probe import refuse_unusable, usable_tokenizer
 from rpt.backbones.seq2seq import Seq2SeqBackbone
-from rpt.backbones.soundness import COPY, refuse_other_depth, refuse_unsound
+from rpt.backbones.soundness import refuse_other_depth, refuse_unsound
 from rpt.backbones.weights import read_shapes, read_weights
 from rpt.errors import WeightsError
 
@@ -71,7 +79,7 @@ def load_backbone(
     try:
         keys = assign(skeleton, shapes)
     except WeightsError as error:
-        raise WeightsError(f"{place}: {error}. {COPY}") from error
+        raise WeightsError(f"{place}: {error}. {COPY_ADVICE}") from error
     with guarded(place, "its weights cannot be loaded"):
         options |= {"config": config, "dtype": dtype, "attn_implementation": attention, "local_files_only": True}
         model = auto.from_pretrained(place, **options)
@@ -173,7 +181,7 @@ def _refuse_other_output(place: Path, values: Mapping[str, Any], model: Any, key
         if name in every and not torch.equal(every[name], model.get_input_embeddings().weight):
             raise WeightsError(
                 f"{place}: the weight files hold an embedding of the {stack} alone ({name}), which differs from "
-                f"shared.weight. A T5 has one table for both. {COPY}"
+                f"shared.weight. A T5 has one table for both. {COPY_ADVICE}"
             )
     is_own = hasattr(model, "lm_head") and model.lm_head.weight is not model.get_input_embeddings().weight
     if is_own and getattr(model.config, "scale_decoder_outputs", False):
@@ -212,11 +220,9 @@ def _prove(
         groups.setdefault(skeleton.tied.get(name, name), key)
     loaded = dict(model.named_parameters())
     tensors = {name: stored[keys.get(name) or groups[skeleton.tied.get(name, name)]].to(dtype) for name in loaded}
-    expected = fingerprint(tensors.items())
     every = dict(model.named_parameters(remove_duplicate=False))
     tied = [name for name in keys if name not in loaded]
-    if fingerprint(loaded.items()) != expected or not all(
-        torch.equal(every[name], stored[keys[name]].to(dtype)) for name in tied
-    ):
+    is_loaded = all(has_same_bits(loaded[name], tensor) for name, tensor in tensors.items())
+    if not is_loaded or not all(has_same_bits(every[name], stored[keys[name]].to(dtype)) for name in tied):
         raise WeightsError(f"{place}: the loaded weights are not the files'; please report this.")
-    return expected
+    return fingerprint(tensors.items())

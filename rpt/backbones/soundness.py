@@ -10,12 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rpt.backbones.files import TOKENIZERS, NoSuchBackbone, gguf_file, model_config, weight_files
+from rpt.backbones.files import COPY_ADVICE, TOKENIZERS, NoSuchBackbone, gguf_file, model_config, weight_files
 from rpt.backbones.gguf import check_head
 from rpt.backbones.tensors import StoredTensor, read_header
 from rpt.system.reading import Unreadable, refuse_pointer
-
-COPY = "Copy the whole model again, or name another folder."
 
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 """Keys of config.json that hold the number of layers of the supported model types."""
@@ -45,7 +43,7 @@ def refuse_unsound(folder: Path) -> None:
         try:
             check_head(packed)
         except Unreadable as error:
-            raise NoSuchBackbone(f"{error}. {COPY}") from error
+            raise NoSuchBackbone(f"{error}. {COPY_ADVICE}") from error
         return
     config = model_config(folder)
     if config.get("quantization_config") is not None:
@@ -108,7 +106,7 @@ def _header(file: Path) -> dict[str, StoredTensor]:
     try:
         return read_header(file)
     except Unreadable as error:
-        raise NoSuchBackbone(f"{error}. {COPY}") from error
+        raise NoSuchBackbone(f"{error}. {COPY_ADVICE}") from error
 
 
 def _refuse_empty(file: Path) -> None:
@@ -120,7 +118,7 @@ def _refuse_empty(file: Path) -> None:
     except Unreadable as error:
         raise NoSuchBackbone(f"{error}, or copy the whole model again.") from error
     if file.stat().st_size == 0:
-        raise NoSuchBackbone(f"{file}: is empty. {COPY}")
+        raise NoSuchBackbone(f"{file}: is empty. {COPY_ADVICE}")
 
 
 def _refuse_quantised(folder: Path, tensors: Mapping[str, StoredTensor]) -> None:

@@ -7,16 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from rpt.backbones.files import COPY_ADVICE
 from rpt.backbones.tensors import read_header
 from rpt.errors import WeightsError
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.system.reading import Unreadable, reason_of
-
-AGAIN = "Copy or download the model again."
 
 
 def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
@@ -31,7 +29,7 @@ def read_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
             try:
                 shapes |= {name: tensor.shape for name, tensor in read_header(path).items()}
             except Unreadable as error:
-                raise WeightsError(f"{error}. {AGAIN}") from error
+                raise WeightsError(f"{error}. {COPY_ADVICE}") from error
         else:
             shapes |= {name: tuple(tensor.shape) for name, tensor in read_weights([path]).items()}
     return shapes
@@ -47,10 +45,10 @@ def read_weights(files: Iterable[Path]) -> dict[str, Tensor]:
     for path in files:
         try:
             read = load_file(path) if path.suffix == ".safetensors" else _unpickled(path)
-        except (SafetensorError, Exception) as error:  # errors of torch.load have no common class
+        except Exception as error:  # errors of torch.load have no common class
             if is_out_of_memory(error):
                 raise
-            raise WeightsError(f"{path}: cannot be read ({reason_of(error)}). {AGAIN}") from error
+            raise WeightsError(f"{path}: cannot be read ({reason_of(error)}). {COPY_ADVICE}") from error
         if not isinstance(read, dict) or not all(isinstance(value, Tensor) for value in read.values()):
             raise WeightsError(f"{path}: does not hold tensors by name alone. Save the model again: save_pretrained.")
         tensors |= read

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from rpt.config.schema import Config
 from rpt.errors import ConfigError
+from rpt.system.checksums import file_sha256
 from rpt.tracking.source import source_hash
 from rpt.tracking.syntax import NoSource
 
@@ -175,8 +176,7 @@ def folder_name(config: Config, identity_hash: str) -> str:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise ConfigError.of("init.path", str(path), f"cannot be read ({error.strerror}).") from error
 

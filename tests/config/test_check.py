@@ -236,7 +236,7 @@ def test_a_backbone_whose_config_is_damaged_is_refused(tmp_path):
         (tmp_path / name).write_text("{")
     message = refusal(["backbone.package=null", f"backbone.path={tmp_path}"])
     assert message.startswith(f"backbone.path = {tmp_path}: {tmp_path}/config.json: is not JSON (Expecting property ")
-    assert message.endswith(". Copy the whole model, or name another folder.")
+    assert message.endswith(". Copy the whole model again, or name another folder.")
 
 
 @pytest.mark.parametrize(
