@@ -1,7 +1,7 @@
 """The command line: Hydra composes a configuration, `rpt.config.check` checks it, and `rpt.runs` trains it.
 
-Only Hydra is imported at the top. torch and Lightning are imported after a configuration is accepted, so that help and
-refusals appear at once.
+Nothing heavy is imported at the top. Hydra is imported after the help, and torch and Lightning after a configuration is
+accepted, so that help and refusals appear at once.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import NoReturn
-
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING, NoReturn
 
 from rpt.config.broken_files import odd_files_refused
-from rpt.config.command_line import prepared, refusal
+from rpt.config.command_line import config_dirs, config_packages, prepared, refusal
+from rpt.config.help import FLAGS, help_text
 from rpt.config.paths import config_dir
 from rpt.errors import ReaderError
-from rpt.sweep.outcome import current, start
+from rpt.sweep.outcome import SweepOutcome, current, start
 from rpt.system.command import READER_LEFT, reader_may_leave
 from rpt.system.openmp import wait_briefly
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: a bug of the program, an error that the user can mend (configuration, data, files), and Ctrl-C."""
@@ -47,32 +46,53 @@ def main() -> None:
 
 
 def _main() -> None:
-    from rpt.config.hydra_errors import unnamed_option
-
     wait_briefly()
-    outcome = start()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
     sys.argv[1:] = prepared(sys.argv[1:])
-    if message := refusal(sys.argv[1:]) or unnamed_option(sys.argv[1:]):
-        sys.stderr.write(message + "\n")
-        sys.exit(REFUSED)
-    app = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
+    if message := refusal(sys.argv[1:]):
+        _exit_refused(message)
+    if set(FLAGS) & set(sys.argv[1:]):
+        sys.stdout.write(help_text([*config_dirs(sys.argv[1:]), *config_packages(sys.argv[1:])]))
+        return
+    from rpt.config.hydra_errors import unnamed_option  # imports Hydra, which the help need not wait for
+
+    if message := unnamed_option(sys.argv[1:]):
+        _exit_refused(message)
+    outcome = start()
     try:
-        with odd_files_refused():
-            app(_job)()
+        _run_hydra()
     except BaseException as error:
-        if isinstance(error, Interrupted) or is_ctrl_c(error):
-            sys.stderr.write(f"{error if isinstance(error, Interrupted) else SAVED}\n")
-            sys.exit(INTERRUPTED)
-        if not isinstance(error, Exception):
-            raise
-        if outcome.failed:
-            _end_sweep()
-        if isinstance(error, ReaderError):
-            sys.stderr.write(f"{error}\n")  # the row, before the traceback
-        _refuse(error)
+        _end(error, outcome)
     if outcome.failed:  # some sweepers raise nothing for failed points
         _end_sweep()
+
+
+def _exit_refused(message: str) -> NoReturn:
+    sys.stderr.write(message + "\n")
+    sys.exit(REFUSED)
+
+
+def _run_hydra() -> None:
+    """Let Hydra compose the configuration, or each configuration of a sweep, and run the job with it."""
+    import hydra
+
+    app = hydra.main(config_path=str(config_dir()), config_name="config", version_base="1.3")
+    with odd_files_refused():
+        app(_job)()
+
+
+def _end(error: BaseException, outcome: SweepOutcome) -> NoReturn:
+    """End the process with the message and the exit code of an error."""
+    if isinstance(error, Interrupted) or is_ctrl_c(error):
+        sys.stderr.write(f"{error if isinstance(error, Interrupted) else SAVED}\n")
+        sys.exit(INTERRUPTED)
+    if not isinstance(error, Exception):
+        raise error
+    if outcome.failed:
+        _end_sweep()
+    if isinstance(error, ReaderError):
+        sys.stderr.write(f"{error}\n")  # the row, before the traceback
+    _refuse(error)
 
 
 def is_ctrl_c(error: BaseException) -> bool:
@@ -89,6 +109,9 @@ def _is_mendable(error: Exception) -> bool:
 
 def _job(composed: DictConfig) -> float | None:
     """Check and train one composed configuration; return the objective that sweepers maximise."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
     import rpt.config.check
     from rpt.config.compose import plain
     from rpt.config.user_folders import check_sources

@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from rpt.config.paths import MOST_BYTES, USER_PATHS, is_too_long, shortened, user_path
+from rpt.config.user_folders import folders_of
 
 CONFIG_DIR = ("-cd", "--config-dir")
 CONFIG_NAME = ("-cn", "--config-name")
@@ -92,6 +93,18 @@ def config_dirs(arguments: Sequence[str]) -> list[Path]:
             entries = text.partition("=")[2].strip("[]").split(",")
             found += [entry.strip(" '\"").removeprefix("file://") for entry in entries if "pkg://" not in entry]
     return [Path(text) for text in found if text]
+
+
+def config_packages(arguments: Sequence[str]) -> list[Path]:
+    """List the folders of the packages (`pkg://`) in `hydra.searchpath`.
+
+    Args:
+        arguments: Command line without the program's name.
+    """
+    values = [text.partition("=")[2].strip("[]") for text in arguments if text.startswith("hydra.searchpath=")]
+    entries = [entry.strip(" '\"") for value in values for entry in value.split(",")]
+    packages = [entry.removeprefix("pkg://") for entry in entries if entry.startswith("pkg://")]
+    return [folder for package in packages for folder in folders_of("pkg", package)]
 
 
 def _is_flag(text: str, flags: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,43 +25,46 @@ def valid_part(model: type[Model], values: Mapping[str, Any]) -> Model:
     Returns:
         Section without the values that are wrong, unset or missing. Reading them raises `rpt.config.schema.NotValid`.
     """
-    fields: dict[str, Any] = {}
-    wrong = []
-    for name, field in model.model_fields.items():
-        key = field.alias or name
-        value = values.get(key, UNSET)
-        section = _section_of(field.annotation)
-        if section is not None and isinstance(value, dict):
-            fields[key] = valid_part(section, value)
-        elif key in values and value != UNSET and (valid := _validated(model, name, value)) is not None:
-            fields[key] = getattr(valid, name)
-        elif key in values or field.is_required():
-            wrong.append(name)
+    refused = _refused(model, values)
+    fields = {field.alias or name: (name, field) for name, field in model.model_fields.items()}
+    sound = tuple(name for key, (name, _) in fields.items() if key in values and key not in refused)
+    kept = {key: value for key, value in values.items() if key not in refused}
+    part = _reduced(model, sound).model_validate(kept)
+    parts = {key: getattr(part, name) for key, (name, _) in fields.items() if name in sound}
+    for key in refused & fields.keys():
+        section = _section_of(fields[key][1].annotation)
+        if section is not None and isinstance(values.get(key), dict):
+            parts[key] = valid_part(section, values[key])
     if model.model_config.get("extra") == "allow":
-        fields = {**{key: value for key, value in values.items() if value != UNSET}, **fields}
-    made = model.model_construct(**fields)
-    for name in wrong:
-        made.__dict__.pop(name, None)  # a default would stand for a value that the user has not chosen
+        parts = {**kept, **parts}
+    made = model.model_construct(**parts)
+    for key in refused & fields.keys() - parts.keys():
+        made.__dict__.pop(fields[key][0], None)  # a default would stand for a value that the user has not chosen
     return made
+
+
+def _refused(model: type[BaseModel], values: Mapping[str, Any]) -> set[str]:
+    """Return the keys of a section whose values are wrong, missing, or unset somewhere inside."""
+    refused = {key for key, value in values.items() if _is_unset(value)}
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        refused |= {str(finding["loc"][0]) for finding in error.errors(include_url=False) if finding["loc"]}
+    return refused
+
+
+def _is_unset(value: object) -> bool:
+    return any(map(_is_unset, value.values())) if isinstance(value, dict) else value == UNSET
+
+
+@cache
+def _reduced(model: type[BaseModel], names: tuple[str, ...]) -> type[BaseModel]:
+    """Build a schema that has some of the fields of another schema."""
+    fields: dict[str, Any] = {name: (model.model_fields[name].annotation, model.model_fields[name]) for name in names}
+    return create_model(model.__name__, __config__=ConfigDict(**{**model.model_config, "extra": "ignore"}), **fields)
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:
     """Return the section that an annotation names, alone or with None; None if it names no section."""
     kinds = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else [annotation]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-
-
-def _validated(model: type[BaseModel], name: str, value: Any) -> BaseModel | None:
-    """Validate one value of a section, and return a model that holds it; None if the value is wrong."""
-    try:
-        return _single(model, name).model_validate({model.model_fields[name].alias or name: value})
-    except ValidationError:
-        return None
-
-
-@cache
-def _single(model: type[BaseModel], name: str) -> type[BaseModel]:
-    """Build a schema that has one field of another schema."""
-    field = model.model_fields[name]
-    fields: dict[str, Any] = {name: (field.annotation, field)}
-    return create_model(model.__name__, __config__=model.model_config, **fields)

@@ -3,12 +3,13 @@
 import json
 import resource
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rpt.config.paths import config_dir
-from rpt.config.problems import HINTS
+from rpt.config.problems import hinted
 from rpt.errors import CheckpointError, ConfigError, DataError, RptError, StorageError, WeightsError
 from rpt.runs import train
 from rpt.tracking.folder import RunFolder
@@ -20,7 +21,7 @@ INSTALL = "Install the package again: make setup"
 REFUSED = {
     "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
     "residual.\n",
-    "lr=-1 prompt.length=0 data=jsonl": f"data.root = ???: needs a value. {HINTS['data.root']}\n"
+    "lr=-1 prompt.length=0 data=jsonl": f"data.root = ???: {hinted('data.root', 'needs a value.')}\n"
     "lr = -1: must be greater than 0. Set lr=0.01, the shipped setting.\n"
     "prompt.length = 0: must be greater than 0. Set prompt.length=10, as in the paper's Table 1; for no prompt at "
     "all, encoder=none.\n",
@@ -67,7 +68,17 @@ def test_help_lists_every_group_with_its_options(command, start_folder):
     for group in groups:
         options = ", ".join(sorted(file.stem for file in group.glob("*.yaml")))
         assert f"\n{group.name}: {options}\n" in done.stdout
+    assert "\nexperiment/paper: bert_n10, " in done.stdout
     assert list(start_folder.iterdir()) == []
+
+
+def test_help_lists_the_options_of_the_users_folders_and_packages(command, start_folder):
+    for folder, option in (("own", "gated"), ("package/conf", "wide")):
+        (start_folder / folder / "encoder").mkdir(parents=True)
+        (start_folder / folder / "encoder" / f"{option}.yaml").touch()
+    paths = f"{start_folder}:{Path(__file__).parents[2]}"
+    done = command("--help", "-cd", "own", "hydra.searchpath=[pkg://package.conf]", PYTHONPATH=paths)
+    assert "\nencoder: gated, lstm, mlp, none, plain, residual, wide\n" in done.stdout
 
 
 # What only a training finds: its errors are those that the command line turns into a message and exit code 2.
