@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rpt.config.check import check
 from rpt.config.foreign_code import refuse_foreign_components
+from rpt.config.older import values_of_record
 from rpt.config.paths import user_path
 from rpt.config.schema import Config
 from rpt.console import say
@@ -138,7 +139,7 @@ def _config(folder: Path, record: Record) -> Config:
     if inside.is_symlink():
         raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
     aside = {"output_dir": str(inside), "logger": {}, "rerun": False, "replay": None}
-    return check({**record.config, **aside, "chosen": record.chosen})
+    return check(values_of_record(record.config, record.chosen) | aside)
 
 
 def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:

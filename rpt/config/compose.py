@@ -7,17 +7,30 @@ from typing import Any
 from rpt.config.paths import config_dir, expand_home
 from rpt.errors import ConfigError
 
+EXPECTED = "expected"
+"""Key in the option file of an experiment for the paper's numbers. It is no setting of a run."""
+
 
 def compose(overrides: list[str]) -> dict[str, Any]:
     """Compose a configuration as `python run.py OVERRIDES` does, and return it as a plain dictionary."""
+    composed = _composed(overrides)
+    return plain(composed, composed.hydra.runtime.choices)
+
+
+def published_numbers(experiment: str) -> list[Any]:
+    """Return the value of `expected` in the option file of an experiment: the paper's numbers, which no run needs."""
+    composed = _composed([f"experiment={experiment}"])
+    return list(_resolved(composed, EXPECTED)) if EXPECTED in composed else []
+
+
+def _composed(overrides: list[str]) -> Any:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
     from rpt.config.broken_files import odd_files_refused
 
     with odd_files_refused(), initialize_config_dir(str(config_dir()), version_base="1.3"):
-        composed = hydra_compose("config", overrides, return_hydra_config=True)
-    return plain(composed, composed.hydra.runtime.choices)
+        return hydra_compose("config", overrides, return_hydra_config=True)
 
 
 def plain(composed: Any, choices: Any) -> dict[str, Any]:
@@ -34,7 +47,9 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
         ConfigError: The user has set `chosen` itself.
     """
     # Converted key by key, because a copy without the `hydra` part takes longer than all other work for a point.
-    values = {key: _resolved(composed, key) for key in composed if key != "hydra"}
+    is_published = choices.get("experiment") is not None
+    left_out = ("hydra", EXPECTED) if is_published else ("hydra",)
+    values = {key: _resolved(composed, key) for key in composed if key not in left_out}
     if "chosen" in values:
         raise ConfigError.of("chosen", values["chosen"], "no such key. Options are chosen as GROUP=OPTION.")
     expand_home(values)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -20,7 +19,7 @@ from pydantic import (
     PositiveInt,
 )
 
-from rpt.config.bounds import Choices, Labels, MetricName, Metrics, Seed, Word
+from rpt.config.bounds import Choices, Labels, Metrics, Seed, Word
 from rpt.config.options import CountOrAuto
 
 ASIDE = Field(json_schema_extra={"identity": False})
@@ -182,21 +181,6 @@ Tag = Annotated[str, Field(min_length=1, max_length=64)]
 """A tag of W&B. W&B accepts 1 to 64 characters."""
 
 
-def _without_csv(loggers: object) -> object:
-    """Leave out the logger `csv` of older records, which added nothing to metrics.csv."""
-    if not isinstance(loggers, dict):
-        return loggers
-    return {name: logger for name, logger in loggers.items() if logger != OLD_CSV}
-
-
-OLD_CSV: dict[str, object] = {
-    **dict.fromkeys(("project", "entity", "name")),
-    "kind": "csv",
-    "mode": "offline",
-    "tags": [],
-}
-
-
 class LoggerConfig(Section):
     """A logger that receives the curves in addition to the run folder."""
 
@@ -220,18 +204,6 @@ class PromptConfig(Section):
     length: PositiveInt
 
 
-class Expected(Section):
-    """A row of numbers in the paper for an experiment. `rpt.reproduce` compares them with trained runs."""
-
-    source: str  # table or figure of the paper
-    kind: Literal["printed", "recomputed", "digitised"]
-    at: str | None = None  # override of the row's setting in addition to the experiment's overrides; null: none
-    metric: MetricName | Literal["score"] = "score"  # score of a run that the numbers are compared with
-    copied: str | None = None  # publication whose numbers the paper repeats; null: the paper's own runs
-    caveat: str | None = None  # reason why no run can repeat the paper's runs exactly; null: a run can
-    points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # score points by task; `average` is over all eight tasks
-
-
 class ReportConfig(Section):
     """Encoders that the report of a study compares first; null: by the rules of `rpt.report.read.roles`."""
 
@@ -252,9 +224,7 @@ class Config(Section):
     optim: Component
     trainer: TrainerConfig
     callbacks: dict[str, Component] = {}  # Hydra leaves the key out for callbacks=[]
-    logger: Annotated[
-        dict[str, LoggerConfig], BeforeValidator(_without_csv), ASIDE
-    ] = {}  # Hydra leaves the key out for logger=[]
+    logger: Annotated[dict[str, LoggerConfig], ASIDE] = {}  # Hydra leaves the key out for logger=[]
     packing: Annotated[PackingConfig, ASIDE]  # changes only the last bits; the record holds the kind of packing
     prompt: PromptConfig
     lr: PositiveFloat
@@ -269,8 +239,7 @@ class Config(Section):
     seed: Seed
     output_dir: Annotated[str, Field(min_length=1), ASIDE]
     group: Annotated[str | None, ASIDE]
-    question: Annotated[str | None, ASIDE] = None  # older records have neither `question` nor `expected`
-    expected: Annotated[tuple[Expected, ...] | None, Field(strict=False), ASIDE] = None
+    question: Annotated[str | None, ASIDE] = None  # default for older records without the key
     report: Annotated[ReportConfig, ASIDE] = ReportConfig()  # default for older records without the key
     rerun: Annotated[bool, ASIDE]
     replay: Annotated[str | None, ASIDE]

@@ -20,12 +20,12 @@ import numpy as np
 from scipy import stats
 
 from rpt.config.protocol import NO_RECIPE, is_published
-from rpt.config.schema import Expected
 from rpt.console import several
 from rpt.data.release import origin
 from rpt.errors import ConfigError
+from rpt.reproduce.expected import Expected, UnreadableRun, expected_of
 from rpt.reproduce.points import Point
-from rpt.reproduce.setting import UnreadableRun, differences, published
+from rpt.reproduce.setting import differences, published
 from rpt.stats.estimate import LEVEL, Estimate
 from rpt.tracking.identity import code
 from rpt.tracking.other_code import code_differences
@@ -115,7 +115,7 @@ def _lines_of(point: Point) -> Iterator[Line]:
     Where no row has this setting, yield one comparison without a verdict: with the row of the experiment's own setting,
     or else with the row that differs least.
     """
-    rows = [row for row in point.config.expected or () if point.config.task.name in row.points]
+    rows = [row for row in expected_of(point.experiment) if point.config.task.name in row.points]
     found = {row.at: _differences(point, row.at) for row in rows}
     exact = [row for row in rows if not found[row.at]]
     nearest = sorted(rows, key=lambda row: (row.at is not None, len(found[row.at])))[:1]
@@ -214,7 +214,7 @@ def _difference(mean: float, expected: float, margin: float, exact_to: float, se
 
 def _averages(points: Sequence[Point]) -> Iterator[Line]:
     """Yield comparisons of the unweighted mean of the eight tasks. Tasks are independent: margins add in quadrature."""
-    rows = {str(row): row for point in points for row in point.config.expected or () if AVERAGE in row.points}
+    rows = {str(row): row for point in points for row in expected_of(point.experiment) if AVERAGE in row.points}
     for row in rows.values():
         parts = [point for point in points if not _differences(point, row.at)]
         by_task = {point.config.task.name: point for point in parts}

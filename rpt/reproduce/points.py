@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rpt.config.schema import Config
 from rpt.errors import RptError
-from rpt.reproduce.setting import UnreadableRun, config_of, flat
+from rpt.reproduce.expected import UnreadableRun, expected_of
+from rpt.reproduce.setting import config_of, flat
 from rpt.tracking.kinds import NUMBER, TEXT, WHOLE, Kind
 from rpt.tracking.record import Record, RecordError
 
@@ -107,7 +108,8 @@ def _runs(directory: Path, damaged: list[str]) -> Iterator[tuple[Config, Record]
             record = Record.read(path.parent, advice)
             if "config" not in record.model_fields_set:
                 raise RecordError(f"{path}: has no config. {advice}")
-            if record.config.get("expected"):
+            experiment = record.chosen.get("experiment") if "chosen" in record.model_fields_set else None
+            if isinstance(experiment, str) and expected_of(experiment):
                 yield _config_of(path, record, advice), record
         except RptError as error:
             damaged.append(str(error))

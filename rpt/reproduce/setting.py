@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from rpt.config.compose import compose
 from rpt.config.foreign_code import OPTION
 from rpt.config.hydra_errors import USER_ERRORS, explain
+from rpt.config.older import values_of_record
 from rpt.config.schema import Config
-from rpt.errors import RptError
+from rpt.reproduce.expected import UnreadableRun, expected_of
 from rpt.tracking.flat import Leaf, flatten
 from rpt.tracking.identity import setting
 from rpt.tracking.record import Record
@@ -29,10 +30,6 @@ MOST_SAID = 3
 """Most differences that a message lists; further differences are only counted."""
 
 
-class UnreadableRun(RptError):
-    """A record that this version of rpt cannot read as a configuration."""
-
-
 def config_of(record: Record) -> Config:
     """Return the configuration of a record, without a check of the files that it names.
 
@@ -40,7 +37,7 @@ def config_of(record: Record) -> Config:
         UnreadableRun: The record's configuration is not valid in this version of rpt.
     """
     try:
-        return Config.model_validate({**record.config, "chosen": record.chosen})
+        return Config.model_validate(values_of_record(record.config, record.chosen))
     except (ValidationError, KeyError, TypeError) as error:
         advice = "Another version of rpt made it: compare it with that version."
         raise UnreadableRun(f"its configuration cannot be read. {advice}") from error
@@ -72,7 +69,7 @@ def published(config: Config, at: str | None) -> Config:
     overrides = [f"{group}={name}" for group, name in names.items()]
     if at is None:
         return _composed(*overrides)
-    if at not in {row.at for row in _composed(*overrides).expected or ()}:
+    if at not in {row.at for row in expected_of(names["experiment"])}:
         raise UnreadableRun(f"experiment {names['experiment']} has no row at {at!r}. The record is damaged or foreign.")
     return _composed(*overrides, at)
 

@@ -14,7 +14,7 @@ from rpt.errors import ConfigError
 
 FOLDER = config_dir() / "experiment"
 ROOT_KEYS = (
-    "backbone, callbacks, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, expected, group, head_lr, "
+    "backbone, callbacks, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, group, head_lr, "
     "head_weight_decay, init, logger, lr, optim, output_dir, packing, prompt, protocol, question, replay, report, "
     "rerun, schedule, scorer, seed, task, trainer, warmup_steps, weight_decay."
 )

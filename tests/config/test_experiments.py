@@ -8,6 +8,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.paths import config_dir
 from rpt.config.protocol import NO_RECIPE, habits_of
+from rpt.reproduce.expected import expected_of
 from rpt.reproduce.setting import differences, published
 
 pytestmark = pytest.mark.slow  # 29 rows of the paper, each composed again and again
@@ -87,7 +88,7 @@ def load(name):
 
 
 def rows(name, source):
-    return [row for row in load(name).expected if row.source == source]
+    return [row for row in expected_of(name) if row.source == source]
 
 
 def numbers(texts):
@@ -110,7 +111,7 @@ def test_an_experiment_is_accepted_with_the_backbone_that_it_names(name):
         assert (config.backbone.name, config.chosen["encoder"]) == (backbone, "none" if tunes else method)
         assert config.trainer.tune == ("all" if tunes else "prompt")
         assert tunes or config.prompt.length == int(length)
-        assert config.expected
+        assert expected_of(name)
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if "t5" in name and "fine" not in name])
@@ -204,7 +205,7 @@ def test_table_3_says_f1_of_cb_where_the_numbers_that_it_copies_are_accuracies()
 @pytest.mark.parametrize("name", ROWS)
 def test_an_lstm_whose_settings_the_paper_does_not_give_gets_no_verdict(name):
     caveat = "the settings of its LSTM are not known" if "/lstm_" in name else None
-    assert all(row.caveat == caveat for row in load(name).expected if row.source in ("Table 1", "Table 2"))
+    assert all(row.caveat == caveat for row in expected_of(name) if row.source in ("Table 1", "Table 2"))
 
 
 def test_figure_3_is_of_the_last_epoch():
@@ -256,7 +257,7 @@ def test_sharing_and_widths_are_the_papers_whose_prompt_length_is_not_known():
 @pytest.mark.parametrize("name", ["paper/t5_base/residual_n10", "paper/t5_large/plain_n100"])
 def test_the_setting_of_a_row_is_the_experiment_with_its_override(name):
     config = load(name)
-    for at in {row.at for row in config.expected}:
+    for at in {row.at for row in expected_of(name)}:
         row = published(config, at)
         assert differences(row.model_copy(update={"seed": 5}), at) == []
         key = "" if at is None else at.partition("=")[0]
@@ -266,7 +267,7 @@ def test_the_setting_of_a_row_is_the_experiment_with_its_override(name):
 
 def test_all_that_the_paper_gives_is_a_number_of_points_for_a_task():
     for name in ROWS:
-        for row in load(name).expected:
+        for row in expected_of(name):
             assert set(row.points) <= set(TASKS)
             assert row.kind in ("printed", "recomputed", "digitised")
             assert row.source.split()[0] in ("Table", "Figure")

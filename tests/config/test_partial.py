@@ -4,6 +4,7 @@ import pytest
 
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.config.older import values_of_record
 from rpt.config.partial import valid_part
 from rpt.config.schema import Config, NotValid
 from rpt.errors import ConfigError
@@ -57,6 +58,8 @@ def test_a_section_that_is_no_section_ends_only_the_rules_that_need_it(section, 
     assert [problem.key for problem in caught.value.problems] == sorted([section, "output_dir"])
 
 
-def test_a_record_of_a_version_with_a_csv_logger_is_still_read():
+def test_a_record_of_a_version_with_a_csv_logger_and_published_numbers_is_still_read():
     csv = {"kind": "csv", "project": None, "entity": None, "mode": "offline", "name": None, "tags": []}
-    assert check({**compose([]), "logger": {"csv": csv}}).logger == {}
+    values = compose([])
+    older = {**values, "logger": {"csv": csv}, "expected": [{"source": "Table 1"}]}
+    assert check(values_of_record(older, values["chosen"])) == check({**values, "logger": {}})

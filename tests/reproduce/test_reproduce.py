@@ -246,8 +246,19 @@ def test_an_experiment_that_is_gone_is_named(tmp_path):
         record = json.loads(path.read_text())
         record["chosen"]["experiment"] = "paper/t5_base/gone"
         path.write_text(json.dumps(record))
-    line = only(tmp_path, task="rte", source="Table 1")
-    assert line.reasons[0].startswith("the setting of experiment=paper/t5_base/gone task=rte cannot be composed: ")
+    message = "the experiment paper/t5_base/gone cannot be composed: experiment = paper/t5_base/gone: no such option"
+    with pytest.raises(NothingToCompare, match=message):
+        read(tmp_path)
+
+
+def test_a_run_of_an_experiment_of_the_users_own_is_no_published_row(tmp_path):
+    write(tmp_path, *RTE, scores=(0.70,))
+    for path in tmp_path.glob("*/run.json"):
+        record = json.loads(path.read_text())
+        record["chosen"]["experiment"] = "narrow"
+        path.write_text(json.dumps(record))
+    with pytest.raises(NothingToCompare, match="holds no run of a published row"):
+        read(tmp_path)
 
 
 def test_a_bad_folder_is_refused_with_what_to_do(tmp_path, capsys):

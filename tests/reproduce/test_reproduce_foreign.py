@@ -7,8 +7,10 @@ import pytest
 
 from rpt.config.check import check
 from rpt.config.compose import compose
+from rpt.reproduce.expected import UnreadableRun
 from rpt.reproduce.lines import compare
-from rpt.reproduce.points import read
+from rpt.reproduce.points import NothingToCompare, read
+from rpt.reproduce.setting import published
 from rpt.tracking.identity import code
 from tests.reproduce.test_reproduce import RTE, write
 
@@ -50,20 +52,36 @@ def test_runs_of_other_code_get_no_verdict(change, reason, code_of_now, tmp_path
     assert reason in reasons(lines)
 
 
-@pytest.mark.parametrize("group", ["experiment", "task"])
-@pytest.mark.parametrize("name", ["../../../tmp/evil", "/tmp/evil", "a,b", "${oc.env:HOME}", ""])
-def test_an_option_that_is_no_name_is_not_composed(group, name, tmp_path):
-    lines = edited(tmp_path, lambda record: record["chosen"].update({group: name}))
-    assert "is no name of an option. The record is damaged or foreign." in reasons(lines)
+NO_NAMES = ["../../../tmp/evil", "/tmp/evil", "a,b", "${oc.env:HOME}", ""]
+NO_NAME = "is no name of an option. The record is damaged or foreign."
 
 
-def test_an_override_that_the_experiment_does_not_state_is_not_composed(tmp_path):
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_task_that_is_no_name_is_not_composed(name, tmp_path):
+    lines = edited(tmp_path, lambda record: record["chosen"].update(task=name))
+    assert NO_NAME in reasons(lines)
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_an_experiment_that_is_no_name_is_not_composed(name, tmp_path):
+    with pytest.raises(NothingToCompare, match=NO_NAME):
+        edited(tmp_path, lambda record: record["chosen"].update(experiment=name))
+
+
+def test_an_override_that_the_experiment_does_not_state_is_not_composed():
+    with pytest.raises(UnreadableRun, match=r"has no row at 'hydra\.searchpath=\[file:///tmp/evil\]'"):
+        published(check(compose(list(RTE))), "hydra.searchpath=[file:///tmp/evil]")
+
+
+def test_numbers_in_a_record_of_an_older_version_are_not_taken(tmp_path, code_of_now):
+    """The numbers are those of this installation's option file."""
+
     def change(record):
-        for row in record["config"]["expected"]:
-            row["at"] = "hydra.searchpath=[file:///tmp/evil]"
+        record["code"] = code_of_now
+        record["config"]["expected"] = [{"source": "Table 1", "kind": "printed", "at": "x=y", "points": {"rte": 1.0}}]
 
     lines = edited(tmp_path, change)
-    assert "has no row at 'hydra.searchpath=[file:///tmp/evil]'" in reasons(lines)
+    assert "agrees" in {line.verdict for line in lines}
 
 
 def test_a_target_of_a_record_is_not_imported(tmp_path, monkeypatch):

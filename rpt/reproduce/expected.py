@@ -1,0 +1,56 @@
+"""The paper's numbers for an experiment, from the experiment's option file."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from rpt.config.bounds import MetricName
+from rpt.config.compose import published_numbers
+from rpt.config.foreign_code import OPTION
+from rpt.config.hydra_errors import USER_ERRORS, explain
+from rpt.config.paths import config_dir
+from rpt.config.schema import Section
+from rpt.errors import RptError
+
+
+class UnreadableRun(RptError):
+    """A record that this version of rpt cannot read as a configuration, or whose experiment it does not have."""
+
+
+class Expected(Section):
+    """A row of numbers in the paper for an experiment. `rpt.reproduce` compares them with trained runs."""
+
+    source: str  # table or figure of the paper
+    kind: Literal["printed", "recomputed", "digitised"]
+    at: str | None = None  # override of the row's setting in addition to the experiment's overrides; null: none
+    metric: MetricName | Literal["score"] = "score"  # score of a run that the numbers are compared with
+    copied: str | None = None  # publication whose numbers the paper repeats; null: the paper's own runs
+    caveat: str | None = None  # reason why no run can repeat the paper's runs exactly; null: a run can
+    points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # score points by task; `average` is over all eight tasks
+
+
+PUBLISHED = "paper/"
+"""Folder of the experiments that have numbers of the paper. A user's own experiment lies in another folder."""
+
+
+@cache
+def expected_of(experiment: str) -> tuple[Expected, ...]:
+    """Return the paper's numbers for an experiment; empty for an experiment that has none or is not rpt's own.
+
+    Args:
+        experiment: Name of the experiment in a record, which is untrusted data.
+
+    Raises:
+        UnreadableRun: The name is no name of an option, or the experiment cannot be composed.
+    """
+    if not OPTION.fullmatch(experiment):
+        raise UnreadableRun(f"experiment = {experiment!r}: is no name of an option. The record is damaged or foreign.")
+    if not (experiment.startswith(PUBLISHED) or (config_dir() / "experiment" / f"{experiment}.yaml").is_file()):
+        return ()
+    try:
+        return TypeAdapter(tuple[Expected, ...]).validate_python(tuple(published_numbers(experiment)))
+    except USER_ERRORS as error:
+        raise UnreadableRun(f"the experiment {experiment} cannot be composed: {explain(error)}") from error
