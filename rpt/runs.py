@@ -116,6 +116,14 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
         ConfigError: The configurations differ in a value that the runs of a pack must share.
         RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out. No file is left
             half-written.
+
+    Example:
+        >>> import rpt
+        >>> small = ["data.max_rows=40", "trainer.epochs=1", "trainer.device=cpu", "trainer.progress=false"]
+        >>> [outcome] = rpt.train([rpt.compose(["task=cb", *small])])
+        task      cb ...
+        >>> outcome.record["status"], 0 <= outcome.score <= 1
+        ('finished', True)
     """
     quiet_libraries()
     _check_pack(configs)

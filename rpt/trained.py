@@ -79,6 +79,15 @@ def load(folder: Path | str) -> TrainedRun:
     Raises:
         ConfigError: The folder holds no finished run, the run has no exported result, or its rows, backbone or code
             have changed since it was trained.
+
+    Example:
+        >>> import rpt
+        >>> small = ["data.max_rows=40", "trainer.epochs=1", "trainer.device=cpu", "trainer.progress=false"]
+        >>> [outcome] = rpt.train([rpt.compose(["task=cb", *small])])
+        task      cb ...
+        >>> run = rpt.load(outcome.folder)
+        >>> run.prompt.shape, run.record["scores"]["score"] == outcome.score  # [length, hidden]
+        (torch.Size([10, 384]), True)
     """
     results, config = repeatable(Path(folder))
     if config.trainer.tune == "all":

@@ -34,6 +34,16 @@ class TaskData(lightning.LightningDataModule):
     Attributes:
         task: Task that turns rows into examples, and reads answers from generated text.
         with_choices: Whether an evaluation needs the token ids of all choices instead of the right text alone.
+
+    Example:
+        >>> import rpt
+        >>> data = rpt.TaskData(rpt.compose(["task=cb", "data.max_rows=40", "trainer.device=cpu"]))
+        >>> data.setup()
+        >>> rows = next(iter(data.train_dataloader()))
+        >>> rows.ids.shape == rows.mask.shape  # [8 texts, tokens of the longest text]
+        True
+        >>> len(rows), rows.target.shape
+        (8, torch.Size([8]))
     """
 
     def __init__(self, config: Config, source: Source | None = None) -> None:

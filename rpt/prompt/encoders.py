@@ -29,6 +29,12 @@ class Plain(nn.Module):
     """No encoder: the table itself is the prompt.
 
     Source: Lester et al. 2021 (arXiv 2104.08691), prompt tuning.
+
+    Example:
+        >>> import torch
+        >>> encoder = Plain(length=4, hidden=8)
+        >>> encoder(torch.zeros(4, 8)).shape
+        torch.Size([4, 8])
     """
 
     def __init__(self, *, length: int, hidden: int) -> None:
@@ -46,6 +52,13 @@ class MLP(nn.Module):
     letters are explained at `Residual`.
 
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3 and its baselines.
+
+    Example:
+        >>> import torch
+        >>> options = {"bottleneck_dim": 2, "activation": "relu", "layer_norm": True, "dropout": 0.0, "shared": True}
+        >>> encoder = MLP(length=4, hidden=8, **options)
+        >>> encoder(torch.zeros(4, 8)).shape
+        torch.Size([4, 8])
     """
 
     def __init__(
@@ -93,6 +106,13 @@ class Residual(nn.Module):
 
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3; GitHub arazd/ResidualPrompts,
     commit 53087ca, `prompt_tuner2.py` (biases, dropout, eps 1e-5).
+
+    Example:
+        >>> import torch
+        >>> options = {"bottleneck_dim": 2, "activation": "relu", "layer_norm": True, "dropout": 0.0, "shared": True}
+        >>> encoder = Residual(length=4, hidden=8, **options)
+        >>> encoder(torch.zeros(4, 8)).shape
+        torch.Size([4, 8])
     """
 
     has_skip = True
@@ -140,6 +160,12 @@ class LSTM(nn.Module):
 
     Raises:
         ConfigError: dropout with a single layer, which would have no effect.
+
+    Example:
+        >>> import torch
+        >>> encoder = LSTM(length=4, hidden=8, hidden_dim=8, num_layers=2, dropout=0.0)
+        >>> encoder(torch.zeros(4, 8)).shape
+        torch.Size([4, 8])
     """
 
     def __init__(

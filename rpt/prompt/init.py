@@ -42,6 +42,12 @@ class InitSource:
         tokenizer: The backbone's fast tokenizer (transformers).
         choices: The task's label texts in label order; empty where every row brings its own
             choices.
+
+    Example:
+        >>> import torch
+        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
+        >>> source.rows(source.token_ids("yes or no")).shape  # one row for each token
+        torch.Size([3, 8])
     """
 
     embedding: Float[Tensor, "vocab hidden"]
@@ -79,6 +85,12 @@ def vocab(
         ConfigError: the vocabulary has no usable token.
 
     Source: Lester et al. 2021 (arXiv 2104.08691), "Sampled Vocab".
+
+    Example:
+        >>> import torch
+        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
+        >>> vocab(source, 4, torch.Generator().manual_seed(0), num_tokens=5000).shape
+        torch.Size([4, 8])
     """
     ids = torch.tensor(frequent_token_ids(source.tokenizer, num_tokens), dtype=torch.int64)
     if len(ids) == 0:
@@ -101,6 +113,12 @@ def uniform(
 
     Raises:
         ConfigError: `low` is not below `high`.
+
+    Example:
+        >>> import torch
+        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
+        >>> uniform(source, 4, torch.Generator().manual_seed(0), low=-0.5, high=0.5).shape
+        torch.Size([4, 8])
     """
     if low >= high:
         raise ConfigError.of("init.low", low, f"must be below init.high, which is {high}.")
@@ -108,7 +126,14 @@ def uniform(
 
 
 def normal(source: InitSource, length: int, rng: torch.Generator, *, std: Scale) -> Float32[Tensor, "length hidden"]:
-    """Normal numbers with mean 0 and standard deviation `std`."""
+    """Normal numbers with mean 0 and standard deviation `std`.
+
+    Example:
+        >>> import torch
+        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
+        >>> normal(source, 4, torch.Generator().manual_seed(0), std=0.5).shape
+        torch.Size([4, 8])
+    """
     return std * torch.randn(length, source.hidden, dtype=torch.float32, generator=rng)
 
 
@@ -126,6 +151,12 @@ def labels(
     Source: Lester et al. 2021 (arXiv 2104.08691), "Class Label"; the mean and the filling are
     those of GitHub google-research/prompt-tuning, `prompts.py` (`from_embedded_list`), which cuts
     what we refuse.
+
+    Example:
+        >>> import torch
+        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
+        >>> labels(source, 4, torch.Generator().manual_seed(0), num_tokens=5000).shape
+        torch.Size([4, 8])
     """
     if not source.choices:
         raise ConfigError.of(
@@ -156,6 +187,12 @@ def text(source: InitSource, length: int, rng: torch.Generator, *, text: str) ->
 
     Source: PEFT 0.21.2, `tuners/prompt_tuning/model.py` (`PromptTuningInit.TEXT`), but without
     special tokens.
+
+    Example:
+        >>> import torch
+        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
+        >>> text(source, 4, torch.Generator(), text="answer yes or no").shape
+        torch.Size([4, 8])
     """
     ids = source.token_ids(text)
     if len(ids) == 0:
@@ -176,6 +213,13 @@ def file(source: InitSource, length: int, rng: torch.Generator, *, path: str) ->
     Raises:
         ConfigError: the file is missing or unreadable, or its array does not fit this prompt and
             backbone.
+
+    Example:
+        >>> import numpy, torch
+        >>> numpy.save("prompt.npy", numpy.zeros((4, 8), dtype="float32"))
+        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
+        >>> file(source, 4, torch.Generator(), path="prompt.npy").shape
+        torch.Size([4, 8])
     """
     prompt = _read(path)
     if not prompt.is_floating_point() or not (prompt := prompt.float()).isfinite().all():

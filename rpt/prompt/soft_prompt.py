@@ -20,6 +20,12 @@ class SoftPrompt(nn.Module):
     Attributes:
         table: The trainable matrix P, float32, one row per virtual token.
         encoder: The map [length, hidden] -> [length, hidden].
+
+    Example:
+        >>> import torch
+        >>> prompt = SoftPrompt(torch.zeros(4, 8), torch.nn.Linear(8, 8))
+        >>> prompt().shape, prompt.fold().requires_grad
+        (torch.Size([4, 8]), False)
     """
 
     def __init__(self, table: Float[Tensor, "length hidden"], encoder: nn.Module) -> None:

@@ -24,6 +24,12 @@ class Task:
         choices: Templates of the answers over a row's texts, in label order; None for a task whose rows have choices of
             their own.
         framing: Name of the way in which a row becomes an example, from `framings`.
+
+    Example:
+        >>> task = Task(name="mood", fields=["text"], labels=["bad", "good"], choices=["bad", "good"])
+        >>> [example] = task.examples([("moods.jsonl:1", {"idx": 0, "text": "It rains.", "label": "bad"})])
+        >>> example.fields["text"], example.choices, example.target
+        ('It rains.', ('bad', 'good'), 0)
     """
 
     name: str

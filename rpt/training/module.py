@@ -66,6 +66,15 @@ class PromptTuner(lightning.LightningModule):
         last_evaluation: Metrics of each run on the selection split; None for a run that was not evaluated.
         predictions: Answers of each run in the last evaluation; None for a run that was not evaluated.
         folded: Exported prompt of each run in the last evaluation.
+
+    Example:
+        >>> import rpt
+        >>> config = rpt.compose(["task=cb", "data.max_rows=40", "trainer.device=cpu"])
+        >>> data = rpt.TaskData(config)
+        >>> module = rpt.PromptTuner.from_config(config, data)  # for lightning.Trainer().fit(module, data)
+        >>> rows = next(iter(data.val_dataloader()))
+        >>> module.score(rows, [run.trainable.fold() for run in module.runs]).scores.shape[1]  # logits of 3 labels
+        3
     """
 
     def __init__(

@@ -1,0 +1,57 @@
+"""The examples in docstrings run, and everything that a user constructs has one."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+import rpt
+from rpt.prompt import encoders, init, soft_prompt
+from rpt.tasks import task
+
+
+def public_parts() -> dict[str, object]:
+    """What a user constructs or calls, by dotted name: the Python API and the parts of a prompt and a task."""
+    parts = {f"rpt.{name}": getattr(rpt, name) for name in rpt.__all__}
+    for module in (encoders, init):
+        for name, part in vars(module).items():
+            if getattr(part, "__module__", None) == module.__name__ and not name.startswith("_"):
+                parts[f"{module.__name__}.{name}"] = part
+    return parts | {"rpt.prompt.SoftPrompt": soft_prompt.SoftPrompt, "rpt.tasks.Task": task.Task}
+
+
+NOT_CALLED_BY_USERS = ("rpt.prompt.init.frequent_token_ids",)
+
+
+def examples() -> Iterator[doctest.DocTest]:
+    """Every docstring of the package that holds an example."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for info in pkgutil.walk_packages(rpt.__path__, "rpt."):
+        if not info.name.endswith("__main__"):
+            yield from (test for test in finder.find(importlib.import_module(info.name)) if test.examples)
+    yield from (test for test in finder.find(rpt) if test.examples)
+
+
+EXAMPLES = {test.name: test for test in examples()}
+
+
+@pytest.mark.parametrize("name", [name for name in public_parts() if name not in NOT_CALLED_BY_USERS])
+def test_what_a_user_constructs_has_an_example(name):
+    assert ">>> " in (inspect.getdoc(public_parts()[name]) or ""), f"{name} has no example in its docstring"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_example_runs(name, minilm_tokenizer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = EXAMPLES[name]
+    example.globs = {**example.globs, "tokenizer": minilm_tokenizer}
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    failed, _ = doctest.DocTestRunner(optionflags=flags).run(example, clear_globs=False)
+    assert failed == 0
+
+
+def test_a_missing_example_would_be_noticed():
+    assert ">>> " not in (inspect.getdoc(init.frequent_token_ids) or "")
