@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from rpt.config.schema import Config
     from rpt.data.datamodule import TaskData
     from rpt.runs import train
+    from rpt.tracking.record import Record
     from rpt.trained import load
     from rpt.training.module import PromptTuner
 
-__all__ = ["PromptTuner", "TaskData", "compose", "load", "train"]
+__all__ = ["PromptTuner", "Record", "TaskData", "compose", "load", "train"]
 
 _MODULES = {
     "PromptTuner": "rpt.training.module",
+    "Record": "rpt.tracking.record",
     "TaskData": "rpt.data.datamodule",
     "load": "rpt.trained",
     "train": "rpt.runs",

@@ -122,7 +122,7 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
         >>> small = ["data.max_rows=40", "trainer.epochs=1", "trainer.device=cpu", "trainer.progress=false"]
         >>> [outcome] = rpt.train([rpt.compose(["task=cb", *small])])
         task      cb ...
-        >>> outcome.record["status"], 0 <= outcome.score <= 1
+        >>> outcome.record.status, 0 <= outcome.score <= 1
         ('finished', True)
     """
     quiet_libraries()

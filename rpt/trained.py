@@ -86,7 +86,7 @@ def load(folder: Path | str) -> TrainedRun:
         >>> [outcome] = rpt.train([rpt.compose(["task=cb", *small])])
         task      cb ...
         >>> run = rpt.load(outcome.folder)
-        >>> run.prompt.shape, run.record["scores"]["score"] == outcome.score  # [length, hidden]
+        >>> run.prompt.shape, run.record.scores["score"] == outcome.score  # [length, hidden]
         (torch.Size([10, 384]), True)
     """
     results, config = repeatable(Path(folder))

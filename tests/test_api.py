@@ -62,11 +62,22 @@ def test_lightnings_own_trainer_gives_the_score_of_a_recorded_run(compose, tmp_p
     module = rpt.PromptTuner.from_config(config, data)
     trainer = lightning.Trainer(max_epochs=2, accelerator="cpu", default_root_dir=tmp_path / "lightning")
     trainer.fit(module, data)
-    assert (module.steps_done, module.epochs_done) == (outcome.record["steps"], 2)
+    assert (module.steps_done, module.epochs_done) == (outcome.record.steps, 2)
     trainer.test(module, data, verbose=False)
-    assert scores_of(module) == outcome.record["scores"]
-    assert module.predictions[0].loss == outcome.record["loss"]
-    assert module.runs[0].best.metrics == outcome.record["best"]["held_out"]
+    assert scores_of(module) == outcome.record.scores
+    assert module.predictions[0].loss == outcome.record.loss
+    assert module.runs[0].best.metrics == outcome.record.best.held_out
+
+
+def test_the_readmes_example_prints_the_score_of_a_recorded_run(compose, tmp_path, monkeypatch, capsys):
+    [example] = PYTHON_BLOCK.findall((ROOT / "README.md").read_text())
+    assert len([line for line in example.splitlines() if line]) <= 12
+    config = compose()
+    [outcome] = rpt.train([config])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(rpt, "compose", lambda overrides: config)
+    exec(example, {})
+    assert float(capsys.readouterr().out.splitlines()[-1]) == outcome.score
 
 
 def test_data_of_another_configuration_is_refused(compose):
@@ -82,12 +93,12 @@ def test_a_loaded_run_has_the_score_of_its_record_to_the_last_digit(backbone, en
     config = rpt.compose([*tiny, *SHORT, f"encoder={encoder}", "trainer.progress=false", f"output_dir={tmp_path}"])
     [outcome] = rpt.train([config])
     trained = rpt.load(outcome.folder)
-    assert trained.record["scores"] == outcome.record["scores"]
+    assert trained.record == rpt.Record.read(outcome.folder)
     assert trained.prompt.shape == ((0 if encoder == "none" else 3), 32)
     trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
     trainer.test(trained.module, trained.data, verbose=False)
-    assert scores_of(trained.module) == outcome.record["scores"]
-    assert trained.module.predictions[0].loss == outcome.record["loss"]
+    assert scores_of(trained.module) == outcome.record.scores
+    assert trained.module.predictions[0].loss == outcome.record.loss
     assert torch.equal(trained.module.folded[0], trained.prompt)
 
 
