@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 import rpt
 from rpt.prompt import encoders, init, soft_prompt
@@ -47,7 +48,9 @@ def test_what_a_user_constructs_has_an_example(name):
 def test_the_example_runs(name, minilm_tokenizer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     example = EXAMPLES[name]
-    example.globs = {**example.globs, "tokenizer": minilm_tokenizer}
+    source = init.InitSource(torch.randn(len(minilm_tokenizer), 8), minilm_tokenizer, ("yes", "no"))
+    given = {"tokenizer": minilm_tokenizer, "source": source, "rng": torch.Generator()}
+    example.globs = {**example.globs, **given}
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     failed, _ = doctest.DocTestRunner(optionflags=flags).run(example, clear_globs=False)
     assert failed == 0

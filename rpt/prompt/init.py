@@ -2,7 +2,7 @@
 
 They give float32 on the CPU. All randomness comes from `rng`, so that the same seed gives the same
 bits whatever else the program draws. Options have no defaults here; `conf/init/` holds their
-values.
+values. The examples use the `source` of `InitSource`'s example and `rng = torch.Generator()`.
 """
 
 import functools
@@ -87,9 +87,7 @@ def vocab(
     Source: Lester et al. 2021 (arXiv 2104.08691), "Sampled Vocab".
 
     Example:
-        >>> import torch
-        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
-        >>> vocab(source, 4, torch.Generator().manual_seed(0), num_tokens=5000).shape
+        >>> vocab(source, 4, rng, num_tokens=5000).shape
         torch.Size([4, 8])
     """
     ids = torch.tensor(frequent_token_ids(source.tokenizer, num_tokens), dtype=torch.int64)
@@ -115,9 +113,7 @@ def uniform(
         ConfigError: `low` is not below `high`.
 
     Example:
-        >>> import torch
-        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
-        >>> uniform(source, 4, torch.Generator().manual_seed(0), low=-0.5, high=0.5).shape
+        >>> uniform(source, 4, rng, low=-0.5, high=0.5).shape
         torch.Size([4, 8])
     """
     if low >= high:
@@ -129,9 +125,7 @@ def normal(source: InitSource, length: int, rng: torch.Generator, *, std: Scale)
     """Normal numbers with mean 0 and standard deviation `std`.
 
     Example:
-        >>> import torch
-        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
-        >>> normal(source, 4, torch.Generator().manual_seed(0), std=0.5).shape
+        >>> normal(source, 4, rng, std=0.5).shape
         torch.Size([4, 8])
     """
     return std * torch.randn(length, source.hidden, dtype=torch.float32, generator=rng)
@@ -153,9 +147,7 @@ def labels(
     what we refuse.
 
     Example:
-        >>> import torch
-        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
-        >>> labels(source, 4, torch.Generator().manual_seed(0), num_tokens=5000).shape
+        >>> labels(source, 4, rng, num_tokens=5000).shape
         torch.Size([4, 8])
     """
     if not source.choices:
@@ -189,9 +181,7 @@ def text(source: InitSource, length: int, rng: torch.Generator, *, text: str) ->
     special tokens.
 
     Example:
-        >>> import torch
-        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
-        >>> text(source, 4, torch.Generator(), text="answer yes or no").shape
+        >>> text(source, 4, rng, text="answer yes or no").shape
         torch.Size([4, 8])
     """
     ids = source.token_ids(text)
@@ -215,10 +205,8 @@ def file(source: InitSource, length: int, rng: torch.Generator, *, path: str) ->
             backbone.
 
     Example:
-        >>> import numpy, torch
-        >>> numpy.save("prompt.npy", numpy.zeros((4, 8), dtype="float32"))
-        >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
-        >>> file(source, 4, torch.Generator(), path="prompt.npy").shape
+        >>> np.save("prompt.npy", np.zeros((4, 8), dtype="float32"))
+        >>> file(source, 4, rng, path="prompt.npy").shape
         torch.Size([4, 8])
     """
     prompt = _read(path)
