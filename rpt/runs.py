@@ -35,10 +35,10 @@ from rpt.tracking.resume import Pack, Saved, packs, restore
 from rpt.training.callbacks import LoopControl, UserCallbacks
 from rpt.training.library_messages import quiet_libraries
 from rpt.training.live_progress import ProgressCallback
-from rpt.training.loop import evaluate, fit
+from rpt.training.loop import evaluate, fit, trainer_flags
 from rpt.training.module import PromptTuner
 from rpt.training.progress import Progress, shown
-from rpt.training.randomness import repeatable_kernels
+from rpt.training.randomness import determinism_restored, repeatable_kernels
 from rpt.training.ranks import Ranks, join
 
 NOT_BEGUN = Record(status="interrupted")
@@ -219,6 +219,7 @@ def _train(pack: Pack, source: Source, weights: str, interruptions: Interruption
     size = count_devices(config, device)
     with (
         ended_properly(pack.recorders),
+        determinism_restored(),
         enough_memory(len(pack.recorders)),
         join(size, device, _follow, config, source.checksum) as ranks,
     ):
@@ -250,9 +251,10 @@ def _lead(
     tracking = Tracking(recorders, config.trainer, pack.members, interruptions, user)
     if ranks.size == 1:  # with several ranks, the others would wait forever for an interrupted step
         tuner.pause = interruptions.check
-    fit(tuner, data, config.trainer.epochs, device, [control, tracking, *shows, *user.all], interruptions)
+    flags = trainer_flags(config.trainer.lightning, recorders[0].folder.path)
+    fit(tuner, data, config.trainer.epochs, device, [control, tracking, *shows, *user.all], interruptions, **flags)
     progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
-    predictions = evaluate(tuner, data, device, [*shows, *user.all])
+    predictions = evaluate(tuner, data, device, [*shows, *user.all], **flags)
     after = tuner.backbone.fingerprint()
     records = [
         write_results(recorder, run, tuner, data, predicted, device, after)

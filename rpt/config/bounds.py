@@ -14,3 +14,6 @@ Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=Fals
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """A seed that every random generator accepts, also when it is multiplied by the number of an epoch."""
+
+ASIDE = Field(json_schema_extra={"identity": False})
+"""Marks a field that cannot change a score. Such a field is not part of a run's identity."""

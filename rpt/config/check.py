@@ -17,6 +17,7 @@ from rpt.config.problems import hinted, problems_of
 from rpt.config.rules import RULES, Candidate
 from rpt.config.schema import Config, NotValid
 from rpt.config.signatures import check_component, coerce
+from rpt.config.trainer_flags import refused_flags, resolved_trainer
 from rpt.errors import ConfigError, Problem
 
 Values = dict[str, Any]
@@ -35,6 +36,7 @@ def check(values: Values) -> Config:
         ConfigError: The configuration is wrong; the error holds all problems, sorted by key.
     """
     problems = list(unset(values))
+    problems += refused_flags(values["trainer"].get("lightning") if isinstance(values.get("trainer"), dict) else None)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -79,7 +81,8 @@ def _resolved(config: Config, candidate: Candidate) -> Config:
         writes = candidate.writes_freely or candidate.is_published
         name = "head" if family == "encoder" else "generate" if writes else "rank"
         scorer = scorer.model_copy(update={"name": name})
-    return config.model_copy(update={"backbone": backbone, "scorer": scorer})
+    trainer = config.trainer.model_copy(update=resolved_trainer(config.trainer))
+    return config.model_copy(update={"backbone": backbone, "scorer": scorer, "trainer": trainer})
 
 
 def unset(values: Values, prefix: str = "") -> Iterator[Problem]:

@@ -19,11 +19,9 @@ from pydantic import (
     PositiveInt,
 )
 
-from rpt.config.bounds import Choices, Labels, Metrics, Seed, Word
+from rpt.config.bounds import ASIDE, Choices, Labels, Metrics, Seed, Word
 from rpt.config.options import CountOrAuto
-
-ASIDE = Field(json_schema_extra={"identity": False})
-"""Marks a field that cannot change a score. Such a field is not part of a run's identity."""
+from rpt.config.trainer_flags import LightningFlags
 
 
 class NotValid(Exception):
@@ -175,6 +173,7 @@ class TrainerConfig(Section):
     checkpoint_steps: Annotated[PositiveInt, ASIDE]
     checkpoint_seconds: Annotated[PositiveFloat, ASIDE] = 60.0  # default for older records without the key
     progress: Annotated[bool, ASIDE]
+    lightning: LightningFlags = LightningFlags()
 
 
 Tag = Annotated[str, Field(min_length=1, max_length=64)]

@@ -12,6 +12,7 @@ import torch
 from rpt.backbones.load import load_tokenizer
 from rpt.backbones.texts import pad_id_of
 from rpt.config.schema import Config
+from rpt.config.trainer_flags import LightningFlags, limited
 from rpt.data.batches import num_batches
 from rpt.data.encode import Encoded
 from rpt.data.evaluation import EvalPasses, choose_passes
@@ -116,7 +117,7 @@ class TaskData(lightning.LightningDataModule):
     @property
     def steps_per_epoch(self) -> int:
         """Number of training steps of an epoch."""
-        return num_batches(len(self.splits.train), self.batch_size)
+        return limited(num_batches(len(self.splits.train), self.batch_size), self._flags.limit_train_batches)
 
     @property
     def total_steps(self) -> int:
@@ -132,17 +133,24 @@ class TaskData(lightning.LightningDataModule):
             pad_id=self.pad_id,
             first_step=self._first_step(),
             trains=self._trains,
+            limit=self._flags.limit_train_batches,
         )
 
     def val_dataloader(self) -> EvalLoader:
         """Return the evaluation of the selection split, for every run that still trains."""
-        return self.evaluation(self.held_out, self._trains)
+        return self.evaluation(self.held_out, self._trains, self._flags.limit_val_batches)
 
     def test_dataloader(self) -> EvalLoader:
         """Return the evaluation of the reported rows, for every run that has not failed."""
-        return self.evaluation(self.reported, self._has_score)
+        return self.evaluation(self.reported, self._has_score, self._flags.limit_test_batches)
 
-    def evaluation(self, split: Encoded, answers: Callable[[], Sequence[bool]]) -> EvalLoader:
+    @property
+    def _flags(self) -> LightningFlags:
+        return self.config.trainer.lightning
+
+    def evaluation(
+        self, split: Encoded, answers: Callable[[], Sequence[bool]], limit: int | float | None = None
+    ) -> EvalLoader:
         """Return an evaluation of a split for the runs that `answers` returns when the evaluation begins."""
         return EvalLoader(
             split,
@@ -153,6 +161,7 @@ class TaskData(lightning.LightningDataModule):
             answers=answers,
             rank=self.rank,
             num_ranks=self.num_ranks,
+            limit=limit,
         )
 
     def transfer_batch_to_device(self, batch: Rows, device: torch.device, dataloader_idx: int) -> Rows:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from rpt.config.trainer_flags import limited
 from rpt.data.batches import deal, epoch_batches, num_batches
 from rpt.data.encode import Encoded, pad
 from rpt.data.evaluation import EvalPasses, plan_passes
@@ -82,6 +83,7 @@ class TrainLoader:
         pad_id: Token id that fills padding.
         first_step: Number of training steps before the first step of the next iteration.
         trains: Function that returns for each run whether it still trains. A run that does not train has no rows.
+        limit: Largest number of steps of an epoch, or their share; None for all.
     """
 
     def __init__(
@@ -93,9 +95,10 @@ class TrainLoader:
         pad_id: int,
         first_step: int,
         trains: Callable[[], Sequence[bool]],
+        limit: int | float | None = None,
     ) -> None:
         self.first_step = first_step
-        self.steps_per_epoch = num_batches(len(split), batch_size)
+        self.steps_per_epoch = limited(num_batches(len(split), batch_size), limit)
         self._split = split
         self._batch_size = batch_size
         self._order_seeds = order_seeds
@@ -134,6 +137,7 @@ class EvalLoader:
         answers: Function that returns for each run whether it takes part in the evaluation.
         rank: Number of this process among the processes that share the evaluation, from 0.
         num_ranks: Number of processes that share the evaluation.
+        limit: Largest number of forward passes of a run, or their share; None for all.
     """
 
     def __init__(
@@ -147,12 +151,14 @@ class EvalLoader:
         answers: Callable[[], Sequence[bool]],
         rank: int = 0,
         num_ranks: int = 1,
+        limit: int | float | None = None,
     ) -> None:
         self._split = split
         self._passes = passes
         self._pad_id = pad_id
         self._with_choices = with_choices
         self._answers = answers
+        self._limit = limit
         plans = {length: list(self._forwards(length, rank, num_ranks)) for length in set(prompt_lengths)}
         self._plan_of = [plans[length] for length in prompt_lengths]
 
@@ -178,6 +184,7 @@ class EvalLoader:
             for texts, choices in zip(split.inputs, split.choices, strict=True)
         ]
         plan = plan_passes(self._passes, lengths, counts)
+        plan = plan[: limited(len(plan), self._limit)]
         costs = [sum(lengths[row] * counts[row] for row in rows) for rows, _ in plan]
         for rows, width in (plan[position] for position in deal(costs, num_ranks)[rank]):
             pairs = [(0, row) for row in rows]

@@ -131,6 +131,9 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
     parts = _part(config)
     if not (config.is_trained and config.backbone.dropout):
         del parts["backbone"]["dropout"]  # keeps the identity of runs from before the key existed
+    flags = {name: value for name, value in parts["trainer"].pop("lightning").items() if value not in (None, False)}
+    if flags:
+        parts["trainer"]["lightning"] = flags
     if not config.callbacks:
         del parts["callbacks"]
     if not config.is_trained:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.profilers import AdvancedProfiler, SimpleProfiler
 
+from rpt.config.trainer_flags import LightningFlags
 from rpt.data.datamodule import PackData
 from rpt.scoring.predictions import Predictions
 from rpt.system.interruption import Interrupted, Interruptions
@@ -96,11 +99,23 @@ def evaluate(
         return [None for _ in has_score]
     trainer = _trainer(device, callbacks=list(callbacks), **flags)
     try:
-        trainer.test(tuner, dataloaders=data.evaluation(data.reported, lambda: has_score), verbose=False)
+        trainer.test(tuner, dataloaders=data.test_dataloader(), verbose=False)
     except CallbackFailed as error:
         _fail(tuner, error)
         return [None for _ in has_score]
     return tuner.predictions
+
+
+def trainer_flags(flags: LightningFlags, folder: Path) -> dict[str, Any]:
+    """Return the arguments of Lightning's Trainer that a run's flags set.
+
+    Args:
+        flags: Section `trainer.lightning` of the configuration.
+        folder: Folder of the run, into which a profiler writes `fit-profile.txt` and `test-profile.txt`.
+    """
+    profilers = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+    profiler = None if flags.profiler is None else profilers[flags.profiler](dirpath=folder, filename="profile")
+    return {**flags.for_trainer(), "profiler": profiler}
 
 
 def _trainer(device: torch.device, **flags: Any) -> lightning.Trainer:

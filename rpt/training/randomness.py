@@ -58,6 +58,16 @@ def repeatable_kernels() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # saves a kernel for each allocation
 
 
+@contextmanager
+def determinism_restored() -> Iterator[None]:
+    """Restore torch's choice of kernels after the block, which `trainer.lightning.deterministic` changes."""
+    enabled, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(enabled, warn_only=warns)
+
+
 def _spread(seed: int) -> int:
     """Derive the stream's seed from the run's seed, so that it differs from a generator with the run's seed itself."""
     return int.from_bytes(hashlib.sha256(f"stream {seed}".encode()).digest()[:7])

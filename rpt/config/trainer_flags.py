@@ -1,0 +1,118 @@
+"""Flags of Lightning's Trainer that a run may set, and the reasons why it may not set the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from rpt.config.bounds import ASIDE
+from rpt.errors import Problem
+
+Limit = PositiveInt | Annotated[float, Field(gt=0, le=1)] | None
+"""A number of batches, or a share of them; None for all."""
+
+REFUSED = {
+    "callbacks": "the states of callbacks belong to checkpoints. Choose them as callbacks=NAME",
+    "logger": "each run of a pack has its own loggers. Choose them as logger=NAME",
+    "max_epochs": "a resumed training counts its own epochs. Set trainer.epochs",
+    "min_epochs": "a run stops by its own rule. Set trainer.patience=null",
+    "max_steps": "a training has whole epochs. Set trainer.epochs, or trainer.lightning.limit_train_batches",
+    "min_steps": "a run stops by its own rule. Set trainer.patience=null",
+    "max_time": "a score must not depend on the clock. End the process: the same command goes on from its checkpoint",
+    "strategy": "several devices share the rows of a step. Set trainer.devices",
+    "devices": "the first process owns folders and records. Set trainer.devices",
+    "num_nodes": "a run stays on one machine. Spread a sweep with hydra.launcher.executor=submitit",
+    "precision": "runs keep float32 over a backbone of its own dtype. Set backbone.dtype",
+    "plugins": "they can change precision and processes. Set backbone.dtype, or trainer.devices",
+    "gradient_clip_val": "each run clips its own gradient. Set clip_norm",
+    "gradient_clip_algorithm": "each run clips its own gradient by its norm. Set clip_norm",
+    "accumulate_grad_batches": "a step takes all its rows, in forward passes that fit. Set trainer.batch_size",
+    "enable_checkpointing": "runs write their own checkpoints. Set trainer.checkpoint_steps",
+    "enable_progress_bar": "runs show their own progress. Set trainer.progress",
+    "overfit_batches": "it evaluates on training rows. Set data.max_rows",
+    "val_check_interval": "an epoch ends with its evaluation. Set trainer.lightning.limit_train_batches",
+    "check_val_every_n_epoch": "each epoch ends with its evaluation, which chooses the checkpoint. Leave it out",
+    "num_sanity_val_steps": "an evaluation counts as an epoch. Leave it out",
+    "reload_dataloaders_every_n_epochs": "each epoch has its own order of rows. Leave it out",
+    "limit_predict_batches": "a run does not predict. Set trainer.lightning.limit_test_batches",
+    "benchmark": "it chooses kernels by the clock, which changes bits. Leave it out",
+    "inference_mode": "an evaluation shares tensors with the training. Leave it out",
+    "use_distributed_sampler": "ranks share whole forward passes. Leave it out",
+    "sync_batchnorm": "ranks sum gradients alone. Leave it out",
+    "barebones": "it turns off what callbacks monitor. Leave it out",
+    "default_root_dir": "each run has its own folder. Set output_dir",
+    "enable_autolog_hparams": "a run's record holds its configuration. Leave it out",
+    "model_registry": "runs write their own checkpoints. Leave it out",
+}
+"""Flags of Lightning 2.6 that would break resuming, packing or a run's identity: the reason and the advice."""
+
+
+LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches")
+
+
+class LightningFlags(BaseModel):
+    """Flags of Lightning's Trainer. A flag that can change the score is part of the run's identity."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    accelerator: Annotated[Literal["auto", "cpu", "gpu", "cuda"] | None, ASIDE] = None  # replaces trainer.device
+    fast_dev_run: bool | PositiveInt = False  # replaces trainer.epochs and the limits
+    limit_train_batches: Limit = None
+    limit_val_batches: Limit = None
+    limit_test_batches: Limit = None
+    deterministic: bool | Literal["warn"] | None = None
+    detect_anomaly: Annotated[bool, ASIDE] = False
+    profiler: Annotated[Literal["simple", "advanced"] | None, ASIDE] = None
+    enable_model_summary: Annotated[bool, ASIDE] = False
+    log_every_n_steps: Annotated[PositiveInt, ASIDE] = 50
+
+    def for_trainer(self) -> dict[str, Any]:
+        """Return the flags that Lightning's Trainer takes; the others are applied by rpt itself."""
+        names = {"deterministic", "detect_anomaly", "enable_model_summary", "log_every_n_steps"}
+        return self.model_dump(include=names, exclude_none=True)
+
+
+def refused_flags(flags: Any) -> Iterator[Problem]:
+    """Yield a problem for each flag of Lightning that would break a guarantee.
+
+    Args:
+        flags: Values of `trainer.lightning`, which may be invalid in other ways.
+    """
+    for name, value in flags.items() if isinstance(flags, Mapping) else ():
+        if name in REFUSED:
+            yield Problem(f"trainer.lightning.{name}", value, f"{REFUSED[name]}.")
+
+
+def resolved_trainer(trainer: Any) -> dict[str, Any]:
+    """Translate flags that have a key of their own into this key, and return the changed values of `trainer`.
+
+    `fast_dev_run` becomes one epoch of few batches, so that a run of that kind is resumed like any other.
+
+    Args:
+        trainer: Checked section `trainer` of the configuration.
+    """
+    flags: LightningFlags = trainer.lightning
+    values: dict[str, Any] = {}
+    if flags.accelerator is not None:
+        values["device"] = "cuda" if flags.accelerator == "gpu" else flags.accelerator
+        flags = flags.model_copy(update={"accelerator": None})
+    if flags.fast_dev_run:
+        limits = dict.fromkeys(
+            ("limit_train_batches", "limit_val_batches", "limit_test_batches"), int(flags.fast_dev_run)
+        )
+        flags = flags.model_copy(update={"fast_dev_run": False, **limits})
+        values["epochs"] = 1
+    return {**values, "lightning": flags}
+
+
+def limited(count: int, limit: int | float | None) -> int:
+    """Return the number of batches under a limit, at least one.
+
+    Args:
+        count: Number of all batches.
+        limit: Largest number of batches, or their share; None for all.
+    """
+    if limit is None:
+        return count
+    return max(1, int(count * limit)) if isinstance(limit, float) else min(count, limit)
