@@ -23,18 +23,22 @@ OF_A_UNIT = 1 / 12
 
 def mean_count(counts: Counts) -> Estimate:
     """Estimate the mean count over new seeds; the estimate has no interval below three seeds."""
-    found, _ = _over_seeds(counts, OF_A_UNIT)
-    return Estimate(found.value, max(found.low, 0.0), found.high, found.seeds) if found.has_interval else found
+    estimate, _ = _over_seeds(counts, OF_A_UNIT)
+    return (
+        Estimate(estimate.value, max(estimate.low, 0.0), estimate.high, estimate.seeds)
+        if estimate.has_interval
+        else estimate
+    )
 
 
-def compare_counts(ours: Counts, theirs: Counts) -> Comparison:
-    """Compare the counts of two encoders by the t-test paired by seed; the difference is `ours - theirs`.
+def compare_counts(first: Counts, second: Counts) -> Comparison:
+    """Compare the counts of two encoders by the t-test paired by seed; the difference is `first - second`.
 
     Args:
-        ours: Counts of the first encoder, one for each seed.
-        theirs: Counts of the second encoder, for the same seeds in the same order.
+        first: Counts of the first encoder, one for each seed.
+        second: Counts of the second encoder, for the same seeds in the same order.
     """
-    difference, p = _over_seeds(ours - theirs, 2 * OF_A_UNIT)
+    difference, p = _over_seeds(first - second, 2 * OF_A_UNIT)
     return Comparison(difference, p, ())
 
 

@@ -111,14 +111,14 @@ def crossed_mean_of_many(units: Float[np.ndarray, "... seeds units"]) -> Crossed
     Among many means, some have an estimated variance that is far too small by chance. The variance between seeds is
     therefore at least `Variances.least`, and the t statistic has `num_seeds - 1` degrees of freedom.
     """
-    found = crossed_mean(units)
+    grand_mean = crossed_mean(units)
     num_seeds, num_units = units.shape[-2:]
     if num_seeds < LEAST_SEEDS:
-        return found
+        return grand_mean
     parts = variances(units)
     seeds = np.maximum(parts.seeds, parts.least)
     error, _ = Variances(seeds, parts.examples, parts.least).of_mean(num_seeds, num_units)
-    return CrossedMean(found.value, error, np.full_like(error, num_seeds - 1))
+    return CrossedMean(grand_mean.value, error, np.full_like(error, num_seeds - 1))
 
 
 def crossed_mean(units: Float[np.ndarray, "... seeds units"]) -> CrossedMean:

@@ -53,8 +53,8 @@ def average(units: PointUnits) -> Estimate:
 
 def best(units: PointUnits) -> Estimate:
     """Estimate the score of the truly best point; `value` is the highest observed mean, which is slightly too high."""
-    found = worst(1 - units)
-    return Estimate(1 - found.value, 1 - found.high, 1 - found.low, found.seeds)
+    worst_miss = worst(1 - units)
+    return Estimate(1 - worst_miss.value, 1 - worst_miss.high, 1 - worst_miss.low, worst_miss.seeds)
 
 
 def worst(units: PointUnits) -> Estimate:
@@ -88,16 +88,16 @@ def apart(units: PointUnits) -> Estimate:
     if num_seeds < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, num_seeds)
     num_pairs = len(units) * (len(units) - 1) / 2
-    found = crossed_mean(units[:, None] - units[None, :])
-    low = found.value - found.half_width(APART_MISS / num_pairs)
-    high = found.value + found.half_width(MISS)
+    gaps = crossed_mean(units[:, None] - units[None, :])
+    low = gaps.value - gaps.half_width(APART_MISS / num_pairs)
+    high = gaps.value + gaps.half_width(MISS)
     return Estimate(value, max(0.0, float(low.max())), min(1.0, float(high.max())), num_seeds)
 
 
 def _differences(units: PointUnits, *, miss: float) -> tuple[Pairs, Pairs]:
     """Return the difference of means for every pair of points, and half the width of each difference's interval."""
-    found = crossed_mean(units[:, None] - units[None, :])
-    return found.value, found.half_width(miss)
+    gaps = crossed_mean(units[:, None] - units[None, :])
+    return gaps.value, gaps.half_width(miss)
 
 
 def _may_be_best(size: Pairs, margin: Pairs) -> Bool[np.ndarray, " points"]:

@@ -76,8 +76,8 @@ class Comparison:
         Args:
             p_holm: p-value after Holm's correction.
         """
-        found = self.difference
-        is_told = found.has_interval and p_holm < 1 - found.level
-        if is_told and found.low > 0:
+        difference = self.difference
+        is_significant = difference.has_interval and p_holm < 1 - difference.level
+        if is_significant and difference.low > 0:
             return 1
-        return -1 if is_told and found.high < 0 else 0
+        return -1 if is_significant and difference.high < 0 else 0

@@ -26,14 +26,14 @@ def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estim
         units: Score of each sampling unit (example) in the run of each seed, 0 to 1.
         level: Confidence level of the interval.
     """
-    found = crossed_mean(units)
-    value, (num_seeds, num_units) = float(found.value), units.shape
+    grand_mean = crossed_mean(units)
+    value, (num_seeds, num_units) = float(grand_mean.value), units.shape
     if num_seeds < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, num_seeds, level)
     quantile, independent = float(stats.norm.isf((1 - level) / 2)), float(num_units)
-    if found.error > 0 and 0 < value < 1:
-        quantile = float(found.half_width(1 - level) / found.error)
-        independent = value * (1 - value) / float(found.error) ** 2
+    if grand_mean.error > 0 and 0 < value < 1:
+        quantile = float(grand_mean.half_width(1 - level) / grand_mean.error)
+        independent = value * (1 - value) / float(grand_mean.error) ** 2
     low, high = _wilson(min(max(value, 0.0), 1.0), independent, quantile)
     return Estimate(value, low, high, num_seeds, level)
 
@@ -45,10 +45,10 @@ def average_of(means: Sequence[Estimate]) -> Estimate:
     intervals need not be symmetric. The average has no interval where any of the means has none.
     """
     count = len(means)
-    value = sum(one.value for one in means) / count
-    below = math.hypot(*(one.value - one.low for one in means)) / count
-    above = math.hypot(*(one.high - one.value for one in means)) / count
-    return Estimate(value, value - below, value + above, min(one.seeds for one in means))
+    value = sum(estimate.value for estimate in means) / count
+    below = math.hypot(*(estimate.value - estimate.low for estimate in means)) / count
+    above = math.hypot(*(estimate.high - estimate.value for estimate in means)) / count
+    return Estimate(value, value - below, value + above, min(estimate.seeds for estimate in means))
 
 
 def _wilson(share: float, count: float, quantile: float) -> tuple[float, float]:

@@ -21,7 +21,7 @@ NUM_SHUFFLES = 10_000
 _AT_ONCE = 1_000_000  # signs in memory, 8 MB
 
 
-def compare(ours: Float[np.ndarray, "seeds units"], theirs: Float[np.ndarray, "seeds units"]) -> Comparison:
+def compare(first: Float[np.ndarray, "seeds units"], second: Float[np.ndarray, "seeds units"]) -> Comparison:
     """Compare the scores of two encoders over new seeds and new examples.
 
     The differences of all seeds and examples form a crossed design (`rpt.stats.crossed`). The rows of several seeds are
@@ -34,19 +34,19 @@ def compare(ours: Float[np.ndarray, "seeds units"], theirs: Float[np.ndarray, "s
     differences, all of them 0, and 3 seeds, the smallest adjusted `p` was below 0.05 in 14 % of the studies.
 
     Args:
-        ours: Score of each sampling unit (example) in the run of each seed of the first encoder, 0 to 1.
-        theirs: Score of each sampling unit of the second encoder, for the same seeds and examples in the same order.
+        first: Score of each sampling unit (example) in the run of each seed of the first encoder, 0 to 1.
+        second: Score of each sampling unit of the second encoder, for the same seeds and examples in the same order.
     """
-    units = ours - theirs
-    found = crossed_mean(units)
-    value, (num_seeds, num_units) = float(found.value), units.shape
-    half = float(found.half_width(1 - LEVEL))
-    if found.error == 0 and abs(value) < ROUNDING:
+    units = first - second
+    grand_mean = crossed_mean(units)
+    value, (num_seeds, num_units) = float(grand_mean.value), units.shape
+    half = float(grand_mean.half_width(1 - LEVEL))
+    if grand_mean.error == 0 and abs(value) < ROUNDING:
         half = float(proportion_confint(0, num_units, alpha=1 - LEVEL, method="wilson")[1])
     low, high = np.clip([value - half, value + half], -1.0, 1.0)
     difference = Estimate(value, float(low), float(high), num_seeds)
-    per_seed = tuple(_p_of_one_seed(*pair) for pair in zip(ours, theirs, strict=True))
-    return Comparison(difference, float(found.p()), per_seed, float(crossed_mean_of_many(units).p()))
+    per_seed = tuple(_p_of_one_seed(*pair) for pair in zip(first, second, strict=True))
+    return Comparison(difference, float(grand_mean.p()), per_seed, float(crossed_mean_of_many(units).p()))
 
 
 def compare_with(units: Float[np.ndarray, "seeds units"], level: float) -> Comparison:
@@ -56,10 +56,10 @@ def compare_with(units: Float[np.ndarray, "seeds units"], level: float) -> Compa
         units: Score of each sampling unit (example) in the run of each seed, 0 to 1.
         level: Known number, such as the score of the majority answer.
     """
-    found = crossed_mean(units - level)
+    grand_mean = crossed_mean(units - level)
     score = mean(units)
-    difference = Estimate(float(found.value), score.low - level, score.high - level, len(units))
-    return Comparison(difference, float(found.p()), ())
+    difference = Estimate(float(grand_mean.value), score.low - level, score.high - level, len(units))
+    return Comparison(difference, float(grand_mean.p()), ())
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -74,14 +74,14 @@ def holm(ps: Sequence[float]) -> list[float]:
     return [p if math.isnan(p) else adjusted[p] for p in ps]
 
 
-def _p_of_one_seed(ours: Float[np.ndarray, " units"], theirs: Float[np.ndarray, " units"]) -> float:
+def _p_of_one_seed(first: Float[np.ndarray, " units"], second: Float[np.ndarray, " units"]) -> float:
     """Return the p-value of equal runs on new examples: McNemar's exact test, or randomisation unless units are 0/1."""
-    both = np.stack([ours, theirs])
+    both = np.stack([first, second])
     rounded = both.round(9)  # the jackknife turns 1 into 1 - 1e-16
     if not np.isin(rounded, (0.0, 1.0)).all():
-        return _p_of_shuffles(ours - theirs)
-    only_ours, only_theirs = int((rounded[0] > rounded[1]).sum()), int((rounded[0] < rounded[1]).sum())
-    return float(mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue)
+        return _p_of_shuffles(first - second)
+    only_first, only_second = int((rounded[0] > rounded[1]).sum()), int((rounded[0] < rounded[1]).sum())
+    return float(mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue)
 
 
 def _p_of_shuffles(differences: Float[np.ndarray, " units"]) -> float:

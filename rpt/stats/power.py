@@ -36,24 +36,24 @@ def seeds_needed(
     num_seeds, num_units = differences.shape
     if num_seeds < LEAST_SEEDS:
         return None
-    found = variances(differences)
-    if float(found.of_mean(num_seeds, num_units)[0]) == 0:
+    parts = variances(differences)
+    if float(parts.of_mean(num_seeds, num_units)[0]) == 0:
         return None
-    return seeds_for(found, num_units, effect, power)
+    return seeds_for(parts, num_units, effect, power)
 
 
-def seeds_for(found: Variances, num_units: int, effect: float, power: float) -> int | float:
+def seeds_for(parts: Variances, num_units: int, effect: float, power: float) -> int | float:
     """Return the number of seeds that show a difference, given its variances; infinite where no number suffices.
 
     Args:
-        found: Variances of the difference; at least one is above 0.
+        parts: Variances of the difference; at least one is above 0.
         num_units: Number of sampling units (examples).
         effect: True difference to show; 0.01 is one point.
         power: Probability to show the difference.
     """
 
     def shows(num_seeds: int) -> bool:
-        error, df = (float(value) for value in found.of_mean(num_seeds, num_units))
+        error, df = (float(value) for value in parts.of_mean(num_seeds, num_units))
         if error == 0:
             return True
         # One-sided at half the level, because the other side adds nothing. Where the power is 1, scipy may return nan.

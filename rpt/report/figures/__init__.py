@@ -29,8 +29,8 @@ def draw(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list
         diagnoses: Training curves and prompts of the study, from `rpt.report.read.diagnostics.diagnose`.
     """
     with style():
-        asked = asked_axes(study)
-        axes = sorted(study.axes, key=lambda axis: axis not in asked)
+        axes_of_answer = asked_axes(study)
+        axes = sorted(study.axes, key=lambda axis: axis not in axes_of_answer)
         main = [figure for axis in axes for figure in sensitivity(study, numbers, axis)]
         return [
             *(main or by_encoder(study, numbers)),

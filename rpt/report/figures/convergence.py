@@ -27,10 +27,10 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample)
     for ax, task in zip(axes, tasks, strict=True):
-        for one in _of_task(diagnoses, task):
-            _lines(ax, one, "score", looks[one.point.method], scale=POINTS)
+        for diagnosis in _of_task(diagnoses, task):
+            _lines(ax, diagnosis, "score", looks[diagnosis.point.method], scale=POINTS)
         dress(ax, heading(study, task, {}), "held-out score (points)")
-    methods = dict.fromkeys(one.point.method for task in tasks for one in _of_task(diagnoses, task))
+    methods = dict.fromkeys(diagnosis.point.method for task in tasks for diagnosis in _of_task(diagnoses, task))
     legend.put_below(drawing, [legend.of_method(method, looks[method]) for method in methods])
     select = study.runs[0].record.protocol.select_on
     rows = "validation rows" if select == "validation" else "rows held out of train"
@@ -45,8 +45,8 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
 def over_time(ax: Axes, diagnoses: Sequence[Diagnosis], name: str, study: Study) -> None:
     """Draw a number that every evaluation records (`gate`, `norm` or `drift`) over epochs."""
     looks = looks_of(study)
-    for one in diagnoses:
-        _lines(ax, one, name, looks[one.point.method], scale=1.0)
+    for diagnosis in diagnoses:
+        _lines(ax, diagnosis, name, looks[diagnosis.point.method], scale=1.0)
 
 
 def dress(ax: Axes, title: str, label: str) -> None:
@@ -60,47 +60,47 @@ def dress(ax: Axes, title: str, label: str) -> None:
 def best_of_tasks(diagnoses: Sequence[Diagnosis], task: str) -> list[Diagnosis]:
     """Return one diagnosis for each encoder on a task: of several, the diagnosis with the best held-out score."""
     best: dict[str, Diagnosis] = {}
-    for one in diagnoses:
-        held = best.get(one.point.method)
-        if one.point.task == task and (held is None or one.point.held_out > held.point.held_out):
-            best[one.point.method] = one
+    for diagnosis in diagnoses:
+        known = best.get(diagnosis.point.method)
+        if diagnosis.point.task == task and (known is None or diagnosis.point.held_out > known.point.held_out):
+            best[diagnosis.point.method] = diagnosis
     return [*best.values()]
 
 
-def has(one: Diagnosis, name: str) -> bool:
+def has(diagnosis: Diagnosis, name: str) -> bool:
     """Whether at least one run of a diagnosis has recorded the named field of `History`."""
-    return any(bool(np.isfinite(_series(history, name)).any()) for history in _histories(one))
+    return any(bool(np.isfinite(_series(history, name)).any()) for history in _histories(diagnosis))
 
 
-def mean_of(one: Diagnosis, name: str) -> tuple[Series, Series]:
+def mean_of(diagnosis: Diagnosis, name: str) -> tuple[Series, Series]:
     """Return the epochs at which every run was evaluated, and the mean over runs of a field of `History` at them.
 
     Both arrays are empty where the runs have no epoch in common.
     """
-    histories = [history for history in _histories(one) if np.isfinite(_series(history, name)).any()]
+    histories = [history for history in _histories(diagnosis) if np.isfinite(_series(history, name)).any()]
     epochs = reduce(np.intersect1d, [history.epochs for history in histories])
     rows = [np.searchsorted(history.epochs, epochs) for history in histories]
     stacked = np.stack([_series(history, name)[row] for history, row in zip(histories, rows, strict=True)])
     return epochs, stacked.mean(axis=0)
 
 
-def _lines(ax: Axes, one: Diagnosis, name: str, look: Look, scale: float) -> None:
-    if not has(one, name):
+def _lines(ax: Axes, diagnosis: Diagnosis, name: str, look: Look, scale: float) -> None:
+    if not has(diagnosis, name):
         return
-    for history in _histories(one):
+    for history in _histories(diagnosis):
         ax.plot(history.epochs, scale * _series(history, name), color=look.colour, alpha=0.35, linewidth=0.6)
-    epochs, mean = mean_of(one, name)
+    epochs, mean = mean_of(diagnosis, name)
     every = max(len(epochs) // 8, 1)
     ax.plot(epochs, scale * mean, color=look.colour, linestyle=look.line, marker=look.marker, markevery=every,
             markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
 
 
 def _of_task(diagnoses: Sequence[Diagnosis], task: str) -> Iterator[Diagnosis]:
-    return (one for one in best_of_tasks(diagnoses, task) if has(one, "score"))
+    return (diagnosis for diagnosis in best_of_tasks(diagnoses, task) if has(diagnosis, "score"))
 
 
-def _histories(one: Diagnosis) -> list[History]:
-    return [history for history in one.histories if history is not None]
+def _histories(diagnosis: Diagnosis) -> list[History]:
+    return [history for history in diagnosis.histories if history is not None]
 
 
 def _series(history: History, name: str) -> Series:
@@ -109,12 +109,14 @@ def _series(history: History, name: str) -> Series:
 
 
 def _say(task: str, diagnoses: Sequence[Diagnosis]) -> str:
-    said = []
-    for one in diagnoses:
-        epochs, mean = mean_of(one, "score")
+    phrases = []
+    for diagnosis in diagnoses:
+        epochs, mean = mean_of(diagnosis, "score")
         if not len(epochs):
-            said.append(f"{one.point.method} none, as its runs have no epoch in common")
+            phrases.append(f"{diagnosis.point.method} none, as its runs have no epoch in common")
             continue
         start, end, best = points(mean[0]), points(mean[-1]), int(mean.argmax())
-        said.append(f"{one.point.method} from {start} to {end}, best {points(mean[best])} after epoch {epochs[best]:g}")
-    return f"{task}: mean in points, {listed(said)}."
+        phrases.append(
+            f"{diagnosis.point.method} from {start} to {end}, best {points(mean[best])} after epoch {epochs[best]:g}"
+        )
+    return f"{task}: mean in points, {listed(phrases)}."

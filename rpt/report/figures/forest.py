@@ -69,15 +69,15 @@ RowGroup = tuple[str, list[ForestRow]]
 
 def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw average, worst case and failed share of each encoder; no figure where every curve has a single point."""
-    curves = [one for one in numbers.robustness if len(one.curve.points) > 1]
-    quantities = [one for one in QUANTITIES if any(one.of(numbers) is not None for numbers in curves)]
-    if not curves:
+    swept = [entry for entry in numbers.robustness if len(entry.curve.points) > 1]
+    quantities = [quantity for quantity in QUANTITIES if any(quantity.of(entry) is not None for entry in swept)]
+    if not swept:
         return []
     looks = looks_of(study)
     groups: dict[str, list[ForestRow]] = {}
-    for one in curves:
-        row = ForestRow(one.method, looks[one.method], [_scaled(quantity, one) for quantity in quantities])
-        groups.setdefault(heading(study, one.task, one.curve.at), []).append(row)
+    for entry in swept:
+        row = ForestRow(entry.method, looks[entry.method], [_scaled(quantity, entry) for quantity in quantities])
+        groups.setdefault(heading(study, entry.task, entry.curve.at), []).append(row)
     axis = study.axes[0].label
     titles = [quantity.title for quantity in quantities]
     caption = f"Points are estimates. Average and worst case: over the points of the sweep along {axis}."
@@ -139,7 +139,7 @@ def _leader(study: Study, pairs: Sequence[Pair]) -> str:
 def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw the difference in score between two values of an axis, for each axis that the study asks about."""
     looks, labels = looks_of(study), {axis.key: axis.label for axis in study.axes}
-    found: list[Figure] = []
+    figures: list[Figure] = []
     for axis in asked_axes(study):
         groups: dict[str, list[ForestRow]] = {}
         for pair in numbers.by_value:
@@ -152,12 +152,12 @@ def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
             caption += f" {UNADJUSTED}"
         title = f"Score along {labels[axis.key]}, one value less another"
         name = f"differences-by-{axis.key.replace('.', '-')}"
-        found += [
+        figures += [
             _draw(study, page_name, title, caption, f"{title}. ", page, ["difference (points)"], zero=True)
             for page_name, page in _pages(name, groups)
             if page
         ]
-    return found
+    return figures
 
 
 def _draw(
@@ -171,14 +171,14 @@ def _draw(
     *,
     zero: bool = False,
 ) -> Figure:
-    places, labels, headings = _places(groups)
-    height = 0.75 + ROW * (len(places) + len(headings))
-    drawing = blank(COLUMN if len(columns) == 1 else PAGE, height, is_sample=study.is_sample)
+    heights, labels, headings = _places(groups)
+    total = 0.75 + ROW * (len(heights) + len(headings))
+    drawing = blank(COLUMN if len(columns) == 1 else PAGE, total, is_sample=study.is_sample)
     axes = drawing.subplots(1, len(columns), sharey=True, squeeze=False).ravel()
     rows = [row for _, own in groups for row in own]
-    for at, (ax, column) in enumerate(zip(axes, columns, strict=True)):
-        for place, row in zip(places, rows, strict=True):
-            _bar(ax, place, row.estimates[at], row.look)
+    for number, (ax, column) in enumerate(zip(axes, columns, strict=True)):
+        for height, row in zip(heights, rows, strict=True):
+            _bar(ax, height, row.estimates[number], row.look)
         if zero:
             ax.axvline(0, color="#444444", linewidth=0.8, zorder=1)
         ax.set_xlabel(column)
@@ -186,10 +186,10 @@ def _draw(
         ax.grid(visible=False, axis="y")
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
-    axes[0].set_ylim(max(places) + 0.7, min([*places, *headings.values()]) - 0.7)
-    axes[0].set_yticks(places, labels)
-    for text, place in headings.items():
-        axes[0].annotate(text, (0, place), (-6, 0), ("axes fraction", "data"), "offset points", ha="right", va="center",
+    axes[0].set_ylim(max(heights) + 0.7, min([*heights, *headings.values()]) - 0.7)
+    axes[0].set_yticks(heights, labels)
+    for text, top in headings.items():
+        axes[0].annotate(text, (0, top), (-6, 0), ("axes fraction", "data"), "offset points", ha="right", va="center",
                          fontsize=6.5, fontweight="bold")  # fmt: skip
     return finish(drawing, name, title, caption, alt + _say(groups, columns))
 
@@ -206,29 +206,29 @@ def _pages(name: str, groups: Mapping[str, list[ForestRow]]) -> Iterator[tuple[s
         yield (f"{name}-{number}" if len(pages) > 1 else name), page
 
 
-def _bar(ax: Axes, place: float, estimate: Estimate | None, look: Look) -> None:
+def _bar(ax: Axes, height: float, estimate: Estimate | None, look: Look) -> None:
     if estimate is None:
         return
     if estimate.has_interval:
-        ax.hlines(place, estimate.low, estimate.high, color=look.colour, linewidth=1.6)
-    ax.plot([estimate.value], [place], color=look.colour, marker=look.marker, markersize=5,
+        ax.hlines(height, estimate.low, estimate.high, color=look.colour, linewidth=1.6)
+    ax.plot([estimate.value], [height], color=look.colour, marker=look.marker, markersize=5,
             markeredgecolor="white", markeredgewidth=0.6, zorder=3)  # fmt: skip
 
 
 def _places(groups: Sequence[RowGroup]) -> tuple[list[float], list[str], dict[str, float]]:
     """Return the vertical positions and labels of the rows, and the position of each group's heading."""
-    places: list[float] = []
+    heights: list[float] = []
     labels: list[str] = []
     headings: dict[str, float] = {}
-    at = 0.0
+    height = 0.0
     for name, rows in groups:
-        headings[name] = at
-        at += 1
+        headings[name] = height
+        height += 1
         for row in rows:
-            places.append(at)
+            heights.append(height)
             labels.append(row.label)
-            at += 1
-    return places, labels, headings
+            height += 1
+    return heights, labels, headings
 
 
 def _scaled(quantity: Quantity, numbers: Robustness) -> Estimate | None:
@@ -242,13 +242,15 @@ def _times(estimate: Estimate, scale: float) -> Estimate:
 
 
 def _say(groups: Sequence[RowGroup], columns: Sequence[str]) -> str:
-    said = []
-    for at, column in enumerate(columns):
+    sentences = []
+    for number, column in enumerate(columns):
         for name, rows in groups:
-            values = [f"{row.label} {_text(estimate)}" for row in rows if (estimate := row.estimates[at]) is not None]
+            values = [
+                f"{row.label} {_text(estimate)}" for row in rows if (estimate := row.estimates[number]) is not None
+            ]
             if values:
-                said.append(f"{name}, {column}: {listed(values)}.")
-    return " ".join(said)
+                sentences.append(f"{name}, {column}: {listed(values)}.")
+    return " ".join(sentences)
 
 
 def _text(estimate: Estimate) -> str:

@@ -110,13 +110,17 @@ def _others(score: PointScore, axis: Axis | None) -> dict[str, Value]:
     return {key: value for key, value in score.point.values.items() if axis is None or key != axis.key}
 
 
-def _combinations(found: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
+def _combinations(settings: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
     """Remove duplicates and combinations that are contained in another one, because an encoder may lack an axis."""
     different: list[Mapping[str, Value]] = []
-    for at in found:
-        if at not in different:
-            different.append(at)
-    return [at for at in different if not any(at != other and at.items() <= other.items() for other in different)]
+    for setting in settings:
+        if setting not in different:
+            different.append(setting)
+    return [
+        setting
+        for setting in different
+        if not any(setting != other and setting.items() <= other.items() for other in different)
+    ]
 
 
 def _fits(score: PointScore, at: Mapping[str, Value]) -> bool:

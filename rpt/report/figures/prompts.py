@@ -31,42 +31,44 @@ VOCAB_COLOUR = "#999999"
 
 def prompt_figures(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
     """Draw the figures of the prompts that the runs have diagnostics for."""
-    found = [_over_time(study, diagnoses, name) for name in PANELS]
-    found += [_norms(study, diagnoses), _cosines(study, diagnoses)]
-    return [figure for figure in found if figure is not None]
+    figures = [_over_time(study, diagnoses, name) for name in PANELS]
+    figures += [_norms(study, diagnoses), _cosines(study, diagnoses)]
+    return [figure for figure in figures if figure is not None]
 
 
 def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figure | None:
-    tasks = _tasks(study, [one for one in diagnoses if has(one, name)])
+    tasks = _tasks(study, [diagnosis for diagnosis in diagnoses if has(diagnosis, name)])
     if not tasks:
         return None
     label, title = PANELS[name]
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample, height=1.7)
-    said, methods = [], {}
+    sentences, methods = [], {}
     for ax, task in zip(axes, tasks, strict=True):
-        own = [one for one in best_of_tasks(diagnoses, task) if has(one, name)]
+        own = [diagnosis for diagnosis in best_of_tasks(diagnoses, task) if has(diagnosis, name)]
         over_time(ax, own, name, study)
         ax.set_ylim(bottom=0)
         dress(ax, heading(study, task, {}), label)
-        for one in own:
-            methods[one.point.method] = looks[one.point.method]
-            _, mean = mean_of(one, name)
+        for diagnosis in own:
+            methods[diagnosis.point.method] = looks[diagnosis.point.method]
+            _, mean = mean_of(diagnosis, name)
             if len(mean):
-                said.append(f"{task}, {one.point.method}: from {mean[0]:.2f} to {mean[-1]:.2f}.")
+                sentences.append(f"{task}, {diagnosis.point.method}: from {mean[0]:.2f} to {mean[-1]:.2f}.")
     legend.put_below(drawing, [legend.of_method(method, look) for method, look in methods.items()])
     caption = "Mean over virtual tokens, each encoder at its tuned point. Thick lines: means over seeds; thin: runs."
-    return finish(drawing, f"prompt-{name}", title, caption, f"{title}. {' '.join(said)}")
+    return finish(drawing, f"prompt-{name}", title, caption, f"{title}. {' '.join(sentences)}")
 
 
 def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
     """Draw the norm of every virtual token as a dot, over the range of its backbone's vocabulary."""
-    known = [one for one in diagnoses if _prompts(one)]
+    known = [diagnosis for diagnosis in diagnoses if _prompts(diagnosis)]
     tasks = _tasks(study, known)
     if not tasks:
         return None
     drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample, height=1.7)
-    said = [_panel_of_norms(ax, study, task, best_of_tasks(known, task)) for ax, task in zip(axes, tasks, strict=True)]
+    sentences = [
+        _panel_of_norms(ax, study, task, best_of_tasks(known, task)) for ax, task in zip(axes, tasks, strict=True)
+    ]
     legend.put_below(
         drawing,
         [
@@ -80,26 +82,26 @@ def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
         "Dots are the virtual tokens of the folded prompts of all seeds, each encoder at its tuned point. The grey "
         "band is the mean norm of the input embeddings of the encoder's backbone, one standard deviation to each side."
     )
-    return finish(drawing, "prompt-norms", title, caption, f"{title}. {' '.join(said)}")
+    return finish(drawing, "prompt-norms", title, caption, f"{title}. {' '.join(sentences)}")
 
 
 def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagnosis]) -> str:
-    looks, said = looks_of(study), []
-    vocabularies = [_prompts(one)[0].vocab_norm for one in diagnoses]
-    for place, vocabulary in enumerate(vocabularies):
+    looks, sentences = looks_of(study), []
+    vocabularies = [_prompts(diagnosis)[0].vocab_norm for diagnosis in diagnoses]
+    for position, vocabulary in enumerate(vocabularies):
         # Encoders may have different backbones, so that each has a band of its own.
-        mean, std, ends = vocabulary["mean"], vocabulary["std"], (place - 0.5, place + 0.5)
+        mean, std, ends = vocabulary["mean"], vocabulary["std"], (position - 0.5, position + 0.5)
         ax.fill_between(ends, mean - std, mean + std, color=VOCAB_COLOUR, alpha=0.3, linewidth=0)
         ax.hlines(mean, *ends, color=VOCAB_COLOUR, linewidth=1)
-    for place, one in enumerate(diagnoses):
-        look = looks[one.point.method]
-        norms = np.concatenate([prompt.norms for prompt in _prompts(one)])
-        places = place + np.linspace(-0.3, 0.3, len(norms))
-        ax.plot(places, norms, color=look.colour, linestyle="none", marker=".", markersize=3.5, alpha=0.6,
+    for position, diagnosis in enumerate(diagnoses):
+        look = looks[diagnosis.point.method]
+        norms = np.concatenate([prompt.norms for prompt in _prompts(diagnosis)])
+        positions = position + np.linspace(-0.3, 0.3, len(norms))
+        ax.plot(positions, norms, color=look.colour, linestyle="none", marker=".", markersize=3.5, alpha=0.6,
                 markeredgewidth=0)  # fmt: skip
-        ax.hlines(np.median(norms), place - 0.35, place + 0.35, color=look.colour, linewidth=1.6)
-        said.append(f"{one.point.method} {np.median(norms):.2f}")
-    ax.set_xticks(range(len(diagnoses)), [one.point.method for one in diagnoses])
+        ax.hlines(np.median(norms), position - 0.35, position + 0.35, color=look.colour, linewidth=1.6)
+        sentences.append(f"{diagnosis.point.method} {np.median(norms):.2f}")
+    ax.set_xticks(range(len(diagnoses)), [diagnosis.point.method for diagnosis in diagnoses])
     ax.set_xlim(-0.5, len(diagnoses) - 0.5)
     means = [vocabulary["mean"] for vocabulary in vocabularies]
     ax.set_yscale("log" if ax.get_ylim()[1] > 20 * min(means) else "linear")
@@ -108,29 +110,29 @@ def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagn
     ax.set_ylabel("norm")
     texts = [f"{mean:.2f}" for mean in means]
     if len({*texts}) > 1:
-        texts = [f"{one.point.method} {text}" for one, text in zip(diagnoses, texts, strict=True)]
-    return f"{task}: median {listed(said)}; vocabulary {listed([*dict.fromkeys(texts)])}."
+        texts = [f"{diagnosis.point.method} {text}" for diagnosis, text in zip(diagnoses, texts, strict=True)]
+    return f"{task}: median {listed(sentences)}; vocabulary {listed([*dict.fromkeys(texts)])}."
 
 
 def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
     """Draw the cosine between the prompts of every two seeds as a marker."""
-    known = [one for one in diagnoses if one.mean_cosine is not None]
+    known = [diagnosis for diagnosis in diagnoses if diagnosis.mean_cosine is not None]
     tasks = _tasks(study, known)
     if not tasks:
         return None
-    looks, said = looks_of(study), []
+    looks, sentences = looks_of(study), []
     drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample, height=1.5)
     for ax, task in zip(axes, tasks, strict=True):
         own = best_of_tasks(known, task)
-        for place, one in enumerate(own):
-            look = looks[one.point.method]
-            pairs = one.cosines[np.triu_indices(len(one.cosines), 1)]
-            places = place + (np.linspace(-0.2, 0.2, len(pairs)) if len(pairs) > 1 else np.zeros(1))
-            ax.plot(places, pairs, color=look.colour, linestyle="none", marker=look.marker, alpha=0.8)
-            said.append(f"{task}, {one.point.method}: mean {one.mean_cosine:.2f}.")
+        for position, diagnosis in enumerate(own):
+            look = looks[diagnosis.point.method]
+            pairs = diagnosis.cosines[np.triu_indices(len(diagnosis.cosines), 1)]
+            positions = position + (np.linspace(-0.2, 0.2, len(pairs)) if len(pairs) > 1 else np.zeros(1))
+            ax.plot(positions, pairs, color=look.colour, linestyle="none", marker=look.marker, alpha=0.8)
+            sentences.append(f"{task}, {diagnosis.point.method}: mean {diagnosis.mean_cosine:.2f}.")
         ax.axhline(0, color="#444444", linewidth=0.8, zorder=1)
         ax.set_ylim(min(-0.1, ax.get_ylim()[0]), 1.05)
-        ax.set_xticks(range(len(own)), [one.point.method for one in own])
+        ax.set_xticks(range(len(own)), [diagnosis.point.method for diagnosis in own])
         ax.set_xlim(-0.5, len(own) - 0.5)
         ax.grid(visible=False, axis="x")
         ax.set_title(heading(study, task, {}), loc="left")
@@ -140,12 +142,12 @@ def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
         "Each marker is a pair of seeds of one encoder at its tuned point: the mean over virtual tokens of the cosine "
         "between tokens at equal places. 1: the same directions; 0: nothing in common."
     )
-    return finish(drawing, "prompt-cosines", title, caption, f"{title}. {' '.join(said)}")
+    return finish(drawing, "prompt-cosines", title, caption, f"{title}. {' '.join(sentences)}")
 
 
 def _tasks(study: Study, diagnoses: Sequence[Diagnosis]) -> list[str]:
-    return [task for task in study.tasks if any(one.point.task == task for one in diagnoses)][:MOST_PANELS]
+    return [task for task in study.tasks if any(diagnosis.point.task == task for diagnosis in diagnoses)][:MOST_PANELS]
 
 
-def _prompts(one: Diagnosis) -> list[Prompt]:
-    return [prompt for prompt in one.prompts if prompt is not None]
+def _prompts(diagnosis: Diagnosis) -> list[Prompt]:
+    return [prompt for prompt in diagnosis.prompts if prompt is not None]

@@ -53,10 +53,10 @@ def by_encoder(study: Study, numbers: Numbers) -> list[Figure]:
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample, height=1.8)
     for ax, panel in zip(axes, panels, strict=True):
-        for place, line in enumerate(panel.lines):
-            places = [float(place)] * len(line.points)
-            _dots(ax, line.points, places, looks[line.method], shift=0.18)
-            _bars(ax, line.points, places, looks[line.method])
+        for position, line in enumerate(panel.lines):
+            positions = [float(position)] * len(line.points)
+            _dots(ax, line.points, positions, looks[line.method], shift=0.18)
+            _bars(ax, line.points, positions, looks[line.method])
         ax.set_xticks(range(len(panel.lines)), [line.method for line in panel.lines], rotation=30, ha="right")
         ax.set_xlim(-0.5, len(panel.lines) - 0.5)
         ax.tick_params(axis="x", length=0)
@@ -79,8 +79,8 @@ def _draw(study: Study, axis: Axis, panels: Sequence[ScorePanel], name: str) -> 
 
 
 def _caption(study: Study, means: str, spread: str) -> str:
-    told = f", {spread} 95 % intervals of the mean for new seeds and new examples" if has_intervals(study) else ""
-    return CAPTION.format(means=means, spread=told)
+    intervals = f", {spread} 95 % intervals of the mean for new seeds and new examples" if has_intervals(study) else ""
+    return CAPTION.format(means=means, spread=intervals)
 
 
 def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Mapping[str, Look]) -> None:
@@ -90,13 +90,13 @@ def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Map
     dodged = [line for line in panel.lines if not line.is_everywhere]
     for line in everywhere:
         _level(ax, line.points[0], looks[line.method])
-    for at, line in enumerate(dodged):
-        shift = (at - (len(dodged) - 1) / 2) * step
-        places = [scale.place(value) for value in line.values]
-        moved = [place + shift for place in places]
+    for number, line in enumerate(dodged):
+        shift = (number - (len(dodged) - 1) / 2) * step
+        positions = [scale.place(value) for value in line.values]
+        moved = [position + shift for position in positions]
         _dots(ax, line.points, moved, looks[line.method], shift=0.0 if scale.is_spaced else step / 4)
         if scale.is_spaced:
-            _curve(ax, line.points, places, looks[line.method])
+            _curve(ax, line.points, positions, looks[line.method])
         else:
             _bars(ax, line.points, moved, looks[line.method])
     ax.set_xticks(scale.places, [value_text(value) for value in scale.axis.values])
@@ -108,24 +108,24 @@ def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Map
     _finish_panel(ax, study, panel)
 
 
-def _curve(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
+def _curve(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], look: Look) -> None:
     """Draw the mean along the axis as a line, and its interval as a band."""
     means, lows, highs = (POINTS * values for values in _estimates(scores))
     known = ~np.isnan(lows)
-    where = np.array(places)
+    where = np.array(positions)
     if known.any():
         ax.fill_between(where[known], lows[known], highs[known], color=look.colour, alpha=0.06, linewidth=0)
     for edge in (lows, highs):  # in the encoder's own line style, to be distinct where bands overlap
         ax.plot(where[known], edge[known], color=look.colour, linestyle=look.line, alpha=0.75, linewidth=0.7)
-    ax.plot(places, means, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
+    ax.plot(positions, means, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
             markeredgewidth=0.5, zorder=3)  # fmt: skip
 
 
-def _bars(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look) -> None:
+def _bars(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], look: Look) -> None:
     """Draw the mean as a marker and its interval as a bar, where values have no order."""
     means, lows, highs = (POINTS * values for values in _estimates(scores))
-    ax.vlines(places, lows, highs, color=look.colour, linewidth=1.4, zorder=3)
-    ax.plot(places, means, color=look.colour, linestyle="none", marker=look.marker, markersize=5,
+    ax.vlines(positions, lows, highs, color=look.colour, linewidth=1.4, zorder=3)
+    ax.plot(positions, means, color=look.colour, linestyle="none", marker=look.marker, markersize=5,
             markeredgecolor="white", markeredgewidth=0.6, zorder=4)  # fmt: skip
 
 
@@ -136,13 +136,13 @@ def _level(ax: Axes, score: PointScore, look: Look) -> None:
     ax.axhline(POINTS * score.score.value, color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
 
 
-def _dots(ax: Axes, scores: Sequence[PointScore], places: Sequence[float], look: Look, shift: float) -> None:
+def _dots(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], look: Look, shift: float) -> None:
     """Draw the run of every seed as a dot; a run that diverged is a cross on the majority line."""
-    for score, place in zip(scores, places, strict=True):
+    for score, position in zip(scores, positions, strict=True):
         runs = score.point.runs
         spread = np.linspace(-shift, shift, len(runs)) if len(runs) > 1 else np.zeros(1)
         for run, offset in zip(runs, spread, strict=True):
-            (dot,) = ax.plot([place + offset], [POINTS * run.score], color=look.colour, linestyle="none")
+            (dot,) = ax.plot([position + offset], [POINTS * run.score], color=look.colour, linestyle="none")
             if run.diverged:
                 dot.set(marker="x", markersize=5, markeredgewidth=1.1, zorder=5)
             else:
@@ -191,10 +191,10 @@ def _num_diverged(line: PanelLine) -> int:
 
 def _say(study: Study, panel: ScorePanel, axis: Axis) -> str:
     """Return the text alternative of a panel: lowest and highest mean score of each line."""
-    said = []
+    phrases = []
     for line in panel.lines:
-        best = max(range(len(line.points)), key=lambda at: line.points[at].score.value)
-        worst = min(range(len(line.points)), key=lambda at: line.points[at].score.value)
+        best = max(range(len(line.points)), key=lambda index: line.points[index].score.value)
+        worst = min(range(len(line.points)), key=lambda index: line.points[index].score.value)
         top, bottom = points(line.points[best].score.value), points(line.points[worst].score.value)
         if line.is_everywhere or best == worst:
             text = f"{line.method} {top}"
@@ -204,12 +204,12 @@ def _say(study: Study, panel: ScorePanel, axis: Axis) -> str:
                 f"to {top} at {value_text(line.values[best])}"
             )
         diverged = _num_diverged(line)
-        said.append(text + (f", {several(diverged, 'run')} diverged" if diverged else ""))
+        phrases.append(text + (f", {several(diverged, 'run')} diverged" if diverged else ""))
     where = heading(study, panel.task, panel.at)
-    return f"{where}: mean score in points, {'; '.join(said)}; majority answer {points(panel.majority)}."
+    return f"{where}: mean score in points, {'; '.join(phrases)}; majority answer {points(panel.majority)}."
 
 
 def _say_methods(study: Study, panel: ScorePanel) -> str:
-    said = [f"{line.method} {points(score.score.value)}" for line in panel.lines for score in line.points]
+    phrases = [f"{line.method} {points(score.score.value)}" for line in panel.lines for score in line.points]
     where = heading(study, panel.task, panel.at)
-    return f"{where}: {listed(said)} points; majority answer {points(panel.majority)}."
+    return f"{where}: {listed(phrases)} points; majority answer {points(panel.majority)}."

@@ -25,12 +25,12 @@ RATES = ("lr", "encoder_lr", "head_lr")
 
 def compare_values(study: Study) -> list[Pair]:
     """Compare the values of every axis for each task and encoder; the p-values are not adjusted."""
-    found: list[Pair] = []
+    pairs: list[Pair] = []
     for axis in study.axes:
         curves = study.curves_along(axis)
         frame = frame_of(curves, [{"task": curve.task, "method": curve.method} for curve in curves])
-        found += [pair for members in groups(frame, ("task", "method")) for pair in _of_curves(axis, members)]
-    return found
+        pairs += [pair for members in groups(frame, ("task", "method")) for pair in _of_curves(axis, members)]
+    return pairs
 
 
 def asked_axes(study: Study) -> list[Axis]:
@@ -51,12 +51,12 @@ def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
         study: Study that the comparisons belong to.
         pairs: All comparisons of values, from `compare_values`.
     """
-    asked = {axis.key: axis for axis in asked_axes(study)}
-    last = {(pair.task, pair.ours, pair.axis): pair for pair in pairs if pair.axis in asked}
+    axis_of = {axis.key: axis for axis in asked_axes(study)}
+    last = {(pair.task, pair.ours, pair.axis): pair for pair in pairs if pair.axis in axis_of}
     return [
         pair
         for pair in pairs
-        if pair.axis in asked and (not asked[pair.axis].is_numeric or pair == last[pair.task, pair.ours, pair.axis])
+        if pair.axis in axis_of and (not axis_of[pair.axis].is_numeric or pair == last[pair.task, pair.ours, pair.axis])
     ]
 
 

@@ -90,11 +90,11 @@ def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
         curves: Curves of the study along its main axis.
     """
     pairs: list[Pair] = []
-    for ours, theirs in _couples(study, curves):
-        pairs += _of_curves(ours, theirs)
-    for ours in curves:
-        pairs += _against(ours, [point for point in study.baseline_points if point.task == ours.task])
-        pairs.append(_with_majority(ours))
+    for first, second in _couples(study, curves):
+        pairs += _of_curves(first, second)
+    for curve in curves:
+        pairs += _against(curve, [point for point in study.baseline_points if point.task == curve.task])
+        pairs.append(_with_majority(curve))
     return pairs
 
 
@@ -113,61 +113,67 @@ def agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
 
 def _couples(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[StudyCurve, StudyCurve]]:
     """Yield the pairs of curves to compare: the same task and equal values on the other axes."""
-    for one, other in couples(study):
-        for ours in curves:
-            for theirs in curves:
-                if (ours.method, theirs.method, ours.task) == (one, other, theirs.task) and agree(ours.at, theirs.at):
-                    yield ours, theirs
+    for first_method, second_method in couples(study):
+        for first in curves:
+            for second in curves:
+                if (first.method, second.method, first.task) == (first_method, second_method, second.task) and agree(
+                    first.at, second.at
+                ):
+                    yield first, second
 
 
-def _of_curves(ours: StudyCurve, theirs: StudyCurve) -> Iterator[Pair]:
-    at = {**ours.at, **theirs.at}
-    seeds = [seed for seed in ours.seeds if seed in theirs.seeds]
-    equal = _equal_points(ours, theirs)
-    if seeds and equal and len(ours.points) > 1:
-        pair = pair_of(ours, theirs.method, "sweep", at, _average(equal, ours, seeds))
+def _of_curves(first: StudyCurve, second: StudyCurve) -> Iterator[Pair]:
+    at = {**first.at, **second.at}
+    seeds = [seed for seed in first.seeds if seed in second.seeds]
+    equal = _equal_points(first, second)
+    if seeds and equal and len(first.points) > 1:
+        pair = pair_of(first, second.method, "sweep", at, _average(equal, first, seeds))
         yield replace(pair, num_points=len(equal))
-    for value, one, other in equal:
-        where = at if ours.axis is None else {ours.axis.key: value, **at}
-        yield from _of_points(ours, "point", where, one, other)
-    yield from _of_points(ours, "tuned", at, ours.tuned, theirs.tuned)
+    for value, point, other_point in equal:
+        where = at if first.axis is None else {first.axis.key: value, **at}
+        yield from _of_points(first, "point", where, point, other_point)
+    yield from _of_points(first, "tuned", at, first.tuned, second.tuned)
 
 
-def _against(ours: StudyCurve, baselines: Sequence[StudyPoint]) -> Iterator[Pair]:
-    key = None if ours.axis is None else ours.axis.key
+def _against(curve: StudyCurve, baselines: Sequence[StudyPoint]) -> Iterator[Pair]:
+    key = None if curve.axis is None else curve.axis.key
     for baseline in baselines:
-        if agree(ours.tuned.values, baseline.values):
-            yield from _of_points(ours, "tuned", ours.at, ours.tuned, baseline)
-        for point in ours.points if key in baseline.values else ():
+        if agree(curve.tuned.values, baseline.values):
+            yield from _of_points(curve, "tuned", curve.at, curve.tuned, baseline)
+        for point in curve.points if key in baseline.values else ():
             if agree(point.values, baseline.values):
-                yield from _of_points(ours, "point", point.values, point, baseline)
+                yield from _of_points(curve, "point", point.values, point, baseline)
 
 
 def _of_points(
-    curve: StudyCurve, where: Where, at: Mapping[str, Value], one: StudyPoint, other: StudyPoint
+    curve: StudyCurve, where: Where, at: Mapping[str, Value], point: StudyPoint, other_point: StudyPoint
 ) -> Iterator[Pair]:
     """Compare two points over the seeds that both have; yield nothing where they share no seed."""
-    seeds = [seed for seed in one.seeds if seed in other.seeds]
-    ours = one.units(curve.count, seeds) if seeds else None
-    theirs = other.units(curve.count, seeds) if seeds else None
-    if other.method == "zero-shot":  # without randomness, so its one run serves for every seed
-        ours = one.units(curve.count)
-        theirs = np.repeat(other.units(curve.count)[:1], len(ours), axis=0)
-    if ours is not None and theirs is not None:
-        pair = pair_of(curve, other.method, where, at, (ours, theirs))
+    seeds = [seed for seed in point.seeds if seed in other_point.seeds]
+    first = point.units(curve.count, seeds) if seeds else None
+    second = other_point.units(curve.count, seeds) if seeds else None
+    if other_point.method == "zero-shot":  # without randomness, so its one run serves for every seed
+        first = point.units(curve.count)
+        second = np.repeat(other_point.units(curve.count)[:1], len(first), axis=0)
+    if first is not None and second is not None:
+        pair = pair_of(curve, other_point.method, where, at, (first, second))
         key = None if curve.axis is None or where == "point" else curve.axis.key
-        yield pair if key is None else replace(pair, our_value=one.values.get(key), their_value=other.values.get(key))
+        yield (
+            pair
+            if key is None
+            else replace(pair, our_value=point.values.get(key), their_value=other_point.values.get(key))
+        )
 
 
-def _equal_points(ours: StudyCurve, theirs: StudyCurve) -> list[tuple[Value, StudyPoint, StudyPoint]]:
+def _equal_points(first: StudyCurve, second: StudyCurve) -> list[tuple[Value, StudyPoint, StudyPoint]]:
     """Return pairs of points with equal values; an encoder without the axis has the same point at every value."""
-    found = []
-    for value in dict.fromkeys((*ours.values, *theirs.values)):
-        one = ours.at_value(value) or _everywhere(ours)
-        other = theirs.at_value(value) or _everywhere(theirs)
-        if one is not None and other is not None:
-            found.append((value, one, other))
-    return found
+    equal = []
+    for value in dict.fromkeys((*first.values, *second.values)):
+        point = first.at_value(value) or _everywhere(first)
+        other_point = second.at_value(value) or _everywhere(second)
+        if point is not None and other_point is not None:
+            equal.append((value, point, other_point))
+    return equal
 
 
 def _everywhere(curve: StudyCurve) -> StudyPoint | None:
@@ -178,14 +184,14 @@ def _everywhere(curve: StudyCurve) -> StudyPoint | None:
 def _average(
     equal: Sequence[tuple[Value, StudyPoint, StudyPoint]], curve: StudyCurve, seeds: Sequence[int]
 ) -> tuple[UnitScores, UnitScores]:
-    ours = np.mean([one.units(curve.count, seeds) for _, one, _ in equal], axis=0)
-    theirs = np.mean([other.units(curve.count, seeds) for _, _, other in equal], axis=0)
-    return ours, theirs
+    first = np.mean([point.units(curve.count, seeds) for _, point, _ in equal], axis=0)
+    second = np.mean([other_point.units(curve.count, seeds) for _, _, other_point in equal], axis=0)
+    return first, second
 
 
 def pair_of(
     curve: StudyCurve,
-    theirs: str,
+    second: str,
     where: Where,
     at: Mapping[str, Value],
     both: tuple[UnitScores, UnitScores],
@@ -194,16 +200,16 @@ def pair_of(
 
     Args:
         curve: Curve of the first method; gives task and encoder.
-        theirs: Name of the second method.
+        second: Name of the second method.
         where: Points that are compared, as in `Pair.where`.
         at: Axis values that both methods share, by key.
         both: Units of the first and of the second method, for the same seeds and examples.
     """
     needed = seeds_needed(both[0] - both[1], effect=ONE_POINT)
-    return Pair(curve.task, curve.method, theirs, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
+    return Pair(curve.task, curve.method, second, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
 
 
 def _with_majority(curve: StudyCurve) -> Pair:
     point = curve.tuned
-    found = compare_with(point.units(curve.count), point.majority)
-    return Pair(curve.task, curve.method, MAJORITY, "tuned", curve.at, found, float("nan"), None, curve.count)
+    comparison = compare_with(point.units(curve.count), point.majority)
+    return Pair(curve.task, curve.method, MAJORITY, "tuned", curve.at, comparison, float("nan"), None, curve.count)

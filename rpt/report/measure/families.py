@@ -39,15 +39,17 @@ def adjust(study: Study, pairs: Sequence[Pair], paces: Sequence[Pace]) -> tuple[
         The comparisons of scores and of training speed, in the given order, with family and adjusted p-value.
     """
     main = main_where(study, pairs)
-    asked = asked_pairs(study, [pair for pair in pairs if pair.where == "value"])
-    found = [_with_family(pair, _of_pair(study, pair, main, asked)) for pair in pairs]
-    soon = [_with_family(pace, _of_pace(study, pace)) for pace in paces]
-    told = [(pair.family, pair.comparison.p) for pair in found] + [(pace.family, pace.comparison.p) for pace in soon]
-    adjusted = _adjusted(told)
-    count = len(found)
+    of_answer = asked_pairs(study, [pair for pair in pairs if pair.where == "value"])
+    of_family = [_with_family(pair, _of_pair(study, pair, main, of_answer)) for pair in pairs]
+    paces_of_family = [_with_family(pace, _of_pace(study, pace)) for pace in paces]
+    tests = [(pair.family, pair.comparison.p) for pair in of_family] + [
+        (pace.family, pace.comparison.p) for pace in paces_of_family
+    ]
+    adjusted = _adjusted(tests)
+    count = len(of_family)
     return (
-        [replace(one, p_holm=p) for one, p in zip(found, adjusted[:count], strict=True)],
-        [replace(one, p_holm=p) for one, p in zip(soon, adjusted[count:], strict=True)],
+        [replace(comparison, p_holm=p) for comparison, p in zip(of_family, adjusted[:count], strict=True)],
+        [replace(comparison, p_holm=p) for comparison, p in zip(paces_of_family, adjusted[count:], strict=True)],
     )
 
 
@@ -62,28 +64,28 @@ def asks_how_soon(study: Study) -> bool:
     return study.name.endswith(ASKS_HOW_SOON) or not study.axes
 
 
-def _adjusted(found: Sequence[tuple[Family, float]]) -> list[float]:
+def _adjusted(tests: Sequence[tuple[Family, float]]) -> list[float]:
     """Adjust each p-value by Holm's correction within its family."""
-    ps = [0.0] * len(found)
-    for name in dict.fromkeys(family for family, _ in found):
-        members = [at for at, (family, _) in enumerate(found) if family == name]
-        for at, p in zip(members, holm([found[at][1] for at in members]), strict=True):
-            ps[at] = p
+    ps = [0.0] * len(tests)
+    for name in dict.fromkeys(family for family, _ in tests):
+        members = [index for index, (family, _) in enumerate(tests) if family == name]
+        for index, p in zip(members, holm([tests[index][1] for index in members]), strict=True):
+            ps[index] = p
     return ps
 
 
-def _with_family(one: One, family: Family) -> One:
-    found = one.comparison
-    if family == "exploratory" and found.p_of_many is not None:
-        found = replace(found, p=found.p_of_many)
-    return replace(one, family=family, comparison=found)
+def _with_family(comparison: One, family: Family) -> One:
+    compared = comparison.comparison
+    if family == "exploratory" and compared.p_of_many is not None:
+        compared = replace(compared, p=compared.p_of_many)
+    return replace(comparison, family=family, comparison=compared)
 
 
-def _of_pair(study: Study, pair: Pair, main: Where, asked: Sequence[Pair]) -> Family:
+def _of_pair(study: Study, pair: Pair, main: Where, of_answer: Sequence[Pair]) -> Family:
     leader = study.leader
     is_main = pair.where == main and pair.ours == leader and pair.theirs in study.methods
     is_beside = pair.where == "tuned" and pair.ours == leader and pair.theirs in BASELINES
-    return "answer" if is_main or is_beside or pair in asked or pair.theirs == MAJORITY else "exploratory"
+    return "answer" if is_main or is_beside or pair in of_answer or pair.theirs == MAJORITY else "exploratory"
 
 
 def _of_pace(study: Study, pace: Pace) -> Family:

@@ -160,8 +160,8 @@ def robustness(curve: StudyCurve) -> Robustness:
 
 def _share(num_failed: int, curve: StudyCurve) -> Estimate:
     """Estimate the share of failed runs; the estimate has no interval below three seeds."""
-    found = spread.share(num_failed, len(curve.runs))
-    return found if len(curve.seeds) >= LEAST_SEEDS else replace(found, low=float("nan"), high=float("nan"))
+    share = spread.share(num_failed, len(curve.runs))
+    return share if len(curve.seeds) >= LEAST_SEEDS else replace(share, low=float("nan"), high=float("nan"))
 
 
 def _score(point: StudyPoint, count: int) -> PointScore:

@@ -66,30 +66,30 @@ def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
 
 def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:
     main = study.axes[0].key if study.axes else None
-    places = [{key: value for key, value in one.point.values.items() if key != main} for one in diagnoses]
+    settings = [{key: value for key, value in diagnosis.point.values.items() if key != main} for diagnosis in diagnoses]
     for our_method, their_method in couples(study):
-        for ours, at in zip(diagnoses, places, strict=True):
-            for theirs, there in zip(diagnoses, places, strict=True):
+        for ours, our_setting in zip(diagnoses, settings, strict=True):
+            for theirs, their_setting in zip(diagnoses, settings, strict=True):
                 is_pair = (ours.point.method, theirs.point.method) == (our_method, their_method)
                 epochs = _epochs(ours, theirs) if is_pair and ours.point.task == theirs.point.task else []
-                if epochs and agree(at, there):
+                if epochs and agree(our_setting, their_setting):
                     compared = compare_counts(*np.array(epochs).T)
-                    yield Pace(ours.point.task, our_method, their_method, {**at, **there}, compared)
+                    yield Pace(ours.point.task, our_method, their_method, {**our_setting, **their_setting}, compared)
 
 
 def _epochs(ours: Diagnosis, theirs: Diagnosis) -> list[tuple[float, float]]:
     """Return, for each common seed, the epochs until each encoder reached the score that both reach."""
     one, other = _histories(ours), _histories(theirs)
-    found = []
+    pairs = []
     for seed in sorted(one.keys() & other.keys()):
         both = one[seed], other[seed]
         level = min(history.score.max() for history in both) - ONE_POINT
         first = [float(history.epochs[np.flatnonzero(history.score >= level)[0]]) for history in both]
-        found.append((first[0], first[1]))
-    return found
+        pairs.append((first[0], first[1]))
+    return pairs
 
 
-def _histories(one: Diagnosis) -> dict[int, History]:
+def _histories(diagnosis: Diagnosis) -> dict[int, History]:
     """Return the evaluations of each run that did not diverge, by seed."""
-    pairs = zip(one.point.runs, one.histories, strict=True)
+    pairs = zip(diagnosis.point.runs, diagnosis.histories, strict=True)
     return {run.seed: history for run, history in pairs if history is not None and not run.diverged}

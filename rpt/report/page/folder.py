@@ -106,8 +106,8 @@ def _put(draft: Path, out: Path) -> None:
 def _remove_drafts(out: Path) -> None:
     """Remove the drafts of killed processes; the caller must hold the report's lock, so that no draft is in use."""
     for folder in out.parent.glob(f".{out.name}.*.rpt-draft"):
-        found = DRAFT.fullmatch(folder.name)
-        if found is not None and found["name"] == out.name and folder.is_dir() and not folder.is_symlink():
+        match = DRAFT.fullmatch(folder.name)
+        if match is not None and match["name"] == out.name and folder.is_dir() and not folder.is_symlink():
             _remove(folder)
 
 
@@ -125,17 +125,17 @@ def _remove(folder: Path) -> None:
 
 def _files(folder: Path) -> list[Path]:
     """Return every file and link below a folder, the manifest last."""
-    found = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
-    return sorted(found, key=lambda path: path == folder / MANIFEST)
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    return sorted(paths, key=lambda path: path == folder / MANIFEST)
 
 
 def _listed(folder: Path) -> dict[str, str]:
     """Return the files and checksums that a folder's manifest lists; empty without a manifest of a report."""
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if found["made_by"] != "rpt.report":
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["made_by"] != "rpt.report":
             return {}
-        return {str(name): str(sha256) for name, sha256 in found["files"].items()}
+        return {str(name): str(sha256) for name, sha256 in manifest["files"].items()}
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
 

@@ -152,18 +152,20 @@ def render(
 
 
 def _sections(tables: Sequence[TableView], figures: Sequence[FigureView]) -> list[PageSection]:
-    found = [
+    sections = [
         PageSection(
             name,
             title,
             [figure for figure in figures if prefix is not None and figure.name.startswith(prefix)],
-            [table for wanted in names for table in tables if table.name == wanted],
+            [table for table_name in names for table in tables if table.name == table_name],
         )
         for name, title, prefix, names in SECTIONS
     ]
     placed = {"runs", *(name for *_, names in SECTIONS for name in names)}
-    found.append(PageSection("further", "Further tables", [], [table for table in tables if table.name not in placed]))
-    return [section for section in found if section.figures or section.tables]
+    sections.append(
+        PageSection("further", "Further tables", [], [table for table in tables if table.name not in placed])
+    )
+    return [section for section in sections if section.figures or section.tables]
 
 
 def _table(study: Study, table: Table, out: Path) -> TableView:

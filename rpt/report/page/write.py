@@ -38,16 +38,18 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
     study = collect(directory, group)
     diagnoses = diagnose(study)
     numbers = measure(study, diagnoses)
-    found, words = tables(study, numbers, diagnoses), answer(study, numbers)
+    report_tables, words = tables(study, numbers, diagnoses), answer(study, numbers)
     figures = draw(study, numbers, diagnoses)
     first = headline(study, numbers, words)
-    study = replace(study, damaged=(*study.damaged, *(message for one in diagnoses for message in one.damaged)))
-    page = render(study, found, words, figures, diagnoses, headline=first, out=out, command=command)
+    study = replace(study, damaged=(*study.damaged, *(message for figure in diagnoses for message in figure.damaged)))
+    page = render(study, report_tables, words, figures, diagnoses, headline=first, out=out, command=command)
     files = {"index.html": page.encode()}
-    files |= {f"figures/{one.name}.{ending}": content for one in figures for ending, content in one.files.items()}
+    files |= {
+        f"figures/{figure.name}.{ending}": content for figure in figures for ending, content in figure.files.items()
+    }
     files |= {
         f"tables/{table.name}.{ending}": to_text(table).encode()
-        for table in found
+        for table in report_tables
         for ending, to_text in WRITERS.items()
     }
     publish(out, files)

@@ -160,10 +160,10 @@ def _varies(key: str, flats: Sequence[FlatConfig], methods: Sequence[str]) -> bo
     """Whether runs differ in a key; an option of the encoder must differ between runs of the same encoder."""
     if not key.startswith("encoder."):
         return len({flat.get(key) for flat in flats}) > 1
-    found: dict[str, set[Value]] = {}
+    values_of: dict[str, set[Value]] = {}
     for flat, method in zip(flats, methods, strict=True):
-        found.setdefault(method, set()).add(flat.get(key))
-    return any(len(values) > 1 for values in found.values())
+        values_of.setdefault(method, set()).add(flat.get(key))
+    return any(len(values) > 1 for values in values_of.values())
 
 
 def _goes_with(column: Sequence[Value], name: str, other: Sequence[Value]) -> bool:

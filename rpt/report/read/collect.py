@@ -47,21 +47,21 @@ def collect(directory: Path, group: str | None = None) -> Study:
         StudyError: The folder holds no run that trains a prompt, a record that this version of rpt cannot read, runs
             of several groups while `group` is None, or runs that cannot be compared.
     """
-    found, unfinished, damaged = _read(directory)
-    prompts = [one for one in found if not _is_baseline(one[1])]
+    ended, unfinished, damaged = _read(directory)
+    prompts = [run for run in ended if not _is_baseline(run[1])]
     _refuse_without_runs(directory, prompts, damaged)
     name = _group(directory, prompts, group)
-    prompts = sorted((one for one in prompts if _group_of(one[1]) == name), key=_start)
+    prompts = sorted((run for run in prompts if _group_of(run[1]) == name), key=_start)
     answers = _Answers(damaged)
     prompts = answers.keep(prompts)
     _refuse_without_runs(directory, prompts, damaged)
-    ours = [*prompts, *answers.keep(one for one in found if _is_baseline(one[1]) and _group_of(one[1]) == name)]
-    check_comparable(ours)
-    others = [one for one in found if _is_baseline(one[1]) and _group_of(one[1]) != name]
-    ours += answers.keep(one for one in others if is_comparable(one[1], ours))
-    left = {folder: state for folder, (group_of, state) in unfinished.items() if group_of == name}
-    study = _study(name, prompts, ours[len(prompts) :], answers.units)
-    return replace(study, unfinished=left, damaged=tuple(damaged.values()))
+    runs = [*prompts, *answers.keep(run for run in ended if _is_baseline(run[1]) and _group_of(run[1]) == name)]
+    check_comparable(runs)
+    of_other_groups = [run for run in ended if _is_baseline(run[1]) and _group_of(run[1]) != name]
+    runs += answers.keep(run for run in of_other_groups if is_comparable(run[1], runs))
+    unfinished_of_group = {folder: state for folder, (group_of, state) in unfinished.items() if group_of == name}
+    study = _study(name, prompts, runs[len(prompts) :], answers.units)
+    return replace(study, unfinished=unfinished_of_group, damaged=tuple(damaged.values()))
 
 
 class _Answers:
@@ -106,7 +106,7 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], di
     """
     if not directory.is_dir():
         raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
-    found: list[Found] = []
+    ended: list[Found] = []
     unfinished: dict[Path, tuple[str, str]] = {}
     damaged: dict[Path, str] = {}
     for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
@@ -117,12 +117,12 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], di
             damaged[folder] = str(error)
             continue
         if record.has_ended:
-            found.append((folder, record))
+            ended.append((folder, record))
         else:
             state = read_state(folder)
-            who = f", by {state.holder}" if state.holder else ""
-            unfinished[folder] = _group_of(record), f"{state.status}{who}"
-    return found, unfinished, damaged
+            holder = f", by {state.holder}" if state.holder else ""
+            unfinished[folder] = _group_of(record), f"{state.status}{holder}"
+    return ended, unfinished, damaged
 
 
 def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], units: Units) -> Study:
@@ -130,11 +130,11 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unit
     flats = flatten(records)
     axes, tied = find_axes(records[: len(prompts)], flats[: len(prompts)])
     like = _like(flats[: len(prompts)], axes)
-    runs = [_run(one, flat, axes, units) for one, flat in zip(prompts, flats, strict=False)]
+    runs = [_run(ended, flat, axes, units) for ended, flat in zip(prompts, flats, strict=False)]
     beside = [
-        _run(one, flat, axes, units)
-        for one, flat in zip(baselines, flats[len(prompts) :], strict=True)
-        if _group_of(one[1]) == name or _is_like(flat, like, method_of(one[1]))
+        _run(ended, flat, axes, units)
+        for ended, flat in zip(baselines, flats[len(prompts) :], strict=True)
+        if _group_of(ended[1]) == name or _is_like(flat, like, method_of(ended[1]))
     ]
     runs, beside = (sorted(some, key=lambda run: _rank(run, axes)) for some in (runs, beside))
     _refuse_duplicates([*runs, *beside])
@@ -157,8 +157,8 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unit
     )
 
 
-def _run(found: Found, flat: FlatConfig, axes: Sequence[Axis], units: Units) -> StudyRun:
-    folder, record = found
+def _run(ended: Found, flat: FlatConfig, axes: Sequence[Axis], units: Units) -> StudyRun:
+    folder, record = ended
     method = method_of(record)
     return StudyRun(folder, record, method, values_on(axes, flat, method), units.get(folder))
 
@@ -225,8 +225,8 @@ def _is_baseline(record: Record) -> bool:
     return bool(record.chosen.get("encoder") == "none")
 
 
-def _start(found: Found) -> tuple[str, str]:
-    return found[1].started, found[0].name
+def _start(ended: Found) -> tuple[str, str]:
+    return ended[1].started, ended[0].name
 
 
 def _like(flats: Sequence[FlatConfig], axes: Sequence[Axis]) -> FlatConfig:

@@ -94,8 +94,11 @@ class Diagnosis:
     @property
     def epochs(self) -> list[float]:
         """Epochs until the held-out score was within one point of the run's best, for each run with a curve."""
-        found = [one for one in self.histories if one is not None]
-        return [float(one.epochs[np.flatnonzero(one.score >= one.score.max() - ONE_POINT)[0]]) for one in found]
+        histories = [history for history in self.histories if history is not None]
+        return [
+            float(history.epochs[np.flatnonzero(history.score >= history.score.max() - ONE_POINT)[0]])
+            for history in histories
+        ]
 
     @property
     def mean_cosine(self) -> float | None:
@@ -168,18 +171,18 @@ def _history(path: Path) -> History | None:
 
 
 def _prompt(path: Path) -> Prompt:
-    found = read_object(path)
-    missing, odd = problems_of(found, _OF_A_PROMPT)
+    values = read_object(path)
+    missing, odd = problems_of(values, _OF_A_PROMPT)
     if missing or odd:
         raise ValueError(odd[0] if odd else f"it has no {missing[0]}")
-    columns = {name: found[name] for name in ("nearest", "norms", "drift", "gate") if found.get(name) is not None}
+    columns = {name: values[name] for name in ("nearest", "norms", "drift", "gate") if values.get(name) is not None}
     if len({len(column) for column in columns.values()}) > 1:
         raise ValueError(f"{', '.join(columns)} are of several lengths")
     return Prompt(
-        nearest=[[(token, float(cosine)) for token, cosine in row] for row in found["nearest"]],
-        norms=np.array(found["norms"], dtype=float),
-        vocab_norm={name: float(found["vocab_norm"][name]) for name in VOCAB_NORM},
-        drift=np.array(found["drift"], dtype=float),
+        nearest=[[(token, float(cosine)) for token, cosine in row] for row in values["nearest"]],
+        norms=np.array(values["norms"], dtype=float),
+        vocab_norm={name: float(values["vocab_norm"][name]) for name in VOCAB_NORM},
+        drift=np.array(values["drift"], dtype=float),
         gate=np.array(columns["gate"], dtype=float) if "gate" in columns else None,
     )
 
@@ -216,11 +219,11 @@ def _folded_prompt(run: StudyRun) -> Float[np.ndarray, "length hidden"] | None:
 
 
 def _cosines(prompts: Sequence[Float[np.ndarray, "length hidden"] | None]) -> Float[np.ndarray, "runs runs"]:
-    found = np.full((len(prompts), len(prompts)), np.nan)
-    for row, one in enumerate(prompts):
+    cosines = np.full((len(prompts), len(prompts)), np.nan)
+    for row, prompt in enumerate(prompts):
         for column, other in enumerate(prompts):
-            if one is not None and other is not None and one.shape == other.shape:
-                lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-                products = (one * other).sum(axis=1)
-                found[row, column] = np.divide(products, lengths, where=lengths > 0, out=products * 0).mean()
-    return found
+            if prompt is not None and other is not None and prompt.shape == other.shape:
+                lengths = np.linalg.norm(prompt, axis=1) * np.linalg.norm(other, axis=1)
+                products = (prompt * other).sum(axis=1)
+                cosines[row, column] = np.divide(products, lengths, where=lengths > 0, out=products * 0).mean()
+    return cosines

@@ -157,10 +157,10 @@ def points_of(frame: pd.DataFrame, axes: Sequence[Axis]) -> list[StudyPoint]:
         frame: Frame of the runs, from `run_frame`.
         axes: Axes of the study.
     """
-    found = groups(frame, ("task", "method", *(axis.key for axis in axes)))
+    runs_of_points = groups(frame, ("task", "method", *(axis.key for axis in axes)))
     return [
         StudyPoint(runs[0].task, runs[0].method, runs[0].values, sorted(runs, key=lambda run: run.seed))
-        for runs in found
+        for runs in runs_of_points
     ]
 
 

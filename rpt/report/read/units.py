@@ -82,7 +82,7 @@ def _unit_of(lines: Sequence[Line]) -> Rows:
     """Return the index of each row's sampling unit."""
     numbers: dict[object, int] = {}
     keys = [
-        ("alone", at) if line.get("group") is None else ("group", str(line["group"])) for at, line in enumerate(lines)
+        ("alone", row) if line.get("group") is None else ("group", str(line["group"])) for row, line in enumerate(lines)
     ]
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys])
 
@@ -125,8 +125,8 @@ def _of_classes(lines: Sequence[Line]) -> Float[np.ndarray, "rows counts"]:
         np.array([-1 if line[key] is None else line[key] for line in lines]) for key in ("choice", "target_choice")
     )
     classes = np.arange(max(2, chosen.max() + 1, right.max() + 1))  # f1a needs the second class, which may not occur
-    said, meant = chosen[:, None] == classes, right[:, None] == classes
-    return np.concatenate([said & meant, said & ~meant, ~said & meant], axis=1).astype(float)
+    is_chosen, is_right = chosen[:, None] == classes, right[:, None] == classes
+    return np.concatenate([is_chosen & is_right, is_chosen & ~is_right, ~is_chosen & is_right], axis=1).astype(float)
 
 
 def _share(totals: Totals) -> Float[np.ndarray, "..."]:

@@ -64,7 +64,7 @@ class Paragraph:
 def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
     """Write the answer: a summary over all tasks, then a paragraph for each task and setting of the other axes."""
     leader = study.leader
-    of_leader = [one for one in numbers.paces if one.family == "answer"]
+    of_leader = [pace for pace in numbers.paces if pace.family == "answer"]
     short = [*_few_seeds(numbers), *_in_short(study, leader, numbers, of_leader)]
     paragraphs = [Paragraph("", short)] if short else []
     for rows in _grouped(numbers.robustness):
@@ -72,9 +72,9 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
         pairs = [pair for pair in _claims(numbers) if _is_of(pair, first)]
         if len(study.axes) > 1:  # with several axes, `_along_axes` writes these
             pairs = [pair for pair in pairs if pair.where != "value"]
-        soon = [one for one in of_leader if _is_of(one, first)]
-        place = at_text(study.axes, first.curve.at)
-        heading = f"{first.task}, {place}" if place else first.task
+        soon = [pace for pace in of_leader if _is_of(pace, first)]
+        setting = at_text(study.axes, first.curve.at)
+        heading = f"{first.task}, {setting}" if setting else first.task
         paragraphs.append(Paragraph(heading, [*_sentences(study, leader, rows, pairs, soon)]))
     if len(study.axes) > 1:
         paragraphs += _along_axes(study, numbers)
@@ -89,9 +89,9 @@ def overall(leader: str, pairs: Sequence[Pair]) -> str:
     return _overall(leader, pairs, SCORES, where.get(pairs[0].where, "At equal settings"), "Against")
 
 
-def overall_pace(leader: str, found: Sequence[Pace]) -> str:
+def overall_pace(leader: str, paces: Sequence[Pace]) -> str:
     """Say against each other encoder whether the leading encoder needs fewer epochs, or on how many tasks it does."""
-    return _overall(leader, found, EPOCHS, "To reach the same held-out score", "How soon, against")
+    return _overall(leader, paces, EPOCHS, "To reach the same held-out score", "How soon, against")
 
 
 def _few_seeds(numbers: Numbers) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace])
         values = [pair for pair in _claims(numbers) if pair.axis == axis.key]
         if any(pair.comparison.difference.has_interval for pair in values):
             yield along(axis.label, values)
-    has_pace = any(one.comparison.difference.has_interval for one in soon)
+    has_pace = any(pace.comparison.difference.has_interval for pace in soon)
     if has_pace and asks_first:
         yield overall_pace(leader, soon)
     if pairs:
@@ -162,27 +162,32 @@ def _sentences(
         yield how_soon(leader, soon)
 
 
-def _overall(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str], of_one: str, of_several: str) -> str:
+def _overall(
+    leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str, str], of_one: str, of_several: str
+) -> str:
     """Say the verdicts of the leading encoder against each other encoder.
 
     Args:
         leader: Name of the leading encoder.
-        found: Comparisons of the leading encoder with the others.
+        comparisons: Comparisons of the leading encoder with the others.
         words: Verb phrase for each verdict.
         of_one: Opening of the sentence where each other encoder has one comparison.
         of_several: Opening of each sentence where an encoder has several comparisons; the verdicts are then counted.
     """
-    families = {one.theirs: [other for other in found if other.theirs == one.theirs] for one in found}
+    families = {
+        comparison.theirs: [other for other in comparisons if other.theirs == comparison.theirs]
+        for comparison in comparisons
+    }
     if all(len(family) == 1 for family in families.values()):
-        return f"{of_one}, {verdicts(leader, found, words)}."
+        return f"{of_one}, {verdicts(leader, comparisons, words)}."
     return " ".join(f"{of_several} {other}, {_counted(leader, family, words)}." for other, family in families.items())
 
 
-def _counted(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
+def _counted(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
     """Say in how many tasks or comparisons each verdict was reached."""
-    counts = Counter[str](one.verdict for one in found)
-    tasks = len({one.task for one in found})
-    of = several(tasks, "task") if tasks == len(found) else f"{len(found)} comparisons"
+    counts = Counter[str](comparison.verdict for comparison in comparisons)
+    tasks = len({comparison.task for comparison in comparisons})
+    of = several(tasks, "task") if tasks == len(comparisons) else f"{len(comparisons)} comparisons"
     says = {**{verdict: f"{leader} {verb}" for verdict, verb in words.items()}, "open": CANNOT_TELL}
     return f"of {of}: {', '.join(f'{text} in {counts[verdict]}' for verdict, text in says.items() if counts[verdict])}"
 
@@ -193,5 +198,7 @@ def _grouped(rows: Sequence[Robustness]) -> list[list[Robustness]]:
     return groups(frame, frame.columns.drop(ITEM))
 
 
-def _is_of(one: Pair | Pace, row: Robustness) -> bool:
-    return one.task == row.task and all(one.at.get(key, value) == value for key, value in row.curve.at.items())
+def _is_of(comparison: Pair | Pace, row: Robustness) -> bool:
+    return comparison.task == row.task and all(
+        comparison.at.get(key, value) == value for key, value in row.curve.at.items()
+    )

@@ -39,11 +39,11 @@ def commands(study: Study, report: str) -> list[tuple[str, str]]:
         study: Study of the report.
         report: Command line that made the report.
     """
-    found = [("this report", report)]
+    named = [("this report", report)]
     if (sweeps_dir() / f"{study.name}.yaml").is_file():
-        found.append(("the study as it is shipped", f"python run.py -cn {study.name}"))
+        named.append(("the study as it is shipped", f"python run.py -cn {study.name}"))
     run = shlex.quote(str(study.runs[0].folder))
-    return [*found, ("a run once more, to compare", f"python -m rpt.replay {run}")]
+    return [*named, ("a run once more, to compare", f"python -m rpt.replay {run}")]
 
 
 def _task(record: Record) -> str:
@@ -96,8 +96,8 @@ def _dates(records: Sequence[Record]) -> str:
 
 
 def _code(records: Sequence[Record]) -> str:
-    found = dict.fromkeys(_version(record.environment) for record in records)
-    return listed(list(found))
+    versions = dict.fromkeys(_version(record.environment) for record in records)
+    return listed(list(versions))
 
 
 def _version(environment: EnvironmentFacts) -> str:

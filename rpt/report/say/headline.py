@@ -46,7 +46,10 @@ def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Hea
     if not pairs:
         row = numbers.robustness[0]
         return _headline(sentence, row.tuned, f"points, {_place(study, row)}", sign="")
-    pair = next((one for one in pairs if one.theirs == study.reference and one.where != "value"), pairs[0])
+    pair = next(
+        (candidate for candidate in pairs if candidate.theirs == study.reference and candidate.where != "value"),
+        pairs[0],
+    )
     pair = pairs[0] if pairs[0].where == "value" else pair
     return _headline(sentence, pair.comparison.difference, f"points, {_label(study, pair)}", sign="+")
 
@@ -54,16 +57,16 @@ def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Hea
 def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragraph]:
     """Return the answer without the headline's sentence and without the paragraph that marks sample data."""
     first = next((part for part in answer if sentence in part.sentences), None)
-    found = [
+    shortened = [
         replace(part, sentences=[text for text in part.sentences if part is not first or text != sentence])
         for part in answer
         if SAMPLE not in part.sentences
     ]
-    return [part for part in found if part.sentences]
+    return [part for part in shortened if part.sentences]
 
 
-def _headline(sentence: str, found: Estimate, label: str, sign: str) -> Headline:
-    return Headline(sentence, f"{POINTS * found.value:{sign}.1f}", brackets(found, POINTS, 1), label)
+def _headline(sentence: str, estimate: Estimate, label: str, sign: str) -> Headline:
+    return Headline(sentence, f"{POINTS * estimate.value:{sign}.1f}", brackets(estimate, POINTS, 1), label)
 
 
 def _label(study: Study, pair: Pair) -> str:

@@ -46,15 +46,15 @@ def over_tasks(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) ->
         pairs: Comparisons of the leading encoder with each other encoder, on every task.
         where: Score to rank by: `sweep` for the average over the sweep, `tuned` for the score at the tuned point.
     """
-    by_place = {(row.task, row.method): _score(row, where) for row in rows}
-    tasks, methods = (list(dict.fromkeys(names)) for names in zip(*by_place, strict=True))
-    if len(tasks) < 2 or len(methods) < 2 or len(rows) != len(tasks) * len(methods) or len(by_place) != len(rows):
+    score_of = {(row.task, row.method): _score(row, where) for row in rows}
+    tasks, methods = (list(dict.fromkeys(names)) for names in zip(*score_of, strict=True))
+    if len(tasks) < 2 or len(methods) < 2 or len(rows) != len(tasks) * len(methods) or len(score_of) != len(rows):
         return
     best: dict[str, list[str]] = {}
     for task in tasks:
-        best.setdefault(_highest({method: by_place[task, method] for method in methods}), []).append(task)
+        best.setdefault(_highest({method: score_of[task, method] for method in methods}), []).append(task)
     yield f"Highest score, {OPENINGS[where]}: {'; '.join(f'{name} on {listed(on)}' for name, on in best.items())}."
-    means = {method: average_of([by_place[task, method] for task in tasks]) for method in methods}
+    means = {method: average_of([score_of[task, method] for task in tasks]) for method in methods}
     parts = [
         f"{method} {interval(means[method], POINTS, 1)}" for method in sorted(means, key=lambda m: -means[m].value)
     ]
@@ -75,8 +75,8 @@ def _score(row: Robustness, where: str) -> Estimate:
 
 def _highest(scores: dict[str, Estimate]) -> str:
     """Return the name of the encoder with the highest score, or a list of names for equal scores."""
-    top = max(one.value for one in scores.values())
-    return listed([method for method, one in scores.items() if one.value > top - 1e-9])
+    top = max(score.value for score in scores.values())
+    return listed([method for method, score in scores.items() if score.value > top - 1e-9])
 
 
 def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
@@ -84,11 +84,11 @@ def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
 
     A difference is supported where its verdict is not open, by interval and adjusted p-value.
     """
-    told: dict[str, list[str]] = {}
+    tasks_of: dict[str, list[str]] = {}
     for pair in pairs:
         if pair.verdict != "open":
             above, below = (pair.ours, pair.theirs) if pair.verdict == "higher" else (pair.theirs, pair.ours)
-            told.setdefault(f"{above} above {below}", []).append(pair.task)
-    found = [f"{words} on {listed(tasks)}" if names_tasks else words for words, tasks in told.items()]
+            tasks_of.setdefault(f"{above} above {below}", []).append(pair.task)
+    differences = [f"{words} on {listed(tasks)}" if names_tasks else words for words, tasks in tasks_of.items()]
     count = several(len(pairs), "difference")
-    return f"of {count} from {pairs[0].ours} the data support {', '.join(found) or 'none'}"
+    return f"of {count} from {pairs[0].ours} the data support {', '.join(differences) or 'none'}"

@@ -30,10 +30,10 @@ def difference(pair: Pair, label: str = "") -> str:
         pair: Comparison to write.
         label: Label of the compared axis, for a comparison of two values of an axis; unused otherwise.
     """
-    found = pair.comparison.difference
-    ours, theirs = pair.ours, pair.theirs
+    estimate = pair.comparison.difference
+    first, second = pair.ours, pair.theirs
     if pair.where == "value":
-        ours, theirs = f"{ours} with {label} {value_text(pair.our_value)}", f"with {value_text(pair.their_value)}"
+        first, second = f"{first} with {label} {value_text(pair.our_value)}", f"with {value_text(pair.their_value)}"
     alike = "all else equal" if pair.num_points == 1 else f"averaged over {pair.num_points} settings of the rest"
     where = {
         "sweep": f"averaged over {several(pair.num_points, 'point')} of the sweep",
@@ -41,12 +41,14 @@ def difference(pair: Pair, label: str = "") -> str:
         "point": "at an equal setting",
         "value": alike,
     }[pair.where]
-    if not found.has_interval:
-        return f"{ours} scores {_signed(found.value)} against {theirs}, {where}."
-    numbers = f"{_signed(found.value)} [{POINTS * found.low:.1f}, {POINTS * found.high:.1f}], {_p(pair)} after Holm"
+    if not estimate.has_interval:
+        return f"{first} scores {_signed(estimate.value)} against {second}, {where}."
+    numbers = (
+        f"{_signed(estimate.value)} [{POINTS * estimate.low:.1f}, {POINTS * estimate.high:.1f}], {_p(pair)} after Holm"
+    )
     if pair.verdict != "open":
-        return f"{ours} scores {pair.verdict} than {theirs}, {where}: {numbers}."
-    return f"Whether {ours} scores higher than {theirs}, {where}, {CANNOT_TELL}: {numbers}.{_seeds_needed(pair)}"
+        return f"{first} scores {pair.verdict} than {second}, {where}: {numbers}."
+    return f"Whether {first} scores higher than {second}, {where}, {CANNOT_TELL}: {numbers}.{_seeds_needed(pair)}"
 
 
 def along(label: str, pairs: Sequence[Pair]) -> str:
@@ -57,15 +59,17 @@ def along(label: str, pairs: Sequence[Pair]) -> str:
         pairs: Comparisons of two values of the axis.
     """
     tasks = len({pair.task for pair in pairs})
-    told = [f"{_values(pair)}{f' on {pair.task}' if tasks > 1 else ''}" for pair in pairs if pair.verdict != "open"]
+    supported = [
+        f"{_values(pair)}{f' on {pair.task}' if tasks > 1 else ''}" for pair in pairs if pair.verdict != "open"
+    ]
     count = several(len(pairs), "difference")
-    return f"Along {label}, of {count} the data support {listed(told) or 'none'}."
+    return f"Along {label}, of {count} the data support {listed(supported) or 'none'}."
 
 
 def _values(pair: Pair) -> str:
     """Return the values of a comparison, higher score first: `plain with 0.5 above plain with null`."""
-    ours, theirs = (f"{pair.ours} with {value_text(value)}" for value in (pair.our_value, pair.their_value))
-    return f"{ours} above {theirs}" if pair.verdict == "higher" else f"{theirs} above {ours}"
+    first, second = (f"{pair.ours} with {value_text(value)}" for value in (pair.our_value, pair.their_value))
+    return f"{first} above {second}" if pair.verdict == "higher" else f"{second} above {first}"
 
 
 def worst_cases(axis: Axis, rows: Sequence[Robustness]) -> str:
@@ -127,60 +131,67 @@ def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
         return f"Points more than {name}, each tuned on the held-out rows: {numbers}."
     names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
     words = {"higher": f"beats {name}", "lower": f"does not beat {name}, it scores lower"}
-    parts = [f"{one} {words[verdict]}" for verdict in VERDICTS[:2] for one in names[verdict]]
+    parts = [f"{encoder} {words[verdict]}" for verdict in VERDICTS[:2] for encoder in names[verdict]]
     if names["open"]:
         parts.append(f"whether {listed(names['open'], 'or')} beats it, {CANNOT_TELL}")
     return f"Points more than {name}, each tuned on the held-out rows{adjusted}: {numbers}; {'; '.join(parts)}."
 
 
-def how_soon(leader: str, found: Sequence[Pace]) -> str:
+def how_soon(leader: str, paces: Sequence[Pace]) -> str:
     """Write whether the leading encoder needs fewer epochs than each other encoder."""
-    gaps = [f"{one.theirs} {interval(one.comparison.difference, 1.0, 1, '+')}" for one in found]
-    numbers, adjusted = _with_p(gaps, found)
+    gaps = [f"{pace.theirs} {interval(pace.comparison.difference, 1.0, 1, '+')}" for pace in paces]
+    numbers, adjusted = _with_p(gaps, paces)
     what = f"Epochs until both have the same held-out score, {leader} less the other{adjusted}"
-    return f"{what}: {numbers}; {verdicts(leader, found, EPOCHS)}." if adjusted else f"{what}: {numbers}."
+    return f"{what}: {numbers}; {verdicts(leader, paces, EPOCHS)}." if adjusted else f"{what}: {numbers}."
 
 
-def verdicts(leader: str, found: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
+def verdicts(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
     """Group the other encoders by the verdict of their comparison with the leading encoder, in words.
 
     Args:
         leader: Name of the encoder that is the first of every comparison.
-        found: Comparisons on a single task.
+        comparisons: Comparisons on a single task.
         words: Verb phrase for each verdict other than `open`. The first phrase is also used for open verdicts.
     """
-    names = {verdict: [one.theirs for one in found if one.verdict == verdict] for verdict in (*words, "open")}
+    names = {
+        verdict: [comparison.theirs for comparison in comparisons if comparison.verdict == verdict]
+        for verdict in (*words, "open")
+    }
     parts = [f"{leader} {words[verdict]} than {listed(names[verdict])}" for verdict in words if names[verdict]]
     if names["open"]:
-        asked = next(iter(words.values()))
-        parts.append(f"whether {leader} {asked} than {listed(names['open'], 'or')}, {CANNOT_TELL}")
+        phrase = next(iter(words.values()))
+        parts.append(f"whether {leader} {phrase} than {listed(names['open'], 'or')}, {CANNOT_TELL}")
     return "; ".join(parts)
 
 
-def interval(found: Estimate, scale: float, decimals: int, sign: str = "") -> str:
+def interval(estimate: Estimate, scale: float, decimals: int, sign: str = "") -> str:
     """Format an estimate with its interval, as `61.7 [52.5, 70.0]`; without brackets where it has no interval."""
-    value = f"{scale * found.value:{sign}.{decimals}f}"
-    return " ".join(filter(None, (value, brackets(found, scale, decimals))))
+    value = f"{scale * estimate.value:{sign}.{decimals}f}"
+    return " ".join(filter(None, (value, brackets(estimate, scale, decimals))))
 
 
-def brackets(found: Estimate, scale: float, decimals: int) -> str:
+def brackets(estimate: Estimate, scale: float, decimals: int) -> str:
     """Format the interval of an estimate, as `[52.5, 70.0]`; empty where it has no interval."""
-    return f"[{scale * found.low:.{decimals}f}, {scale * found.high:.{decimals}f}]" if found.has_interval else ""
+    return (
+        f"[{scale * estimate.low:.{decimals}f}, {scale * estimate.high:.{decimals}f}]" if estimate.has_interval else ""
+    )
 
 
-def _each(found: Mapping[str, Estimate]) -> str:
+def _each(estimates: Mapping[str, Estimate]) -> str:
     """List each encoder with its estimate in points."""
-    return ", ".join(f"{method} {interval(one, POINTS, 1)}" for method, one in found.items())
+    return ", ".join(f"{method} {interval(estimate, POINTS, 1)}" for method, estimate in estimates.items())
 
 
-def _with_p(gaps: Sequence[str], found: Sequence[Pair | Pace]) -> tuple[str, str]:
+def _with_p(gaps: Sequence[str], comparisons: Sequence[Pair | Pace]) -> tuple[str, str]:
     """Return the differences with their p-values, and the phrase that announces p-values.
 
     Without an interval for every comparison, p-values are left out and the phrase is empty.
     """
-    if not all(one.comparison.difference.has_interval for one in found):
+    if not all(comparison.comparison.difference.has_interval for comparison in comparisons):
         return ", ".join(gaps), ""
-    return ", ".join(f"{gap} ({_p(one)})" for gap, one in zip(gaps, found, strict=True)), ", p after Holm"
+    return ", ".join(
+        f"{gap} ({_p(comparison)})" for gap, comparison in zip(gaps, comparisons, strict=True)
+    ), ", p after Holm"
 
 
 def _seeds_needed(pair: Pair) -> str:
@@ -192,8 +203,8 @@ def _seeds_needed(pair: Pair) -> str:
     )
 
 
-def _p(found: Pair | Pace) -> str:
-    return f"p {found.p_holm:.3f}" if found.p_holm >= 0.001 else "p below 0.001"
+def _p(comparison: Pair | Pace) -> str:
+    return f"p {comparison.p_holm:.3f}" if comparison.p_holm >= 0.001 else "p below 0.001"
 
 
 def _signed(value: float) -> str:

@@ -21,12 +21,21 @@ OVER_SEEDS = "In brackets the 95 % interval over new seeds on the same held-out 
 def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
     """Make a table of the epochs that each encoder needed, at its point with the best held-out score."""
     rows: list[list[Cell]] = []
-    for one in diagnoses:
-        epochs = one.epochs
+    for diagnosis in diagnoses:
+        epochs = diagnosis.epochs
         spread = statistics.stdev(epochs) if len(epochs) > 1 else None
         if epochs:
-            at = at_text(study.axes, one.point.values)
-            rows.append([one.point.task, one.point.method, at, mean_count(np.array(epochs)), spread, len(epochs)])
+            setting = at_text(study.axes, diagnosis.point.values)
+            rows.append(
+                [
+                    diagnosis.point.task,
+                    diagnosis.point.method,
+                    setting,
+                    mean_count(np.array(epochs)),
+                    spread,
+                    len(epochs),
+                ]
+            )
     columns = [
         *(TASK, ENCODER, Column("at", "at")),
         Column("epochs", "epochs", note="Until the held-out score was within a point of the run's best."),
@@ -44,7 +53,7 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
 def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
     """Make a table that compares the epochs to a common score: a row for every two encoders."""
     others = study.axes[1:]
-    rows: list[list[Cell]] = [[one.task, *cells_on(others, one.at), *_of_pace(one)] for one in paces]
+    rows: list[list[Cell]] = [[pace.task, *cells_on(others, pace.at), *_of_pace(pace)] for pace in paces]
     columns = [
         *(TASK, *(Column(axis.key, axis.label) for axis in others)),
         *(Column("ours", "encoder"), Column("theirs", "against")),
@@ -64,15 +73,15 @@ def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
     return Table("paces", "Epochs to the same score", caption(study, text), columns, rows)
 
 
-def _of_pace(one: Pace) -> list[Cell]:
-    found = one.comparison
+def _of_pace(pace: Pace) -> list[Cell]:
+    comparison = pace.comparison
     return [
-        one.ours,
-        one.theirs,
-        found.difference,
-        found.p if found.has_p else None,
-        one.p_holm if found.has_p else None,
-        one.family if found.has_p else None,
-        one.verdict if found.has_p else None,
-        found.difference.seeds,
+        pace.ours,
+        pace.theirs,
+        comparison.difference,
+        comparison.p if comparison.has_p else None,
+        pace.p_holm if comparison.has_p else None,
+        pace.family if comparison.has_p else None,
+        pace.verdict if comparison.has_p else None,
+        comparison.difference.seeds,
     ]

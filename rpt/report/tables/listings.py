@@ -16,19 +16,27 @@ from rpt.report.tables.table import Cell, Column, Table
 def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
     """Make the table of prompt diagnostics: a row for every encoder at its point with the best held-out score."""
     rows: list[list[Cell]] = []
-    for one in diagnoses:
-        prompts = [prompt for prompt in one.prompts if prompt is not None]
+    for diagnosis in diagnoses:
+        prompts = [prompt for prompt in diagnosis.prompts if prompt is not None]
         gates = [float(prompt.gate.mean()) for prompt in prompts if prompt.gate is not None]
-        found: list[Cell] = [
+        means: list[Cell] = [
             _mean([float(prompt.norms.mean()) for prompt in prompts]),
             _mean([prompt.vocab_norm["mean"] for prompt in prompts]),
             _mean([float(prompt.drift.mean()) for prompt in prompts]),
             _mean(gates),
             _mean([row[0][1] for prompt in prompts for row in prompt.nearest if row]),
-            one.mean_cosine,
+            diagnosis.mean_cosine,
         ]
-        if any(cell is not None for cell in found):
-            rows.append([one.point.task, one.point.method, at_text(study.axes, one.point.values), *found, len(prompts)])
+        if any(cell is not None for cell in means):
+            rows.append(
+                [
+                    diagnosis.point.task,
+                    diagnosis.point.method,
+                    at_text(study.axes, diagnosis.point.values),
+                    *means,
+                    len(prompts),
+                ]
+            )
     columns = [
         TASK,
         ENCODER,

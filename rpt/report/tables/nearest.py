@@ -39,19 +39,25 @@ class NearestTable:
 
 def nearest_tables(study: Study, diagnoses: Sequence[Diagnosis]) -> list[NearestTable]:
     """Return a table for each encoder and task that has diagnostics of its prompts."""
-    return [table for one in diagnoses if (table := _table(study, one)) is not None]
+    return [table for diagnosis in diagnoses if (table := _table(study, diagnosis)) is not None]
 
 
-def _table(study: Study, one: Diagnosis) -> NearestTable | None:
-    known = [(run.seed, found) for run, found in zip(one.point.runs, one.prompts, strict=True) if found is not None]
-    length = max((len(found.nearest) for _, found in known), default=0)
+def _table(study: Study, diagnosis: Diagnosis) -> NearestTable | None:
+    known = [
+        (run.seed, prompt)
+        for run, prompt in zip(diagnosis.point.runs, diagnosis.prompts, strict=True)
+        if prompt is not None
+    ]
+    length = max((len(prompt.nearest) for _, prompt in known), default=0)
     if not length:
         return None
     rows = [
-        [found.nearest[token][:MOST_WORDS] if token < len(found.nearest) else () for _, found in known]
+        [prompt.nearest[token][:MOST_WORDS] if token < len(prompt.nearest) else () for _, prompt in known]
         for token in range(min(length, MOST_TOKENS))
     ]
-    at = at_text(study.axes, one.point.values)
-    title = ", ".join(filter(None, (one.point.method, *([one.point.task] if len(study.tasks) > 1 else []), at)))
+    setting = at_text(study.axes, diagnosis.point.values)
+    title = ", ".join(
+        filter(None, (diagnosis.point.method, *([diagnosis.point.task] if len(study.tasks) > 1 else []), setting))
+    )
     text = "The nearest tokens of each virtual token, and the cosine of the nearest."
     return NearestTable(title, text, [seed for seed, _ in known], rows, length)

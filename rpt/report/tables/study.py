@@ -31,7 +31,7 @@ OF_TUNED = "A little too high: the runs whose held-out rows chose the setting ar
 
 def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Table]:
     """Return all tables that a study has numbers for, the most important first."""
-    made = [
+    every_table = [
         robustness_table(study, numbers.robustness),
         comparison_table(study, [*numbers.sweep, *numbers.tuned]),
         by_value_table(study, numbers.by_value),
@@ -43,13 +43,14 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
         diagnostics_table(study, diagnoses),
         run_table(study),
     ]
-    return [replace(_without_empty(table), data=study.source) for table in made if table.rows]
+    return [replace(_without_empty(table), data=study.source) for table in every_table if table.rows]
 
 
 def score_table(study: Study, points: Sequence[PointScore]) -> Table:
     """Return a table with a row for every point: mean score, spread over seeds, and failed runs."""
     rows: list[list[Cell]] = [
-        [one.point.task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)] for one in points
+        [score.point.task, score.point.method, *cells_on(study.axes, score.point.values), *_of_point(score)]
+        for score in points
     ]
     text = (
         f"Mean score of each point in points (0 to 100). {_intervals(study, OF_SPREADS)}A run that diverged counts "
@@ -184,9 +185,9 @@ def _intervals(study: Study, *further: str) -> str:
     return " ".join((INTERVAL, *further, "")) if has_intervals(study) else ""
 
 
-def _of_point(one: PointScore) -> list[Cell]:
-    runs = len(one.point.runs)
-    return [one.score, one.spread if runs > 1 else None, one.num_failed, runs, runs]
+def _of_point(score: PointScore) -> list[Cell]:
+    runs = len(score.point.runs)
+    return [score.score, score.spread if runs > 1 else None, score.num_failed, runs, runs]
 
 
 def _of_robustness(row: Robustness) -> list[Cell]:
@@ -209,17 +210,17 @@ def _of_robustness(row: Robustness) -> list[Cell]:
 
 
 def _of_pair(pair: Pair) -> list[Cell]:
-    found = pair.comparison
-    per_seed = ", ".join(f"{p:.2g}" for p in found.per_seed) if found.has_p else None
+    comparison = pair.comparison
+    per_seed = ", ".join(f"{p:.2g}" for p in comparison.per_seed) if comparison.has_p else None
     return [
-        found.difference,
-        found.p if found.has_p else None,
-        pair.p_holm if found.has_p else None,
-        pair.family if found.has_p else None,
-        pair.verdict if found.has_p else None,
+        comparison.difference,
+        comparison.p if comparison.has_p else None,
+        pair.p_holm if comparison.has_p else None,
+        pair.family if comparison.has_p else None,
+        pair.verdict if comparison.has_p else None,
         pair.seeds_needed,
         per_seed,
-        found.difference.seeds,
+        comparison.difference.seeds,
     ]
 
 
@@ -232,6 +233,6 @@ def _compared(pair: Pair, label: str) -> str:
 
 def _without_empty(table: Table) -> Table:
     """Return a table without the columns that are empty in every row."""
-    kept = [place for place in range(len(table.columns)) if any(row[place] not in (None, "") for row in table.rows)]
-    rows = [[row[place] for place in kept] for row in table.rows]
-    return replace(table, columns=[table.columns[place] for place in kept], rows=rows)
+    kept = [index for index in range(len(table.columns)) if any(row[index] not in (None, "") for row in table.rows)]
+    rows = [[row[index] for index in kept] for row in table.rows]
+    return replace(table, columns=[table.columns[index] for index in kept], rows=rows)

@@ -78,8 +78,8 @@ def to_csv(table: Table) -> str:
     """
     names: list[str] = []
     fields: list[list[str | int | float | None]] = []
-    for place, column in enumerate(table.columns):
-        cells = [row[place] for row in table.rows]
+    for index, column in enumerate(table.columns):
+        cells = [row[index] for row in table.rows]
         names.append(column.name)
         fields.append([_csv_field(cell) for cell in cells])
         if any(isinstance(cell, Estimate) for cell in cells):
@@ -96,7 +96,7 @@ def to_markdown(table: Table) -> str:
     """Format a table as Markdown: title as a heading, table, caption."""
     lines = [f"## {_markdown(table.title)}", ""]
     lines.append(_line(_markdown(column.title) for column in table.columns))
-    lines.append(_line("---:" if _is_numeric(table, place) else "---" for place in range(len(table.columns))))
+    lines.append(_line("---:" if _is_numeric(table, index) else "---" for index in range(len(table.columns))))
     for row in table.rows:
         cells = zip(row, table.columns, strict=True)
         lines.append(_line(_markdown_cell(cell, column) for cell, column in cells))
@@ -110,7 +110,7 @@ def to_latex(table: Table) -> str:
     ]
     frame = pd.DataFrame(rows, columns=[_latex(column.title) for column in table.columns], dtype=object)
     text = frame.style.hide(axis="index").to_latex(
-        column_format="".join("r" if _is_numeric(table, place) else "l" for place in range(len(table.columns))),
+        column_format="".join("r" if _is_numeric(table, index) else "l" for index in range(len(table.columns))),
         caption=_latex(f"{table.title}. {table.caption}"),
         label=f"tab:{table.name.replace('_', '-')}",
         position_float="centering",
@@ -137,8 +137,8 @@ def _number(value: float, column: Column) -> str:
     return text
 
 
-def _is_numeric(table: Table, place: int) -> bool:
-    return all(row[place] is None or isinstance(row[place], int | float | Estimate) for row in table.rows)
+def _is_numeric(table: Table, index: int) -> bool:
+    return all(row[index] is None or isinstance(row[index], int | float | Estimate) for row in table.rows)
 
 
 def _csv_field(cell: Cell) -> str | int | float | None:
@@ -168,7 +168,7 @@ def _markdown(text: str) -> str:
     """
     for sign in "\\|<>*_`[]!~":
         text = text.replace(sign, f"\\{sign}")
-    text = AUTOLINK.sub(lambda found: f"{found[0][:-1]}<!-- -->{found[0][-1]}", text)
+    text = AUTOLINK.sub(lambda match: f"{match[0][:-1]}<!-- -->{match[0][-1]}", text)
     return text.replace("\n", " ")
 
 
