@@ -121,9 +121,6 @@ def _job(composed: DictConfig) -> float | None:
     try:
         check_sources(hydra_config.runtime.config_sources)
         config = rpt.config.check.check(plain(composed, hydra_config.runtime.choices))
-        if config.replay is not None:
-            sources = hydra_config.runtime.config_sources
-            return _replay(config.replay, [one.path for one in sources if one.provider == "command-line"])
         load_libraries(announce=config.trainer.progress)
         from rpt.runs import train
         from rpt.tracking.objective import objective
@@ -137,27 +134,6 @@ def _job(composed: DictConfig) -> float | None:
             _refuse(error)
         _fail_point(list(hydra_config.overrides.task), error)
         raise  # Hydra keeps the error as this point's result and goes on with the other points
-
-
-def _replay(folder: str, config_dirs: list[str]) -> float:
-    """Train a run of a folder again alone, print the comparison, and return the share of equal answers.
-
-    Args:
-        folder: Folder of the run.
-        config_dirs: Config folders that the user gave on the command line.
-    """
-    from pathlib import Path
-
-    from hydra.core.global_hydra import GlobalHydra
-
-    from rpt.console import say
-    from rpt.replay import replay, report
-
-    GlobalHydra.instance().clear()  # `replay` composes the options that the record names in a new Hydra context
-
-    found = replay(Path(folder), config_dirs)
-    say(report(found))
-    return found.same_answers
 
 
 def _fail_point(overrides: list[str], error: Exception) -> None:

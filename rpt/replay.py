@@ -138,7 +138,7 @@ def _config(folder: Path, record: Record) -> Config:
     inside = folder / "replay"
     if inside.is_symlink():
         raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
-    aside = {"output_dir": str(inside), "logger": {}, "rerun": False, "replay": None}
+    aside = {"output_dir": str(inside), "logger": {}, "rerun": False}
     return check(values_of_record(record.config, record.chosen) | aside)
 
 

@@ -52,8 +52,8 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 def refusal(arguments: Sequence[str]) -> str | None:
     """Return the message for the first fault of the arguments; None if there is no fault.
 
-    A fault is a pair of flags that exclude each other, a missing config folder, a name that is too long, or a value
-    that is nested too deeply.
+    A fault is a pair of flags that exclude each other, a command of older versions that was written as a key, a missing
+    config folder, a name that is too long, or a value that is nested too deeply.
 
     Args:
         arguments: Arguments as `prepared` returns them.
@@ -64,7 +64,11 @@ def refusal(arguments: Sequence[str]) -> str | None:
     if "--resolve" in arguments and "--cfg" not in given and not {"-h", "--help"} & set(arguments):
         return "--resolve: belongs to --cfg, such as --cfg job --resolve."
     if any(_is_flag(text, ("--experimental-rerun",)) for text in arguments):
-        return "--experimental-rerun: rpt has no pickled jobs. Train a run again with replay=RUN_FOLDER."
+        return "--experimental-rerun: rpt has no pickled jobs. Train a run again: python -m rpt.replay RUN_FOLDER"
+    for text in arguments:
+        key, equals, value = text.lstrip("+~").partition("=")
+        if key == "replay" and equals:
+            return f"replay: is no key of a configuration. Run: python -m rpt.replay {value or 'RUN_FOLDER'}"
     for folder in config_dirs(arguments):
         if is_too_long(str(folder)) or not folder.is_dir():
             advice = "there is no such config folder. Name one that holds encoder/, task/ or studies."

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-REMOVED = ("expected",)
-"""Keys of older records that were never settings of a run: the paper's numbers for the run's experiment."""
+REMOVED = ("expected", "replay")
+"""Keys of older records that were no settings of a run: the paper's numbers for its experiment, and a command."""
 
 CSV_LOGGER: dict[str, object] = {
     "kind": "csv",

@@ -241,7 +241,6 @@ class Config(Section):
     question: Annotated[str | None, ASIDE] = None  # default for older records without the key
     report: Annotated[ReportConfig, ASIDE] = ReportConfig()  # default for older records without the key
     rerun: Annotated[bool, ASIDE]
-    replay: Annotated[str | None, ASIDE]
     chosen: Annotated[dict[str, str], ASIDE]  # chosen option of each group, for names and tables
 
     @property

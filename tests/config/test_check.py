@@ -15,7 +15,7 @@ from rpt.errors import ConfigError
 FOLDER = config_dir() / "experiment"
 ROOT_KEYS = (
     "backbone, callbacks, clip_norm, data, encoder, encoder_lr, encoder_weight_decay, group, head_lr, "
-    "head_weight_decay, init, logger, lr, optim, output_dir, packing, prompt, protocol, question, replay, report, "
+    "head_weight_decay, init, logger, lr, optim, output_dir, packing, prompt, protocol, question, report, "
     "rerun, schedule, scorer, seed, task, trainer, warmup_steps, weight_decay."
 )
 LR = "Set lr=0.01, the shipped setting."
@@ -82,7 +82,6 @@ RELATIONS = {
     'output_dir="~nobody_here/runs"': "output_dir = ~nobody_here/runs: this machine has no user nobody_here. Write the "
     "whole path.",
     f"output_dir={'x' * 300}": f"output_dir = {TOO_LONG}",
-    f"replay={'x' * 300}": f"replay = {TOO_LONG}",
     f"init=file init.path={'x' * 300}": f"init.path = {TOO_LONG}",
     f"backbone.package=null backbone.path={'x' * 300}": f"backbone.path = {TOO_LONG}",
     f"data=jsonl data.root={'x' * 300}": f"data.root = {TOO_LONG}",

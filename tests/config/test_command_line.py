@@ -51,6 +51,8 @@ def test_arguments_are_put_as_hydra_takes_them(given, expected):
         ("--run --cfg job", "--run --cfg: one at a time."),
         ("--resolve lr=1", "--resolve: belongs to --cfg"),
         ("--experimental-rerun job.pickle", "--experimental-rerun: rpt has no pickled jobs. Train a run again"),
+        ("replay=runs/x", "replay: is no key of a configuration. Run: python -m rpt.replay runs/x"),
+        ("-m ++replay=", "replay: is no key of a configuration. Run: python -m rpt.replay RUN_FOLDER"),
         ("--config-dir /nowhere", "/nowhere: there is no such config folder."),
         ("hydra.searchpath=[file:///nowhere]", "/nowhere: there is no such config folder."),
     ],
@@ -74,7 +76,7 @@ def test_a_named_study_is_seen(given, expected):
     assert names_study(given.split()) is expected
 
 
-@pytest.mark.parametrize("key", ["data.root", "output_dir", "backbone.path", "replay"])
+@pytest.mark.parametrize("key", ["data.root", "output_dir", "backbone.path"])
 def test_the_home_folder_is_expanded_in_every_path_of_a_configuration(key):
     """In a study's file as well, where no shell could expand it."""
     group, _, name = key.rpartition(".")

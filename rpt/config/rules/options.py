@@ -16,7 +16,7 @@ from rpt.config.schema import Config, NotValid
 from rpt.config.wandb_login import login_problem
 from rpt.errors import Problem
 
-PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "init.path", "replay")
+PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "init.path")
 """Keys whose values are paths, or a part of a path."""
 
 
