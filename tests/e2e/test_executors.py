@@ -14,6 +14,7 @@ import pytest
 
 from rpt.config.compose import compose
 from rpt.errors import ConfigError
+from rpt.sweep.executors import ray
 from rpt.sweep.executors.inline import InlineExecutor
 from rpt.sweep.executors.jobs import SubmititOptions
 from rpt.sweep.executors.local import Machine, shares
@@ -234,6 +235,30 @@ def test_a_ray_node_that_does_not_share_the_commands_folder_says_so(tmp_path):
         "directory). The nodes of a Ray cluster must share a file system, for output_dir, the environment and the "
         "weights. Start the command in a folder of it."
     )
+
+
+@pytest.mark.slow  # about 10 s: Ray starts a cluster
+def test_a_ray_worker_may_write_a_checkpoint_when_the_command_is_interrupted(tmp_path, monkeypatch):
+    begun, saved = tmp_path / "begun", tmp_path / "saved"
+
+    def work(pack, log, folder):
+        begun.touch()
+        try:
+            while True:
+                time.sleep(0.05)
+        except KeyboardInterrupt:
+            saved.touch()
+            raise
+
+    monkeypatch.setattr(ray, "_train", work)
+    tasks = ray.Tasks(tmp_path / "logs", ray.RayOptions())
+    try:
+        tasks.hand_in([[Point(1, {}, "lr=1")]])
+        while not begun.exists():
+            time.sleep(0.05)
+    finally:
+        tasks.leave()
+    assert saved.exists()
 
 
 @pytest.mark.slow  # about 10 s: Ray starts a cluster for the last of them

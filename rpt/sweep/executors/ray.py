@@ -18,6 +18,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveIn
 from rpt.config.schema import Config, Section
 from rpt.sweep.executors.workers import ClusterError, Lost, Pack, attend, checked, need, train_in_worker
 from rpt.sweep.point import Result
+from rpt.system.interruption import GRACE_SECONDS
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 Job = Any
@@ -135,10 +136,22 @@ class Tasks:
         return results
 
     def leave(self) -> None:
-        """Cancel the open tasks, and end the cluster if it was started here; a joined cluster keeps running."""
-        for job in self._logs:
-            self._ray.cancel(job, force=True)
-        self._ray.shutdown()
+        """Cancel the open tasks, and end the cluster if it was started here; a joined cluster keeps running.
+
+        A cancelled task gets a KeyboardInterrupt and writes a checkpoint. It is killed if this takes too long.
+        """
+        jobs = list(self._logs)
+        try:
+            if jobs:
+                self._cancel(jobs, force=False)
+                _, jobs = self._ray.wait(jobs, num_returns=len(jobs), timeout=GRACE_SECONDS + 5.0)
+        finally:  # a second Ctrl-C may have ended the waiting
+            self._cancel(jobs, force=True)
+            self._ray.shutdown()
+
+    def _cancel(self, jobs: Sequence[Job], *, force: bool) -> None:
+        for job in jobs:
+            self._ray.cancel(job, force=force)
 
     def _gpus(self, options: RayOptions) -> float:
         if options.num_gpus is not None:
