@@ -30,8 +30,8 @@ NO_GROUP = "none"
 ORDER = ("plain", "mlp", "residual", "lstm")
 """Order of encoders in tables and figures; other encoders follow, sorted by name."""
 
-Found = tuple[Path, Record]
-Units = Mapping[Path, Float[np.ndarray, " units"]]
+FolderRecord = tuple[Path, Record]
+ScoresByFolder = Mapping[Path, Float[np.ndarray, " units"]]
 
 
 def collect(directory: Path, group: str | None = None) -> Study:
@@ -75,7 +75,7 @@ class _Answers:
         self.units: dict[Path, Float[np.ndarray, " units"]] = {}
         self._damaged = damaged
 
-    def keep(self, runs: Iterable[Found]) -> list[Found]:
+    def keep(self, runs: Iterable[FolderRecord]) -> list[FolderRecord]:
         """Read the predictions of runs, and return the runs without those whose predictions are damaged."""
         kept = []
         for folder, record in runs:
@@ -88,7 +88,7 @@ class _Answers:
         return kept
 
 
-def _refuse_without_runs(directory: Path, prompts: Sequence[Found], damaged: Mapping[Path, str]) -> None:
+def _refuse_without_runs(directory: Path, prompts: Sequence[FolderRecord], damaged: Mapping[Path, str]) -> None:
     if prompts:
         return
     if damaged:
@@ -97,7 +97,7 @@ def _refuse_without_runs(directory: Path, prompts: Sequence[Found], damaged: Map
     raise StudyError(f"{directory}: holds no finished run of a prompt. {advice}")
 
 
-def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], dict[Path, str]]:
+def _read(directory: Path) -> tuple[list[FolderRecord], dict[Path, tuple[str, str]], dict[Path, str]]:
     """Read all run folders.
 
     Returns:
@@ -106,7 +106,7 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], di
     """
     if not directory.is_dir():
         raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
-    ended: list[Found] = []
+    ended: list[FolderRecord] = []
     unfinished: dict[Path, tuple[str, str]] = {}
     damaged: dict[Path, str] = {}
     for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
@@ -125,7 +125,9 @@ def _read(directory: Path) -> tuple[list[Found], dict[Path, tuple[str, str]], di
     return ended, unfinished, damaged
 
 
-def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], units: Units) -> Study:
+def _study(
+    name: str, prompts: Sequence[FolderRecord], baselines: Sequence[FolderRecord], units: ScoresByFolder
+) -> Study:
     records = [record for _, record in (*prompts, *baselines)]
     flats = flatten(records)
     axes, tied = find_axes(records[: len(prompts)], flats[: len(prompts)])
@@ -157,7 +159,7 @@ def _study(name: str, prompts: Sequence[Found], baselines: Sequence[Found], unit
     )
 
 
-def _run(ended: Found, flat: FlatConfig, axes: Sequence[Axis], units: Units) -> StudyRun:
+def _run(ended: FolderRecord, flat: FlatConfig, axes: Sequence[Axis], units: ScoresByFolder) -> StudyRun:
     folder, record = ended
     method = method_of(record)
     return StudyRun(folder, record, method, values_on(axes, flat, method), units.get(folder))
@@ -207,7 +209,7 @@ def _refuse_other_rows(runs: Sequence[StudyRun]) -> None:
                 )
 
 
-def _group(directory: Path, prompts: Sequence[Found], group: str | None) -> str:
+def _group(directory: Path, prompts: Sequence[FolderRecord], group: str | None) -> str:
     counts = Counter(_group_of(record) for _, record in prompts)
     options = ", ".join(f"--group {name} ({count} runs)" for name, count in sorted(counts.items()))
     if group is None and len(counts) > 1:
@@ -225,7 +227,7 @@ def _is_baseline(record: Record) -> bool:
     return bool(record.chosen.get("encoder") == "none")
 
 
-def _start(ended: Found) -> tuple[str, str]:
+def _start(ended: FolderRecord) -> tuple[str, str]:
     return ended[1].started, ended[0].name
 
 

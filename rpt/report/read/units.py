@@ -21,8 +21,8 @@ from rpt.tasks.example import Answer, Example
 from rpt.tasks.metrics import METRICS
 from rpt.tracking.kinds import NATURAL, TEXT, TEXT_OR_NULL, TEXTS, Kind, problems_of
 
-Line = Mapping[str, Any]
-Rows = Int64[np.ndarray, " rows"]
+PredictionLine = Mapping[str, Any]
+UnitIndex = Int64[np.ndarray, " rows"]
 Counts = Float[np.ndarray, "units counts"]
 Totals = Float[np.ndarray, "... counts"]
 FromTotals = Callable[[Totals], Float[np.ndarray, "..."]]
@@ -47,7 +47,7 @@ NEEDED = {
 """Keys that every line of `predictions.jsonl` must have, and the kind of each value."""
 
 
-def unit_scores(lines: Sequence[Line], metrics: Sequence[str]) -> Float[np.ndarray, " units"]:
+def unit_scores(lines: Sequence[PredictionLine], metrics: Sequence[str]) -> Float[np.ndarray, " units"]:
     """Return the score of each sampling unit; the mean over units is the task score.
 
     A sampling unit is the smallest part of the data that is drawn as a whole: a group of rows, such as the answers to
@@ -65,7 +65,7 @@ def unit_scores(lines: Sequence[Line], metrics: Sequence[str]) -> Float[np.ndarr
     return np.asarray(np.mean([_jackknifed(*_counted(name, lines, unit)) for name in metrics], axis=0))
 
 
-def _check(lines: Sequence[Line], metrics: Sequence[str]) -> None:
+def _check(lines: Sequence[PredictionLine], metrics: Sequence[str]) -> None:
     if not lines or not metrics:
         raise ValueError("there is no line" if metrics else "the record has no metric")
     if unknown := [name for name in metrics if name not in METRICS]:
@@ -78,7 +78,7 @@ def _check(lines: Sequence[Line], metrics: Sequence[str]) -> None:
             raise ValueError(f"line {number}: {odd[0]}")
 
 
-def _unit_of(lines: Sequence[Line]) -> Rows:
+def _unit_of(lines: Sequence[PredictionLine]) -> UnitIndex:
     """Return the index of each row's sampling unit."""
     numbers: dict[object, int] = {}
     keys = [
@@ -97,7 +97,7 @@ def _jackknifed(counts: Counts, score: FromTotals) -> Float[np.ndarray, " units"
     return np.asarray(whole + (num_units - 1) * (without.mean() - without))
 
 
-def _counted(name: str, lines: Sequence[Line], unit: Rows) -> tuple[Counts, FromTotals]:
+def _counted(name: str, lines: Sequence[PredictionLine], unit: UnitIndex) -> tuple[Counts, FromTotals]:
     """Return a metric's counts in each unit, and the function that computes the metric from their totals."""
     if name in ("f1_macro", "f1a"):
         return _summed(_of_classes(lines), unit), _f1_macro if name == "f1_macro" else _f1a
@@ -112,14 +112,14 @@ def _counted(name: str, lines: Sequence[Line], unit: Rows) -> tuple[Counts, From
     return _summed(np.stack([np.array(values), np.ones(len(values))], axis=1), unit), _share
 
 
-def _summed(counts: Float[np.ndarray, "rows counts"], unit: Rows) -> Counts:
+def _summed(counts: Float[np.ndarray, "rows counts"], unit: UnitIndex) -> Counts:
     """Sum the counts of rows to counts of units."""
     totals = np.zeros((unit.max() + 1, counts.shape[1]))
     np.add.at(totals, unit, counts)
     return totals
 
 
-def _of_classes(lines: Sequence[Line]) -> Float[np.ndarray, "rows counts"]:
+def _of_classes(lines: Sequence[PredictionLine]) -> Float[np.ndarray, "rows counts"]:
     """Return three blocks of columns, one column for each class: whether the row is a hit, a false alarm, or a miss."""
     chosen, right = (
         np.array([-1 if line[key] is None else line[key] for line in lines]) for key in ("choice", "target_choice")
@@ -149,7 +149,7 @@ def _f1a(totals: Totals) -> Float[np.ndarray, "..."]:
     return np.asarray(np.nan_to_num(_f1(totals)[..., 1], nan=1.0))
 
 
-def _example(line: Line) -> Example:
+def _example(line: PredictionLine) -> Example:
     """Build an example with the right texts of a line, the only fields that the F1 of words needs."""
     target = line["target"]
     several, only = ((), target) if isinstance(target, str) else (tuple(target), None)
