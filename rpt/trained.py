@@ -56,7 +56,7 @@ class TrainedRun:
         """
         config = self.config
         if config.has_prompt:
-            exported = {"_target_": "rpt.prompt.init.file", "_partial_": True, "path": str(self.folder.prompt)}
+            exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
             plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
             parts = {"init": Component.model_validate(exported), "encoder": Component.model_validate(plain)}
             config = config.model_copy(update=parts)

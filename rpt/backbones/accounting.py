@@ -86,20 +86,20 @@ def assign(model: Skeleton, stored: Shapes) -> dict[str, str]:
         WeightsError: A parameter has no tensor, a shape differs, or a tensor belongs to no parameter, head or buffer.
             The message does not name the folder.
     """
-    found = {name: key for name in model.shapes if (key := _key(name, model.prefix, stored)) is not None}
+    keys = {name: key for name in model.shapes if (key := _key(name, model.prefix, stored)) is not None}
     groups = {name: model.tied.get(name, name) for name in model.shapes}
-    held = {groups[name] for name in found}
-    if missing := [name for name in model.shapes if groups[name] not in held]:
+    stored_groups = {groups[name] for name in keys}
+    if missing := [name for name in model.shapes if groups[name] not in stored_groups]:
         raise WeightsError(f"the weight files lack what config.json asks for: {_listed(missing)}")
-    for name, key in found.items():
+    for name, key in keys.items():
         if stored[key] != model.shapes[name]:
             raise WeightsError(
                 f"{key} has shape {list(stored[key])} in the weight files, and config.json asks for "
                 f"{list(model.shapes[name])}"
             )
-    if left := [key for key in stored if key not in {*found.values()} and not _is_known(key, model)]:
-        raise WeightsError(f"the weight files hold tensors that config.json has no use for: {_listed(left)}")
-    return found
+    if unused := [key for key in stored if key not in {*keys.values()} and not _is_known(key, model)]:
+        raise WeightsError(f"the weight files hold tensors that config.json has no use for: {_listed(unused)}")
+    return keys
 
 
 def _key(name: str, prefix: str, stored: Shapes) -> str | None:

@@ -57,8 +57,8 @@ class CausalBackbone(LanguageModel):
         # The output layer reads only slots that predict a token. On all slots it would cost more than the model.
         logits = self.model.get_output_embeddings()(hidden[laid.line, laid.before])  # [tokens, vocab]
         is_token = id_mask.bool()
-        found = gathered(logits[:, None], ids[is_token][:, None], id_mask[is_token][:, None]).squeeze(1)
-        return found.new_zeros(ids.shape).masked_scatter(is_token, found)
+        values = gathered(logits[:, None], ids[is_token][:, None], id_mask[is_token][:, None]).squeeze(1)
+        return values.new_zeros(ids.shape).masked_scatter(is_token, values)
 
     def generate(
         self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int

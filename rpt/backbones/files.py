@@ -101,11 +101,11 @@ def gguf_file(folder: Path) -> Path | None:
     """
     if (folder / "config.json").is_file():
         return None
-    found = sorted(folder.glob("*.gguf"))
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
+    files = sorted(folder.glob("*.gguf"))
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
         raise NoSuchBackbone(f"{folder} holds {names}. Move the one that is meant to a folder of its own.")
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -135,7 +135,7 @@ def weights_sha256(folder: Path) -> str:
     sums = [_sha256(file) for file in files]
     if len(files) == 1:
         return sums[0]
-    lines = (f"{file.name} {found}\n" for file, found in zip(files, sums, strict=True))
+    lines = (f"{file.name} {checksum}\n" for file, checksum in zip(files, sums, strict=True))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -162,10 +162,10 @@ def model_type(folder: Path) -> str:
     """
     if (packed := gguf_file(folder)) is not None:
         return f"gguf {_head(packed)['general.architecture']}"
-    found = model_config(folder).get("model_type")
-    if not isinstance(found, str):
+    kind = model_config(folder).get("model_type")
+    if not isinstance(kind, str):
         raise NoSuchBackbone(f'{folder / "config.json"} names no model_type. Add it, such as "model_type": "bert".')
-    return found
+    return kind
 
 
 def family_of(folder: Path) -> str:
@@ -174,13 +174,13 @@ def family_of(folder: Path) -> str:
     Raises:
         NoSuchBackbone: The model's type is not supported, or its config cannot be read.
     """
-    found = model_type(folder)
+    own = model_type(folder)
     served = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
     served |= {f"gguf {kind}": "causal" for kind in GGUF_ARCHITECTURES}
-    if found not in served:
+    if own not in served:
         kinds = "; ".join(f"{family}: {', '.join(kinds)}" for family, kinds in FAMILIES.items())
-        raise NoSuchBackbone(f"{folder} holds a model of type {found}, which rpt does not serve. Served are {kinds}.")
-    return served[found]
+        raise NoSuchBackbone(f"{folder} holds a model of type {own}, which rpt does not serve. Served are {kinds}.")
+    return served[own]
 
 
 def num_positions(folder: Path) -> int | None:
@@ -271,11 +271,11 @@ def _shards(index: Path) -> list[Path]:
         raise NoSuchBackbone(f"{error}. {COPY_ADVICE}") from error
     if not isinstance(named, dict) or not named or not all(isinstance(name, str) for name in named.values()):
         raise NoSuchBackbone(f"{index}: has no weight_map that names the file of each tensor. {COPY_ADVICE}")
-    found = [index.parent / Path(name).name for name in sorted(set(named.values()))]
-    missing = [file.name for file in found if not file.is_file()]
+    shards = [index.parent / Path(name).name for name in sorted(set(named.values()))]
+    missing = [file.name for file in shards if not file.is_file()]
     if missing:
         raise NoSuchBackbone(f"{index.parent} lacks weights that its index names: {', '.join(missing)}. {COPY_ADVICE}")
-    return found
+    return shards
 
 
 def _head(packed: Path, *counts: str) -> dict[str, Any]:

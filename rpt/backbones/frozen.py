@@ -124,10 +124,10 @@ def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
     return digest.hexdigest()
 
 
-def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
+def choose_dtype(stated: str, device: torch.device) -> torch.dtype:
     """Choose the dtype of the frozen weights; `auto` means bfloat16 on hardware with fast bfloat16, else float32."""
-    if wanted != "auto":
-        return DTYPES[wanted]
+    if stated != "auto":
+        return DTYPES[stated]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
@@ -137,14 +137,14 @@ EAGER_ONLY = ("deberta-v2",)
 """Model types for which transformers has no fused attention."""
 
 
-def choose_attention(wanted: str, device: torch.device, dtype: torch.dtype, model_type: str) -> str:
+def choose_attention(stated: str, device: torch.device, dtype: torch.dtype, model_type: str) -> str:
     """Choose the attention implementation, `eager` or `sdpa` (PyTorch's fused attention).
 
     `auto` means `eager` for bfloat16 on a CPU and for model types without fused attention, else `sdpa`. On a CPU, the
     backward pass of the fused kernel in bfloat16 takes half of MiniLM's whole step (benchmarks/).
     """
-    if wanted != "auto":
-        return wanted
+    if stated != "auto":
+        return stated
     is_slow_fused = device.type == "cpu" and dtype == torch.bfloat16
     return "eager" if is_slow_fused or model_type in EAGER_ONLY else "sdpa"
 

@@ -1,5 +1,8 @@
 """Read the metadata at the head of a GGUF file (llama.cpp's format of quantised models) without loading its tensors.
 
+`gguf.GGUFReader` is not used: it reads the whole tokenizer, which takes 2.5 s for SmolLM2 instead of 0.3 ms, and its
+import takes 0.4 s more. A refusal must take at most a second.
+
 Source: the GGUF specification (GitHub ggml-org/ggml, docs/gguf.md), versions 2 and 3.
 """
 

@@ -19,11 +19,11 @@ TEXTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "
 
 
 @contextmanager
-def guarded(place: Path, what: str) -> Iterator[None]:
+def guarded(path: Path, what: str) -> Iterator[None]:
     """Turn errors of transformers, tokenizers and gguf about a model's files into an error that says what to do.
 
     Args:
-        place: Path of the model's folder or GGUF file.
+        path: Path of the model's folder or GGUF file.
         what: Fault that the error message names if the block raises.
 
     Raises:
@@ -36,18 +36,18 @@ def guarded(place: Path, what: str) -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         if isinstance(error, WeightsError):
-            raise WeightsError(f"{place}: {error}") from error
+            raise WeightsError(f"{path}: {error}") from error
         if isinstance(error, RptError) or (isinstance(error, Exception) and is_out_of_memory(error)):
             raise
-        raise WeightsError(f"{_unreadable(place) or f'{place}: {what} ({reason_of(error)})'}. {COPY_ADVICE}") from error
+        raise WeightsError(f"{_unreadable(path) or f'{path}: {what} ({reason_of(error)})'}. {COPY_ADVICE}") from error
 
 
-def _unreadable(place: Path) -> str | None:
+def _unreadable(path: Path) -> str | None:
     """Describe the first of the folder's `TEXTS` that is not a JSON object; None if all are JSON objects."""
     for name in TEXTS:
-        if (place / name).is_file():
+        if (path / name).is_file():
             try:
-                read_object(place / name)
+                read_object(path / name)
             except Unreadable as error:
                 return str(error)
     return None

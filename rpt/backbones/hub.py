@@ -27,8 +27,8 @@ def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
     try:
         # The client would refuse a snapshot without the files that `fetch` leaves out, so config.json alone is asked
         # for. The caller checks the other files.
-        one = "config.json"
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=one, local_files_only=True))
+        config_name = "config.json"
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=config_name, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
@@ -48,7 +48,7 @@ def fetch(hub_id: str, revision: str | None) -> Path:
     own = f"fetch it on a machine that reaches the hub, copy it here, and run backbone=local {_names(hub_id)}"
     try:
         info = HfApi().model_info(hub_id, revision=revision, timeout=PATIENCE)
-        names = wanted([entry.rfilename for entry in info.siblings or []])
+        names = needed_files([entry.rfilename for entry in info.siblings or []])
         # The revision is passed by name, not as a commit, because the cache then records the commit of `main`.
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=names, etag_timeout=PATIENCE))
     except GatedRepoError as error:
@@ -62,11 +62,11 @@ def fetch(hub_id: str, revision: str | None) -> Path:
         ) from error
     except Exception as error:  # httpx, the hub's client and the system raise network failures without a common class
         why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else type(error).__name__
-        place = f"is not in the cache at {constants.HF_HUB_CACHE} and the hub cannot be reached ({why})"
-        raise HubError(f"{hub_id} {place}: {own}") from error
+        reason = f"is not in the cache at {constants.HF_HUB_CACHE} and the hub cannot be reached ({why})"
+        raise HubError(f"{hub_id} {reason}: {own}") from error
 
 
-def wanted(names: list[str]) -> list[str]:
+def needed_files(names: list[str]) -> list[str]:
     """Select the files that a backbone needs: configs, tokenizer files, and safetensors or else PyTorch weights."""
     top = [name for name in names if "/" not in name]
     texts = [name for name in top if name.endswith(TEXT_FILES)]

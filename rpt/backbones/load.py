@@ -47,12 +47,12 @@ OF_HEADS = ("num_labels", "id2label", "label2id")
 
 
 def load_backbone(
-    place: Path, *, family: str, dtype: torch.dtype, attention: str, expected_sha256: str | None
+    folder: Path, *, family: str, dtype: torch.dtype, attention: str, expected_sha256: str | None
 ) -> FrozenBackbone:
     """Load a frozen backbone.
 
     Args:
-        place: Folder in the hub's layout, or with a GGUF file, which is dequantized once into a cache.
+        folder: Folder in the hub's layout, or with a GGUF file, which is dequantized once into a cache.
         family: Family of the model: `encoder`, `seq2seq` or `causal`.
         dtype: Dtype that the weights are cast to.
         attention: Attention implementation: `eager` or `sdpa`.
@@ -62,95 +62,95 @@ def load_backbone(
         WeightsError: The sha256 differs, the folder's files are damaged or do not belong together, or the loaded
             weights differ from the files' tensors.
     """
-    verify(place, expected_sha256)
-    place = _hub_layout(place)
+    verify(folder, expected_sha256)
+    folder = _hub_layout(folder)
     try:
-        refuse_unsound(place)
-        values, files, positions = model_config(place), weight_files(place), num_positions(place)
+        refuse_unsound(folder)
+        values, files, positions = model_config(folder), weight_files(folder), num_positions(folder)
         shapes = read_shapes(files)
-        refuse_other_depth(place, values, shapes)
+        refuse_other_depth(folder, values, shapes)
     except NoSuchBackbone as error:
         raise WeightsError(str(error)) from error
-    auto, made = CLASSES[family]
-    with guarded(place, "config.json describes no model that transformers can make"):
-        config = _config(place, values)
+    auto, backbone_class = CLASSES[family]
+    with guarded(folder, "config.json describes no model that transformers can make"):
+        config = _config(folder, values)
         options: dict[str, Any] = {"add_pooling_layer": False} if config.model_type in WITH_POOLER else {}
         skeleton = _skeleton(auto, config, options)
     try:
         keys = assign(skeleton, shapes)
     except WeightsError as error:
-        raise WeightsError(f"{place}: {error}. {COPY_ADVICE}") from error
-    with guarded(place, "its weights cannot be loaded"):
+        raise WeightsError(f"{folder}: {error}. {COPY_ADVICE}") from error
+    with guarded(folder, "its weights cannot be loaded"):
         options |= {"config": config, "dtype": dtype, "attn_implementation": attention, "local_files_only": True}
-        model = auto.from_pretrained(place, **options)
-    with guarded(place, "its tokenizer cannot be used"):
-        tokenizer = AutoTokenizer.from_pretrained(place, config=config, local_files_only=True)
+        model = auto.from_pretrained(folder, **options)
+    with guarded(folder, "its tokenizer cannot be used"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=config, local_files_only=True)
         usable_tokenizer(tokenizer, family, model.get_input_embeddings().weight.shape[0])
     stored = read_weights(files)
-    _refuse_other_output(place, values, model, keys)
-    backbone = made(model, tokenizer, _prove(place, model, stored, skeleton, keys, dtype))
+    _refuse_other_output(folder, values, model, keys)
+    backbone = backbone_class(model, tokenizer, _prove(folder, model, stored, skeleton, keys, dtype))
     backbone.num_positions = positions
-    with guarded(place, "the model of its config.json cannot be run"):
+    with guarded(folder, "the model of its config.json cannot be run"):
         refuse_unusable(backbone)
     return backbone
 
 
-def load_tokenizer(place: Path, family: str) -> Any:
+def load_tokenizer(folder: Path, family: str) -> Any:
     """Load the tokenizer of a backbone without its weights. Only a GGUF file is read as a whole.
 
     Args:
-        place: Folder in the hub's layout, or with a GGUF file.
+        folder: Folder in the hub's layout, or with a GGUF file.
         family: Family of the model: `encoder`, `seq2seq` or `causal`.
 
     Raises:
         WeightsError: The folder's config or tokenizer cannot be used.
     """
-    place = _hub_layout(place)
+    folder = _hub_layout(folder)
     try:
-        values = model_config(place)
+        values = model_config(folder)
     except NoSuchBackbone as error:
         raise WeightsError(str(error)) from error
-    with guarded(place, "its tokenizer cannot be used"):
-        tokenizer = AutoTokenizer.from_pretrained(place, config=_config(place, values), local_files_only=True)
+    with guarded(folder, "its tokenizer cannot be used"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=_config(folder, values), local_files_only=True)
         usable_tokenizer(tokenizer, family)
     return tokenizer
 
 
-def _hub_layout(place: Path) -> Path:
+def _hub_layout(folder: Path) -> Path:
     """Return the folder of a model in the hub's layout; a GGUF file is dequantized once into a cache."""
-    packed = gguf_file(place)
+    packed = gguf_file(folder)
     if packed is None:
-        return place
+        return folder
     from rpt.backbones.dequantized import dequantized
 
     return dequantized(packed)
 
 
-def verify(place: Path, sha256: str | None) -> None:
+def verify(folder: Path, sha256: str | None) -> None:
     """Refuse weight files that are missing or have another sha256 than expected.
 
     Args:
-        place: Folder of the model.
+        folder: Folder of the model.
         sha256: Expected sha256 of the weights; None accepts any readable weights.
 
     Raises:
         WeightsError: The weights are missing or unreadable, or have another sha256.
     """
     try:
-        found = weights_sha256(place)
+        actual = weights_sha256(folder)
     except NoSuchBackbone as error:
         raise WeightsError(str(error)) from error
-    if sha256 not in (None, found):
-        path = weight_files(place)[0]
-        raise WeightsError(f"{path}: its sha256 is {found}, expected {sha256}. Install the package again: make setup")
+    if sha256 not in (None, actual):
+        path = weight_files(folder)[0]
+        raise WeightsError(f"{path}: its sha256 is {actual}, expected {sha256}. Install the package again: make setup")
 
 
-def _config(place: Path, values: Mapping[str, Any]) -> Any:
+def _config(folder: Path, values: Mapping[str, Any]) -> Any:
     """Make the model's configuration as `AutoConfig.from_pretrained` does, without running code from the folder."""
     config = CONFIG_MAPPING[values["model_type"]].from_dict(
         {key: value for key, value in values.items() if key not in OF_HEADS}
     )
-    config._name_or_path = str(place)
+    config._name_or_path = str(folder)
     return config
 
 
@@ -162,7 +162,7 @@ def _skeleton(auto: Any, config: Any, options: Mapping[str, Any]) -> Skeleton:
     return Skeleton(shapes, model.all_tied_weights_keys, model.base_model_prefix, config.model_type)
 
 
-def _refuse_other_output(place: Path, values: Mapping[str, Any], model: Any, keys: Mapping[str, str]) -> None:
+def _refuse_other_output(folder: Path, values: Mapping[str, Any], model: Any, keys: Mapping[str, str]) -> None:
     """Refuse a model whose config.json and weight files disagree on whether input and output share an embedding.
 
     The disagreement matters for T5: transformers ties an output layer that the files do not hold, and a tied T5 scales
@@ -172,7 +172,7 @@ def _refuse_other_output(place: Path, values: Mapping[str, Any], model: Any, key
         has_own = any(name in keys for name in ("lm_head.weight", "embed_out.weight"))
         if not has_own:
             raise WeightsError(
-                f"{place}: config.json says tie_word_embeddings = false, and the weight files hold no lm_head.weight. "
+                f"{folder}: config.json says tie_word_embeddings = false, and the weight files hold no lm_head.weight. "
                 "Copy the whole model again, or set tie_word_embeddings to true if input and output share a table."
             )
     every = dict(model.named_parameters(remove_duplicate=False))
@@ -180,19 +180,19 @@ def _refuse_other_output(place: Path, values: Mapping[str, Any], model: Any, key
         name = f"{stack}.embed_tokens.weight"
         if name in every and not torch.equal(every[name], model.get_input_embeddings().weight):
             raise WeightsError(
-                f"{place}: the weight files hold an embedding of the {stack} alone ({name}), which differs from "
+                f"{folder}: the weight files hold an embedding of the {stack} alone ({name}), which differs from "
                 f"shared.weight. A T5 has one table for both. {COPY_ADVICE}"
             )
     is_own = hasattr(model, "lm_head") and model.lm_head.weight is not model.get_input_embeddings().weight
     if is_own and getattr(model.config, "scale_decoder_outputs", False):
         raise WeightsError(
-            f"{place}: the weight files hold an output layer (lm_head.weight) that differs from the input embedding, "
+            f"{folder}: the weight files hold an output layer (lm_head.weight) that differs from the input embedding, "
             "and config.json does not say so. Set tie_word_embeddings to false in config.json, as T5 1.1 has it."
         )
 
 
 def _prove(
-    place: Path,
+    folder: Path,
     model: Any,
     stored: Mapping[str, Tensor],
     skeleton: Skeleton,
@@ -202,7 +202,7 @@ def _prove(
     """Compare every loaded weight with the tensors of the files.
 
     Args:
-        place: Folder of the model, for the message.
+        folder: Folder of the model, for the message.
         model: Loaded model of transformers.
         stored: Tensors of the weight files by name.
         skeleton: Parameters that the configuration asks for.
@@ -224,5 +224,5 @@ def _prove(
     tied = [name for name in keys if name not in loaded]
     is_loaded = all(has_same_bits(loaded[name], tensor) for name, tensor in tensors.items())
     if not is_loaded or not all(has_same_bits(every[name], stored[keys[name]].to(dtype)) for name in tied):
-        raise WeightsError(f"{place}: the loaded weights are not the files'; please report this.")
+        raise WeightsError(f"{folder}: the loaded weights are not the files'; please report this.")
     return fingerprint(tensors.items())

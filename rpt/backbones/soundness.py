@@ -80,24 +80,24 @@ def refuse_other_depth(folder: Path, config: Mapping[str, Any], names: Iterable[
     key = next((key for key in LAYER_KEYS if key in config), None)
     if key is None:
         return  # the default number of the model type, which is compared with the tensors when they are loaded
-    found: dict[str, int] = {}
+    stored_depth: dict[str, int] = {}
     for name in names:
         stack = STACK_LAYER.search(name)
         match = stack or LAYER.search(name)
         if match is not None:
             part = stack[1] if stack else ""
-            found[part] = max(found.get(part, 0), int(match[2 if stack else 1]) + 1)
+            stored_depth[part] = max(stored_depth.get(part, 0), int(match[2 if stack else 1]) + 1)
     if config.get("model_type") in ("t5", "mt5"):
         own = config.get("num_decoder_layers")
-        wanted = {"encoder": (key, config[key])}
-        wanted["decoder"] = (key, config[key]) if own is None else ("num_decoder_layers", own)
+        stated_layers = {"encoder": (key, config[key])}
+        stated_layers["decoder"] = (key, config[key]) if own is None else ("num_decoder_layers", own)
     else:
-        wanted = {"": (key, config[key])}
-    for part, (name, value) in wanted.items():
-        if type(value) is not int or value != found.get(part, 0):
+        stated_layers = {"": (key, config[key])}
+    for part, (name, value) in stated_layers.items():
+        if type(value) is not int or value != stored_depth.get(part, 0):
             layers = f"{part} layers".strip()
             raise NoSuchBackbone(
-                f"{folder / 'config.json'}: says {name} = {value!r}, the weight files hold {found.get(part, 0)} "
+                f"{folder / 'config.json'}: says {name} = {value!r}, the weight files hold {stored_depth.get(part, 0)} "
                 f"{layers}. Correct {name}, or copy the whole model again."
             )
 

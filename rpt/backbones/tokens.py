@@ -80,8 +80,8 @@ def _spelled(row: Tokens, control: set[int], model: Any, unknown: int) -> Spelle
     for token, segment, span, part in zip(row.ids, row.type_ids, row.offsets, row.sequence_ids, strict=True):
         pieces = [token]
         if token in control and part is not None:
-            found = [model.token_to_id(sign) for sign in model.id_to_token(token)]
-            pieces = [unknown if piece is None else piece for piece in found]
+            tokens_of_signs = [model.token_to_id(sign) for sign in model.id_to_token(token)]
+            pieces = [unknown if piece is None else piece for piece in tokens_of_signs]
         spelled.ids.extend(pieces)
         spelled.type_ids.extend([segment] * len(pieces))
         spelled.offsets.extend([span] * len(pieces))

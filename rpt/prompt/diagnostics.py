@@ -87,9 +87,9 @@ def nearest(
     cosines = torch.empty(len(rows), 0, device=rows.device)
     for first in range(0, len(embedding), ROWS):
         part = embedding.detach()[first : first + ROWS].float()
-        found = rows @ part.T / norms[first : first + ROWS].clamp_min(TINY)  # [length, rows of this part]
+        cosines_of_part = rows @ part.T / norms[first : first + ROWS].clamp_min(TINY)  # [length, rows of this part]
         here = torch.arange(first, first + len(part), device=rows.device).expand(len(rows), -1)
-        ids, cosines = torch.cat([ids, here], dim=1), torch.cat([cosines, found], dim=1)
+        ids, cosines = torch.cat([ids, here], dim=1), torch.cat([cosines, cosines_of_part], dim=1)
         cosines, best = cosines.topk(min(count, cosines.shape[1]), dim=1)
         ids = ids.gather(1, best)
     return ids.cpu(), cosines.cpu()
@@ -124,7 +124,7 @@ def diagnose(
     open_gates = gates(prompt, encoded)
     return {
         "nearest": [
-            [[name_of(tokenizer, one), cosine] for one, cosine in zip(*pair, strict=True)]
+            [[name_of(tokenizer, token), cosine] for token, cosine in zip(*pair, strict=True)]
             for pair in zip(ids.tolist(), cosines.tolist(), strict=True)
         ],
         "norms": now.norm(dim=1).tolist(),

@@ -171,7 +171,7 @@ def labels(
     return torch.cat([means, rest])
 
 
-def text(source: InitSource, length: int, rng: torch.Generator, *, text: str) -> Float32[Tensor, "length hidden"]:
+def from_text(source: InitSource, length: int, rng: torch.Generator, *, text: str) -> Float32[Tensor, "length hidden"]:
     """Return the embeddings of a text's tokens, repeated or cut to the prompt's length.
 
     Raises:
@@ -190,7 +190,7 @@ def text(source: InitSource, length: int, rng: torch.Generator, *, text: str) ->
     return source.rows(ids[torch.arange(length) % len(ids)])
 
 
-def file(source: InitSource, length: int, rng: torch.Generator, *, path: str) -> Float32[Tensor, "length hidden"]:
+def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: str) -> Float32[Tensor, "length hidden"]:
     """Load a trained prompt: of rpt, of PEFT, or a NumPy array as Google's prompt-tuning writes it.
 
     Args:
@@ -212,15 +212,15 @@ def file(source: InitSource, length: int, rng: torch.Generator, *, path: str) ->
     prompt = _read(path)
     if not prompt.is_floating_point() or not (prompt := prompt.float()).isfinite().all():
         raise _bad_file(path, "holds values that are no finite floats. Choose a trained prompt.")
-    found, needed = list(prompt.shape), [length, source.hidden]
-    if found != needed:
-        fits_backbone = len(found) == 2 and found[1] == source.hidden and found[0] > 0
+    shape, needed = list(prompt.shape), [length, source.hidden]
+    if shape != needed:
+        fits_backbone = len(shape) == 2 and shape[1] == source.hidden and shape[0] > 0
         cure = (
-            f"Set prompt.length={found[0]}." if fits_backbone else "Choose a prompt that was trained for this backbone."
+            f"Set prompt.length={shape[0]}." if fits_backbone else "Choose a prompt that was trained for this backbone."
         )
         raise _bad_file(
             path,
-            f"has shape {found}, needed is {needed} (prompt.length, backbone width). {cure}",
+            f"has shape {shape}, needed is {needed} (prompt.length, backbone width). {cure}",
         )
     return prompt
 
@@ -250,43 +250,43 @@ def frequent_token_ids(tokenizer: Any, count: int) -> tuple[int, ...]:
 def _read(path: str) -> Tensor:
     """The array in a prompt file, whatever its shape; no format that could run code is read."""
     try:
-        place = Path(path).expanduser()
-        is_folder, is_file = place.is_dir(), place.is_file()
+        file = Path(path).expanduser()
+        is_folder, is_file = file.is_dir(), file.is_file()
     except (OSError, RuntimeError) as error:  # a name that is too long; no home for ~name
         raise _bad_file(path, f"cannot be a file ({reason_of(error)}). Choose another file.") from error
     if is_folder:
-        found = next((name for name in PROMPT_FILES if (place / name).is_file()), PROMPT_FILES[0])
-        raise _bad_file(path, f"is a folder. Set init.path={place / found}, or another .safetensors or .npy file.")
-    if place.suffix not in {".safetensors", ".npy"}:
+        inside = next((name for name in PROMPT_FILES if (file / name).is_file()), PROMPT_FILES[0])
+        raise _bad_file(path, f"is a folder. Set init.path={file / inside}, or another .safetensors or .npy file.")
+    if file.suffix not in {".safetensors", ".npy"}:
         raise _bad_file(path, "must end in .safetensors or .npy.")
     if not is_file:
         raise _bad_file(path, "no such file. Give a path relative to where the run was started.")
     try:
-        refuse_pointer(place)
-        return _read_numpy(place) if place.suffix == ".npy" else _read_safetensors(place)
+        refuse_pointer(file)
+        return _read_numpy(file) if file.suffix == ".npy" else _read_safetensors(file)
     except ConfigError:
         raise
     except Unreadable as error:
-        raise _bad_file(path, f"{str(error).removeprefix(f'{place}: ')}. Choose another file.") from error
+        raise _bad_file(path, f"{str(error).removeprefix(f'{file}: ')}. Choose another file.") from error
     except Exception as error:  # NumPy's parser of headers raises whatever Python's own parser does
         raise _bad_file(path, f"cannot be read ({reason_of(error)}). Choose another file.") from error
 
 
-def _read_numpy(place: Path) -> Tensor:
+def _read_numpy(file: Path) -> Tensor:
     """The array of a `.npy`, mapped before it is copied: a header that asks for more than the file has is refused."""
-    array = np.lib.format.open_memmap(place, mode="r")
+    array = np.lib.format.open_memmap(file, mode="r")
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
 
 
-def _read_safetensors(place: Path) -> Tensor:
-    with safe_open(place, framework="pt") as tensors:
+def _read_safetensors(file: Path) -> Tensor:
+    with safe_open(file, framework="pt") as tensors:
         names = list(tensors.keys())
         named = names if len(names) == 1 else [key for key in PROMPT_KEYS if key in names]
         if named:
             prompt: Tensor = tensors.get_tensor(named[0])
             return prompt
     raise _bad_file(
-        str(place),
+        str(file),
         f"holds {sorted(names)}: it must hold one tensor, or {' or '.join(PROMPT_KEYS)}.",
     )
 

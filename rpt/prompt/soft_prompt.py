@@ -78,8 +78,8 @@ def count_params(module: nn.Module, trained: Collection[str] | None = None) -> P
         trained: Names of its parameters that training changes, such as `trained_parameters` gives;
             None: every parameter that asks for a gradient.
     """
-    asking = {name: one for name, one in module.named_parameters() if one.requires_grad}
-    counted = {id(one): one for name, one in asking.items() if trained is None or name in trained}
+    asking = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    counted = {id(parameter): parameter for name, parameter in asking.items() if trained is None or name in trained}
     biases = {
         id(parameter)
         for layer in module.modules()
@@ -87,8 +87,8 @@ def count_params(module: nn.Module, trained: Collection[str] | None = None) -> P
         for name, parameter in layer.named_parameters(recurse=False)
         if name.startswith("bias")
     }
-    held = sum(one.numel() for one in counted.values())
-    paper = sum(one.numel() for key, one in counted.items() if key not in biases)
+    held = sum(parameter.numel() for parameter in counted.values())
+    paper = sum(parameter.numel() for key, parameter in counted.items() if key not in biases)
     return ParamCount(paper=paper, held=held)
 
 
@@ -99,12 +99,12 @@ def trained_parameters(prompt: SoftPrompt) -> set[str]:
     gradient. The prompt and the generators of random numbers are left as they were.
     """
     probe = copy.deepcopy(prompt).train()  # some layers keep statistics of what they see in training
-    named = {name: one for name, one in probe.named_parameters() if one.requires_grad}
+    named = {name: parameter for name, parameter in probe.named_parameters() if parameter.requires_grad}
     devices = [probe.table.device] if probe.table.is_cuda else []
     with torch.random.fork_rng(devices), torch.enable_grad():
         encoded: Tensor = probe()
         if not encoded.requires_grad:
             return set()
-        found = torch.autograd.grad(encoded, list(named.values()), torch.ones_like(encoded), allow_unused=True)
-    gradients: list[Tensor | None] = [*found]
+        optional = torch.autograd.grad(encoded, list(named.values()), torch.ones_like(encoded), allow_unused=True)
+    gradients: list[Tensor | None] = [*optional]
     return {name for name, gradient in zip(named, gradients, strict=True) if gradient is not None}

@@ -62,7 +62,7 @@ def f1(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
 
     A repeated word counts as often as it occurs. Source: SQuAD's evaluation script (Rajpurkar et al. 2016).
     """
-    return _mean_best(examples, answers, lambda one, other: (Counter(one) & Counter(other)).total())
+    return _mean_best(examples, answers, lambda answer, right: (Counter(answer) & Counter(right)).total())
 
 
 def f1_of_sets(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
@@ -70,7 +70,7 @@ def f1_of_sets(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
 
     Source: github.com/arazd/ResidualPrompts, 53087ca, prompt_tuner2.py, compute_f1.
     """
-    return _mean_best(examples, answers, lambda one, other: len(set(one) & set(other)))
+    return _mean_best(examples, answers, lambda answer, right: len(set(answer) & set(right)))
 
 
 METRICS: dict[str, Metric] = {
@@ -149,13 +149,13 @@ def _mean_best(
     """
     best = []
     for example, answer in zip(examples, answers, strict=True):
-        said = normalised(answer.text).split()
-        meant = [normalised(text).split() for text in example.answers or (example.gold,)]
-        best.append(max(_word_f1(said, words, count_common(said, words)) for words in meant))
+        answer_words = normalised(answer.text).split()
+        right_texts = [normalised(text).split() for text in example.answers or (example.gold,)]
+        best.append(max(_word_f1(answer_words, words, count_common(answer_words, words)) for words in right_texts))
     return math.fsum(best) / len(best)
 
 
-def _word_f1(said: Sequence[str], meant: Sequence[str], num_common: int) -> float:
-    if not said or not meant:
-        return float(said == meant)
-    return 2 * num_common / (len(said) + len(meant))
+def _word_f1(answer: Sequence[str], right: Sequence[str], num_common: int) -> float:
+    if not answer or not right:
+        return float(answer == right)
+    return 2 * num_common / (len(answer) + len(right))

@@ -19,10 +19,10 @@ def reader_of(path: str) -> type[Task]:
     """
     module, _, name = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
+        reader = getattr(importlib.import_module(module), name)
     except Exception as error:  # a user's module may raise any error while it is imported
         advice = f"cannot be imported ({type(error).__name__}: {error}). Set it to MODULE.CLASS."
         raise ConfigError.of("task.reader", path, advice) from error
-    if not (isinstance(found, type) and issubclass(found, Task)):
+    if not (isinstance(reader, type) and issubclass(reader, Task)):
         raise ConfigError.of("task.reader", path, "is no subclass of rpt.tasks.task.Task. Set it to one.")
-    return found
+    return reader

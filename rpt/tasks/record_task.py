@@ -77,7 +77,7 @@ class Record(Task):
         return [
             replace(example, idx=(*_numbers(example), number), target=example.choices.index(answer))
             for example in examples
-            for number, answer in enumerate(one for one in example.answers if one in example.choices)
+            for number, answer in enumerate(entity for entity in example.answers if entity in example.choices)
         ]
 
     def candidate(self, example: Example, index: int) -> Mapping[str, str]:
@@ -94,7 +94,7 @@ class Record(Task):
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
         """Answer with the entity that the article mentions most often; of several, the first mentioned."""
         mentioned = [example.fields["most_mentioned"] for example in examples]
-        return [Answer(one.choices.index(most), most) for one, most in zip(examples, mentioned, strict=True)]
+        return [Answer(example.choices.index(most), most) for example, most in zip(examples, mentioned, strict=True)]
 
 
 def _numbers(example: Example) -> tuple[int, ...]:

@@ -71,8 +71,8 @@ class Row:
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if not is_number and not (isinstance(value, str) and value.strip()):
             raise self.fault("idx", "is neither a whole number nor a text.")
-        found: int | str = value
-        return found
+        idx: int | str = value
+        return idx
 
     def label(self, name: str, labels: Sequence[Label]) -> int:
         """Return the index of a field's value among the labels.
@@ -106,9 +106,9 @@ class Row:
             DataError: The field is missing, is not a list of objects, or is an empty list.
         """
         value = self._value(name)
-        if not isinstance(value, list) or not value or not all(isinstance(one, Mapping) for one in value):
+        if not isinstance(value, list) or not value or not all(isinstance(item, Mapping) for item in value):
             raise self.fault(name, "is not a list of one JSON object or more.")
-        return [Row(self.place, self.schema, one, f"{self.path}{name}[{at}].") for at, one in enumerate(value)]
+        return [Row(self.place, self.schema, item, f"{self.path}{name}[{index}].") for index, item in enumerate(value)]
 
     def fault(self, name: str, reason: str) -> DataError:
         """Make the error for a field with an invalid value."""

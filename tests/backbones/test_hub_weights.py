@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from rpt.backbones.hub import wanted
+from rpt.backbones.hub import needed_files
 from rpt.config.compose import compose
 from rpt.config.paths import config_dir
 from rpt.config.schema import BackboneConfig
@@ -184,8 +184,8 @@ def test_a_pickle_is_wanted_only_where_there_are_no_tensors():
     pickles = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin", "training_args.bin"]
     shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     texts = ["config.json", "spiece.model", "vocab.txt"]
-    assert wanted([*common, *pickles, *shards]) == texts + shards
-    assert wanted([*common, *pickles]) == texts + pickles[:2]
+    assert needed_files([*common, *pickles, *shards]) == texts + shards
+    assert needed_files([*common, *pickles]) == texts + pickles[:2]
 
 
 def test_every_option_is_a_backbone_whose_first_line_names_model_licence_and_size():

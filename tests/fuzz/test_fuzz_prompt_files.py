@@ -72,7 +72,7 @@ def test_a_damaged_prompt_file_is_accepted_or_refused(suffix, tmp_path):
             path.write_bytes(mutate_bytes(whole, random))
         else:
             path.write_bytes(npy(random) if suffix == "npy" else safetensors(whole, random))
-        ending = outcome(lambda: init.file(SOURCE, 2, torch.Generator(), path=str(path)))
+        ending = outcome(lambda: init.from_file(SOURCE, 2, torch.Generator(), path=str(path)))
         endings[ending.partition(":")[0]] += 1
         if ending.startswith("broken"):
             broken[case] = ending

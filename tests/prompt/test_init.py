@@ -160,20 +160,20 @@ def test_labels_that_cannot_be_used_are_refused(source, choices, length, message
     [(2, "true or"), (3, "true or false"), (7, "true or false true or false true")],
 )
 def test_a_text_is_repeated_or_cut_to_the_length(source, length, tokens):
-    prompt = init.text(source, length, rng(), text="True or false")
+    prompt = init.from_text(source, length, rng(), text="True or false")
     assert tokens_of(prompt, source) == tokens.split()
 
 
 def test_an_empty_text_is_refused(source):
     with pytest.raises(ConfigError) as error:
-        init.text(source, 2, rng(), text="")
+        init.from_text(source, 2, rng(), text="")
     assert str(error.value) == ("init.text = '': has no tokens. Set init.text to some words, or init=vocab.")
 
 
 def refusal(source: InitSource, path: Path) -> str:
     """What is said about this file, without its key and name."""
     with pytest.raises(ConfigError) as error:
-        init.file(source, 2, rng(), path=str(path))
+        init.from_file(source, 2, rng(), path=str(path))
     start = f"init.path = {path}: "
     assert str(error.value).startswith(start)
     return str(error.value).removeprefix(start)
@@ -185,7 +185,7 @@ PROMPT = np.arange(2 * HIDDEN, dtype=np.float32).reshape(2, HIDDEN)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
 def test_a_numpy_prompt_is_read_in_any_precision(source, tmp_path, dtype):
     np.save(tmp_path / "prompt.npy", PROMPT.astype(dtype))
-    prompt = init.file(source, 2, rng(), path=str(tmp_path / "prompt.npy"))
+    prompt = init.from_file(source, 2, rng(), path=str(tmp_path / "prompt.npy"))
     assert torch.equal(prompt, torch.tensor(PROMPT))
 
 
@@ -194,7 +194,7 @@ def test_a_safetensors_prompt_is_read_by_its_name_or_as_the_only_one(source, tmp
     tensors = {name: torch.zeros(1) for name in names if name == "other"}
     tensors |= {name: torch.tensor(PROMPT).bfloat16() for name in names if name != "other"}
     save_file(tensors, tmp_path / "prompt.safetensors")
-    prompt = init.file(source, 2, rng(), path=str(tmp_path / "prompt.safetensors"))
+    prompt = init.from_file(source, 2, rng(), path=str(tmp_path / "prompt.safetensors"))
     assert torch.equal(prompt, torch.tensor(PROMPT))
 
 
@@ -204,7 +204,7 @@ def test_a_prompt_published_by_others_is_read(minilm_tokenizer, shared_dir):
     if not path.is_file():
         pytest.skip(f"no published prompt at {path}")
     source = InitSource(torch.zeros(1, 768), minilm_tokenizer, choices=())
-    prompt = init.file(source, 100, rng(), path=str(path))
+    prompt = init.from_file(source, 100, rng(), path=str(path))
     assert torch.equal(prompt, torch.tensor(np.load(path, allow_pickle=False)))
 
 
