@@ -13,7 +13,7 @@ Kind = Literal["bars", "dots", "lines", "parallel"]
 ENCODER = "chosen.encoder"
 """Configuration key of the encoder's name."""
 
-HEAD_ALONE = "none"
+NO_PROMPT = "none"
 """Value of `ENCODER` in a run without a prompt. Such a run trains the head alone on an encoder backbone and nothing on
 another backbone, unless it fine-tunes the backbone."""
 
@@ -53,7 +53,7 @@ class Section:
 
 def encoders() -> tuple[str, ...]:
     """Return the names of all prompt encoders, from the options of the config group `encoder`."""
-    return tuple(sorted(file.stem for file in (config_dir() / "encoder").glob("*.yaml") if file.stem != HEAD_ALONE))
+    return tuple(sorted(file.stem for file in (config_dir() / "encoder").glob("*.yaml") if file.stem != NO_PROMPT))
 
 
 def sections(names: Sequence[str]) -> tuple[Section, ...]:
@@ -66,11 +66,12 @@ def sections(names: Sequence[str]) -> tuple[Section, ...]:
         Section(
             "Score by learning rate",
             "Which encoder still trains when the learning rate is wrong? A run that diverged counts with the majority "
-            f"answer's score. The head alone (`{HEAD_ALONE}`) feels no rate of the prompt and is trained once a seed, "
-            "at the first rate: that bar is the line to hold all others against.",
+            f"answer's score. A run without a prompt (`{NO_PROMPT}`: the head alone, zero-shot or fine-tuning) is the "
+            "same at every rate of the prompt and is trained once a seed, at the first rate. Compare all other bars "
+            "with that bar.",
             (
-                *_along(names, "learning rate", "lr", is_log=True, beside=(HEAD_ALONE,)),
-                Panel("bars", f"score over all rates ({HEAD_ALONE}: the head alone)", ("counted_score",), (ENCODER,)),
+                *_along(names, "learning rate", "lr", is_log=True, beside=(NO_PROMPT,)),
+                Panel("bars", f"score over all rates ({NO_PROMPT}: without a prompt)", ("counted_score",), (ENCODER,)),
             ),
         ),
         Section(

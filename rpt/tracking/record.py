@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import ValidationError
 
@@ -41,6 +41,7 @@ from rpt.tracking.record_sections import (
     Words,
     absent,
     empty,
+    section_of,
 )
 from rpt.tracking.status import RECORD_STATUSES, RecordStatus
 
@@ -65,7 +66,7 @@ class Record(RecordSection):
     and `backbone.fingerprint_after`.
 
     Attributes:
-        schema_version: Version of the record's layout, key `schema` in the file.
+        schema_version: Version of the record's layout, version 3 is written, 2 and 3 are read.
         status: Status of the run when the record was written.
         name: Name of the run's folder.
         identity_hash: Identity hash of the run (`rpt.tracking.identity`).
@@ -102,7 +103,7 @@ class Record(RecordSection):
     """
 
     schema_version: Whole = absent(alias="schema")
-    status: RecordStatus
+    status: Annotated[RecordStatus, Words("running, interrupted, finished or failed")]
     name: Text = absent()
     identity_hash: Text = absent()
     setting_hash: TextOrNull = None
@@ -245,8 +246,7 @@ def _problem(values: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
         assert field is not None
         keys.append(str(part))
         value = value[str(part)]
-        kinds = (field.annotation, *get_args(field.annotation))
-        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, RecordSection)), None)
+        section = section_of(field)
         words = next((item.text for item in field.metadata if isinstance(item, Words)), "a section")
     return f"{'.'.join(keys)} = {shown(value)}: must be {words}"
 

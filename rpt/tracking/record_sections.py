@@ -6,9 +6,10 @@ attribute: reading it raises `MissingValue`. `rpt.tracking.record.Record.missing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from rpt.errors import StorageError
 
@@ -91,20 +92,21 @@ class RecordSection(BaseModel):
                 raise MissingValue(f"the record has no {name}")
             return super().__getattr__(name)
 
-    # Access by string keys, until every reader uses attributes.
-    def __getitem__(self, key: str) -> Any:
-        return getattr(self, "schema_version" if key == "schema" else key)
 
-    def __contains__(self, key: str) -> bool:
-        return ("schema_version" if key == "schema" else key) in self.model_fields_set
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a value, or the default."""
-        return self[key] if key in self else default  # noqa: SIM401
+def section_of(field: FieldInfo) -> type[RecordSection] | None:
+    """Return the section that a field holds; None for a field with a single value."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, RecordSection)), None)
 
 
 class TaskFacts(RecordSection):
-    """Task of the run: its name, the version of its data and formats, and the rule of each metric."""
+    """Task of the run.
+
+    Attributes:
+        name: Name of the task.
+        version: Version of the task's formats and metrics.
+        metrics: Rule of each official metric, by name.
+    """
 
     name: Text = absent()
     version: Value = absent()
@@ -112,7 +114,15 @@ class TaskFacts(RecordSection):
 
 
 class ProtocolFacts(RecordSection):
-    """Protocol of the run, and the habits of the published code that the run follows."""
+    """Protocol of the run.
+
+    Attributes:
+        name: Name of the protocol: `official` or `paper`.
+        select_on: Rows that select the checkpoint: `held_out` or `validation`.
+        held_out_share: Share of the training rows that are held out.
+        task_prefix: Whether the task's name stands before each input text.
+        habits: Habits of the published code that the run follows.
+    """
 
     name: Text = absent()
     select_on: Text = absent()
@@ -122,7 +132,13 @@ class ProtocolFacts(RecordSection):
 
 
 class RowCounts(RecordSection):
-    """Number of rows of each split: trained on, held out of the training rows, and reported."""
+    """Number of rows of each split.
+
+    Attributes:
+        train: Number of rows that the run was trained on.
+        held_out: Number of rows held out of the training rows.
+        reported: Number of rows whose score is reported.
+    """
 
     train: Natural = absent()
     held_out: Natural = absent()
@@ -216,7 +232,12 @@ class EvaluationFacts(RecordSection):
 
 
 class GitState(RecordSection):
-    """Commit of rpt's checkout, and whether files differ from it."""
+    """State of rpt's checkout.
+
+    Attributes:
+        commit: Commit of the checkout.
+        dirty: Whether files differ from the commit.
+    """
 
     commit: Text = absent()
     dirty: Flag = absent()
@@ -242,7 +263,13 @@ class EnvironmentFacts(RecordSection):
 
 
 class PackFacts(RecordSection):
-    """Pack of the run: number of runs, their identity hashes, and whether each forward pass is of a single run."""
+    """Pack in which the run was trained.
+
+    Attributes:
+        size: Number of runs.
+        members: Identity hashes of the runs.
+        exact: Whether each forward pass holds rows of a single run.
+    """
 
     size: Natural = absent()
     members: Texts = ()
@@ -250,7 +277,13 @@ class PackFacts(RecordSection):
 
 
 class BestCheckpoint(RecordSection):
-    """Selected checkpoint: trained epochs and steps, and the metrics and the loss on the selection split."""
+    """Selected checkpoint.
+
+    Attributes:
+        epoch: Number of epochs trained before the checkpoint.
+        step: Number of steps trained before the checkpoint.
+        held_out: Official metrics, their mean `score` and the loss on the rows that select the checkpoint.
+    """
 
     epoch: Natural = absent()
     step: Natural = absent()

@@ -24,6 +24,8 @@ WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
 ROOT = "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release."
 EXPERIMENTS = ", ".join(sorted(f.relative_to(FOLDER).with_suffix("").as_posix() for f in FOLDER.rglob("*.yaml"))) + "."
 TOO_LONG = f"{'x' * 40}... (300 characters): is too long. The name of a file or folder has at most 255 bytes."
+LONG_NAME = f"{'x' * 40}... (300 characters): is too long. The run's folder is named by task.name, backbone.name and "
+LONG_NAME += "the encoder, which have at most 180 characters together."
 PATH = "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden]."
 
 # Overrides, and the whole message.
@@ -86,6 +88,8 @@ RELATIONS = {
     f"backbone.package=null backbone.path={'x' * 300}": f"backbone.path = {TOO_LONG}",
     f"data=jsonl data.root={'x' * 300}": f"data.root = {TOO_LONG}",
     f"data=jsonl data.root=/tmp task.folder={'x' * 300}": f"task.folder = {TOO_LONG}",
+    f"task.name={'x' * 300}": f"task.name = {LONG_NAME}",
+    f"backbone.name={'x' * 300}": f"backbone.name = {LONG_NAME}",
     "encoder=[plain,mlp]": "encoder = [...]: takes one option. To compare several, sweep: -m encoder=A,B",
     "backbone.package=no_such": "backbone.package = no_such: its weights come in the package no_such, which is not "
     "installed. Run: make setup",

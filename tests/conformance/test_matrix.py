@@ -45,13 +45,13 @@ def small(request, tmp_path) -> Callable[..., list[str]]:
 
 def assert_reported(outcome, config) -> None:
     record = json.loads((outcome.folder / "run.json").read_text())
-    assert record["status"] == "finished"
-    assert set(record["scores"]) == {"score", *metrics_of(config)} == set(record["majority"])
-    assert all(0 <= value <= 1 for value in record["scores"].values())
-    backbone = record["backbone"]
+    assert record.status == "finished"
+    assert set(record.scores) == {"score", *metrics_of(config)} == set(record.majority)
+    assert all(0 <= value <= 1 for value in record.scores.values())
+    backbone = record.backbone
     assert backbone["fingerprint_before"] == backbone["fingerprint_after"] == backbone["fingerprint_checkpoint"]
     lines = (outcome.folder / "predictions.jsonl").read_text().splitlines()
-    assert len(lines) == record["data"]["rows"]["reported"]
+    assert len(lines) == record.data.rows.reported
 
 
 def test_every_family_and_every_option_is_here():

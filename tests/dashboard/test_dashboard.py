@@ -13,7 +13,7 @@ import pytest
 
 from rpt.dashboard import pages
 from rpt.dashboard.__main__ import main
-from rpt.dashboard.panels import HEAD_ALONE, encoders, sections
+from rpt.dashboard.panels import NO_PROMPT, encoders, sections
 from rpt.runs import train
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
@@ -57,7 +57,7 @@ def command(environment, *arguments):
 
 
 def test_every_key_that_it_reads_is_one_that_runs_write(configure, tiny_cb):
-    outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in (*encoders(), HEAD_ALONE)])
+    outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in (*encoders(), NO_PROMPT)])
     settings, ends, curves = set(), set(), set()
     for outcome in outcomes:
         record = Record.read(outcome.folder)
@@ -73,7 +73,7 @@ def test_it_compares_every_encoder_over_every_axis_of_robustness():
     assert encoders() == ("lstm", "mlp", "plain", "residual")
     for key in ("lr", "prompt.length", "chosen.init"):
         [bars] = [one for one in panels() if one.kind == "bars" and one.over == (key,) and "score" in one.title]
-        shown = (*encoders(), HEAD_ALONE) if key == "lr" else encoders()
+        shown = (*encoders(), NO_PROMPT) if key == "lr" else encoders()
         assert bars.shows == tuple(f"{name}/counted_score" for name in shown)
     assert {one.kind for one in panels()} == {"bars", "dots", "lines", "parallel"}
 

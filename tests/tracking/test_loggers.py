@@ -86,13 +86,13 @@ def test_each_run_of_a_pack_has_its_own_logger(configure, tiny_cb, monkeypatch):
 
     class Spy:
         def __init__(self, section, folder, record):
-            self.name, self.steps = record["name"], []
+            self.name, self.steps = record.name, []
 
         def log(self, values):
             self.steps.append(values["step"])
 
         def finish(self, record, *, succeeded):
-            ends.append((self.name, self.steps, record["scores"]["score"], succeeded))
+            ends.append((self.name, self.steps, record.scores["score"], succeeded))
 
     monkeypatch.setitem(loggers.KINDS, "tensorboard", Spy)
     outcomes = train([configure(*tiny_cb, "logger=[tensorboard]", f"seed={seed}") for seed in (0, 1)])
@@ -137,7 +137,7 @@ def test_a_record_that_cannot_be_written_is_no_success_to_a_logger(configure, ti
     write = RunFolder.write_record
 
     def full(folder, record):
-        if record["status"] != "running":
+        if record.status != "running":
             raise StorageError("the disk is full")
         write(folder, record)
 

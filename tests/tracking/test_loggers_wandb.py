@@ -47,10 +47,10 @@ def test_each_run_of_a_pack_is_a_run_of_its_own_and_ends_as_it_ended(pack):
 def test_the_configuration_is_sent_whole(pack):
     for outcome, told in pack:
         record = outcome.record
-        assert {key: told.config[key] for key in record["config"]} == record["config"]
-        assert told.config["chosen"] == record["chosen"]
-        assert told.config["identity_hash"] == record["identity_hash"]
-        assert (told.config["data_source"], told.config["data_checksum"]) == ("jsonl", record["data"]["checksum"])
+        assert {key: told.config[key] for key in record.config} == record.config
+        assert told.config["chosen"] == record.chosen
+        assert told.config["identity_hash"] == record.identity_hash
+        assert (told.config["data_source"], told.config["data_checksum"]) == ("jsonl", record.data.checksum)
 
 
 def test_the_curve_is_sent_a_row_a_step(pack):
@@ -70,19 +70,19 @@ def test_the_curve_is_sent_a_row_a_step(pack):
 def test_the_summary_has_scores_costs_and_what_a_share_of_failed_runs_is_made_of(pack):
     (sound, told), (sick, told_sick) = pack
     record = sound.record
-    assert {name: told.summary[name] for name in record["scores"]} == record["scores"]
+    assert {name: told.summary[name] for name in record.scores} == record.scores
     for one, run in ((told, record), (told_sick, sick.record)):
-        assert one.summary["majority/score"] == run["majority"]["score"]
-        assert one.summary["status"] == run["status"]
+        assert one.summary["majority/score"] == run.majority["score"]
+        assert one.summary["status"] == run.status
         costs = ("seconds", "tokens_per_second", "peak_memory_bytes", "steps")
         assert {name: one.summary[name] for name in costs} == {name: run[name] for name in costs}
-    assert told.summary["best/step"] == record["best"]["step"]
+    assert told.summary["best/step"] == record.best.step
     # What leads a sweep of W&B must be logged, by W&B's rule: the summary alone is not enough.
     [led] = [row["best/score"] for row in told.history if "best/score" in row]
-    assert led == told.summary["best/score"] == record["best"]["held_out"]["score"]
-    is_low = record["scores"]["score"] <= record["majority"]["score"]
+    assert led == told.summary["best/score"] == record.best.held_out["score"]
+    is_low = record.scores["score"] <= record.majority["score"]
     assert (told.summary["diverged"], told.summary["failed"]) == (0, int(is_low))
-    assert told.summary["counted_score"] == told.summary["residual/counted_score"] == record["scores"]["score"]
+    assert told.summary["counted_score"] == told.summary["residual/counted_score"] == record.scores["score"]
     assert (told_sick.summary["diverged"], told_sick.summary["plain/failed"]) == (1, 1)
     assert told_sick.summary["plain/counted_score"] == sick.record.majority["score"]
     assert told_sick.summary["error"] == sick.record.error

@@ -108,12 +108,12 @@ def test_the_predictions_give_the_records_score_again(encoder, trained):
     record, found = trained[encoder][1].record, lines(trained[encoder][1])
     target, predicted = ([line[key] for line in found] for key in ("target", "predicted"))
     accuracy, f1 = accuracy_score(target, predicted), f1_score(target, predicted, average="macro", zero_division=0)
-    assert record["scores"] == pytest.approx(
+    assert record.scores == pytest.approx(
         {"accuracy": accuracy, "f1_macro": f1, "score": (accuracy + f1) / 2}, rel=1e-12
     )
     scores = torch.tensor([line["scores"] for line in found])
     right = torch.tensor([["entailment", "contradiction", "neutral"].index(label) for label in target])
-    assert record["loss"] == pytest.approx(float(torch.nn.functional.cross_entropy(scores, right)), rel=1e-6)
+    assert record.loss == pytest.approx(float(torch.nn.functional.cross_entropy(scores, right)), rel=1e-6)
 
 
 @pytest.mark.parametrize("encoder", PARAMETERS)

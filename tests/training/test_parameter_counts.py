@@ -146,9 +146,9 @@ def record_of(tiny_bert, tiny_cb, tmp_path, monkeypatch):
 
 def test_the_record_of_a_factorised_encoder_counts_what_trains_and_what_the_file_holds(record_of):
     folder, record = record_of("Factorised")
-    assert record["parameters"]["held"] == LENGTH * 4 + 4 * HIDDEN + HIDDEN
-    assert record["parameters"]["paper"] == LENGTH * 4 + 4 * HIDDEN
-    assert record["parameters"]["kept"] == load_file(folder / "prompt.safetensors")["prompt"].numel()
+    assert record.parameters.held == LENGTH * 4 + 4 * HIDDEN + HIDDEN
+    assert record.parameters.paper == LENGTH * 4 + 4 * HIDDEN
+    assert record.parameters.kept == load_file(folder / "prompt.safetensors")["prompt"].numel()
 
 
 def test_an_encoder_that_raises_fails_its_run_and_no_count(record_of):

@@ -16,6 +16,7 @@ RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     options.one_option_a_group,
     options.paths_are_whole,
     options.names_are_short,
+    options.folder_name_is_short,
     backbone.backbone_can_serve,
     backbone.prompt_fits_backbone,
     backbone.scorer_fits_family,

@@ -19,6 +19,10 @@ from rpt.errors import Problem
 PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "init.path")
 """Keys whose values are paths, or a part of a path."""
 
+MOST_OF_NAMES = 180
+"""Largest number of characters that the names of task, backbone and encoder may have in a run folder's name. The other
+parts of the folder's name have at most 70 characters."""
+
 
 def one_option_a_group(candidate: Candidate) -> Iterator[Problem]:
     """Each group takes a single option, because Hydra would silently merge several. `logger` takes a list."""
@@ -86,6 +90,21 @@ def names_are_short(candidate: Candidate) -> Iterator[Problem]:
         if is_too_long(path):
             advice = f"is too long. The name of a file or folder has at most {MOST_BYTES} bytes."
             yield Problem(key, shortened(path), advice)
+
+
+def folder_name_is_short(candidate: Candidate) -> Iterator[Problem]:
+    """The names that become part of the run folder's name must leave room for its other parts."""
+    with suppress(NotValid):
+        config = candidate.config
+        names = {"task.name": config.task.name, "backbone.name": config.backbone.name}
+        encoder = str(config.chosen.get("encoder", ""))
+        if len(encoder) + sum(map(len, names.values())) > MOST_OF_NAMES:
+            key = max(names, key=lambda name: len(names[name]))
+            advice = (
+                f"is too long. The run's folder is named by task.name, backbone.name and the encoder, which have at "
+                f"most {MOST_OF_NAMES} characters together."
+            )
+            yield Problem(key, shortened(names[key]), advice)
 
 
 def _paths(config: Config) -> Iterator[tuple[str, str]]:
