@@ -50,7 +50,7 @@ def test_without_a_prompt_nothing_is_trained_and_a_score_is_reported(family, sco
     outcome = train([configure(family, "encoder=none", f"scorer={scorer}")])[0]
     record = outcome.record
     assert (record.status, record.steps, record.tokens, record.best) == ("finished", 0, 0, None)
-    assert record.parameters == {"paper": 0, "held": 0, "kept": 0, "head": 0, "body": 0}
+    assert record.parameters.model_dump() == {"paper": 0, "held": 0, "kept": 0, "head": 0, "body": 0}
     assert set(record.scores) == {"score", "accuracy", "f1_macro"}
     assert record.adapter == "there is no prompt"
     assert record.backbone.fingerprint_after == record.backbone.fingerprint_checkpoint
@@ -76,14 +76,14 @@ def test_full_fine_tuning_changes_the_weights_and_lowers_the_loss(family, config
     assert sum(losses[-steps:]) < 0.8 * sum(losses[:steps])
     assert record.status == "finished"
     assert record.config["trainer"]["tune"] == "all"
-    assert record.parameters == {
+    assert record.parameters.model_dump() == {
         "paper": 0,
         "held": 0,
         "kept": 0,
         "head": 0,
         "body": record.backbone.parameters,
     }
-    prints = {when: record.backbone[f"fingerprint_{when}"] for when in ("checkpoint", "before", "after")}
+    prints = {when: getattr(record.backbone, f"fingerprint_{when}") for when in ("checkpoint", "before", "after")}
     assert prints["checkpoint"] == prints["before"] != prints["after"]
     assert record.adapter == "there is no prompt"
 

@@ -3,7 +3,6 @@
 `python run.py -cn matrix` is the same with real weights (sweeps/matrix.yaml).
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.protocol import metrics_of
 from rpt.runs import train
+from rpt.tracking.record import Record
 from tests.support.samples import FOLDER_OF, FOLDERS, TASKS
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -44,12 +44,12 @@ def small(request, tmp_path) -> Callable[..., list[str]]:
 
 
 def assert_reported(outcome, config) -> None:
-    record = json.loads((outcome.folder / "run.json").read_text())
+    record = Record.read(outcome.folder)
     assert record.status == "finished"
     assert set(record.scores) == {"score", *metrics_of(config)} == set(record.majority)
     assert all(0 <= value <= 1 for value in record.scores.values())
     backbone = record.backbone
-    assert backbone["fingerprint_before"] == backbone["fingerprint_after"] == backbone["fingerprint_checkpoint"]
+    assert backbone.fingerprint_before == backbone.fingerprint_after == backbone.fingerprint_checkpoint
     lines = (outcome.folder / "predictions.jsonl").read_text().splitlines()
     assert len(lines) == record.data.rows.reported
 
@@ -82,5 +82,5 @@ def test_a_task_trains_as_the_published_code_has_it(task, small):
     [outcome] = train([config])
     assert_reported(outcome, config)
     assert config.scorer.name == "generate"
-    assert outcome.record.protocol.habits == list(config.task.paper.habits)
+    assert outcome.record.protocol.habits == tuple(config.task.paper.habits)
     assert outcome.record.data.rows.held_out == outcome.record.data.rows.reported

@@ -93,7 +93,7 @@ def test_early_stopping_ends_a_run_as_its_last_epoch_would(configure, tiny_cb):
     assert contents(stopped.folder) == contents(plain.folder)
     assert stopped.folder.name != plain.folder.name  # a callback may change the score, so it is part of the identity
     [again] = train([configure(*tiny_cb, *STOPPING, "trainer.epochs=12", "lr=0.3")])
-    assert again.record["steps"] == record["steps"]
+    assert again.record.steps == record["steps"]
 
 
 def test_a_callback_sees_what_the_curve_and_the_record_hold(configure, tiny_cb):
@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on_with_its_callbacks_to_the_same_bits(kill_at, confi
         train([configure(*options, "rerun=true")])
     monkeypatch.setattr(Drop, "is_armed", False)
     [resumed] = train([configure(*options)])
-    assert resumed.check().record["resumed_step"] == (kill_at - 1) // 4 * 4
+    assert resumed.check().record.resumed_step == (kill_at - 1) // 4 * 4
     assert contents(resumed.folder) == expected
 
 

@@ -152,4 +152,4 @@ def test_the_record_of_a_factorised_encoder_counts_what_trains_and_what_the_file
 
 
 def test_an_encoder_that_raises_fails_its_run_and_no_count(record_of):
-    assert record_of("Broken")[1]["status"] == "failed"
+    assert record_of("Broken")[1].status == "failed"

@@ -72,7 +72,7 @@ def test_limits_shorten_epochs_and_evaluations_and_are_resumed(configure, tiny_c
     limits = [f"{FLAG}.limit_train_batches=3", f"{FLAG}.limit_val_batches=1", f"{FLAG}.limit_test_batches=0.5"]
     options = [*tiny_cb, *limits, "trainer.eval_token_budget=200", "trainer.checkpoint_steps=1", "trainer.epochs=3"]
     [whole] = train([configure(*options)])
-    assert whole.check().record["steps"] == 9
+    assert whole.check().record.steps == 9
     predictions = (whole.folder / "predictions.jsonl").read_text().splitlines()
     assert 0 < len(predictions) < 20
     expected = contents(whole.folder)
@@ -91,7 +91,7 @@ def test_limits_shorten_epochs_and_evaluations_and_are_resumed(configure, tiny_c
         train([configure(*options, "rerun=true")])
     monkeypatch.setattr(Run, "step", step)
     [resumed] = train([configure(*options)])
-    assert resumed.record["resumed_step"] == 5
+    assert resumed.record.resumed_step == 5
     assert contents(resumed.folder) == expected
 
 
@@ -100,13 +100,13 @@ def test_a_limit_holds_for_each_run_of_a_pack(pack):
     together = train(pack("together", "tiny_bert", *limits)[:2])
     alone = [outcome for config in pack("alone", "tiny_bert", *limits)[:2] for outcome in train([config])]
     for packed, single in zip(together, alone, strict=True):
-        assert packed.check().record["steps"] == single.check().record["steps"] == 4
+        assert packed.check().record.steps == single.check().record.steps == 4
         assert contents(packed.folder) == contents(single.folder)
 
 
 def test_flags_reach_lightnings_trainer(configure, tiny_cb):
     flags = ["profiler=simple", "detect_anomaly=true", "deterministic=true", "fast_dev_run=true"]
     [outcome] = train([configure(*tiny_cb, *(f"{FLAG}.{flag}" for flag in flags))])
-    assert outcome.check().record["steps"] == 1
+    assert outcome.check().record.steps == 1
     assert "training_step" in (outcome.folder / "fit-profile.txt").read_text()
     assert not torch.are_deterministic_algorithms_enabled()
