@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from tqdm import tqdm
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
+from rich.text import Text
 
 from rpt.console import several
 from rpt.training.progress_log import ProgressLog
@@ -88,6 +91,9 @@ class Log:
 class Terminal:
     """Display for a terminal: a progress bar for the whole sweep, redrawn in place, and the best points below it.
 
+    rich erases the display before each permanent line and draws it anew afterwards, because permanent lines go to
+    stdout, which may be a file.
+
     Args:
         total: Number of the sweep's points.
         clock: Function that returns seconds.
@@ -95,14 +101,19 @@ class Terminal:
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = sys.stdout
+        self._console = Console(file=sys.stderr, force_terminal=True, highlight=False)
+        self._total = total
         self._clock = clock
         self._last = float("-inf")
-        self._bar = _line("{percentage:3.0f}%|{bar:10}| {desc}", 0, total)
-        self._rows: list[Any] = []
+        self._live: Live | None = None
 
     def write(self, text: str, *, is_error: bool = False) -> None:
         """Write a permanent line above the bar."""
-        tqdm.write(text, file=sys.stderr if is_error else self._out)
+        self.close()
+        stream = sys.stderr if is_error else self._out
+        stream.write(text + "\n")
+        stream.flush()
+        self._last = float("-inf")
 
     def begin(self, words: Callable[[], str]) -> None:
         """Do nothing, because the bar shows the progress."""
@@ -112,24 +123,22 @@ class Terminal:
         if self._clock() - self._last < REDRAW_SECONDS:
             return
         self._last = self._clock()
-        width = shutil.get_terminal_size().columns - 1
-        self._bar.n = done
-        self._bar.set_description_str(words()[: max(width - 17, 0)])
-        texts = list(table())
-        for number in range(len(self._rows), len(texts)):
-            self._rows.append(_line("{desc}", number + 1, None))
-        texts += [""] * (len(self._rows) - len(texts))  # the table has become shorter
-        for row, text in zip(self._rows, texts, strict=True):
-            row.set_description_str(text[:width])
+        if self._live is None:
+            self._live = Live(
+                console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
+            self._live.start()
+            self._console.show_cursor(True)  # otherwise a killed sweep leaves a terminal without a cursor
+        line = Table.grid(Column(width=10), Column(width=4), Column(no_wrap=True, overflow="ellipsis"), padding=(0, 1))
+        line.add_row(ProgressBar(self._total, done), Text(f"{done / self._total:4.0%}"), Text(words()))
+        best = [Text(text, no_wrap=True, overflow="ellipsis") for text in table()]
+        self._live.update(Group(line, *best), refresh=True)
 
     def close(self) -> None:
         """Remove the bar and the table."""
-        for line in (*reversed(self._rows), self._bar):
-            line.close()
-
-
-def _line(form: str, position: int, total: int | None) -> Any:
-    return tqdm(total=total, bar_format=form, position=position, leave=False, dynamic_ncols=True, file=sys.stderr)
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
 def screen(total: int, wants_bar: bool) -> Screen:

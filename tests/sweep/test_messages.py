@@ -1,6 +1,7 @@
 """What a sweep says of its progress, on a terminal and in a file."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -125,31 +126,70 @@ def test_held_out_scores_of_runs_that_train_stand_below_the_reported_ones_and_sa
     assert lines.best()[:3] == ["0.800 reported  lr=3", "0.500 reported  lr=0", held_out[1]]
 
 
-def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys, monkeypatch):
+def lines_on_screen(text):
+    """The lines that a terminal shows after it has received a text with control sequences."""
+    rows, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
+        if part == "\n":
+            row, column = row + 1, 0
+            rows += [""] * (row + 1 - len(rows))
+        elif part == "\r":
+            column = 0
+        elif up := re.fullmatch(r"\x1b\[(\d+)A", part):
+            row -= int(up[1])
+        elif part == "\x1b[2K":
+            rows[row] = ""
+        elif not part.startswith("\x1b"):
+            rows[row] = rows[row][:column].ljust(column) + part + rows[row][column + len(part) :]
+            column += len(part)
+    return [line.rstrip() for line in rows if line.strip()]
+
+
+@pytest.fixture
+def wide_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.mark.usefixtures("wide_terminal")
+def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys):
     lines = Lines(10, Path("runs"), Terminal(10, clock), clock)
     finish(lines, 1, 0.625)
     clock.now += 1
     lines.watch(PackProgress(progress_of(*["running"] * 4, first=2), share=0.5, rows=80))
     shown = capsys.readouterr()
-    assert "[ 1/10] score 0.625  lr=1" in shown.out
-    assert "1 of 10 points finished, 4 running, 0 failed, 80 examples/s" in shown.err
-    assert " 30%|" in shown.err
-    assert "\n0.625 reported  lr=1" in shown.err.replace("\r", "")
+    assert shown.out == "[ 1/10] score 0.625  lr=1\n"
+    bar, best = lines_on_screen(shown.err)
+    assert bar.endswith("  30% 1 of 10 points finished, 4 running, 0 failed, 80 examples/s, 0:00:02 left")
+    assert best == "0.625 reported  lr=1"
+    assert "\x1b[?25l" not in shown.err.rpartition("\x1b[?25h")[2]  # the cursor stays visible
     lines.close()
-    assert capsys.readouterr().err.split("\r")[-1].strip() == ""
+    assert lines_on_screen(shown.err + capsys.readouterr().err) == []
 
 
+@pytest.mark.usefixtures("wide_terminal")
+def test_a_permanent_line_stands_above_the_display(clock, capsys):
+    terminal = Terminal(10, clock)
+    terminal.show(1.0, lambda: "begun", list)
+    terminal.write("failed: lr=1", is_error=True)
+    terminal.show(2.0, lambda: "on it", lambda: ["[b]first[/b] " + "x" * 200])
+    line, bar, best = lines_on_screen(capsys.readouterr().err)
+    assert line == "failed: lr=1"
+    assert bar.endswith(" 20% on it")
+    assert best.startswith("[b]first[/b] xxx")  # a name is no markup
+    assert len(best) == 100  # too long a line is cut, not wrapped
+    terminal.close()
+
+
+@pytest.mark.usefixtures("wide_terminal")
 def test_a_table_that_becomes_shorter_leaves_nothing_of_itself(clock, capsys):
     terminal = Terminal(10, clock)
     for table in (["first", "second"], ["third"]):
         clock.now += 1
-        capsys.readouterr()
-        terminal.show(1.0, str, lambda table=table: table)
-    shown = capsys.readouterr().err
-    assert "third" in shown
-    assert "second" not in shown
-    assert "\r      " in shown  # as long as "second"
+        terminal.show(1.0, lambda: "words", lambda table=table: table)
+    bar, *best = lines_on_screen(capsys.readouterr().err)
+    assert bar.endswith(" 10% words")
+    assert best == ["third"]
     terminal.close()
 
 
