@@ -14,7 +14,7 @@ from rpt.data.sources import Source, hub_source, jsonl_source, sample_source
 from rpt.errors import WeightsError
 
 
-class Found(NamedTuple):
+class BackboneFiles(NamedTuple):
     """Files of a backbone.
 
     Attributes:
@@ -44,7 +44,7 @@ def build_source(config: Config) -> Source:
     return jsonl_source(section.root, folder, section.max_rows)
 
 
-def find_backbone(config: Config) -> Found:
+def find_backbone(config: Config) -> BackboneFiles:
     """Find the backbone's files, downloading them from the hub if configured, and compute their checksums.
 
     Raises:
@@ -53,7 +53,7 @@ def find_backbone(config: Config) -> Found:
     place = find_place(config)
     try:
         weights = weights_sha256(place)
-        return Found(place, weights, files_sha256(place, weights))
+        return BackboneFiles(place, weights, files_sha256(place, weights))
     except NoSuchBackbone as error:
         raise WeightsError(f"backbone={config.backbone.name}: {error}") from error
 

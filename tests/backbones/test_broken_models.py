@@ -184,7 +184,7 @@ LOADED = {
     "pickle text": (
         "bert",
         as_pickle(lambda stored, path: path.write_text("words")),
-        r"\.bin: cannot be read .* again\.$",
+        rf"\.bin: cannot be read .*\. {COPY}$",
     ),
     "pickle half": (
         "bert",
