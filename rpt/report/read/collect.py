@@ -248,12 +248,11 @@ def _is_like(flat: FlatConfig, like: FlatConfig, method: str) -> bool:
 
 
 def _rank(run: StudyRun, axes: Sequence[Axis]) -> tuple[object, ...]:
-    place = ORDER.index(run.method) if run.method in ORDER else len(ORDER)
-    at = tuple(_places(run, axes))
-    return run.task, place, run.method, at, run.seed
+    encoder = ORDER.index(run.method) if run.method in ORDER else len(ORDER)
+    return run.task, encoder, run.method, tuple(_positions(run, axes)), run.seed
 
 
-def _places(run: StudyRun, axes: Sequence[Axis]) -> Iterator[int]:
+def _positions(run: StudyRun, axes: Sequence[Axis]) -> Iterator[int]:
     for axis in axes:
         value = run.values.get(axis.key)
         yield axis.values.index(value) if value in axis.values else -1

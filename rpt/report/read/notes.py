@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rpt.report.read.frame import groups
 from rpt.report.read.run import StudyRun
+from rpt.report.read.series import run_frame
 
 
 def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
@@ -32,14 +34,10 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
 
 
 def _missing_seeds(runs: Sequence[StudyRun]) -> Iterator[str]:
-    seeds: dict[tuple[str, str], set[int]] = {}
-    at: dict[tuple[object, ...], set[int]] = {}
-    for run in runs:
-        seeds.setdefault((run.task, run.method), set()).add(run.seed)
-        at.setdefault((run.task, run.method, *sorted(run.values.items())), set()).add(run.seed)
-    for (task, method), all_seeds in seeds.items():
-        points = [found for key, found in at.items() if key[:2] == (task, method)]
-        lacking = sum(found != all_seeds for found in points)
+    axes = dict.fromkeys(key for run in runs for key in run.values)
+    for (task, method), members in run_frame(runs).groupby(["task", "method"], sort=False):
+        points = [{run.seed for run in point} for point in groups(members, ("task", *axes))]
+        lacking = sum(seeds != set(members["seed"]) for seeds in points)
         common = set.intersection(*points)
         if lacking:
             kept = ", ".join(map(str, sorted(common))) or "none"
