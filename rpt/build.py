@@ -16,7 +16,7 @@ from rpt.config.schema import Config
 from rpt.data.batches import TRAINING_TOKENS
 from rpt.data.datamodule import PackData, TaskData
 from rpt.data.encode import Encoded
-from rpt.data.inputs import find_place
+from rpt.data.inputs import find_folder
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
 from rpt.prompt.soft_prompt import SoftPrompt
@@ -44,12 +44,12 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     """Load the frozen backbone onto the device and check the sha256 of its weights."""
     section = config.backbone
     dtype = dtype_of(config, device)
-    place = find_place(config)
-    if (found := family_of(place)) != section.family:  # a model from the hub is known only now
-        raise ConfigError.of("backbone.family", section.family, f"the model's own config says {found}.")
-    attention = choose_attention(section.attention, device, dtype, model_type(place))
+    folder = find_folder(config)
+    if (actual_family := family_of(folder)) != section.family:  # a model from the hub is known only now
+        raise ConfigError.of("backbone.family", section.family, f"the model's own config says {actual_family}.")
+    attention = choose_attention(section.attention, device, dtype, model_type(folder))
     backbone = load_backbone(
-        place, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256
+        folder, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256
     ).to(device)
     if section.dropout and not backbone.can_drop:
         raise ConfigError.of("backbone.dropout", True, "this model has no dropout. Set backbone.dropout=false.")
@@ -189,7 +189,7 @@ def build_module(
     config: Config, backbone: FrozenBackbone, scorer: Scorer, task: Task, runs: Sequence[Run], ranks: Ranks = ALONE
 ) -> PromptTuner:
     """Build the Lightning module from backbone, scorer, task and runs."""
-    wanted = config.trainer.token_budget
+    token_budget = config.trainer.token_budget
     return PromptTuner(
         backbone=backbone,
         scorer=scorer,
@@ -197,7 +197,7 @@ def build_module(
         runs=runs,
         prompt_at=1 if config.backbone.prompt_at == "after_cls" else 0,
         metrics=metrics_of(config),
-        token_budget=TRAINING_TOKENS[backbone.device.type] if wanted == "auto" else wanted,
+        token_budget=TRAINING_TOKENS[backbone.device.type] if token_budget == "auto" else token_budget,
         exact=config.has_own_forwards,
         ranks=ranks,
     )

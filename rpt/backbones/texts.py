@@ -14,7 +14,7 @@ CONTEXT = 64
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceText:
     """A text that a language model reads before it writes an answer.
 
     Attributes:
@@ -43,12 +43,14 @@ class TextTokenizer(ABC):
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
 
-    def sources(self, texts: Sequence[str]) -> list[Source]:
+    def sources(self, texts: Sequence[str]) -> list[SourceText]:
         """Tokenise sources, with the control tokens that this family of models reads."""
-        return [Source(text, row.ids, row) for text, row in zip(texts, tokenize(self.tokenizer, texts), strict=True)]
+        return [
+            SourceText(text, row.ids, row) for text, row in zip(texts, tokenize(self.tokenizer, texts), strict=True)
+        ]
 
     @abstractmethod
-    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+    def answers(self, sources: Sequence[SourceText], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
         """Tokenise the texts that may be written behind sources.
 
         Args:
@@ -64,7 +66,7 @@ class TextTokenizer(ABC):
 class Seq2SeqTokenizer(TextTokenizer):
     """Tokenizer of the T5 family. Source and answer each end in `</s>`."""
 
-    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+    def answers(self, sources: Sequence[SourceText], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
         """Tokenise answers by themselves, because the decoder's input does not contain the source.
 
         See `TextTokenizer.answers` for the arguments and the result.
@@ -77,11 +79,11 @@ class Seq2SeqTokenizer(TextTokenizer):
 class CausalTokenizer(TextTokenizer):
     """Tokenizer of decoders. An answer follows a space and ends in the tokenizer's end-of-text token."""
 
-    def sources(self, texts: Sequence[str]) -> list[Source]:
+    def sources(self, texts: Sequence[str]) -> list[SourceText]:
         """Tokenise sources, without an end marker that the tokenizer's template adds, because the answer follows."""
         return [replace(source, ids=_without_end(source)) for source in super().sources(texts)]
 
-    def answers(self, sources: Sequence[Source], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
+    def answers(self, sources: Sequence[SourceText], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
         """Tokenise a space and each text as the continuation of its source, and add the end marker.
 
         The text by itself may have other tokens, because SentencePiece puts a space in front of it. See
@@ -97,7 +99,7 @@ class CausalTokenizer(TextTokenizer):
             behind[pair] = [*both[len(source) :], self.tokenizer.eos_token_id] if is_kept else None
         return [[behind[context, text] for text in row] for context, row in zip(contexts, texts, strict=True)]
 
-    def _contexts(self, sources: Sequence[Source]) -> list[str]:
+    def _contexts(self, sources: Sequence[SourceText]) -> list[str]:
         """Return for each source the part that determines the tokens of an answer: its end, or the whole source.
 
         The end suffices if its second half has the same tokens by itself as in the source. Text in front of the end
@@ -133,7 +135,7 @@ def _end(text: str) -> str:
     return text if len(text) <= CONTEXT else text[text.find(" ", len(text) - CONTEXT) + 1 :]
 
 
-def _without_end(source: Source) -> list[int]:
+def _without_end(source: SourceText) -> list[int]:
     """Return a source's token ids without the control tokens that the template adds behind its text."""
     parts = source.tokens.sequence_ids
     count = len(parts)

@@ -39,7 +39,7 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int
     batches: list[list[int]] = []
     for start in range(0, len(order), window):
         rows = sorted(order[start : start + window], key=lambda row: lengths[row])
-        batches += [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
+        batches += [rows[first : first + batch_size] for first in range(0, len(rows), batch_size)]
     shuffled = torch.randperm(len(batches), generator=rng).tolist()
     return [batches[index] for index in shuffled]
 

@@ -16,7 +16,7 @@ from rpt.config.trainer_flags import LightningFlags, limited
 from rpt.data.batches import num_batches
 from rpt.data.encode import Encoded
 from rpt.data.evaluation import EvalPasses, choose_passes
-from rpt.data.inputs import build_source, find_place
+from rpt.data.inputs import build_source, find_folder
 from rpt.data.loaders import EvalLoader, TrainLoader
 from rpt.data.prepare import Splits, build_all_encoded, build_splits, build_task
 from rpt.data.rows import Rows
@@ -69,7 +69,7 @@ class TaskData(lightning.LightningDataModule):
         """
         if self.encoded:
             return
-        find_place(self.config)
+        find_folder(self.config)
         if self.config.data.source == "hub" and self._source is None:
             build_source(self.config)
 
@@ -81,7 +81,7 @@ class TaskData(lightning.LightningDataModule):
             WeightsError: The backbone's tokenizer cannot be used.
         """
         if not self.encoded:
-            self.tokenise(load_tokenizer(find_place(self.config), self.config.backbone.family))
+            self.tokenise(load_tokenizer(find_folder(self.config), self.config.backbone.family))
 
     @cached_property
     def splits(self) -> Splits:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rpt.backbones.texts import Source, TextTokenizer
+from rpt.backbones.texts import SourceText, TextTokenizer
 from rpt.backbones.tokens import Tokens, tokenize
 from rpt.errors import DataError
 from rpt.tasks.example import Example
@@ -119,7 +119,7 @@ def encode_pairs(
         ids, types = pair.ids, pair.type_ids
         if len(ids) > limit:
             kept = _kept_of_pair(pair, limit, examples[row])
-            ids, types = [ids[at] for at in kept], [types[at] for at in kept]
+            ids, types = [ids[position] for position in kept], [types[position] for position in kept]
             cut.add(row)
         inputs[row].append(ids)
         segments[row].append(types)
@@ -130,14 +130,14 @@ def encode_pairs(
 def _kept_of_pair(pair: Tokens, limit: int, example: Example) -> list[int]:
     """Return the positions of a pair's tokens that remain after the end of its first text is cut."""
     parts = pair.sequence_ids
-    first = [at for at, part in enumerate(parts) if part == 0]
+    first = [position for position, part in enumerate(parts) if part == 0]
     count = len(parts) - limit
     if len(first) <= count:
         raise DataError(
             f"row idx {example.idx}: its second text leaves no room for the first in {limit} tokens. {ADVICE}"
         )
     dropped = set(first[len(first) - count :])
-    return [at for at in range(len(parts)) if at not in dropped]
+    return [position for position in range(len(parts)) if position not in dropped]
 
 
 def encode_texts(
@@ -170,7 +170,7 @@ def encode_texts(
     return Encoded(examples, inputs, [row[0] for row in written], [row[1:] for row in written], len(long))
 
 
-def _cut_source(source: Source, span: tuple[int, int] | None, limit: int, example: Example, cut: str | None) -> Ids:
+def _cut_source(source: SourceText, span: tuple[int, int] | None, limit: int, example: Example, cut: str | None) -> Ids:
     kept = drop_from_end(source.offsets, span, len(source.ids) - limit)
     if kept is None:
         raise DataError(
@@ -212,11 +212,11 @@ def drop_from_end(offsets: Sequence[tuple[int, int]], span: tuple[int, int] | No
         Positions of the remaining tokens; None if the span has no more than `count` tokens.
     """
     start, end = span or (0, 0)
-    inside = [at for at, (low, high) in enumerate(offsets) if low < high and start <= low and high <= end]
+    inside = [position for position, (low, high) in enumerate(offsets) if low < high and start <= low and high <= end]
     if len(inside) <= count:
         return None
     dropped = set(inside[len(inside) - count :])
-    return [at for at in range(len(offsets)) if at not in dropped]
+    return [position for position in range(len(offsets)) if position not in dropped]
 
 
 def pad(rows: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:

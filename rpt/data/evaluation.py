@@ -16,7 +16,7 @@ from rpt.backbones.files import num_positions
 from rpt.config.hardware import device_of, dtype_of
 from rpt.config.schema import Config
 from rpt.data.batches import cuts
-from rpt.data.inputs import find_place
+from rpt.data.inputs import find_folder
 
 EVALUATION_TOKENS = {"cpu": 8192, "cuda": 32_768}
 """Default token budget of a forward pass of an evaluation, by device, where rows may share forward passes freely."""
@@ -72,7 +72,7 @@ def choose_passes(config: Config) -> EvalPasses:
         return EvalPasses(EVALUATION_TOKENS[device.type])
     if config.scorer.name != "head":
         return EvalPasses(1)
-    return EvalPasses(FIXED_TOKENS, has_fixed_shapes=True, max_width=num_positions(find_place(config)))
+    return EvalPasses(FIXED_TOKENS, has_fixed_shapes=True, max_width=num_positions(find_folder(config)))
 
 
 def plan_passes(passes: EvalPasses, lengths: Sequence[int], counts: Sequence[int]) -> list[ForwardPass]:

@@ -46,8 +46,8 @@ def groups_of(examples: Sequence[Example], same_side: Sequence[str]) -> Groups:
     fold = lru_cache(maxsize=CACHED_TEXTS)(folded)
     for index, example in enumerate(examples):
         for key in _keys(example, {name: fold(text) for name, text in example.fields.items()}, same_side):
-            one, other = sorted((root(index), root(first_of.setdefault(key, index))))
-            parent[other] = one
+            first, second = sorted((root(index), root(first_of.setdefault(key, index))))
+            parent[second] = first
     gathered: dict[int, list[int]] = defaultdict(list)
     for index in range(len(examples)):
         gathered[root(index)].append(index)

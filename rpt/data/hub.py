@@ -45,9 +45,11 @@ def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str
     view = _open(hub_id, files)
     names = label_names(folder)
     for split in view.values():
-        told = getattr((split.features or {}).get("label"), "names", names)
-        if told != names:
-            raise DataError(f"{hub_id}/{config}: numbers its labels as {told}, where the view has {names}. {INSTEAD}.")
+        stored_names = getattr((split.features or {}).get("label"), "names", names)
+        if stored_names != names:
+            raise DataError(
+                f"{hub_id}/{config}: numbers its labels as {stored_names}, where the view has {names}. {INSTEAD}."
+            )
     return {
         split: canonical(folder, _placed(view, f"{hub_id}/{config}", files[split], VIEW_SPLITS[split]))
         for split in SPLITS
@@ -82,9 +84,9 @@ def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
     if Path(hub_id).is_dir():
         files = _split_files(Path(hub_id, config))
         if files is None:
-            wanted = f"{config}/train-00000-of-00001.parquet and {config}/validation-00000-of-00001.parquet"
+            patterns = f"{config}/train-00000-of-00001.parquet and {config}/validation-00000-of-00001.parquet"
             raise DataError(
-                f"data.hub_id={hub_id}: lacks files such as {wanted}. Complete the folder, or use data=jsonl."
+                f"data.hub_id={hub_id}: lacks files such as {patterns}. Complete the folder, or use data=jsonl."
             )
         return files
     for fetch in (False, True):  # the cache comes first, so that the network is used only for missing files
@@ -101,10 +103,10 @@ def _snapshot(hub_id: str, config: str, revision: str, *, fetch: bool) -> dict[s
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RevisionNotFoundError
     from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's or httpx2's
 
-    wanted = [f"{config}/*.parquet"]
+    patterns = [f"{config}/*.parquet"]
     try:
         root = snapshot_download(
-            hub_id, repo_type="dataset", revision=revision, allow_patterns=wanted, local_files_only=not fetch
+            hub_id, repo_type="dataset", revision=revision, allow_patterns=patterns, local_files_only=not fetch
         )
     except HFValidationError as error:
         raise DataError(

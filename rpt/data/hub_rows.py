@@ -76,9 +76,9 @@ def _checked(folder: str, place: str, row: Row) -> Placed:
     for field in FIELDS[folder]:
         if row.get(field) is None:
             older = " An older copy of the view has no entity_spans." if field == "entity_spans" else ""
-            wanted = ", ".join(FIELDS[folder])
+            field_names = ", ".join(FIELDS[folder])
             advice = "Use data.hub_id=aps/super_glue, or data=jsonl."
-            raise DataError(f"{place}: has no {field}; the hub's {folder} rows have {wanted}.{older} {advice}")
+            raise DataError(f"{place}: has no {field}; the hub's {folder} rows have {field_names}.{older} {advice}")
     return place, row
 
 
@@ -125,8 +125,8 @@ def _multirc(rows: Iterable[Placed]) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, gathered in _lines(rows, "paragraph", "paragraph"):
         questions: dict[int, dict[str, Any]] = {}
         for place, row in gathered:
-            asked, idx = row["question"], row["idx"]["question"]
-            question = questions.setdefault(idx, {"question": asked, "answers": [], "idx": idx})
+            text, idx = row["question"], row["idx"]["question"]
+            question = questions.setdefault(idx, {"question": text, "answers": [], "idx": idx})
             answer = {"text": row["answer"], "idx": row["idx"]["answer"]}
             question["answers"].append({**answer, **_label("MultiRC", place, row)})
         first, top = gathered[0]
@@ -164,12 +164,12 @@ def _mentions(place: str, row: Row) -> list[dict[str, Any]]:
             {"text": text, "start": start, "end": end}
             for text, start, end in zip(spans["text"], spans["start"], spans["end"], strict=True)
         ]
-    found = []
+    spans = []
     for span in spans:
         text, start = span["text"], span["start"]
         last = start + len(text) - 1
         if row["passage"][start : last + 1] != text or span["end"] not in (last, last + 1):
             where = f"characters {start} to {span['end']} of the passage"
             raise DataError(f"{place}: entity_spans says {text!r} for {where}, which hold something else.")
-        found.append({"start": start, "end": last, "text": text})
-    return found
+        spans.append({"start": start, "end": last, "text": text})
+    return spans

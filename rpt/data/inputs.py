@@ -18,12 +18,12 @@ class BackboneFiles(NamedTuple):
     """Files of a backbone.
 
     Attributes:
-        place: Folder of the files.
+        folder: Folder of the files.
         weights_sha256: sha256 of the weight files.
         files_sha256: sha256 of all files that can change a score: weights, config and tokenizer.
     """
 
-    place: Path
+    folder: Path
     weights_sha256: str
     files_sha256: str
 
@@ -50,15 +50,15 @@ def find_backbone(config: Config) -> BackboneFiles:
     Raises:
         WeightsError: The files are not on this machine and cannot be downloaded.
     """
-    place = find_place(config)
+    folder = find_folder(config)
     try:
-        weights = weights_sha256(place)
-        return BackboneFiles(place, weights, files_sha256(place, weights))
+        weights = weights_sha256(folder)
+        return BackboneFiles(folder, weights, files_sha256(folder, weights))
     except NoSuchBackbone as error:
         raise WeightsError(f"backbone={config.backbone.name}: {error}") from error
 
 
-def find_place(config: Config) -> Path:
+def find_folder(config: Config) -> Path:
     """Find the folder of the backbone's files without reading the weights.
 
     Raises:

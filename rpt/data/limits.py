@@ -19,9 +19,9 @@ def check_cut(name: str, split: Encoded, limit: int, most: float) -> None:
         DataError: The share of cut rows is above `most`.
     """
     if split.cut_share > most:
-        found = f"{split.num_cut} of {len(split)} {name} texts are over backbone.text_limit={limit}"
+        count = f"{split.num_cut} of {len(split)} {name} texts are over backbone.text_limit={limit}"
         advice = "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant."
-        raise DataError(f"{found}, more than data.max_cut_share={most}. {advice}")
+        raise DataError(f"{count}, more than data.max_cut_share={most}. {advice}")
 
 
 def check_tied(name: str, split: Encoded, most: float) -> None:

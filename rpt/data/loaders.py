@@ -48,7 +48,9 @@ def make_rows(
         examples=examples,
         run=torch.tensor([run for run, _ in pairs], dtype=torch.long),
         row=torch.tensor([row for _, row in pairs], dtype=torch.long),
-        target=torch.tensor([-1 if one.target is None else one.target for one in examples], dtype=torch.long),
+        target=torch.tensor(
+            [-1 if example.target is None else example.target for example in examples], dtype=torch.long
+        ),
         terms_of_run=torch.tensor(terms_of_run, dtype=torch.get_default_dtype()),
         ids=ids,
         mask=mask,
@@ -188,5 +190,5 @@ class EvalLoader:
         costs = [sum(lengths[row] * counts[row] for row in rows) for rows, _ in plan]
         for rows, width in (plan[position] for position in deal(costs, num_ranks)[rank]):
             pairs = [(0, row) for row in rows]
-            made = make_rows(split, pairs, self._pad_id, [1] * len(rows), with_choices=self._with_choices)
-            yield replace(made, width=width)
+            rows_of_pass = make_rows(split, pairs, self._pad_id, [1] * len(rows), with_choices=self._with_choices)
+            yield replace(rows_of_pass, width=width)

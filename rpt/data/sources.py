@@ -15,7 +15,7 @@ from rpt.data.jsonl import SPLITS, read_rows, split_path
 from rpt.data.release import release_of
 from rpt.errors import DataError
 
-Rows = list[tuple[str, dict[str, Any]]]
+ReleaseRows = list[tuple[str, dict[str, Any]]]
 
 SAMPLES = Path(__file__).parent / "samples"
 """The packaged sample rows, in the layout of the official release, and the version of each folder."""
@@ -40,7 +40,7 @@ class Source:
     name: str
     version: int | None
     checksum: str
-    splits: dict[str, Rows]
+    splits: dict[str, ReleaseRows]
     release: str | None = None
 
 
@@ -73,7 +73,7 @@ def jsonl_source(root: str, folder: str, max_rows: int | None = None) -> Source:
     Raises:
         DataError: A file cannot be read, a line is not a JSON object, or a split is empty.
     """
-    splits: dict[str, Rows] = {}
+    splits: dict[str, ReleaseRows] = {}
     for split in SPLITS:
         path = split_path(root, folder, split)
         splits[split] = _first(read_rows(path), max_rows)
@@ -104,11 +104,11 @@ def hub_source(hub_id: str, folder: str, max_rows: int | None = None) -> Source:
     return Source("hub", None, checksum, splits, release_of(folder, checksum, splits))
 
 
-def _first(rows: Iterable[tuple[str, dict[str, Any]]], max_rows: int | None) -> Rows:
+def _first(rows: Iterable[tuple[str, dict[str, Any]]], max_rows: int | None) -> ReleaseRows:
     return list(islice(rows, max_rows))
 
 
-def _checksum(splits: dict[str, Rows]) -> str:
+def _checksum(splits: dict[str, ReleaseRows]) -> str:
     digest = hashlib.sha256()
     for split in SPLITS:
         for _, row in splits[split]:

@@ -45,7 +45,9 @@ def hold_out(
         held = _hold_out_groups([example.target for example in examples], groups, share, rng)
     else:
         held = _flat(rng.sample(groups, _num_held(len(groups), share)))
-    return [one for at, one in enumerate(examples) if at not in held], [examples[at] for at in sorted(held)]
+    return [example for index, example in enumerate(examples) if index not in held], [
+        examples[index] for index in sorted(held)
+    ]
 
 
 def _hold_out_rows(examples: Sequence[Example], share: float, rng: random.Random) -> set[int]:
@@ -70,16 +72,16 @@ def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float
     """
     side = _Side(Counter(targets), [Counter(targets[index] for index in group) for group in groups], share)
     order = rng.sample(range(len(groups)), len(groups))
-    for at in order:
-        if side.growth(at) < 0 and side.leaves_all_classes(at):
-            side.take(at)
+    for index in order:
+        if side.growth(index) < 0 and side.leaves_all_classes(index):
+            side.take(index)
     for target in sorted(side.total, key=str):
         if not side.held[target]:
-            having = (at for at in order if target in side.groups[at] and side.leaves_all_classes(at))
+            having = (index for index in order if target in side.groups[index] and side.leaves_all_classes(index))
             side.take(min(having, key=side.growth, default=None))
     if not side.taken:  # each group holds all rows of some class
         side.take(min(order, key=side.growth))
-    return _flat(groups[at] for at in side.taken)
+    return _flat(groups[index] for index in side.taken)
 
 
 class _Side:
@@ -98,20 +100,20 @@ class _Side:
         self.held: Counter[int | None] = Counter()
         self.taken: set[int] = set()
 
-    def growth(self, at: int) -> int:
+    def growth(self, index: int) -> int:
         """Compute the growth of the squared distance of the classes from their shares if a group is taken."""
-        counts = self.groups[at].items()
+        counts = self.groups[index].items()
         return sum(count * (count + 2 * (self.held[target] - self.goal[target])) for target, count in counts)
 
-    def leaves_all_classes(self, at: int) -> bool:
+    def leaves_all_classes(self, index: int) -> bool:
         """Check whether a row of every class remains to train on if a group is taken."""
-        return all(self.held[target] + count < self.total[target] for target, count in self.groups[at].items())
+        return all(self.held[target] + count < self.total[target] for target, count in self.groups[index].items())
 
-    def take(self, at: int | None) -> None:
+    def take(self, index: int | None) -> None:
         """Hold a group out. None changes nothing."""
-        if at is not None:
-            self.taken.add(at)
-            self.held.update(self.groups[at])
+        if index is not None:
+            self.taken.add(index)
+            self.held.update(self.groups[index])
 
 
 def _num_held(count: int, share: float) -> int:

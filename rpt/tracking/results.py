@@ -13,7 +13,7 @@ from rpt.config.protocol import habits_of
 from rpt.config.schema import Config
 from rpt.data.datamodule import PackData
 from rpt.data.encode import Encoded
-from rpt.data.inputs import find_place
+from rpt.data.inputs import find_folder
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
 from rpt.prompt.diagnostics import diagnose
@@ -267,7 +267,7 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
     write_json(folder.diagnostics, found)
     if _adapter_note(recorder, run) is None:
         section = recorder.config.backbone
-        base = base_model(section, find_place(recorder.config))
+        base = base_model(section, find_folder(recorder.config))
         write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], backbone.model.config)
 
 

@@ -10,6 +10,7 @@ import rpt.runs
 from rpt.errors import CheckpointError
 from rpt.runs import train
 from rpt.tracking import checkpoint
+from rpt.tracking.record import Record
 from tests.support.resuming import BYTES, contents, only
 
 
@@ -146,7 +147,7 @@ def test_a_finished_run_trains_nothing_says_so_and_touches_no_file(config, stop,
     capsys.readouterr()
     stop(range(20), raise_error)
     again = train([config("runs")])[0]
-    assert again.record == record(folder)
+    assert again.record == Record.read(folder)
     assert "this run is finished; nothing to do" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != ".lock"} == before
 
