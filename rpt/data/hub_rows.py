@@ -164,12 +164,12 @@ def _mentions(place: str, row: Row) -> list[dict[str, Any]]:
             {"text": text, "start": start, "end": end}
             for text, start, end in zip(spans["text"], spans["start"], spans["end"], strict=True)
         ]
-    spans = []
+    mentions = []
     for span in spans:
         text, start = span["text"], span["start"]
         last = start + len(text) - 1
         if row["passage"][start : last + 1] != text or span["end"] not in (last, last + 1):
             where = f"characters {start} to {span['end']} of the passage"
             raise DataError(f"{place}: entity_spans says {text!r} for {where}, which hold something else.")
-        spans.append({"start": start, "end": last, "text": text})
-    return spans
+        mentions.append({"start": start, "end": last, "text": text})
+    return mentions
