@@ -168,7 +168,7 @@ def test_a_run_that_diverges_is_marked_and_the_others_finish_as_alone(three, con
     assert failed["steps"] < finished["steps"] == 8
     alone = train(three("alone", float64)[:1])[0]
     assert finished["loss"] == pytest.approx(alone.record.loss, abs=1e-8)
-    assert finished["best"] == {**alone.record.best, "held_out": pytest.approx(alone.record.best.held_out)}
+    assert finished["best"] == {**alone.record.values()["best"], "held_out": pytest.approx(alone.record.best.held_out)}
     again = train([wild, sound])  # asked again, it says the same and does not spoil the finished one
     assert [outcome.record.status for outcome in again] == ["failed", "finished"]
 
