@@ -27,6 +27,7 @@ from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.final_status import ended_properly
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import folder_name, identify, shared
+from rpt.tracking.lightning_logger import CallbackLogger
 from rpt.tracking.other_code import refuse_other_code
 from rpt.tracking.record import Record
 from rpt.tracking.recorder import Recorder
@@ -252,6 +253,8 @@ def _lead(
     if ranks.size == 1:  # with several ranks, the others would wait forever for an interrupted step
         tuner.pause = interruptions.check
     flags = trainer_flags(config.trainer.lightning, recorders[0].folder.path)
+    if user.all:
+        flags["logger"] = [CallbackLogger(recorders[0].folder, recorders[0].log)]
     fit(tuner, data, config.trainer.epochs, device, [control, tracking, *shows, *user.all], interruptions, **flags)
     progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
     predictions = evaluate(tuner, data, device, [*shows, *user.all], **flags)

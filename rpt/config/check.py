@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rpt.config.partial import UNSET, valid_part
 from rpt.config.problems import hinted, problems_of
 from rpt.config.rules import RULES, Candidate
-from rpt.config.schema import Config, NotValid
+from rpt.config.schema import Config, LoggerConfig, NotValid
 from rpt.config.signatures import check_component, coerce
 from rpt.config.trainer_flags import refused_flags, resolved_trainer
 from rpt.errors import ConfigError, Problem
@@ -44,9 +44,10 @@ def check(values: Values) -> Config:
         config = None
     for group in COMPONENTS:
         problems += check_component(group, values.get(group))
-    callbacks = values.get("callbacks")
-    for name, section in (callbacks if isinstance(callbacks, dict) else {}).items():
-        problems += check_component(f"callbacks.{name}", section)
+    for group in ("callbacks", "logger"):
+        sections = values.get(group)
+        for name, section in (sections if isinstance(sections, dict) else {}).items():
+            problems += check_component(f"{group}.{name}", section)
     parts = valid_part(Config, _without_options(values, problems)) if config is None or problems else config
     candidate = Candidate(parts)
     for rule in RULES:
@@ -56,7 +57,14 @@ def check(values: Values) -> Config:
         raise ConfigError(_first_of_each_key(problems))
     components: dict[str, Any] = {group: coerce(getattr(config, group), group) for group in COMPONENTS}
     components["callbacks"] = {name: coerce(section, "callbacks") for name, section in config.callbacks.items()}
+    components["logger"] = {name: _coerced_logger(section) for name, section in config.logger.items()}
     return _resolved(config.model_copy(update=components), candidate)
+
+
+def _coerced_logger(section: LoggerConfig) -> LoggerConfig:
+    if section.component is None:
+        return section
+    return section.model_copy(update={"component": coerce(section.component, "logger")})
 
 
 def _without_options(values: Values, problems: Iterable[Problem]) -> Values:

@@ -31,13 +31,16 @@ class CannotImport(LookupError):
     """A `_target_` cannot be imported, or cannot be called with a group's arguments."""
 
 
-def imported_signature(target: str, num_given: int, given: Collection[str]) -> type[BaseModel]:
+def imported_signature(
+    target: str, num_given: int, given: Collection[str], defaulted: Collection[str] = ()
+) -> type[BaseModel]:
     """Import a constructor and build the schema of its options.
 
     Args:
         target: Dotted path of a class or function.
         num_given: Number of positional arguments that rpt gives to the constructor.
         given: Names of the keyword arguments that rpt gives to the constructor.
+        defaulted: Names of the options that rpt sets where the configuration does not.
 
     Raises:
         CannotImport: The import fails, or the target cannot be called with these arguments.
@@ -59,7 +62,8 @@ def imported_signature(target: str, num_given: int, given: Collection[str]) -> t
             continue
         if parameter.kind == kinds.POSITIONAL_ONLY and parameter.default is kinds.empty:
             raise CannotImport(f"takes the positional argument {parameter.name}, which nothing gives")
-        required = ... if parameter.default is kinds.empty else parameter.default
+        default = None if parameter.name in defaulted else ...
+        required = default if parameter.default is kinds.empty else parameter.default
         fields[parameter.name] = (_option_type(hints.get(parameter.name, Any)), required)
     is_open = any(one.kind == kinds.VAR_KEYWORD for one in parameters)
     config = ConfigDict(

@@ -17,6 +17,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    model_validator,
 )
 
 from rpt.config.bounds import ASIDE, Choices, Labels, Metrics, Seed, Word
@@ -183,12 +184,19 @@ Tag = Annotated[str, Field(min_length=1, max_length=64)]
 class LoggerConfig(Section):
     """A logger that receives the curves in addition to the run folder."""
 
-    kind: Literal["wandb", "tensorboard"]
+    kind: Literal["wandb", "tensorboard", "lightning"]
     project: str | None = None
     entity: str | None = None
     mode: Literal["offline", "online", "disabled"] = "offline"
     name: str | None = None  # name of the run in W&B
     tags: Annotated[tuple[Tag, ...], Field(strict=False)] = ()
+    component: Component | None = None  # logger of Lightning, which `_target_` names
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_target(cls, values: Any) -> Any:
+        is_component = isinstance(values, dict) and "_target_" in values
+        return {"kind": "lightning", "component": values} if is_component else values
 
 
 class PackingConfig(Section):

@@ -38,6 +38,9 @@ GIVEN = {
 }
 """Names of the keyword arguments that rpt gives to the constructors of a group, where they take them."""
 
+DEFAULTED = {"logger": ("save_dir",)}
+"""Names of the options that rpt sets where the configuration does not."""
+
 ALWAYS_GIVEN = ("length", "hidden")
 """Names of the keyword arguments that rpt gives to encoders and inits."""
 
@@ -77,7 +80,7 @@ def coerce(component: Component, group: str) -> Component:
     if component.target is None:
         return component
     model = signature(component.target, group)
-    has_plain_defaults = model.__module__ == __name__
+    has_plain_defaults = model.__module__ == __name__ and group != "logger"
     options = model.model_validate(component.options).model_dump(exclude_unset=not has_plain_defaults)
     return Component.model_validate({"_target_": component.target, "_partial_": component.partial, **options})
 
@@ -98,12 +101,13 @@ def signature(target: str, group: str = "encoder") -> type[BaseModel]:
     given = (*ALWAYS_GIVEN, *GIVEN.get(group, ()))
     function = _find(_source(module), name, target)
     if function is None or _has_positional_options(function, POSITIONAL.get(group, 0)):
-        return imported_signature(target, POSITIONAL.get(group, 0), given)
+        return imported_signature(target, POSITIONAL.get(group, 0), given, DEFAULTED.get(group, ()))
     fields: dict[str, Any] = {}
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         if argument.arg in given:
             continue
-        required = ... if default is None else _default(argument, default)
+        is_set = argument.arg in DEFAULTED.get(group, ())
+        required = (None if is_set else ...) if default is None else _default(argument, default)
         fields[argument.arg] = (_annotation(argument), required)
     strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     return create_model(name, __config__=strict, __module__=__name__, **fields)

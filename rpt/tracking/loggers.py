@@ -7,6 +7,7 @@ from functools import partial
 
 from rpt.config.schema import LoggerConfig
 from rpt.tracking.folder import RunFolder
+from rpt.tracking.lightning_logger import LightningLogger
 from rpt.tracking.record import Record
 from rpt.tracking.run_logger import CannotSend, RunLogger, Values
 from rpt.tracking.tensorboard_logger import TensorBoardLogger
@@ -15,6 +16,7 @@ from rpt.tracking.wandb_logger import WandbLogger
 KINDS: dict[str, Callable[[LoggerConfig, RunFolder, Record], RunLogger]] = {
     "wandb": WandbLogger,
     "tensorboard": TensorBoardLogger,
+    "lightning": LightningLogger,
 }
 """Class of each kind of logger."""
 

@@ -116,8 +116,12 @@ class Recorder:
     def add(self, row: Row) -> None:
         """Add a row to the curve and pass it to the loggers."""
         self.curve.add(row)
+        self.log(row)
+
+    def log(self, values: Row) -> None:
+        """Pass values with their `step` to the loggers alone."""
         if self._loggers is not None:
-            self._loggers.log(row)
+            self._loggers.log(values)
 
     def checkpoint(self, state: dict[str, Any]) -> None:
         """Write the curve so far, then the checkpoint.

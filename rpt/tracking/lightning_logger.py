@@ -1,0 +1,89 @@
+"""Lightning's loggers: any of them as the logger of a run, and a logger that Lightning's callbacks can write to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+
+from rpt.config.construct import construct_with_known
+from rpt.config.schema import LoggerConfig
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
+from rpt.tracking.run_logger import Values
+from rpt.tracking.summary import read_diagnostics, settings, summary
+
+LOGGED_BY_RUNS = ("train/", "held_out/", "reported/", "epoch")
+"""Prefixes of the values that a run passes to its loggers itself, so that they are not logged twice."""
+
+
+class LightningLogger:
+    """Logger of one run that passes the curve, the settings and the summary to a logger of Lightning.
+
+    A constructor that takes `save_dir` gets the run's folder, unless the option is set.
+
+    Args:
+        section: Configuration of the logger.
+        folder: Folder of the run.
+        record: Record of the run at its start.
+    """
+
+    def __init__(self, section: LoggerConfig, folder: RunFolder, record: Record) -> None:
+        assert section.component is not None
+        self._folder = folder
+        self._logger = construct_with_known("logger", section.component, {"save_dir": str(folder.path)})
+        if not isinstance(self._logger, Logger):
+            raise TypeError(f"{section.component.target} builds no lightning.pytorch.loggers.Logger")
+        self._logger.log_hyperparams(settings(record))
+
+    def log(self, values: Values) -> None:
+        """Log a row of the curve."""
+        metrics = {name: value for name, value in values.items() if name != "step"}
+        self._logger.log_metrics(metrics, int(values["step"]))
+
+    def finish(self, record: Record, *, succeeded: bool) -> None:
+        """Log the numbers of the summary and end the logger."""
+        flat = summary(record, read_diagnostics(self._folder))
+        numbers = {f"summary/{key}": value for key, value in flat.items() if isinstance(value, int | float)}
+        self._logger.log_metrics(numbers, int(record.steps or 0))
+        self._logger.save()
+        self._logger.finalize("success" if succeeded else "failed")
+
+
+class CallbackLogger(Logger):
+    """Logger of Lightning's Trainer that passes what callbacks log to a run's own loggers.
+
+    Args:
+        folder: Folder of the run.
+        log: Function that passes values with a `step` to the run's loggers.
+    """
+
+    def __init__(self, folder: RunFolder, log: Callable[[Values], None]) -> None:
+        super().__init__()
+        self._folder = folder
+        self._log = log
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        return self._folder.path.name
+
+    @property
+    def version(self) -> str:
+        """Version of the logger, which is always empty."""
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        """Path of the run's folder."""
+        return str(self._folder.path)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Pass the values of a callback to the run's loggers."""
+        values = {name: float(value) for name, value in metrics.items() if not name.startswith(LOGGED_BY_RUNS)}
+        if values and step is not None:
+            self._log({"step": step, **values})
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Log nothing, because the run's loggers have the settings."""
