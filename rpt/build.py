@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from rpt.backbones.load import load_backbone
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
 from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
-from rpt.config.schema import Config
+from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
 from rpt.data.datamodule import PackData, TaskData
 from rpt.data.encode import Encoded
@@ -176,13 +177,26 @@ def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
 
 def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:
     """Build the scorer, which computes losses and answers from rows with their prompts inserted."""
-    if config.scorer.name == "head":
+    known: dict[str, Any] = {"max_new_tokens": max(split.longest_output for split in encoded.values())}
+    if config.backbone.family == "encoder":
         form = pair_format(config)
         num_labels = None if form.per_choice else len(choices_of(config) or ())
-        return HeadScorer(hidden=backbone.state_size, num_labels=num_labels, pooling=config.backbone.pooling)
+        known |= {"hidden": backbone.state_size, "num_labels": num_labels, "pooling": config.backbone.pooling}
+    if config.scorer.component is not None:
+        return _own_scorer(config.scorer.component, known)
+    if config.scorer.name == "head":
+        return HeadScorer(hidden=known["hidden"], num_labels=known["num_labels"], pooling=known["pooling"])
     if config.scorer.name == "rank":
         return RankScorer(length_normalised=config.scorer.length_normalised)
-    return GenerateScorer(max_new_tokens=max(split.longest_output for split in encoded.values()))
+    return GenerateScorer(max_new_tokens=known["max_new_tokens"])
+
+
+def _own_scorer(component: Component, known: dict[str, Any]) -> Scorer:
+    scorer = construct_with_known("scorer", component, known)
+    if not isinstance(scorer, Scorer):
+        advice = f"builds a {type(scorer).__qualname__}, which lacks a member of rpt.scoring.scorer.Scorer."
+        raise ConfigError.of("scorer._target_", component.target, advice)
+    return scorer
 
 
 def build_module(

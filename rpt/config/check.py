@@ -42,7 +42,7 @@ def check(values: Values) -> Config:
     except ValidationError as error:
         problems += problems_of(error, "", Config)
         config = None
-    for group in COMPONENTS:
+    for group in (*COMPONENTS, "scorer"):
         problems += check_component(group, values.get(group))
     for group in ("callbacks", "logger"):
         sections = values.get(group)
@@ -57,6 +57,9 @@ def check(values: Values) -> Config:
         raise ConfigError(_first_of_each_key(problems))
     components: dict[str, Any] = {group: coerce(getattr(config, group), group) for group in COMPONENTS}
     components["callbacks"] = {name: coerce(section, "callbacks") for name, section in config.callbacks.items()}
+    if config.scorer.component is not None:
+        component = coerce(config.scorer.component, "scorer")
+        components["scorer"] = config.scorer.model_copy(update={"component": component})
     components["logger"] = {name: _coerced_logger(section) for name, section in config.logger.items()}
     return _resolved(config.model_copy(update=components), candidate)
 

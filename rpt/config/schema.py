@@ -155,8 +155,15 @@ class BackboneConfig(Section):
 class ScorerConfig(Section):
     """Scorer that turns rows into answers. `rpt.config.check` replaces `auto`."""
 
-    name: Literal["auto", "head", "rank", "generate"]
+    name: Literal["auto", "head", "rank", "generate", "own"]
     length_normalised: bool
+    component: Component | None = None  # scorer that `_target_` names, with name=own
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_target(cls, values: Any) -> Any:
+        is_component = isinstance(values, dict) and "_target_" in values
+        return {"name": "own", "length_normalised": False, "component": values} if is_component else values
 
 
 class TrainerConfig(Section):

@@ -21,6 +21,7 @@ from rpt.data.loaders import EvalLoader, TrainLoader
 from rpt.data.prepare import Splits, build_all_encoded, build_splits, build_task
 from rpt.data.rows import Rows
 from rpt.data.sources import Source
+from rpt.system.modules import load_object
 
 
 class TaskData(lightning.LightningDataModule):
@@ -51,7 +52,8 @@ class TaskData(lightning.LightningDataModule):
         super().__init__()
         self.config = config
         self.task = build_task(config)
-        self.with_choices = config.scorer.name == "rank"
+        own = config.scorer.component
+        self.with_choices = config.scorer.name == "rank" if own is None else load_object(str(own.target)).with_choices
         self.batch_size = config.trainer.batch_size
         self.order_seeds = [config.data.order_seed]
         self.prompt_lengths = [_prompt_length(config)]

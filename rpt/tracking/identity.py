@@ -107,7 +107,9 @@ def code(config: Config) -> dict[str, Any]:
     Raises:
         ConfigError: A component's source cannot be read.
     """
-    targets = {"task.reader": config.task.reader, "scorer": SCORERS.get(config.scorer.name, config.scorer.name)}
+    own = config.scorer.component
+    scorer = SCORERS.get(config.scorer.name, config.scorer.name) if own is None else str(own.target)
+    targets = {"task.reader": config.task.reader, "scorer": scorer}
     if config.is_trained:
         targets["optim"] = str(config.optim.target)
     if config.has_prompt:
@@ -129,13 +131,7 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
         ConfigError: The file of `init.path` cannot be read.
     """
     parts = _part(config)
-    if not (config.is_trained and config.backbone.dropout):
-        del parts["backbone"]["dropout"]  # keeps the identity of runs from before the key existed
-    flags = {name: value for name, value in parts["trainer"].pop("lightning").items() if value not in (None, False)}
-    if flags:
-        parts["trainer"]["lightning"] = flags
-    if not config.callbacks:
-        del parts["callbacks"]
+    _drop_unset(config, parts)
     if not config.is_trained:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_TRAINING}
         parts["data"].pop("order_seed")
@@ -147,6 +143,19 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
     if config.trainer.tune == "prompt":
         del parts["trainer"]["tune_lr"]
     return {**parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
+
+
+def _drop_unset(config: Config, parts: dict[str, Any]) -> None:
+    """Drop newer keys that are not set, which keeps the identity of runs from before the keys existed."""
+    if not (config.is_trained and config.backbone.dropout):
+        del parts["backbone"]["dropout"]
+    flags = {name: value for name, value in parts["trainer"].pop("lightning").items() if value not in (None, False)}
+    if flags:
+        parts["trainer"]["lightning"] = flags
+    if config.scorer.component is None:
+        del parts["scorer"]["component"]
+    if not config.callbacks:
+        del parts["callbacks"]
 
 
 def shared(config: Config) -> dict[str, Any]:

@@ -29,7 +29,70 @@ class Scaled(nn.Module):
     def forward(self, prompt):
         return prompt + self.factor * self.linear(prompt)
 """
+PARTS = """
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
+from rpt.scoring.head import HeadScorer
+
+
+class Momentum(torch.optim.SGD):
+    pass
+
+
+class Smoothed(HeadScorer):
+    def __init__(self, *, hidden: int, num_labels: int, pooling: str, smoothing: float = 0.1) -> None:
+        super().__init__(hidden=hidden, num_labels=num_labels, pooling=pooling)
+        self.smoothing = smoothing
+
+    def losses(self, backbone, inserted, rows, heads):
+        scores = self.score(backbone, inserted, rows, heads).scores
+        return torch.nn.functional.cross_entropy(scores, rows.target, reduction="none", label_smoothing=self.smoothing)
+
+
+class Lines(Logger):
+    name = version = "lines"
+
+    def __init__(self, save_dir: str, file: str = "lines.txt") -> None:
+        super().__init__()
+        self.path = f"{save_dir}/{file}"
+
+    def log_hyperparams(self, params, *args, **kwargs):
+        pass
+
+    def log_metrics(self, metrics, step=None):
+        with open(self.path, "a") as file:
+            print(step, *sorted(metrics), file=file)
+
+
+class Shouting(Callback):
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def on_validation_end(self, trainer, pl_module):
+        trainer.logger.log_metrics({self.word: float(trainer.callback_metrics["held_out/score"])}, trainer.global_step)
+"""
 FILES = {
+    "lab_package/parts.py": PARTS,
+    "conf/optim/momentum.yaml": """# SGD with momentum
+_target_: lab_package.parts.Momentum
+momentum: 0.9
+""",
+    "conf/optim/torch_sgd.yaml": """# torch's own SGD
+_target_: torch.optim.SGD
+momentum: 0.5
+nesterov: true
+""",
+    "conf/scorer/smoothed.yaml": """# A head with smoothed labels
+_target_: lab_package.parts.Smoothed
+smoothing: 0.2
+""",
+    "conf/logger/lines.yaml": """# A line for each step
+lines: {_target_: lab_package.parts.Lines}
+""",
+    "conf/callbacks/shouting.yaml": """# Logs the held-out score in other words
+shouting: {_target_: lab_package.parts.Shouting, word: loud}
+""",
     "lab_package/encoders.py": ENCODER,
     "conf/encoder/scaled.yaml": """# P + factor * W P
 _target_: lab_package.encoders.Scaled
@@ -143,6 +206,46 @@ def test_a_sweep_over_own_and_shipped_encoders_trains(lab, command, tiny_bert, t
     searched = command("-m", f"hydra.searchpath=[file://{lab}/conf]", "encoder=scaled", "seed=0,1", *small)
     assert searched.returncode == 0, searched.stdout
     assert searched.stdout.splitlines()[-1] == "python -m rpt.report runs compares them"
+
+
+def test_parts_of_ones_own_train_a_run(lab, command, tiny_bert, tiny_cb, tmp_path):
+    parts = ["encoder=scaled", "optim=momentum", "scorer=smoothed", "logger=lines", "callbacks=[shouting,lr_monitor]"]
+    small = [*tiny_bert, *tiny_cb, "trainer.epochs=2", "+trainer.lightning.log_every_n_steps=1"]
+    done = command("--config-dir", str(lab / "conf"), *parts, *small)
+    assert done.returncode == 0, done.stdout
+    [path] = (tmp_path / "runs").glob("*/run.json")
+    record = json.loads(path.read_text())
+    assert record["status"] == "finished"
+    assert [warning for warning in record["warnings"] if "logger" in warning] == []
+    assert {"optim", "scorer", "encoder", "callbacks.shouting", "callbacks.lr_monitor"} <= record["code"].keys()
+    lines = (path.parent / "lines.txt").read_text().splitlines()
+    assert "8 loud" in lines
+    assert sum("lr-Momentum" in line for line in lines) == 8
+    assert sum("train/loss" in line for line in lines) == 8
+
+
+def test_an_optimizer_of_torch_trains_by_one_option_file(lab, command, tiny_bert, tiny_cb, tmp_path):
+    small = [*tiny_bert, *tiny_cb, "trainer.epochs=1"]
+    done = command("--config-dir", str(lab / "conf"), "optim=torch_sgd", *small)
+    assert done.returncode == 0, done.stdout
+    [path] = (tmp_path / "runs").glob("*/run.json")
+    assert json.loads(path.read_text())["config"]["optim"]["momentum"] == 0.5
+
+
+BROKEN = {
+    "optim=torch_sgd optim.momentun=1": "optim.momentun: no such key. Did you mean momentum? ",
+    "callbacks=shouting callbacks.shouting.word=null": "callbacks.shouting.word = null: must be text",
+    "scorer=smoothed scorer.smoothing=x": "scorer.smoothing = x: must be a number.",
+    "+callbacks.x._target_=lab_package.parts.Nobody": "callbacks.x._target_ = lab_package.parts.Nobody: "
+    "lab_package.parts holds no 'Nobody'. Name a class or function that exists.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", BROKEN)
+def test_wrong_options_of_ones_own_parts_are_refused(arguments, lab, command):
+    done = command("--config-dir", str(lab / "conf"), *arguments.split())
+    assert done.stdout.startswith(BROKEN[arguments])
+    assert done.returncode == 2
 
 
 class Entry:

@@ -55,7 +55,7 @@ def prompt_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
 def scorer_fits_family(candidate: Candidate) -> Iterator[Problem]:
     """The scorer `head` needs an encoder; `rank` and `generate` need a language model."""
     scorer, family = candidate.config.scorer.name, candidate.family
-    if family is None or scorer == "auto":
+    if family is None or scorer in ("auto", "own"):
         return
     if (family == "encoder") != (scorer == "head"):
         fitting = "head" if family == "encoder" else "rank or scorer=generate"
