@@ -44,5 +44,6 @@ def kept(name: str) -> dict[str, Any]:
 def keep(name: str, result: dict[str, Any], device: str = "cpu") -> None:
     """Write a measurement and the description of its machine to `benchmarks/results/`."""
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"environment": environment(torch.device(device)), **result}, indent=2) + "\n")
+    facts = environment(torch.device(device)).model_dump(mode="json")
+    path.write_text(json.dumps({"environment": facts, **result}, indent=2) + "\n")
     say(str(path.relative_to(ROOT)))
