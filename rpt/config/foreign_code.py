@@ -62,6 +62,10 @@ def refuse_foreign_components(
 
 
 def _problems(config: Mapping[str, Any], known: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
+    scorer = config.get("scorer")
+    if config.get("callbacks") or (isinstance(scorer, dict) and scorer.get("component")):
+        advice = "A record cannot choose code, and this one names callbacks or a scorer. Run its command again instead."
+        yield Problem("callbacks, scorer", "_target_", advice)
     for group, keys in FROM_OPTIONS.items():
         section = config.get(group)
         if not isinstance(section, dict):
