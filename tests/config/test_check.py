@@ -112,6 +112,10 @@ RELATIONS = {
     "trainer.tune=all": "trainer.tune = all: is the baseline without a prompt. Set encoder=none.",
     "encoder=none trainer.tune=all backbone.dtype=bfloat16": "backbone.dtype = bfloat16: is too coarse to train "
     "weights in. Set backbone.dtype=float32.",
+    "callbacks=[early_stopping,lr_monitor] trainer.devices=2": "callbacks = early_stopping, lr_monitor: would act on "
+    "the first device alone with trainer.devices=2. Set trainer.devices=1, or callbacks=none.",
+    "callbacks=lr_monitor trainer=ddp": "callbacks = lr_monitor: would act on the first device alone with "
+    "trainer.devices=auto. Set trainer.devices=1, or callbacks=none.",
     "task=copa init=labels": "init = labels: this task has no label texts of its own, each row brings its choices. Set "
     "init=vocab.",
     "data=hub data.hub_id=null": "data.hub_id = null: needs a value. Set data.hub_id=aps/super_glue.",

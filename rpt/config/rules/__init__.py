@@ -32,6 +32,7 @@ RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     options.text_says_something,
     options.devices_have_rows,
     options.dropout_has_one_stream,
+    options.callbacks_have_one_device,
     options.files_exist,
     options.output_is_writable,
     options.loggers_can_start,

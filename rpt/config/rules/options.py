@@ -77,6 +77,14 @@ def dropout_has_one_stream(candidate: Candidate) -> Iterator[Problem]:
         yield Problem("backbone.dropout", True, advice)
 
 
+def callbacks_have_one_device(candidate: Candidate) -> Iterator[Problem]:
+    """Callbacks need a single device, because they would act on the first device of several alone."""
+    devices, names = candidate.config.trainer.devices, candidate.config.callbacks
+    if devices != 1 and names:
+        advice = f"would act on the first device alone with trainer.devices={devices}. Set trainer.devices=1, or "
+        yield Problem("callbacks", ", ".join(names), f"{advice}callbacks=none.")
+
+
 def paths_are_whole(candidate: Candidate) -> Iterator[Problem]:
     """A path must not begin with `~` after `rpt.config.compose.plain` has expanded the home folders that exist."""
     for key, path in _paths(candidate.config):
