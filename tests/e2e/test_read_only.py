@@ -58,7 +58,7 @@ def test_a_finished_sweep_is_read_also_on_a_read_only_disk(sweep, read_only, tmp
     assert after == before
     assert new == {"lr=0.01": False, "lr=0.03": False}
     assert ledger([str(tmp_path / "runs")]) == 0
-    assert "2 runs: 2 done" in capsys.readouterr().out
+    assert "2 runs: 2 finished" in capsys.readouterr().out
 
 
 def test_a_new_run_on_a_read_only_disk_is_refused(configure, tiny_cb, read_only, tmp_path):
