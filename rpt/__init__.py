@@ -30,7 +30,7 @@ _MODULES = {
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
-    """Compose and check a configuration, as `python run.py OVERRIDES` does.
+    """Compose a configuration from `conf/` and overrides, and check it. Nothing is trained.
 
     Example:
         >>> import rpt
@@ -39,7 +39,8 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         ('rte', 20)
 
     Args:
-        overrides: Choices of options (`encoder=plain`) and of values (`lr=0.3`).
+        overrides: Overrides in Hydra's syntax. `encoder=plain` chooses a file of the group `conf/encoder/`, and
+            `lr=0.3` sets a value.
 
     Raises:
         ConfigError: The configuration is wrong; the error holds all problems, sorted by key.

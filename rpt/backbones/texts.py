@@ -18,9 +18,10 @@ class SourceText:
     """A text that a language model reads before it writes an answer.
 
     Attributes:
-        text: Text as the template renders it.
-        ids: Token ids that the model reads, control tokens included.
-        tokens: Result of the tokenizer, which may have further tokens behind those of `ids`.
+        text: Text of the task's template, filled with the fields of a row.
+        ids: Token ids that the model reads, with special tokens such as the begin-of-sequence token.
+        tokens: Result of the tokenizer for the text. Its ids may be longer than `ids`, from which an end-of-sequence
+            token is removed.
     """
 
     text: str

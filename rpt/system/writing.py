@@ -47,16 +47,17 @@ def storage(path: Path) -> Iterator[None]:
 
 
 def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> None:
-    """Write a temporary file and rename it, so that a killed process leaves either the old file or the new file.
+    """Write a file completely or not at all: a temporary file is written, and then renamed to `path`.
 
     Args:
         path: Path of the file.
         content: Complete content of the file.
-        keep: Path to which an existing file is renamed; None to replace it. A process that is killed between the two
-            renames leaves the old file at `keep` and no file at `path`, so readers must look at both.
+        keep: Path to which an existing file at `path` is renamed first; None to replace the existing file. A process
+            that is killed between the two renames leaves the old file at `keep` and no file at `path`. A reader must
+            therefore look for the file at `path` and at `keep`.
 
     Raises:
-        StorageError: The disk is full, or the folder cannot be written. The old content is kept.
+        StorageError: The disk is full, or the folder cannot be written. The existing file stays unchanged.
     """
     with storage(path):
         handle, name = tempfile.mkstemp(**draft_of(path))

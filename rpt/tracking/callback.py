@@ -118,9 +118,10 @@ class Tracking(Callback):
             self.checkpoint(_tuner(pl_module))
 
     def checkpoint(self, tuner: PromptTuner) -> None:
-        """Write a checkpoint of every run, unless the last checkpoint is of the same step and epoch.
+        """Write a checkpoint of every run in the pack, unless the last checkpoint is of the same step and epoch.
 
-        A second checkpoint of the same step would replace the previous checkpoint, to which a pack may have to go back.
+        Each run keeps its last two checkpoints. A repeated checkpoint would push out the older one, from which the pack
+        is resumed if a run's last checkpoint is damaged.
         """
         if self._saved == _counts(tuner):
             return

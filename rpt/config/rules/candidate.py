@@ -12,11 +12,11 @@ from rpt.config.schema import Config, PairFormat, TextFormat
 
 @dataclass(frozen=True)
 class Candidate:
-    """A configuration whose relations are checked.
+    """A configuration while the rules on relations between its values are checked.
 
     Attributes:
-        config: Configuration, or its valid part. Reading a value that is not valid raises
-            `rpt.config.schema.NotValid`, which ends the rule that needs the value.
+        config: The whole configuration, or its valid part if some values have been refused already. Reading a refused
+            value raises `rpt.config.schema.NotValid`, which ends the rule that needs the value.
     """
 
     config: Config

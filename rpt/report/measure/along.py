@@ -43,13 +43,14 @@ def asked_axes(study: Study) -> list[Axis]:
 
 
 def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the comparisons of values that the answer rests on.
+    """Select the comparisons that support the report's answer to the study's question.
 
-    For an axis of numbers the answer compares only the largest number with the smallest.
+    Along a numeric axis, such as the learning rate, only the largest value is compared with the smallest. Along any
+    other axis, all pairs of values are compared.
 
     Args:
         study: Study that the comparisons belong to.
-        pairs: All comparisons of values, from `compare_values`.
+        pairs: Comparisons of all pairs of values of each axis.
     """
     axis_of = {axis.key: axis for axis in asked_axes(study)}
     last = {(pair.task, pair.ours, pair.axis): pair for pair in pairs if pair.axis in axis_of}

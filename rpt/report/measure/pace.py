@@ -46,9 +46,10 @@ class Pace:
 
     @property
     def verdict(self) -> Literal["fewer", "more", "open"]:
-        """Whether the first encoder needs `fewer` or `more` epochs.
+        """Result of the comparison: the first encoder needs `fewer` or `more` epochs than the second, or it is `open`.
 
-        `open` where the interval contains 0 or the adjusted p-value is 0.05 or more.
+        The result is `open`, which means undecided, if the confidence interval of the difference in epochs contains 0,
+        or if the p-value after Holm's correction is 0.05 or more.
         """
         sign = self.comparison.sign(self.p_holm)
         return "more" if sign > 0 else "fewer" if sign < 0 else "open"

@@ -103,12 +103,12 @@ class StudyCurve:
 
     @property
     def units(self) -> Float[np.ndarray, "points seeds units"]:
-        """Score of each sampling unit at every point, for every seed that all points have."""
+        """Score of each sampling unit at every point, for the seeds with a run at every point."""
         return np.stack([point.units(self.count, self.seeds) for point in self.points])
 
     @property
     def scores(self) -> Float[np.ndarray, "points seeds"]:
-        """Task score at every point, 0 to 1, for every seed that all points have."""
+        """Task score at every point, 0 to 1, for the seeds with a run at every point."""
         mean: Float[np.ndarray, "points seeds"] = self.units.mean(axis=2)
         return mean
 

@@ -30,7 +30,13 @@ class InlineExecutor:
         report: Callable[[Result], None],
         watch: ProgressCallback = ignore_progress,
     ) -> None:
-        """Train the packs one after the other, and report the results of each pack when it ends."""
+        """Train the packs one after the other.
+
+        Args:
+            packs: Packs to train; a pack is a list of points whose runs share the backbone's forward passes.
+            report: Function that is called with the result of each point when the point's pack ends.
+            watch: Callback for progress during a pack.
+        """
         load_libraries()
         from rpt.sweep.work import train_pack
 
