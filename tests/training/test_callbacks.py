@@ -88,12 +88,12 @@ def test_early_stopping_ends_a_run_as_its_last_epoch_would(configure, tiny_cb):
     record = stopped.check().record
     scores = curve(stopped)["held_out/score"]
     epochs = next(epoch for epoch in range(2, 12) if scores[epoch - 1] <= max(scores[: epoch - 1]))
-    assert (record["status"], record["steps"], len(scores)) == ("finished", 4 * epochs, epochs)
+    assert (record.status, record.steps, len(scores)) == ("finished", 4 * epochs, epochs)
     [plain] = train([configure(*tiny_cb, f"trainer.epochs={epochs}", "lr=0.3")])
     assert contents(stopped.folder) == contents(plain.folder)
     assert stopped.folder.name != plain.folder.name  # a callback may change the score, so it is part of the identity
     [again] = train([configure(*tiny_cb, *STOPPING, "trainer.epochs=12", "lr=0.3")])
-    assert again.record.steps == record["steps"]
+    assert again.record.steps == record.steps
 
 
 def test_a_callback_sees_what_the_curve_and_the_record_hold(configure, tiny_cb):
@@ -103,7 +103,7 @@ def test_a_callback_sees_what_the_curve_and_the_record_hold(configure, tiny_cb):
     logged = Watching.logged
     assert {name: logged["held_out"][name] for name in last} == pytest.approx(last)
     assert logged["step"]["train/loss"] == pytest.approx(last["train/loss"])
-    scores = {**record["scores"], "loss": record["loss"]}
+    scores = {**record.scores, "loss": record.loss}
     assert {name: logged["reported"][f"reported/{name}"] for name in scores} == pytest.approx(scores)
 
 
