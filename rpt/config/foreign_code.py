@@ -63,7 +63,8 @@ def refuse_foreign_components(
 
 def _problems(config: Mapping[str, Any], known: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
     scorer = config.get("scorer")
-    if config.get("callbacks") or (isinstance(scorer, dict) and scorer.get("component")):
+    has_own_scorer = isinstance(scorer, dict) and ("_target_" in scorer or scorer.get("component"))
+    if config.get("callbacks") or has_own_scorer:
         advice = "A record cannot choose code, and this one names callbacks or a scorer. Run its command again instead."
         yield Problem("callbacks, scorer", "_target_", advice)
     for group, keys in FROM_OPTIONS.items():

@@ -255,6 +255,15 @@ def test_code_that_a_record_names_is_refused_and_not_run(place, value, packed, t
     assert "A record chooses code by an option's name alone" in said
 
 
+@pytest.mark.parametrize("shape", ["callback", "scorer", "scorer's option file"])
+def test_callbacks_and_scorers_that_a_record_names_are_refused_and_not_imported(shape, packed, trap):
+    component = {"_target_": trap}
+    own_scorer = {"name": "own", "length_normalised": False, "component": component}
+    sections = {"callback": {"callbacks": {"mine": component}}, "scorer": {"scorer": own_scorer}}
+    edit(packed[0], lambda record: record["config"].update(sections.get(shape, {"scorer": component})))
+    assert "names callbacks or a scorer. Run its command again instead." in refusal(packed[0])
+
+
 @pytest.mark.parametrize(
     "option", ["../../tmp/encoder", "/tmp/encoder", "a,b", "a b", "", "plain}", "${oc.env:HOME}", 3]
 )
