@@ -12,6 +12,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from rpt.config.paths import config_dir, sweeps_dir
 from rpt.config.user_folders import check_sources, folders_of
 from rpt.errors import ConfigError
+from rpt.replay import replay
 
 RUN = Path(__file__).parents[2] / "run.py"
 
@@ -222,6 +223,8 @@ def test_parts_of_ones_own_train_a_run(lab, command, tiny_bert, tiny_cb, tmp_pat
     assert "8 loud" in lines
     assert sum("lr-Momentum" in line for line in lines) == 8
     assert sum("train/loss" in line for line in lines) == 8
+    with pytest.raises(ConfigError, match="this one names callbacks or a scorer"):
+        replay(path.parent, [str(lab / "conf")])
 
 
 def test_an_optimizer_of_torch_trains_by_one_option_file(lab, command, tiny_bert, tiny_cb, tmp_path):

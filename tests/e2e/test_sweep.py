@@ -179,3 +179,15 @@ def test_a_failing_point_stops_no_other(command, start_folder, tiny_bert, tiny_c
     assert "Traceback" not in done.stdout
     assert done.returncode == 2
     assert records(start_folder / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}
+
+
+def test_a_callback_that_raises_fails_its_point_alone(sweep):
+    callback = "+callbacks.mine={_target_:tests.training.test_callbacks.Raising}"
+    results, _ = sweep(["encoder=plain", f"encoder=plain {callback}", "encoder=residual"])
+    assert [result.status for result in results] == ["finished", "failed", "finished"]
+    assert "callbacks.mine: ValueError: a bug of the callback" in results[1].error
+    folders = [Path(result.folder) for result in results]
+    records = [json.loads((folder / "run.json").read_text()) for folder in folders]
+    assert [record["status"] for record in records] == ["finished", "failed", "finished"]
+    assert [record["pack"]["size"] for record in records] == [2, 1, 2]
+    assert "in on_validation_end" in records[1]["traceback"]

@@ -1,8 +1,10 @@
 """Loggers show a run's curve elsewhere; its numbers never depend on them."""
 
 import json
+from pathlib import Path
 
 import pytest
+from lightning.pytorch.loggers import Logger
 
 from rpt.errors import StorageError
 from rpt.runs import train
@@ -10,6 +12,33 @@ from rpt.tracking import loggers
 from rpt.tracking.folder import RunFolder
 
 EPOCHS, STEPS = 2, 8
+
+
+class Partial(Logger):
+    """Logger of a third party that writes each step to `logged.txt`, and raises in one of its methods."""
+
+    name = version = "partial"
+
+    def __init__(self, save_dir: str, raises_in: str) -> None:
+        super().__init__()
+        self.path = Path(save_dir, "logged.txt")
+        self.raises_in = raises_in
+        self.raise_in("constructor")
+
+    def raise_in(self, method):
+        if self.raises_in == method:
+            raise ConnectionError(f"no route to host in {method}")
+
+    def log_hyperparams(self, params, *args, **kwargs):
+        self.raise_in("log_hyperparams")
+
+    def log_metrics(self, metrics, step=None):
+        self.raise_in("log_metrics")
+        with self.path.open("a") as file:
+            print(step, file=file)
+
+    def finalize(self, status):
+        self.raise_in("finalize")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +108,38 @@ def test_a_logger_that_raises_is_dropped_with_a_warning_and_changes_no_bit(
     assert outcome.record.status == "finished"
     assert json.loads((outcome.folder / "run.json").read_text())["warnings"].count(warning) == 1
     assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
+
+
+@pytest.mark.parametrize("num_runs", [1, 2])
+@pytest.mark.parametrize("method", ["constructor", "log_hyperparams", "log_metrics", "finalize"])
+def test_a_lightning_logger_that_raises_is_dropped_from_its_own_run_alone(
+    method, num_runs, configure, tiny_cb, plain_curve
+):
+    logger = "+logger.mine={_target_:tests.tracking.test_loggers.Partial,raises_in:"
+    methods = [method, "none"][:num_runs]
+    configs = [configure(*tiny_cb, f"{logger}{name}}}", f"seed={seed}") for seed, name in enumerate(methods)]
+    broken, *whole = [outcome.check() for outcome in train(configs)]
+    [warning] = logger_warnings(broken)
+    assert warning.startswith("logger mine failed and was dropped: ")
+    assert f"ConnectionError: no route to host in {method}" in warning
+    num_lines = STEPS + EPOCHS + 1  # steps, evaluations and the summary
+    assert len(logged_steps(broken)) == (num_lines if method == "finalize" else 0)
+    for outcome in whole:
+        assert logger_warnings(outcome) == []
+        assert len(logged_steps(outcome)) == num_lines
+    if not whole:
+        assert (broken.folder / "metrics.csv").read_bytes() == plain_curve
+
+
+def logger_warnings(outcome):
+    record = json.loads((outcome.folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    return [warning for warning in record["warnings"] if "logger" in warning]
+
+
+def logged_steps(outcome):
+    file = outcome.folder / "logged.txt"
+    return file.read_text().split() if file.exists() else []
 
 
 def test_each_run_of_a_pack_has_its_own_logger(configure, tiny_cb, monkeypatch):
