@@ -32,7 +32,7 @@ _MODULES = {
 def compose(overrides: Sequence[str] = ()) -> Config:
     """Compose a configuration from `conf/` and overrides, and check it. Nothing is trained.
 
-    Example:
+    Examples:
         >>> import rpt
         >>> config = rpt.compose(["task=rte", "prompt.length=20"])
         >>> config.task.name, config.prompt.length

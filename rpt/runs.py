@@ -118,7 +118,7 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
         RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out. No file is left
             half-written.
 
-    Example:
+    Examples:
         >>> import rpt
         >>> small = ["data.max_rows=40", "trainer.epochs=1", "trainer.device=cpu", "trainer.progress=false"]
         >>> [outcome] = rpt.train([rpt.compose(["task=cb", *small])])

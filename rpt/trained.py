@@ -80,7 +80,7 @@ def load(folder: Path | str) -> TrainedRun:
         ConfigError: The folder holds no finished run, the run has no exported result, or its rows, backbone or code
             have changed since it was trained.
 
-    Example:
+    Examples:
         >>> import rpt
         >>> small = ["data.max_rows=40", "trainer.epochs=1", "trainer.device=cpu", "trainer.progress=false"]
         >>> [outcome] = rpt.train([rpt.compose(["task=cb", *small])])

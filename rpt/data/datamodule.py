@@ -37,7 +37,7 @@ class TaskData(lightning.LightningDataModule):
         task: Task that turns rows into examples, and reads answers from generated text.
         with_choices: Whether an evaluation needs the token ids of all choices instead of the right text alone.
 
-    Example:
+    Examples:
         >>> import rpt
         >>> data = rpt.TaskData(rpt.compose(["task=cb", "data.max_rows=40", "trainer.device=cpu"]))
         >>> data.setup()

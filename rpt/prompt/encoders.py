@@ -30,7 +30,7 @@ class Plain(nn.Module):
 
     Source: Lester et al. 2021 (arXiv 2104.08691), prompt tuning.
 
-    Example:
+    Examples:
         >>> import torch
         >>> encoder = Plain(length=4, hidden=8)
         >>> encoder(torch.zeros(4, 8)).shape
@@ -53,7 +53,7 @@ class MLP(nn.Module):
 
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3 and its baselines.
 
-    Example:
+    Examples:
         >>> import torch
         >>> options = {"bottleneck_dim": 2, "activation": "relu", "layer_norm": True, "dropout": 0.0, "shared": True}
         >>> encoder = MLP(length=4, hidden=8, **options)
@@ -107,7 +107,7 @@ class Residual(nn.Module):
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3; GitHub arazd/ResidualPrompts,
     commit 53087ca, `prompt_tuner2.py` (biases, dropout, eps 1e-5).
 
-    Example:
+    Examples:
         >>> import torch
         >>> options = {"bottleneck_dim": 2, "activation": "relu", "layer_norm": True, "dropout": 0.0, "shared": True}
         >>> encoder = Residual(length=4, hidden=8, **options)
@@ -161,7 +161,7 @@ class LSTM(nn.Module):
     Raises:
         ConfigError: dropout with a single layer, which would have no effect.
 
-    Example:
+    Examples:
         >>> import torch
         >>> encoder = LSTM(length=4, hidden=8, hidden_dim=8, num_layers=2, dropout=0.0)
         >>> encoder(torch.zeros(4, 8)).shape

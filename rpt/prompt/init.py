@@ -43,7 +43,7 @@ class InitSource:
         choices: The task's label texts in label order; empty where every row brings its own
             choices.
 
-    Example:
+    Examples:
         >>> import torch
         >>> source = InitSource(torch.randn(len(tokenizer), 8), tokenizer, ("yes", "no"))
         >>> source.rows(source.token_ids("yes or no")).shape  # one row for each token
@@ -86,7 +86,7 @@ def vocab(
 
     Source: Lester et al. 2021 (arXiv 2104.08691), "Sampled Vocab".
 
-    Example:
+    Examples:
         >>> vocab(source, 4, rng, num_tokens=5000).shape
         torch.Size([4, 8])
     """
@@ -112,7 +112,7 @@ def uniform(
     Raises:
         ConfigError: `low` is not below `high`.
 
-    Example:
+    Examples:
         >>> uniform(source, 4, rng, low=-0.5, high=0.5).shape
         torch.Size([4, 8])
     """
@@ -124,7 +124,7 @@ def uniform(
 def normal(source: InitSource, length: int, rng: torch.Generator, *, std: Scale) -> Float32[Tensor, "length hidden"]:
     """Normal numbers with mean 0 and standard deviation `std`.
 
-    Example:
+    Examples:
         >>> normal(source, 4, rng, std=0.5).shape
         torch.Size([4, 8])
     """
@@ -146,7 +146,7 @@ def labels(
     those of GitHub google-research/prompt-tuning, `prompts.py` (`from_embedded_list`), which cuts
     what we refuse.
 
-    Example:
+    Examples:
         >>> labels(source, 4, rng, num_tokens=5000).shape
         torch.Size([4, 8])
     """
@@ -180,8 +180,8 @@ def from_text(source: InitSource, length: int, rng: torch.Generator, *, text: st
     Source: PEFT 0.21.2, `tuners/prompt_tuning/model.py` (`PromptTuningInit.TEXT`), but without
     special tokens.
 
-    Example:
-        >>> text(source, 4, rng, text="answer yes or no").shape
+    Examples:
+        >>> from_text(source, 4, rng, text="answer yes or no").shape
         torch.Size([4, 8])
     """
     ids = source.token_ids(text)
@@ -204,9 +204,9 @@ def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: st
         ConfigError: the file is missing or unreadable, or its array does not fit this prompt and
             backbone.
 
-    Example:
+    Examples:
         >>> np.save("prompt.npy", np.zeros((4, 8), dtype="float32"))
-        >>> file(source, 4, rng, path="prompt.npy").shape
+        >>> from_file(source, 4, rng, path="prompt.npy").shape
         torch.Size([4, 8])
     """
     prompt = _read(path)

@@ -21,7 +21,7 @@ class SoftPrompt(nn.Module):
         table: The trainable matrix P, float32, one row per virtual token.
         encoder: The map [length, hidden] -> [length, hidden].
 
-    Example:
+    Examples:
         >>> import torch
         >>> prompt = SoftPrompt(torch.zeros(4, 8), torch.nn.Linear(8, 8))
         >>> prompt().shape, prompt.fold().requires_grad

@@ -25,7 +25,7 @@ class Task:
             their own.
         framing: Name of the way in which a row becomes an example, from `framings`.
 
-    Example:
+    Examples:
         >>> task = Task(name="mood", fields=["text"], labels=["bad", "good"], choices=["bad", "good"])
         >>> [example] = task.examples([("moods.jsonl:1", {"idx": 0, "text": "It rains.", "label": "bad"})])
         >>> example.fields["text"], example.choices, example.target

@@ -18,7 +18,7 @@ class Written(Task):
     The model is trained to write the first text. What it writes is right if it equals one of the texts without case,
     punctuation and articles (`rpt.tasks.text.normalised`).
 
-    Example:
+    Examples:
         >>> task = Written(name="capitals", fields=("country",), labels=None, choices=None, framing="written")
         >>> [example] = task.examples([("rows:1", {"idx": 0, "country": "Italy", "answer": ["Rome", "Roma"]})])
         >>> example.gold, example.answers

@@ -67,7 +67,7 @@ class PromptTuner(lightning.LightningModule):
         predictions: Answers of each run in the last evaluation; None for a run that was not evaluated.
         folded: Exported prompt of each run in the last evaluation.
 
-    Example:
+    Examples:
         >>> import rpt
         >>> config = rpt.compose(["task=cb", "data.max_rows=40", "trainer.device=cpu"])
         >>> data = rpt.TaskData(config)
