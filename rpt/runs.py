@@ -138,11 +138,11 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
         records, errors = _open_all(recorders, stack)
         pending = [recorder for recorder in recorders if recorder not in records | errors]
         unusable = {recorder.identity_hash for recorder in errors}
-        found, damaged = packs(pending, configs[0].trainer.epochs, unusable)
+        pending_packs, damaged = packs(pending, configs[0].trainer.epochs, unusable)
         errors |= damaged
         if len(errors) == len(recorders):
             raise errors[recorders[0]]
-        for pack in found:
+        for pack in pending_packs:
             gc.collect()  # frees the backbone of the pack before, which a reference cycle of trainer and module keeps
             records |= zip(
                 pack.recorders, _train(pack, source, backbone.weights_sha256, interruptions, progress), strict=True
@@ -247,7 +247,7 @@ def _lead(
             recorder.warn(warning)
         say(opening(recorder.record, recorder.folder.path) + "\n")
     runs = [recorder.identity_hash for recorder in recorders]
-    shows = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
+    displays = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
     control = LoopControl(user, states[0].get("callbacks") if states[0] else None)
     tracking = Tracking(recorders, config.trainer, pack.members, interruptions, user)
     if ranks.size == 1:  # with several ranks, the others would wait forever for an interrupted step
@@ -255,9 +255,9 @@ def _lead(
     flags = trainer_flags(config.trainer.lightning, recorders[0].folder.path)
     if user.all:
         flags["logger"] = [CallbackLogger(recorders[0].folder, recorders[0].log)]
-    fit(tuner, data, config.trainer.epochs, device, [control, tracking, *shows, *user.all], interruptions, **flags)
+    fit(tuner, data, config.trainer.epochs, device, [control, tracking, *displays, *user.all], interruptions, **flags)
     progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
-    predictions = evaluate(tuner, data, device, [*shows, *user.all], **flags)
+    predictions = evaluate(tuner, data, device, [*displays, *user.all], **flags)
     after = tuner.backbone.fingerprint()
     records = [
         write_results(recorder, run, tuner, data, predicted, device, after)

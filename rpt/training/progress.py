@@ -48,14 +48,14 @@ class Progress:
             epochs: Number of epochs of the whole training.
             steps_per_epoch: Number of steps of an epoch.
         """
-        made: list[Callback] = []
+        callbacks: list[Callback] = []
         if self._watch is not None:
-            made.append(ProgressReports(self._watch, runs, epochs * steps_per_epoch))
+            callbacks.append(ProgressReports(self._watch, runs, epochs * steps_per_epoch))
         if self._log is not None:
-            made.append(ProgressLines(self._log, epochs, steps_per_epoch))
+            callbacks.append(ProgressLines(self._log, epochs, steps_per_epoch))
         if self._has_bar:
-            made.append(Bar(epochs * steps_per_epoch))
-        return made
+            callbacks.append(Bar(epochs * steps_per_epoch))
+        return callbacks
 
 
 @contextmanager
@@ -122,14 +122,14 @@ class ProgressLines(Callback):
         self._total = epochs * steps_per_epoch
         self._first_step = 0
         self._first_seconds = 0.0
-        self._answered = 0
+        self._num_answered = 0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the number of steps and epochs, and the step at which a resumed training begins."""
         tuner = _tuner(pl_module)
         self._first_step, self._first_seconds = tuner.steps_done, self._log.seconds
-        begun = f" from step {tuner.steps_done}" if tuner.steps_done else ""
-        self._log.event(f"training {self._total:,} steps in {self._epochs} epochs{begun}")
+        resumed_at = f" from step {tuner.steps_done}" if tuner.steps_done else ""
+        self._log.event(f"training {self._total:,} steps in {self._epochs} epochs{resumed_at}")
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
         """Update the log's state after a step."""
@@ -137,7 +137,7 @@ class ProgressLines(Callback):
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Reset the count of answered rows."""
-        self._answered = 0
+        self._num_answered = 0
 
     on_test_epoch_start = on_validation_epoch_start
 
@@ -145,8 +145,8 @@ class ProgressLines(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
     ) -> None:
         """Update the log's state after a forward pass of an evaluation."""
-        self._answered += len(batch.row)
-        self._log.update(lambda: f"{self.state(_tuner(pl_module))}; evaluating, {self._answered:,} rows answered")
+        self._num_answered += len(batch.row)
+        self._log.update(lambda: f"{self.state(_tuner(pl_module))}; evaluating, {self._num_answered:,} rows answered")
 
     on_test_batch_end = on_validation_batch_end  # type: ignore[assignment]
 
@@ -159,7 +159,7 @@ class ProgressLines(Callback):
         done = tuner.steps_done
         epoch = max(1, math.ceil(done / self._steps_per_epoch))
         parts = [f"step {done:,} of {self._total:,} (epoch {epoch} of {self._epochs})"]
-        parts += _one_run(tuner) if len(tuner.runs) == 1 else _many_runs(tuner)
+        parts += _describe_run(tuner) if len(tuner.runs) == 1 else _describe_pack(tuner)
         seconds = self._log.seconds - self._first_seconds
         if done > self._first_step and done < self._total:
             remaining = seconds / (done - self._first_step) * (self._total - done)
@@ -167,7 +167,7 @@ class ProgressLines(Callback):
         return ", ".join(parts)
 
 
-def _one_run(tuner: PromptTuner) -> list[str]:
+def _describe_run(tuner: PromptTuner) -> list[str]:
     parts = []
     if tuner.last_step and "loss" in tuner.last_step[0]:
         parts.append(f"loss {tuner.last_step[0]['loss']:.3f}")
@@ -176,7 +176,7 @@ def _one_run(tuner: PromptTuner) -> list[str]:
     return parts
 
 
-def _many_runs(tuner: PromptTuner) -> list[str]:
+def _describe_pack(tuner: PromptTuner) -> list[str]:
     counts = [(status, sum(run.status == status for run in tuner.runs)) for status in RUN_STATUSES]
     parts = [f"{len(tuner.runs)} runs: " + " ".join(f"{count} {status}" for status, count in counts if count)]
     scores = [run.best.metrics["score"] for run in tuner.runs if run.best is not None]
@@ -253,22 +253,22 @@ class ProgressReports(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, *args: Any
     ) -> None:
         """Report a step and the number of rows that it trained on."""
-        self._tell(pl_module, len(batch))
+        self._report(pl_module, len(batch))
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Report new scores, and runs that have stopped."""
-        self._tell(pl_module, 0)
+        self._report(pl_module, 0)
 
     def on_validation_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any
     ) -> None:
         """Report during an evaluation too, so that the display is redrawn."""
-        self._tell(pl_module, 0)
+        self._report(pl_module, 0)
 
     on_test_end = on_validation_end
     on_test_batch_end = on_validation_batch_end  # type: ignore[assignment]
 
-    def _tell(self, module: lightning.LightningModule, rows: int) -> None:
+    def _report(self, module: lightning.LightningModule, rows: int) -> None:
         assert isinstance(module, PromptTuner)
         progress = [
             RunProgress(run.status, None if run.best is None else run.best.metrics["score"]) for run in module.runs

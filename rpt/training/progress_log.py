@@ -55,10 +55,10 @@ class ProgressLog:
         Args:
             describe: Function that returns a description of the state.
         """
-        now = self._clock()
-        if now - self._last_update < REFRESH_SECONDS:
+        seconds = self._clock()
+        if seconds - self._last_update < REFRESH_SECONDS:
             return
-        self._last_update = now
+        self._last_update = seconds
         state = describe()
         with self._lock:
             self._state = state

@@ -78,23 +78,23 @@ class Ranks:
         """Return the values of all ranks, in the ranks' order, on every rank."""
         if self.size == 1:
             return [value]
-        found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
 
     def from_first(self, value: T) -> T:
         """Return the first rank's value, on every rank."""
         if self.size == 1:
             return value
-        box = [value]
-        dist.broadcast_object_list(box)
-        return box[0]
+        values = [value]
+        dist.broadcast_object_list(values)
+        return values[0]
 
-    def check_same(self, what: str, value: str) -> None:
+    def check_same(self, name: str, value: str) -> None:
         """Check that a value is the same on all ranks.
 
         Args:
-            what: Name of the value, for the error message.
+            name: Name of the value, for the error message.
             value: Value of this rank.
 
         Raises:
@@ -102,7 +102,7 @@ class Ranks:
         """
         if len(set(self.gather(value))) > 1:
             advice = "Their devices do not compute alike, or files changed meanwhile. Set trainer.devices=1."
-            raise RanksDiffer(f"{self.size} devices hold different {what}, where all must hold the same. {advice}")
+            raise RanksDiffer(f"{self.size} devices hold different {name}, where all must hold the same. {advice}")
 
 
 ALONE = Ranks()
@@ -115,12 +115,12 @@ class _Follower:
     Attributes:
         rank: Number of the rank, from 1.
         process: Process of the rank.
-        words: Pipe from which the first rank receives the error that ended the rank.
+        error_pipe: Pipe from which the first rank receives the error that ended the rank.
     """
 
     rank: int
     process: SpawnProcess
-    words: Connection
+    error_pipe: Connection
 
     @property
     def is_lost(self) -> bool:
@@ -130,10 +130,10 @@ class _Follower:
         """Describe how the rank ended."""
         code = self.process.exitcode or 0
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        said = ""
+        reason = ""
         with suppress(EOFError):  # a killed process has sent nothing
-            said = self.words.recv() if self.words.poll() else ""
-        return f"device {self.rank} of this training {how}" + (f":\n{said.rstrip()}\n" if said else ". ")
+            reason = self.error_pipe.recv() if self.error_pipe.poll() else ""
+        return f"device {self.rank} of this training {how}" + (f":\n{reason.rstrip()}\n" if reason else ". ")
 
 
 @contextmanager
@@ -154,33 +154,33 @@ def join(size: int, device: torch.device, follow: Callable[..., None], *argument
         yield ALONE
         return
     with TemporaryDirectory(prefix="rpt-ranks-") as folder:
-        meeting = Path(folder) / "meeting"
-        followers = [_start(rank, size, device, meeting, follow, arguments) for rank in range(1, size)]
+        rendezvous = Path(folder) / "rendezvous"
+        followers = [_start(rank, size, device, rendezvous, follow, arguments) for rank in range(1, size)]
         ended = threading.Event()
-        threading.Thread(target=_end_with, args=(followers, ended), name="ranks", daemon=True).start()
+        threading.Thread(target=_end_if_lost, args=(followers, ended), name="ranks", daemon=True).start()
         try:
-            with _member(0, size, device, meeting) as ranks:
+            with _member(0, size, device, rendezvous) as ranks:
                 yield ranks
             for follower in followers:
                 follower.process.join(GRACE_SECONDS)
         except Exception as error:
-            lost = None if isinstance(error, RptError) else _lost(followers)
+            lost = None if isinstance(error, RptError) else _find_lost(followers)
             if lost is None:
                 raise
-            raise RankLost(_loss(lost)) from error
+            raise RankLost(_loss_message(lost)) from error
         finally:
             ended.set()
             _stop(followers)
 
 
 def _start(
-    rank: int, size: int, device: torch.device, meeting: Path, follow: Callable[..., None], arguments: Sequence[Any]
+    rank: int, size: int, device: torch.device, rendezvous: Path, follow: Callable[..., None], arguments: Sequence[Any]
 ) -> _Follower:
     context = multiprocessing.get_context("spawn")  # a forked process would inherit locks and the GPU's state
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(
-        target=_be_follower,
-        args=(rank, size, device, meeting, sender, follow, arguments),
+        target=_run_follower,
+        args=(rank, size, device, rendezvous, sender, follow, arguments),
         name=f"rank {rank}",
         daemon=True,
     )
@@ -189,12 +189,12 @@ def _start(
     return _Follower(rank, process, receiver)
 
 
-def _be_follower(
+def _run_follower(
     rank: int,
     size: int,
     device: torch.device,
-    meeting: Path,
-    words: Connection,
+    rendezvous: Path,
+    error_pipe: Connection,
     follow: Callable[..., None],
     arguments: Sequence[Any],
 ) -> None:
@@ -203,16 +203,16 @@ def _be_follower(
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
-        with _member(rank, size, device, meeting) as ranks:
+        with _member(rank, size, device, rendezvous) as ranks:
             follow(ranks, *arguments)
     except BaseException as error:
-        said = str(error) if isinstance(error, RptError) else "".join(traceback.format_exception(error))
-        words.send(said[-MOST_TEXT:])
+        reason = str(error) if isinstance(error, RptError) else "".join(traceback.format_exception(error))
+        error_pipe.send(reason[-MOST_TEXT:])
         os._exit(1)  # a normal exit could wait forever for threads that communicate with other ranks
 
 
 @contextmanager
-def _member(rank: int, size: int, device: torch.device, meeting: Path) -> Iterator[Ranks]:
+def _member(rank: int, size: int, device: torch.device, rendezvous: Path) -> Iterator[Ranks]:
     """Join the process group of all ranks for the block.
 
     Inside the block, this rank's GPU is the current GPU, or this rank has its share of the CPU's threads.
@@ -224,7 +224,7 @@ def _member(rank: int, size: int, device: torch.device, meeting: Path) -> Iterat
         torch.set_num_threads(max(1, threads // size))
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
-        dist.init_process_group(backend, init_method=f"file://{meeting}", rank=rank, world_size=size)
+        dist.init_process_group(backend, init_method=f"file://{rendezvous}", rank=rank, world_size=size)
         yield Ranks(rank, size)
         dist.barrier()
     finally:
@@ -240,17 +240,17 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _end_with(followers: Sequence[_Follower], ended: threading.Event) -> None:
+def _end_if_lost(followers: Sequence[_Follower], ended: threading.Event) -> None:
     """End this process if a rank is lost and the block does not end, because some operations would wait forever."""
     while not ended.wait(1.0):
         lost = next((follower for follower in followers if follower.is_lost), None)
         if lost is not None and not ended.wait(GRACE_SECONDS):
-            sys.stderr.write(_loss(lost) + "\n")
+            sys.stderr.write(_loss_message(lost) + "\n")
             sys.stderr.flush()
             os._exit(1)
 
 
-def _lost(followers: Sequence[_Follower]) -> _Follower | None:
+def _find_lost(followers: Sequence[_Follower]) -> _Follower | None:
     """Find the rank whose end caused an error in this process, waiting up to 2 seconds for each rank to end."""
     for follower in followers:
         follower.process.join(2.0)
@@ -259,7 +259,7 @@ def _lost(followers: Sequence[_Follower]) -> _Follower | None:
     return None
 
 
-def _loss(lost: _Follower) -> str:
+def _loss_message(lost: _Follower) -> str:
     return f"{lost.end()}Run the same command again: it goes on from the last checkpoint."
 
 
@@ -268,4 +268,4 @@ def _stop(followers: Sequence[_Follower]) -> None:
         follower.process.kill()  # other signals are ignored; killing is safe, because the process writes no files
     for follower in followers:
         follower.process.join()
-        follower.words.close()
+        follower.error_pipe.close()

@@ -40,8 +40,7 @@ class Best:
 
     def is_below(self, metrics: dict[str, float]) -> bool:
         """Whether another evaluation is better: a higher score, or an equal score with a lower loss."""
-        ours, theirs = self.metrics, metrics
-        return (theirs["score"], -theirs["loss"]) > (ours["score"], -ours["loss"])
+        return (metrics["score"], -metrics["loss"]) > (self.metrics["score"], -self.metrics["loss"])
 
 
 class Trainable(nn.Module):
@@ -233,7 +232,7 @@ class Run:
         self.has_cut_answers = state.get("has_cut_answers", False)  # older checkpoints lack the key
 
 
-def guarded(run: Run, act: Callable[[], T]) -> T | None:
+def guarded(run: Run, function: Callable[[], T]) -> T | None:
     """Call a function for a run, and mark only this run as failed if the function raises.
 
     An out-of-memory error is raised again, because all runs share the memory.
@@ -242,7 +241,7 @@ def guarded(run: Run, act: Callable[[], T]) -> T | None:
         Result of the function; None if it has raised.
     """
     try:
-        return act()
+        return function()
     except Exception as error:
         if is_out_of_memory(error):
             raise
