@@ -21,6 +21,7 @@ def quiet_libraries() -> None:
         r".*in eval mode at the start of training.*",  # intended: the backbone is frozen
         r".*configure_optimizers` returned `None`.*",  # intended: every run has its own optimizer
         r".*smaller than the logging interval.*",  # docs/lightning.md names the flag; the curve has every step
+        r".*sync_dist=True.*",  # all ranks have the sums over all ranks, and log the same values
         r".*does not have many workers.*",  # rows are tokenised before training
         r".*`srun` command is available.*",  # intended: a run is one process, also under SLURM
         r".*GPU available but not used.*",  # intended: trainer.device=cpu is set

@@ -26,9 +26,9 @@ def test_a_peak_of_memory_is_forgotten_before_the_next_run():
 
 def test_the_environment_names_versions_and_what_bits_depend_on():
     facts = environment(CPU)
-    assert facts["packages"]["torch"] == facts["bits"]["torch"] == torch.__version__
-    assert facts["bits"]["threads"] == torch.get_num_threads()
-    assert facts["git"] is None or len(facts["git"]["commit"]) == 40
+    assert facts.packages["torch"] == facts.bits["torch"] == torch.__version__
+    assert facts.bits["threads"] == torch.get_num_threads()
+    assert facts.git is None or len(facts.git.commit) == 40
 
 
 def test_asking_for_the_commit_writes_nothing_into_the_repository(monkeypatch, tmp_path):

@@ -9,6 +9,8 @@ import pytest
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.runs import train
+from rpt.tracking.record import Record
+from rpt.tracking.record_sections import DataFacts
 from rpt.tracking.wandb_logger import prediction_table, run_id, tags, token_table
 from tests.support.wandb_files import sent
 
@@ -75,7 +77,7 @@ def test_the_summary_has_scores_costs_and_what_a_share_of_failed_runs_is_made_of
         assert one.summary["majority/score"] == run.majority["score"]
         assert one.summary["status"] == run.status
         costs = ("seconds", "tokens_per_second", "peak_memory_bytes", "steps")
-        assert {name: one.summary[name] for name in costs} == {name: run[name] for name in costs}
+        assert {name: one.summary[name] for name in costs} == {name: getattr(run, name) for name in costs}
     assert told.summary["best/step"] == record.best.step
     # What leads a sweep of W&B must be logged, by W&B's rule: the summary alone is not enough.
     [led] = [row["best/score"] for row in told.history if "best/score" in row]
@@ -194,5 +196,5 @@ def test_a_prompt_without_gates_has_empty_ones():
 
 def test_sample_rows_are_tagged():
     named = {"task": {"name": "cb"}, "backbone": {"name": "minilm"}, "protocol": {"name": "official"}}
-    record = {"config": named, "chosen": {"encoder": "lstm"}, "data": {"source": "sample"}}
+    record = Record(status="running", config=named, chosen={"encoder": "lstm"}, data=DataFacts(source="sample"))
     assert tags(record) == ["cb", "minilm", "lstm", "official", "sample-data"]
