@@ -276,8 +276,9 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
     if source.checksum != checksum:
         raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")
     tuner, data, device = _build([config], source, [None], ranks)
-    fit(tuner, data, config.trainer.epochs, device, [LoopControl(UserCallbacks({}))], Interruptions())
-    evaluate(tuner, data, device)
+    flags = {**config.trainer.lightning.for_trainer(), "enable_model_summary": False}
+    fit(tuner, data, config.trainer.epochs, device, [LoopControl(UserCallbacks({}))], Interruptions(), **flags)
+    evaluate(tuner, data, device, **flags)
 
 
 def _build(

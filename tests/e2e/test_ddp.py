@@ -51,7 +51,10 @@ def predictions(outcome):
     [
         # Dropout, clipping and cuts of a forward; batches of 3 leave a last step of fewer rows, 31 = 10 * 3 + 1.
         ("tiny_bert", ["encoder=mlp", "encoder.dropout=0.2", "clip_norm=0.05", "trainer.batch_size=3"]),
-        ("tiny_bert", ["encoder=residual", "trainer.token_budget=300", "trainer.eval_token_budget=400"]),
+        (
+            "tiny_bert",
+            ["trainer.token_budget=300", "trainer.eval_token_budget=400", "+trainer.lightning.detect_anomaly=true"],
+        ),
         ("tiny_t5", ["encoder=lstm", "encoder.hidden_dim=16", "scorer=generate"]),
         ("tiny_llama", ["encoder=none", "trainer.tune=all"]),
     ],
