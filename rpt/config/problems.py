@@ -45,6 +45,10 @@ LABEL_TYPES = ("str", "int", "bool")
 """Allowed types of a label. pydantic reports a wrong label once for each type, with the type's name as last key."""
 
 
+SET_BY_RPT = ("chosen", "component")
+"""Keys that rpt sets itself. A message does not list them among the keys that a user may set."""
+
+
 def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> Iterator[Problem]:
     """Translate each finding of a validation error into a problem.
 
@@ -116,4 +120,4 @@ def _keys_at(model: type[BaseModel], places: list[str]) -> list[str]:
             return []
         model = nested[0]
     fields = model.model_fields.items()
-    return [field.alias or name for name, field in fields if name != "chosen"]
+    return [field.alias or name for name, field in fields if name not in SET_BY_RPT]
