@@ -62,7 +62,7 @@ def ledger(folder):
         env={**os.environ, "PYTHONPATH": str(RUN.parent)}, check=True,
     )  # fmt: skip
     [sweep] = json.loads(done.stdout)
-    return [{key: run[key] for key in ("name", "identity", "state", "score", "error")} for run in sweep["runs"]]
+    return [{key: run[key] for key in ("name", "identity", "status", "score", "error")} for run in sweep["runs"]]
 
 
 @pytest.mark.slow  # about 40 s each: five sweeps in processes of their own
@@ -79,7 +79,7 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_
     kill_in_its_middle(killed, runs)
     before = records(runs)
     assert {record["status"] for record in before.values()} == {"running"}
-    states = [run["state"] for run in ledger(runs)]
+    states = [run["status"] for run in ledger(runs)]
     assert states == ["interrupted"] * 3 + ["missing"] * 3
 
     again = start(arguments, start_folder)
@@ -117,7 +117,7 @@ def test_the_workers_of_a_killed_controller_are_waited_for_and_train_nothing_twi
     [worker] = {holder.pid for holder in begun}
     os.kill(worker, signal.SIGSTOP)  # so that the next controller meets it however long it takes to start
     try:
-        assert [run["state"] for run in ledger(runs)] == ["running"] * 2 + ["missing"] * 2
+        assert [run["status"] for run in ledger(runs)] == ["running"] * 2 + ["missing"] * 2
         again = start(arguments, start_folder)
         said = []
         for line in again.stdout:
