@@ -15,6 +15,10 @@ from rpt.report.say.words import SAMPLE, value_text
 from rpt.stats.estimate import Estimate
 
 
+NO_NUMBER = "These runs give no number for the whole study."
+"""Headline of a study in which no seed has a run at every point of an encoder."""
+
+
 @dataclass(frozen=True)
 class Headline:
     """The sentence and the number at the top of the page.
@@ -43,6 +47,8 @@ def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Hea
     sentence = next((text for part in answer for text in part.sentences if text != FEW_SEEDS), "")
     pairs = [pair for pair in (*numbers.by_value, *numbers.sweep, *numbers.tuned) if pair.family == "answer"]
     pairs = [pair for pair in pairs if pair.theirs in study.methods or pair.where == "value"]
+    if not pairs and not numbers.robustness:
+        return Headline(sentence or NO_NUMBER, "-", "", "no seed has a run at every point of an encoder")
     if not pairs:
         row = numbers.robustness[0]
         return _headline(sentence, row.tuned, f"points, {_place(study, row)}", sign="")
