@@ -14,7 +14,6 @@ from rpt.report.say.sentences import brackets
 from rpt.report.say.words import SAMPLE, value_text
 from rpt.stats.estimate import Estimate
 
-
 NO_NUMBER = "These runs give no number for the whole study."
 """Headline of a study in which no seed has a run at every point of an encoder."""
 
