@@ -101,7 +101,9 @@ class PromptTuner(lightning.LightningModule):
         self.metric_names = metrics
         self.full_token_budget = token_budget
         self.ranks = ranks
-        self._passes = GradientPass(self.runs, self.losses, self.manual_backward, token_budget, exact, ranks)
+        self._passes = GradientPass(
+            self.runs, self.losses, lambda loss: self.manual_backward(loss), token_budget, exact, ranks
+        )
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
         self.epochs_done = 0
@@ -269,11 +271,18 @@ class PromptTuner(lightning.LightningModule):
 
     def _log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
         """Log means over runs under the names that the curve has, so that Lightning's callbacks can monitor them."""
-        if values and self.trainer.state.fn is not None:  # None outside of Lightning's loops
+        if values and self._is_in_loop():
             means = {
                 f"{prefix}/{name}{suffix}": fmean(run[name] for run in values if name in run) for name in values[0]
             }
             self.log_dict(means, batch_size=1)
+
+    def _is_in_loop(self) -> bool:
+        """Whether one of Lightning's loops runs. Without it, `self.log` raises an error."""
+        try:
+            return self.trainer.state.fn is not None
+        except RuntimeError:  # no Trainer is attached: the caller takes the steps
+            return False
 
     def _gather(self) -> None:
         """Collect the answers of all ranks, in the split's order."""
