@@ -50,35 +50,8 @@ NUMBERS_OR_NULL = Kind("a list of numbers or null", lambda value: value is None 
 SECTION = Kind("a section", lambda value: isinstance(value, dict))
 
 
-def problems_of(value: Any, kinds: Mapping[str, Kind]) -> tuple[list[str], list[str]]:
-    """Compare the values of a JSON object with the kinds that they must have.
-
-    Args:
-        value: Any JSON value; a value that is not an object lacks all keys.
-        kinds: Kind of each value, by dotted key.
-
-    Returns:
-        Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
-    """
-    missing: dict[str, None] = {}
-    odd: list[str] = []
-    for key, kind in kinds.items():
-        absent, item = _find(value, key)
-        if absent is not None:
-            missing[absent] = None
-        elif not kind.accepts(item):
-            odd.append(f"{key} = {shown(item)}: must be {kind.words}")
-    return list(missing), odd
-
-
-def shown(value: Any) -> str:
-    """Format a value of a JSON file on one line, shortened."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
-
-
-def _find(value: Any, key: str) -> tuple[str | None, Any]:
-    """Find the value of a dotted key.
+def find_key(value: Any, key: str) -> tuple[str | None, Any]:
+    """Find the value of a dotted key in a JSON value.
 
     Returns:
         None and the value, or the key up to its first missing part and None.
@@ -89,3 +62,35 @@ def _find(value: Any, key: str) -> tuple[str | None, Any]:
             return ".".join(parts[:count]), None
         value = value[part]
     return None, value
+
+
+def problems_of(
+    value: Any,
+    kinds: Mapping[str, Kind] | Mapping[str, Kind | None],
+    find: Callable[[Any, str], tuple[str | None, Any]] = find_key,
+) -> tuple[list[str], list[str]]:
+    """Compare values with the kinds that they must have.
+
+    Args:
+        value: Any JSON value; a value that is not an object lacks all keys.
+        kinds: Kind of each value, by dotted key; None for a value that must only be there.
+        find: Function that finds the value of a dotted key, as `find_key` does.
+
+    Returns:
+        Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
+    """
+    missing: dict[str, None] = {}
+    odd: list[str] = []
+    for key, kind in kinds.items():
+        absent, item = find(value, key)
+        if absent is not None:
+            missing[absent] = None
+        elif kind is not None and not kind.accepts(item):
+            odd.append(f"{key} = {shown(item)}: must be {kind.words}")
+    return list(missing), odd
+
+
+def shown(value: Any) -> str:
+    """Format a value of a JSON file on one line, shortened."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

@@ -185,15 +185,7 @@ class Record(RecordSection):
         Returns:
             Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
         """
-        missing: dict[str, None] = {}
-        wrong: list[str] = []
-        for key, kind in needed.items():
-            absent_key, value = _find(self, key)
-            if absent_key is not None:
-                missing[absent_key] = None
-            elif kind is not None and not kind.accepts(value):
-                wrong.append(f"{key} = {shown(value)}: must be {kind.words}")
-        return list(missing), wrong
+        return problems_of(self, needed, _find)
 
     def flat(self) -> dict[str, Leaf]:
         """Return the configuration by dotted key; a list is formatted as JSON."""
