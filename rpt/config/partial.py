@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from rpt.config.sections import section_in
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,7 +33,7 @@ def valid_part(model: type[Model], values: Mapping[str, Any]) -> Model:
     part = _reduced(model, sound).model_validate(kept)
     parts = {key: getattr(part, name) for key, (name, _) in fields.items() if name in sound}
     for key in refused & fields.keys():
-        section = _section_of(fields[key][1].annotation)
+        section = section_in(fields[key][1].annotation)
         if section is not None and isinstance(values.get(key), dict):
             parts[key] = valid_part(section, values[key])
     if model.model_config.get("extra") == "allow":
@@ -62,9 +63,3 @@ def _reduced(model: type[BaseModel], names: tuple[str, ...]) -> type[BaseModel]:
     """Build a schema that has some of the fields of another schema."""
     fields: dict[str, Any] = {name: (model.model_fields[name].annotation, model.model_fields[name]) for name in names}
     return create_model(model.__name__, __config__=ConfigDict(**{**model.model_config, "extra": "ignore"}), **fields)
-
-
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the section that an annotation names, alone or with None; None if it names no section."""
-    kinds = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else [annotation]
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

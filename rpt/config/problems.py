@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ValidationError
 
 from rpt.config.near_miss import near_miss
 from rpt.config.paths import config_dir
+from rpt.config.sections import section_in
 from rpt.errors import Problem
 
 SHIPPED = {
@@ -113,11 +114,9 @@ def _allowed(key: str, finding: Any) -> str:
 
 def _keys_at(model: type[BaseModel], places: list[str]) -> list[str]:
     for place in places:
-        annotation = model.model_fields[place].annotation if place in model.model_fields else None
-        options = [annotation, *get_args(annotation)]
-        nested = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        if not nested:
+        nested = section_in(model.model_fields[place].annotation) if place in model.model_fields else None
+        if nested is None:
             return []
-        model = nested[0]
+        model = nested
     fields = model.model_fields.items()
     return [field.alias or name for name, field in fields if name not in SET_BY_RPT]

@@ -6,11 +6,12 @@ attribute: reading it raises `MissingValue`. `rpt.tracking.record.Record.missing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from rpt.config.sections import section_in
 from rpt.errors import StorageError
 
 ABSENT = object()
@@ -34,10 +35,8 @@ class Words(NamedTuple):
 LARGEST = 2.0**63
 """Bound of the numbers in a record, so that every number fits an array of 64-bit numbers."""
 
-Number = Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False), Words("a number")]
-NumberOrNull = Annotated[
-    Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)] | None, Words("a number or null")
-]
+Finite = Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)]
+NumberOrNull = Annotated[Finite | None, Words("a number or null")]
 Whole = Annotated[int, Field(gt=-(2**63), lt=2**63), Words("a whole number")]
 Natural = Annotated[int, Field(ge=0, lt=2**63), Words("a whole number of 0 or more")]
 NaturalOrNull = Annotated[Annotated[int, Field(ge=0, lt=2**63)] | None, Words("a whole number of 0 or more, or null")]
@@ -49,10 +48,7 @@ Value = Annotated[str | int | float | bool | None, Words("a text, a number or nu
 Values = Annotated[dict[str, Value], Words("a section of texts, numbers or null")]
 TextsByName = Annotated[dict[str, str], Words("a section of texts")]
 Counts = Annotated[dict[str, Natural], Words("a section of whole numbers of 0 or more")]
-Scores = Annotated[
-    dict[str, Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)] | None],
-    Words("a section of numbers"),
-]
+Scores = Annotated[dict[str, Finite | None], Words("a section of numbers")]
 """Numbers by metric. A number that is not finite is written as null."""
 Anything = Annotated[dict[str, Any], Words("a section")]
 
@@ -95,8 +91,8 @@ class RecordSection(BaseModel):
 
 def section_of(field: FieldInfo) -> type[RecordSection] | None:
     """Return the section that a field holds; None for a field with a single value."""
-    kinds = (field.annotation, *get_args(field.annotation))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, RecordSection)), None)
+    section = section_in(field.annotation)
+    return section if section is not None and issubclass(section, RecordSection) else None
 
 
 class TaskFacts(RecordSection):
