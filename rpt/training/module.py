@@ -32,6 +32,7 @@ from rpt.training.step import (
     GradientPass,
     Prompts,
     encode_prompts,
+    or_no_prompts,
     share_failures,
     sum_over_ranks,
     undone_if_interrupted,
@@ -206,10 +207,7 @@ class PromptTuner(lightning.LightningModule):
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._scored = [[] for _ in self.runs]
         prompts = [guarded(run, run.trainable.fold) if not run.has_failed else None for run in self.runs]
-        self.folded = [
-            run.trainable.no_prompt if prompt is None else prompt
-            for run, prompt in zip(self.runs, prompts, strict=True)
-        ]
+        self.folded = or_no_prompts(self.runs, prompts)
 
     def on_test_epoch_start(self) -> None:
         """Begin the evaluation of the reported rows, with each run's selected checkpoint."""

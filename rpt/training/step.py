@@ -5,6 +5,7 @@ The size of a forward pass bounds the memory, not the number of runs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,11 @@ def undone_if_interrupted(runs: Sequence[Run]) -> Iterator[None]:
 def encode_prompts(runs: Sequence[Run]) -> list[Tensor | None]:
     """Encode the prompt of each active run once; None for a run that does not train or whose encoder raises."""
     return [guarded(run, run.encode) if run.is_active else None for run in runs]
+
+
+def or_no_prompts(runs: Sequence[Run], prompts: Sequence[Tensor | None]) -> list[Tensor]:
+    """Replace each missing prompt by the run's prompt of length 0."""
+    return [run.trainable.no_prompt if prompt is None else prompt for run, prompt in zip(runs, prompts, strict=True)]
 
 
 def share_failures(runs: Sequence[Run], ranks: Ranks) -> None:
@@ -89,10 +95,7 @@ class GradientPass:
             Detached prompts with their gradients, and the loss of each run.
         """
         while True:
-            prompts = [
-                run.trainable.no_prompt if prompt is None else prompt
-                for run, prompt in zip(self.runs, encoded, strict=True)
-            ]
+            prompts = or_no_prompts(self.runs, encoded)
             detached = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in prompts]
             try:
                 return detached, self._losses(batch, detached)
@@ -158,7 +161,7 @@ def update(run: Run, encoded: Tensor, prompt: Tensor, loss: float) -> dict[str, 
     Returns:
         `loss`, and unless the run has failed `grad_norm` and `lr`.
     """
-    if loss != loss:
+    if math.isnan(loss):
         run.fail("its loss is not a number")
         return {"loss": loss}
 
