@@ -49,9 +49,6 @@ REFUSED = {
 """Flags of Lightning 2.6 that would break resuming, packing or a run's identity: the reason and the advice."""
 
 
-LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches")
-
-
 class LightningFlags(BaseModel):
     """Flags of Lightning's Trainer. A flag that can change the score is part of the run's identity."""
 
