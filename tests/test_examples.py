@@ -15,7 +15,7 @@ from rpt.tasks import task
 
 
 def public_parts() -> dict[str, object]:
-    """What a user constructs or calls, by dotted name: the Python API and the parts of a prompt and a task."""
+    """List the objects that a user constructs or calls, by dotted name: the API, and parts of prompts and tasks."""
     parts = {f"rpt.{name}": getattr(rpt, name) for name in rpt.__all__}
     for module in (encoders, init):
         for name, part in vars(module).items():

@@ -1,4 +1,4 @@
-"""Which encoder a report is about: the study may say it, and no encoder is known to the report by its name."""
+"""The encoder that a report is about: a study may name it, and the report treats no encoder name specially."""
 
 import pytest
 

@@ -27,7 +27,7 @@ COARSE = "backbone.dtype=bfloat16"
 
 
 def evaluated(tuner, data, order):
-    """What is said of each reported row, by idx, when an evaluation reads these rows in this order; and the shapes.
+    """Evaluate reported rows in an order: the answer to each row by its idx, and the shapes of the forward passes.
 
     A row that fills up a forward pass has the same answer at each of its positions.
     """
