@@ -31,7 +31,7 @@ from rpt.config.compose import compose
 from rpt.config.schema import Config
 from rpt.console import say
 from rpt.data.encode import Encoded
-from rpt.training.library_messages import quiet_libraries
+from rpt.training.silenced_messages import quiet_libraries
 
 STEPS = 32
 ROUNDS = 5

@@ -34,13 +34,13 @@ from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import first_sections, parameters, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
 from rpt.training.callbacks import LoopControl, UserCallbacks
-from rpt.training.library_messages import quiet_libraries
 from rpt.training.live_progress import ProgressCallback
 from rpt.training.loop import evaluate, fit, trainer_flags
 from rpt.training.module import PromptTuner
 from rpt.training.progress import Progress, shown
 from rpt.training.randomness import determinism_restored, repeatable_kernels
 from rpt.training.ranks import Ranks, join
+from rpt.training.silenced_messages import quiet_libraries
 
 NOT_BEGUN = Record(status="interrupted")
 """Record of a run whose training could not begin."""
