@@ -21,6 +21,7 @@ from rpt.data.inputs import find_folder
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
 from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.prompt.unit import prompt_scale
 from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
 from rpt.scoring.scorer import Scorer
@@ -167,12 +168,13 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
 
 
 def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
-    source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config))
+    scale = prompt_scale(config.prompt.unit, backbone.embedding, config.backbone.prompt_scale)
+    source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config), scale)
     rng = torch.Generator().manual_seed(config.seed)
     length = config.prompt.length
     table = construct("init", config.init, source, length, rng)
     encoder = construct("encoder", config.encoder, length=length, hidden=backbone.hidden_size)
-    return SoftPrompt(table, encoder)
+    return SoftPrompt(table, encoder, scale)
 
 
 def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:

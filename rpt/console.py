@@ -10,7 +10,7 @@ from typing import Any
 
 from rpt.data.release import origin
 from rpt.tracking.record import Record
-from rpt.tracking.record_sections import ParameterCounts
+from rpt.tracking.record_sections import ParameterCounts, PromptFacts
 
 SELECTION = {
     "held_out": "the held-out rows choose the checkpoint, validation is scored once",
@@ -59,8 +59,10 @@ def opening(record: Record, folder: Path) -> str:
             "tunes" if parameters.body else "frozen"
         ): f"{backbone.name}, {backbone.parameters:,} weights, {backbone.dtype}, {_devices(record.environment.bits)}",
         "trains": _trains(parameters),
-        "folder": str(folder),
     }
+    if record.prompt is not None:
+        lines["prompt"] = _prompt(record.prompt)
+    lines["folder"] = str(folder)
     if data.cut:
         counts = rows.model_dump()
         lines["cut"] = ", ".join(f"{count} of {counts[split]} {split}" for split, count in data.cut.items()) + " texts"
@@ -82,6 +84,16 @@ def _trains(parameters: ParameterCounts) -> str:
     parts += [f"{name} {count:,}" for name, count in (("head", head), ("the whole backbone", body)) if count]
     kept = f"; {parameters.kept:,} kept when folded" if held else "; no prompt"
     return f"{held + head + body:,} numbers: {', '.join(parts)}{kept}"
+
+
+def _prompt(facts: PromptFacts) -> str:
+    """Describe the unit of a prompt, and its size before the first step."""
+    parts = [f"unit {facts.unit}"]
+    if facts.start_norm_ratio is not None:
+        parts.append(f"starts at {facts.start_norm_ratio:.2g} times the vocabulary's rms")
+    if facts.start_update_ratio is not None:
+        parts.append(f"update {facts.start_update_ratio:.2g} times the table")
+    return ", ".join(parts)
 
 
 def closing(record: Record, folder: Path) -> str:

@@ -31,8 +31,9 @@ from rpt.tracking.lightning_logger import CallbackLogger
 from rpt.tracking.other_code import refuse_other_code
 from rpt.tracking.record import Record
 from rpt.tracking.recorder import Recorder
-from rpt.tracking.results import first_sections, parameters, write_results
+from rpt.tracking.results import first_sections, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
+from rpt.tracking.trained_facts import run_sections
 from rpt.training.callbacks import LoopControl, UserCallbacks
 from rpt.training.live_progress import ProgressCallback
 from rpt.training.loop import evaluate, fit, trainer_flags
@@ -240,9 +241,8 @@ def _lead(
         say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
     sections = first_sections(config, source, data, tuner, device, weights, pack.members)
     for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
-        resumed_step = state["steps_done"] if state else 0
-        own_sections = {**sections, "parameters": parameters(run), "resumed_step": resumed_step}
-        recorder.start(own_sections, state["recorder"] if state else None)
+        own_sections = run_sections(recorder.config, run, tuner.backbone, state["steps_done"] if state else 0)
+        recorder.start({**sections, **own_sections}, state["recorder"] if state else None)
         for warning in pack.warnings:
             recorder.warn(warning)
         say(opening(recorder.record, recorder.folder.path) + "\n")

@@ -58,7 +58,11 @@ class TrainedRun:
         if config.has_prompt:
             exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
             plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
-            parts = {"init": Component.model_validate(exported), "encoder": Component.model_validate(plain)}
+            parts = {
+                "init": Component.model_validate(exported),
+                "encoder": Component.model_validate(plain),
+                "prompt": config.prompt.model_copy(update={"unit": "raw"}),  # as the file is
+            }
             config = config.model_copy(update=parts)
         tuner = build_tuner([config], self.data)
         head = tuner.runs[0].trainable.head

@@ -150,6 +150,7 @@ class BackboneConfig(Section):
     pooling: Literal["mean", "cls"]
     prompt_at: Literal["after_cls", "front"]
     text_limit: Annotated[int, Field(ge=8)]
+    prompt_scale: PositiveFloat | None = None  # default for older records without the key
 
 
 class ScorerConfig(Section):
@@ -213,9 +214,10 @@ class PackingConfig(Section):
 
 
 class PromptConfig(Section):
-    """Shape of the soft prompt."""
+    """Shape and unit of the soft prompt."""
 
     length: PositiveInt
+    unit: Literal["raw", "vocab"] = "raw"  # default for older records without the key
 
 
 class ReportConfig(Section):

@@ -43,20 +43,27 @@ def movement(
         "prompt/norm": encoded.norm(dim=1).mean(),
         "prompt/drift": (encoded - start).norm() / start.norm(),
     }
-    if (open_gates := gates(prompt, encoded)) is not None:
-        numbers["prompt/gate"] = open_gates.mean()
-    return {name: float(number) for name, number in numbers.items()}
+    means = {name: float(number) for name, number in numbers.items()}
+    ratio = update_ratio(prompt, encoded)
+    return means if ratio is None else {**means, "prompt/gate": ratio}
+
+
+def update_ratio(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> float | None:
+    """Compute the mean of |phi(P)| / |P| over the virtual tokens; None for an encoder without a skip connection."""
+    ratios = gates(prompt, encoded)
+    return None if ratios is None else float(ratios.mean())
 
 
 def gates(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> Float[Tensor, " length"] | None:
     """Compute |phi(P_i)| / |P_i| of each virtual token, in float64; None for an encoder without a skip connection.
 
-    With P' = P + phi(P) the update phi(P) is the encoded prompt minus the table. A ratio of 0 is plain prompt tuning.
+    With P' = s (P + phi(P)) the update phi(P) is P' / s - P, where s is the scale of the prompt's unit. A ratio of 0 is
+    plain prompt tuning.
     """
     if not getattr(prompt.encoder, "has_skip", False):
         return None
     table = _exact(prompt.table)
-    ratio: Tensor = (_exact(encoded) - table).norm(dim=1) / table.norm(dim=1)
+    ratio: Tensor = (_exact(encoded) / prompt.scale - table).norm(dim=1) / table.norm(dim=1)
     return ratio
 
 

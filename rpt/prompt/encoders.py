@@ -100,9 +100,10 @@ class Residual(nn.Module):
     The paper's formula has no biases, the published code has; we keep them, and `count_params`
     gives both counts. The paper's text does not settle the bottleneck width of its main tables.
     Dropout, off by default, sits where the published code has it. The closing LayerNorm gives
-    phi(P) rows of unit variance from step 0, whatever the table's scale: a vocabulary row of a
-    small scale is moved far by its untrained encoder. With `layer_norm` off the update starts
-    small instead.
+    phi(P) rows of unit variance from step 0, whatever the table's scale. T5's vocabulary rows have an
+    rms of about 11.6, so the update starts as a correction. On a backbone with a smaller vocabulary it
+    buries the table, unless `prompt.unit=vocab` scales the whole prompt, `s (P + phi(P))`, so that the
+    table has T5's numbers (`rpt.prompt.unit`). With `layer_norm` off the update starts small instead.
 
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3; GitHub arazd/ResidualPrompts,
     commit 53087ca, `prompt_tuner2.py` (biases, dropout, eps 1e-5).

@@ -1,6 +1,7 @@
 """Prompt initialisations: functions `(source, length, rng, *, options) -> [length, hidden]`.
 
-They give float32 on the CPU. All randomness comes from `rng`, so that the same seed gives the same
+They give float32 on the CPU, in the prompt's unit: numbers of the backbone's own scale are divided by
+`source.scale`, as `source.rows` does. All randomness comes from `rng`, so that the same seed gives the same
 bits whatever else the program draws. Options have no defaults here; `conf/init/` holds their
 values. The examples use the `source` of `InitSource`'s example and `rng = torch.Generator()`.
 """
@@ -42,6 +43,7 @@ class InitSource:
         tokenizer: The backbone's fast tokenizer (transformers).
         choices: The task's label texts in label order; empty where every row brings its own
             choices.
+        scale: Scale s of the prompt's unit (`rpt.prompt.unit`). The backbone reads s times the table.
 
     Examples:
         >>> import torch
@@ -53,6 +55,7 @@ class InitSource:
     embedding: Float[Tensor, "vocab hidden"]
     tokenizer: Any
     choices: tuple[str, ...]
+    scale: float = 1.0
 
     @property
     def hidden(self) -> int:
@@ -60,8 +63,8 @@ class InitSource:
         return self.embedding.shape[1]
 
     def rows(self, ids: Int64[Tensor, " tokens"]) -> Float32[Tensor, "tokens hidden"]:
-        """Return the embeddings of tokens, as a float32 copy on the CPU."""
-        return self.embedding.detach()[ids.to(self.embedding.device)].float().cpu()
+        """Return the embeddings of tokens in the prompt's unit, as a float32 copy on the CPU."""
+        return self.embedding.detach()[ids.to(self.embedding.device)].float().cpu() / self.scale
 
     def token_ids(self, text: str) -> Int64[Tensor, " tokens"]:
         """Tokenise a text without special tokens."""
@@ -107,7 +110,7 @@ def vocab(
 def uniform(
     source: InitSource, length: int, rng: torch.Generator, *, low: Finite, high: Finite
 ) -> Float32[Tensor, "length hidden"]:
-    """Uniform numbers between `low` and `high`: the paper's "Rand" with -0.5 and 0.5 (Table 4).
+    """Uniform numbers between `low` and `high`, in the prompt's unit: the paper's "Rand" with -0.5 and 0.5 (Table 4).
 
     Raises:
         ConfigError: `low` is not below `high`.
@@ -122,7 +125,7 @@ def uniform(
 
 
 def normal(source: InitSource, length: int, rng: torch.Generator, *, std: Scale) -> Float32[Tensor, "length hidden"]:
-    """Normal numbers with mean 0 and standard deviation `std`.
+    """Normal numbers with mean 0 and standard deviation `std`, in the prompt's unit.
 
     Examples:
         >>> normal(source, 4, rng, std=0.5).shape
@@ -222,7 +225,7 @@ def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: st
             path,
             f"has shape {shape}, needed is {needed} (prompt.length, backbone width). {cure}",
         )
-    return prompt
+    return prompt / source.scale
 
 
 @functools.lru_cache(maxsize=4)  # a pack's runs share their tokenizer, and its words are each looked at

@@ -17,9 +17,13 @@ HAS_BIAS = (nn.Linear, PerTokenLinear, nn.RNNBase)
 class SoftPrompt(nn.Module):
     """Virtual tokens to be trained: a table, seen by the backbone through an encoder.
 
+    The backbone reads `scale * encoder(table)`. Table, encoder and learning rate are in the unit that `scale` defines
+    (`rpt.prompt.unit`).
+
     Attributes:
         table: The trainable matrix P, float32, one row per virtual token.
         encoder: The map [length, hidden] -> [length, hidden].
+        scale: Scale s of the prompt's unit; 1 by default.
 
     Examples:
         >>> import torch
@@ -28,15 +32,16 @@ class SoftPrompt(nn.Module):
         (torch.Size([4, 8]), False)
     """
 
-    def __init__(self, table: Float[Tensor, "length hidden"], encoder: nn.Module) -> None:
+    def __init__(self, table: Float[Tensor, "length hidden"], encoder: nn.Module, scale: float = 1.0) -> None:
         super().__init__()
+        self.scale = scale
         self.table = nn.Parameter(table.detach().to(torch.float32, copy=True))
         self.encoder = encoder
 
     def forward(self) -> Float[Tensor, "length hidden"]:
         """Compute the encoded prompt, which is inserted into the input."""
         encoded: Tensor = self.encoder(self.table)
-        return encoded
+        return self.scale * encoded
 
     @torch.no_grad()
     def fold(self) -> Float[Tensor, "length hidden"]:

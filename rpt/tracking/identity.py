@@ -152,6 +152,11 @@ def _drop_unset(config: Config, parts: dict[str, Any]) -> None:
     flags = {name: value for name, value in parts["trainer"].pop("lightning").items() if value not in (None, False)}
     if flags:
         parts["trainer"]["lightning"] = flags
+    is_scaled = config.has_prompt and config.prompt.unit == "vocab"
+    if not is_scaled:
+        del parts["prompt"]["unit"]
+    if not is_scaled or config.backbone.prompt_scale is None:
+        del parts["backbone"]["prompt_scale"]
     if config.scorer.component is None:
         del parts["scorer"]["component"]
     if not config.callbacks:

@@ -15,24 +15,15 @@ from pydantic import ValidationError
 from rpt.system.reading import Unreadable, read_json
 from rpt.tracking.flat import Leaf, flatten
 from rpt.tracking.kinds import TEXT_OR_NULL, Kind, problems_of, shown
-from rpt.tracking.record_sections import (
+from rpt.tracking.record_base import (
     Anything,
-    BackboneFacts,
-    BestCheckpoint,
-    DataFacts,
-    EnvironmentFacts,
-    EvaluationFacts,
     MissingValue,
     Natural,
     NaturalOrNull,
     NumberOrNull,
-    PackFacts,
-    ParameterCounts,
-    ProtocolFacts,
     RecordError,
     RecordSection,
     Scores,
-    TaskFacts,
     Text,
     TextOrNull,
     Texts,
@@ -42,6 +33,18 @@ from rpt.tracking.record_sections import (
     absent,
     empty,
     section_of,
+)
+from rpt.tracking.record_sections import (
+    BackboneFacts,
+    BestCheckpoint,
+    DataFacts,
+    EnvironmentFacts,
+    EvaluationFacts,
+    PackFacts,
+    ParameterCounts,
+    PromptFacts,
+    ProtocolFacts,
+    TaskFacts,
 )
 from rpt.tracking.status import RECORD_STATUSES, RecordStatus
 
@@ -63,7 +66,7 @@ class Record(RecordSection):
 
     `rpt.train` writes the record twice. At the start, `Recorder` writes the values up to `warnings`, and
     `rpt.tracking.results` the sections up to `pack`. At the end, `rpt.tracking.results` writes all values after `pack`
-    and `backbone.fingerprint_after`.
+    `backbone.fingerprint_after`, and what `prompt` says about the end.
 
     Attributes:
         schema_version: Version of the record's layout, version 3 is written, 2 and 3 are read.
@@ -85,6 +88,7 @@ class Record(RecordSection):
         majority: Metrics of always giving the most frequent answer, and their mean, `score`.
         environment: Machine, versions and code.
         parameters: Count of the numbers that are trained and kept.
+        prompt: Unit and size of the soft prompt; None for a run without a prompt, and in records of earlier versions.
         resumed_step: Step from which the training was resumed last; 0 for a training without an interruption.
         pack: Pack in which the run was trained.
         finished: Time of the end, ISO 8601, UTC.
@@ -121,6 +125,7 @@ class Record(RecordSection):
     majority: Scores = empty()
     environment: EnvironmentFacts = EnvironmentFacts()
     parameters: ParameterCounts = ParameterCounts()
+    prompt: Annotated[PromptFacts | None, Words("a section or null")] = None
     resumed_step: Natural = 0
     pack: PackFacts = PackFacts()
     finished: TextOrNull = None

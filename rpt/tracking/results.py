@@ -17,7 +17,6 @@ from rpt.data.inputs import find_folder
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
 from rpt.prompt.diagnostics import diagnose
-from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
 from rpt.scoring.predictions import Predictions
 from rpt.system.writing import write_atomic, write_json, write_json_lines
 from rpt.tasks.metrics import RULES, evaluate, is_right
@@ -30,12 +29,13 @@ from rpt.tracking.record_sections import (
     DataFacts,
     EvaluationFacts,
     PackFacts,
-    ParameterCounts,
+    PromptFacts,
     ProtocolFacts,
     RowCounts,
     TaskFacts,
 )
 from rpt.tracking.recorder import Recorder
+from rpt.tracking.trained_facts import finished_prompt_facts, scale_warnings
 from rpt.training.module import PromptTuner
 from rpt.training.run import Best, Run
 
@@ -128,27 +128,6 @@ def _few_shot(config: Config, splits: dict[str, Encoded]) -> dict[str, Any]:
     return {"k_per_class": config.data.k_per_class, "drawn": drawn}
 
 
-def parameters(run: Run) -> ParameterCounts:
-    """Count the numbers that are trained and kept."""
-    trainable = run.trainable
-    others = {
-        name: 0 if module is None else count_params(module).held
-        for name, module in (("head", trainable.head), ("body", trainable.body))
-    }
-    if trainable.prompt is None:
-        return ParameterCounts(paper=0, held=0, kept=0, **others)
-    count = count_params(trainable.prompt, _trained(trainable.prompt))
-    return ParameterCounts(paper=count.paper, held=count.held, kept=run.start.numel(), **others)
-
-
-def _trained(prompt: SoftPrompt) -> set[str] | None:
-    """Name the parameters that receive a gradient; None if a user's encoder raises an error."""
-    try:
-        return trained_parameters(prompt)
-    except Exception:  # the run will fail with the same error in training, without stopping its pack
-        return None
-
-
 def write_results(
     recorder: Recorder,
     run: Run,
@@ -175,17 +154,16 @@ def write_results(
     """
     cost = _cost(recorder, run, device)
     if predictions is None or run.has_failed:
-        trace = {} if run.trace is None else {"traceback": run.trace}
-        recorder.finish("failed", error=run.error, **cost, **trace)
+        recorder.finish("failed", error=run.error, **cost, **({} if run.trace is None else {"traceback": run.trace}))
         return recorder.record
     backbone = recorder.record.backbone
-    if run.trainable.body is None and fingerprint != backbone.fingerprint_before:
-        raise WeightsError("the frozen backbone has changed while training; the number means nothing.")
-    names = tuner.metric_names
-    metrics = predictions.metrics(names)
-    scores = {name: metrics[name] for name in ("score", *names)}
+    _check_unchanged(run, backbone, fingerprint)
+    metrics = predictions.metrics(tuner.metric_names)
+    scores = {name: metrics[name] for name in ("score", *tuner.metric_names)}
+    prompt = _prompt_facts(recorder, run, tuner)
     _warn_of_lost_memory(recorder, run, tuner)
-    for warning in _doubts(recorder.config, predictions, scores, recorder.record.majority, data):
+    doubts = _doubts(recorder.config, predictions, scores, recorder.record.majority, data)
+    for warning in (*doubts, *scale_warnings(prompt)):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)
     recorder.finish(
@@ -196,9 +174,21 @@ def write_results(
         loss=metrics["loss"],
         off_label_share=predictions.off_label_share,
         best=None if run.best is None else _best(run.best),  # None without trainable parameters
+        prompt=prompt,
         adapter=_adapter_note(recorder, run),
     )
     return recorder.record
+
+
+def _check_unchanged(run: Run, backbone: BackboneFacts, fingerprint: str) -> None:
+    if run.trainable.body is None and fingerprint != backbone.fingerprint_before:
+        raise WeightsError("the frozen backbone has changed while training; the number means nothing.")
+
+
+def _prompt_facts(recorder: Recorder, run: Run, tuner: PromptTuner) -> PromptFacts | None:
+    """Complete the record's section of the prompt; None for a run without a prompt."""
+    started = recorder.record.prompt
+    return None if started is None else finished_prompt_facts(started, run, tuner.folded[tuner.runs.index(run)])
 
 
 def _cost(recorder: Recorder, run: Run, device: torch.device) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from rpt.prompt.diagnostics import movement
+from rpt.prompt.diagnostics import movement, update_ratio
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.status import RunStatus
@@ -89,6 +89,9 @@ class Run:
     Attributes:
         start: Encoded prompt before the first step. A resumed run computes it again from the seed, so checkpoints do
             not hold it.
+        start_update_ratio: Mean of |phi(P)| / |P| of `start`; None for an encoder without a skip connection.
+        first_step: Distance of the encoded prompt from `start` after the first step, divided by the norm of `start`.
+            None before the first step and without a prompt.
     """
 
     def __init__(
@@ -113,12 +116,15 @@ class Run:
         self.trace: str | None = None
         self.best: Best | None = None
         self.steps = 0  # number of optimizer steps
+        self.first_step: float | None = None
         self.tokens = 0  # number of prompt and text tokens trained on
         self.has_cut_answers = False  # whether a forward pass of an evaluation has run out of memory
         self._best_state: dict[str, Tensor] = {}
         self._stale_epochs = 0
         encoded = guarded(self, trainable.fold)
         self.start: Tensor = trainable.no_prompt if encoded is None else encoded
+        prompt = None if encoded is None else trainable.prompt
+        self.start_update_ratio = None if prompt is None else update_ratio(prompt, self.start)
 
     @property
     def status(self) -> RunStatus:
@@ -152,6 +158,8 @@ class Run:
             self.optimizer.step()
             self.schedule.step()
             self.steps += 1
+            if self.steps == 1:
+                self.first_step = self.movement(self.trainable.fold()).get("prompt/drift")
         else:
             self.fail(f"its gradient norm is {norm}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -212,6 +220,7 @@ class Run:
             "best_state": self._best_state,
             "stale_epochs": self._stale_epochs,
             "steps": self.steps,
+            "first_step": self.first_step,
             "tokens": self.tokens,
             "has_cut_answers": self.has_cut_answers,
         }
@@ -229,6 +238,7 @@ class Run:
         self._best_state = {key: value.to(device) for key, value in state["best_state"].items()}
         self._stale_epochs = state["stale_epochs"]
         self.steps, self.tokens = state["steps"], state["tokens"]
+        self.first_step = state.get("first_step")  # older checkpoints lack the key
         self.has_cut_answers = state.get("has_cut_answers", False)  # older checkpoints lack the key
 
 

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from inspect import getdoc
 
 from rpt.tracking.record import Record
-from rpt.tracking.record_sections import RecordSection, Words, section_of
+from rpt.tracking.record_base import RecordSection, Words, section_of
 
 AT_THE_END = "finished"
 """First key of a record that is written at the end of a run; all keys after it are written then, too."""
+
+WRITTEN_LATER = ("fingerprint_after", "first_step", "end_norm_ratio", "end_update_ratio")
+"""Keys that are written at the end into a section that is written at the start."""
 
 
 def table() -> str:
@@ -25,7 +28,7 @@ def _rows(section: type[RecordSection], above: str = "", moment: str = "start") 
         key = field.alias or name
         if not above and key == AT_THE_END:
             moment = "end"
-        at = "end" if key == "fingerprint_after" else moment
+        at = "end" if key in WRITTEN_LATER else moment
         inner = section_of(field)
         kind = next((item.text for item in field.metadata if isinstance(item, Words)), "a section")
         yield f"`{above}{key}`", kind, meanings[name].replace("None", "null"), at

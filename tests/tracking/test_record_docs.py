@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rpt.tracking.record import Record
-from rpt.tracking.record_sections import section_of
+from rpt.tracking.record_base import section_of
 from tests.support.record_table import attributes, table
 
 DOCS = Path(__file__).parents[2] / "docs" / "records.md"
@@ -14,7 +14,7 @@ def test_every_attribute_of_the_record_is_documented():
     for section in sections:
         assert list(attributes(section)) == list(section.model_fields), section
         sections += [inner for field in section.model_fields.values() if (inner := section_of(field)) is not None]
-    assert len(sections) == 12
+    assert len(sections) == 13
 
 
 def test_the_table_in_the_documentation_is_the_table_of_the_model():

@@ -15,7 +15,7 @@ from rpt.training.run import Trainable
 
 REQUIRED = {
     "": """adapter backbone best chosen code config data environment evaluation finished identity_hash loss majority
-        name off_label_share pack parameters peak_memory_bytes protocol resumed_step schema scores seconds
+        name off_label_share pack parameters peak_memory_bytes prompt protocol resumed_step schema scores seconds
         setting_hash started status steps task tokens tokens_per_second warnings""",
     "code": "training task.reader scorer optim encoder init",
     "task": "name version metrics",
@@ -24,6 +24,8 @@ REQUIRED = {
     "data.rows": "train held_out reported",
     "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
         attention family""",
+    "prompt": """unit scale vocabulary_rms start_norm_ratio start_update_ratio first_step end_norm_ratio
+    end_update_ratio""",
     "parameters": "paper held kept head body",
     "evaluation": "token_budget one_row_per_forward fixed_shapes",
     "environment": "python packages git platform bits",

@@ -1,0 +1,126 @@
+"""Sections `parameters` and `prompt` of a record: what a run trains, and the size of its prompt at start and end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
+
+from rpt.backbones.frozen import FrozenBackbone
+from rpt.config.schema import Config
+from rpt.prompt.diagnostics import update_ratio
+from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
+from rpt.prompt.unit import vocabulary_rms
+from rpt.tracking.record_base import LARGEST
+from rpt.tracking.record_sections import ParameterCounts, PromptFacts
+from rpt.training.run import Run
+
+LARGE = 5.0
+"""Ratio of the prompt's rms to the vocabulary's above which the record has a warning.
+
+Three published prompts of T5 1.1 Base (GitHub google-research/prompt-tuning) have ratios of 2.7 to 4.5.
+"""
+
+SMALL = 0.01
+"""Ratio of the prompt's rms to the vocabulary's below which the record has a warning. The paper's "Rand" has 0.025."""
+
+
+def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_step: int) -> dict[str, Any]:
+    """Build the values of a record that are known before the first step and belong to one run of a pack.
+
+    Args:
+        config: Configuration of the run.
+        run: Run, before its first step or resumed.
+        backbone: Backbone of the run.
+        resumed_step: Step from which the training is resumed; 0 for a new training.
+    """
+    return {
+        "parameters": parameters(run),
+        "prompt": prompt_facts(config, run, backbone.embedding),
+        "resumed_step": resumed_step,
+    }
+
+
+def parameters(run: Run) -> ParameterCounts:
+    """Count the numbers that are trained and kept."""
+    trainable = run.trainable
+    others = {
+        name: 0 if module is None else count_params(module).held
+        for name, module in (("head", trainable.head), ("body", trainable.body))
+    }
+    if trainable.prompt is None:
+        return ParameterCounts(paper=0, held=0, kept=0, **others)
+    count = count_params(trainable.prompt, _trained(trainable.prompt))
+    return ParameterCounts(paper=count.paper, held=count.held, kept=run.start.numel(), **others)
+
+
+def _trained(prompt: SoftPrompt) -> set[str] | None:
+    """Name the parameters that receive a gradient; None if a user's encoder raises an error."""
+    try:
+        return trained_parameters(prompt)
+    except Exception:  # the run will fail with the same error in training, without stopping its pack
+        return None
+
+
+def prompt_facts(config: Config, run: Run, embedding: Float[Tensor, "vocab hidden"]) -> PromptFacts | None:
+    """Measure the prompt of a run before its first step; None for a run without a prompt.
+
+    Args:
+        config: Configuration of the run.
+        run: Run, before its first step or resumed.
+        embedding: The backbone's input embeddings.
+    """
+    prompt = run.trainable.prompt
+    if prompt is None:
+        return None
+    rms = vocabulary_rms(embedding)
+    return PromptFacts(
+        unit=config.prompt.unit,
+        scale=prompt.scale,
+        vocabulary_rms=_finite(rms),
+        start_norm_ratio=_norm_ratio(run.start, rms),
+        start_update_ratio=_finite(run.start_update_ratio),
+    )
+
+
+def finished_prompt_facts(facts: PromptFacts, run: Run, exported: Float[Tensor, "length hidden"]) -> PromptFacts:
+    """Add the size of the first step and the measures of the exported prompt.
+
+    Args:
+        facts: Section at the start of the run.
+        run: Trained run.
+        exported: Exported prompt of the run's selected checkpoint.
+    """
+    prompt = run.trainable.prompt
+    assert prompt is not None
+    end = {
+        "first_step": _finite(run.first_step),
+        "end_norm_ratio": _norm_ratio(exported, facts.vocabulary_rms),
+        "end_update_ratio": None if len(exported) == 0 else _finite(update_ratio(prompt, exported)),
+    }
+    return facts.model_copy(update=end)
+
+
+def scale_warnings(facts: PromptFacts | None) -> Iterator[str]:
+    """Warn of a prompt that starts or ends far outside the scale of the vocabulary; nothing for a run without one."""
+    if facts is None:
+        return
+    for verb, ratio in (("starts", facts.start_norm_ratio), ("ends", facts.end_norm_ratio)):
+        if ratio is not None and not SMALL <= ratio <= LARGE:
+            advice = " prompt.unit=vocab trains in the vocabulary's scale." if facts.unit == "raw" else ""
+            yield f"prompt far from the vocabulary: it {verb} at {ratio:.3g} times the vocabulary's rms.{advice}"
+
+
+def _norm_ratio(encoded: Float[Tensor, "length hidden"], rms: float | None) -> float | None:
+    """Compute the rms of an encoded prompt divided by the rms of the vocabulary."""
+    if len(encoded) == 0 or not rms:
+        return None
+    return _finite(float(encoded.detach().double().square().mean().sqrt()) / rms)
+
+
+def _finite(value: float | None) -> float | None:
+    """Return the number; None for a number that a record cannot hold."""
+    return value if value is not None and math.isfinite(value) and abs(value) < LARGEST else None
