@@ -36,6 +36,10 @@ OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trai
 """Sections of the configuration that the batches of a data module depend on."""
 
 
+POSITIONS: dict[str, int | None] = {"front": 0, "after_cls": 1, "end": None}
+"""Position in the text at which the prompt is inserted, by `backbone.prompt_at`; None is behind the text."""
+
+
 def build_device(config: Config, ranks: Ranks = ALONE) -> torch.device:
     """Return the device of this process: `trainer.device`, and the rank's own GPU if several ranks train on GPUs."""
     device = device_of(config)
@@ -211,7 +215,7 @@ def build_module(
         scorer=scorer,
         task=task,
         runs=runs,
-        prompt_at=1 if config.backbone.prompt_at == "after_cls" else 0,
+        prompt_at=POSITIONS[config.backbone.prompt_at],
         metrics=metrics_of(config),
         token_budget=TRAINING_TOKENS[backbone.device.type] if token_budget == "auto" else token_budget,
         exact=config.has_own_forwards,

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.text_cache import Context
 
 
 class LanguageModel(FrozenBackbone):
@@ -35,6 +36,7 @@ class LanguageModel(FrozenBackbone):
         ids: Int64[Tensor, "choices written"],
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
+        context: Context | None = None,
     ) -> Float[Tensor, "choices written"]:
         """Compute the log-probability of each token of texts that are written behind sources.
 
@@ -46,6 +48,8 @@ class LanguageModel(FrozenBackbone):
             ids: Token ids of the texts, padded on the right.
             id_mask: 1 at tokens of the texts, 0 at padding.
             row_of: For each text the row of its source, ascending.
+            context: Keys and values of the text in front of `embeds`, for decoders. None if `embeds` is the whole
+                source.
 
         Returns:
             Log-probabilities in nats, 0 at padding; float64 for a float64 model, else float32.

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 from rpt.backbones.language import LanguageModel, gathered
+from rpt.backbones.text_cache import Context
 
 
 class Seq2SeqBackbone(LanguageModel):
@@ -20,8 +21,11 @@ class Seq2SeqBackbone(LanguageModel):
         ids: Int64[Tensor, "choices written"],
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
+        context: Context | None = None,
     ) -> Float[Tensor, "choices written"]:
         """Compute log-probabilities in one forward pass of the encoder, whose states are repeated for each text.
+
+        There is never a `context`: an encoder's states of a text depend on the prompt, wherever the prompt stands.
 
         See `LanguageModel.log_likelihoods` for the arguments and the result.
         """

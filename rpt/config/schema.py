@@ -148,7 +148,7 @@ class BackboneConfig(Section):
     attention: Literal["auto", "eager", "sdpa"]
     dropout: bool = False  # default for older records without the key
     pooling: Literal["mean", "cls"]
-    prompt_at: Literal["after_cls", "front"]
+    prompt_at: Literal["after_cls", "front", "end"]
     text_limit: Annotated[int, Field(ge=8)]
     prompt_scale: PositiveFloat | None = None  # default for older records without the key
 

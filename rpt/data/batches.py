@@ -6,6 +6,7 @@ run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -19,6 +20,10 @@ WINDOW = 16
 TRAINING_TOKENS = {"cpu": 2048, "cuda": 65_536}
 """Default token budget of a training forward pass, by device. A larger budget only takes more memory: on two CPU cores
 4096 tokens are as fast as 2048 (benchmarks/). A forward pass that does not fit into memory is cut further."""
+
+
+CACHED_TEXT_COST = 0.25
+"""Cost of a token of a cached text, in tokens that are computed: its keys and values take memory, but no products."""
 
 
 def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -100,6 +105,7 @@ def forwards(
     token_budget: int,
     *,
     exact: bool = False,
+    text_cost: float = 1.0,
     rank: int = 0,
     num_ranks: int = 1,
 ) -> Iterator[Rows]:
@@ -110,6 +116,7 @@ def forwards(
         prompt_lengths: Number of virtual tokens of each run.
         token_budget: Largest number of tokens of a forward pass, padding included.
         exact: Whether every forward pass holds rows of a single run, cut as if the run were alone in the pack.
+        text_cost: Cost of a token of the text, in tokens of the budget.
         rank: Number of this process among the processes that share the step, from 0.
         num_ranks: Number of processes that share the step. Each process cuts its part of the rows.
     """
@@ -117,20 +124,20 @@ def forwards(
         for run in range(len(prompt_lengths)):
             others = set(range(len(prompt_lengths))) - {run}
             own = rows.without(others)
-            yield from forwards(own, prompt_lengths, token_budget, rank=rank, num_ranks=num_ranks)
+            yield from forwards(own, prompt_lengths, token_budget, text_cost=text_cost, rank=rank, num_ranks=num_ranks)
         return
-    lengths, counts = _sizes(rows, prompt_lengths)
+    lengths, counts = _sizes(rows, prompt_lengths, text_cost)
     costs = [length * count for length, count in zip(lengths, counts, strict=True)]
     mine = deal(costs, num_ranks)[rank]
     for cut in cuts([lengths[row] for row in mine], token_budget, [counts[row] for row in mine]):
         yield rows.pick([mine[position] for position in cut])
 
 
-def _sizes(rows: Rows, prompt_lengths: Sequence[int]) -> tuple[list[int], list[int]]:
+def _sizes(rows: Rows, prompt_lengths: Sequence[int], text_cost: float) -> tuple[list[int], list[int]]:
     """Compute for each row the number of tokens of prompt, longest text and longest output, and the number of texts."""
     texts, outputs, counts = [0] * len(rows), [0] * len(rows), [0] * len(rows)
     for row, length in zip(rows.row_of_text.tolist(), rows.mask.sum(dim=1).tolist(), strict=True):
-        texts[row] = max(texts[row], length)
+        texts[row] = max(texts[row], math.ceil(length * text_cost))
         counts[row] += 1
     for row, length in zip(rows.row_of_written.tolist(), rows.written_mask.sum(dim=1).tolist(), strict=True):
         outputs[row] = max(outputs[row], length)

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from rpt.backbones.text_cache import Context
+
 
 @dataclass(frozen=True)
 class Inserted:
@@ -18,12 +20,15 @@ class Inserted:
         mask: 1 at prompt and text, 0 at padding.
         text: True at text tokens, false at prompt and padding.
         segments: Segment of each slot; 0 at prompt and padding.
+        context: Keys and values of the text in front of `embeds`, for a prompt behind the text of a decoder; None if
+            `embeds` holds the whole text.
     """
 
     embeds: Float[Tensor, "batch width hidden"]
     mask: Int64[Tensor, "batch width"]
     text: Bool[Tensor, "batch width"]
     segments: Int64[Tensor, "batch width"]
+    context: Context | None = None
 
     def padded(self, width: int) -> "Inserted":
         """Return a copy whose rows have more padding at their right end, up to a width."""

@@ -74,5 +74,5 @@ class GenerateScorer(LanguageScorer):
 
 def _log_likelihoods(backbone: LanguageModel, inserted: Inserted, rows: Rows) -> Float[Tensor, "choices written"]:
     return backbone.log_likelihoods(
-        inserted.embeds, inserted.mask, rows.written, rows.written_mask, rows.row_of_written
+        inserted.embeds, inserted.mask, rows.written, rows.written_mask, rows.row_of_written, inserted.context
     )

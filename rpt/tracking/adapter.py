@@ -24,7 +24,8 @@ def why_not(prompt_at: str, has_prompt: bool) -> str | None:
     if not has_prompt:
         return "there is no prompt"
     if prompt_at != "front":
-        return "PEFT puts a prompt in front of [CLS], this one stands behind it; backbone.prompt_at=front exports"
+        front = "[CLS]" if prompt_at == "after_cls" else "the text"
+        return f"PEFT puts a prompt in front of {front}, this one stands behind it; backbone.prompt_at=front exports"
     return None
 
 

@@ -19,13 +19,15 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
 from rpt.config.schema import Config
+from rpt.data.batches import CACHED_TEXT_COST
 from rpt.data.datamodule import TaskData
 from rpt.data.rows import Rows
-from rpt.prompt.insert import Inserted, insert
+from rpt.prompt.insert import Inserted
 from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tasks.task import Task
+from rpt.training.placement import place_prompts
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run, guarded
 from rpt.training.step import (
@@ -48,7 +50,8 @@ class PromptTuner(lightning.LightningModule):
         scorer: Scorer that computes losses and answers from rows with their prompts inserted.
         task: Task that reads the answers from generated text.
         runs: Runs of the pack; each run owns its parameters and its optimizer.
-        prompt_at: Position in the text at which the prompt is inserted: 0 in front, 1 after `[CLS]`.
+        prompt_at: Position in the text at which the prompt is inserted: 0 in front, 1 after `[CLS]`, None behind the
+            text, which only a decoder takes.
         metrics: Names of the task's metrics.
         token_budget: Largest number of tokens in a forward pass of a training step. It is halved when a forward pass
             runs out of memory.
@@ -85,7 +88,7 @@ class PromptTuner(lightning.LightningModule):
         scorer: Scorer,
         task: Task,
         runs: Sequence[Run],
-        prompt_at: int,
+        prompt_at: int | None,
         metrics: Sequence[str],
         token_budget: int,
         exact: bool,
@@ -102,8 +105,9 @@ class PromptTuner(lightning.LightningModule):
         self.metric_names = metrics
         self.full_token_budget = token_budget
         self.ranks = ranks
+        text_cost = CACHED_TEXT_COST if prompt_at is None else 1.0
         self._passes = GradientPass(
-            self.runs, self.losses, lambda loss: self.manual_backward(loss), token_budget, exact, ranks
+            self.runs, self.losses, lambda loss: self.manual_backward(loss), token_budget, exact, ranks, text_cost
         )
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
@@ -192,9 +196,7 @@ class PromptTuner(lightning.LightningModule):
             yield
 
     def _inserted(self, rows: Rows, prompts: Prompts) -> Inserted:
-        embeds = self.backbone.embed(rows.ids)
-        inserted = insert(prompts, rows.run_of_text, embeds, rows.mask, self.prompt_at, rows.segments)
-        return inserted if rows.width is None else inserted.padded(rows.width)
+        return place_prompts(self.backbone, rows, prompts, self.prompt_at)
 
     def _heads(self) -> list[nn.Module | None]:
         return [run.trainable.head for run in self.runs]

@@ -75,6 +75,7 @@ class GradientPass:
         token_budget: Largest number of tokens of a forward pass; halved when a forward pass runs out of memory.
         exact: Whether each forward pass holds rows of one run only.
         ranks: Ranks that share the step. Each rank runs its part of the forward passes.
+        text_cost: Cost of a token of the text, in tokens of the budget.
     """
 
     runs: Sequence[Run]
@@ -83,6 +84,7 @@ class GradientPass:
     token_budget: int
     exact: bool
     ranks: Ranks
+    text_cost: float = 1.0
 
     def accumulate(self, batch: Rows, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
         """Accumulate the gradients of a step, and repeat the step in smaller passes while memory runs out.
@@ -111,7 +113,15 @@ class GradientPass:
         device = prompts[0].device
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         lengths, ranks = [len(prompt) for prompt in prompts], self.ranks
-        cut = forwards(batch, lengths, self.token_budget, exact=self.exact, rank=ranks.rank, num_ranks=ranks.size)
+        cut = forwards(
+            batch,
+            lengths,
+            self.token_budget,
+            exact=self.exact,
+            text_cost=self.text_cost,
+            rank=ranks.rank,
+            num_ranks=ranks.size,
+        )
         for rows in (rows.to(device) for rows in cut):
             share = self.row_losses(rows, prompts) / rows.terms_of_run
             self.backward(share.sum())

@@ -107,6 +107,12 @@ RELATIONS = {
     "scorer=rank or scorer=generate.",
     "backbone=smollm2 backbone.prompt_at=after_cls": "backbone.prompt_at = after_cls: a backbone of family causal has "
     "no [CLS]. Set backbone.prompt_at=front.",
+    "backbone.prompt_at=end": "backbone.prompt_at = end: in a backbone of family encoder the text would see the prompt. "
+    "Only decoders take it. Set backbone.prompt_at=front.",
+    "backbone=smollm2 backbone.prompt_at=end scorer=generate": "backbone.prompt_at = end: does not go with "
+    "scorer=generate, only with scorer=rank. Set backbone.prompt_at=front.",
+    "backbone=smollm2 backbone.prompt_at=end backbone.dropout=true": "backbone.prompt_at = end: does not go with "
+    "backbone.dropout=true, because the text is read once. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.family=seq2seq": "backbone.family = seq2seq: the model's own config says causal. Set "
     "backbone.family=causal.",
     "trainer.tune=all": "trainer.tune = all: is the baseline without a prompt. Set encoder=none.",

@@ -64,11 +64,22 @@ def scorer_fits_family(candidate: Candidate) -> Iterator[Problem]:
 
 
 def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
-    """The prompt can follow `[CLS]` only in an encoder."""
-    prompt_at, family = candidate.config.backbone.prompt_at, candidate.family
+    """The prompt can follow `[CLS]` only in an encoder, and stand behind the text only in a decoder that ranks."""
+    config, family = candidate.config, candidate.family
+    prompt_at = config.backbone.prompt_at
+    reason = None
     if prompt_at == "after_cls" and family in ("seq2seq", "causal"):
-        advice = f"a backbone of family {family} has no [CLS]. Set backbone.prompt_at=front."
-        yield Problem("backbone.prompt_at", prompt_at, advice)
+        reason = f"a backbone of family {family} has no [CLS]"
+    if prompt_at == "end":
+        if family in ("encoder", "seq2seq"):
+            reason = f"in a backbone of family {family} the text would see the prompt. Only decoders take it"
+        elif config.scorer.name in ("generate", "own"):
+            reason = f"does not go with scorer={config.scorer.name}, only with scorer=rank"
+        elif config.backbone.dropout or config.trainer.tune == "all":
+            key = "backbone.dropout=true" if config.backbone.dropout else "trainer.tune=all"
+            reason = f"does not go with {key}, because the text is read once"
+    if reason is not None:
+        yield Problem("backbone.prompt_at", prompt_at, f"{reason}. Set backbone.prompt_at=front.")
 
 
 def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:

@@ -1,0 +1,85 @@
+"""Keys and values of texts in a frozen decoder, computed once for each text.
+
+A soft prompt behind a text reads the text, and the text never sees the prompt. What a frozen decoder computes for the
+text is then a constant, and a training step computes only prompt and answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+States = Float[Tensor, "layers 2 heads tokens size"]
+"""Keys and values of one text in every layer."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Keys and values of the texts of a forward pass, in front of the tokens that are computed.
+
+    Attributes:
+        states: Keys and values of each row in every layer, padded on the right with zeros.
+        mask: 1 at text, 0 at padding.
+    """
+
+    states: Float[Tensor, "rows layers 2 heads width size"]
+    mask: Int64[Tensor, "rows width"]
+
+
+class TextCache:
+    """Keeps the keys and values of texts up to a bound of memory; texts beyond it are computed each time.
+
+    Args:
+        compute: Function that computes the keys and values of a text from its token ids, and from nothing else.
+        max_bytes: Largest number of bytes that are kept.
+
+    Attributes:
+        num_bytes: Number of bytes that are kept.
+        num_computed: Number of calls of `compute`.
+
+    Examples:
+        >>> import torch
+        >>> cache = TextCache(lambda ids: ids.float().expand(2, 2, 3, -1)[..., None], max_bytes=10_000)
+        >>> context = cache.context([torch.tensor([5, 6]), torch.tensor([7])])
+        >>> context.states.shape, context.mask.tolist()
+        (torch.Size([2, 2, 2, 3, 2, 1]), [[1, 1], [1, 0]])
+    """
+
+    def __init__(self, compute: Callable[[Int64[Tensor, " tokens"]], States], max_bytes: int) -> None:
+        self._compute = compute
+        self._max_bytes = max_bytes
+        self._states: dict[tuple[int, ...], States] = {}
+        self.num_bytes = 0
+        self.num_computed = 0
+
+    def context(self, texts: Sequence[Int64[Tensor, " _"]]) -> Context:
+        """Return the keys and values of texts, padded to the longest. At least one text has a token.
+
+        Args:
+            texts: Token ids of each row's text, without padding.
+        """
+        states = {row: self._of(text) for row, text in enumerate(texts) if len(text)}
+        longest = max(states.values(), key=lambda state: state.shape[3])
+        padded = longest.new_zeros(len(texts), *longest.shape)
+        mask = torch.zeros(len(texts), longest.shape[3], dtype=torch.int64, device=longest.device)
+        for row, state in states.items():
+            padded[row, :, :, :, : state.shape[3]] = state
+            mask[row, : state.shape[3]] = 1
+        return Context(padded, mask)
+
+    def _of(self, text: Int64[Tensor, " tokens"]) -> States:
+        key = tuple(text.tolist())
+        kept = self._states.get(key)
+        if kept is not None:
+            return kept
+        states = self._compute(text)
+        self.num_computed += 1
+        size = states.numel() * states.element_size()
+        if self.num_bytes + size <= self._max_bytes:
+            self._states[key] = states
+            self.num_bytes += size
+        return states

@@ -1,0 +1,46 @@
+"""A prompt behind the text of a decoder (`backbone.prompt_at=end`): training, packing, evaluation and loading."""
+
+import lightning
+import pytest
+
+import rpt
+from rpt.runs import train
+from tests.support.packs import GENTLE, curve
+
+END = ["backbone.prompt_at=end", "backbone.dtype=float64", "trainer.epochs=2"]
+COLUMNS = ("train/loss", "held_out/loss", "held_out/score")
+
+
+def test_packed_runs_behind_the_text_equal_runs_alone(pack):
+    together = train(pack("packed", "tiny_llama", *END, runs=GENTLE))
+    alone = [train([config])[0] for config in pack("alone", "tiny_llama", *END, runs=GENTLE)]
+    for first, second in zip(together, alone, strict=True):
+        for column in COLUMNS:
+            assert curve(first)[column] == pytest.approx(curve(second)[column], rel=1e-6), (first.folder.name, column)
+        assert first.record.scores == second.record.scores
+
+
+def test_a_prompt_behind_the_text_is_trained_and_loaded_again(tiny_llama, tiny_cb, tmp_path):
+    options = [*tiny_llama, *tiny_cb, *END, "encoder=residual", "lr=0.03", f"output_dir={tmp_path}"]
+    outcome = train([rpt.compose(options)])[0]
+    losses = curve(outcome)["train/loss"]
+    assert losses[-1] < losses[0]
+    assert "in front of the text" in outcome.record.adapter
+    run = rpt.load(outcome.folder)
+    trainer = lightning.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
+    [again] = trainer.test(run.module, run.data, verbose=False)
+    assert again["reported/loss"] == pytest.approx(outcome.record.loss, rel=1e-6)  # logged as float32
+
+
+def test_the_place_of_a_prompt_changes_the_run_and_its_numbers(tiny_llama, tiny_cb, tmp_path):
+    options = [*tiny_llama, *tiny_cb, "encoder=plain", "trainer.epochs=1", f"output_dir={tmp_path}"]
+    end, front = (train([rpt.compose([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
+    assert end.record.identity_hash != front.record.identity_hash
+    assert curve(end)["train/loss"] != curve(front)["train/loss"]
+
+
+def test_without_a_prompt_both_places_score_alike(tiny_llama, tiny_cb, tmp_path):
+    options = [*tiny_llama, *tiny_cb, "encoder=none", "backbone.dtype=float64", f"output_dir={tmp_path}"]
+    end, front = (train([rpt.compose([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
+    assert end.record.loss == pytest.approx(front.record.loss, rel=1e-6)
+    assert end.record.scores == front.record.scores
