@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn import functional as F
 
 States = Float[Tensor, "layers 2 heads tokens size"]
 """Keys and values of one text in every layer."""
@@ -28,6 +29,11 @@ class Context:
 
     states: Float[Tensor, "rows layers 2 heads width size"]
     mask: Int64[Tensor, "rows width"]
+
+    def padded(self, width: int) -> Context:
+        """Return a copy whose rows have more padding at their right end, up to a width."""
+        more = width - self.mask.shape[1]
+        return Context(F.pad(self.states, (0, 0, 0, more)), F.pad(self.mask, (0, more)))
 
 
 class TextCache:

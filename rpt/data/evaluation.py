@@ -14,6 +14,7 @@ import torch
 
 from rpt.backbones.files import num_positions
 from rpt.config.hardware import device_of, dtype_of
+from rpt.config.protocol import own_choices
 from rpt.config.schema import Config
 from rpt.data.batches import cuts
 from rpt.data.inputs import find_folder
@@ -27,6 +28,12 @@ FIXED_TOKENS = 512
 WIDTH_STEP = 16
 """Widths of fixed shapes are multiples of this number of tokens. Multiples of 32 would add a quarter of padding."""
 
+CACHED_TOKENS = 2048
+"""Token budget of a forward pass of a fixed shape behind cached texts, most of whose tokens are not computed again."""
+
+CACHED_WIDTH_STEP = 64
+"""As `WIDTH_STEP`, for cached texts. Their padding costs little, and more rows share a width."""
+
 
 class EvalPasses(NamedTuple):
     """How an evaluation is cut into forward passes.
@@ -35,11 +42,15 @@ class EvalPasses(NamedTuple):
         token_budget: Largest number of tokens of a forward pass, padding included; 1 for a forward pass for each row.
         has_fixed_shapes: Whether the shape of a forward pass depends on each of its rows alone.
         max_width: Largest number of tokens of a text with its prompt that the backbone takes; None without a limit.
+        width_step: Number of tokens of which the widths of fixed shapes are multiples.
+        has_cached_texts: Whether the texts are cached, so that the choices of a row cost little more than one choice.
     """
 
     token_budget: int
     has_fixed_shapes: bool = False
     max_width: int | None = None
+    width_step: int = WIDTH_STEP
+    has_cached_texts: bool = False
 
     @property
     def has_one_row(self) -> bool:
@@ -63,13 +74,16 @@ def choose_passes(config: Config) -> EvalPasses:
     """Choose how an evaluation is cut into forward passes; `auto` leaves the choice to this function.
 
     In bfloat16 on a CPU, a small encoder would lose as much time again in forward passes of single rows, so rows share
-    forward passes of fixed shapes. A language model is large, so each of its rows has its own.
+    forward passes of fixed shapes. A language model is large, so each of its rows has its own; but behind a cached text
+    few tokens are computed, and rows with equal choices share forward passes of fixed shapes.
     """
     budget, device = config.trainer.eval_token_budget, device_of(config)
     if budget != "auto":
         return EvalPasses(budget)
     if device.type != "cpu" or dtype_of(config, device) != torch.bfloat16:
         return EvalPasses(EVALUATION_TOKENS[device.type])
+    if config.backbone.prompt_at == "end" and own_choices(config):
+        return EvalPasses(CACHED_TOKENS, has_fixed_shapes=True, width_step=CACHED_WIDTH_STEP, has_cached_texts=True)
     if config.scorer.name != "head":
         return EvalPasses(1)
     return EvalPasses(FIXED_TOKENS, has_fixed_shapes=True, max_width=num_positions(find_folder(config)))
@@ -90,7 +104,7 @@ def plan_passes(passes: EvalPasses, lengths: Sequence[int], counts: Sequence[int
         return [ForwardPass(rows) for rows in cuts(lengths, passes.token_budget, counts)]
     by_width: dict[int, list[int]] = {}
     for row in (row for row, count in enumerate(counts) if count == 1):
-        width = -(-lengths[row] // WIDTH_STEP) * WIDTH_STEP
+        width = -(-lengths[row] // passes.width_step) * passes.width_step
         by_width.setdefault(min(width, passes.max_width or width), []).append(row)
     plan = [ForwardPass([row]) for row, count in enumerate(counts) if count > 1]
     for width, rows in sorted(by_width.items()):

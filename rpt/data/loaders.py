@@ -181,8 +181,9 @@ class EvalLoader:
         """Yield this process's forward passes over the split, for a given prompt length."""
         split = self._split
         lengths = [prompt_length + length for length in split.lengths]
+        costs_choices = self._with_choices and not self._passes.has_cached_texts
         counts = [
-            max(len(texts), len(choices) if self._with_choices else 1)
+            max(len(texts), len(choices) if costs_choices else 1)
             for texts, choices in zip(split.inputs, split.choices, strict=True)
         ]
         plan = plan_passes(self._passes, lengths, counts)

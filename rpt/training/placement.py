@@ -38,4 +38,7 @@ def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[Float[
     """Put each prompt behind the last token of its text, and leave the tokens before it to the decoder's cache."""
     last = rows.ids.gather(1, rows.mask.sum(dim=1, keepdim=True) - 1)  # [texts, 1]
     inserted = insert(prompts, rows.run_of_text, backbone.embed(last), torch.ones_like(last), 1)
-    return replace(inserted, context=backbone.read(rows.ids, rows.mask))
+    context = backbone.read(rows.ids, rows.mask)
+    if context is not None and rows.width is not None:
+        context = context.padded(rows.width - inserted.embeds.shape[1])
+    return replace(inserted, context=context)

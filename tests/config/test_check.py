@@ -107,8 +107,8 @@ RELATIONS = {
     "scorer=rank or scorer=generate.",
     "backbone=smollm2 backbone.prompt_at=after_cls": "backbone.prompt_at = after_cls: a backbone of family causal has "
     "no [CLS]. Set backbone.prompt_at=front.",
-    "backbone.prompt_at=end": "backbone.prompt_at = end: in a backbone of family encoder the text would see the prompt. "
-    "Only decoders take it. Set backbone.prompt_at=front.",
+    "backbone.prompt_at=end": "backbone.prompt_at = end: in a backbone of family encoder the text would see the "
+    "prompt. Only decoders take it. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end scorer=generate": "backbone.prompt_at = end: does not go with "
     "scorer=generate, only with scorer=rank. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end backbone.dropout=true": "backbone.prompt_at = end: does not go with "

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from rpt.backbones.language import LanguageModel
 from rpt.config.check import check
 from rpt.config.compose import compose
-from rpt.data.evaluation import EVALUATION_TOKENS, FIXED_TOKENS, WIDTH_STEP, EvalPasses, plan_passes
+from rpt.data.evaluation import (
+    CACHED_TOKENS,
+    CACHED_WIDTH_STEP,
+    EVALUATION_TOKENS,
+    FIXED_TOKENS,
+    WIDTH_STEP,
+    EvalPasses,
+    plan_passes,
+)
 from rpt.prompt.insert import insert
 from rpt.runs import train
 
@@ -20,6 +28,11 @@ SCORED = {
     "head per choice": ("tiny_bert", ["task=record", "data.max_rows=4", "backbone.text_limit=400"]),
     "seq2seq, rank": ("tiny_t5", ["task=record", "data.max_rows=4"]),
     "causal, rank": ("tiny_llama", ["task=copa", "data.max_rows=12"]),
+    "causal, behind cached texts": ("tiny_llama", ["task=cb", "data.max_rows=40", "backbone.prompt_at=end"]),
+    "causal, own choices behind texts": (
+        "tiny_llama",
+        ["task=copa", "data.max_rows=12", "backbone.prompt_at=end"],
+    ),
     "causal, generate": ("tiny_llama", ["task=copa", "data.max_rows=8", "scorer=generate"]),
 }
 ROUNDING = 5e-5  # of float32, in sums of up to a hundred nats
@@ -66,9 +79,10 @@ def expected_shapes(tuner, data, prompt_length):
         return {(1, None)}
     if max(map(len, data.reported.inputs)) > 1:  # a text for each choice
         return {(1, None)}
-    widths = {-(-(prompt_length + length) // WIDTH_STEP) * WIDTH_STEP for length in data.reported.lengths}
-    assert max(FIXED_TOKENS // width for width in widths) > 1
-    return {(FIXED_TOKENS // width, width) for width in widths}
+    step, budget = (CACHED_WIDTH_STEP, CACHED_TOKENS) if tuner.prompt_at is None else (WIDTH_STEP, FIXED_TOKENS)
+    widths = {-(-(prompt_length + length) // step) * step for length in data.reported.lengths}
+    assert max(budget // width for width in widths) > 1
+    return {(budget // width, width) for width in widths}
 
 
 @pytest.mark.parametrize("way", SCORED)
@@ -138,7 +152,8 @@ def test_a_text_of_a_fixed_width_has_its_own_values_and_padding_behind_them():
     segments = torch.tensor([[0, 0, 1], [0, 0, 0]])
     narrow = insert([torch.randn(2, 4)], torch.tensor([0, 0]), embeds, mask, 1, segments)
     wide = narrow.padded(8)
-    for name, value in vars(wide).items():
+    for name in ("embeds", "mask", "text", "segments"):
+        value = getattr(wide, name)
         assert value.shape[1] == 8
         assert torch.equal(value[:, :5], getattr(narrow, name))
         assert not value[:, 5:].any()
@@ -146,7 +161,9 @@ def test_a_text_of_a_fixed_width_has_its_own_values_and_padding_behind_them():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "chosen", [["backbone=minilm"], ["backbone=smollm2", "encoder=none"]], ids=["minilm", "smollm2"]
+    "chosen",
+    [["backbone=minilm"], ["backbone=smollm2", "encoder=none"], ["backbone=smollm2", "backbone.prompt_at=end"]],
+    ids=["minilm", "smollm2", "smollm2, behind cached texts"],
 )
 def test_on_a_real_backbone_a_score_has_the_same_bits_beside_any_other_rows(chosen, assemble):
     tuner, data = assemble(check(compose([*chosen, COARSE, "task=cb", "data.max_rows=15", "trainer.device=cpu"])))
