@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from transformers import DynamicCache
 
+from rpt.backbones.fused import fuse
 from rpt.backbones.language import LanguageModel, gathered
 from rpt.backbones.text_cache import Context, States, TextCache
 
@@ -45,6 +46,7 @@ class CausalBackbone(LanguageModel):
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
         super().__init__(model, tokenizer, checkpoint_fingerprint)
+        fuse(model)
         self.texts = TextCache(self._states, MAX_CACHED_BYTES)
 
     def log_likelihoods(

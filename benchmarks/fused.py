@@ -1,0 +1,81 @@
+"""Cost of a SmolLM2 training step with transformers' layers and with the layers of `rpt.backbones.fused`.
+
+    python -m benchmarks.fused           # CB sample, prompt in front, batch 8, CPU; about a minute
+
+All variants are measured in one process, in turns, over the same rows. A ratio is the cost with transformers' layers,
+divided by the cost of the variant in the same round; the median over rounds. CPU time counts user and system time.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+
+from rpt.system.openmp import VARIABLES
+
+os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
+
+from torch import nn
+
+from benchmarks.by_hand import assemble, ready, take
+from benchmarks.command import keep
+from rpt.backbones.fused import REPLACEMENTS, FusedLlamaAttention
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.console import say
+from rpt.training.silenced_messages import quiet_libraries
+
+STEPS = 4
+ROUNDS = 5
+VARIANTS: dict[str, set[type[nn.Module]]] = {
+    "layers of transformers": set(),
+    "grouped attention": {FusedLlamaAttention},
+}
+
+
+def main() -> None:
+    """Measure, print the table, and write it to `benchmarks/results/fused.json`."""
+    quiet_libraries()
+    config = check(
+        compose(
+            ["task=cb", "backbone=smollm2", "backbone.prompt_at=front", "trainer.device=cpu", "trainer.progress=false"]
+        )
+    )
+    tuner, data = assemble([config])
+    ready(tuner)
+    take(tuner, data, 1)  # warm-up
+    costs: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
+    for _ in range(ROUNDS):
+        for name, layers in VARIANTS.items():
+            use(tuner.backbone.model, layers)
+            cpu, wall = time.process_time(), time.perf_counter()
+            take(tuner, data, STEPS)
+            cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+            costs[name].append({clock: seconds / STEPS for clock, seconds in cost.items()})
+    table = {name: summary(costs["layers of transformers"], rounds) for name, rounds in costs.items()}
+    for name, row in table.items():
+        say(f"{name:24} {row['cpu']:6.3f} s CPU, ratio {row['cpu_ratio']:5.3f}; wall ratio {row['wall_ratio']:5.3f}")
+    keep("fused", {"seconds_per_step": costs, "table": table})
+
+
+def use(model: nn.Module, layers: set[type[nn.Module]]) -> None:
+    """Replace the layers of the given types, and put transformers' layers back for all others."""
+    for module in model.modules():
+        for original, replacement in REPLACEMENTS.items():
+            if type(module) in (original, replacement):
+                module.__class__ = replacement if replacement in layers else original
+
+
+def summary(reference: list[dict[str, float]], rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median seconds per step of a variant, and its median ratio to the reference of the same round."""
+    row = {}
+    for clock in ("cpu", "wall"):
+        row[clock] = statistics.median(cost[clock] for cost in rounds)
+        ratios = [base[clock] / cost[clock] for base, cost in zip(reference, rounds, strict=True)]
+        row[f"{clock}_ratio"] = statistics.median(ratios)
+    return row
+
+
+if __name__ == "__main__":
+    main()
