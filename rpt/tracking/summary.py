@@ -13,6 +13,9 @@ from rpt.tracking.record import Record
 
 Flat = dict[str, float | int | str]
 
+SIZES = ("start_norm_ratio", "start_update_ratio", "first_step", "end_norm_ratio", "end_update_ratio")
+"""Keys of the record's section `prompt` that say how large the prompt is."""
+
 
 def summary(record: Record, diagnostics: Mapping[str, Any] | None) -> Flat:
     """Summarise a run: scores, scores of the majority answer, costs, selected checkpoint and diagnostics of the prompt.
@@ -29,7 +32,7 @@ def summary(record: Record, diagnostics: Mapping[str, Any] | None) -> Flat:
         **{name: getattr(record, name) for name in costs},
     }
     flat: Flat = {name: value for name, value in values.items() if value is not None}
-    flat |= {**chosen_state(record), **counted(record)}
+    flat |= {**chosen_state(record), **counted(record), **_size_of_prompt(record)}
     return flat if diagnostics is None else {**flat, **_of_prompt(diagnostics)}
 
 
@@ -60,6 +63,14 @@ def counted(record: Record) -> Flat:
         **both,
         **{f"{encoder}/{name}": value for name, value in both.items()},
     }
+
+
+def _size_of_prompt(record: Record) -> Flat:
+    """Return the size of the prompt against the vocabulary, at the start and at the end; empty without a prompt."""
+    if record.prompt is None:
+        return {}
+    numbers = {name: getattr(record.prompt, name) for name in SIZES}
+    return {f"prompt/{name}": number for name, number in numbers.items() if number is not None}
 
 
 def _of_prompt(found: Mapping[str, Any]) -> Flat:

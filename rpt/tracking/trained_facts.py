@@ -108,10 +108,15 @@ def scale_warnings(facts: PromptFacts | None) -> Iterator[str]:
     """Warn of a prompt that starts or ends far outside the scale of the vocabulary; nothing for a run without one."""
     if facts is None:
         return
-    for verb, ratio in (("starts", facts.start_norm_ratio), ("ends", facts.end_norm_ratio)):
-        if ratio is not None and not SMALL <= ratio <= LARGE:
-            advice = " prompt.unit=vocab trains in the vocabulary's scale." if facts.unit == "raw" else ""
-            yield f"prompt far from the vocabulary: it {verb} at {ratio:.3g} times the vocabulary's rms.{advice}"
+    ratios = {"starts": facts.start_norm_ratio, "ends": facts.end_norm_ratio}
+    far = [
+        f"{verb} at {ratio:.3g} times"
+        for verb, ratio in ratios.items()
+        if ratio is not None and not SMALL <= ratio <= LARGE
+    ]
+    if far:
+        advice = "; prompt.unit=vocab trains in the vocabulary's scale" if facts.unit == "raw" else ""
+        yield f"prompt far from the vocabulary: it {' and '.join(far)} the vocabulary's rms{advice}"
 
 
 def _norm_ratio(encoded: Float[Tensor, "length hidden"], rms: float | None) -> float | None:

@@ -30,7 +30,7 @@ CHECKS = ("matrix",)
 
 QUESTIONS = {
     *("learning_rate", "prompt_length", "init", "few_shot", "encoders", "bottleneck", "sharing", "seeds"),
-    "convergence",
+    *("convergence", "robustness"),
 }
 
 
@@ -79,7 +79,7 @@ def head(name):
 
 def test_every_question_has_a_study():
     assert set(STUDIES) == QUESTIONS | set(CHECKS)
-    assert {name.removeprefix("paper/") for name in PAPER} == QUESTIONS - {"seeds"}
+    assert {name.removeprefix("paper/") for name in PAPER} == QUESTIONS - {"seeds", "robustness"}
 
 
 @pytest.mark.parametrize("name", [*STUDIES, *PAPER])

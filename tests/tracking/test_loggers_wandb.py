@@ -92,6 +92,9 @@ def test_the_summary_has_scores_costs_and_what_a_share_of_failed_runs_is_made_of
     found = json.loads((sound.folder / "diagnostics.json").read_text())
     assert told.summary["diagnostics/drift"] == pytest.approx(sum(found["drift"]) / 10)
     assert told.summary["diagnostics/gate"] == pytest.approx(sum(found["gate"]) / 10)
+    for name in ("start_norm_ratio", "start_update_ratio", "first_step", "end_norm_ratio", "end_update_ratio"):
+        assert told.summary[f"prompt/{name}"] == getattr(record.prompt, name)
+    assert "prompt/end_norm_ratio" not in told_sick.summary  # a run that failed exports no prompt
 
 
 def test_predictions_and_virtual_tokens_are_tables(pack):
