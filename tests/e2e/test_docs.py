@@ -105,7 +105,7 @@ def as_run(line: str, tiny: list[str]) -> list[str]:
     if rest[0] != "run.py" or "--help" in rest:
         return [sys.executable, *rest]
     is_paper = any(one.startswith(("experiment=paper/", "paper/")) for one in rest)
-    names_backbone = is_paper or any(one.startswith("backbone=") for one in rest)
+    names_backbone = is_paper or "robustness" in rest or any(one.startswith("backbone=") for one in rest)
     rows = 512 if any(one.startswith("data.k_per_class=") for one in rest) else 8  # of which few-shot takes its own
     shared = ["backbone.dropout=false"] if is_paper else []  # else none of its runs would share a forward: minutes more
     return [sys.executable, *rest, *([] if names_backbone else tiny), *shared, *FEW, f"data.max_rows={rows}"]
