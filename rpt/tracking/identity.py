@@ -25,7 +25,7 @@ SCHEMA = 3
 READABLE = (2, SCHEMA)
 """Versions of run.json that this rpt reads. Records of version 2 do not identify the code of the training."""
 
-TRAINING_VERSION = 2
+TRAINING_VERSION = 3
 """Version of rpt's training code: backbones, batches, loop and metrics.
 
 It is raised by hand when a change to that code can change a score, because the hashes of components
