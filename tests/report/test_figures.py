@@ -50,9 +50,27 @@ def panel_axes(rates):
 
 def test_a_study_of_rates_has_every_kind_of_figure(figures):
     assert [*figures] == [
-        "score-by-lr", "robustness", "differences", "convergence", "prompt-gate", "prompt-drift", "prompt-norms",
-        "prompt-cosines",
+        "score-by-lr", "profile", "robustness", "differences", "convergence", "prompt-first-step", "prompt-gate",
+        "prompt-drift", "prompt-norms", "prompt-cosines",
     ]  # fmt: skip
+
+
+def test_the_profiles_alternative_text_has_the_medians(rates, figures):
+    study, _, _ = rates
+    for curve in study.curves:
+        assert f"{curve.method} {100 * float(np.median(curve.scores)):.1f}" in figures["profile"].alt
+
+
+def test_the_sizes_of_first_steps_are_those_of_the_records(figures):
+    alt = figures["prompt-first-step"].alt
+    assert "plain from 0.003 to 3, residual from 0.03 to 30 of the prompt's norm" in alt
+
+
+def test_runs_without_a_recorded_first_step_or_a_second_encoder_have_no_such_figures(tmp_path):
+    old = read(write_study(tmp_path / "old", **SMALL, prompt=None))
+    assert "prompt-first-step" not in {figure.name for figure in draw(*old)}
+    single = read(write_study(tmp_path / "single", **{**SMALL, "methods": ("plain",)}))
+    assert not {"profile", "prompt-first-step"} & {figure.name for figure in draw(*single)}
 
 
 def test_files_are_what_a_journal_takes(figures):

@@ -169,6 +169,12 @@ def _weights(count):
     return [first, *[(1 - first) / (count - 1)] * (count - 1)]
 
 
+def _prompt(config):
+    """The prompt's section: the first step is as long as the rate, and ten times as long with an encoder."""
+    factor = 1.0 if config.chosen["encoder"] == "plain" else 10.0
+    return {"unit": config.prompt.unit, "scale": 1.0, "vocabulary_rms": 0.05, "first_step": factor * config.lr}
+
+
 def _record(config, identity, checksum, predictions, status):
     names = metrics_of(config)
     metrics = predictions.metrics(names)
@@ -201,6 +207,7 @@ def _record(config, identity, checksum, predictions, status):
             "fingerprint_before": "f" * 64,
         },
         "parameters": {"paper": 102912, "held": 103424, "kept": 10 * HIDDEN, "head": 1155, "body": 0},
+        **({"prompt": _prompt(config)} if config.has_prompt else {}),
         "majority": evaluate(names, predictions.examples, majority),
         "environment": {
             "python": "3.11.7",

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from rpt.report.figures.convergence import convergence
 from rpt.report.figures.figure import Figure, style
+from rpt.report.figures.first_step import first_steps
 from rpt.report.figures.forest import differences, differences_by_value, robustness_forest
+from rpt.report.figures.profile import profiles
 from rpt.report.figures.prompts import prompt_figures
 from rpt.report.figures.sensitivity import by_encoder, sensitivity
 from rpt.report.measure.along import asked_axes
@@ -34,9 +36,11 @@ def draw(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list
         main = [figure for axis in axes for figure in sensitivity(study, numbers, axis)]
         return [
             *(main or by_encoder(study, numbers)),
+            *profiles(study, numbers),
             *robustness_forest(study, numbers),
             *differences(study, numbers),
             *differences_by_value(study, numbers),
             *convergence(study, diagnoses),
+            *first_steps(study, numbers),
             *prompt_figures(study, diagnoses),
         ]

@@ -34,6 +34,7 @@ from rpt.stats.estimate import Estimate
 
 SECTIONS = (
     ("sensitivity", "Main result", "score-", ()),
+    ("profile", "Share of runs above a score", "profile", ("improvement",)),
     ("robustness", "Robustness", "robustness", ("robustness",)),
     ("comparisons", "Comparisons", "differences", ("comparisons", "comparisons_by_value")),
     ("convergence", "Convergence", "convergence", ("convergence", "paces")),

@@ -65,6 +65,16 @@ def _component(group: str) -> Callable[[Record], str]:
     return within
 
 
+def _unit(record: Record) -> str:
+    """Return the unit of the prompt; records of before there was a choice are of the unit `raw`."""
+    return str(record.config.get("prompt", {}).get("unit", "raw"))
+
+
+def _prompts(record: Record) -> str:
+    """Return the group whose runs must have the same unit: all runs with a prompt, and each other run by itself."""
+    return "prompts" if record.config.get("encoder", {}).get("_target_") else record.name
+
+
 RULES = (
     Rule("protocol", _protocol, _everywhere),
     Rule("version of rpt's training code", _code("training"), _everywhere, SHOWN),
@@ -77,6 +87,7 @@ RULES = (
     Rule("data checksum", lambda record: record.data.checksum, _task),
     Rule("number of reported rows", lambda record: record.data.rows.reported, _task),
     Rule("metrics", lambda record: ", ".join(record.majority), _task),
+    Rule("unit of the prompt (prompt.unit)", _unit, _prompts),
     Rule("weights of the backbone", lambda record: record.backbone.weights_sha256, _backbone),
 )
 
