@@ -24,6 +24,7 @@ def facts(study: Study) -> list[tuple[str, str]]:
         ("data", listed(list(dict.fromkeys(_data(run) for run in runs)))),
         ("protocol", _protocol(records[0])),
         ("backbone", listed(list(dict.fromkeys(_backbone(record) for record in records)))),
+        ("prompt", listed(list(dict.fromkeys(_prompt(run.record) for run in study.runs)))),
         ("varied", "; ".join(_varied(study))),
         ("runs", _counts(study)),
         ("seeds", ", ".join(map(str, study.seeds))),
@@ -70,6 +71,13 @@ def _protocol(record: Record) -> str:
 def _backbone(record: Record) -> str:
     backbone = record.backbone
     return f"{backbone.name}, {backbone.parameters:,} weights, {backbone.dtype}"
+
+
+def _prompt(record: Record) -> str:
+    """Return the unit of a run's prompt, and its place in the text, as the configuration names them."""
+    unit = record.config.get("prompt", {}).get("unit", "raw")
+    place = record.config.get("backbone", {}).get("prompt_at", "front")
+    return f"prompt.unit={unit}, backbone.prompt_at={place}"
 
 
 def _varied(study: Study) -> Iterator[str]:
