@@ -16,6 +16,9 @@ from rpt.sweep.prepare import prepare
 from rpt.sweep.settings import Settings
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 
+MOST_NAMED = 3
+"""Largest number of points that the message about equal runs names."""
+
 Report = Callable[[Point, Result, bool], None]
 """Callback with a point, its result, and True if the result is new in this start of the sweep."""
 
@@ -63,10 +66,17 @@ def launch(
     for twin, first in prepared.twins:
         twins[first].append(twin.name)
     for first, names in twins.items():
-        say(f"the same run {len(names) + 1} times, trained once: {'; '.join([by_number[first].name, *names])}")
+        _say_twins([by_number[first].name, *names])
     if prepared.runs:
         sweep = register(prepared.runs, output_dir)
         Campaign(sweep, prepared.runs, executor, settings, note, watch).run()
     for twin, first in prepared.twins:
         note(replace(results[first], number=twin.number, twin_of=by_number[first].name), False)
     return [results[point.number] for point in points]
+
+
+def _say_twins(names: Sequence[str]) -> None:
+    """Print that several points are the same run, with the names of the first of them."""
+    rest = len(names) - MOST_NAMED
+    more = f"; {rest} more" if rest > 0 else ""
+    say(f"the same run {len(names)} times, trained once: {'; '.join(names[:MOST_NAMED])}{more}")
