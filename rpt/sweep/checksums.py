@@ -16,7 +16,7 @@ class Provenance:
     """Computes checksums of data and backbones and caches them. An error is cached too, and raised for later points."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[object, ...], str | RptError] = {}
+        self._cached: dict[tuple[object, ...], str | RptError] = {}
 
     def data_checksum(self, config: Config) -> str:
         """Return the sha256 of the configuration's rows.
@@ -39,12 +39,12 @@ class Provenance:
         return self._once(key, lambda: find_backbone(config).files_sha256)
 
     def _once(self, key: tuple[object, ...], read: Callable[[], str]) -> str:
-        if key not in self._found:
+        if key not in self._cached:
             try:
-                self._found[key] = read()
+                self._cached[key] = read()
             except RptError as error:
-                self._found[key] = error
-        found = self._found[key]
-        if isinstance(found, RptError):
-            raise found
-        return found
+                self._cached[key] = error
+        checksum = self._cached[key]
+        if isinstance(checksum, RptError):
+            raise checksum
+        return checksum

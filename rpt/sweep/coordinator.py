@@ -23,20 +23,20 @@ from rpt.training.live_progress import PackProgress, ProgressCallback, ignore_pr
 POLL_SECONDS = 1.0
 """Seconds between two reads of the ledger while other processes train the open runs."""
 
-LOOK_SECONDS = 5.0
+READ_SECONDS = 5.0
 """Seconds between two reads of all run folders for the progress display."""
 
 
-class Campaign:
-    """One start of a sweep, from the first read of its ledger to the last result.
+class Coordinator:
+    """Brings every run of a sweep to a result, from the first read of the ledger to the last result.
 
     Args:
         sweep: Ledger of the sweep.
         runs: Runs of the sweep's points that can be trained, each run once.
         executor: Executor that trains packs of runs.
         settings: Options of the packed launcher.
-        note: Callback for results, called once a run with the result and with True if the result is new, False if it
-            was known when this start began.
+        note: Callback for results, called once a run. It gets the result, and True if the result is new or False if it
+            was known when this object was built.
         watch: Callback for progress. Its argument describes the runs without a result, keyed by their points' names.
     """
 
@@ -55,26 +55,26 @@ class Campaign:
         self._note = note
         self._watch = watch
         self._progress = ProgressReader()
-        self._looked = float("-inf")
+        self._last_read = float("-inf")
         self._open = {run.identity_hash: run for run in runs}  # without a result
         self._runs = dict(self._open)
         self._by_number = {run.point.number: run for run in runs}
         self._given_up: dict[str, Result] = {}  # interrupted in the executor; another process may still resume them
         self._untried = set(self._open) if settings.retry_failed else set()  # failed before, to be trained once more
-        self._is_first_look = True
-        self._has_said_waiting = False
+        self._is_first_read = True
+        self._has_announced_waiting = False
 
     def run(self) -> None:
         """Train or wait until every run has a result."""
         while self._open:
             states = self._sweep.states()
             self._settle(states)
-            todo = [run for run in self._open.values() if _is_free(run, states)]
-            if todo:
-                self._train(todo, states)
+            free_runs = [run for run in self._open.values() if _is_free(run, states)]
+            if free_runs:
+                self._train(free_runs, states)
             elif self._open:
                 self._wait(states)
-            self._is_first_look = False
+            self._is_first_read = False
 
     def _settle(self, states: Mapping[str, RunState]) -> None:
         """Report the runs that ended in an earlier start, in another process, or for good in the executor."""
@@ -94,34 +94,39 @@ class Campaign:
 
     def _end(self, run: Prepared, result: Result, *, is_new: bool | None = None) -> None:
         del self._open[run.identity_hash]
-        self._note(result, not self._is_first_look if is_new is None else is_new)
+        self._note(result, not self._is_first_read if is_new is None else is_new)
 
-    def _train(self, todo: Sequence[Prepared], states: Mapping[str, RunState]) -> None:
-        """Train the free runs. An interrupted pack is resumed whole, with those of its runs that have failed."""
+    def _train(self, free_runs: Sequence[Prepared], states: Mapping[str, RunState]) -> None:
+        """Train runs that no other process trains. A resumed pack includes its failed runs."""
         states = dict(states)
-        going_on = {member for run in todo for member in _pack_to_resume(states[run.identity_hash])}
-        riding = {one: run for one, run in self._runs.items() if one in going_on and states[one].status == "failed"}
-        for run in todo:
+        resumed = {member for run in free_runs for member in _pack_to_resume(states[run.identity_hash])}
+        failed_members = {
+            identity: run
+            for identity, run in self._runs.items()
+            if identity in resumed and states[identity].status == "failed"
+        }
+        for run in free_runs:
             identity = run.identity_hash
-            if states[identity].status == "failed" and identity not in riding and self._set_aside(run):
+            if states[identity].status == "failed" and identity not in failed_members and self._set_aside(run):
                 states[identity] = RunState("missing")
-        together = {run.identity_hash: run for run in todo} | riding
-        packs = plan(list(together.values()), states, self._limits(todo[0].config))
-        held: list[Result] = []
+        to_train = {run.identity_hash: run for run in free_runs} | failed_members
+        packs = plan(list(to_train.values()), states, self._limits(free_runs[0].config))
+        held_elsewhere: list[Result] = []
 
         def report(result: Result) -> None:
             run = self._by_number[result.number]
-            if run.identity_hash not in self._open or (run.identity_hash in riding and result.status == "failed"):
+            has_failed_again = run.identity_hash in failed_members and result.status == "failed"
+            if run.identity_hash not in self._open or has_failed_again:
                 return  # reported already, or to be trained again once its pack has ended
             if result.is_held:
-                held.append(result)  # the run stays open
+                held_elsewhere.append(result)  # the run stays open
             elif result.status == "interrupted":
                 self._given_up[run.identity_hash] = result
             else:
                 self._end(run, result, is_new=True)
 
         self._executor.run([[run.point for run in pack] for pack in packs], report, self._on_progress)
-        if held:  # a lease that has expired by this machine's clock may be valid by the worker's clock
+        if held_elsewhere:  # a lease that has expired by this machine's clock may be valid by the worker's clock
             time.sleep(POLL_SECONDS)
 
     def _set_aside(self, run: Prepared) -> bool:
@@ -139,22 +144,26 @@ class Campaign:
 
     def _wait(self, states: Mapping[str, RunState]) -> None:
         """Wait a moment for the other processes that train the open runs."""
-        if not self._has_said_waiting:
+        if not self._has_announced_waiting:
             holders = sorted({holder for identity in self._open if (holder := states[identity].holder) is not None})
             count = several(len(self._open), "point")
             say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
-            self._has_said_waiting = True
+            self._has_announced_waiting = True
         self._on_progress(None)
         time.sleep(POLL_SECONDS)
 
     def _on_progress(self, progress: PackProgress | None) -> None:
         """Pass progress on to `watch`; without an argument, read the progress from the run folders now and then."""
-        if progress is None and time.monotonic() - self._looked >= LOOK_SECONDS:
-            self._looked = time.monotonic()
+        if progress is None and time.monotonic() - self._last_read >= READ_SECONDS:
+            self._last_read = time.monotonic()
             folders = {identity: run.folder for identity, run in self._open.items()}
             progress = PackProgress(self._progress.read(folders, self._sweep.states()))
         if progress is not None:  # a resumed pack may hold a failed run whose result is reported already
-            open_runs = {self._open[one].point.name: found for one, found in progress.runs.items() if one in self._open}
+            open_runs = {
+                self._open[identity].point.name: run
+                for identity, run in progress.runs.items()
+                if identity in self._open
+            }
             progress = replace(progress, runs=open_runs)
         self._watch(progress)
 

@@ -88,14 +88,15 @@ def check_direction(config: DictConfig) -> None:
     """
     for key, needed in MAXIMISING.items():
         value = OmegaConf.select(config.hydra.sweeper, key)
-        given = [str(getattr(one, "name", one)) for one in (value if isinstance(value, ListConfig) else [value])]
-        if value is not None and given != [str(needed)]:
-            wanted = str(needed).lower() if isinstance(needed, bool) else needed
+        items = value if isinstance(value, ListConfig) else [value]
+        set_values = [str(getattr(item, "name", item)) for item in items]
+        if value is not None and set_values != [str(needed)]:
+            required = str(needed).lower() if isinstance(needed, bool) else needed
             advice = (
-                f"must be {wanted}: the objective of a run is its score on the rows that select its checkpoint, one "
-                f"number, and the highest is the best. Set hydra.sweeper.{key}={wanted}."
+                f"must be {required}: the objective of a run is its score on the rows that select its checkpoint, one "
+                f"number, and the highest is the best. Set hydra.sweeper.{key}={required}."
             )
-            raise ConfigError.of(f"hydra.sweeper.{key}", ",".join(given), advice)
+            raise ConfigError.of(f"hydra.sweeper.{key}", ",".join(set_values), advice)
 
 
 def is_grid(config: DictConfig) -> bool:
@@ -113,8 +114,8 @@ def may_begin(config: DictConfig) -> bool:
     for message, refused in _by_message(refusals).items():
         heading = _heading(refused, len(points))
         sys.stderr.write(f"refused: {heading}\n{indented(message)}\n")
-    whole = all(isinstance(error, ConfigError) for _, error in refusals)
-    if len(refusals) == len(points) or not whole:
+    are_all_composed = all(isinstance(error, ConfigError) for _, error in refusals)
+    if len(refusals) == len(points) or not are_all_composed:
         sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; nothing was trained or written\n")
         return False
     if refusals:
@@ -143,8 +144,8 @@ def _heading(refused: Sequence[list[str]], count: int) -> str:
     if len(names) == count:
         return f"all {count} points"
     fixed = {text.lower() for text in current().given}
-    first, *others = refused
-    common = [text for text in first if text.lower() not in fixed and all(text in other for other in others)]
+    first, *further = refused
+    common = [text for text in first if text.lower() not in fixed and all(text in point for point in further)]
     return f"{len(names)} points with {' '.join(common)}" if common else f"{len(names)} points, such as {names[0]}"
 
 
@@ -160,9 +161,9 @@ def expand(config: DictConfig) -> list[list[str]]:
 
 def given_overrides(config: DictConfig) -> list[str]:
     """Return the overrides of the command line, word for word."""
-    given = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    assert isinstance(given, list)
-    return [str(text) for text in given]
+    overrides = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(text) for text in overrides]
 
 
 def examine(config: DictConfig, point: Sequence[str]) -> Accepted | Exception:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rpt.console import say
-from rpt.sweep.coordinator import Campaign
+from rpt.sweep.coordinator import Coordinator
 from rpt.sweep.executors import executor_of
 from rpt.sweep.ledger import FOLDER, register
 from rpt.sweep.point import Point, Result
@@ -69,7 +69,7 @@ def launch(
         _say_twins([by_number[first].name, *names])
     if prepared.runs:
         sweep = register(prepared.runs, output_dir)
-        Campaign(sweep, prepared.runs, executor, settings, note, watch).run()
+        Coordinator(sweep, prepared.runs, executor, settings, note, watch).run()
     for twin, first in prepared.twins:
         note(replace(results[first], number=twin.number, twin_of=by_number[first].name), False)
     return [results[point.number] for point in points]

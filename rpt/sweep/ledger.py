@@ -94,28 +94,29 @@ def read(path: Path) -> Sweep:
         LedgerError: The file is damaged, or was written by another version.
     """
     try:
-        found = read_object(path)
+        content = read_object(path)
     except Unreadable as error:
         raise LedgerError(f"{path}: is no ledger of rpt ({error}). {_ADVICE}") from error
-    _refuse(path, "is no ledger of rpt", found, _VERSIONS)
-    versions = (found["ledger"], found["schema"])
+    _refuse(path, "is no ledger of rpt", content, _VERSIONS)
+    versions = (content["ledger"], content["schema"])
     if versions[0] != LEDGER_SCHEMA or versions[1] not in READABLE:
-        known = f"{LEDGER_SCHEMA}, and {' or '.join(map(str, READABLE))}"
-        written = f"was written by another version (schemas {versions[0]} and {versions[1]}; this rpt reads {known})"
+        readable = f"{LEDGER_SCHEMA}, and {' or '.join(map(str, READABLE))}"
+        written = f"was written by another version (schemas {versions[0]} and {versions[1]}; this rpt reads {readable})"
         raise LedgerError(f"{path}: {written}. {_ADVICE}")
-    _refuse(path, "is damaged", found, _OF_A_SWEEP)
-    return Sweep(path, found["started"], tuple(_entry(path, *one) for one in enumerate(found["points"], 1)))
+    _refuse(path, "is damaged", content, _OF_A_SWEEP)
+    entries = (_entry(path, number, point) for number, point in enumerate(content["points"], 1))
+    return Sweep(path, content["started"], tuple(entries))
 
 
 def sweeps(output_dir: Path) -> tuple[list[Sweep], list[LedgerError]]:
     """Read all sweeps of an output folder, the oldest first, and collect the errors of files that cannot be read."""
-    found, errors = [], []
+    readable, errors = [], []
     for path in sorted((output_dir / FOLDER).glob("*.json")):
         try:
-            found.append(read(path))
+            readable.append(read(path))
         except LedgerError as error:
             errors.append(error)
-    return sorted(found, key=lambda sweep: sweep.started), errors
+    return sorted(readable, key=lambda sweep: sweep.started), errors
 
 
 _ADVICE = "Move it away and start the sweep again: finished runs are found by their folders."
@@ -131,12 +132,12 @@ def _entry(path: Path, number: int, point: Any) -> Entry:
     return Entry(point["name"], point["identity"], path.parent.parent / point["folder"])
 
 
-def _refuse(path: Path, what: str, value: Any, kinds: Mapping[str, Kind]) -> None:
+def _refuse(path: Path, statement: str, value: Any, kinds: Mapping[str, Kind]) -> None:
     """Refuse a part of a ledger in which a value is missing or of the wrong kind.
 
     Args:
         path: File of the ledger, for the message.
-        what: Statement about the file for the message, such as `is damaged`.
+        statement: Statement about the file for the message, such as `is damaged`.
         value: Part of the ledger.
         kinds: Kind of each value that the part must hold, by key.
 
@@ -146,4 +147,4 @@ def _refuse(path: Path, what: str, value: Any, kinds: Mapping[str, Kind]) -> Non
     missing, odd = problems_of(value, kinds)
     if missing or odd:
         reason = f"it has no {', '.join(missing)}" if missing else "; ".join(odd)
-        raise LedgerError(f"{path}: {what} ({reason}). {_ADVICE}")
+        raise LedgerError(f"{path}: {statement} ({reason}). {_ADVICE}")

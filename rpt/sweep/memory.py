@@ -65,7 +65,7 @@ def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
     if config.trainer.device != "cpu" and torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         return int(free * SHARE)
-    free_here = [found for found in (_free_of_machine(), _free_of_container()) if found is not None]
+    free_here = [size for size in (_free_of_machine(), _free_of_container()) if size is not None]
     return int(min(free_here) * SHARE) if free_here else None
 
 
@@ -85,7 +85,7 @@ def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
 def _widths(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> tuple[int, int]:
     """Read the widths of the backbone's input embeddings and of its hidden states from its config or GGUF file.
 
-    They differ in a small ELECTRA. A width that is not there is `UNKNOWN_WIDTH`.
+    They differ in a small ELECTRA. A missing width is `UNKNOWN_WIDTH`.
     """
     try:
         embedding = None
@@ -93,14 +93,14 @@ def _widths(package: str | None, path: str | None, hub_id: str | None, revision:
         packed = gguf_file(folder)
         if packed is not None:
             head = read_head(packed)
-            named = [head.get(f"{head.get('general.architecture')}.embedding_length")]
+            widths = [head.get(f"{head.get('general.architecture')}.embedding_length")]
         else:
             config = model_config(folder)
-            named = [config.get(key) for key in ("hidden_size", "d_model", "n_embd", "dim")]
+            widths = [config.get(key) for key in ("hidden_size", "d_model", "n_embd", "dim")]
             embedding = config.get("embedding_size")
     except (NoSuchBackbone, Unreadable, OSError, ValueError):  # training reports the error
         return UNKNOWN_WIDTH, UNKNOWN_WIDTH
-    states = next((number for number in named if isinstance(number, int)), UNKNOWN_WIDTH)
+    states = next((number for number in widths if isinstance(number, int)), UNKNOWN_WIDTH)
     return (embedding if isinstance(embedding, int) else states), states
 
 
@@ -121,8 +121,8 @@ def _free_of_container() -> int | None:
     for limit, used, stat, cached in CONTAINER_FILES:
         if (CGROUP / limit).exists() and (CGROUP / used).exists():
             most = (CGROUP / limit).read_text(encoding="ascii").strip()
-            taken = int((CGROUP / used).read_text(encoding="ascii")) - _cached(stat, cached)
-            return None if most == "max" else int(most) - taken
+            in_use = int((CGROUP / used).read_text(encoding="ascii")) - _cached(stat, cached)
+            return None if most == "max" else int(most) - in_use
     return None
 
 

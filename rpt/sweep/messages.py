@@ -46,7 +46,7 @@ class Lines:
         self._screen = screen
         self._clock = clock
         self._counts: Counter[str] = Counter()
-        self._known = 0  # number of points whose result was known before this start
+        self._num_known = 0  # number of points whose result was known before this start
         self._finished_before = 0  # number of points that an earlier start has trained
         self._best: list[Scored] = []
         self._reasons: dict[str, str] = {}  # name of the first point with each error
@@ -61,17 +61,17 @@ class Lines:
         is_twin = result.twin_of is not None
         self._counts[TWIN if is_twin and is_old_score else result.status] += 1
         self._finished_before += is_old_score and not is_twin
-        self._known += not is_new
+        self._num_known += not is_new
         if is_twin:
             self._show()
             return
-        others = {name: run for name, run in self._progress.runs.items() if name != point.name}
-        self._progress = replace(self._progress, runs=others)
+        open_runs = {name: run for name, run in self._progress.runs.items() if name != point.name}
+        self._progress = replace(self._progress, runs=open_runs)
         if result.score is not None:
             self._best = _best([*self._best, (result.score, point.name)])
         if result.status == "finished" and is_new:
-            place = f"[{self._counts.total():{len(str(self._total))}}/{self._total}]"
-            self._screen.write(f"{place} score {result.score:.3f}  {point.name}")
+            count = f"[{self._counts.total():{len(str(self._total))}}/{self._total}]"
+            self._screen.write(f"{count} score {result.score:.3f}  {point.name}")
         elif result.status == "failed" or (result.status != "finished" and is_new):
             before = "" if is_new else " before (hydra.launcher.retry_failed=true trains it again)"
             self._screen.write(f"{result.status}{before}: {point.name}\n{self._reason(point, result)}", is_error=True)
@@ -105,11 +105,11 @@ class Lines:
         parts = [f"{finished} of {self._total} points finished, {progress.count('running')} running, {failed} failed"]
         if counts["interrupted"]:
             parts.append(f"{counts['interrupted']} interrupted")
-        (since, before), (now, rows) = self._rows[0], self._rows[-1]
-        if rows > before and now > since:
-            parts.append(f"{(rows - before) / (now - since):,.0f} examples/s")
-        if (brought := self._ended() - self._known) > 0:
-            seconds = (self._clock() - self._began) / brought * (self._total - self._ended())
+        (first_time, first_rows), (last_time, last_rows) = self._rows[0], self._rows[-1]
+        if last_rows > first_rows and last_time > first_time:
+            parts.append(f"{(last_rows - first_rows) / (last_time - first_time):,.0f} examples/s")
+        if (num_new := self._ended() - self._num_known) > 0:
+            seconds = (self._clock() - self._began) / num_new * (self._total - self._ended())
             parts.append(f"{timedelta(seconds=round(seconds))} left")
         return ", ".join(parts)
 
@@ -139,17 +139,17 @@ class Lines:
         """Close the display and write the summary."""
         self._screen.close()
         order = ("finished", TWIN, "failed", "interrupted", "refused")
-        parts = [f"{self._counts[word]} {word}{self._note(word)}" for word in order if self._counts[word]]
+        parts = [f"{self._counts[status]} {status}{self._note(status)}" for status in order if self._counts[status]]
         self._screen.write(f"{several(self._total, 'point')}: {', '.join(parts)}")
         folder = shlex.quote(str(self._output_dir))
         self._screen.write(f"python -m rpt.ledger {folder} lists them")
         if self._counts["finished"]:
             self._screen.write(f"python -m rpt.report {folder} compares them")
 
-    def _note(self, word: str) -> str:
-        """Return how many of the finished points an earlier start has trained; empty for other words."""
+    def _note(self, status: str) -> str:
+        """Return how many of the finished points an earlier start has trained; empty for other statuses."""
         count = self._finished_before
-        return f" ({count} by an earlier command)" if word == "finished" and count else ""
+        return f" ({count} by an earlier command)" if status == "finished" and count else ""
 
     def _ended(self) -> float:
         """Count the points that have ended, plus the trained share of each point in training."""
@@ -162,4 +162,4 @@ class Lines:
 
 
 def _best(scored: Iterable[Scored]) -> list[Scored]:
-    return sorted(scored, key=lambda one: -one[0])[:MOST_BEST]
+    return sorted(scored, key=lambda pair: -pair[0])[:MOST_BEST]

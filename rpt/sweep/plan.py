@@ -56,7 +56,7 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limit
 
     Args:
         runs: Runs to be trained.
-        states: RunState of each run, by identity hash.
+        states: State of each run, by identity hash.
         limits: Limits on the size of a new pack.
 
     Returns:
@@ -90,15 +90,15 @@ def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prep
     A run that exceeds the memory limit alone has a pack of its own.
     """
     sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
-    asked = max(ceil(len(group) / limits.runs), min(fewest, len(group)))
-    for count in range(asked, len(group) + 1):
+    fewest = max(ceil(len(group) / limits.runs), min(fewest, len(group)))
+    for count in range(fewest, len(group) + 1):
         cuts = [number * len(group) // count for number in range(count + 1)]
         parts = list(pairwise(cuts))
         if all(sum(sizes[a:b]) <= (limits.bytes or 0) or b - a == 1 for a, b in parts):
-            if count > asked:
-                room = f"a pack may take {_mib(limits.bytes or 0)}, half of the free"
-                packs = f"{several(len(group), 'run')} in {count} packs instead of {asked}"
-                say(f"{packs}, to fit memory: what they train takes {_mib(sum(sizes))}, and {room}")
+            if count > fewest:
+                limit = f"a pack may take {_mib(limits.bytes or 0)}, half of the free memory"
+                packs = f"{several(len(group), 'run')} in {count} packs instead of {fewest}"
+                say(f"{packs}, to fit memory: their trainable states take {_mib(sum(sizes))}, and {limit}")
             return [group[a:b] for a, b in parts]
     raise AssertionError("packs of one run each keep every limit")
 

@@ -70,12 +70,12 @@ def _prepared(point: Point, provenance: Provenance) -> Prepared:
     config = point.checked()
     if config.trainer.devices != 1:
         advice = (
-            "spreads one run over devices, and hydra/launcher=packed trains many on one. Leave trainer=ddp out, and "
-            "spread packs by hydra.launcher.executor=submitit; or add hydra/launcher=basic."
+            "spreads a run over several devices, and hydra/launcher=packed trains many runs on one device. Leave "
+            "trainer=ddp out, and spread packs by hydra.launcher.executor=submitit; or add hydra/launcher=basic."
         )
         raise ConfigError.of("trainer.devices", config.trainer.devices, advice)
     checksum, weights = provenance.data_checksum(config), provenance.backbone_sha256(config)
-    found = identify(config, checksum, weights)
-    folder = Path(config.output_dir) / folder_name(config, found.hash)
-    refuse_other_code(folder, config, found, checksum)
-    return Prepared(replace(point, config=config), config, found.hash, folder)
+    identity = identify(config, checksum, weights)
+    folder = Path(config.output_dir) / folder_name(config, identity.hash)
+    refuse_other_code(folder, config, identity, checksum)
+    return Prepared(replace(point, config=config), config, identity.hash, folder)

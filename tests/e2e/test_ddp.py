@@ -182,7 +182,7 @@ def test_packs_are_refused(tiny_bert, tiny_cb, two, tmp_path):
     process = command(["-m", "hydra/launcher=packed", *tiny_bert, *tiny_cb, *TWO, "lr=0.01,0.03"], tmp_path)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 2
-    assert output.count("trainer.devices = 2: spreads one run over devices") == 1  # the reason is the same for both
+    assert output.count("trainer.devices = 2: spreads a run over several devices") == 1
     assert "lr=0.01" in output
     assert "lr=0.03" in output
     assert not list(tmp_path.glob("runs/*/run.json"))

@@ -17,10 +17,10 @@ from rpt.errors import ConfigError
 from rpt.sweep.executors import ray
 from rpt.sweep.executors.inline import InlineExecutor
 from rpt.sweep.executors.jobs import SubmititOptions
-from rpt.sweep.executors.local import Machine, shares
+from rpt.sweep.executors.local import LocalWorkers, gpu_shares
 from rpt.sweep.executors.ray import RayExecutor, _train
 from rpt.sweep.executors.submitit import SubmititExecutor
-from rpt.sweep.executors.workers import ClusterError, need
+from rpt.sweep.executors.workers import ClusterError, require
 from rpt.sweep.point import Point, Result
 
 EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor, "inline": lambda options, folder: InlineExecutor()}
@@ -120,7 +120,7 @@ def test_the_pack_of_a_killed_worker_goes_on_in_another(kind, options, command, 
         assert left_by(result) == left_by(undisturbed[number])
     said = capfd.readouterr().err
     assert "a worker was lost" in said
-    assert "its 2 points handed in again, tries left: 1" in said
+    assert "its 2 points submitted again, tries left: 1" in said
 
 
 @pytest.mark.slow  # about 20 s, as above
@@ -186,7 +186,7 @@ def test_slurm_is_refused_where_there_is_none(monkeypatch, tmp_path):
 
 def test_a_missing_package_is_said_with_the_command_that_installs_it():
     with pytest.raises(ConfigError) as refused:
-        need("no_such_package", "ray", "ray")
+        require("no_such_package", "ray", "ray")
     assert str(refused.value) == (
         "hydra.launcher.executor = ray: needs no_such_package, which is not installed. Run: pip install -e '.[ray]'"
     )
@@ -204,12 +204,12 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it():
     ],
 )
 def test_the_gpus_of_a_machine_are_shared_out_among_its_workers(gpus, wanted, expected):
-    assert shares(gpus, wanted) == expected
+    assert gpu_shares(gpus, wanted) == expected
 
 
 def test_more_gpus_than_the_machine_has_are_refused():
     with pytest.raises(ConfigError, match=r"^hydra.launcher.submitit.gpus = 2: this machine has 1. Set it to that or "):
-        shares(["0"], 2)
+        gpu_shares(["0"], 2)
 
 
 @pytest.mark.slow  # about 30 s: Ray starts a cluster, and each pack a process
@@ -233,7 +233,7 @@ def test_a_ray_node_that_does_not_share_the_commands_folder_says_so(tmp_path):
     assert result.error == (
         f"{folder}: the command was started there, and node {socket.gethostname()} has no such folder (No such file or "
         "directory). The nodes of a Ray cluster must share a file system, for output_dir, the environment and the "
-        "weights. Start the command in a folder of it."
+        "weights. Start the command in a folder of that file system."
     )
 
 
@@ -251,13 +251,13 @@ def test_a_ray_worker_may_write_a_checkpoint_when_the_command_is_interrupted(tmp
             raise
 
     monkeypatch.setattr(ray, "_train", work)
-    tasks = ray.Tasks(tmp_path / "logs", ray.RayOptions())
+    workers = ray.RayWorkers(tmp_path / "logs", ray.RayOptions())
     try:
-        tasks.hand_in([[Point(1, {}, "lr=1")]])
+        workers.submit([[Point(1, {}, "lr=1")]])
         while not begun.exists():
             time.sleep(0.05)
     finally:
-        tasks.leave()
+        workers.close()
     assert saved.exists()
 
 
@@ -280,15 +280,15 @@ def test_a_ray_cluster_that_cannot_train_a_pack_is_refused(options, message, pac
 
 @pytest.mark.slow  # about 15 s: a worker imports torch
 def test_a_worker_of_this_machine_writes_a_checkpoint_when_the_command_stops_it(packs, tmp_path):
-    machine = Machine(tmp_path / "jobs", SubmititOptions())
+    workers = LocalWorkers(tmp_path / "jobs", SubmititOptions())
     [pack, _] = packs()
     for point in pack:
         point.values["trainer"] |= {"epochs": 10_000, "checkpoint_steps": 10**6}
-    [job] = machine.hand_in([pack])
+    [job] = workers.submit([pack])
     while len(list(tmp_path.glob("runs/*/previous.ckpt"))) < len(pack):
         assert not job.done()
         time.sleep(0.05)
-    machine.leave()
+    workers.close()
     assert job.done()
     for folder in (tmp_path / "runs").iterdir():
         record = json.loads((folder / "run.json").read_text())

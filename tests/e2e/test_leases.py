@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rpt.runs import train
-from rpt.sweep import coordinator as campaign
-from rpt.sweep.coordinator import Campaign
+from rpt.sweep import coordinator
+from rpt.sweep.coordinator import Coordinator
 from rpt.sweep.executors.inline import InlineExecutor
 from rpt.sweep.ledger import register
 from rpt.sweep.point import Result
@@ -25,13 +25,13 @@ ENDED = lease.STALE_SECONDS + 1
 @pytest.fixture
 def settle(points, tmp_path, monkeypatch):
     """Settle two points in packs of their own by an executor made of the first one's folder; returns it and results."""
-    monkeypatch.setattr(campaign, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(coordinator, "POLL_SECONDS", 0.01)
 
     def start(make):
         runs, results = prepare(points(POINTS)).runs, []
         executor = make(runs[0].folder)
         ledger = register(runs, tmp_path / "runs")
-        Campaign(ledger, runs, executor, Settings(pack_size=1), lambda result, _: results.append(result)).run()
+        Coordinator(ledger, runs, executor, Settings(pack_size=1), lambda result, _: results.append(result)).run()
         return executor, {result.number: result for result in results}
 
     return start

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from rpt.runs import NOT_BEGUN, Outcome
-from rpt.sweep import coordinator as campaign
-from rpt.sweep.coordinator import Campaign
+from rpt.sweep import coordinator
+from rpt.sweep.coordinator import Coordinator
 from rpt.sweep.executors.inline import InlineExecutor
 from rpt.sweep.launch import launch
 from rpt.sweep.ledger import register
@@ -180,7 +180,7 @@ def test_the_table_of_a_sweep_fills_while_its_only_pack_trains(points, tmp_path)
 
 @pytest.mark.slow  # about 10 s: a worker imports torch
 def test_what_workers_train_is_told_by_their_run_folders(sweep, monkeypatch):
-    monkeypatch.setattr(campaign, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(coordinator, "READ_SECONDS", 0.0)
     reports = []
     local = {"cluster": "local"}
     results, _ = sweep(POINTS[:2], "trainer.epochs=60", watch=reports.append, executor="submitit", submitit=local)
@@ -295,5 +295,5 @@ class Deadly(InlineExecutor):
 def test_points_whose_workers_die_are_interrupted_and_not_tried_for_ever(points, tmp_path):
     prepared, results = prepare(points(POINTS[:2])), []
     ledger = register(prepared.runs, tmp_path / "runs")
-    Campaign(ledger, prepared.runs, Deadly(), Settings(), lambda result, is_new: results.append(result)).run()
+    Coordinator(ledger, prepared.runs, Deadly(), Settings(), lambda result, is_new: results.append(result)).run()
     assert [(result.number, result.status) for result in results] == [(0, "interrupted"), (1, "interrupted")]

@@ -89,11 +89,11 @@ def test_a_pack_that_does_not_fit_memory_is_split_and_a_run_too_large_is_alone(b
     made = runs("prompt.length=10", "prompt.length=2", "prompt.length=10", "prompt.length=5")
     packs = plan(made, missing(made), Limits(64, budget * 2**20, lambda config: config.prompt.length * 2**20))
     assert numbers(packs) == expected
-    said = (
-        f"4 runs in {len(packs)} packs instead of 1, to fit memory: what they train takes 27.0 MiB, "
-        f"and a pack may take {budget}.0 MiB, half of the free\n"
+    message = (
+        f"4 runs in {len(packs)} packs instead of 1, to fit memory: their trainable states take 27.0 MiB, "
+        f"and a pack may take {budget}.0 MiB, half of the free memory\n"
     )
-    assert capsys.readouterr().out == ("" if len(packs) == 1 else said)
+    assert capsys.readouterr().out == ("" if len(packs) == 1 else message)
 
 
 @pytest.mark.parametrize(

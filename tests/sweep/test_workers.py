@@ -1,28 +1,28 @@
-"""How often the pack of a lost worker is handed in again."""
+"""Number of times that the pack of a lost worker is submitted again."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from rpt.sweep.executors.workers import Lost, attend
+from rpt.sweep.executors.workers import LostWorker, run_packs
 from rpt.sweep.point import Point, Result
 
 PACK = [Point(3, {}, "lr=1"), Point(4, {}, "lr=2")]
-DIES = Lost("killed", Path("worker.log"))
+DIES = LostWorker("killed", Path("worker.log"))
 HELD = [Result(point.number, "interrupted", error="another trains it", is_held=True) for point in PACK]
 
 
-class Crew:
-    """Workers whose ends are known beforehand."""
+class ScriptedPool:
+    """Workers whose answers are given beforehand."""
 
     def __init__(self, *ends):
         self.ends = list(ends)
 
-    def hand_in(self, packs):
+    def submit(self, packs):
         return list(range(len(packs)))
 
-    def ask(self, job):
+    def poll(self, job):
         return self.ends.pop(0)
 
 
@@ -32,9 +32,9 @@ def hand_out():
     losses = Counter()
 
     def start(*ends):
-        crew, reported = Crew(*ends), []
-        attend(crew, [PACK], reported.append, retries=2, losses=losses, at_once=None, pause=0.0)
-        assert crew.ends == []
+        pool, reported = ScriptedPool(*ends), []
+        run_packs(pool, [PACK], reported.append, retries=2, losses=losses, at_once=None, pause=0.0)
+        assert pool.ends == []
         return reported
 
     return start
@@ -46,10 +46,10 @@ def test_a_pack_is_interrupted_when_its_tries_are_used(hand_out, capsys):
         (3, "interrupted", False),
         (4, "interrupted", False),
     ]
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split("; ")[-1] for line in said] == [
-        "its 2 points handed in again, tries left: 1",
-        "its 2 points handed in again, tries left: 0",
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split("; ")[-1] for line in lines] == [
+        "its 2 points submitted again, tries left: 1",
+        "its 2 points submitted again, tries left: 0",
     ]
 
 

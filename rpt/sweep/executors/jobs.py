@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rpt.config.schema import Section
-from rpt.sweep.executors.workers import Lost, Pack, must_not_repeat, train_in_worker
+from rpt.sweep.executors.workers import LostWorker, Pack, must_not_repeat, train_in_worker
 from rpt.sweep.point import Result
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Job = Any
 """A submitit.Job; its class depends on the cluster."""
 
-PLACE = "hydra.launcher.submitit"
+OPTIONS_KEY = "hydra.launcher.submitit"
+"""Key of the executor's options in the configuration, for messages."""
 
 MOST_REQUEUES = 1000
 """Value for submitit's limit on time-outs. It is very high, because submitit would count a pack beyond it as failed."""
@@ -37,7 +38,7 @@ class SubmititOptions(Section):
     cpus: PositiveInt | None = None  # CPUs of a pack and number of its threads; null: not set
     mem: PositiveFloat | None = None  # GiB of memory of a pack on slurm; without a GPU, packs are made to fit it
     array_parallelism: PositiveInt | None = None  # packs at once; null: slurm decides; local: one, or one a GPU
-    retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is handed in again
+    retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is submitted again
     slurm: Parameters  # other parameters of submitit's SlurmExecutor: qos, account, constraint, setup, ...
 
     @property
@@ -46,7 +47,7 @@ class SubmititOptions(Section):
         return {} if self.cpus is None else {"OMP_NUM_THREADS": str(self.cpus)}
 
 
-class Work:
+class PackTraining:
     """Function object that a job runs. submitit pickles it into the job's folder, so it holds plain values only.
 
     Args:
@@ -77,9 +78,9 @@ class Work:
         return DelayedSubmission(self)
 
 
-def results(job: Job) -> list[Result] | Lost:
+def results(job: Job) -> list[Result] | LostWorker:
     """Return the results of an ended job. `train_pack` raises nothing, so an error comes from the environment."""
     if job.exception() is not None:
-        return Lost("it raised an error", job.paths.stderr)
-    found: list[Result] = job.result()
-    return found
+        return LostWorker("it raised an error", job.paths.stderr)
+    answer: list[Result] = job.result()
+    return answer

@@ -11,15 +11,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rpt.errors import ConfigError
-from rpt.sweep.executors.jobs import MOST_REQUEUES, PLACE, Job, SubmititOptions, Work, results
-from rpt.sweep.executors.workers import Lost, Pack
+from rpt.sweep.executors.jobs import MOST_REQUEUES, OPTIONS_KEY, Job, PackTraining, SubmititOptions, results
+from rpt.sweep.executors.workers import LostWorker, Pack
 from rpt.sweep.point import Result
 from rpt.system.interruption import GRACE_SECONDS
 
 FOREVER_MINUTES = 60 * 24 * 365
+"""Time limit of a job without `timeout`: a year. submitit needs a number."""
 
 
-class Machine:
+class LocalWorkers:
     """Trains each pack in a process, which survives the death of the controller.
 
     Args:
@@ -36,42 +37,42 @@ class Machine:
         self._executor = LocalExecutor(folder, max_num_timeout=MOST_REQUEUES)
         self._executor.update_parameters(timeout_min=options.timeout or FOREVER_MINUTES)
         self._threads = options.threads
-        devices = shares(visible_gpus(), options.gpus)
+        devices = gpu_shares(visible_gpus(), options.gpus)
         self.at_once = options.array_parallelism or len(devices)
         self._free = [devices[number % len(devices)] for number in range(self.at_once)]  # workers may share a GPU
-        self._taken: dict[Job, str] = {}
+        self._gpus: dict[Job, str] = {}
 
-    def hand_in(self, packs: Sequence[Pack]) -> list[Job]:
+    def submit(self, packs: Sequence[Pack]) -> list[Job]:
         """Start a process for each pack, on an unused GPU if there are enough GPUs."""
         return [self._start(pack) for pack in packs]
 
     def _start(self, pack: Pack) -> Job:
         gpus = self._free.pop(0)
-        work = Work(pack, {"CUDA_VISIBLE_DEVICES": gpus, **self._threads}, ends_by_sigterm=True)
-        with _deaf_to_ctrl_c():
-            job = self._executor.submit(work)
-        self._taken[job] = gpus
+        training = PackTraining(pack, {"CUDA_VISIBLE_DEVICES": gpus, **self._threads}, ends_by_sigterm=True)
+        with _ignoring_ctrl_c():
+            job = self._executor.submit(training)
+        self._gpus[job] = gpus
         return job
 
-    def ask(self, job: Job) -> list[Result] | Lost | None:
+    def poll(self, job: Job) -> list[Result] | LostWorker | None:
         """Return the results, or that the process ended without results; None while it lives."""
         if not job.done():  # checks only whether the process lives, and reaps it if not
             return None
-        self._free.append(self._taken.pop(job))
-        return results(job) if job.paths.result_pickle.exists() else Lost("its process ended", job.paths.stderr)
+        self._free.append(self._gpus.pop(job))
+        return results(job) if job.paths.result_pickle.exists() else LostWorker("its process ended", job.paths.stderr)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Stop the processes that still train, and wait until they have written their checkpoints."""
         deadline = time.monotonic() + GRACE_SECONDS + 5.0
-        _ask_to_end(self._taken)
+        _send_sigterm(self._gpus)
         try:
-            while any(not job.done() for job in self._taken) and time.monotonic() < deadline:
+            while any(not job.done() for job in self._gpus) and time.monotonic() < deadline:
                 time.sleep(0.1)
         finally:  # a second Ctrl-C may have ended the waiting; a second SIGTERM ends a worker at once
-            _ask_to_end(job for job in self._taken if not job.done())
+            _send_sigterm(job for job in self._gpus if not job.done())
 
 
-def _ask_to_end(jobs: Iterable[Job]) -> None:
+def _send_sigterm(jobs: Iterable[Job]) -> None:
     """Send SIGTERM to submitit's supervising process of each worker, which passes it on."""
     for job in jobs:
         with suppress(ProcessLookupError):
@@ -79,7 +80,7 @@ def _ask_to_end(jobs: Iterable[Job]) -> None:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def _ignoring_ctrl_c() -> Iterator[None]:
     """Make processes that are started in this context ignore Ctrl-C.
 
     A terminal sends Ctrl-C to all processes, but the controller must end the workers by SIGTERM.
@@ -94,21 +95,23 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def shares(gpus: Sequence[str], wanted: int | None) -> list[str]:
+def gpu_shares(gpus: Sequence[str], per_worker: int | None) -> list[str]:
     """Divide the GPUs among workers: one value of CUDA_VISIBLE_DEVICES a worker, or one empty value without GPUs.
 
     Args:
         gpus: Names of the machine's GPUs.
-        wanted: Number of GPUs of a worker; None for one, if the machine has any.
+        per_worker: Number of GPUs of a worker; None for one, if the machine has any.
 
     Raises:
         ConfigError: The machine has fewer GPUs than one worker needs.
     """
-    if len(gpus) < (wanted or 0):
-        raise ConfigError.of(f"{PLACE}.gpus", wanted, f"this machine has {len(gpus)}. Set it to that or less.")
-    width = wanted or 1
-    whole = range(0, 0 if wanted == 0 else len(gpus) - width + 1, width)
-    return [",".join(gpus[at : at + width]) for at in whole] or [""]
+    if len(gpus) < (per_worker or 0):
+        raise ConfigError.of(
+            f"{OPTIONS_KEY}.gpus", per_worker, f"this machine has {len(gpus)}. Set it to that or less."
+        )
+    size = per_worker or 1
+    starts = range(0, 0 if per_worker == 0 else len(gpus) - size + 1, size)
+    return [",".join(gpus[start : start + size]) for start in starts] or [""]
 
 
 def visible_gpus() -> list[str]:
@@ -116,5 +119,5 @@ def visible_gpus() -> list[str]:
     import torch
 
     count = torch.cuda.device_count()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return named.split(",")[:count] if named else [str(number) for number in range(count)]
+    names = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return names.split(",")[:count] if names else [str(number) for number in range(count)]

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from rpt.config.schema import Config, Section
-from rpt.sweep.executors.workers import ClusterError, Lost, Pack, attend, checked, need, train_in_worker
+from rpt.sweep.executors.workers import ClusterError, LostWorker, Pack, require, run_packs, train_in_worker, validated
 from rpt.sweep.point import Result
 from rpt.system.interruption import GRACE_SECONDS
 from rpt.training.live_progress import ProgressCallback, ignore_progress
@@ -27,7 +27,8 @@ Job = Any
 OBJECT_STORE_BYTES = 100 * 1024**2
 """Size of Ray's object store. Tasks pass a few kilobytes each, and Ray's default is 30 % of the memory."""
 
-KNOCK_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
+"""Longest time to wait for a cluster's address to accept a connection."""
 
 
 class RayOptions(Section):
@@ -37,7 +38,7 @@ class RayOptions(Section):
     num_cpus: PositiveFloat = 1.0  # CPUs of a pack and number of its threads
     num_gpus: NonNegativeFloat | None = None  # GPUs of a pack; null: 1 if the cluster has any
     workers: PositiveInt | None = None  # packs at once; null: as many as the resources allow
-    retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is handed in again
+    retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is submitted again
 
 
 class RayExecutor:
@@ -52,10 +53,10 @@ class RayExecutor:
     """
 
     def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
-        self.options = checked(options, RayOptions, "ray")
+        self.options = validated(options, RayOptions, "ray")
         self._folder = folder.absolute()
         self._losses: Counter[int] = Counter()
-        need("ray", "ray", "ray")
+        require("ray", "ray", "ray")
 
     @property
     def workers(self) -> int:
@@ -77,16 +78,16 @@ class RayExecutor:
         """
         if not packs:
             return
-        tasks = Tasks(self._folder, self.options)
+        workers = RayWorkers(self._folder, self.options)
         try:
             retries = self.options.retries
-            attend(tasks, packs, report, watch, retries=retries, losses=self._losses, at_once=self.options.workers)
+            run_packs(workers, packs, report, watch, retries=retries, losses=self._losses, at_once=self.options.workers)
         finally:
-            tasks.leave()
+            workers.close()
 
 
-class Tasks:
-    """Workers of a Ray cluster. The constructor starts or joins the cluster, and `leave` leaves it.
+class RayWorkers:
+    """Workers of a Ray cluster. The constructor starts or joins the cluster, and `close` leaves it.
 
     Args:
         folder: Folder for the workers' logs, on a file system that the nodes share.
@@ -107,11 +108,11 @@ class Tasks:
         except BaseException:
             self._ray.shutdown()
             raise
-        # A new worker process for each pack frees all memory. `attend` retries instead of Ray, to name the pack's log.
+        # A new worker process for each pack frees all memory. `run_packs` retries, not Ray, to name the pack's log.
         resources = {"num_cpus": needed["CPU"], "num_gpus": needed["GPU"]}
         self._train = self._ray.remote(max_calls=1, max_retries=0, **resources)(_train)
 
-    def hand_in(self, packs: Sequence[Pack]) -> list[Job]:
+    def submit(self, packs: Sequence[Pack]) -> list[Job]:
         """Queue a task for each pack."""
         return [self._start(pack) for pack in packs]
 
@@ -123,7 +124,7 @@ class Tasks:
         self._logs[job] = log
         return job
 
-    def ask(self, job: Job) -> list[Result] | Lost | None:
+    def poll(self, job: Job) -> list[Result] | LostWorker | None:
         """Return the results, or why there are none; None while the task waits or trains."""
         done, _ = self._ray.wait([job], timeout=0)
         if not done:
@@ -132,10 +133,10 @@ class Tasks:
         try:
             results: list[Result] = self._ray.get(job)
         except self._ray.exceptions.RayError as error:
-            return Lost(type(error).__name__, log)
+            return LostWorker(type(error).__name__, log)
         return results
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Cancel the open tasks, and end the cluster if it was started here; a joined cluster keeps running.
 
         A cancelled task gets a KeyboardInterrupt and writes a checkpoint. It is killed if this takes too long.
@@ -167,9 +168,9 @@ class Tasks:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         if not any(all(node.get(name, 0) >= amount for name, amount in needed.items()) for node in nodes):
             sizes = "; ".join(f"{node.get('CPU', 0):g} CPU, {node.get('GPU', 0):g} GPU" for node in nodes)
-            wanted = f"{needed['CPU']:g} CPU and {needed['GPU']:g} GPU"
+            amounts = f"{needed['CPU']:g} CPU and {needed['GPU']:g} GPU"
             advice = "Lower hydra.launcher.ray.num_cpus or num_gpus."
-            raise ClusterError(f"no node of the Ray cluster has {wanted} for a pack (there are: {sizes}). {advice}")
+            raise ClusterError(f"no node of the Ray cluster has {amounts} for a pack (there are: {sizes}). {advice}")
 
 
 def _join(options: RayOptions) -> Any:
@@ -189,18 +190,18 @@ def _join(options: RayOptions) -> Any:
         if options.address is None:
             ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
         else:
-            address = _found() if options.address == "auto" else options.address
-            _knock(address)
+            address = _address_of_auto() if options.address == "auto" else options.address
+            _check_connection(address)
             ray.init(address=address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
-        where = f"at {options.address}" if options.address else "on this machine"
+        location = f"at {options.address}" if options.address else "on this machine"
         reason = str(error).splitlines()[0].rstrip(".")
-        advice = "Set hydra.launcher.ray.address to that of a running one (ray start --head), or to null."
-        raise ClusterError(f"no Ray cluster {where} ({reason}). {advice}") from error
+        advice = "Set hydra.launcher.ray.address to the address of a running cluster (ray start --head), or to null."
+        raise ClusterError(f"no Ray cluster {location} ({reason}). {advice}") from error
     return ray
 
 
-def _found() -> str:
+def _address_of_auto() -> str:
     """Resolve `auto`: the address in RAY_ADDRESS, else of the cluster that `ray start` last started on this machine.
 
     Raises:
@@ -212,7 +213,7 @@ def _found() -> str:
     return address
 
 
-def _knock(address: str) -> None:
+def _check_connection(address: str) -> None:
     """Check that an address accepts connections, because Ray itself would try for a quarter of an hour.
 
     Raises:
@@ -221,7 +222,7 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdecimal():
         raise OSError("an address is HOST:PORT, or auto")
-    socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+    socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
 
 
 def _train(pack: Pack, log: str, folder: str) -> list[Result]:
@@ -238,12 +239,12 @@ def _train(pack: Pack, log: str, folder: str) -> list[Result]:
     try:
         os.chdir(folder)
     except OSError as error:
-        what = f"{folder}: the command was started there, and node {socket.gethostname()} has no such folder"
+        problem = f"{folder}: the command was started there, and node {socket.gethostname()} has no such folder"
         advice = (
             "The nodes of a Ray cluster must share a file system, for output_dir, the environment and the weights. "
-            "Start the command in a folder of it."
+            "Start the command in a folder of that file system."
         )
-        text = f"{what} ({error.strerror}). {advice}"
+        text = f"{problem} ({error.strerror}). {advice}"
         return [Result(point.number, "interrupted", error=text) for point in pack]
     target = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (1, 2):

@@ -12,10 +12,10 @@ from typing import Any
 
 from rpt.config.schema import Config
 from rpt.errors import ConfigError
-from rpt.sweep.executors.jobs import PLACE, SubmititOptions
-from rpt.sweep.executors.local import Machine, shares, visible_gpus
-from rpt.sweep.executors.slurm import Slurm, wrong_parameters
-from rpt.sweep.executors.workers import Pack, attend, checked, need
+from rpt.sweep.executors.jobs import OPTIONS_KEY, SubmititOptions
+from rpt.sweep.executors.local import LocalWorkers, gpu_shares, visible_gpus
+from rpt.sweep.executors.slurm import SlurmWorkers, wrong_parameters
+from rpt.sweep.executors.workers import Pack, require, run_packs, validated
 from rpt.sweep.point import Result
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 
@@ -32,17 +32,19 @@ class SubmititExecutor:
     """
 
     def __init__(self, options: Mapping[str, Any], folder: Path) -> None:
-        self.options = checked(options, SubmititOptions, "submitit")
+        self.options = validated(options, SubmititOptions, "submitit")
         self._folder = folder.absolute()
         self._losses: Counter[int] = Counter()
-        need("submitit", "submitit", "cluster")
+        require("submitit", "submitit", "cluster")
         from submitit import AutoExecutor
 
-        found = AutoExecutor.which()
-        self.cluster = found if self.options.cluster == "auto" else self.options.cluster
-        if self.cluster == "slurm" and found != "slurm":
-            advice = "there is no srun on this machine. Start on a login node of the cluster, or set it to local."
-            raise ConfigError.of(f"{PLACE}.cluster", "slurm", advice)
+        detected = AutoExecutor.which()
+        self.cluster = detected if self.options.cluster == "auto" else self.options.cluster
+        if self.cluster == "slurm" and detected != "slurm":
+            advice = (
+                "there is no srun on this machine. Start on a login node of the cluster, or set the option to local."
+            )
+            raise ConfigError.of(f"{OPTIONS_KEY}.cluster", "slurm", advice)
         if problems := list(wrong_parameters(self.options)):
             raise ConfigError(problems)
 
@@ -51,7 +53,7 @@ class SubmititExecutor:
         """Number of packs that are trained at the same time: `array_parallelism`, else 1 on SLURM, one a GPU share."""
         if self.options.array_parallelism is not None or self.cluster == "slurm":
             return self.options.array_parallelism or 1
-        return len(shares(visible_gpus(), self.options.gpus))
+        return len(gpu_shares(visible_gpus(), self.options.gpus))
 
     def budget_bytes(self, config: Config) -> int | None:
         """Compute the bytes that the states of a pack may take: a share of `mem`, or None if `mem` is not set.
@@ -75,9 +77,9 @@ class SubmititExecutor:
             ConfigError: A pack needs more GPUs than this machine has.
         """
         is_slurm = self.cluster == "slurm"
-        crew = Slurm(self._folder, self.options) if is_slurm else Machine(self._folder, self.options)
+        pool = SlurmWorkers(self._folder, self.options) if is_slurm else LocalWorkers(self._folder, self.options)
         try:
             retries = self.options.retries
-            attend(crew, packs, report, watch, retries=retries, losses=self._losses, at_once=crew.at_once)
+            run_packs(pool, packs, report, watch, retries=retries, losses=self._losses, at_once=pool.at_once)
         finally:
-            crew.leave()
+            pool.close()

@@ -1,4 +1,4 @@
-"""Hand packs to workers, wait for the results, and hand in the packs of lost workers again.
+"""Submit packs to workers, wait for the results, and submit the packs of lost workers again.
 
 The executors for submitit and Ray share this module.
 """
@@ -34,7 +34,7 @@ class ClusterError(RptError):
 
 
 @dataclass(frozen=True)
-class Lost:
+class LostWorker:
     """A worker that ended without results: it was killed, ran out of memory, or its machine failed.
 
     Attributes:
@@ -47,22 +47,22 @@ class Lost:
 
 
 @runtime_checkable
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Workers in other processes. Each worker trains one pack and ends."""
 
-    def hand_in(self, packs: Sequence[Pack]) -> Sequence[Any]:
+    def submit(self, packs: Sequence[Pack]) -> Sequence[Any]:
         """Give each pack to a new worker and return a hashable job for each pack.
 
         Raises:
             ClusterError: The cluster refuses the packs.
         """
 
-    def ask(self, job: Any) -> list[Result] | Lost | None:
+    def poll(self, job: Any) -> list[Result] | LostWorker | None:
         """Return the results of a job, or that its worker is lost; None while the worker waits or trains."""
 
 
-def attend(
-    crew: Crew,
+def run_packs(
+    pool: WorkerPool,
     packs: Iterable[Pack],
     report: Callable[[Result], None],
     watch: ProgressCallback = ignore_progress,
@@ -72,20 +72,20 @@ def attend(
     at_once: int | None,
     pause: float = 0.5,
 ) -> None:
-    """Hand packs to workers and report each point once, when its result is known or no retry is left.
+    """Submit packs to workers and report each point once, when its result is known or no retry is left.
 
-    The pack of a lost worker is handed in again. Its runs are resumed from their checkpoints; runs that had finished
-    are found finished.
+    The pack of a lost worker is submitted again. Its runs are resumed from their checkpoints. Runs that have finished
+    are not trained again.
 
     Args:
-        crew: Workers that train the packs.
+        pool: Workers that train the packs.
         packs: Points of each pack.
         report: Callback for results, called once a point.
         watch: Callback for progress, called with None after every poll of the workers.
-        retries: Largest number of times that a pack is handed in again.
+        retries: Largest number of times that a pack is submitted again.
         losses: Number of workers lost so far with each point, by the point's number. The function updates it, so that a
-            pack which is handed in once more after another process held it does not get new retries.
-        at_once: Largest number of packs with a worker at the same time; None hands in all, and the cluster queues them.
+            pack that is submitted once more, after another process held it, does not get new retries.
+        at_once: Largest number of packs with a worker at the same time; None submits all, and the cluster queues them.
         pause: Seconds between two polls of the workers.
 
     Raises:
@@ -97,13 +97,13 @@ def attend(
         free = len(waiting) if at_once is None else at_once - len(working)
         new = [waiting.popleft() for _ in range(min(free, len(waiting)))]
         if new:
-            working |= zip(crew.hand_in(new), new, strict=True)
-        answers = {job: answer for job in working if (answer := crew.ask(job)) is not None}
+            working |= zip(pool.submit(new), new, strict=True)
+        answers = {job: answer for job in working if (answer := pool.poll(job)) is not None}
         for job, answer in answers.items():
             pack = working.pop(job)
-            if not isinstance(answer, Lost):
+            if not isinstance(answer, LostWorker):
                 _report(answer, report)
-            elif _lose(pack, answer, report, retries, losses):
+            elif _count_loss(pack, answer, report, retries, losses):
                 waiting.append(pack)
         watch(None)
         if not answers:
@@ -115,17 +115,19 @@ def _report(results: Iterable[Result], report: Callable[[Result], None]) -> None
         report(result)
 
 
-def _lose(pack: Pack, lost: Lost, report: Callable[[Result], None], retries: int, losses: Counter[int]) -> bool:
-    """Count a lost worker; return whether its pack is to be handed in again, else report its points as interrupted."""
+def _count_loss(
+    pack: Pack, lost: LostWorker, report: Callable[[Result], None], retries: int, losses: Counter[int]
+) -> bool:
+    """Count a lost worker; return whether its pack is to be submitted again, else report its points as interrupted."""
     losses.update(point.number for point in pack)
     tries_left = retries - max(losses[point.number] for point in pack)
-    what = f"a worker was lost ({lost.reason}; its log: {lost.log})"
+    loss = f"a worker was lost ({lost.reason}; its log: {lost.log})"
     if tries_left >= 0 and not must_not_repeat(pack):
         points = several(len(pack), "point")
-        sys.stderr.write(f"{what}; its {points} handed in again, tries left: {tries_left}\n")
+        sys.stderr.write(f"{loss}; its {points} submitted again, tries left: {tries_left}\n")
         return True
     rerun = " without rerun=true" if must_not_repeat(pack) else ""
-    error = f"{what}. Run the same command again{rerun}: it goes on where it stopped."
+    error = f"{loss}. Run the same command again{rerun}: it goes on where it stopped."
     _report((Result(point.number, "interrupted", None, None, error) for point in pack), report)
     return False
 
@@ -144,7 +146,7 @@ def train_in_worker(pack: Pack) -> list[Result]:
     return train_pack(pack)
 
 
-def checked(options: Mapping[str, Any], schema: type[Options], executor: str) -> Options:
+def validated(options: Mapping[str, Any], schema: type[Options], executor: str) -> Options:
     """Validate an executor's options.
 
     Args:
@@ -161,7 +163,7 @@ def checked(options: Mapping[str, Any], schema: type[Options], executor: str) ->
         raise ConfigError(list(problems_of(error, f"hydra.launcher.{executor}", schema))) from error
 
 
-def need(package: str, executor: str, extra: str) -> None:
+def require(package: str, executor: str, extra: str) -> None:
     """Refuse an executor whose optional package is not installed.
 
     Args:
