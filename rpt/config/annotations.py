@@ -82,7 +82,7 @@ def _subscript(node: ast.Subscript) -> Any:
 def _field(node: ast.Call) -> Any:
     if not isinstance(node.func, ast.Name) or node.func.id != "Field" or node.args:
         raise ValueError(ast.unparse(node))
-    return Field(**{str(one.arg): ast.literal_eval(one.value) for one in node.keywords})
+    return Field(**{str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords})
 
 
 _READERS: dict[type[ast.expr], Callable[[Any], Any]] = {

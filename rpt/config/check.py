@@ -73,13 +73,13 @@ def _coerced_logger(section: LoggerConfig) -> LoggerConfig:
 def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
     """Copy the values of a configuration without the options of components that have a problem."""
     refused = {tuple(problem.key.split(".")[:2]) for problem in problems}
-    sound = {}
+    accepted = {}
     for group in COMPONENTS:
         if isinstance(options := values.get(group), dict):
-            sound[group] = {name: value for name, value in options.items() if (group, name) not in refused}
+            accepted[group] = {name: value for name, value in options.items() if (group, name) not in refused}
             if (group, "_target_") in refused:
-                sound[group] = {"_target_": options["_target_"]}
-    return {**values, **sound}
+                accepted[group] = {"_target_": options["_target_"]}
+    return {**values, **accepted}
 
 
 def _resolved(config: Config, candidate: Candidate) -> Config:
@@ -107,5 +107,5 @@ def unset(values: Values, prefix: str = "") -> Iterator[Problem]:
 
 
 def _first_of_each_key(problems: list[Problem]) -> list[Problem]:
-    """Keep the first problem of each key. Problems of later checks mostly repeat that the type is wrong."""
+    """Keep the first problem of each key. A later problem of the same key mostly repeats that the type is wrong."""
     return list({problem.key: problem for problem in reversed(problems)}.values())

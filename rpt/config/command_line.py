@@ -23,7 +23,7 @@ TAKES_VALUE = (*CONFIG_NAME, "-cp", "--config-path", "-c", "--cfg", "-p", "--pac
 """Flags whose value is the next argument, apart from `--config-dir` and `-cd`."""
 
 COMMANDS = {"--run": ("-r", "--run"), "--cfg": ("-c", "--cfg"), "--info": ("-i", "--info")}
-"""Flags that exclude each other in Hydra, by the name for messages."""
+"""Flags that exclude each other in Hydra, by their names in messages."""
 
 MOST_LEVELS = 20
 """Largest number of brackets inside each other in an argument. Hydra reads them by recursion."""
@@ -40,13 +40,13 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         that prints the configuration, `-m` becomes `hydra.mode=MULTIRUN`, because Hydra does not accept both flags.
     """
     flags, overrides = _split(arguments)
-    rest = [text for text in flags if text not in MULTIRUN]
-    is_multirun = len(rest) < len(flags)
-    if is_multirun and any(_is_flag(text, SHOWS) for text in rest):
+    hydra_flags = [text for text in flags if text not in MULTIRUN]
+    is_multirun = len(hydra_flags) < len(flags)
+    if is_multirun and any(_is_flag(text, SHOWS) for text in hydra_flags):
         overrides.append("hydra.mode=MULTIRUN")
     elif is_multirun:
-        rest.insert(0, "-m")
-    return [*rest, *map(_as_list, overrides)]
+        hydra_flags.insert(0, "-m")
+    return [*hydra_flags, *map(_as_list, overrides)]
 
 
 def refusal(arguments: Sequence[str]) -> str | None:
@@ -58,11 +58,11 @@ def refusal(arguments: Sequence[str]) -> str | None:
     Args:
         arguments: Arguments as `prepared` returns them.
     """
-    given = [name for name, flags in COMMANDS.items() if any(_is_flag(text, flags) for text in arguments)]
-    if len(given) > 1:
-        return f"{' '.join(given)}: one at a time. Leave out all but one."
-    if "--resolve" in arguments and "--cfg" not in given and not {"-h", "--help"} & set(arguments):
-        return "--resolve: belongs to --cfg, such as --cfg job --resolve."
+    commands = [name for name, flags in COMMANDS.items() if any(_is_flag(text, flags) for text in arguments)]
+    if len(commands) > 1:
+        return f"{' '.join(commands)}: these flags exclude each other. Give only one of them."
+    if "--resolve" in arguments and "--cfg" not in commands and not {"-h", "--help"} & set(arguments):
+        return "--resolve: needs --cfg, such as --cfg job --resolve."
     if any(_is_flag(text, ("--experimental-rerun",)) for text in arguments):
         return "--experimental-rerun: rpt has no pickled jobs. Train a run again: python -m rpt.replay RUN_FOLDER"
     for text in arguments:
@@ -71,7 +71,7 @@ def refusal(arguments: Sequence[str]) -> str | None:
             return f"replay: is no key of a configuration. Run: python -m rpt.replay {value or 'RUN_FOLDER'}"
     for folder in config_dirs(arguments):
         if is_too_long(str(folder)) or not folder.is_dir():
-            advice = "there is no such config folder. Name one that holds encoder/, task/ or studies."
+            advice = "there is no such config folder. Name a folder that holds encoder/, task/ or studies."
             return f"{shortened(str(folder))}: {advice}"
     return next(filter(None, map(_oversized, arguments)), None)
 
@@ -87,16 +87,16 @@ def config_dirs(arguments: Sequence[str]) -> list[Path]:
     Args:
         arguments: Command line without the program's name.
     """
-    found = []
+    folders = []
     for flag, text in zip(["", *arguments], arguments, strict=False):
         if flag in CONFIG_DIR:
-            found.append(text)
+            folders.append(text)
         elif _is_flag(text, CONFIG_DIR) and "=" in text:
-            found.append(text.partition("=")[2])
+            folders.append(text.partition("=")[2])
         elif text.startswith("hydra.searchpath="):
             entries = text.partition("=")[2].strip("[]").split(",")
-            found += [entry.strip(" '\"").removeprefix("file://") for entry in entries if "pkg://" not in entry]
-    return [Path(text) for text in found if text]
+            folders += [entry.strip(" '\"").removeprefix("file://") for entry in entries if "pkg://" not in entry]
+    return [Path(text) for text in folders if text]
 
 
 def config_packages(arguments: Sequence[str]) -> list[Path]:
@@ -130,25 +130,25 @@ def _oversized(argument: str) -> str | None:
 
 def _levels(text: str) -> int:
     """Count the brackets that are open at once, at most. Brackets in quotes count, because they may be read later."""
-    steps = (1 if sign in "[{(" else -1 for sign in text if sign in "[]{}()")
+    steps = (1 if character in "[{(" else -1 for character in text if character in "[]{}()")
     return max(accumulate(steps), default=0)
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Separate flags with their values from overrides, because argparse does not accept them mixed."""
     flags, overrides = [], []
-    rest = list(arguments)
-    while rest:
-        text = rest.pop(0)
+    remaining = list(arguments)
+    while remaining:
+        text = remaining.pop(0)
         if not text.startswith("-"):
             is_path = text.partition("=")[0] in (*USER_PATHS, "hydra.searchpath")
             overrides.append(_expanded(text) if is_path else text)
         elif text in COMMANDS["--info"]:
-            flags.append(f"--info={rest.pop(0) if rest and rest[0] in INFO else 'all'}")
-        elif text in CONFIG_DIR and rest:
-            flags += [text, str(user_path(rest.pop(0)))]
-        elif text in TAKES_VALUE and rest:
-            flags += [text, rest.pop(0)]
+            flags.append(f"--info={remaining.pop(0) if remaining and remaining[0] in INFO else 'all'}")
+        elif text in CONFIG_DIR and remaining:
+            flags += [text, str(user_path(remaining.pop(0)))]
+        elif text in TAKES_VALUE and remaining:
+            flags += [text, remaining.pop(0)]
         else:
             flags.append(_expanded(text) if _is_flag(text, CONFIG_DIR) else text)
     return flags, overrides

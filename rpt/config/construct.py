@@ -13,7 +13,7 @@ from rpt.system.modules import load_object
 from rpt.system.out_of_memory import is_out_of_memory
 
 
-def construct(key: str, component: Component, *arguments: Any, **named: Any) -> Any:
+def construct(key: str, component: Component, *arguments: Any, **keywords: Any) -> Any:
     """Import a component's constructor and call it with the component's options.
 
     `rpt.config.check` has checked the options against the constructor's signature.
@@ -22,14 +22,14 @@ def construct(key: str, component: Component, *arguments: Any, **named: Any) -> 
         key: Key of the component in the configuration, for error messages.
         component: Checked section of the configuration.
         arguments: Positional arguments that depend on the run.
-        named: Keyword arguments that depend on the run.
+        keywords: Keyword arguments that depend on the run.
 
     Raises:
         ConfigError: The constructor raises an error.
     """
     assert component.target is not None
     try:
-        return load_object(component.target)(*arguments, **named, **component.options)
+        return load_object(component.target)(*arguments, **keywords, **component.options)
     except Exception as error:
         if isinstance(error, RptError) or is_out_of_memory(error):
             raise
@@ -38,7 +38,7 @@ def construct(key: str, component: Component, *arguments: Any, **named: Any) -> 
 
 
 def construct_with_known(key: str, component: Component, known: Mapping[str, Any], *arguments: Any) -> Any:
-    """Build a component, and give it those of some keyword arguments that its constructor takes.
+    """Build a component with the known keyword arguments that its constructor takes.
 
     Args:
         key: Key of the component in the configuration, for error messages.
@@ -50,6 +50,6 @@ def construct_with_known(key: str, component: Component, known: Mapping[str, Any
         ConfigError: The constructor raises an error.
     """
     assert component.target is not None
-    taken = inspect.signature(load_object(component.target)).parameters
-    named = {name: value for name, value in known.items() if name in taken and name not in component.options}
-    return construct(key, component, *arguments, **named)
+    parameters = inspect.signature(load_object(component.target)).parameters
+    keywords = {name: value for name, value in known.items() if name in parameters and name not in component.options}
+    return construct(key, component, *arguments, **keywords)

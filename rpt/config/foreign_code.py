@@ -53,19 +53,19 @@ def refuse_foreign_components(
         raise ConfigError(odd)
     try:
         overrides = [f"{group}={option}" for group, option in options.items()]
-        known = compose([*overrides, *search_path(config_dirs)])
+        trusted = compose([*overrides, *search_path(config_dirs)])
     except USER_ERRORS as error:
         advice = "If it is an option of your own, name the folder that holds it: --config-dir DIR."
         raise ConfigError.of("replay", name, f"{explain(error)} {advice}") from error
-    if problems := list(_problems(config, known, options)):
+    if problems := list(_problems(config, trusted, options)):
         raise ConfigError(problems)
 
 
-def _problems(config: Mapping[str, Any], known: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
+def _problems(config: Mapping[str, Any], trusted: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
     scorer = config.get("scorer")
     has_own_scorer = isinstance(scorer, dict) and ("_target_" in scorer or scorer.get("component"))
     if config.get("callbacks") or has_own_scorer:
-        advice = "A record cannot choose code, and this one names callbacks or a scorer. Run its command again instead."
+        advice = "A record cannot choose code, and this record names callbacks or a scorer. Run its command again."
         yield Problem("callbacks, scorer", "_target_", advice)
     for group, keys in FROM_OPTIONS.items():
         section = config.get(group)
@@ -73,12 +73,12 @@ def _problems(config: Mapping[str, Any], known: Mapping[str, Any], options: Mapp
             yield Problem(group, section, "must be a group of keys. The record is damaged or foreign.")
             continue
         for key in keys:
-            found, expected = section.get(key), known[group].get(key)
-            is_absent = found is None and key in ("package", "hub_id")
-            if found != expected and not is_absent:
+            value, expected = section.get(key), trusted[group].get(key)
+            is_absent = value is None and key in ("package", "hub_id")
+            if value != expected and not is_absent:
                 advice = (
                     f"is {'null' if expected is None else expected} in the option {group}={options[group]} here. A "
                     "record chooses code by an option's name alone: write an option file with this value, and name its "
                     "folder with --config-dir."
                 )
-                yield Problem(f"{group}.{key}", found, advice)
+                yield Problem(f"{group}.{key}", value, advice)

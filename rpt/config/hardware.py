@@ -36,12 +36,13 @@ def count_devices(config: Config, device: torch.device) -> int:
     """
     import torch
 
-    wanted, here = config.trainer.devices, torch.cuda.device_count()
-    if wanted == "auto":
-        return here if device.type == "cuda" else 1
-    if device.type == "cuda" and wanted > here:
-        raise ConfigError.of("trainer.devices", wanted, f"this machine has {here}. Set it to that or less, or to auto.")
-    return wanted
+    devices, num_gpus = config.trainer.devices, torch.cuda.device_count()
+    if devices == "auto":
+        return num_gpus if device.type == "cuda" else 1
+    if device.type == "cuda" and devices > num_gpus:
+        advice = f"this machine has {num_gpus}. Set it to that or less, or to auto."
+        raise ConfigError.of("trainer.devices", devices, advice)
+    return devices
 
 
 def dtype_of(config: Config, device: torch.device) -> torch.dtype:

@@ -28,7 +28,7 @@ PLUGINS = {
 """Command that installs an option of Hydra, for options in separate packages."""
 
 SAMPLED = "hydra/sweeper=optuna"
-"""Override that chooses the sweeper with samplers."""
+"""Override that chooses Optuna's sweeper, which needs a sampler."""
 
 USER_ERRORS = (RptError, HydraException, OmegaConfBaseException, *BROKEN_FILE)
 """Types of errors that the user can mend. They are printed without a traceback."""
@@ -64,30 +64,32 @@ def unnamed_option(overrides: list[str]) -> str | None:
 
     Hydra's own error for such an override does not name the group.
     """
-    known = groups()
+    group_names = groups()
     for override in overrides:
         key, equals, _ = override.partition("=")
         if equals and not key:
             return _unreadable(override)
-        if message := _long_option(override, known):
+        if message := _long_option(override, group_names):
             return message
         group = _group(key)
-        if equals and (group in known or group.startswith("hydra/")) and not _names_options(override):
-            advice = near_miss("", _options(group), "Options") if group in known else "See --help for the options."
+        if equals and (group in group_names or group.startswith("hydra/")) and not _names_options(override):
+            advice = (
+                near_miss("", _options(group), "Options") if group in group_names else "See --help for the options."
+            )
             return f"{override}: a group takes the name of an option. {advice}"
     return None
 
 
-def _long_option(override: str, known: Sequence[str]) -> str | None:
+def _long_option(override: str, group_names: Sequence[str]) -> str | None:
     """Return the message for an option whose name is too long for a file; None if there is no such option.
 
     Args:
         override: Override of any key.
-        known: Names of the config groups.
+        group_names: Names of the config groups.
     """
     key, _, value = override.partition("=")
     group = _group(key)
-    if group not in known and not group.startswith("hydra/"):
+    if group not in group_names and not group.startswith("hydra/"):
         return None
     names = [name for name in re.split(r"[,\[\]]", value) if is_too_long(f"{name}.yaml")]
     advice = f"no such option. The name of its file has at most {MOST_BYTES} bytes. See --help for the options."
@@ -111,7 +113,7 @@ def _names_options(override: str) -> bool:
         return True  # Hydra reports what is wrong
     value = parsed.value()
     is_list_of_names = (
-        isinstance(value, list) and not override.startswith("~") and all(isinstance(one, str) for one in value)
+        isinstance(value, list) and not override.startswith("~") and all(isinstance(item, str) for item in value)
     )
     return parsed.is_sweep_override() or isinstance(value, str) or is_list_of_names
 
@@ -123,53 +125,53 @@ def _options(group: str, folders: Sequence[Path] = ()) -> list[str]:
         group: Name of the group.
         folders: Config folders to search; empty for rpt's folder and the folders on the command line.
     """
-    places = folders or [config_dir(), *config_dirs(sys.argv[1:])]
-    return sorted({option for folder in places for option in _names(folder / group)})
+    searched = folders or [config_dir(), *config_dirs(sys.argv[1:])]
+    return sorted({option for folder in searched for option in _names(folder / group)})
 
 
 def _names(folder: Path) -> list[str]:
     return [file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")]
 
 
-def _missing(missing: str, message: str, known: Sequence[str]) -> str:
+def _missing(missing: str, message: str, options: Sequence[str]) -> str:
     """Explain that Hydra has not found a configuration file.
 
     Args:
         missing: Name of the missing file, with its group.
         message: Hydra's message, which lists the config folders and names the file that refers to the missing file.
-        known: Options directly in the group, as Hydra lists them.
+        options: Options directly in the group, as Hydra lists them.
     """
     folders = _searched(message)
-    *place, option = missing.removesuffix(".yaml").split("/")
-    if "Cannot find primary config" in message or not place:
-        named = "/".join([*place, option])
-        asking = re.match(r"In '(.+?)': Could not load", message)
-        what = f"{asking[1]}.yaml: its defaults name {named}" if asking else f"--config-name {named}"
-        return f"{what}: no such file. {near_miss(named, _studies(folders), 'There are')}"
-    if place[0] == "hydra":  # options of Hydra's plugins are not files in rpt's folders
-        group = "/".join(place)
+    *parents, option = missing.removesuffix(".yaml").split("/")
+    if "Cannot find primary config" in message or not parents:
+        name = "/".join([*parents, option])
+        referring = re.match(r"In '(.+?)': Could not load", message)
+        source = f"{referring[1]}.yaml: its defaults name {name}" if referring else f"--config-name {name}"
+        return f"{source}: no such file. {near_miss(name, _studies(folders), 'There are')}"
+    if parents[0] == "hydra":  # options of Hydra's plugins are not files in rpt's folders
+        group = "/".join(parents)
         install = PLUGINS.get(missing.removesuffix(".yaml"))
-        advice = f"Run: {install}" if install else near_miss(option, known, "Options")
+        advice = f"Run: {install}" if install else near_miss(option, options, "Options")
         return f"{group} = {option}: no such option. {advice}"
-    group, option = place[0], "/".join([*place[1:], option])
+    group, option = parents[0], "/".join([*parents[1:], option])
     return f"{group} = {option}: no such option. {near_miss(option, _options(group, folders), 'Options')}"
 
 
 def _searched(message: str) -> list[Path]:
     """List the config folders in Hydra's message, without Hydra's own folder."""
-    found = []
+    folders = []
     for path in re.findall(r"provider=(?!hydra,).+?, path=(.+)$", message, re.MULTILINE):
-        scheme, _, place = path.rpartition("://")
-        found += folders_of(scheme, place) if place else []
-    return found
+        scheme, _, location = path.rpartition("://")
+        folders += folders_of(scheme, location) if location else []
+    return folders
 
 
 def _studies(folders: Sequence[Path]) -> list[str]:
     """List the files that `-cn` may name: files outside the groups, in rpt's and in the user's config folders."""
-    known, apart = groups(), ("frame", "wandb")  # settings of the command line; sweeps in W&B's format
+    group_names, left_out = groups(), ("frame", "wandb")  # settings of the command line; sweeps in W&B's format
     names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in _names(folder)}
-    nested = {name for name in names if "/" in name and name.partition("/")[0] in known}
-    return sorted(name for name in names - nested if name.partition("/")[0] not in apart)
+    nested = {name for name in names if "/" in name and name.partition("/")[0] in group_names}
+    return sorted(name for name in names - nested if name.partition("/")[0] not in left_out)
 
 
 def _unreadable(override: str) -> str:
@@ -183,10 +185,10 @@ def _unknown_key(cause: OmegaConfBaseException) -> str | None:
     if cause.full_key is None or cause.parent_node is None:
         return None
     parent: Any = cause.parent_node
-    place, _, name = str(cause.full_key).rpartition(".")
+    section, _, name = str(cause.full_key).rpartition(".")
     keys = [str(key) for key in parent if key != "hydra"] if hasattr(parent, "keys") else []
     options = [key for key in keys if not key.startswith("_")]
-    return f"{cause.full_key}: no such key. {near_miss(name, options, f'{place} has' if place else 'The keys are')}"
+    return f"{cause.full_key}: no such key. {near_miss(name, options, f'{section} has' if section else 'The keys are')}"
 
 
 def _unknown_group(message: str) -> str | None:
@@ -196,19 +198,19 @@ def _unknown_group(message: str) -> str | None:
         return None
     name = message.split(marker, 1)[1].split("'", 1)[0]
     if name.startswith("hydra/"):
-        return f"{name}: no such group beside the chosen options of Hydra. hydra/sweeper/sampler needs {SAMPLED}."
+        return f"{name}: no such group for the chosen options of Hydra. hydra/sweeper/sampler needs {SAMPLED}."
     return f"{name}: no such group or key. {near_miss(name, groups(), 'Groups')}"
 
 
 def _needs_multirun(message: str) -> str | None:
     """Explain Hydra's message for `lr=1,2` without `-m`; None for another message."""
-    found = re.search(r"Ambiguous value for argument '(.+)'", message) or re.match(r"Sweep parameters '(.+)'", message)
-    if found is None:
+    match = re.search(r"Ambiguous value for argument '(.+)'", message) or re.match(r"Sweep parameters '(.+)'", message)
+    if match is None:
         return None
     is_shown = any(text in SHOWS or text.startswith(SHOWS) for text in sys.argv[1:])
-    advice = "A printed configuration is that of one run: give one value." if is_shown else "Add -m for a sweep."
+    advice = "A printed configuration belongs to a single run: give one value." if is_shown else "Add -m for a sweep."
     quoted = " Quote a text that has a comma: 'group=\"a,b\"'." if "Ambiguous" in message and not is_shown else ""
-    return f"{found[1]}: several values. {advice}{quoted}"
+    return f"{match[1]}: several values. {advice}{quoted}"
 
 
 def _set_twice(message: str) -> str | None:

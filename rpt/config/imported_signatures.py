@@ -32,14 +32,14 @@ class CannotImport(LookupError):
 
 
 def imported_signature(
-    target: str, num_given: int, given: Collection[str], defaulted: Collection[str] = ()
+    target: str, num_given: int, given_names: Collection[str], defaulted: Collection[str] = ()
 ) -> type[BaseModel]:
     """Import a constructor and build the schema of its options.
 
     Args:
         target: Dotted path of a class or function.
         num_given: Number of positional arguments that rpt gives to the constructor.
-        given: Names of the keyword arguments that rpt gives to the constructor.
+        given_names: Names of the keyword arguments that rpt gives to the constructor.
         defaulted: Names of the options that rpt sets where the configuration does not.
 
     Raises:
@@ -51,21 +51,25 @@ def imported_signature(
     except (TypeError, ValueError) as error:
         raise CannotImport(f"has no signature that could be read ({error})") from error
     kinds = inspect.Parameter
-    positional = [one for one in parameters if one.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
-    if len(positional) < num_given and not any(one.kind == kinds.VAR_POSITIONAL for one in parameters):
+    positional = [
+        parameter for parameter in parameters if parameter.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(positional) < num_given and not any(parameter.kind == kinds.VAR_POSITIONAL for parameter in parameters):
         raise CannotImport(f"takes {len(positional)} positional arguments, and rpt gives {num_given}")
     hints = _hints(function)
     fields: dict[str, Any] = {}
     for parameter in parameters:
-        is_given = parameter in positional[:num_given] or parameter.name in given or parameter.name.startswith("_")
+        is_given = (
+            parameter in positional[:num_given] or parameter.name in given_names or parameter.name.startswith("_")
+        )
         if is_given or parameter.kind in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD):
             continue
         if parameter.kind == kinds.POSITIONAL_ONLY and parameter.default is kinds.empty:
-            raise CannotImport(f"takes the positional argument {parameter.name}, which nothing gives")
+            raise CannotImport(f"takes the positional argument {parameter.name}, which rpt does not give")
         default = None if parameter.name in defaulted else ...
         required = default if parameter.default is kinds.empty else parameter.default
         fields[parameter.name] = (_option_type(hints.get(parameter.name, Any)), required)
-    is_open = any(one.kind == kinds.VAR_KEYWORD for one in parameters)
+    is_open = any(parameter.kind == kinds.VAR_KEYWORD for parameter in parameters)
     config = ConfigDict(
         extra="allow" if is_open else "forbid",
         allow_inf_nan=False,

@@ -14,7 +14,7 @@ def near_miss(word: str, known: Iterable[str], noun: str) -> str:
         known: Known words.
         noun: Words before the list, such as `Options`.
     """
-    known = sorted(known)
-    close = get_close_matches(word, [name for name in known if name != word], n=1, cutoff=0.5)
+    names = sorted(known)
+    close = get_close_matches(word, [name for name in names if name != word], n=1, cutoff=0.5)
     meant = f"Did you mean {close[0]}? " if close else ""
-    return f"{meant}{noun}: {', '.join(known) or 'none'}."
+    return f"{meant}{noun}: {', '.join(names) or 'none'}."

@@ -28,20 +28,21 @@ def valid_part(model: type[Model], values: Mapping[str, Any]) -> Model:
     """
     refused = _refused(model, values)
     fields = {field.alias or name: (name, field) for name, field in model.model_fields.items()}
-    sound = tuple(name for key, (name, _) in fields.items() if key in values and key not in refused)
-    kept = {key: value for key, value in values.items() if key not in refused}
-    part = _reduced(model, sound).model_validate(kept)
-    parts = {key: getattr(part, name) for key, (name, _) in fields.items() if name in sound}
+    valid_names = tuple(name for key, (name, _) in fields.items() if key in values and key not in refused)
+    valid_values = {key: value for key, value in values.items() if key not in refused}
+    part = _reduced(model, valid_names).model_validate(valid_values)
+    parts = {key: getattr(part, name) for key, (name, _) in fields.items() if name in valid_names}
     for key in refused & fields.keys():
-        section = section_in(fields[key][1].annotation)
-        if section is not None and isinstance(values.get(key), dict):
-            parts[key] = valid_part(section, values[key])
+        nested = section_in(fields[key][1].annotation)
+        if nested is not None and isinstance(values.get(key), dict):
+            parts[key] = valid_part(nested, values[key])
     if model.model_config.get("extra") == "allow":
-        parts = {**kept, **parts}
-    made = model.model_construct(**parts)
+        parts = {**valid_values, **parts}
+    section_part = model.model_construct(**parts)
     for key in refused & fields.keys() - parts.keys():
-        made.__dict__.pop(fields[key][0], None)  # a default would stand for a value that the user has not chosen
-    return made
+        # A default would stand for a value that the user has not chosen.
+        section_part.__dict__.pop(fields[key][0], None)
+    return section_part
 
 
 def _refused(model: type[BaseModel], values: Mapping[str, Any]) -> set[str]:

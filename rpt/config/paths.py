@@ -64,8 +64,8 @@ def search_path(config_dirs: Sequence[str]) -> list[str]:
     Returns:
         List of one override; empty without config folders.
     """
-    places = ",".join(f'"file://{path}"' for path in config_dirs)
-    return [f"hydra.searchpath=[{places}]"] if places else []
+    entries = ",".join(f'"file://{path}"' for path in config_dirs)
+    return [f"hydra.searchpath=[{entries}]"] if entries else []
 
 
 def _shipped(name: str) -> Path:

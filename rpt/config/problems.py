@@ -19,7 +19,7 @@ SHIPPED = {
     "encoder.bottleneck_dim": ("encoder/residual", "bottleneck_dim"),
     "lr": ("config", "lr"),
 }
-"""Place of a key's shipped setting: the option file, and the names that lead to the value."""
+"""Location of a key's shipped setting: the option file, and the names that lead to the value."""
 
 HINTS = {
     "prompt.length": "Set prompt.length={shipped}, as in the paper's Table 1; for no prompt at all, encoder=none.",
@@ -59,18 +59,18 @@ def problems_of(error: ValidationError, prefix: str, model: type[BaseModel]) -> 
         model: Schema of the validated values, for the names of its keys.
     """
     for finding in error.errors(include_url=False):
-        places = [str(part) for part in finding["loc"]]
-        if len(places) > 1 and places[-1] in LABEL_TYPES and places[-2].isdigit():
-            yield Problem(".".join(places[:-1]), finding["input"], "must be text, a whole number, or true or false.")
+        names = [str(part) for part in finding["loc"]]
+        if len(names) > 1 and names[-1] in LABEL_TYPES and names[-2].isdigit():
+            yield Problem(".".join(names[:-1]), finding["input"], "must be text, a whole number, or true or false.")
             continue
-        key = ".".join([prefix, *places] if prefix else places)
-        if finding["type"] == "missing" and places[-1].isdigit():
+        key = ".".join([prefix, *names] if prefix else names)
+        if finding["type"] == "missing" and names[-1].isdigit():
             yield Problem(key.rpartition(".")[0], finding["input"], "must hold one more value.")
         elif finding["type"] == "missing":
             yield Problem(key, "???", hinted(key, "needs a value."))
         elif finding["type"] == "extra_forbidden":
-            siblings = _keys_at(model, places[:-1])
-            advice = "no such key. " + near_miss(places[-1], siblings, "Keys here")
+            siblings = _keys_of(model, names[:-1])
+            advice = "no such key. " + near_miss(names[-1], siblings, "Keys here")
             yield Problem(key, finding["input"], advice)
         else:
             yield Problem(key, finding["input"], hinted(key, _allowed(key, finding)))
@@ -108,13 +108,14 @@ def _allowed(key: str, finding: Any) -> str:
     if kind in ("too_short", "too_long"):
         bound, count = ("least", bounds["min_length"]) if kind == "too_short" else ("most", bounds["max_length"])
         return f"must hold at {bound} {count} {'value' if count == 1 else 'values'}."
-    words = str(finding["msg"]).removeprefix("Input ").replace("should", "must", 1)
-    return words.replace("greater than or equal to", "at least").replace("less than or equal to", "at most") + "."
+    message = str(finding["msg"]).removeprefix("Input ").replace("should", "must", 1)
+    return message.replace("greater than or equal to", "at least").replace("less than or equal to", "at most") + "."
 
 
-def _keys_at(model: type[BaseModel], places: list[str]) -> list[str]:
-    for place in places:
-        nested = section_in(model.model_fields[place].annotation) if place in model.model_fields else None
+def _keys_of(model: type[BaseModel], names: list[str]) -> list[str]:
+    """List the keys that a user may set in the section that a path of names leads to; empty for an open section."""
+    for name in names:
+        nested = section_in(model.model_fields[name].annotation) if name in model.model_fields else None
         if nested is None:
             return []
         model = nested

@@ -3,7 +3,7 @@
 Encoders, inits, optimizers, scorers, callbacks and loggers are open groups: a new component is a class and a YAML file,
 and no schema elsewhere repeats its options. The constructor's signature *is* the schema.
 
-Where all options are keyword-only arguments, the signature is read from the source text and no code of the component
+If all options are keyword-only arguments, the signature is read from the source text and no code of the component
 runs. An import would import torch, but a wrong option must be refused within a second. A constructor that does not
 follow this custom is imported (`rpt.config.imported_signatures`): one with positional options, one that inherits
 `__init__`, or a name that its module imports from elsewhere, such as `torch.optim.SGD`.
@@ -57,7 +57,7 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
         values: Composed values of the group: `_target_`, `_partial_` and the options.
     """
     target = values.get("_target_") if isinstance(values, dict) else None
-    if target is None:  # no component, as in encoder=none; the schema reports values that are not a group of keys
+    if target is None:  # no component, as in encoder=none; the schema reports a value that is no group of keys
         return
     try:
         model = signature(str(target), group.partition(".")[0])
@@ -68,9 +68,9 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
     except CannotImport as error:
         yield Problem(f"{group}._target_", target, f"{error}.")
         return
-    given = {key: value for key, value in values.items() if not key.startswith("_")}
+    options = {key: value for key, value in values.items() if not key.startswith("_")}
     try:
-        model.model_validate(given)
+        model.model_validate(options)
     except ValidationError as error:
         yield from problems_of(error, group, model)
 
@@ -87,24 +87,24 @@ def coerce(component: Component, group: str) -> Component:
 
 @cache
 def signature(target: str, group: str = "encoder") -> type[BaseModel]:
-    """Build the schema of a constructor's options, from its source text where that suffices.
+    """Build the schema of a constructor's options, from its source text if that suffices.
 
     Args:
         target: Dotted path of a class or function.
-        group: Config group of the component, on which depends which arguments rpt gives.
+        group: Config group of the component. It determines the arguments that rpt gives to the constructor.
 
     Raises:
         UnknownTarget: The module, or the name in it, does not exist, or the signature cannot be read.
         CannotImport: The constructor must be imported, and that fails.
     """
     module, _, name = target.rpartition(".")
-    given = (*ALWAYS_GIVEN, *GIVEN.get(group, ()))
+    given_names = (*ALWAYS_GIVEN, *GIVEN.get(group, ()))
     function = _find(_source(module), name, target)
     if function is None or _has_positional_options(function, POSITIONAL.get(group, 0)):
-        return imported_signature(target, POSITIONAL.get(group, 0), given, DEFAULTED.get(group, ()))
+        return imported_signature(target, POSITIONAL.get(group, 0), given_names, DEFAULTED.get(group, ()))
     fields: dict[str, Any] = {}
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
-        if argument.arg in given:
+        if argument.arg in given_names:
             continue
         is_set = argument.arg in DEFAULTED.get(group, ())
         required = (None if is_set else ...) if default is None else _default(argument, default)
@@ -176,7 +176,8 @@ def _default(argument: ast.arg, default: ast.expr) -> Any:
         return ast.literal_eval(default)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         text = ast.unparse(default)
-        raise UnknownTarget(f"{argument.arg}: its default {text} is no plain value; options have plain ones") from error
+        reason = f"its default {text} is no plain value, and options need plain values"
+        raise UnknownTarget(f"{argument.arg}: {reason}") from error
 
 
 def _annotation(argument: ast.arg) -> Any:

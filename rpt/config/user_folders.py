@@ -55,23 +55,27 @@ def check_sources(sources: Iterable[Source]) -> None:
         ConfigError: A folder or package does not exist, or a user's file has the name of a shipped file, which Hydra
             would read instead.
     """
-    given = [source for source in sources if source.schema in ("file", "pkg") and source.provider != "hydra"]
+    user_sources = [source for source in sources if source.schema in ("file", "pkg") and source.provider != "hydra"]
     shipped = {folder.resolve() for folder in (config_dir(), sweeps_dir())}
-    searched = [folder for source in given for folder in folders_of(source.schema, source.path)]
-    ours = [folder for folder in searched if folder.resolve() in shipped]
-    problems = [problem for source in given for problem in _problems(source, shipped, ours)]
+    searched = [folder for source in user_sources for folder in folders_of(source.schema, source.path)]
+    shipped_folders = [folder for folder in searched if folder.resolve() in shipped]
+    problems = [problem for source in user_sources for problem in _problems(source, shipped, shipped_folders)]
     if problems:
         raise ConfigError(problems)
 
 
-def _problems(source: Source, shipped: set[Path], ours: list[Path]) -> Iterator[Problem]:
+def _problems(source: Source, shipped: set[Path], shipped_folders: list[Path]) -> Iterator[Problem]:
     folders = [folder for folder in folders_of(source.schema, source.path) if folder.is_dir()]
     if not folders:
-        advice = "there is no such folder or package. Name one that holds encoder/, task/ or studies."
+        advice = "there is no such folder or package. Name a folder that holds encoder/, task/ or studies."
         yield Problem("config folder", f"{source.schema}://{source.path}", advice)
     for folder in folders:
         for file in sorted(folder.rglob("*.yaml")) if folder.resolve() not in shipped else []:
             name = file.relative_to(folder)
-            if any((place / name).is_file() for place in ours):
+            if any((shipped_folder / name).is_file() for shipped_folder in shipped_folders):
                 option = name.with_suffix("").as_posix()
-                yield Problem("config file", file, f"rpt has {option} itself and would read its own. Rename the file.")
+                yield Problem(
+                    "config file",
+                    file,
+                    f"rpt ships {option} itself, and Hydra would read rpt's file. Rename your file.",
+                )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-NOBODY = "nobody is logged in to W&B on this machine"
+NO_LOGIN = "there is no W&B login on this machine"
 
 
 def login_problem() -> str | None:
@@ -19,7 +19,7 @@ def login_problem() -> str | None:
 
     try:
         host = wandb_setup.singleton().settings.base_url
-        found = wbauth.authenticate_session(host=host, source="rpt", prompt=False, update_session=False)
+        key = wbauth.authenticate_session(host=host, source="rpt", prompt=False, update_session=False)
     except Error as error:  # the key has an invalid form
         return str(error).removesuffix(".")
-    return NOBODY if found is None else None
+    return NO_LOGIN if key is None else None

@@ -47,9 +47,9 @@ def test_arguments_are_put_as_hydra_takes_them(given, expected):
 @pytest.mark.parametrize(
     ("given", "start"),
     [
-        ("--cfg job --info", "--cfg --info: one at a time."),
-        ("--run --cfg job", "--run --cfg: one at a time."),
-        ("--resolve lr=1", "--resolve: belongs to --cfg"),
+        ("--cfg job --info", "--cfg --info: these flags exclude each other."),
+        ("--run --cfg job", "--run --cfg: these flags exclude each other."),
+        ("--resolve lr=1", "--resolve: needs --cfg"),
         ("--experimental-rerun job.pickle", "--experimental-rerun: rpt has no pickled jobs. Train a run again"),
         ("replay=runs/x", "replay: is no key of a configuration. Run: python -m rpt.replay runs/x"),
         ("-m ++replay=", "replay: is no key of a configuration. Run: python -m rpt.replay RUN_FOLDER"),
@@ -97,7 +97,7 @@ LONG = "x" * 300
 SHORT = f"{'x' * 40}... (300 characters)"
 NO_OPTION = "no such option. The name of its file has at most 255 bytes. See --help for the options."
 NO_NAME = "A name has at most 255 bytes."
-NO_FOLDER = "there is no such config folder. Name one that holds encoder/, task/ or studies."
+NO_FOLDER = "there is no such config folder. Name a folder that holds encoder/, task/ or studies."
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_what_only_the_builder_knows_is_no_option(module):
         ),
         (
             "components_of_mine.computed",
-            "width: its default len('abc') is no plain value; options have plain ones",
+            "width: its default len('abc') is no plain value, and options need plain values",
         ),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_dry_run_needs_no_entity_and_publishing_does(server):
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({}, "nobody is logged in to W&B on this machine"),
+        ({}, "there is no W&B login on this machine"),
         ({"WANDB_API_KEY": "short"}, "WANDB_API_KEY invalid: API key must have 40+ characters"),
     ],
 )

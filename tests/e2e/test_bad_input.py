@@ -38,7 +38,7 @@ REFUSED = {
     "experiment=paper/t5_base/residual_n11": "experiment = paper/t5_base/residual_n11: no such option. Did you mean "
     "paper/t5_base/residual_n10? ",
     "lr=1,2": "lr=1,2: several values. Add -m for a sweep. Quote a text that has a comma: 'group=\"a,b\"'.\n",
-    "-m --cfg job lr=1,2": "lr=1,2: several values. A printed configuration is that of one run: give one value.\n",
+    "-m --cfg job lr=1,2": "lr=1,2: several values. A printed configuration belongs to a single run: give one value.\n",
     "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: bottleneck, config, ",
 }
 

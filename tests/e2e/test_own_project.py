@@ -228,7 +228,7 @@ def test_parts_of_ones_own_train_a_run(lab, command, tiny_bert, tiny_cb, tmp_pat
     assert "8 loud" in lines
     assert sum("lr-Momentum" in line for line in lines) == 8
     assert sum("train/loss" in line for line in lines) == 8
-    with pytest.raises(ConfigError, match="this one names callbacks or a scorer"):
+    with pytest.raises(ConfigError, match="this record names callbacks or a scorer"):
         replay(path.parent, [str(lab / "conf")])
 
 
@@ -257,7 +257,8 @@ def test_a_file_that_would_hide_behind_a_shipped_one_is_refused(tmp_path):
     with pytest.raises(ConfigError) as refused:
         check_sources([*SHIPPED, Entry("command-line", tmp_path)])
     assert str(refused.value).splitlines() == [
-        f"config file = {tmp_path}/{name}.yaml: rpt has {name} itself and would read its own. Rename the file."
+        f"config file = {tmp_path}/{name}.yaml: rpt ships {name} itself, and Hydra would read rpt's file. Rename your "
+        "file."
         for name in ("encoder/residual", "learning_rate")
     ]
     check_sources([*SHIPPED, Entry("command-line", sweeps_dir()), Entry("schema", "", "structured")])

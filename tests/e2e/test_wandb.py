@@ -113,7 +113,7 @@ def test_sending_at_once_without_a_login_is_refused_before_anything_is_sent(comm
         with pytest.raises(BlockingIOError):  # nobody has knocked
             server.accept()
     assert done.stdout == (
-        "logger.wandb.mode = online: nobody is logged in to W&B on this machine. Run `wandb login`, or set "
+        "logger.wandb.mode = online: there is no W&B login on this machine. Run `wandb login`, or set "
         "logger.wandb.mode=offline and upload later with `wandb sync`.\n"
     )
     assert done.returncode == 2

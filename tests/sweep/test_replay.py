@@ -261,7 +261,7 @@ def test_callbacks_and_scorers_that_a_record_names_are_refused_and_not_imported(
     own_scorer = {"name": "own", "length_normalised": False, "component": component}
     sections = {"callback": {"callbacks": {"mine": component}}, "scorer": {"scorer": own_scorer}}
     edit(packed[0], lambda record: record["config"].update(sections.get(shape, {"scorer": component})))
-    assert "names callbacks or a scorer. Run its command again instead." in refusal(packed[0])
+    assert "names callbacks or a scorer. Run its command again." in refusal(packed[0])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A configuration in the middle of its check, and what is known of its backbone and its task's format."""
+"""A configuration during its check, with the backbone's folder and family and the task's format."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Candidate:
     @cached_property
     def family(self) -> str | None:
         """Family of the backbone, as configured, or as the model's config says for `auto`; None if it is unknown."""
-        stated = self.config.backbone.family
-        if stated != "auto":
-            return stated
+        configured = self.config.backbone.family
+        if configured != "auto":
+            return configured
         try:
             return None if self.folder is None else family_of(self.folder)
         except NoSuchBackbone:

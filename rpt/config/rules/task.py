@@ -81,8 +81,8 @@ def task_serves_backbone(candidate: Candidate) -> Iterator[Problem]:
         advice = f"needs task.paper, which says how the published code reads a task; task={task.name} has none."
         yield Problem("protocol", "paper", f"{advice} Set protocol=official.")
         return
-    others = [name for name in ("encoder", "seq2seq", "causal") if getattr(task.formats, name) is not None]
-    choose = f", or choose a backbone of family {' or '.join(others)}" if others else ""
+    families = [name for name in ("encoder", "seq2seq", "causal") if getattr(task.formats, name) is not None]
+    choose = f", or choose a backbone of family {' or '.join(families)}" if families else ""
     advice = f"task={task.name} does not say how a backbone of family {family} reads a row. Write this format{choose}."
     yield Problem(f"task.formats.{family}", None, advice)
 
@@ -91,12 +91,12 @@ def framing_has_a_scorer(candidate: Candidate) -> Iterator[Problem]:
     """A task with free text as answers must not be ranked or measured by metrics of labels."""
     scorer, metrics = candidate.config.scorer.name, candidate.config.task.metrics
     if candidate.writes_freely and scorer == "rank":
-        under = " under protocol=paper" if candidate.config.protocol.name == "paper" else ""
-        yield Problem("scorer.name", scorer, f"this task{under} has no choices to rank. Set scorer=generate.")
+        protocol = " under protocol=paper" if candidate.config.protocol.name == "paper" else ""
+        yield Problem("scorer.name", scorer, f"this task{protocol} has no choices to rank. Set scorer=generate.")
     is_text = isinstance(candidate.form, TextFormat) and candidate.form.framing == "written"
-    wrong = [name for name in metrics if name in ("accuracy", "f1_macro", "f1a")]
-    if is_text and wrong:
-        advice = f"{wrong[0]} compares labels, and this task's answers are free text. Set task.metrics=[em,f1]."
+    label_metrics = [name for name in metrics if name in ("accuracy", "f1_macro", "f1a")]
+    if is_text and label_metrics:
+        advice = f"{label_metrics[0]} compares labels, and this task's answers are free text. Set task.metrics=[em,f1]."
         yield Problem("task.metrics", list(metrics), advice)
 
 
