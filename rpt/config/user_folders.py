@@ -74,8 +74,5 @@ def _problems(source: Source, shipped: set[Path], shipped_folders: list[Path]) -
             name = file.relative_to(folder)
             if any((shipped_folder / name).is_file() for shipped_folder in shipped_folders):
                 option = name.with_suffix("").as_posix()
-                yield Problem(
-                    "config file",
-                    file,
-                    f"rpt ships {option} itself, and Hydra would read rpt's file. Rename your file.",
-                )
+                advice = f"rpt ships {option} itself, and Hydra would read rpt's file. Rename your file."
+                yield Problem("config file", file, advice)

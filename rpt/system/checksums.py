@@ -9,7 +9,7 @@ from pathlib import Path
 SETTLED = 2.0
 """Age in seconds from which a file's time of modification tells a later change: clocks of file systems are coarse."""
 
-_known: dict[tuple[int, ...], str] = {}
+_cache: dict[tuple[int, ...], str] = {}
 
 
 def file_sha256(path: Path) -> str:
@@ -23,12 +23,12 @@ def file_sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         before = _state(path)
-        if before not in _known:
+        if before not in _cache:
             checksum = hashlib.file_digest(file, "sha256").hexdigest()
             if before != _state(path) or time.time() - max(before[-2:]) / 1e9 < SETTLED:
                 return checksum
-            _known[before] = checksum
-    return _known[before]
+            _cache[before] = checksum
+    return _cache[before]
 
 
 def _state(path: Path) -> tuple[int, ...]:

@@ -54,13 +54,13 @@ class Interruptions:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        mine = [number for number in ENDING if signal.getsignal(number) == signal.SIG_DFL]
-        for number in mine:
+        unhandled = [number for number in ENDING if signal.getsignal(number) == signal.SIG_DFL]
+        for number in unhandled:
             signal.signal(number, exit_by)
         try:
             yield
         finally:
-            for number in mine:
+            for number in unhandled:
                 signal.signal(number, signal.SIG_DFL)
 
     @contextmanager
@@ -69,15 +69,15 @@ class Interruptions:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        found: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
-        self._handlers = {number: handler for number, handler in found.items() if callable(handler)}
+        handlers: dict[int, Any] = {number: signal.getsignal(number) for number in SIGNALS}
+        self._handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
         try:
             yield
         finally:
             self._is_deferring = False
             self._stop_timer()
             for number in self._handlers:
-                signal.signal(number, found[number])
+                signal.signal(number, handlers[number])
 
     def defer(self) -> None:
         """Install this object's handlers. It must be called after the training loop has installed its handlers."""
@@ -112,7 +112,7 @@ class Interruptions:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if number in self._waiting or not self._is_deferring:
-            self._waiting = [other for other in self._waiting if other != number]
+            self._waiting = [waiting for waiting in self._waiting if waiting != number]
             self._handlers[number](number, frame)
             return
         self._waiting.append(number)

@@ -116,7 +116,7 @@ def _object(number: int, line: str) -> dict[str, Any]:
 def as_json(value: Any, indent: int | None = None) -> str:
     """Format a value as JSON, on one line or indented; NaN and infinity become null."""
     text = json.dumps(_finite(value), indent=indent, ensure_ascii=False)
-    return ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _finite(value: Any) -> Any:

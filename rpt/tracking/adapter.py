@@ -29,7 +29,7 @@ def why_not(prompt_at: str, has_prompt: bool) -> str | None:
     return None
 
 
-def base_model(section: BackboneConfig, place: Path) -> tuple[str, str | None]:
+def base_model(section: BackboneConfig, folder: Path) -> tuple[str, str | None]:
     """Return the name and the revision by which PEFT finds the backbone that a prompt was trained for.
 
     A model of the hub has its hub id, and the commit in the local cache. A packaged model has the hub id of the
@@ -38,14 +38,14 @@ def base_model(section: BackboneConfig, place: Path) -> tuple[str, str | None]:
 
     Args:
         section: Configuration of the backbone.
-        place: Folder from which the backbone was loaded.
+        folder: Folder from which the backbone was loaded.
     """
     if section.hub_id is not None:
-        is_snapshot = place.parent.name == "snapshots"  # the layout of the hub's cache: snapshots/COMMIT
-        return section.hub_id, place.name if is_snapshot else section.revision
+        is_snapshot = folder.parent.name == "snapshots"  # the layout of the hub's cache: snapshots/COMMIT
+        return section.hub_id, folder.name if is_snapshot else section.revision
     if section.package is not None and section.original is not None:
         return section.original, section.revision
-    return str(place.resolve()), None
+    return str(folder.resolve()), None
 
 
 def write_adapter(

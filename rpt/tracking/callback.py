@@ -81,8 +81,8 @@ class Tracking(Callback):
         epoch_ends = trainer.is_last_batch
         for recorder, values in zip(self.recorders, tuner.last_step, strict=True):
             if values:
-                named = {f"train/{name}": value for name, value in values.items()}
-                recorder.add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
+                columns = {f"train/{name}": value for name, value in values.items()}
+                recorder.add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **columns})
         is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # the evaluation writes one soon
         if (is_step or time.monotonic() >= self._due) and not self.user.all:
             self.checkpoint(tuner)
@@ -93,9 +93,9 @@ class Tracking(Callback):
         tuner = _tuner(pl_module)
         for index, metrics in enumerate(tuner.last_evaluation):
             if metrics is not None:
-                named = {f"held_out/{name}": value for name, value in metrics.items()}
-                named |= tuner.runs[index].movement(tuner.folded[index])
-                self.recorders[index].add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **named})
+                columns = {f"held_out/{name}": value for name, value in metrics.items()}
+                columns |= tuner.runs[index].movement(tuner.folded[index])
+                self.recorders[index].add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **columns})
         if not self.user.all:
             self.checkpoint(tuner)
         self.interruptions.check()

@@ -15,7 +15,7 @@ from rpt.system.writing import storage, write_atomic
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import SCHEMA
 
-ADVICE = "Move it away to start over, put previous.ckpt in its place, or set rerun=true."
+ADVICE = "Move the file away to start over, put previous.ckpt in its place, or set rerun=true."
 
 OTHER_VERSION = "Go on with that version, or set rerun=true to train again."
 
@@ -68,13 +68,13 @@ def _load(path: Path, identity_hash: str) -> dict[str, Any]:
     state = _read(path)
     if not isinstance(state, dict) or "identity_hash" not in state:
         raise CheckpointError(f"{path}: is no checkpoint of rpt. {ADVICE}")
-    schema, found = state.get("schema"), state["identity_hash"]
+    schema, run = state.get("schema"), state["identity_hash"]
     if type(schema) is not int or schema != SCHEMA:  # a tensor has no truth value
         versions = f"schema {schema!r:.40}, this rpt reads {SCHEMA}"
         raise CheckpointError(f"{path}: was written by another version of rpt ({versions}). {OTHER_VERSION}")
-    if not isinstance(found, str) or found != identity_hash:
+    if not isinstance(run, str) or run != identity_hash:
         raise CheckpointError(
-            f"{path}: belongs to another run ({found!s:.10}, this one is {identity_hash[:10]}). {ADVICE}"
+            f"{path}: belongs to another run ({run!s:.10}; this run is {identity_hash[:10]}). {ADVICE}"
         )
     return state
 
@@ -93,7 +93,7 @@ def _read(path: Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()  # torch does not check checksums
         if bad is not None:
-            raise zipfile.BadZipFile(f"the checksum of {bad} is another")
+            raise zipfile.BadZipFile(f"the checksum of {bad} is wrong")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile and torch raise a dozen types of errors for damaged bytes
         if is_out_of_memory(error):

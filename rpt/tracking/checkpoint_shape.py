@@ -1,7 +1,7 @@
 """Check that a checkpoint has the keys, types and shapes of the run that it is to restore.
 
 A checkpoint whose bytes are whole can still hold other values, for example because a script has edited it. Without this
-check, such a checkpoint would fail in the middle of the restoring, or in the first optimizer step.
+check, such a checkpoint would fail while it is restored, or in the first optimizer step.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ RECORDER: dict[str, type | tuple[type, ...]] = {
 STATUSES = ("running", "finished", "failed")
 
 OLD_STATUSES = {"active": "running", "stopped": "finished"}
-"""Status in a checkpoint of an earlier version to the word of today."""
+"""Present name of each status that checkpoints of earlier versions hold."""
 
 
 def rename_old_status(state: Mapping[str, Any]) -> None:
-    """Replace the status in a checkpoint of an earlier version by the word of today; leave every other value."""
+    """Replace the status in a checkpoint of an earlier version by its present name, in place."""
     run = state.get("run")
     if isinstance(run, dict) and isinstance(status := run.get("status"), str):
         run["status"] = OLD_STATUSES.get(status, status)
 
 
 def misfit(state: Mapping[str, Any], identity_hash: str) -> str | None:
-    """Say which plain value of a checkpoint is wrong; None if all values are right.
+    """Name the plain value of a checkpoint that is wrong; None if all values are right.
 
     Args:
         state: Content of the checkpoint.
@@ -70,7 +70,7 @@ def misfit(state: Mapping[str, Any], identity_hash: str) -> str | None:
 
 
 def misfit_of_callbacks(state: Mapping[str, Any], names: Collection[str]) -> str | None:
-    """Say whether a checkpoint lacks the states of a run's callbacks; None if it has them.
+    """Describe the mismatch between the callbacks in a checkpoint and the run's callbacks; None if they agree.
 
     Args:
         state: Content of the checkpoint.
@@ -83,7 +83,7 @@ def misfit_of_callbacks(state: Mapping[str, Any], names: Collection[str]) -> str
 
 
 def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | None:
-    """Say whether the counts of steps and epochs of an active run contradict each other; None if they agree.
+    """Describe a contradiction between the counts of steps and epochs of an active run; None if they agree.
 
     Args:
         state: Content of the checkpoint, in which `misfit` finds nothing wrong.
@@ -96,20 +96,20 @@ def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | No
 
 
 def misfit_of_run(run: Run, state: Mapping[str, Any]) -> str | None:
-    """Say which tensor or setting of a checkpoint does not fit the run; None if all fit.
+    """Name the tensor or setting of a checkpoint that does not fit the run; None if all fit.
 
     Args:
         run: Newly built run.
         state: Entry `run` of the checkpoint, in which `misfit` finds nothing wrong.
     """
-    own = run.state()
+    current = run.state()
     best = state.get("best_state")
-    expected = {} if state["best"] is None else own["trainable"]
+    expected = {} if state["best"] is None else current["trainable"]
     return (
-        _misfit_of_tensors(own["trainable"], state.get("trainable"), "run.trainable")
+        _misfit_of_tensors(current["trainable"], state.get("trainable"), "run.trainable")
         or _misfit_of_tensors(expected, best, "run.best_state")
-        or _difference(own["schedule"], state.get("schedule"), "run.schedule")
-        or _misfit_of_random(own["random"], state.get("random"))
+        or _difference(current["schedule"], state.get("schedule"), "run.schedule")
+        or _misfit_of_random(current["random"], state.get("random"))
         or _misfit_of_optimizer(run.optimizer, state.get("optimizer"))
     )
 
@@ -132,7 +132,7 @@ def _misfit_of_recorder(recorder: Mapping[str, Any]) -> str | None:
 
 
 def _misfit_of_values(run: Mapping[str, Any]) -> str | None:
-    """Say which plain value of a run's state is wrong; None if all values are right."""
+    """Name the plain value of a run's state that is wrong; None if all values are right."""
     status = run.get("status")
     if not isinstance(status, str) or status not in STATUSES:
         return "run.status is unknown"
@@ -159,23 +159,23 @@ def _misfit_of_best(best: Any) -> str | None:
     return None if all(type(value) in (int, float) for value in metrics.values()) else "run.best.metrics is no numbers"
 
 
-def _misfit_of_tensors(own: Mapping[str, Tensor], found: Any, name: str) -> str | None:
+def _misfit_of_tensors(expected: Mapping[str, Tensor], loaded: Any, name: str) -> str | None:
     """Compare state dicts of modules, which must have the same keys."""
-    if not isinstance(found, dict) or set(found) != set(own):
+    if not isinstance(loaded, dict) or set(loaded) != set(expected):
         return f"{name} has other keys"
-    return _difference(own, found, name)
+    return _difference(expected, loaded, name)
 
 
-def _misfit_of_random(own: Mapping[str, Tensor | None], found: Any) -> str | None:
+def _misfit_of_random(expected: Mapping[str, Tensor | None], loaded: Any) -> str | None:
     """Check the states of the random generators. The GPU's state may be missing, or be there without a GPU."""
-    if not isinstance(found, dict) or not {"cpu", "cuda"} <= found.keys():
+    if not isinstance(loaded, dict) or not {"cpu", "cuda"} <= loaded.keys():
         return "run.random has other keys"
-    if (reason := _difference(own["cpu"], found["cpu"], "run.random.cpu")) is not None:
+    if (reason := _difference(expected["cpu"], loaded["cpu"], "run.random.cpu")) is not None:
         return reason
-    if own["cuda"] is not None and found["cuda"] is not None:
-        reason = _difference(own["cuda"], found["cuda"], "run.random.cuda")
+    if expected["cuda"] is not None and loaded["cuda"] is not None:
+        reason = _difference(expected["cuda"], loaded["cuda"], "run.random.cuda")
     try:
-        torch.Generator().set_state(found["cpu"])
+        torch.Generator().set_state(loaded["cpu"])
     except RuntimeError as error:  # the generator checks the layout of its state
         if is_out_of_memory(error):
             raise
@@ -183,17 +183,17 @@ def _misfit_of_random(own: Mapping[str, Tensor | None], found: Any) -> str | Non
     return reason
 
 
-def _misfit_of_optimizer(optimizer: Optimizer, found: Any) -> str | None:
+def _misfit_of_optimizer(optimizer: Optimizer, loaded: Any) -> str | None:
     """Check the optimizer's settings and the tensors of each parameter."""
-    if not isinstance(found, dict) or not isinstance(found.get("state"), dict):
+    if not isinstance(loaded, dict) or not isinstance(loaded.get("state"), dict):
         return "run.optimizer has other keys"
-    own = optimizer.state_dict()["param_groups"]
-    if (reason := _difference(own, found.get("param_groups"), "run.optimizer.param_groups")) is not None:
+    groups = optimizer.state_dict()["param_groups"]
+    if (reason := _difference(groups, loaded.get("param_groups"), "run.optimizer.param_groups")) is not None:
         return reason
-    if [group["params"] for group in own] != [group["params"] for group in found["param_groups"]]:
+    if [group["params"] for group in groups] != [group["params"] for group in loaded["param_groups"]]:
         return "run.optimizer.param_groups has other parameters"
     pairs = [(group, parameter) for group in optimizer.param_groups for parameter in group["params"]]
-    for index, values in found["state"].items():
+    for index, values in loaded["state"].items():
         if type(index) is not int or not 0 <= index < len(pairs):
             return "run.optimizer.state has other keys"
         expected = _state_after_a_step(optimizer, *pairs[index])
@@ -213,32 +213,36 @@ def _state_after_a_step(optimizer: Optimizer, group: Mapping[str, Any], paramete
     return dict(trial.state[zeros])
 
 
-def _difference(own: Any, found: Any, name: str) -> str | None:
-    """Say which part of a value has another type, shape or length than the run's own, or is missing."""
-    if isinstance(own, Tensor):
-        return None if isinstance(found, Tensor) and _has_form_of(own, found) else f"{name} has another type or shape"
-    if isinstance(own, dict):
-        if not isinstance(found, dict):
+def _difference(expected: Any, loaded: Any, name: str) -> str | None:
+    """Name the part of a loaded value that is missing or has another type, shape or length; None if all parts fit."""
+    if isinstance(expected, Tensor):
+        is_alike = isinstance(loaded, Tensor) and _has_form_of(expected, loaded)
+        return None if is_alike else f"{name} has another type or shape"
+    if isinstance(expected, dict):
+        if not isinstance(loaded, dict):
             return f"{name} is no mapping"
-        missing = next((key for key in own if key not in found), None)
+        missing = next((key for key in expected if key not in loaded), None)
         if missing is not None:
             return f"{name}.{missing} is missing"
-        parts = ((own[key], found[key], f"{name}.{key}") for key in own)
-    elif isinstance(own, list | tuple):
-        if not isinstance(found, list | tuple) or len(found) != len(own):
+        parts = ((expected[key], loaded[key], f"{name}.{key}") for key in expected)
+    elif isinstance(expected, list | tuple):
+        if not isinstance(loaded, list | tuple) or len(loaded) != len(expected):
             return f"{name} has another type or length"
-        parts = ((mine, theirs, f"{name}.{index}") for index, (mine, theirs) in enumerate(zip(own, found, strict=True)))
+        parts = (
+            (part, loaded_part, f"{name}.{index}")
+            for index, (part, loaded_part) in enumerate(zip(expected, loaded, strict=True))
+        )
     else:
         numbers = {int, float}
-        is_alike = type(found) is type(own) or {type(own), type(found)} <= numbers
+        is_alike = type(loaded) is type(expected) or {type(expected), type(loaded)} <= numbers
         return None if is_alike else f"{name} has another type"
     return next((reason for part in parts if (reason := _difference(*part)) is not None), None)
 
 
-def _has_form_of(own: Tensor, found: Tensor) -> bool:
-    is_dense = found.layout == torch.strided and not found.is_meta
-    is_of_kind = found.is_floating_point() if own.is_floating_point() else found.dtype == own.dtype
-    return is_dense and is_of_kind and found.shape == own.shape
+def _has_form_of(expected: Tensor, loaded: Tensor) -> bool:
+    is_dense = loaded.layout == torch.strided and not loaded.is_meta
+    is_of_kind = loaded.is_floating_point() if expected.is_floating_point() else loaded.dtype == expected.dtype
+    return is_dense and is_of_kind and loaded.shape == expected.shape
 
 
 def _is_count(value: Any) -> bool:

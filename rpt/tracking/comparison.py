@@ -27,7 +27,7 @@ CLOSE_IN_FLOAT64 = 1e-6
 """Largest relative difference of a loss that shared forward passes may cause in float64. The tests see 1e-8."""
 
 ROUNDING_WARNINGS = ("resumed elsewhere", "out of memory")
-"""First words of those warnings in a record that explain a difference from an undisturbed training in the last bits."""
+"""First words of the warnings in a record that explain a difference in the last bits from an uninterrupted training."""
 
 
 _POSITIVE = Kind("a whole number of 1 or more", lambda value: WHOLE.accepts(value) and value >= 1)
@@ -89,7 +89,8 @@ class Comparison:
     def is_identical(self) -> bool:
         """Whether all compared numbers are equal to the last bit."""
         numbers = [*self.curve.values(), self.prompt or 0.0]
-        return not any(numbers) and self.same_answers == 1 and all(then == now for then, now in self.scores.values())
+        has_same_scores = all(before == after for before, after in self.scores.values())
+        return not any(numbers) and self.same_answers == 1 and has_same_scores
 
     @property
     def is_expected(self) -> bool:
@@ -110,43 +111,44 @@ class Comparison:
         if self.reasons:
             return f"NOT expected: {self.reasons[0]}, but in float64 that explains no more than {CLOSE_IN_FLOAT64:g}"
         return (
-            "NOT expected: machine, versions, code and forward passes are the same, which repeats every bit. Look at "
+            "NOT expected: machine, versions, code and forward passes are the same, which repeats every bit. Check "
             "what no record holds: files that a component reads, environment variables, the machine's memory."
         )
 
 
 def compare(first: Results, second: Results) -> Comparison:
     """Compare the results of two trainings of one run."""
-    same = sum(one == other for one, other in zip(first.answers, second.answers, strict=True)) / len(first.answers)
-    then, now = first.record.scores, second.record.scores
+    pairs = zip(first.answers, second.answers, strict=True)
+    same_answers = sum(before == after for before, after in pairs) / len(first.answers)
+    before, after = first.record.scores, second.record.scores
     return Comparison(
         curve={name: _farthest(first.curve[name], second.curve[name]) for name in CURVES},
         prompt=_distance(first.prompt, second.prompt),
-        same_answers=same,
-        scores={name: (then[name] or 0.0, now[name] or 0.0) for name in then},
+        same_answers=same_answers,
+        scores={name: (before[name] or 0.0, after[name] or 0.0) for name in before},
         reasons=tuple(reasons_to_differ(first.record, second.record)),
         is_float64=all(record.backbone.dtype == "float64" for record in (first.record, second.record)),
     )
 
 
-def reasons_to_differ(then: Record, now: Record) -> list[str]:
+def reasons_to_differ(first: Record, second: Record) -> list[str]:
     """List the reasons why two trainings of one run may differ in the last bits; empty if they must be identical.
 
     Args:
-        then: Record of the run.
-        now: Record of the repetition.
+        first: Record of the run.
+        second: Record of the repetition.
     """
     reasons = []
-    before, after = then.environment, now.environment
+    before, after = first.environment, second.environment
     pairs = {key: (before.bits.get(key), after.bits.get(key)) for key in after.bits if key != "forwards"}
     packages = set(after.packages) - {"rpt"} - set(pairs)
     pairs |= {key: (before.packages.get(key), after.packages[key]) for key in sorted(packages)}
-    if moved := [f"{key} {one} -> {other}" for key, (one, other) in pairs.items() if one != other]:
-        reasons.append(f"another machine, thread count or version: {', '.join(moved)}")
+    if changes := [f"{key} {old} -> {new}" for key, (old, new) in pairs.items() if old != new]:
+        reasons.append(f"another machine, thread count or version: {', '.join(changes)}")
     if before.bits.get("forwards") != after.bits.get("forwards"):
-        size = then.pack.size
+        size = first.pack.size
         reasons.append(f"the run shared its forward passes in a pack of {size}, which sums in another order")
-    warnings = [*then.warnings, *now.warnings]
+    warnings = [*first.warnings, *second.warnings]
     reasons += [warning for warning in warnings if warning.startswith(ROUNDING_WARNINGS)]
     return reasons
 
@@ -161,21 +163,21 @@ def read_results(folder: Path, record: Record) -> Results:
     Raises:
         ConfigError: A file is missing or damaged, or does not belong to the record.
     """
-    place = RunFolder(folder)
-    with _damage(place.record):
+    files = RunFolder(folder)
+    with _damage(files.record):
         missing, odd = record.problems(NEEDED)
         if missing or odd:
             raise ValueError(f"it has no {', '.join(missing)}" if missing else "; ".join(odd))
         rows = record.data.rows.reported
         has_prompt = record.config["encoder"]["_target_"] is not None
-    with _damage(place.curve):
-        curve = _curve(place.curve)
-    with _damage(place.predictions):
-        answers = [str(line["predicted"]) for line in read_json_lines(place.predictions)]
+    with _damage(files.curve):
+        curve = _curve(files.curve)
+    with _damage(files.predictions):
+        answers = [str(line["predicted"]) for line in read_json_lines(files.predictions)]
         if len(answers) != rows:
             raise ValueError(f"{len(answers)} lines, and run.json says {rows}")
-    with _damage(place.prompt):
-        prompt = _prompt(place.prompt) if has_prompt else None
+    with _damage(files.prompt):
+        prompt = _prompt(files.prompt) if has_prompt else None
     return Results(curve, answers, prompt, record)
 
 
@@ -189,14 +191,14 @@ def _damage(path: Path) -> Iterator[None]:
         raise ConfigError.of("replay", str(path), advice) from error
 
 
-def report(found: Comparison) -> str:
+def report(comparison: Comparison) -> str:
     """Format a comparison as lines of text."""
-    lines = [f"{name:16} differs by up to {value:.2g} of its value" for name, value in found.curve.items()]
-    if found.prompt is not None:
-        lines.append(f"{'prompt':16} differs by {found.prompt:.2g} of its norm")
-    lines.append(f"{'answers':16} {found.same_answers:.1%} the same")
-    lines += [f"{name:16} {then:.4f} then, {now:.4f} now" for name, (then, now) in found.scores.items()]
-    return "\n".join([*lines, found.verdict])
+    lines = [f"{name:16} differs by up to {value:.2g} of its value" for name, value in comparison.curve.items()]
+    if comparison.prompt is not None:
+        lines.append(f"{'prompt':16} differs by {comparison.prompt:.2g} of its norm")
+    lines.append(f"{'answers':16} {comparison.same_answers:.1%} are the same")
+    lines += [f"{name:16} {before:.4f} before, {after:.4f} now" for name, (before, after) in comparison.scores.items()]
+    return "\n".join([*lines, comparison.verdict])
 
 
 def _curve(path: Path) -> dict[str, list[float]]:
@@ -216,7 +218,7 @@ def _farthest(first: list[float], second: list[float]) -> float:
     """Compute the largest relative difference of two curves; infinity for curves of different lengths."""
     if len(first) != len(second):
         return math.inf
-    return max((abs(one - other) / max(abs(one), 1e-12) for one, other in zip(first, second, strict=True)), default=0.0)
+    return max((abs(old - new) / max(abs(old), 1e-12) for old, new in zip(first, second, strict=True)), default=0.0)
 
 
 def _distance(

@@ -63,8 +63,8 @@ class Curve:
         if not self.path.exists():
             return  # `start` reports the missing file
         with storage(self.path), self.path.open(encoding="utf-8") as file:
-            found = file.readline().rstrip("\n")
-        if found and found != ",".join(self.columns):
+            header = file.readline().rstrip("\n")
+        if header and header != ",".join(self.columns):
             advice = "Go on with the version that began the run, or set rerun=true."
             raise CheckpointError(f"{self.path}: has other columns than this version of rpt writes. {advice}")
 
@@ -79,15 +79,15 @@ class Curve:
         """
         rows = [{key: repr(value) for key, value in row.items()} for row in self._rows]
         with storage(self.path):
-            found = self._size_on_disk()
-            whole = min(found, self.size)  # bytes beyond `size` are from a write that failed
-            if found < self.size:
+            size_on_disk = self._size_on_disk()
+            kept_size = min(size_on_disk, self.size)  # bytes beyond `size` are from a write that failed
+            if size_on_disk < self.size:
                 self.is_torn = True
-                whole = self.path.read_bytes().rfind(b"\n") + 1 if found else 0
-            if found > whole:
+                kept_size = self.path.read_bytes().rfind(b"\n") + 1 if size_on_disk else 0
+            if size_on_disk > kept_size:
                 with _appending(self.path) as file:
-                    file.truncate(whole)
-            self._append(rows if whole > 0 else [self._header(), *rows])
+                    file.truncate(kept_size)
+            self._append(rows if kept_size > 0 else [self._header(), *rows])
             self._rows = []
 
     def _header(self) -> dict[str, str]:

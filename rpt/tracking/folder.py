@@ -52,11 +52,11 @@ class RunFolder:
 
     @property
     def _written(self) -> tuple[Path, ...]:
-        """All files and folders in the folder that a training may write."""
+        """Paths in the folder that a training may write."""
         files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.head)
-        others = (self.adapter, self.checkpoint, self.previous_checkpoint)
+        adapter_and_checkpoints = (self.adapter, self.checkpoint, self.previous_checkpoint)
         names = (LOCK, lease.NAME, "superseded", "replay", "tensorboard", "wandb")
-        return (*files, *others, *(self.path / name for name in names))
+        return (*files, *adapter_and_checkpoints, *(self.path / name for name in names))
 
     def results(self) -> list[Path]:
         """List the existing files that document the score and allow to compute it again, without checkpoints."""
@@ -71,19 +71,20 @@ class RunFolder:
             StorageError: The folder cannot be created or written, or a link has the name of a file of the run.
         """
         with storage(self.path):
-            self._lock_it()
+            self._acquire_lock()
             try:
                 self._refuse_links()
-                other = self._lease.take(is_locked=self._lock.is_supported)
+                other_holder = self._lease.take(is_locked=self._lock.is_supported)
             except BaseException:
                 self.close()
                 raise
-            if other is not None:
+            if other_holder is not None:
                 self.close()
-                advice = f"Its lease is {self.path / lease.NAME}: remove that file if the process is gone for certain."
-                raise self._in_use(str(other), advice)
+                path = self.path / lease.NAME
+                advice = f"Its lease is {path}: remove that file if you are certain that the process has ended."
+                raise self._in_use(str(other_holder), advice)
 
-    def _lock_it(self) -> None:
+    def _acquire_lock(self) -> None:
         while True:
             self.path.mkdir(parents=True, exist_ok=True)
             try:
@@ -94,9 +95,9 @@ class RunFolder:
                 raise self._in_use("another process", f"It holds the lock of {self.path / LOCK}.")
             return
 
-    def _in_use(self, holder: str, more: str) -> FolderInUse:
-        advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
-        return FolderInUse(f"{self.path}: {holder} is training this run. {advice} {more}")
+    def _in_use(self, holder: str, detail: str) -> FolderInUse:
+        advice = "Wait until it ends. The same command then prints the result, or resumes the run."
+        return FolderInUse(f"{self.path}: {holder} is training this run. {advice} {detail}")
 
     def _refuse_links(self) -> None:
         """Refuse a folder in which a link has the name of a file of the run, because it may lead to a foreign file."""
@@ -129,14 +130,14 @@ class RunFolder:
         A process on this machine counts by its lock. A process on another machine counts by its lease, or by its lock
         if the file system shows it.
         """
-        found = lease.read(self.path)
-        if found is None:
+        holder = lease.read(self.path)
+        if holder is None:
             return None
         is_held = is_locked(self.path / LOCK)
-        if is_held is None and found.is_here:  # no locks on this file system
-            return found if found.is_fresh and found.is_running else None
-        is_alive = (found.is_fresh and not found.is_here) or is_held
-        return found if is_alive else None
+        if is_held is None and holder.is_here:  # no locks on this file system
+            return holder if holder.is_fresh and holder.is_running else None
+        is_alive = (holder.is_fresh and not holder.is_here) or is_held
+        return holder if is_alive else None
 
     def check_lease(self) -> None:
         """Check that this process still holds the folder; a training calls this before every write.
@@ -144,12 +145,13 @@ class RunFolder:
         Raises:
             LeaseLost: This process was suspended until its lease expired, and another process has taken over the run.
         """
-        other = self._lease.successor()
-        if other is not None:
+        successor = self._lease.successor()
+        if successor is not None:
             raise LeaseLost(
-                f"{self.path}: {other} has taken this run over, because this process had not renewed its lease for "
-                f"{lease.STALE_SECONDS:.0f} seconds: it was suspended, or its disk did not answer. It stops and leaves "
-                "the other's files as they are. Run the same command again: it waits for the other or goes on."
+                f"{self.path}: {successor} has taken this run over, because this process had not renewed its lease for "
+                f"{lease.STALE_SECONDS:.0f} seconds: it was suspended, or its disk did not answer. This process "
+                "stops and leaves the run's files unchanged. Run the same command again: it waits for the other "
+                "process or resumes the run."
             )
 
     def read_record(self) -> Record | None:
@@ -167,12 +169,12 @@ class RunFolder:
     def supersede(self) -> None:
         """Move all files of an earlier training to `superseded/N`, so that `rerun=true` loses nothing."""
         with storage(self.path):
-            aside = self.path / "superseded"
-            aside.mkdir(exist_ok=True)
-            target = aside / str(1 + sum(1 for _ in aside.iterdir()))
+            superseded = self.path / "superseded"
+            superseded.mkdir(exist_ok=True)
+            target = superseded / str(1 + sum(1 for _ in superseded.iterdir()))
             target.mkdir()
             for entry in self.path.iterdir():
-                if entry.name != aside.name and not _is_of_the_holder(entry):
+                if entry.name != superseded.name and not _is_of_the_holder(entry):
                     shutil.move(entry, target / entry.name)
 
     def sweep_up(self) -> None:
@@ -181,8 +183,8 @@ class RunFolder:
         with storage(self.path):
             for folder in (self.path, self.adapter):
                 for entry in folder.glob(".*.rpt-draft"):
-                    found = DRAFT.fullmatch(entry.name)
-                    if found is not None and (found["name"] in names or folder == self.adapter) and entry.is_file():
+                    match = DRAFT.fullmatch(entry.name)
+                    if match is not None and (match["name"] in names or folder == self.adapter) and entry.is_file():
                         entry.unlink()
 
 

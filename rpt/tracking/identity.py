@@ -81,10 +81,10 @@ def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identi
     Raises:
         ConfigError: A component's source or the file of `init.path` cannot be read.
     """
-    whole = identity(config, data_checksum, backbone_sha256)
-    plain = {key: value for key, value in whole.items() if key not in ("schema", "code")}
+    values = identity(config, data_checksum, backbone_sha256)
+    plain = {key: value for key, value in values.items() if key not in ("schema", "code")}
     plain["task"] = {key: value for key, value in plain["task"].items() if key != "version"}
-    return Identity(digest(whole), digest(plain), whole["code"])
+    return Identity(digest(values), digest(plain), values["code"])
 
 
 def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
@@ -107,8 +107,8 @@ def code(config: Config) -> dict[str, Any]:
     Raises:
         ConfigError: A component's source cannot be read.
     """
-    own = config.scorer.component
-    scorer = SCORERS.get(config.scorer.name, config.scorer.name) if own is None else str(own.target)
+    component = config.scorer.component
+    scorer = SCORERS.get(config.scorer.name, config.scorer.name) if component is None else str(component.target)
     targets = {"task.reader": config.task.reader, "scorer": scorer}
     if config.is_trained:
         targets["optim"] = str(config.optim.target)
@@ -169,9 +169,10 @@ def shared(config: Config) -> dict[str, Any]:
         name: _part(getattr(config, name)) for name in ("task", "data", "protocol", "backbone", "scorer", "trainer")
     }
     values = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
-    places = {f"data.{name}": getattr(config.data, name) for name in ("root", "hub_id")}
-    places |= {f"backbone.{name}": getattr(config.backbone, name) for name in ("package", "path", "hub_id", "revision")}
-    values |= {**places, "packing.exact": config.packing.exact}
+    locations = {f"data.{name}": getattr(config.data, name) for name in ("root", "hub_id")}
+    names = ("package", "path", "hub_id", "revision")
+    locations |= {f"backbone.{name}": getattr(config.backbone, name) for name in names}
+    values |= {**locations, "packing.exact": config.packing.exact}
     return {key: value for key, value in values.items() if key not in OF_ONE_RUN}
 
 
@@ -199,11 +200,11 @@ def _sha256(path: Path) -> str:
 
 
 def _part(section: BaseModel) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
         if not is_aside(field):
-            kept[name] = _value(getattr(section, name))
-    return {**kept, **{key: _value(value) for key, value in (section.model_extra or {}).items()}}
+            values[name] = _value(getattr(section, name))
+    return {**values, **{key: _value(value) for key, value in (section.model_extra or {}).items()}}
 
 
 def _value(value: Any) -> Any:

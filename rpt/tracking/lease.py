@@ -73,11 +73,11 @@ class Holder:
         age = time.time() - self.beat
         if age > -STALE_SECONDS:
             return age < STALE_SECONDS
-        beat, since = _first_seen.get(self.token, (math.nan, 0.0))
+        beat, first_time = _first_seen.get(self.token, (math.nan, 0.0))
         if beat != self.beat:
             _first_seen[self.token] = (self.beat, time.monotonic())
             return True
-        return time.monotonic() - since < WATCH_SECONDS
+        return time.monotonic() - first_time < WATCH_SECONDS
 
     @property
     def is_running(self) -> bool:
@@ -97,13 +97,13 @@ class Holder:
 def read(folder: Path) -> Holder | None:
     """Read the lease in a run's folder, even if it has expired; None if it is missing or damaged."""
     try:
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or {key: type(value) for key, value in found.items()} != KINDS:
+    if not isinstance(content, dict) or {key: type(value) for key, value in content.items()} != KINDS:
         return None
-    is_sound = math.isfinite(found["beat"]) and found["pid"] > 0 and found["host"].isprintable()
-    return Holder(**found) if is_sound else None
+    is_sound = math.isfinite(content["beat"]) and content["pid"] > 0 and content["host"].isprintable()
+    return Holder(**content) if is_sound else None
 
 
 KINDS = {"host": str, "machine": str, "pid": int, "started": str, "beat": float, "token": str}
@@ -128,11 +128,12 @@ class Lease:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self._ended = threading.Event()
+        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._mine = Holder(socket.gethostname(), machine(), os.getpid(), started, time.time(), secrets.token_hex(8))
-        self._draft = folder / f"{NAME}.{self._mine.token}"  # unique, so that two processes never write the same draft
+        self._holder = Holder(socket.gethostname(), machine(), os.getpid(), started, time.time(), secrets.token_hex(8))
+        # The name is unique, so that two processes never write the same draft.
+        self._draft = folder / f"{NAME}.{self._holder.token}"
         self._successor: Holder | None = None
 
     def take(self, *, is_locked: bool = True) -> Holder | None:
@@ -148,19 +149,20 @@ class Lease:
         Raises:
             OSError: The folder cannot be written.
         """
-        other = self._living(is_locked)
-        if other is not None:
-            return other
+        living = self._living(is_locked)
+        if living is not None:
+            return living
         for old in self._folder.iterdir():
             if old.name == NAME or DRAFT.fullmatch(old.name):
                 old.unlink(missing_ok=True)
-        self._mine = replace(self._mine, beat=time.time())
+        self._holder = replace(self._holder, beat=time.time())
         with suppress(FileExistsError):
             self._create()
         self._successor = None
-        if (other := self.successor()) is not None:  # if several machines try at once, the last to create the file wins
-            return other
-        self._ended.clear()
+        successor = self.successor()
+        if successor is not None:  # if several machines try at once, the last to create the file wins
+            return successor
+        self._stop.clear()
         self._thread = threading.Thread(target=self._renew, name=f"lease of {self._folder.name}", daemon=True)
         self._thread.start()
         return None
@@ -170,21 +172,21 @@ class Lease:
 
         A lease with a time in the future is watched first, until it is renewed or has expired.
         """
-        first = found = read(self._folder)
-        while found is not None and found == first and found.is_fresh:
-            if found.is_here and (is_locked or not found.is_running):
+        first = holder = read(self._folder)
+        while holder is not None and holder == first and holder.is_fresh:
+            if holder.is_here and (is_locked or not holder.is_running):
                 return None
-            if found.beat - time.time() < STALE_SECONDS:
-                return found
+            if holder.beat - time.time() < STALE_SECONDS:
+                return holder
             time.sleep(0.1)
-            found = read(self._folder)
-        return None if found == first else found
+            holder = read(self._folder)
+        return None if holder == first else holder
 
     def _create(self) -> None:
         file = self._path.open("x", encoding="utf-8")  # fails if the file exists or is a link
         try:
             with file:
-                json.dump(asdict(self._mine), file)
+                json.dump(asdict(self._holder), file)
         except OSError:  # a full disk
             self._path.unlink(missing_ok=True)
             raise
@@ -193,7 +195,7 @@ class Lease:
         """Stop renewing the lease, and remove its file if this process still holds it."""
         if self._thread is None:
             return
-        self._ended.set()
+        self._stop.set()
         self._thread.join()
         self._thread = None
         with suppress(OSError):
@@ -203,15 +205,15 @@ class Lease:
 
     def successor(self) -> Holder | None:
         """Return the process that has taken the lease from this process, even if it has ended since; else None."""
-        found = read(self._folder)
-        if found is not None and found.token != self._mine.token:
-            self._successor = found
+        holder = read(self._folder)
+        if holder is not None and holder.token != self._holder.token:
+            self._successor = holder
         return self._successor
 
     def _renew(self) -> None:
-        while not self._ended.wait(BEAT_SECONDS):
+        while not self._stop.wait(BEAT_SECONDS):
             with suppress(OSError):  # on a full disk the lease expires, and the training reports the error
-                self._draft.write_text(json.dumps(asdict(replace(self._mine, beat=time.time()))), encoding="utf-8")
+                self._draft.write_text(json.dumps(asdict(replace(self._holder, beat=time.time()))), encoding="utf-8")
                 if self.successor() is not None:  # checked after the write, which may be slow on a network disk
                     return
                 self._draft.replace(self._path)

@@ -33,27 +33,29 @@ def refuse_other_code(folder: Path, config: Config, identity: Identity, data_che
     Raises:
         ConfigError: There is such a training, with a checkpoint that the present code cannot resume.
     """
-    place = RunFolder(folder)
-    if config.rerun or place.record.exists() or place.checkpoint.exists():
+    files = RunFolder(folder)
+    if config.rerun or files.record.exists() or files.checkpoint.exists():
         return
-    for other, record in _interrupted(folder):
+    for interrupted, record in _interrupted(folder):
         if _is_same_setting(record, config, identity, data_checksum):
-            raise ConfigError.of("rerun", False, _advice(other, record, config, identity))
+            raise ConfigError.of("rerun", False, _advice(interrupted, record, config, identity))
 
 
-def code_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def code_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Describe the differences between the code of two runs.
 
     Args:
-        then: Section `code` of a record; empty for a record of an older rpt without the section.
+        before: Section `code` of a record; empty for a record of an older rpt without the section.
         now: Present code for the same configuration, as `rpt.tracking.identity.code` returns it.
     """
-    if not then:
-        return ["an older rpt began it, whose records do not say which code it was"]
-    found = [f"the source of {key} has changed" for key in now if key != "training" and then.get(key) != now[key]]
-    if then.get("training") != now["training"]:
-        found.append(f"rpt's training version was {then.get('training')} and is {now['training']}")
-    return found
+    if not before:
+        return ["an older version of rpt began the run, and its records do not name the code"]
+    differences = [
+        f"the source of {key} has changed" for key in now if key != "training" and before.get(key) != now[key]
+    ]
+    if before.get("training") != now["training"]:
+        differences.append(f"rpt's training version was {before.get('training')} and is {now['training']}")
+    return differences
 
 
 def commit_of(record: Record) -> str:
@@ -68,15 +70,15 @@ def _interrupted(folder: Path) -> Iterator[tuple[Path, Record]]:
     if not output_dir.is_dir():
         return
     for name in _names(output_dir, output_dir.stat().st_mtime_ns).get(folder.name[:-HASH_LENGTH], ()):
-        place = RunFolder(output_dir / name)
-        if name == folder.name or not (place.checkpoint.exists() or place.previous_checkpoint.exists()):
+        files = RunFolder(output_dir / name)
+        if name == folder.name or not (files.checkpoint.exists() or files.previous_checkpoint.exists()):
             continue
         try:
-            record = place.read_record()
+            record = files.read_record()
         except RptError:
             continue  # the ledger and the report list damaged records
-        if record is not None and not record.has_ended and place.holder() is None:
-            yield place.path, record
+        if record is not None and not record.has_ended and files.holder() is None:
+            yield files.path, record
 
 
 @lru_cache(maxsize=4)
@@ -96,27 +98,27 @@ def _names(output_dir: Path, changed: int) -> dict[str, list[str]]:
 def _is_same_setting(record: Record, config: Config, identity: Identity, data_checksum: str) -> bool:
     if record.setting_hash is not None:
         return record.setting_hash == identity.setting_hash
-    then, now = record.config, config.model_dump(by_alias=True, mode="json")
-    if not then or getattr(record.data, "checksum", None) != data_checksum:
+    before, now = record.config, config.model_dump(by_alias=True, mode="json")
+    if not before or getattr(record.data, "checksum", None) != data_checksum:
         return False
-    keys = setting(config, "", "").keys() & then.keys() - {"task"}
-    return all(_agree(then[key], now[key]) for key in keys)
+    keys = setting(config, "", "").keys() & before.keys() - {"task"}
+    return all(_agree(before[key], now[key]) for key in keys)
 
 
-def _agree(then: Any, now: Any) -> bool:
+def _agree(before: Any, now: Any) -> bool:
     """Whether two values are equal; nested dictionaries are compared in their common keys."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        return all(_agree(then[key], now[key]) for key in then.keys() & now.keys())
-    return bool(then == now)
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(_agree(before[key], now[key]) for key in before.keys() & now.keys())
+    return bool(before == now)
 
 
-def _advice(other: Path, record: Record, config: Config, identity: Identity) -> str:
+def _advice(interrupted: Path, record: Record, config: Config, identity: Identity) -> str:
     differing = code_differences(record.code, identity.code)
     version = getattr(record.task, "version", None)
     if version != config.task.version:
-        differing.append(f"task {config.task.name} was of version {version} and is of version {config.task.version}")
+        differing.append(f"task {config.task.name} had version {version} and has version {config.task.version}")
     return (
-        f"{other} holds this run, interrupted, and the code of now cannot go on with it: {'; '.join(differing)}. "
-        f"To finish it, go back to that code{commit_of(record)} and run the same command. To train with the code of "
-        "now, set rerun=true, or move that folder away."
+        f"{interrupted} holds this run, interrupted, and the present code cannot resume it: {'; '.join(differing)}. "
+        f"To finish it, go back to the run's code{commit_of(record)} and run the same command. To train with the "
+        "present code, set rerun=true, or move that folder away."
     )

@@ -45,7 +45,7 @@ class Recorder:
         self._record: Record | None = None
         self._loggers: Loggers | None = None
         self._seconds_before = 0.0
-        self._since = time.perf_counter()
+        self._start_time = time.perf_counter()
 
     @property
     def record(self) -> Record:
@@ -61,7 +61,7 @@ class Recorder:
     @property
     def seconds(self) -> float:
         """Seconds of training and evaluation, including the time before the run was resumed."""
-        return self._seconds_before + time.perf_counter() - self._since
+        return self._seconds_before + time.perf_counter() - self._start_time
 
     def start(self, sections: Mapping[str, Any], resumed: dict[str, Any] | None) -> None:
         """Begin the run's files, or continue them from a checkpoint.
@@ -84,7 +84,7 @@ class Recorder:
             warnings = tuple(resumed["warnings"])
             self._record = self.record.updated(started=resumed["started"], resumed=times, warnings=warnings)
             self._note_other_bits(resumed["bits"], self.record.environment.bits)
-        self._since = time.perf_counter()
+        self._start_time = time.perf_counter()
         self.folder.sweep_up()
         self.folder.write_record(self.record)
         self._loggers = Loggers(self.config.logger, self.folder, self.record, self.warn)
@@ -142,12 +142,7 @@ class Recorder:
             "bits": self.record.environment.bits,
             "warnings": list(self.record.warnings),
         }
-        whole = {
-            "identity_hash": self.identity_hash,
-            "recorder": recorder,
-            **state,
-        }
-        checkpoint.save(self.folder, whole)
+        checkpoint.save(self.folder, {"identity_hash": self.identity_hash, "recorder": recorder, **state})
 
     def _flush(self) -> None:
         self.curve.flush()
@@ -206,10 +201,10 @@ class Recorder:
             self.folder.write_record(self.record)
             is_written = True
         finally:
-            warned = len(self.record.warnings)
+            num_warnings = len(self.record.warnings)
             if self._loggers is not None:
                 self._loggers.finish(self.record, succeeded=is_written and status == "finished")
-        if len(self.record.warnings) > warned:
+        if len(self.record.warnings) > num_warnings:
             self.folder.write_record(self.record)
 
 

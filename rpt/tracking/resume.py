@@ -84,8 +84,8 @@ def packs(
     begun = list(dict.fromkeys(tuple(state["pack"]) for _, state in pairs if state))
     groups: dict[tuple[str, ...], list[Pair]] = {}
     for recorder, state in pairs:
-        mine = tuple(state["pack"]) if state else _left(recorder, begun)
-        groups.setdefault(mine, []).append((recorder, state))
+        members = tuple(state["pack"]) if state else _pack_of_new(recorder, begun)
+        groups.setdefault(members, []).append((recorder, state))
     unusable = {*unusable, *(recorder.identity_hash for recorder in damaged)}
     made = [pack for members, group in groups.items() for pack in _packs(members, group, epochs, unusable)]
     return made, damaged
@@ -114,7 +114,7 @@ def restore(tuner: PromptTuner, checkpoints: Sequence[Saved | None], steps_per_e
             tuner.token_budget = min(tuner.token_budget, state["token_budget"])
 
 
-def _left(recorder: Recorder, begun: list[tuple[str, ...]]) -> tuple[str, ...]:
+def _pack_of_new(recorder: Recorder, begun: list[tuple[str, ...]]) -> tuple[str, ...]:
     """Find the pack of a run without a checkpoint; empty for a new run and for a run whose folder is lost.
 
     A pack that was killed at its first checkpoint has records of all runs, but maybe not all checkpoints.
@@ -146,7 +146,9 @@ def _split(group: list[Pair], num_members: int) -> list[Pack]:
     The first of these that works is taken: one pack; a pack with checkpoints and a pack without; a pack for each step.
     """
     begun, new = [pair for pair in group if pair[1]], [pair for pair in group if not pair[1]]
-    by_step = [[pair for pair in begun if _step(pair[1]) == step] for step in sorted({_step(one) for _, one in begun})]
+    by_step = [
+        [pair for pair in begun if _step(pair[1]) == step] for step in sorted({_step(state) for _, state in begun})
+    ]
     for parts in ([group], [begun, new], [*by_step, new]):
         parts = [part for part in parts if part]
         aligned = [_aligned(part) for part in parts]

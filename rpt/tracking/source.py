@@ -64,7 +64,7 @@ class _Closure:
     def __init__(self, top: str) -> None:
         self.pieces: set[str] = set()
         self._top = top
-        self._seen: set[tuple[str, str]] = set()
+        self._added: set[tuple[str, str]] = set()
         self._modules: dict[str, Module | None] = {}
 
     def add_target(self, module: str, name: str) -> None:
@@ -84,21 +84,21 @@ class _Closure:
     def _add(self, module: str, name: str) -> None:
         """Add the definition of a name in a followed module."""
         parsed = self._module(module)
-        if parsed is None or (module, name) in self._seen:
+        if parsed is None or (module, name) in self._added:
             return
-        self._seen.add((module, name))
+        self._added.add((module, name))
         self._add_effects(parsed)
         if name in parsed.imports:
             self._add_import(name, parsed.imports[name], ())
         for statement in parsed.bindings.get(name, ()):
             self._add_statement(statement, parsed)
         if name not in parsed.imports and name not in parsed.bindings:
-            for star in parsed.stars:
-                self._add(star, name)
+            for starred in parsed.stars:
+                self._add(starred, name)
 
     def _add_effects(self, parsed: Module) -> None:
-        if (parsed.name, "") not in self._seen:
-            self._seen.add((parsed.name, ""))
+        if (parsed.name, "") not in self._added:
+            self._added.add((parsed.name, ""))
             for statement in parsed.effects:
                 self._add_statement(statement, parsed)
 
@@ -112,24 +112,24 @@ class _Closure:
 
     def _add_statement(self, statement: ast.stmt, parsed: Module) -> None:
         self.pieces.add(canonical(statement))
-        known = {**parsed.imports, **imports(statement, parsed)}
-        for root, *rest in set(chains(statement)):
-            if root in known:
-                self._add_import(root, known[root], tuple(rest))
+        origins = {**parsed.imports, **imports(statement, parsed)}
+        for root, *attributes in set(chains(statement)):
+            if root in origins:
+                self._add_import(root, origins[root], tuple(attributes))
             else:
                 self._add(parsed.name, root)
 
-    def _add_import(self, name: str, origin: tuple[str, str | None], rest: Chain) -> None:
+    def _add_import(self, name: str, origin: tuple[str, str | None], attributes: Chain) -> None:
         """Add the definition of an imported name.
 
         Args:
             name: Name that the import binds.
             origin: Imported module, and the name in it; None for the module itself.
-            rest: Attributes that are read from the name.
+            attributes: Attributes that are read from the name.
         """
         module, attribute = origin
         self.pieces.add(f"{name} is {module} {attribute}")
-        path = rest if attribute is None else (attribute, *rest)
+        path = attributes if attribute is None else (attribute, *attributes)
         while path and self._is_followed(f"{module}.{path[0]}") and not self._binds(module, path[0]):
             deeper = f"{module}.{path[0]}"
             if find_module(deeper) is None:
@@ -152,8 +152,8 @@ class _Closure:
         return self._modules[name]
 
     def _is_followed(self, module: str) -> bool:
-        tops = COMPONENTS if self._top == "rpt" else (self._top, *COMPONENTS)
-        return any(module == top or module.startswith(f"{top}.") for top in tops)
+        packages = COMPONENTS if self._top == "rpt" else (self._top, *COMPONENTS)
+        return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
 def _version(package: str) -> str:

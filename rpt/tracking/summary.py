@@ -73,32 +73,32 @@ def _size_of_prompt(record: Record) -> Flat:
     return {f"prompt/{name}": number for name, number in numbers.items() if number is not None}
 
 
-def _of_prompt(found: Mapping[str, Any]) -> Flat:
+def _of_prompt(diagnostics: Mapping[str, Any]) -> Flat:
     """Compute means of the prompt's diagnostics over its virtual tokens."""
     means = {
-        "diagnostics/norm": fmean(found["norms"]),
-        "diagnostics/drift": fmean(found["drift"]),
-        "diagnostics/nearest_cosine": fmean(tokens[0][1] for tokens in found["nearest"]),
+        "diagnostics/norm": fmean(diagnostics["norms"]),
+        "diagnostics/drift": fmean(diagnostics["drift"]),
+        "diagnostics/nearest_cosine": fmean(tokens[0][1] for tokens in diagnostics["nearest"]),
     }
-    gate = {} if found["gate"] is None else {"diagnostics/gate": fmean(found["gate"])}
-    return {**means, **gate, "diagnostics/vocab_norm": found["vocab_norm"]["mean"]}
+    gate = {} if diagnostics["gate"] is None else {"diagnostics/gate": fmean(diagnostics["gate"])}
+    return {**means, **gate, "diagnostics/vocab_norm": diagnostics["vocab_norm"]["mean"]}
 
 
 def settings(record: Record) -> Flat:
     """Return the settings of a run that may differ between the runs of a sweep, by dotted key."""
     groups = ("encoder.", "init.", "prompt.")
     options = {key: value for key, value in record.flat().items() if "." not in key or key.startswith(groups)}
-    named = {**record.chosen, "data.source": record.data.source, **options}
-    return {key: value for key, value in named.items() if value is not None}
+    values = {**record.chosen, "data.source": record.data.source, **options}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def read_diagnostics(folder: RunFolder) -> dict[str, Any] | None:
     """Read a run's `diagnostics.json`; None for a run without a prompt or a run that is not finished."""
     if not folder.diagnostics.exists():
         return None
-    found = json.loads(folder.diagnostics.read_text(encoding="utf-8"))
-    assert isinstance(found, dict)
-    return found
+    diagnostics = json.loads(folder.diagnostics.read_text(encoding="utf-8"))
+    assert isinstance(diagnostics, dict)
+    return diagnostics
 
 
 def read_predictions(folder: RunFolder) -> list[dict[str, Any]]:

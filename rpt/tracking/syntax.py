@@ -106,16 +106,16 @@ def _is_silent(node: Any) -> bool:
 
 def imports(node: ast.AST, module: Module) -> dict[str, tuple[str, str | None]]:
     """Find the names that all imports inside a node bind, each with its origin."""
-    found: dict[str, tuple[str, str | None]] = {}
+    origins: dict[str, tuple[str, str | None]] = {}
     for part in ast.walk(node):
         if isinstance(part, ast.Import):
             for alias in part.names:
                 top = alias.name.partition(".")[0]
-                found[alias.asname or top] = (alias.name if alias.asname else top, None)
+                origins[alias.asname or top] = (alias.name if alias.asname else top, None)
         elif isinstance(part, ast.ImportFrom):
             base = _base(part, module)
-            found |= {alias.asname or alias.name: (base, alias.name) for alias in part.names}
-    return found
+            origins |= {alias.asname or alias.name: (base, alias.name) for alias in part.names}
+    return origins
 
 
 def _base(statement: ast.ImportFrom, module: Module) -> str:

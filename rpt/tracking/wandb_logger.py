@@ -43,8 +43,8 @@ def tags(record: Record) -> list[str]:
     """List the run's tags in W&B: task, backbone, encoder and protocol, and `sample-data` for sample rows."""
     config = record.config
     encoder = record.chosen.get("encoder", "encoder")
-    words = [config["task"]["name"], config["backbone"]["name"], encoder, config["protocol"]["name"]]
-    return [*words, "sample-data"] if record.data.source == "sample" else words
+    names = [config["task"]["name"], config["backbone"]["name"], encoder, config["protocol"]["name"]]
+    return [*names, "sample-data"] if record.data.source == "sample" else names
 
 
 class WandbLogger:
@@ -65,12 +65,12 @@ class WandbLogger:
         os.environ.setdefault("WANDB_SILENT", "true")
         self._folder = folder
         if section.mode == "online":
-            self._knock()
+            self._check_connection()
         ending = {"finish_timeout": ENDING_SECONDS, "finish_timeout_raises": True} if section.mode == "online" else {}
         self._run = self._begin(section, record, **ending)
         self._run.define_metric("*", step_metric="step")
 
-    def _knock(self) -> None:
+    def _check_connection(self) -> None:
         """Check that W&B answers and accepts the key, because a failed start of a W&B run would leave its name taken.
 
         Raises:
@@ -86,8 +86,8 @@ class WandbLogger:
             except wandb.Error as error:
                 reason = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(".")
                 failure = WandbLogger._failure = (time.monotonic(), reason)
-        kept = self._folder.path / "wandb" / "offline-*"
-        raise CannotSend(f"W&B could not be reached ({failure[1]}). {_later(kept)}")
+        offline_folder = self._folder.path / "wandb" / "offline-*"
+        raise CannotSend(f"W&B could not be reached ({failure[1]}). {_later(offline_folder)}")
 
     def _begin(self, section: LoggerConfig, record: Record, **settings: Any) -> Any:
         import wandb
@@ -129,20 +129,24 @@ class WandbLogger:
             self._end(0 if succeeded else 1)
 
     def _end(self, exit_code: int) -> None:
-        kept = Path(self._run.dir).parent
+        folder = Path(self._run.dir).parent
         try:
             self._run.finish(exit_code=exit_code)
         except TimeoutError as error:
-            raise TimeoutError(f"W&B has not taken all of it in {ENDING_SECONDS:.0f} s. {_later(kept)}") from error
+            raise TimeoutError(
+                f"W&B has not received all rows and files in {ENDING_SECONDS:.0f} s. {_later(folder)}"
+            ) from error
 
     def _log_last(self, record: Record, diagnostics: Mapping[str, Any] | None) -> None:
         """Log a last row with the tables, the values for bar charts over runs, and the objective of W&B sweeps."""
         import wandb
 
-        found = {"predictions": prediction_table(read_predictions(self._folder))}
+        contents = {"predictions": prediction_table(read_predictions(self._folder))}
         if diagnostics is not None:
-            found["virtual_tokens"] = token_table(diagnostics)
-        made = {name: wandb.Table(columns=[*columns], data=[*rows]) for name, (columns, rows) in found.items() if rows}
+            contents["virtual_tokens"] = token_table(diagnostics)
+        made = {
+            name: wandb.Table(columns=[*columns], data=[*rows]) for name, (columns, rows) in contents.items() if rows
+        }
         if row := {**chosen_state(record), **counted(record), **made}:
             self._run.log(row)
 
@@ -171,19 +175,19 @@ def token_table(diagnostics: Mapping[str, Any]) -> tuple[list[str], Rows]:
     """Build columns and rows of the table of virtual tokens: norm, drift, gate, nearest tokens of the vocabulary."""
     tokens = diagnostics["nearest"]
     count = len(tokens[0])
-    near = [f"{what}_{place}" for place in range(1, count + 1) for what in ("token", "cosine")]
+    near = [f"{column}_{rank}" for rank in range(1, count + 1) for column in ("token", "cosine")]
     gates = diagnostics["gate"] or [None] * len(tokens)
     numbers = zip(diagnostics["norms"], diagnostics["drift"], gates, strict=True)
     rows = [
-        [place, *values, *(value for pair in pairs for value in pair)]
-        for place, (values, pairs) in enumerate(zip(numbers, tokens, strict=True))
+        [index, *values, *(value for pair in pairs for value in pair)]
+        for index, (values, pairs) in enumerate(zip(numbers, tokens, strict=True))
     ]
     return ["virtual_token", "norm", "drift", "gate", *near], rows
 
 
-def _later(kept: Path) -> str:
+def _later(folder: Path) -> str:
     """Advise how to upload files that were not sent."""
-    return f"`wandb sync {kept}` uploads it later."
+    return f"`wandb sync {folder}` uploads it later."
 
 
 def _cell(value: Any) -> Any:

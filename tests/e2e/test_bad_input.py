@@ -268,7 +268,7 @@ def test_a_second_process_is_refused_a_run_that_is_being_trained(command, config
     shared = [*tiny_bert, *tiny_cb, "trainer.epochs=1", "trainer.progress=false"]
     done = command(*shared, f"output_dir={tmp_path / 'runs'}")
     folder.close()
-    advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
+    advice = "Wait until it ends. The same command then prints the result, or resumes the run."
     lock = f"It holds the lock of {folder.path}/.lock."
     assert done.stdout == f"{folder.path}: another process is training this run. {advice} {lock}\n"
     assert done.returncode == 2

@@ -195,7 +195,8 @@ def test_a_network_that_is_lost_in_a_training_does_not_hold_up_its_end(
     [warning] = [text for text in record["warnings"] if "logger" in text]
     assert f"warning: {warning}" in done.stdout
     assert warning.startswith(
-        "logger wandb failed and was dropped: TimeoutError: W&B has not taken all of it in 3 s. `wandb sync "
+        "logger wandb failed and was dropped: TimeoutError: W&B has not received all rows and files in 3 s. `wandb "
+        "sync "
     )
     kept = start_folder / warning.split("`")[1].removeprefix("wandb sync ")
     assert (

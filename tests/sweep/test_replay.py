@@ -56,7 +56,7 @@ def test_a_run_of_an_exact_pack_comes_out_the_same_alone(packed):
     assert (found.prompt, found.same_answers) == (0.0, 1.0)
     assert all(then == now for then, now in found.scores.values())
     assert {path.name: path.read_bytes() for path in packed[0].iterdir() if path.is_file()} == before
-    assert "100.0% the same" in report(found)
+    assert "100.0% are the same" in report(found)
     assert report(found).endswith("identical: every compared number has the same bits")
 
 

@@ -184,7 +184,7 @@ def test_a_living_holder_whose_clock_is_ahead_keeps_its_run(tmp_path, monkeypatc
 
 def test_a_refusal_names_the_lease(tmp_path):
     begun_elsewhere(tmp_path, age=10)
-    with pytest.raises(FolderInUse, match=rf"Its lease is {tmp_path}/\.lease: remove that file if the process is gone"):
+    with pytest.raises(FolderInUse, match=rf"Its lease is {tmp_path}/\.lease: remove that file if you are certain"):
         RunFolder(tmp_path).open()
     assert lease.read(tmp_path).host == "node7"
 

@@ -10,7 +10,7 @@ from rpt.sweep.point import Point
 from rpt.sweep.prepare import prepare
 from rpt.tracking.identity import TRAINING_VERSION
 
-CURE = "To train with the code of now, set rerun=true, or move that folder away."
+CURE = "To train with the present code, set rerun=true, or move that folder away."
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def older(record):
             lambda record: record["code"].update(training=0),
             f"rpt's training version was 0 and is {TRAINING_VERSION}",
         ),
-        (lambda record: record["task"].update(version=1), "task cb was of version 1 and is of version"),
-        (older, "an older rpt began it, whose records do not say which code it was"),
+        (lambda record: record["task"].update(version=1), "task cb had version 1 and has version"),
+        (older, "an older version of rpt began the run, and its records do not name the code"),
     ],
     ids=["encoder", "reader", "training", "task", "schema 2"],
 )
@@ -57,7 +57,9 @@ def test_a_run_that_other_code_began_is_refused_with_what_to_do(change, reason, 
     with pytest.raises(ConfigError) as error:
         train([small()])
     said = str(error.value)
-    assert said.startswith(f"rerun = false: {folder} holds this run, interrupted, and the code of now cannot go on")
+    assert said.startswith(
+        f"rerun = false: {folder} holds this run, interrupted, and the present code cannot resume it"
+    )
     assert reason in said
     assert said.endswith(CURE)
     assert [entry.name for entry in folder.parent.iterdir()] == [folder.name]

@@ -23,7 +23,7 @@ from rpt.tracking.identity import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
-CURES = "Move it away to start over, put previous.ckpt in its place, or set rerun=true."
+CURES = "Move the file away to start over, put previous.ckpt in its place, or set rerun=true."
 AWAY = "Move the folder away, or set rerun=true to train again."
 
 
@@ -106,7 +106,7 @@ def opened_elsewhere(path):
 
 
 def test_a_second_process_is_refused_until_the_first_ends(folder):
-    advice = "Wait for it to end; the same command then says so, or goes on where it stopped."
+    advice = "Wait until it ends. The same command then prints the result, or resumes the run."
     lock = f"It holds the lock of {folder.path}/.lock."
     message = f"FolderInUse: {folder.path}: another process is training this run. {advice} {lock}\n"
     assert opened_elsewhere(folder.path).endswith(message)
@@ -266,7 +266,7 @@ def test_a_checkpoint_of_another_run_is_refused(folder):
     checkpoint.save(folder, {"identity_hash": "0123456789abcdef"})
     with pytest.raises(CheckpointError) as caught:
         checkpoint.load(folder, "fedcba9876543210")
-    found = "belongs to another run (0123456789, this one is fedcba9876)"
+    found = "belongs to another run (0123456789; this run is fedcba9876)"
     assert str(caught.value) == f"{folder.checkpoint}: {found}. {CURES}"
 
 
