@@ -41,14 +41,14 @@ def test_a_key_that_a_study_varies_beside_the_learning_rate_is_its_question(clip
 def test_its_values_are_compared_for_each_encoder_averaged_over_the_rest(clipping):
     numbers = measure(clipping)
     found = [pair for pair in numbers.by_value if pair.axis == "clip_norm"]
-    assert [(pair.ours, pair.our_value, pair.their_value, pair.num_points) for pair in found] == [
+    assert [(pair.first, pair.first_value, pair.second_value, pair.num_points) for pair in found] == [
         ("plain", 0.5, None, 2),
         ("residual", 0.5, None, 2),
     ]
     for pair in found:
         means = [
             np.mean(
-                [run.score for run in clipping.runs if run.method == pair.ours and run.values["clip_norm"] == value]
+                [run.score for run in clipping.runs if run.method == pair.first and run.values["clip_norm"] == value]
             )
             for value in (0.5, None)
         ]
@@ -89,7 +89,7 @@ def test_numbers_are_compared_with_the_smallest_and_the_answer_takes_the_largest
         for length, skill in ((2, 0.4), (10, 0.6), (50, 0.9)):
             write_run(tmp_path, f"prompt.length={length}", f"seed={seed}", skill=skill, **SURE)
     numbers = measure(collect(tmp_path))
-    found = [(pair.our_value, pair.their_value, pair.family) for pair in numbers.by_value]
+    found = [(pair.first_value, pair.second_value, pair.family) for pair in numbers.by_value]
     assert found == [(10, 2, "exploratory"), (50, 2, "answer")]
 
 
@@ -107,7 +107,7 @@ def test_any_key_is_compared_along_itself(tmp_path, key, values):
     study = collect(tmp_path)
     numbers = measure(study)
     (pair,) = numbers.by_value
-    is_second = value_text(pair.our_value) == value_text(values[1])
+    is_second = value_text(pair.first_value) == value_text(values[1])
     assert (pair.axis, pair.family, pair.verdict) == (key, "answer", "higher" if is_second else "lower")
     text = " ".join(map(str, answer(study, numbers)))
     assert f"Along {study.axes[0].label}, of 1 difference the data support residual with" in text

@@ -21,10 +21,10 @@ SURE = {"luck": 0.01, "rows": 200}
 """Runs that differ in little but what they are made to differ in."""
 
 
-def pair(low, high, p_holm=0.01, theirs="plain", where="sweep", task="cb", ours="residual", needed=12):
+def pair(low, high, p_holm=0.01, second="plain", where="sweep", task="cb", first="residual", needed=12):
     middle = (low + high) / 2
     compared = Comparison(Estimate(middle, low, high, 3), p_holm / 2, (0.2, 0.3, 0.4))
-    return Pair(task, ours, theirs, where, {}, compared, p_holm, needed, 56, 5)
+    return Pair(task, first, second, where, {}, compared, p_holm, needed, 56, 5)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -105,9 +105,9 @@ def test_several_tasks_are_counted():
 
 def test_baselines_are_beaten_or_not():
     pairs = [
-        pair(0.01, 0.03, theirs="head alone", where="tuned"),
-        pair(-0.03, -0.01, theirs="head alone", where="tuned", ours="plain"),
-        pair(-0.01, 0.02, 0.4, theirs="head alone", where="tuned", ours="mlp"),
+        pair(0.01, 0.03, second="head alone", where="tuned"),
+        pair(-0.03, -0.01, second="head alone", where="tuned", first="plain"),
+        pair(-0.01, 0.02, 0.4, second="head alone", where="tuned", first="mlp"),
     ]
     assert against_baseline("head alone", pairs) == (
         "Points more than head alone, each tuned on the held-out rows, p after Holm: residual +2.0 [1.0, 3.0] "

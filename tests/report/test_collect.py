@@ -94,7 +94,7 @@ def test_an_axis_is_what_runs_differ_in(tmp_path):
     assert study.name == "none"
     found = study.curves
     assert len(found) == 4
-    assert {one.at["init"] for one in found} == {"vocab", "uniform"}
+    assert {one.setting["init"] for one in found} == {"vocab", "uniform"}
 
 
 def test_options_of_one_init_are_told_apart_beside_another(tmp_path):

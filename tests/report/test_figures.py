@@ -189,7 +189,7 @@ def test_two_axes_give_a_figure_each_with_the_other_in_panels(tmp_path):
             write_run(tmp_path, f"lr={rate}", f"prompt.length={length}", diagnostics=False)
     study, numbers, diagnoses = read(tmp_path)
     panels = panels_of(study, numbers, study.axes[0])
-    assert [dict(panel.at) for panel in panels] == [{"prompt.length": 5}, {"prompt.length": 20}]
+    assert [dict(panel.setting) for panel in panels] == [{"prompt.length": 5}, {"prompt.length": 20}]
     names = [figure.name for figure in draw(study, numbers, diagnoses)]
     assert names[:2] == ["score-by-prompt-length", "score-by-lr"]  # what is asked first
 

@@ -92,7 +92,7 @@ def test_the_answer_is_one_family_and_the_rest_of_the_page_another(numbers):
     for name in ("answer", "exploratory"):
         members = [one for one in every if one.family == name]
         assert [one.p_holm for one in members] == pytest.approx(holm([one.comparison.p for one in members]))
-    told = [(one.ours, one.theirs) for one in every if one.family == "answer"]
+    told = [(one.first, one.second) for one in every if one.family == "answer"]
     of_residual = [("residual", other) for other in ("plain", "mlp", "lstm", "head alone")]
     assert sorted(told) == sorted([*of_residual, *((method, "majority") for method in METHODS)])
 

@@ -98,7 +98,7 @@ def test_pace_is_adjusted_with_the_answer_or_with_what_is_exploratory(tmp_path):
     curves = {"plain": SLOW, "mlp": [0.3, 0.3, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7], "residual": FAST}
     study, diagnoses = pace_study(tmp_path, curves)
     found = measure(study, diagnoses).paces
-    assert [(one.ours, one.theirs) for one in found] == [("residual", "plain"), ("residual", "mlp"), ("plain", "mlp")]
+    assert [(one.first, one.second) for one in found] == [("residual", "plain"), ("residual", "mlp"), ("plain", "mlp")]
     assert [one.family for one in found] == ["answer", "answer", "exploratory"]
     assert [one.verdict for one in found] == ["fewer", "fewer", "more"]
 

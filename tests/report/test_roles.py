@@ -43,7 +43,7 @@ def test_comparisons_answer_and_headline_follow_the_named_encoders(tmp_path):
     study = three_encoders(tmp_path, "report.leader=plain", "report.reference=residual")
     assert couples(study) == [("plain", "mlp"), ("plain", "residual"), ("mlp", "residual")]
     numbers = measure(study)
-    of_answer = {(pair.ours, pair.theirs) for pair in numbers.tuned if pair.family == "answer"}
+    of_answer = {(pair.first, pair.second) for pair in numbers.tuned if pair.family == "answer"}
     assert of_answer == {("plain", "mlp"), ("plain", "residual")}
     words = answer(study, numbers)
     assert "of 2 differences from plain the data support" in " ".join(map(str, words))

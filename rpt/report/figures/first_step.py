@@ -27,7 +27,7 @@ CAPTION = (
 def first_steps(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw a panel for each task and combination of values on other axes; nothing for runs that recorded no step."""
     curves = [row.curve for row in numbers.robustness if len(_steps(row.curve)) > 1]
-    frame = frame_of(curves, [{"task": curve.task, **curve.at} for curve in curves])
+    frame = frame_of(curves, [{"task": curve.task, **curve.setting} for curve in curves])
     panels = [panel for panel in groups(frame, frame.columns.drop(ITEM)) if len(panel) > 1][:MOST_PANELS]
     if not panels:
         return []
@@ -66,11 +66,13 @@ def _plot(ax: Axes, study: Study, panel: Sequence[StudyCurve]) -> None:
     ax.set_xscale("log")
     ax.set_xlabel("relative size of the first step (log scale)")
     ax.set_ylabel("score (points)")
-    ax.set_title(heading(study, panel[0].task, panel[0].at), loc="left")
+    ax.set_title(heading(study, panel[0].task, panel[0].setting), loc="left")
 
 
 def _say(study: Study, panel: Sequence[StudyCurve]) -> str:
     """Return the text alternative of a panel: the range of first steps of each encoder."""
     sizes = {curve.method: _steps(curve).values() for curve in panel}
     ranges = [f"{method} from {min(steps):.2g} to {max(steps):.2g}" for method, steps in sizes.items()]
-    return f"{heading(study, panel[0].task, panel[0].at)}: first steps of {', '.join(ranges)} of the prompt's norm."
+    return (
+        f"{heading(study, panel[0].task, panel[0].setting)}: first steps of {', '.join(ranges)} of the prompt's norm."
+    )

@@ -77,7 +77,7 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
     groups: dict[str, list[ForestRow]] = {}
     for entry in swept:
         row = ForestRow(entry.method, looks[entry.method], [_scaled(quantity, entry) for quantity in quantities])
-        groups.setdefault(heading(study, entry.task, entry.curve.at), []).append(row)
+        groups.setdefault(heading(study, entry.task, entry.curve.setting), []).append(row)
     axis = study.axes[0].label
     titles = [quantity.title for quantity in quantities]
     caption = f"Points are estimates. Average and worst case: over the points of the sweep along {axis}."
@@ -105,13 +105,13 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
     looks = looks_of(study)
     panels: dict[str, list[Pair]] = {}
     for pair in pairs:
-        panels.setdefault(heading(study, pair.task, pair.at), []).append(pair)
+        panels.setdefault(heading(study, pair.task, pair.setting), []).append(pair)
     leaders = {name: _leader(study, of_panel) for name, of_panel in panels.items()}
     groups = {
         name: [
-            ForestRow(f"{pair.ours} - {pair.theirs}", looks[pair.theirs], [_times(pair.comparison.difference, POINTS)])
+            ForestRow(f"{pair.first} - {pair.second}", looks[pair.second], [_times(pair.comparison.difference, POINTS)])
             for pair in of_panel
-            if pair.ours == leaders[name]
+            if pair.first == leaders[name]
         ]
         for name, of_panel in panels.items()
     }
@@ -133,7 +133,7 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
 
 def _leader(study: Study, pairs: Sequence[Pair]) -> str:
     """Return the encoder that a panel is about: the study's leader, or the first encoder of a panel without it."""
-    return study.leader if any(pair.ours == study.leader for pair in pairs) else pairs[0].ours
+    return study.leader if any(pair.first == study.leader for pair in pairs) else pairs[0].first
 
 
 def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
@@ -144,9 +144,9 @@ def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
         groups: dict[str, list[ForestRow]] = {}
         for pair in numbers.by_value:
             if pair.axis == axis.key:
-                label = f"{pair.ours}: {value_text(pair.our_value)} - {value_text(pair.their_value)}"
-                row = ForestRow(label, looks[pair.ours], [_times(pair.comparison.difference, POINTS)])
-                groups.setdefault(heading(study, pair.task, pair.at), []).append(row)
+                label = f"{pair.first}: {value_text(pair.first_value)} - {value_text(pair.second_value)}"
+                row = ForestRow(label, looks[pair.first], [_times(pair.comparison.difference, POINTS)])
+                groups.setdefault(heading(study, pair.task, pair.setting), []).append(row)
         caption = f"Difference in score between two values of {labels[axis.key]}, paired by seed and example."
         if has_intervals(study):
             caption += f" {UNADJUSTED}"

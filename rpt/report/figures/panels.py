@@ -42,13 +42,13 @@ class ScorePanel:
 
     Attributes:
         task: Name of the task.
-        at: Fixed values on the other axes, by key.
+        setting: Fixed values on the other axes, by key.
         prompts: Lines of the encoders, in the study's order.
         baselines: Lines of the baselines, which train no prompt.
     """
 
     task: str
-    at: Mapping[str, Value]
+    setting: Mapping[str, Value]
     prompts: Sequence[PanelLine]
     baselines: Sequence[PanelLine]
 
@@ -98,10 +98,12 @@ def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[ScorePa
     for task in study.tasks:
         prompts = [score for score in numbers.points if score.point.task == task]
         baselines = [score for score in numbers.baselines if score.point.task == task]
-        for at in _combinations([_others(score, axis) for score in prompts]):
-            fitting = _lines([score for score in prompts if _fits(score, at)], axis)
+        for setting in _combinations([_others(score, axis) for score in prompts]):
+            fitting = _lines([score for score in prompts if _fits(score, setting)], axis)
             panels.append(
-                ScorePanel(task, at, fitting, _lines([score for score in baselines if _fits(score, at)], axis))
+                ScorePanel(
+                    task, setting, fitting, _lines([score for score in baselines if _fits(score, setting)], axis)
+                )
             )
     return panels
 
@@ -123,8 +125,8 @@ def _combinations(settings: Sequence[Mapping[str, Value]]) -> list[Mapping[str, 
     ]
 
 
-def _fits(score: PointScore, at: Mapping[str, Value]) -> bool:
-    return all(score.point.values[key] == value for key, value in at.items() if key in score.point.values)
+def _fits(score: PointScore, setting: Mapping[str, Value]) -> bool:
+    return all(score.point.values[key] == value for key, value in setting.items() if key in score.point.values)
 
 
 def _lines(scores: Sequence[PointScore], axis: Axis | None) -> list[PanelLine]:

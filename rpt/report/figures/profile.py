@@ -33,7 +33,7 @@ CAPTION = (
 def profiles(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw a panel for each task and combination of values on other axes; nothing for a study of single points."""
     curves = [row.curve for row in numbers.robustness if len(row.curve.points) > 1]
-    frame = frame_of(curves, [{"task": curve.task, **curve.at} for curve in curves])
+    frame = frame_of(curves, [{"task": curve.task, **curve.setting} for curve in curves])
     panels = [panel for panel in groups(frame, frame.columns.drop(ITEM)) if len(panel) > 1][:MOST_PANELS]
     if not panels:
         return []
@@ -66,7 +66,7 @@ def _plot(ax: Axes, study: Study, numbers: Numbers, panel: Sequence[StudyCurve])
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("score (points)")
     ax.set_ylabel("share of runs above")
-    ax.set_title(heading(study, task, panel[0].at), loc="left")
+    ax.set_title(heading(study, task, panel[0].setting), loc="left")
 
 
 def _curve(ax: Axes, curve: StudyCurve, look: Look) -> None:
@@ -80,5 +80,5 @@ def _curve(ax: Axes, curve: StudyCurve, look: Look) -> None:
 def _say(study: Study, panel: Sequence[StudyCurve]) -> str:
     """Return the text alternative of a panel: the median score of each encoder's runs."""
     medians = [f"{curve.method} {points(float(np.median(curve.scores)))}" for curve in panel]
-    where = heading(study, panel[0].task, panel[0].at)
+    where = heading(study, panel[0].task, panel[0].setting)
     return f"{where}: half of the runs score above, in points, {listed(medians)}."

@@ -154,7 +154,7 @@ def _finish_panel(ax: Axes, study: Study, panel: ScorePanel) -> None:
         POINTS * panel.majority, color=LINE_OF_MAJORITY.colour, linestyle=LINE_OF_MAJORITY.line, linewidth=1, zorder=1.5
     )
     ax.set_ylabel("score (points)")
-    ax.set_title(heading(study, panel.task, panel.at), loc="left")
+    ax.set_title(heading(study, panel.task, panel.setting), loc="left")
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, -2), min(high, 102))  # scores are 0 to 100
 
@@ -205,11 +205,11 @@ def _say(study: Study, panel: ScorePanel, axis: Axis) -> str:
             )
         diverged = _num_diverged(line)
         phrases.append(text + (f", {several(diverged, 'run')} diverged" if diverged else ""))
-    where = heading(study, panel.task, panel.at)
+    where = heading(study, panel.task, panel.setting)
     return f"{where}: mean score in points, {'; '.join(phrases)}; majority answer {points(panel.majority)}."
 
 
 def _say_methods(study: Study, panel: ScorePanel) -> str:
     phrases = [f"{line.method} {points(score.score.value)}" for line in panel.lines for score in line.points]
-    where = heading(study, panel.task, panel.at)
+    where = heading(study, panel.task, panel.setting)
     return f"{where}: {listed(phrases)} points; majority answer {points(panel.majority)}."

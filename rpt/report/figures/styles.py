@@ -79,6 +79,6 @@ def axis_title(axis: Axis) -> str:
     return f"{axis.label} (log scale)" if axis.is_log else axis.label
 
 
-def heading(study: Study, task: str, at: Mapping[str, Value]) -> str:
+def heading(study: Study, task: str, setting: Mapping[str, Value]) -> str:
     """Return the heading of a panel: the task, and the axis values that are fixed in the panel."""
-    return ", ".join(filter(None, (task, at_text(study.axes, at))))
+    return ", ".join(filter(None, (task, at_text(study.axes, setting))))

@@ -53,28 +53,29 @@ def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
         pairs: Comparisons of all pairs of values of each axis.
     """
     axis_of = {axis.key: axis for axis in asked_axes(study)}
-    last = {(pair.task, pair.ours, pair.axis): pair for pair in pairs if pair.axis in axis_of}
+    last = {(pair.task, pair.first, pair.axis): pair for pair in pairs if pair.axis in axis_of}
     return [
         pair
         for pair in pairs
-        if pair.axis in axis_of and (not axis_of[pair.axis].is_numeric or pair == last[pair.task, pair.ours, pair.axis])
+        if pair.axis in axis_of
+        and (not axis_of[pair.axis].is_numeric or pair == last[pair.task, pair.first, pair.axis])
     ]
 
 
 def _of_curves(axis: Axis, curves: Sequence[StudyCurve]) -> Iterator[Pair]:
     for one, other in _couples(axis, curves):
         found = [(curve, curve.at_value(one), curve.at_value(other)) for curve in curves]
-        both = [(curve, ours, theirs) for curve, ours, theirs in found if ours is not None and theirs is not None]
+        both = [(curve, first, second) for curve, first, second in found if first is not None and second is not None]
         if not both:
             continue
         curve, count = both[0][0], curves[0].count
         seeds = sorted(set.intersection(*(set(point.seeds) for _, *points in both for point in points)))
         if seeds:
-            ours = np.mean([point.units(count, seeds) for _, point, _ in both], axis=0)
-            theirs = np.mean([point.units(count, seeds) for _, _, point in both], axis=0)
-            at = curve.at if len(both) == 1 else {}
-            pair = pair_of(curve, curve.method, "value", at, (ours, theirs))
-            yield replace(pair, num_points=len(both), axis=axis.key, our_value=one, their_value=other)
+            first = np.mean([point.units(count, seeds) for _, point, _ in both], axis=0)
+            second = np.mean([point.units(count, seeds) for _, _, point in both], axis=0)
+            setting = curve.setting if len(both) == 1 else {}
+            pair = pair_of(curve, curve.method, "value", setting, (first, second))
+            yield replace(pair, num_points=len(both), axis=axis.key, first_value=one, second_value=other)
 
 
 def _couples(axis: Axis, curves: Sequence[StudyCurve]) -> list[tuple[Value, Value]]:

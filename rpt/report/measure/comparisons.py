@@ -37,38 +37,38 @@ class Pair:
 
     Attributes:
         task: Name of the task.
-        ours: First method; a positive difference means that it scores higher.
-        theirs: Second method: an encoder, a baseline or `majority`; the first method itself where `where` is `value`.
+        first: First method; a positive difference means that it scores higher.
+        second: Second method: an encoder, a baseline or `majority`; the first method itself where `where` is `value`.
         where: Points that are compared. `sweep`: average over the points of the main axis that both methods have.
             `tuned`: for each method, the point that the held-out rows choose. `point`: one point that both methods
             have. `value`: two values of an axis for one encoder, averaged over the settings of the other axes.
-        at: Axis values that both methods share, by key; without the main axis unless `where` is `point`.
+        setting: Axis values that both methods share, by key; without the main axis unless `where` is `point`.
         comparison: Difference in score with interval and p-value, over the seeds that both methods have.
         p_holm: p-value after Holm's correction over the family; `nan` below three seeds.
         seeds_needed: Number of seeds that show a difference of one point with a power of 0.8 on the same examples;
             infinite where no number suffices, None where the variance is unknown.
         num_units: Number of sampling units (examples) that the difference is computed from.
         num_points: Number of points that the difference is averaged over.
-        our_value: First method's value on the main axis (`tuned`), or first value of `axis` (`value`). None elsewhere
+        first_value: First method's value on the main axis (`tuned`), or first value of `axis` (`value`). None elsewhere
             and against the majority answer.
-        their_value: Second method's value on the main axis (`tuned`), or second value of `axis` (`value`). None
+        second_value: Second method's value on the main axis (`tuned`), or second value of `axis` (`value`). None
             elsewhere, for a baseline without the main axis and for the majority answer.
         axis: Key of the axis whose values are compared where `where` is `value`; else None.
         family: Family of comparisons, over all tasks, that Holm's correction adjusts together.
     """
 
     task: str
-    ours: str
-    theirs: str
+    first: str
+    second: str
     where: Where
-    at: Mapping[str, Value]
+    setting: Mapping[str, Value]
     comparison: Comparison
     p_holm: float
     seeds_needed: int | float | None
     num_units: int
     num_points: int = 1
-    our_value: Value = None
-    their_value: Value = None
+    first_value: Value = None
+    second_value: Value = None
     axis: str | None = None
     family: Family = "exploratory"
 
@@ -117,36 +117,36 @@ def _couples(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[Study
         for first in curves:
             for second in curves:
                 if (first.method, second.method, first.task) == (first_method, second_method, second.task) and agree(
-                    first.at, second.at
+                    first.setting, second.setting
                 ):
                     yield first, second
 
 
 def _of_curves(first: StudyCurve, second: StudyCurve) -> Iterator[Pair]:
-    at = {**first.at, **second.at}
+    setting = {**first.setting, **second.setting}
     seeds = [seed for seed in first.seeds if seed in second.seeds]
     equal = _equal_points(first, second)
     if seeds and equal and len(first.points) > 1:
-        pair = pair_of(first, second.method, "sweep", at, _average(equal, first, seeds))
+        pair = pair_of(first, second.method, "sweep", setting, _average(equal, first, seeds))
         yield replace(pair, num_points=len(equal))
     for value, point, other_point in equal:
-        where = at if first.axis is None else {first.axis.key: value, **at}
-        yield from _of_points(first, "point", where, point, other_point)
-    yield from _of_points(first, "tuned", at, first.tuned, second.tuned)
+        at_value = setting if first.axis is None else {first.axis.key: value, **setting}
+        yield from _of_points(first, "point", at_value, point, other_point)
+    yield from _of_points(first, "tuned", setting, first.tuned, second.tuned)
 
 
 def _against(curve: StudyCurve, baselines: Sequence[StudyPoint]) -> Iterator[Pair]:
     key = None if curve.axis is None else curve.axis.key
     for baseline in baselines:
         if agree(curve.tuned.values, baseline.values):
-            yield from _of_points(curve, "tuned", curve.at, curve.tuned, baseline)
+            yield from _of_points(curve, "tuned", curve.setting, curve.tuned, baseline)
         for point in curve.points if key in baseline.values else ():
             if agree(point.values, baseline.values):
                 yield from _of_points(curve, "point", point.values, point, baseline)
 
 
 def _of_points(
-    curve: StudyCurve, where: Where, at: Mapping[str, Value], point: StudyPoint, other_point: StudyPoint
+    curve: StudyCurve, where: Where, setting: Mapping[str, Value], point: StudyPoint, other_point: StudyPoint
 ) -> Iterator[Pair]:
     """Compare two points over the seeds that both have; yield nothing where they share no seed."""
     seeds = [seed for seed in point.seeds if seed in other_point.seeds]
@@ -156,12 +156,12 @@ def _of_points(
         first = point.units(curve.count)
         second = np.repeat(other_point.units(curve.count)[:1], len(first), axis=0)
     if first is not None and second is not None:
-        pair = pair_of(curve, other_point.method, where, at, (first, second))
+        pair = pair_of(curve, other_point.method, where, setting, (first, second))
         key = None if curve.axis is None or where == "point" else curve.axis.key
         yield (
             pair
             if key is None
-            else replace(pair, our_value=point.values.get(key), their_value=other_point.values.get(key))
+            else replace(pair, first_value=point.values.get(key), second_value=other_point.values.get(key))
         )
 
 
@@ -193,7 +193,7 @@ def pair_of(
     curve: StudyCurve,
     second: str,
     where: Where,
-    at: Mapping[str, Value],
+    setting: Mapping[str, Value],
     both: tuple[UnitScores, UnitScores],
 ) -> Pair:
     """Compare two arrays of units.
@@ -202,14 +202,16 @@ def pair_of(
         curve: Curve of the first method; gives task and encoder.
         second: Name of the second method.
         where: Points that are compared, as in `Pair.where`.
-        at: Axis values that both methods share, by key.
+        setting: Axis values that both methods share, by key.
         both: Units of the first and of the second method, for the same seeds and examples.
     """
     needed = seeds_needed(both[0] - both[1], effect=ONE_POINT)
-    return Pair(curve.task, curve.method, second, where, at, compare(*both), float("nan"), needed, both[0].shape[1])
+    return Pair(
+        curve.task, curve.method, second, where, setting, compare(*both), float("nan"), needed, both[0].shape[1]
+    )
 
 
 def _with_majority(curve: StudyCurve) -> Pair:
     point = curve.tuned
     comparison = compare_with(point.units(curve.count), point.majority)
-    return Pair(curve.task, curve.method, MAJORITY, "tuned", curve.at, comparison, float("nan"), None, curve.count)
+    return Pair(curve.task, curve.method, MAJORITY, "tuned", curve.setting, comparison, float("nan"), None, curve.count)

@@ -55,7 +55,7 @@ def adjust(study: Study, pairs: Sequence[Pair], paces: Sequence[Pace]) -> tuple[
 
 def main_where(study: Study, pairs: Sequence[Pair]) -> Where:
     """Return the main comparison of a study's encoders: `sweep` if it averages over points of an axis, else `tuned`."""
-    has_sweep = any(pair.where == "sweep" and pair.theirs in study.methods for pair in pairs)
+    has_sweep = any(pair.where == "sweep" and pair.second in study.methods for pair in pairs)
     return "sweep" if has_sweep else "tuned"
 
 
@@ -83,10 +83,10 @@ def _with_family(comparison: One, family: Family) -> One:
 
 def _of_pair(study: Study, pair: Pair, main: Where, of_answer: Sequence[Pair]) -> Family:
     leader = study.leader
-    is_main = pair.where == main and pair.ours == leader and pair.theirs in study.methods
-    is_beside = pair.where == "tuned" and pair.ours == leader and pair.theirs in BASELINES
-    return "answer" if is_main or is_beside or pair in of_answer or pair.theirs == MAJORITY else "exploratory"
+    is_main = pair.where == main and pair.first == leader and pair.second in study.methods
+    is_beside = pair.where == "tuned" and pair.first == leader and pair.second in BASELINES
+    return "answer" if is_main or is_beside or pair in of_answer or pair.second == MAJORITY else "exploratory"
 
 
 def _of_pace(study: Study, pace: Pace) -> Family:
-    return "answer" if asks_how_soon(study) and pace.ours == study.leader else "exploratory"
+    return "answer" if asks_how_soon(study) and pace.first == study.leader else "exploratory"

@@ -20,7 +20,7 @@ class Improvement:
 
     Attributes:
         task: Name of the task.
-        at: Value on each axis but the main axis, by dotted key.
+        setting: Value on each axis but the main axis, by dotted key.
         leader: Leading encoder of the study.
         other: Encoder that is compared with it.
         probability: Mean over the points that both have, 0 to 1; equal scores count half.
@@ -28,7 +28,7 @@ class Improvement:
     """
 
     task: str
-    at: Mapping[str, Value]
+    setting: Mapping[str, Value]
     leader: str
     other: str
     probability: Estimate
@@ -40,7 +40,7 @@ def improvements(study: Study) -> Iterator[Improvement]:
     curves = [curve for curve in study.curves if curve.seeds]
     for leading in (curve for curve in curves if curve.method == study.leader):
         for curve in curves:
-            if curve.method != study.leader and (curve.task, curve.at) == (leading.task, leading.at):
+            if curve.method != study.leader and (curve.task, curve.setting) == (leading.task, leading.setting):
                 yield from _compare(leading, curve)
 
 
@@ -52,4 +52,4 @@ def _compare(leading: StudyCurve, other: StudyCurve) -> Iterator[Improvement]:
         np.stack([curve.scores[curve.values.index(value)] for value in shared]) for curve in (leading, other)
     )
     probability = probability_of_improvement(first, second)
-    yield Improvement(leading.task, leading.at, leading.method, other.method, probability, len(shared))
+    yield Improvement(leading.task, leading.setting, leading.method, other.method, probability, len(shared))

@@ -122,7 +122,7 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
     curves = [curve for curve in study.curves if curve.seeds]
     compared = [*compare_all(study, curves), *compare_values(study)]
     every, soon = adjust(study, compared, paces(study, diagnoses))
-    pairs = [pair for pair in every if pair.theirs != MAJORITY]
+    pairs = [pair for pair in every if pair.second != MAJORITY]
     return Numbers(
         points=[_score(point, study.num_units[point.task]) for point in study.points],
         baselines=[_score(point, study.num_units[point.task]) for point in study.baseline_points],
@@ -131,7 +131,7 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
         tuned=[pair for pair in pairs if pair.where == "tuned"],
         by_point=[pair for pair in pairs if pair.where == "point"],
         by_value=[pair for pair in pairs if pair.where == "value"],
-        majority=[pair for pair in every if pair.theirs == MAJORITY],
+        majority=[pair for pair in every if pair.second == MAJORITY],
         paces=soon,
     )
 

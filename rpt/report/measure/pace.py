@@ -27,9 +27,9 @@ class Pace:
 
     Attributes:
         task: Name of the task.
-        ours: Name of the first encoder; a negative difference means that it needs fewer epochs.
-        theirs: Name of the second encoder.
-        at: Values on the study's axes other than the main axis, by dotted key.
+        first: Name of the first encoder; a negative difference means that it needs fewer epochs.
+        second: Name of the second encoder.
+        setting: Values on the study's axes other than the main axis, by dotted key.
         comparison: Epochs of the first encoder minus epochs of the second, with interval and p-value, over the seeds
             that both were trained with.
         p_holm: p-value after Holm's correction within the family; `nan` below three seeds.
@@ -37,9 +37,9 @@ class Pace:
     """
 
     task: str
-    ours: str
-    theirs: str
-    at: Mapping[str, Value]
+    first: str
+    second: str
+    setting: Mapping[str, Value]
     comparison: Comparison
     p_holm: float = float("nan")
     family: Family = "exploratory"
@@ -68,25 +68,27 @@ def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
 def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:
     main = study.axes[0].key if study.axes else None
     settings = [{key: value for key, value in diagnosis.point.values.items() if key != main} for diagnosis in diagnoses]
-    for our_method, their_method in couples(study):
-        for ours, our_setting in zip(diagnoses, settings, strict=True):
-            for theirs, their_setting in zip(diagnoses, settings, strict=True):
-                is_pair = (ours.point.method, theirs.point.method) == (our_method, their_method)
-                epochs = _epochs(ours, theirs) if is_pair and ours.point.task == theirs.point.task else []
-                if epochs and agree(our_setting, their_setting):
+    for first_method, second_method in couples(study):
+        for first, first_setting in zip(diagnoses, settings, strict=True):
+            for second, second_setting in zip(diagnoses, settings, strict=True):
+                is_pair = (first.point.method, second.point.method) == (first_method, second_method)
+                epochs = _epochs(first, second) if is_pair and first.point.task == second.point.task else []
+                if epochs and agree(first_setting, second_setting):
                     compared = compare_counts(*np.array(epochs).T)
-                    yield Pace(ours.point.task, our_method, their_method, {**our_setting, **their_setting}, compared)
+                    yield Pace(
+                        first.point.task, first_method, second_method, {**first_setting, **second_setting}, compared
+                    )
 
 
-def _epochs(ours: Diagnosis, theirs: Diagnosis) -> list[tuple[float, float]]:
+def _epochs(first: Diagnosis, second: Diagnosis) -> list[tuple[float, float]]:
     """Return, for each common seed, the epochs until each encoder reached the score that both reach."""
-    one, other = _histories(ours), _histories(theirs)
+    histories, others = _histories(first), _histories(second)
     pairs = []
-    for seed in sorted(one.keys() & other.keys()):
-        both = one[seed], other[seed]
+    for seed in sorted(histories.keys() & others.keys()):
+        both = histories[seed], others[seed]
         level = min(history.score.max() for history in both) - ONE_POINT
-        first = [float(history.epochs[np.flatnonzero(history.score >= level)[0]]) for history in both]
-        pairs.append((first[0], first[1]))
+        epochs = [float(history.epochs[np.flatnonzero(history.score >= level)[0]]) for history in both]
+        pairs.append((epochs[0], epochs[1]))
     return pairs
 
 

@@ -77,7 +77,7 @@ class StudyCurve:
         task: Name of the task.
         method: Option of the config group `encoder`.
         axis: Axis along which the points differ. None for a study without axes, whose curves have a single point.
-        at: Value on each of the other axes, by dotted key; equal for all points.
+        setting: Value on each of the other axes, by dotted key; equal for all points.
         points: Points in the order of the axis' values, at least one.
         seeds: Seeds that every point has, ascending.
         count: Number of sampling units of the task.
@@ -86,7 +86,7 @@ class StudyCurve:
     task: str
     method: str
     axis: Axis | None
-    at: Mapping[str, Value]
+    setting: Mapping[str, Value]
     points: Sequence[StudyPoint]
     seeds: tuple[int, ...]
     count: int

@@ -73,7 +73,7 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
         if len(study.axes) > 1:  # with several axes, `_along_axes` writes these
             pairs = [pair for pair in pairs if pair.where != "value"]
         soon = [pace for pace in of_leader if _is_of(pace, first)]
-        setting = at_text(study.axes, first.curve.at)
+        setting = at_text(study.axes, first.curve.setting)
         heading = f"{first.task}, {setting}" if setting else first.task
         paragraphs.append(Paragraph(heading, [*_sentences(study, leader, rows, pairs, soon)]))
     if len(study.axes) > 1:
@@ -119,7 +119,7 @@ def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace])
 
     Training speed comes first where the study asks for it.
     """
-    pairs = [pair for pair in _claims(numbers) if pair.ours == leader and pair.theirs in study.methods]
+    pairs = [pair for pair in _claims(numbers) if pair.first == leader and pair.second in study.methods]
     pairs = [pair for pair in pairs if pair.where != "value"]
     asks_first = study.name.endswith(ASKS_HOW_SOON)
     for axis in study.axes:
@@ -143,7 +143,7 @@ def _sentences(
     axis = study.axes[0] if study.axes else None
     baselines = dict.fromkeys(run.method for run in study.baselines)
     main = "sweep" if axis is not None and any(len(row.curve.points) > 1 for row in rows) else "tuned"
-    of_main = [pair for pair in pairs if pair.where == main and pair.theirs in study.methods]
+    of_main = [pair for pair in pairs if pair.where == main and pair.second in study.methods]
     yield from ranking(rows, of_main, main)
     for pair in pairs:
         if pair.where == "value" or pair in of_main:
@@ -153,9 +153,9 @@ def _sentences(
         yield tuned_at(axis, rows)
     yield from spreads(axis, rows)
     yield failures(rows)
-    yield above_majority(rows, [pair for pair in pairs if pair.theirs == MAJORITY])
+    yield above_majority(rows, [pair for pair in pairs if pair.second == MAJORITY])
     for name in baselines:
-        family = [pair for pair in pairs if pair.where == "tuned" and pair.theirs == name]
+        family = [pair for pair in pairs if pair.where == "tuned" and pair.second == name]
         if family:
             yield against_baseline(name, family)
     if soon:
@@ -175,7 +175,7 @@ def _overall(
         of_several: Opening of each sentence where an encoder has several comparisons; the verdicts are then counted.
     """
     families = {
-        comparison.theirs: [other for other in comparisons if other.theirs == comparison.theirs]
+        comparison.second: [other for other in comparisons if other.second == comparison.second]
         for comparison in comparisons
     }
     if all(len(family) == 1 for family in families.values()):
@@ -194,11 +194,11 @@ def _counted(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str
 
 def _grouped(rows: Sequence[Robustness]) -> list[list[Robustness]]:
     """Group the rows by task and by their values on the axes besides the main one."""
-    frame = frame_of(rows, [{"task": row.task, **row.curve.at} for row in rows])
+    frame = frame_of(rows, [{"task": row.task, **row.curve.setting} for row in rows])
     return groups(frame, frame.columns.drop(ITEM))
 
 
 def _is_of(comparison: Pair | Pace, row: Robustness) -> bool:
     return comparison.task == row.task and all(
-        comparison.at.get(key, value) == value for key, value in row.curve.at.items()
+        comparison.setting.get(key, value) == value for key, value in row.curve.setting.items()
     )

@@ -45,14 +45,14 @@ def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Hea
     """
     sentence = next((text for part in answer for text in part.sentences if text != FEW_SEEDS), "")
     pairs = [pair for pair in (*numbers.by_value, *numbers.sweep, *numbers.tuned) if pair.family == "answer"]
-    pairs = [pair for pair in pairs if pair.theirs in study.methods or pair.where == "value"]
+    pairs = [pair for pair in pairs if pair.second in study.methods or pair.where == "value"]
     if not pairs and not numbers.robustness:
         return Headline(sentence or NO_NUMBER, "-", "", "no seed has a run at every point of an encoder")
     if not pairs:
         row = numbers.robustness[0]
         return _headline(sentence, row.tuned, f"points, {_place(study, row)}", sign="")
     pair = next(
-        (candidate for candidate in pairs if candidate.theirs == study.reference and candidate.where != "value"),
+        (candidate for candidate in pairs if candidate.second == study.reference and candidate.where != "value"),
         pairs[0],
     )
     pair = pairs[0] if pairs[0].where == "value" else pair
@@ -78,9 +78,9 @@ def _label(study: Study, pair: Pair) -> str:
     task = f"{pair.task}, " if len(study.tasks) > 1 else ""
     if pair.where == "value":
         label = next(axis.label for axis in study.axes if axis.key == pair.axis)
-        return f"{task}{pair.ours} with {label} {value_text(pair.our_value)} less {value_text(pair.their_value)}"
+        return f"{task}{pair.first} with {label} {value_text(pair.first_value)} less {value_text(pair.second_value)}"
     over = "averaged over the sweep" if pair.where == "sweep" else "each tuned on the held-out rows"
-    return f"{task}{pair.ours} less {pair.theirs}, {over}"
+    return f"{task}{pair.first} less {pair.second}, {over}"
 
 
 def _place(study: Study, row: Robustness) -> str:

@@ -87,8 +87,8 @@ def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
     tasks_of: dict[str, list[str]] = {}
     for pair in pairs:
         if pair.verdict != "open":
-            above, below = (pair.ours, pair.theirs) if pair.verdict == "higher" else (pair.theirs, pair.ours)
+            above, below = (pair.first, pair.second) if pair.verdict == "higher" else (pair.second, pair.first)
             tasks_of.setdefault(f"{above} above {below}", []).append(pair.task)
     differences = [f"{words} on {listed(tasks)}" if names_tasks else words for words, tasks in tasks_of.items()]
     count = several(len(pairs), "difference")
-    return f"of {count} from {pairs[0].ours} the data support {', '.join(differences) or 'none'}"
+    return f"of {count} from {pairs[0].first} the data support {', '.join(differences) or 'none'}"

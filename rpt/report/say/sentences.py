@@ -31,9 +31,9 @@ def difference(pair: Pair, label: str = "") -> str:
         label: Label of the compared axis, for a comparison of two values of an axis; unused otherwise.
     """
     estimate = pair.comparison.difference
-    first, second = pair.ours, pair.theirs
+    first, second = pair.first, pair.second
     if pair.where == "value":
-        first, second = f"{first} with {label} {value_text(pair.our_value)}", f"with {value_text(pair.their_value)}"
+        first, second = f"{first} with {label} {value_text(pair.first_value)}", f"with {value_text(pair.second_value)}"
     alike = "all else equal" if pair.num_points == 1 else f"averaged over {pair.num_points} settings of the rest"
     where = {
         "sweep": f"averaged over {several(pair.num_points, 'point')} of the sweep",
@@ -68,7 +68,7 @@ def along(label: str, pairs: Sequence[Pair]) -> str:
 
 def _values(pair: Pair) -> str:
     """Return the values of a comparison, higher score first: `plain with 0.5 above plain with null`."""
-    first, second = (f"{pair.ours} with {value_text(value)}" for value in (pair.our_value, pair.their_value))
+    first, second = (f"{pair.first} with {value_text(value)}" for value in (pair.first_value, pair.second_value))
     return f"{first} above {second}" if pair.verdict == "higher" else f"{second} above {first}"
 
 
@@ -111,10 +111,10 @@ def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
         rows: Scores of a task, one entry for each encoder.
         pairs: Comparisons of each encoder with the majority answer.
     """
-    names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
+    names = {verdict: [pair.first for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
     line = f"the majority answer's {POINTS * rows[0].curve.points[0].majority:.1f}"
     if not all(pair.comparison.difference.has_interval for pair in pairs):
-        gaps = [f"{pair.ours} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
+        gaps = [f"{pair.first} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
         return f"Points more than {line}, tuned on the held-out rows: {', '.join(gaps)}."
     sides = (("higher", "above"), ("lower", "below"))
     parts = [f"{listed(names[verdict])} scored {side} {line}" for verdict, side in sides if names[verdict]]
@@ -125,11 +125,11 @@ def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
 
 def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
     """Write whether encoders, tuned on the held-out rows, score higher than a baseline."""
-    gaps = [f"{pair.ours} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
+    gaps = [f"{pair.first} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
     numbers, adjusted = _with_p(gaps, pairs)
     if not adjusted:
         return f"Points more than {name}, each tuned on the held-out rows: {numbers}."
-    names = {verdict: [pair.ours for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
+    names = {verdict: [pair.first for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
     words = {"higher": f"beats {name}", "lower": f"does not beat {name}, it scores lower"}
     parts = [f"{encoder} {words[verdict]}" for verdict in VERDICTS[:2] for encoder in names[verdict]]
     if names["open"]:
@@ -139,7 +139,7 @@ def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
 
 def how_soon(leader: str, paces: Sequence[Pace]) -> str:
     """Write whether the leading encoder needs fewer epochs than each other encoder."""
-    gaps = [f"{pace.theirs} {interval(pace.comparison.difference, 1.0, 1, '+')}" for pace in paces]
+    gaps = [f"{pace.second} {interval(pace.comparison.difference, 1.0, 1, '+')}" for pace in paces]
     numbers, adjusted = _with_p(gaps, paces)
     what = f"Epochs until both have the same held-out score, {leader} less the other{adjusted}"
     return f"{what}: {numbers}; {verdicts(leader, paces, EPOCHS)}." if adjusted else f"{what}: {numbers}."
@@ -154,7 +154,7 @@ def verdicts(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str
         words: Verb phrase for each verdict other than `open`. The first phrase is also used for open verdicts.
     """
     names = {
-        verdict: [comparison.theirs for comparison in comparisons if comparison.verdict == verdict]
+        verdict: [comparison.second for comparison in comparisons if comparison.verdict == verdict]
         for verdict in (*words, "open")
     }
     parts = [f"{leader} {words[verdict]} than {listed(names[verdict])}" for verdict in words if names[verdict]]

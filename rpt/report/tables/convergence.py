@@ -53,7 +53,7 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
 def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
     """Make a table that compares the epochs to a common score: a row for every two encoders."""
     others = study.axes[1:]
-    rows: list[list[Cell]] = [[pace.task, *cells_on(others, pace.at), *_of_pace(pace)] for pace in paces]
+    rows: list[list[Cell]] = [[pace.task, *cells_on(others, pace.setting), *_of_pace(pace)] for pace in paces]
     columns = [
         *(TASK, *(Column(axis.key, axis.label) for axis in others)),
         *(Column("ours", "encoder"), Column("theirs", "against")),
@@ -76,8 +76,8 @@ def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
 def _of_pace(pace: Pace) -> list[Cell]:
     comparison = pace.comparison
     return [
-        pace.ours,
-        pace.theirs,
+        pace.first,
+        pace.second,
         comparison.difference,
         comparison.p if comparison.has_p else None,
         pace.p_holm if comparison.has_p else None,

@@ -53,7 +53,7 @@ def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Tabl
     rows: list[list[Cell]] = [
         [
             row.task,
-            at_text(study.axes, row.at),
+            at_text(study.axes, row.setting),
             row.leader,
             row.other,
             row.probability,
@@ -135,7 +135,7 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         SEEDS,
     ]
     cells: list[list[Cell]] = [
-        [row.task, row.method, *cells_on(others, row.curve.at), *_of_robustness(row)] for row in rows
+        [row.task, row.method, *cells_on(others, row.curve.setting), *_of_robustness(row)] for row in rows
     ]
     of_extremes = (
         f"Those of best, worst and spread over {label} allow for their being extremes of noisy means.",
@@ -152,7 +152,14 @@ def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
     """Return a table of comparisons of encoders with encoders and baselines, over the sweep and at the tuned point."""
     label = study.axes[0].label if study.axes else "setting"
     rows: list[list[Cell]] = [
-        [pair.task, *cells_on(study.axes[1:], pair.at), pair.ours, pair.theirs, _compared(pair, label), *_of_pair(pair)]
+        [
+            pair.task,
+            *cells_on(study.axes[1:], pair.setting),
+            pair.first,
+            pair.second,
+            _compared(pair, label),
+            *_of_pair(pair),
+        ]
         for pair in pairs
     ]
     others = [Column(axis.key, axis.label) for axis in study.axes[1:]]
@@ -166,8 +173,8 @@ def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
     labels = {axis.key: axis.label for axis in study.axes}
     rows: list[list[Cell]] = [
         [
-            *(pair.task, labels[pair.axis or ""], pair.ours),
-            *(value_text(pair.our_value), value_text(pair.their_value), pair.num_points, *_of_pair(pair)),
+            *(pair.task, labels[pair.axis or ""], pair.first),
+            *(value_text(pair.first_value), value_text(pair.second_value), pair.num_points, *_of_pair(pair)),
         ]
         for pair in pairs
     ]
@@ -186,7 +193,7 @@ def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
 def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
     """Return a table of comparisons of encoders with encoders and baselines, at every point that both have."""
     rows: list[list[Cell]] = [
-        [pair.task, *cells_on(study.axes, pair.at), pair.ours, pair.theirs, *_of_pair(pair)] for pair in pairs
+        [pair.task, *cells_on(study.axes, pair.setting), pair.first, pair.second, *_of_pair(pair)] for pair in pairs
     ]
     columns = [TASK, *axis_columns(study), Column("ours", "encoder"), Column("theirs", "against"), *_PAIR_COLUMNS]
     text = f"Differences in points at equal points, paired by seed and example. {_intervals(study, HOLM)}"
@@ -259,7 +266,7 @@ def _of_pair(pair: Pair) -> list[Cell]:
 
 def _compared(pair: Pair, label: str) -> str:
     if pair.where == "tuned":
-        values = [value_text(value) for value in (pair.our_value, pair.their_value) if value is not None]
+        values = [value_text(value) for value in (pair.first_value, pair.second_value) if value is not None]
         return f"each at its tuned {label}: {' and '.join(values)}" if values else "at the one setting"
     return f"averaged over {several(pair.num_points, 'point')} of the {label}"
 
