@@ -1,12 +1,16 @@
 """Runs whose code differs are refused, however late their hashes differ."""
 
 import json
+import re
 
 import pytest
 
+from rpt.report.measure.numbers import measure
 from rpt.report.read.collect import collect
 from rpt.report.read.run import StudyError
-from tests.support.report_fixture import write_run
+from rpt.report.say.facts import facts
+from rpt.report.tables.study import tables
+from tests.support.report_fixture import by_name, write_run
 
 
 def set_encoder_hash(folder, value):
@@ -30,3 +34,85 @@ def test_code_hashes_that_differ_early_are_shown_short(tmp_path):
     set_encoder_hash(second, "1" * 64)
     with pytest.raises(StudyError, match=f"source of the encoder differs, {'0' * 28} and {'1' * 28}\\. "):
         collect(tmp_path)
+
+
+def set_unit(folder, unit):
+    """Write the unit of the prompt into a record; None removes it, as in a record of an older rpt."""
+    path = folder / "run.json"
+    record = json.loads(path.read_text())
+    record["config"]["prompt"].pop("unit", None)
+    record["config"]["prompt"].update({} if unit is None else {"unit": unit})
+    path.write_text(json.dumps(record))
+
+
+def write_units(root, *of_encoders, rates=(0.01, 0.1)):
+    """Write a run for each (encoder, unit) at each rate, with three seeds; the rate is a number of the unit."""
+    for encoder, unit in of_encoders:
+        for rate in rates:
+            for seed in range(3):
+                point = (f"encoder={encoder}", f"lr={rate}", f"prompt.unit={unit}", f"seed={seed}")
+                write_run(root, *point, diagnostics=False)
+    return root
+
+
+CROSSED = [(encoder, unit) for encoder in ("plain", "residual") for unit in ("raw", "vocab")]
+
+
+def test_a_study_of_units_has_the_unit_as_an_axis_and_compares_encoders_in_equal_units(tmp_path):
+    study = collect(write_units(tmp_path, *CROSSED))
+    assert [(axis.key, axis.label) for axis in study.axes] == [
+        ("lr", "learning rate"),
+        ("prompt.unit", "unit of the prompt"),
+    ]
+    numbers = measure(study)
+    assert [pair.setting for pair in numbers.sweep] == [{"prompt.unit": "raw"}, {"prompt.unit": "vocab"}]
+    along = [pair for pair in numbers.by_value if pair.axis == "prompt.unit"]
+    assert {(pair.first, pair.family) for pair in along} == {("plain", "answer"), ("residual", "answer")}
+    units = re.findall(r"prompt.unit=(\w+)", dict(facts(study))["prompt"])
+    assert units == ["raw", "vocab"]
+    assert "unit" not in by_name({table.name: table for table in tables(study, numbers, [])}["runs"])[0]
+
+
+def test_encoders_that_differ_in_the_unit_are_refused_with_both_names_and_advice(tmp_path):
+    with pytest.raises(StudyError) as refused:
+        collect(write_units(tmp_path, ("plain", "raw"), ("residual", "vocab")))
+    message = str(refused.value)
+    assert "the unit of the prompt (prompt.unit) differs, raw and vocab." in message
+    assert message.endswith("To compare both, train each encoder with both values of prompt.unit.")
+
+
+def test_a_unit_that_goes_with_the_rate_is_no_axis(tmp_path):
+    write_units(tmp_path, ("residual", "raw"), rates=(0.01,))
+    write_units(tmp_path, ("residual", "vocab"), rates=(0.3,))
+    with pytest.raises(StudyError, match="differs, raw and vocab"):
+        collect(tmp_path)
+
+
+def test_tasks_that_differ_in_the_unit_are_refused(tmp_path):
+    for task, unit in (("cb", "raw"), ("rte", "vocab")):
+        write_run(tmp_path, f"task={task}", f"prompt.unit={unit}", diagnostics=False)
+    with pytest.raises(StudyError, match="differs, raw and vocab"):
+        collect(tmp_path)
+
+
+def test_a_record_without_a_unit_is_raw(tmp_path):
+    old, new = (write_run(tmp_path, f"seed={seed}") for seed in (0, 1))
+    set_unit(old, None)
+    study = collect(tmp_path)
+    rows = by_name({table.name: table for table in tables(study, measure(study), [])}["runs"])
+    assert [row["unit"] for row in rows] == ["raw", "raw"]
+    assert dict(facts(study))["prompt"].startswith("prompt.unit=raw,")
+    set_unit(new, "vocab")
+    set_unit(old, "vocab")
+    assert dict(facts(collect(tmp_path)))["prompt"].startswith("prompt.unit=vocab,")
+
+
+@pytest.mark.parametrize("unit", ["raw", "vocab"])
+def test_a_run_without_a_prompt_is_compared_with_both_units(tmp_path, unit):
+    set_unit(write_run(tmp_path, "encoder=none"), "raw")
+    write_run(tmp_path, f"prompt.unit={unit}", diagnostics=False)
+    study = collect(tmp_path)
+    assert [run.method for run in study.baselines] == ["head alone"]
+    rows = by_name({table.name: table for table in tables(study, measure(study), [])}["runs"])
+    assert [row["unit"] for row in rows] == [unit, None]
+    assert dict(facts(study))["prompt"].startswith(f"prompt.unit={unit},")

@@ -18,6 +18,7 @@ KNOWN = {
     "lr": ("learning rate", True),
     "prompt.length": ("virtual tokens", True),
     "init": ("initialisation", False),
+    "prompt.unit": ("unit of the prompt", False),
     "data.k_per_class": ("rows per class", True),
     "encoder.bottleneck_dim": ("bottleneck width", True),
     "encoder.shared": ("shared encoder", False),
@@ -45,6 +46,11 @@ BASELINES = ("head alone", "zero-shot", "fine-tuning")
 """Names of the methods that train no prompt (`encoder=none`)."""
 
 
+OF_ONE_ENCODER = ("encoder.", "prompt.unit")
+"""First letters of keys that are an axis only where runs of the same encoder differ in them. A study that trains two
+encoders in two units of the prompt does not compare the units."""
+
+
 def method_of(record: Record) -> str:
     """Return the encoder's option in the configuration (`residual`), or the baseline's name (`head alone`)."""
     encoder = str(record.chosen.get("encoder"))
@@ -53,6 +59,13 @@ def method_of(record: Record) -> str:
     if record.config["trainer"]["tune"] == "all":
         return "fine-tuning"
     return "head alone" if record.backbone.family == "encoder" else "zero-shot"
+
+
+def unit_of(record: Record) -> str | None:
+    """Return the unit of a run's prompt; None for a run without a prompt, `raw` for a record without the key."""
+    if record.chosen.get("encoder") == "none":
+        return None
+    return str(record.config["prompt"].get("unit", "raw"))
 
 
 def flatten(records: Sequence[Record]) -> list[FlatConfig]:
@@ -100,6 +113,18 @@ def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[t
     return tuple(axes), notes
 
 
+def compared_keys(records: Sequence[Record]) -> set[str]:
+    """Return the keys of the axes that a study compares: two runs of the same task, encoder and seed differ in each."""
+    flats = flatten(records)
+    axes, _ = find_axes(records, flats)
+    values_of: dict[tuple[object, ...], set[Value]] = {}
+    for record, flat in zip(records, flats, strict=True):
+        for axis in axes:
+            group = axis.key, record.task.name, method_of(record), record.config["seed"]
+            values_of.setdefault(group, set()).add(flat.get(axis.key))
+    return {str(group[0]) for group, values in values_of.items() if len(values) > 1}
+
+
 def values_on(axes: Sequence[Axis], flat: FlatConfig, method: str) -> dict[str, Value]:
     """Return a run's value on each axis that exists for the run and can change its score, by key."""
     return {axis.key: flat[axis.key] for axis in axes if axis.key in flat and concerns(axis.key, method)}
@@ -117,9 +142,11 @@ def concerns(key: str, method: str) -> bool:
 
 def _flat(record: Record) -> FlatConfig:
     aside = set(_aside_keys(Config))
+    unit = unit_of(record)
+    known = {**record.flat(), **({} if unit is None else {"prompt.unit": unit})}
     return {
         key: value
-        for key, value in record.flat().items()
+        for key, value in known.items()
         if key != "seed" and not key.startswith("task.") and not any(_is_in(key, part) for part in aside)
     }
 
@@ -157,8 +184,8 @@ def _collapse(flats: Sequence[FlatConfig], names: Sequence[str], group: str) -> 
 
 
 def _varies(key: str, flats: Sequence[FlatConfig], methods: Sequence[str]) -> bool:
-    """Whether runs differ in a key; an option of the encoder must differ between runs of the same encoder."""
-    if not key.startswith("encoder."):
+    """Whether runs differ in a key; a key of `OF_ONE_ENCODER` must differ between runs of the same encoder."""
+    if not key.startswith(OF_ONE_ENCODER):
         return len({flat.get(key) for flat in flats}) > 1
     values_of: dict[str, set[Value]] = {}
     for flat, method in zip(flats, methods, strict=True):

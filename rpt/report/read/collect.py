@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from rpt.report.read.axes import FlatConfig, concerns, find_axes, flatten, method_of, values_on
+from rpt.report.read.axes import FlatConfig, compared_keys, concerns, find_axes, flatten, method_of, values_on
 from rpt.report.read.comparable import check_comparable, is_comparable
 from rpt.report.read.notes import notes_on
 from rpt.report.read.record_check import check_record
@@ -56,9 +56,10 @@ def collect(directory: Path, group: str | None = None) -> Study:
     prompts = answers.keep(prompts)
     _refuse_without_runs(directory, prompts, damaged)
     runs = [*prompts, *answers.keep(run for run in ended if _is_baseline(run[1]) and _group_of(run[1]) == name)]
-    check_comparable(runs)
+    axes = compared_keys([record for _, record in prompts])
+    check_comparable(runs, axes)
     of_other_groups = [run for run in ended if _is_baseline(run[1]) and _group_of(run[1]) != name]
-    runs += answers.keep(run for run in of_other_groups if is_comparable(run[1], runs))
+    runs += answers.keep(run for run in of_other_groups if is_comparable(run[1], runs, axes))
     unfinished_of_group = {folder: state for folder, (group_of, state) in unfinished.items() if group_of == name}
     study = _study(name, prompts, runs[len(prompts) :], answers.units)
     return replace(study, unfinished=unfinished_of_group, damaged=tuple(damaged.values()))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rpt.report.read.axes import unit_of
 from rpt.report.read.run import StudyError
 from rpt.tracking.record import Record
 
@@ -21,12 +22,15 @@ class Rule(NamedTuple):
         value: Function that returns the property of a run, given its record.
         within: Function that returns a run's group, given its record. Runs of the same group must agree.
         shown: Number of characters of the property that an error message quotes; None for all of them.
+        axis: Configuration key behind the property. Runs may differ in the property if the key is an axis of the study.
+            None for a property that can be no axis.
     """
 
     what: str
     value: Callable[[Record], Any]
     within: Callable[[Record], str]
     shown: int | None = None
+    axis: str | None = None
 
 
 def _everywhere(record: Record) -> str:
@@ -65,14 +69,9 @@ def _component(group: str) -> Callable[[Record], str]:
     return within
 
 
-def _unit(record: Record) -> str:
-    """Return the unit of the prompt; records of before there was a choice are of the unit `raw`."""
-    return str(record.config.get("prompt", {}).get("unit", "raw"))
-
-
 def _prompts(record: Record) -> str:
-    """Return the group whose runs must have the same unit: all runs with a prompt, and each other run by itself."""
-    return "prompts" if record.config.get("encoder", {}).get("_target_") else record.name
+    """Return the group whose runs must have the same unit: runs with a prompt. Runs without a prompt are of no unit."""
+    return "prompts" if unit_of(record) else "no prompt"
 
 
 RULES = (
@@ -87,19 +86,23 @@ RULES = (
     Rule("data checksum", lambda record: record.data.checksum, _task),
     Rule("number of reported rows", lambda record: record.data.rows.reported, _task),
     Rule("metrics", lambda record: ", ".join(record.majority), _task),
-    Rule("unit of the prompt (prompt.unit)", _unit, _prompts),
+    Rule("unit of the prompt (prompt.unit)", unit_of, _prompts, axis="prompt.unit"),
     Rule("weights of the backbone", lambda record: record.backbone.weights_sha256, _backbone),
 )
 
 
-def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:
+def check_comparable(runs: Iterable[tuple[Path, Record]], axes: Collection[str] = ()) -> None:
     """Refuse runs that cannot be compared.
+
+    Args:
+        runs: Folder and record of each run.
+        axes: Keys of the study's axes, in which runs may differ.
 
     Raises:
         StudyError: Two runs differ in a property of `RULES`; the message names the property and both folders.
     """
     runs = list(runs)
-    for rule in RULES:
+    for rule in (rule for rule in RULES if rule.axis is None or rule.axis not in axes):
         first: dict[str, tuple[Path, Any]] = {}
         for folder, record in runs:
             value = rule.value(record)
@@ -108,10 +111,10 @@ def check_comparable(runs: Iterable[tuple[Path, Record]]) -> None:
                 raise StudyError(_message(rule, other, expected, folder, value))
 
 
-def is_comparable(record: Record, others: Sequence[tuple[Path, Record]]) -> bool:
+def is_comparable(record: Record, others: Sequence[tuple[Path, Record]], axes: Collection[str] = ()) -> bool:
     """Whether a run can be compared with other runs, at least one of which has the same task."""
     try:
-        check_comparable([*others, (Path(), record)])
+        check_comparable([*others, (Path(), record)], axes)
     except StudyError:
         return False
     return any(_task(record) == _task(other) for _, other in others)
@@ -121,7 +124,8 @@ def _message(rule: Rule, folder: Path, value: Any, other: Path, other_value: Any
     texts = str(value), str(other_value)
     short = texts[0][: rule.shown], texts[1][: rule.shown]
     value_text, other_text = texts if short[0] == short[1] else short
+    both = f" To compare both, train each encoder with both values of {rule.axis}." if rule.axis else ""
     return (
         f"{folder} and {other}: the {rule.what} differs, {value_text} and {other_text}. A report compares what was "
-        "made alike: move one kind of run to a folder of its own, or name one study with --group."
+        f"made alike: move one kind of run to a folder of its own, or name one study with --group.{both}"
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rpt.config.paths import sweeps_dir
 from rpt.console import several
 from rpt.data.release import origin
+from rpt.report.read.axes import unit_of
 from rpt.report.read.run import StudyRun
 from rpt.report.read.study import Study
 from rpt.report.say.words import listed, value_text
@@ -75,9 +76,8 @@ def _backbone(record: Record) -> str:
 
 def _prompt(record: Record) -> str:
     """Return the unit of a run's prompt, and its place in the text, as the configuration names them."""
-    unit = record.config.get("prompt", {}).get("unit", "raw")
     place = record.config.get("backbone", {}).get("prompt_at", "front")
-    return f"prompt.unit={unit}, backbone.prompt_at={place}"
+    return f"prompt.unit={unit_of(record)}, backbone.prompt_at={place}"
 
 
 def _varied(study: Study) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rpt.report.read.axes import unit_of
 from rpt.report.read.diagnostics import Diagnosis
 from rpt.report.read.run import POINTS, StudyRun
 from rpt.report.read.series import held_out_score
@@ -61,6 +62,7 @@ def run_table(study: Study) -> Table:
         TASK,
         ENCODER,
         *axis_columns(study),
+        Column("unit", "unit of the prompt"),
         Column("seed", "seed"),
         Column("status", "status"),
         Column("score", "score", scale=POINTS),
@@ -85,6 +87,7 @@ def _of_run(study: Study, run: StudyRun) -> list[Cell]:
         run.task,
         run.method,
         *cells_on(study.axes, run.values),
+        None if "prompt.unit" in run.values else unit_of(record),  # an axis has a column already
         run.seed,
         "diverged" if run.diverged else "at or below majority" if run.is_failed else "finished",
         None if run.diverged else run.score,
