@@ -55,6 +55,9 @@ class Pair:
             elsewhere, for a baseline without the main axis and for the majority answer.
         axis: Key of the axis whose values are compared where `where` is `value`; else None.
         family: Family of comparisons, over all tasks, that Holm's correction adjusts together.
+        seeds_for_observed: Number of seeds that show a true difference as large as the observed one with a power of 0.8
+            on the same examples; infinite where no number suffices. None where the variance is unknown or the observed
+            difference is 0.
     """
 
     task: str
@@ -71,6 +74,7 @@ class Pair:
     second_value: Value = None
     axis: str | None = None
     family: Family = "exploratory"
+    seeds_for_observed: int | float | None = None
 
     @property
     def verdict(self) -> Literal["higher", "lower", "open"]:
@@ -205,10 +209,13 @@ def pair_of(
         setting: Axis values that both methods share, by key.
         both: Units of the first and of the second method, for the same seeds and examples.
     """
-    needed = seeds_needed(both[0] - both[1], effect=ONE_POINT)
-    return Pair(
+    differences = both[0] - both[1]
+    needed = seeds_needed(differences, effect=ONE_POINT)
+    observed = abs(float(differences.mean()))
+    pair = Pair(
         curve.task, curve.method, second, where, setting, compare(*both), float("nan"), needed, both[0].shape[1]
     )
+    return replace(pair, seeds_for_observed=seeds_needed(differences, effect=observed) if observed > 0 else None)
 
 
 def _with_majority(curve: StudyCurve) -> Pair:

@@ -10,6 +10,7 @@ from rpt.report.measure.numbers import Numbers, Robustness
 from rpt.report.read.run import POINTS
 from rpt.report.read.study import Study
 from rpt.report.say.answer import FEW_SEEDS, Paragraph
+from rpt.report.say.more_seeds import more_seeds
 from rpt.report.say.sentences import brackets
 from rpt.report.say.words import SAMPLE, value_text
 from rpt.stats.estimate import Estimate
@@ -27,12 +28,15 @@ class Headline:
         value: Main number of the study, in points, as text.
         interval: 95 % interval of the number in brackets; empty where the number has no interval.
         label: Unit and description of the number.
+        changes: Sentences on the number of seeds that could change the answer, from `rpt.report.say.more_seeds`; empty
+            for a study that compares nothing.
     """
 
     sentence: str
     value: str
     interval: str
     label: str
+    changes: Sequence[str] = ()
 
 
 def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Headline:
@@ -44,19 +48,23 @@ def headline(study: Study, numbers: Numbers, answer: Sequence[Paragraph]) -> Hea
         answer: Paragraphs of the answer, from `rpt.report.say.answer.answer`.
     """
     sentence = next((text for part in answer for text in part.sentences if text != FEW_SEEDS), "")
-    pairs = [pair for pair in (*numbers.by_value, *numbers.sweep, *numbers.tuned) if pair.family == "answer"]
-    pairs = [pair for pair in pairs if pair.second in study.methods or pair.where == "value"]
-    if not pairs and not numbers.robustness:
+    pair = headline_pair(study, numbers)
+    if pair is None and not numbers.robustness:
         return Headline(sentence or NO_NUMBER, "-", "", "no seed has a run at every point of an encoder")
-    if not pairs:
+    if pair is None:
         row = numbers.robustness[0]
         return _headline(sentence, row.tuned, f"points, {_place(study, row)}", sign="")
-    pair = next(
-        (candidate for candidate in pairs if candidate.second == study.reference and candidate.where != "value"),
-        pairs[0],
-    )
-    pair = pairs[0] if pairs[0].where == "value" else pair
-    return _headline(sentence, pair.comparison.difference, f"points, {_label(study, pair)}", sign="+")
+    first = _headline(sentence, pair.comparison.difference, f"points, {_label(study, pair)}", sign="+")
+    return replace(first, changes=[*more_seeds(pair, _label(study, pair))])
+
+
+def headline_pair(study: Study, numbers: Numbers) -> Pair | None:
+    """Return the comparison whose difference is the headline's number; None for a study that compares nothing."""
+    pairs = [pair for pair in (*numbers.by_value, *numbers.sweep, *numbers.tuned) if pair.family == "answer"]
+    pairs = [pair for pair in pairs if pair.second in study.methods or pair.where == "value"]
+    if not pairs or pairs[0].where == "value":
+        return next(iter(pairs), None)
+    return next((pair for pair in pairs if pair.second == study.reference), pairs[0])
 
 
 def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragraph]:
