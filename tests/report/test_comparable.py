@@ -1,4 +1,4 @@
-"""Runs whose code differs are refused, however late their hashes differ."""
+"""Runs that differ in code are refused, and runs that differ in the unit unless the study compares units."""
 
 import json
 import re

@@ -102,8 +102,8 @@ def test_whatever_runs_say_is_text(page):
 
 def test_the_question_comes_before_the_answer_and_the_main_figure_before_the_tables(study, page):
     order = [page.index(text) for text in ('class="banner"', 'id="answer"', 'id="figure-score-by-lr"', 'id="changes"',
-             'id="full"', 'id="facts"', 'id="table-robustness"', 'id="table-comparisons"', 'id="table-scores"', 'id="table-runs"',
-             'id="methods"', 'id="files"')]  # fmt: skip
+             'id="full"', 'id="facts"', 'id="table-robustness"', 'id="table-comparisons"', 'id="table-scores"',
+             'id="table-runs"', 'id="methods"', 'id="files"')]  # fmt: skip
     assert order == sorted(order)
     assert study.question is None or study.question in page
 
