@@ -27,15 +27,15 @@ def ready(tuner: PromptTuner) -> PromptTuner:
 
 def take(tuner: PromptTuner, data: PackData, count: int) -> None:
     """Take `count` training steps on the module's device, repeating the first epoch as often as needed."""
-    taken = 0
-    while taken < count:
+    num_steps = 0
+    while num_steps < count:
         steps = data.train_dataloader()
         steps.first_step = 0  # each time the same epoch
         for step in steps:
-            if taken == count:
+            if num_steps == count:
                 break
-            tuner.training_step(step.to(tuner.backbone.device), taken)
-            taken += 1
+            tuner.training_step(step.to(tuner.backbone.device), num_steps)
+            num_steps += 1
     assert all(run.is_active for run in tuner.runs), "a run has failed: its steps were empty"
 
 

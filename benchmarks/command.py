@@ -19,7 +19,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def run(*arguments: str, **variables: str) -> None:
-    """Run `python run.py ARGUMENTS` without output, these environment variables added. A failure ends the benchmark."""
+    """Run `python run.py ARGUMENTS` without output, with these environment variables. A failure ends the benchmark."""
     command = [sys.executable, "run.py", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -27,18 +27,18 @@ def run(*arguments: str, **variables: str) -> None:
 
 
 def records(folder: Path, count: int) -> list[dict[str, Any]]:
-    """The records of a folder's runs, all finished, ordered by seed and name."""
-    found = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
-    assert len(found) == count
-    assert all(record["status"] == "finished" for record in found)
-    return sorted(found, key=lambda record: (record["config"]["seed"], record["name"]))
+    """Read the records of a folder's runs, all finished, ordered by seed and name."""
+    contents = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
+    assert len(contents) == count
+    assert all(record["status"] == "finished" for record in contents)
+    return sorted(contents, key=lambda record: (record["config"]["seed"], record["name"]))
 
 
 def kept(name: str) -> dict[str, Any]:
-    """The result file of an earlier measurement; empty if there is none."""
+    """Read the result file of an earlier measurement; empty if there is none."""
     path = RESULTS / f"{name}.json"
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return result
 
 
 def keep(name: str, result: dict[str, Any], device: str = "cpu") -> None:

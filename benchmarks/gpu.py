@@ -1,9 +1,9 @@
-"""Packing on a GPU: examples per second of packs of 1 to 64 runs over T5-Base, and of as many processes side by side.
+"""Measure examples per second on a GPU: packs of 1 to 64 runs over T5-Base, and as many processes at the same time.
 
     python -m benchmarks.gpu            # random weights of T5-Base's shape, bfloat16, batches of 8; five minutes
 
-Rows are random tokens with the lengths of the official rows: speed depends on nothing else of them. The floor is the
-matrix products alone, at the speed at which this GPU multiplies matrices of such a shape.
+Rows are random tokens with the lengths of the official rows: speed depends only on the lengths. The lower bound
+is the time of the matrix products alone, at the speed at which this GPU multiplies matrices of T5-Base's shapes.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ LENGTHS = {
     "cb": [35, 46, 53, 58, 61, 67, 70, 74, 80, 83, 85, 88, 92, 95, 106, 114, 128, 136, 157, 186, 305],
     "boolq": [40, 67, 79, 89, 97, 106, 114, 122, 130, 137, 145, 154, 161, 170, 181, 194, 208, 228, 250, 293, 512],
 }
-"""Tokens of the official rows in T5's vocabulary with their format: the 0, 5, ... 100 % quantiles, of CB's train rows
+"""Numbers of tokens of formatted official rows in T5's vocabulary, as quantiles at 0, 5, ... 100 %: CB's training rows
 and BoolQ's validation rows."""
 
 WRITTEN = {"cb": 3, "boolq": 2}
-"""Tokens of an answer, end marker included, about."""
+"""Approximate number of tokens of an answer, with its end marker."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 BESIDE = (2, 8, 32)
@@ -54,23 +54,23 @@ ROWS, BATCH, PROMPT = 256, 8, 10
 STEPS = 12
 NO_ROWS = Source("random", None, "", {})
 PATIENCE = 180
-"""Seconds until every process must be ready."""
+"""Longest time, in seconds, until every process must be ready."""
 
 
 def main() -> None:
-    """Measure, print and keep."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", choices=LENGTHS, default=list(LENGTHS))
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
     parser.add_argument("--beside", nargs="*", type=int, default=BESIDE, help="numbers of processes at once")
     parser.add_argument("--encoder", default="residual")
-    given = parser.parse_args()
-    table = {task: measure(task, given.sizes, given.beside, given.encoder) for task in given.tasks}
-    keep("gpu", {"batch": BATCH, "prompt": PROMPT, "encoder": given.encoder, "table": table}, "cuda")
+    options = parser.parse_args()
+    table = {task: measure(task, options.sizes, options.beside, options.encoder) for task in options.tasks}
+    keep("gpu", {"batch": BATCH, "prompt": PROMPT, "encoder": options.encoder, "table": table}, "cuda")
 
 
 def measure(task: str, sizes: Sequence[int], beside: Sequence[int], encoder: str) -> list[dict[str, Any]]:
-    """Packs of each size, then that many processes of one run each."""
+    """Measure packs of each size, then processes of one run each."""
     lines: list[dict[str, Any]] = [{"way": "packed", "runs": size, **packed(task, size, encoder)} for size in sizes]
     gc.collect()
     torch.cuda.empty_cache()
@@ -87,7 +87,7 @@ def measure(task: str, sizes: Sequence[int], beside: Sequence[int], encoder: str
 
 
 def packed(task: str, size: int, encoder: str) -> dict[str, float]:
-    """Seconds of a step of a pack, and seconds that its matrix products alone would take."""
+    """Measure a step of a pack: seconds, share of the matrix products, examples per second and peak memory."""
     tuner, data = pack(task, size, encoder)
     torch.cuda.reset_peak_memory_stats()
     seconds = timed(tuner, data)
@@ -103,12 +103,12 @@ def t5_base() -> T5Config:
 
 
 def rate(seconds: float, runs: int) -> dict[str, float]:
-    """Seconds and examples per second of a step in which each of `runs` runs reads one batch."""
+    """Return seconds and examples per second of a step in which each of `runs` runs reads one batch."""
     return {"seconds": seconds, "examples_per_second": BATCH * runs / seconds}
 
 
 def timed(tuner: PromptTuner, data: PackData) -> float:
-    """Median seconds of a step, over the same steps for every pack."""
+    """Measure the median seconds of a step, over the same steps for every pack."""
     take(tuner, data, STEPS)
     seconds = []
     for _ in range(3):
@@ -130,7 +130,7 @@ def processes(task: str, count: int, encoder: str) -> dict[str, float]:
         for worker in workers:
             worker.start()
         spans = [answers.get(timeout=2 * PATIENCE) for _ in workers]
-    finally:  # one that has died leaves the others at the barrier
+    finally:  # a worker that has died leaves the other workers at the barrier
         for worker in workers:
             worker.terminate()
     seconds = (max(end for _, end in spans) - min(start for start, _ in spans)) / STEPS
@@ -150,7 +150,7 @@ def _beside(task: str, encoder: str, barrier: Any, answers: Any) -> None:
 
 
 def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
-    """A pack of runs with an order of rows each, as `rpt.runs` makes it, over random weights."""
+    """Build a pack as `rpt.runs` does, with an order of rows for each run, over random weights."""
     repeatable_kernels()
     device = torch.device("cuda")
     overrides = ["task=cb", "backbone=t5_base", f"encoder={encoder}", f"prompt.length={PROMPT}", "init=normal"]
@@ -169,7 +169,7 @@ def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
 
 
 def random_t5(device: torch.device) -> Seq2SeqBackbone:
-    """A frozen T5 of T5-Base's shape."""
+    """Build a frozen T5 with T5-Base's shape and random weights."""
     torch.manual_seed(0)
     with device:
         model = T5ForConditionalGeneration(t5_base()).bfloat16()
@@ -177,19 +177,19 @@ def random_t5(device: torch.device) -> Seq2SeqBackbone:
 
 
 def random_rows(task: str) -> Iterator[tuple[Example, list[int], list[int]]]:
-    """Rows of the task's lengths: an example, its source and its answer."""
+    """Yield rows with the task's lengths: an example, the tokens of its source and the tokens of its answer."""
     rng = torch.Generator().manual_seed(0)
     quantiles = LENGTHS[task]
     for row in range(ROWS):
-        place = row / (ROWS - 1) * (len(quantiles) - 1)
-        below = min(int(place), len(quantiles) - 2)
-        length = round(quantiles[below] + (place - below) * (quantiles[below + 1] - quantiles[below]))
+        position = row / (ROWS - 1) * (len(quantiles) - 1)
+        below = min(int(position), len(quantiles) - 2)
+        length = round(quantiles[below] + (position - below) * (quantiles[below + 1] - quantiles[below]))
         ids = torch.randint(3, VOCABULARY, (length + WRITTEN[task],), generator=rng).tolist()
         yield Example(idx=row, fields={}, choices=("a", "b"), target=row % 2), ids[:length], ids[length:]
 
 
 def operations(task: str, size: int) -> float:
-    """Operations of a step's matrix products, without those of attention: forward, and backward to the inputs alone."""
+    """Count the operations of a step's matrix products without attention: forward, and backward to the inputs alone."""
     read = LAYERS * (4 * WIDTH**2 + 2 * WIDTH * WIDE + 2 * WIDTH**2)  # encoder, and keys and values for the decoder
     written = LAYERS * (6 * WIDTH**2 + 2 * WIDTH * WIDE) + WIDTH * VOCABULARY
     tokens = PROMPT + statistics.mean(LENGTHS[task])
@@ -197,18 +197,18 @@ def operations(task: str, size: int) -> float:
 
 
 def speed() -> float:
-    """Operations per second of one matrix product of the backbone's shapes, the best of fifty."""
-    left = torch.randn(16_384, WIDTH, device="cuda", dtype=torch.bfloat16)
-    right = torch.randn(WIDTH, WIDE, device="cuda", dtype=torch.bfloat16)
+    """Measure the operations per second of a matrix product of the backbone's shapes, the best of fifty."""
+    states = torch.randn(16_384, WIDTH, device="cuda", dtype=torch.bfloat16)
+    weight = torch.randn(WIDTH, WIDE, device="cuda", dtype=torch.bfloat16)
     best = math.inf
     for _ in range(50):
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         start.record()
-        left @ right
+        states @ weight
         end.record()
         end.synchronize()
         best = min(best, float(start.elapsed_time(end)) / 1000)
-    return 2 * left.shape[0] * left.shape[1] * right.shape[1] / best
+    return 2 * states.shape[0] * states.shape[1] * weight.shape[1] / best
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Peak memory of a pack of 64 runs against that of a run alone, each in a process of its own.
+"""Measure the peak memory of packs of 1, 8 and 64 runs, each pack in a process of its own.
 
     python -m benchmarks.memory                         # CB sample, MiniLM, residual; two minutes on two cores
 
-A forward holds at most `trainer.token_budget` tokens whatever the number of runs; what grows with it is what a run
-owns: prompt, encoder, head, their gradients, optimizer state and best copy.
+A forward pass holds at most `trainer.token_budget` tokens, whatever the number of runs. Memory that grows with the
+number of runs is the state of each run: prompt, encoder, head, gradients, optimizer state and the best checkpoint.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ MIB = 2**20
 
 
 def main() -> None:
-    """Measure, print and keep."""
+    """Measure, print and write the results."""
     peaks = {size: peak(size) for size in SIZES}
-    for size, found in peaks.items():
-        say(f"{size:3} runs: peak {found / MIB:6.0f} MiB, {found / peaks[1]:.2f} of one run's")
+    for size, peak_bytes in peaks.items():
+        say(f"{size:3} runs: peak {peak_bytes / MIB:6.0f} MiB, {peak_bytes / peaks[1]:.2f} of the peak of one run")
     keep("memory", {"peak_bytes": peaks})
 
 
 def peak(size: int) -> int:
-    """Peak resident memory of one pack's process, in bytes, as its runs' records have it."""
+    """Train a pack in a process and return the peak resident memory in its runs' records, in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         few = ("trainer.epochs=1", "data.max_rows=64")
         run("-m", "hydra/launcher=packed", *few, f"seed=range({size})", f"output_dir={folder}")
-        found = records(Path(folder), size)
-    assert {record["pack"]["size"] for record in found} == {size}
-    return max(int(record["peak_memory_bytes"]) for record in found)
+        run_records = records(Path(folder), size)
+    assert {record["pack"]["size"] for record in run_records} == {size}
+    return max(int(record["peak_memory_bytes"]) for record in run_records)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Measure what a command costs before its first training step, and which imports take the time.
+"""Measure the CPU time and wall time of a short command, and the time of its imports by package.
 
     python -m benchmarks.startup                        # five minutes on two quiet cores
-    python -m benchmarks.startup --before TREE          # in turns with another checkout of rpt
+    python -m benchmarks.startup --before TREE          # alternately with another checkout of rpt
 
-Each command trains one epoch on a few rows. CPU time is what the process and its children were charged for, so that
-other processes on the machine disturb it less than wall time. The record `run.json` is written right before the first
-step.
+Each command trains one epoch on a few rows. CPU time is the time that the system charges to the process and its
+children. Other processes on the machine disturb it less than wall time. The record `run.json` is written right before
+the first step.
 """
 
 from __future__ import annotations
@@ -30,20 +30,27 @@ MOST_PACKAGES = 12
 
 
 def main() -> None:
-    """Measure, print and keep."""
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--before", type=Path, help="another checkout, measured in turns with this one")
+    parser.add_argument("--before", type=Path, help="another checkout, measured alternately with this checkout")
     parser.add_argument("--times", type=int, default=5, help="commands of each checkout (default: %(default)s)")
-    given = parser.parse_args()
-    trees = {"now": ROOT} | ({"before": given.before.absolute()} if given.before else {})
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
-    for turn in range(given.times):
+    options = parser.parse_args()
+    trees = {"now": ROOT} | ({"before": options.before.absolute()} if options.before else {})
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in trees}
+    for round_number in range(options.times):
         for name, tree in trees.items():
-            found[name].append(command(tree))
-            say(f"{turn + 1} {name:6}  " + "  ".join(f"{key} {value:5.1f}" for key, value in found[name][-1].items()))
-    medians = {name: {key: median(one[key] for one in runs) for key in runs[0]} for name, runs in found.items()}
+            runs[name].append(command(tree))
+            say(
+                f"{round_number + 1} {name:6}  "
+                + "  ".join(f"{key} {value:5.1f}" for key, value in runs[name][-1].items())
+            )
+    medians = {name: _medians(measured) for name, measured in runs.items()}
     imports = {name: import_seconds(tree) for name, tree in trees.items()}
-    keep("startup", {"times": given.times, "medians": medians, "runs": found, "imports": imports})
+    keep("startup", {"times": options.times, "medians": medians, "runs": runs, "imports": imports})
+
+
+def _medians(measured: list[dict[str, float]]) -> dict[str, float]:
+    return {key: median(seconds[key] for seconds in measured) for key in measured[0]}
 
 
 def command(tree: Path) -> dict[str, float]:
@@ -63,24 +70,24 @@ def command(tree: Path) -> dict[str, float]:
             time.sleep(0.01)
         first_step = time.monotonic() - start
         _end(process)
-        whole = time.monotonic() - start
+        wall = time.monotonic() - start
         cpu = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-    return {"cpu": cpu, "first_step": first_step, "whole": whole}
+    return {"cpu": cpu, "first_step": first_step, "whole": wall}
 
 
 def import_seconds(tree: Path) -> dict[str, float]:
-    """Seconds that Python spends in the modules of each package, the largest first."""
+    """Measure the seconds that Python spends in the modules of each package, the largest first."""
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        said = _end(_start(["-X", "importtime", *COMMAND, f"output_dir={folder}"], tree))
-    for micros, package in IMPORT.findall(said):
+        messages = _end(_start(["-X", "importtime", *COMMAND, f"output_dir={folder}"], tree))
+    for micros, package in IMPORT.findall(messages):
         seconds[package] = seconds.get(package, 0.0) + int(micros) / 1e6
-    ranked = sorted(seconds.items(), key=lambda one: -one[1])
+    ranked = sorted(seconds.items(), key=lambda item: -item[1])
     return {"all": sum(seconds.values()), **dict(ranked[:MOST_PACKAGES])}
 
 
 def _start(arguments: list[str], tree: Path) -> subprocess.Popen[str]:
-    """Start Python in a checkout, which its modules come from."""
+    """Start Python in a checkout, with the modules of this checkout."""
     environment = os.environ | {"PYTHONPATH": str(tree), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, *arguments]
     return subprocess.Popen(
@@ -89,11 +96,11 @@ def _start(arguments: list[str], tree: Path) -> subprocess.Popen[str]:
 
 
 def _end(process: subprocess.Popen[str]) -> str:
-    """Wait for a command; returns what it wrote to stderr. A failure ends the benchmark."""
-    _, said = process.communicate()
+    """Wait for a command and return its stderr. A failure ends the benchmark."""
+    _, messages = process.communicate()
     if process.returncode != 0:
-        sys.exit(said)
-    return said
+        sys.exit(messages)
+    return messages
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Seconds per training step of the main job: ours, PEFT with transformers' Trainer, and the floor.
+"""Measure the seconds of a training step of the main job: rpt, PEFT with transformers' Trainer, and a lower bound.
 
     python -m benchmarks.step            # CB sample, MiniLM, 10 virtual tokens, batch 8; about three minutes
 
-All are measured in one process, in turns, over the same rows. The floor is the matrix products alone: their
-operations over the speed at which this machine multiplies matrices of MiniLM's shapes in the dtype that ours uses.
+All are measured in one process, alternately, over the same rows. The lower bound is the time of the matrix products
+alone: their operations divided by the speed at which this machine multiplies matrices of MiniLM's shapes, in the dtype
+that rpt uses.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ LENGTH = 10
 
 
 def main() -> None:
-    """Measure, print the table, keep it in `benchmarks/results/`."""
+    """Measure, print the table and write it to `benchmarks/results/`."""
     quiet_libraries()
     config = check(compose(["trainer.progress=false"]))
-    ours, encoded = our_steps(config)
+    rpt_run, encoded = rpt_steps(config)
     contenders: dict[str, Callable[[], None]] = {
-        "rpt": ours,
+        "rpt": rpt_run,
         "PEFT + Trainer, as its guides show it": peft_steps(config, encoded, tuned=False),
         "PEFT + Trainer, bfloat16 and grouped by length": peft_steps(config, encoded, tuned=True),
     }
@@ -60,15 +61,21 @@ def main() -> None:
     report(seconds, floor(encoded))
 
 
-def our_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
-    """Steps of the module itself, as the training loop takes them."""
+def rpt_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
+    """Return a function that takes the steps of rpt's module, and the training rows."""
     tuner, data = assemble([config])
     ready(tuner)
     return lambda: take(tuner, data, STEPS), data.train
 
 
 def peft_steps(config: Config, encoded: Encoded, *, tuned: bool) -> Callable[[], None]:
-    """Steps of PEFT's prompt tuning in transformers' Trainer, over the same rows."""
+    """Return a function that takes the steps of PEFT's prompt tuning in transformers' Trainer.
+
+    Args:
+        config: Configuration of the run that rpt trains.
+        encoded: Training rows of that run.
+        tuned: Whether the Trainer uses bfloat16 and groups rows by length, as rpt does.
+    """
     from peft import PromptTuningConfig, TaskType, get_peft_model
     from transformers import (
         AutoModelForSequenceClassification,
@@ -109,34 +116,34 @@ def peft_steps(config: Config, encoded: Encoded, *, tuned: bool) -> Callable[[],
 
 
 def floor(encoded: Encoded) -> float:
-    """Seconds that a step's matrix products take at this machine's own speed."""
+    """Return the seconds that a step's matrix products take at the speed of this machine."""
     config = check(compose([]))
     device = build.build_device(config)
     dtype = choose_dtype("auto", device)
     tokens = BATCH * (LENGTH + statistics.mean(encoded.lengths))
     weights = 6 * (4 * 384 * 384 + 2 * 384 * 1536)
     operations = 2 * 2 * weights * tokens  # forward, and backward to the inputs alone; two operations a product
-    left, right = torch.randn(round(tokens), 384).to(dtype), torch.randn(384, 1536).to(dtype)
-    return operations / _speed(left, right)
+    rows, weight = torch.randn(round(tokens), 384).to(dtype), torch.randn(384, 1536).to(dtype)
+    return operations / _speed(rows, weight)
 
 
-def _speed(left: Tensor, right: Tensor) -> float:
-    """Operations per second of one matrix product, the best of a hundred."""
+def _speed(rows: Tensor, weight: Tensor) -> float:
+    """Measure the operations per second of a matrix product, the best of a hundred."""
     best = float("inf")
     for _ in range(100):
         start = time.perf_counter()
-        left @ right
+        rows @ weight
         best = min(best, time.perf_counter() - start)
-    return 2 * left.shape[0] * left.shape[1] * right.shape[1] / best
+    return 2 * rows.shape[0] * rows.shape[1] * weight.shape[1] / best
 
 
 def report(seconds: dict[str, list[float]], least: float) -> None:
-    """Print and keep medians and ratios to ours."""
+    """Print and write the medians and their ratios to rpt's median."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     lines = {name: {"seconds": value, "ratio": value / medians["rpt"]} for name, value in medians.items()}
     lines["floor: matrix products alone"] = {"seconds": least, "ratio": least / medians["rpt"]}
     for name, line in lines.items():
-        say(f"{name:50} {line['seconds'] * 1000:8.1f} ms a step   {line['ratio']:5.2f} of ours")
+        say(f"{name:50} {line['seconds'] * 1000:8.1f} ms a step   {line['ratio']:5.2f} of rpt")
     keep("step", {"all_seconds": seconds, "table": lines})
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from rpt.config.wandb_login import login_problem
-from rpt.dashboard.pages import Place, build_report, build_workspace, publish
+from rpt.dashboard.pages import RunSelection, build_report, build_workspace, publish
 from rpt.dashboard.panels import Section, encoders, sections
 from rpt.system.command import explained
 
@@ -25,26 +25,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--entity", help="the W&B user or team that owns the project; needed to publish")
     parser.add_argument("--project", default="rpt", help="where logger=wandb sent the runs (default: %(default)s)")
     parser.add_argument("--group", help="the sweep whose runs are shown; otherwise all of the project")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be published, and send nothing")
-    given = parser.parse_args(arguments)
-    place, shown = Place(given.entity or NO_ENTITY, given.project, given.group), sections(encoders())
-    reason = "--dry-run" if given.dry_run else login_problem()
-    if reason is None and given.entity is None:
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the panels that would be published, and send nothing"
+    )
+    options = parser.parse_args(arguments)
+    selection = RunSelection(options.entity or NO_ENTITY, options.project, options.group)
+    dashboard = sections(encoders())
+    reason = "--dry-run" if options.dry_run else login_problem()
+    if reason is None and options.entity is None:
         parser.error("publishing needs --entity: the W&B user or team that owns the project. --dry-run needs none.")
     if reason is None:
-        sys.stdout.writelines(f"{address}\n" for address in publish(place, shown))
+        sys.stdout.writelines(f"{address}\n" for address in publish(selection, dashboard))
         return 0
-    build_workspace(place, shown), build_report(place, shown)
-    advice = "" if given.dry_run else " Run `wandb login`, then this again."
-    sys.stdout.write(f"{preview(place, shown)}Nothing was published: {reason}.{advice}\n")
+    build_workspace(selection, dashboard), build_report(selection, dashboard)
+    advice = "" if options.dry_run else " Run `wandb login`, then the same command again."
+    sys.stdout.write(f"{preview(selection, dashboard)}Nothing was published: {reason}.{advice}\n")
     return 0
 
 
-def preview(place: Place, shown: Sequence[Section]) -> str:
+def preview(selection: RunSelection, dashboard: Sequence[Section]) -> str:
     """Return a list of the panels that would be published, by section."""
-    runs = "all runs" if place.group is None else f"runs of group {place.group}"
-    lines = [f"workspace and report '{place.title}' in {place.entity}/{place.project}, {runs}"]
-    for section in shown:
+    runs = "all runs" if selection.group is None else f"runs of group {selection.group}"
+    lines = [f"workspace and report '{selection.title}' in {selection.entity}/{selection.project}, {runs}"]
+    for section in dashboard:
         lines += [f"  {section.title}", *(f"    {panel}" for panel in section.panels)]
     return "\n".join(lines) + "\n"
 

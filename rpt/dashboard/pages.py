@@ -24,7 +24,7 @@ class DashboardError(RptError):
 
 
 @dataclass(frozen=True)
-class Place:
+class RunSelection:
     """The W&B project, and optionally the sweep, whose runs the dashboard shows.
 
     Attributes:
@@ -43,7 +43,7 @@ class Place:
         return f"rpt robustness: {self.group or self.project}"
 
 
-def build_workspace(place: Place, sections: Sequence[Section]) -> Any:
+def build_workspace(selection: RunSelection, sections: Sequence[Section]) -> Any:
     """Build a workspace with the dashboard's sections.
 
     Raises:
@@ -51,18 +51,20 @@ def build_workspace(place: Place, sections: Sequence[Section]) -> Any:
     """
     reports, workspaces = _libraries()
     return workspaces.Workspace(
-        entity=place.entity,
-        project=place.project,
-        name=place.title,
+        entity=selection.entity,
+        project=selection.project,
+        name=selection.title,
         sections=[
-            workspaces.Section(name=one.title, panels=[_panel(reports, panel) for panel in one.panels], is_open=True)
-            for one in sections
+            workspaces.Section(
+                name=section.title, panels=[_panel(reports, panel) for panel in section.panels], is_open=True
+            )
+            for section in sections
         ],
-        runset_settings=workspaces.RunsetSettings(filters=_filters(place)),
+        runset_settings=workspaces.RunsetSettings(filters=_filters(selection)),
     )
 
 
-def build_report(place: Place, sections: Sequence[Section]) -> Any:
+def build_report(selection: RunSelection, sections: Sequence[Section]) -> Any:
     """Build a report with the dashboard's sections, each under its title and text.
 
     Raises:
@@ -70,14 +72,16 @@ def build_report(place: Place, sections: Sequence[Section]) -> Any:
     """
     reports, _ = _libraries()
     blocks: list[Any] = [reports.MarkdownBlock(CAVEAT)]
-    for one in sections:
-        runs = reports.Runset(entity=place.entity, project=place.project, filters=_filters(place))
-        panels = [_panel(reports, panel) for panel in one.panels]
-        blocks += [reports.H2(one.title), reports.P(one.text), reports.PanelGrid(runsets=[runs], panels=panels)]
-    return reports.Report(entity=place.entity, project=place.project, title=place.title, blocks=blocks, width="fluid")
+    for section in sections:
+        runs = reports.Runset(entity=selection.entity, project=selection.project, filters=_filters(selection))
+        panels = [_panel(reports, panel) for panel in section.panels]
+        blocks += [reports.H2(section.title), reports.P(section.text), reports.PanelGrid(runsets=[runs], panels=panels)]
+    return reports.Report(
+        entity=selection.entity, project=selection.project, title=selection.title, blocks=blocks, width="fluid"
+    )
 
 
-def publish(place: Place, sections: Sequence[Section]) -> list[str]:
+def publish(selection: RunSelection, sections: Sequence[Section]) -> list[str]:
     """Save a new report, then a new workspace. W&B refuses the report where the project does not exist.
 
     Returns:
@@ -88,7 +92,7 @@ def publish(place: Place, sections: Sequence[Section]) -> list[str]:
             reached.
     """
     addresses: list[str] = []
-    for page in (build_report(place, sections), build_workspace(place, sections)):
+    for page in (build_report(selection, sections), build_workspace(selection, sections)):
         try:
             addresses.append(str(page.save().url))
         except Exception as error:  # W&B's library may raise any type
@@ -96,7 +100,7 @@ def publish(place: Place, sections: Sequence[Section]) -> list[str]:
             before = f" The report is saved: {addresses[0]}." if addresses else ""
             advice = "Check --entity and --project and that this machine reaches W&B."
             raise DashboardError(
-                f"{place.entity}/{place.project}: cannot be published ({reason}).{before} {advice}"
+                f"{selection.entity}/{selection.project}: cannot be published ({reason}).{before} {advice}"
             ) from error
     return addresses
 
@@ -110,12 +114,12 @@ def _libraries() -> tuple[Any, Any]:
     return reports, workspaces
 
 
-def _filters(place: Place) -> str:
+def _filters(selection: RunSelection) -> str:
     """Return a filter expression for the group, or an empty text without a group.
 
     The library's filter objects do not escape quotes, so the expression is written with Python's `repr`.
     """
-    return "" if place.group is None else f"Metric('Group') == {place.group!r}"
+    return "" if selection.group is None else f"Metric('Group') == {selection.group!r}"
 
 
 def _panel(reports: Any, panel: Panel) -> Any:

@@ -92,7 +92,7 @@ def sections(names: Sequence[str]) -> tuple[Section, ...]:
                 _bars(names, "share of failed runs", "failed", "learning rate", "lr"),
             ),
         ),
-        Section("All choices at once", "Every run is a line through what it was told to its score.", (_parallel(),)),
+        Section("All choices at once", "Each run is a line through its settings to its score.", (_parallel(),)),
         Section(
             "Curves", "The mean over runs of each encoder.", _curves("held_out/score", "held_out/loss", "train/loss")
         ),
@@ -116,8 +116,8 @@ def _along(
     return (_bars([*names, *beside], "score", "counted_score", label, key), *dots)
 
 
-def _bars(names: Sequence[str], what: str, summary: str, label: str, key: str) -> Panel:
-    return Panel("bars", f"{what} by {label}", tuple(f"{name}/{summary}" for name in names), (key,))
+def _bars(names: Sequence[str], title: str, summary: str, label: str, key: str) -> Panel:
+    return Panel("bars", f"{title} by {label}", tuple(f"{name}/{summary}" for name in names), (key,))
 
 
 def _parallel() -> Panel:

@@ -14,25 +14,26 @@ from rpt.reproduce.points import Point, read
 from rpt.system.command import explained
 
 HOW = (
-    "difference: ours less the paper's in points, with its 95 % interval over seeds; the paper's number is taken as a "
-    f"mean of {PAPER_RUNS} runs that spread as ours do"
+    "difference: rpt's mean minus the paper's number, in points, with a 95 % interval over seeds. The paper's number "
+    f"counts as the mean of {PAPER_RUNS} runs with the standard deviation of rpt's runs."
 )
 UNPRINTED = (
-    "the paper prints neither bottleneck widths nor epochs of 100 tokens: conf/experiment/ says what is taken instead"
+    "the paper prints neither bottleneck widths nor the epochs of 100-token prompts; conf/experiment/ holds rpt's "
+    "values"
 )
-HEAD = f"{'task':8} {'ours':>6} {'sd':>5} {'seeds':>5} {'paper':>6}  {'difference':22} {'source':38} verdict"
+HEAD = f"{'task':8} {'rpt':>6} {'sd':>5} {'seeds':>5} {'paper':>6}  {'difference':22} {'source':38} verdict"
 
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the comparisons. The exit code is 2 where there is nothing to compare or a record cannot be read."""
+    """Print the comparisons. The exit code is 2 if there is nothing to compare or a record cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.reproduce", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
     parser.add_argument("--json", action="store_true", help="for other programs")
-    given = parser.parse_args(arguments)
-    points, unfinished, damaged = read(given.dir)
+    options = parser.parse_args(arguments)
+    points, unfinished, damaged = read(options.dir)
     lines = compare(points)
-    if given.json:
+    if options.json:
         sys.stdout.write(json.dumps([as_json(line) for line in lines], indent=2) + "\n")
     else:
         sys.stdout.write(table(lines, notes(points), unfinished))
@@ -48,27 +49,27 @@ def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
         notes: Sentences to print below the comparisons.
         unfinished: Number of runs that have not ended and are therefore left out.
     """
-    shown: list[str] = []
+    text: list[str] = []
     experiment = None
     for line in lines:
         if line.experiment != experiment:
             experiment = line.experiment
-            shown += ["", experiment, HEAD]
-        shown.append(_row(line))
-    shown += ["", HOW, *notes]
+            text += ["", experiment, HEAD]
+        text.append(_row(line))
+    text += ["", HOW, *notes]
     if unfinished:
-        shown.append(f"not counted: {several(unfinished, 'run')} without an end yet")
-    return "\n".join(shown).lstrip("\n") + "\n"
+        text.append(f"not counted: {several(unfinished, 'run')} that {'has' if unfinished == 1 else 'have'} not ended")
+    return "\n".join(text).lstrip("\n") + "\n"
 
 
 def notes(points: Iterable[Point]) -> list[str]:
     """Return notes on values that the paper does not print, and on deviations of rpt from the published code."""
-    found: list[str] = []
+    sentences: list[str] = []
     for point in points:
         if point.config.backbone.family == "seq2seq":
             habits = [habit for habit in point.records[0].protocol.habits if habit.startswith("not reproduced")]
-            found += [UNPRINTED, *(f"{point.config.task.name}: {habit}" for habit in habits)]
-    return [f"note: {text}" for text in dict.fromkeys(found)]
+            sentences += [UNPRINTED, *(f"{point.config.task.name}: {habit}" for habit in habits)]
+    return [f"note: {sentence}" for sentence in dict.fromkeys(sentences)]
 
 
 def as_json(line: Line) -> dict[str, object]:
@@ -79,7 +80,7 @@ def as_json(line: Line) -> dict[str, object]:
         "task": line.task,
         **line.row.model_dump(exclude={"points"}),
         "expected": line.expected,
-        "ours": line.ours,
+        "ours": line.mean,
         "sd": line.sd,
         "seeds": line.seeds,
         "diverged": line.diverged,
@@ -92,10 +93,10 @@ def as_json(line: Line) -> dict[str, object]:
 
 def _row(line: Line) -> str:
     source = ", ".join(part for part in (line.row.source, line.row.kind, line.row.at) if part)
-    ours = "" if line.ours is None else f"{line.ours:.1f}"
+    mean = "" if line.mean is None else f"{line.mean:.1f}"
     sd = "" if line.sd is None else f"{line.sd:.1f}"
     diverged = f" ({line.diverged} diverged)" if line.diverged else ""
-    numbers = f"{line.task:8} {ours:>6} {sd:>5} {line.seeds:5} {line.expected:6.1f}"
+    numbers = f"{line.task:8} {mean:>6} {sd:>5} {line.seeds:5} {line.expected:6.1f}"
     return f"{numbers}  {_between(line):22} {source:38} {line.verdict}{diverged}"
 
 

@@ -63,11 +63,11 @@ class Line:
         task: Name of the task, or `average` for the mean of all eight tasks.
         row: Row of the paper that the number belongs to.
         expected: Number in the paper, in points (0 to 100).
-        ours: Mean score of rpt's runs over seeds, in points; None where the runs do not have the row's metric.
+        mean: Mean score of rpt's runs over seeds, in points; None where the runs do not have the row's metric.
         sd: Standard deviation of the runs' scores over seeds, in points; None with one seed and for averages.
         seeds: Number of seeds of rpt's runs; for an average, the smallest number of seeds of any task.
         diverged: Number of rpt's runs that diverged, whose score is taken to be the majority answer's.
-        difference: Score of rpt minus the number in the paper, in points; None where `ours` is None.
+        difference: Score of rpt minus the number in the paper, in points; None where `mean` is None.
         reasons: Reasons why there is no verdict; empty where there is a verdict.
     """
 
@@ -75,7 +75,7 @@ class Line:
     task: str
     row: Expected
     expected: float
-    ours: float | None
+    mean: float | None
     sd: float | None
     seeds: int
     diverged: int
@@ -116,16 +116,16 @@ def _lines_of(point: Point) -> Iterator[Line]:
     or else with the row that differs least.
     """
     rows = [row for row in expected_of(point.experiment) if point.config.task.name in row.points]
-    found = {row.at: _differences(point, row.at) for row in rows}
-    exact = [row for row in rows if not found[row.at]]
-    nearest = sorted(rows, key=lambda row: (row.at is not None, len(found[row.at])))[:1]
+    differing = {row.at: _differences(point, row.at) for row in rows}
+    exact = [row for row in rows if not differing[row.at]]
+    nearest = sorted(rows, key=lambda row: (row.at is not None, len(differing[row.at])))[:1]
     for row in exact or nearest:
-        yield _line(point, row, found[row.at])
+        yield _line(point, row, differing[row.at])
 
 
-def _differences(point: Point, at: str | None) -> list[str]:
+def _differences(point: Point, override: str | None) -> list[str]:
     try:
-        return differences(point.config, at)
+        return differences(point.config, override)
     except UnreadableRun as error:
         return [str(error)]
 
@@ -152,10 +152,10 @@ def _obstacles(point: Point, row: Expected) -> Iterator[str]:
     yield from _obstacles_of_rows(point)
     yield from _obstacles_of_code(point)
     if NO_RECIPE in point.records[0].protocol.habits:
-        yield f"nothing is published on how {point.config.backbone.name} reads the tasks"
+        yield f"the published code has no format of the tasks for {point.config.backbone.name}"
     yield from _obstacles_of_weights(point, row)
     if row.copied:
-        yield f"copied from {row.copied}, not the paper's own"
+        yield f"the number is copied from {row.copied}, not from runs of the paper"
     if row.caveat:
         yield row.caveat
     if point.seeds < FEWEST_SEEDS:
@@ -179,23 +179,24 @@ def _obstacles_of_rows(point: Point) -> Iterator[str]:
 
 def _obstacles_of_code(point: Point) -> Iterator[str]:
     """Yield differences between the code that the record names and the code of this installation."""
-    then = point.records[0].code
-    if not then:
+    recorded = point.records[0].code
+    if not recorded:
         return  # records of schema 2 do not name the code
     try:
-        yield from code_differences(then, code(point.config))
+        yield from code_differences(recorded, code(point.config))
     except ConfigError as error:
         yield str(error)
 
 
 def _obstacles_of_weights(point: Point, row: Expected) -> Iterator[str]:
     try:
-        asked = published(point.config, row.at).backbone.hub_id
+        hub_id = published(point.config, row.at).backbone.hub_id
     except UnreadableRun:
         return  # `_differences` reports this error
     section = point.config.backbone
-    if section.hub_id != asked:
-        yield f"weights of {section.hub_id or section.path or section.package}, not those of {asked} from the hub"
+    if section.hub_id != hub_id:
+        name = section.hub_id or section.path or section.package
+        yield f"weights of {name}, not the weights of {hub_id} from the hub"
 
 
 def _margin(scores: Sequence[float]) -> float:

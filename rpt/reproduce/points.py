@@ -62,9 +62,9 @@ class Point:
 
         A run that diverged has the majority answer's value.
         """
-        found = [record.score_or_majority(metric) for record in self.records]
-        known = [score for score in found if score is not None]
-        return [100 * score for score in known] if len(known) == len(found) else []
+        scores = [record.score_or_majority(metric) for record in self.records]
+        known = [score for score in scores if score is not None]
+        return [100 * score for score in known] if len(known) == len(scores) else []
 
 
 def read(directory: Path) -> tuple[list[Point], int, list[str]]:
@@ -89,19 +89,24 @@ def read(directory: Path) -> tuple[list[Point], int, list[str]]:
     if not runs:
         advice = "Train some: python run.py -m experiment=paper/t5_base/residual_n10 task=rte data=hub 'seed=range(3)'"
         raise NothingToCompare(f"{directory}: holds no run of a published row. {advice}")
-    ended = [(config, record) for config, record in runs if record.has_ended]
-    together: dict[str, list[tuple[Config, Record]]] = defaultdict(list)
-    for config, record in ended:
+    ended_runs = [(config, record) for config, record in runs if record.has_ended]
+    by_setting: dict[str, list[tuple[Config, Record]]] = defaultdict(list)
+    for config, record in ended_runs:
         data, backbone = record.data, record.backbone
         made_of = (data.source, data.checksum, getattr(backbone, "weights_sha256", None), backbone.dtype)
         key = json.dumps([config.chosen["experiment"], flat(config), made_of, record.code], sort_keys=True, default=str)
-        together[key].append((config, record))
-    points = [Point(some[0][0], [record for _, record in some]) for some in together.values()]
-    return points, len(runs) - len(ended), damaged
+        by_setting[key].append((config, record))
+    points = [Point(group[0][0], [record for _, record in group]) for group in by_setting.values()]
+    return points, len(runs) - len(ended_runs), damaged
 
 
 def _runs(directory: Path, damaged: list[str]) -> Iterator[tuple[Config, Record]]:
-    """The runs of published rows; a message in `damaged` for each record that cannot be read."""
+    """Yield the configuration and record of each run of a published row.
+
+    Args:
+        directory: Folder that holds run folders, or a run folder.
+        damaged: List to which a message is added for each record that cannot be read.
+    """
     advice = "Move its folder away, or train the run again with rerun=true."
     for path in sorted([*directory.glob("run.json"), *directory.glob("*/run.json")]):
         try:
@@ -116,7 +121,7 @@ def _runs(directory: Path, damaged: list[str]) -> Iterator[tuple[Config, Record]
 
 
 def _config_of(path: Path, record: Record, advice: str) -> Config:
-    """The configuration of a record that has all values that a comparison needs.
+    """Return the configuration of a record that has all values that a comparison needs.
 
     Raises:
         RecordError: The record lacks a value or holds a value of another kind, or its configuration cannot be read.

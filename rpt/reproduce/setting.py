@@ -26,7 +26,7 @@ FREE = (
 COMPONENTS = ("encoder", "init", "optim")
 """Config groups whose options have different keys. A different option counts as a single difference."""
 
-MOST_SAID = 3
+MOST_LISTED = 3
 """Most differences that a message lists; further differences are only counted."""
 
 
@@ -49,7 +49,7 @@ def flat(config: Config) -> dict[str, Leaf]:
     return {key: value for key, value in leaves.items() if key not in FREE}
 
 
-def published(config: Config, at: str | None) -> Config:
+def published(config: Config, override: str | None) -> Config:
     """Compose the setting of a published row: the run's experiment and task, with the override of the row.
 
     A record is untrusted data. Its experiment and task must therefore be names of options of this installation, and
@@ -57,7 +57,7 @@ def published(config: Config, at: str | None) -> Config:
 
     Args:
         config: Configuration of the run, which names experiment and task.
-        at: Override of the row; None for the experiment's own setting.
+        override: Override of the row; None for the experiment's own setting.
 
     Raises:
         UnreadableRun: The experiment does not exist or is not a valid configuration, or it has no such row.
@@ -67,11 +67,13 @@ def published(config: Config, at: str | None) -> Config:
         if not OPTION.fullmatch(name):
             raise UnreadableRun(f"{group} = {name!r}: is no name of an option. The record is damaged or foreign.")
     overrides = [f"{group}={name}" for group, name in names.items()]
-    if at is None:
+    if override is None:
         return _composed(*overrides)
-    if at not in {row.at for row in expected_of(names["experiment"])}:
-        raise UnreadableRun(f"experiment {names['experiment']} has no row at {at!r}. The record is damaged or foreign.")
-    return _composed(*overrides, at)
+    if override not in {row.at for row in expected_of(names["experiment"])}:
+        raise UnreadableRun(
+            f"experiment {names['experiment']} has no row with {override!r}. The record is damaged or foreign."
+        )
+    return _composed(*overrides, override)
 
 
 @cache
@@ -84,38 +86,38 @@ def _composed(*overrides: str) -> Config:
         raise UnreadableRun(f"the setting of {' '.join(overrides)} cannot be composed: {explain(error)}") from error
 
 
-def differences(config: Config, at: str | None) -> list[str]:
+def differences(config: Config, override: str | None) -> list[str]:
     """Describe the differences between the setting of a run and the setting of a published row.
 
     Args:
         config: Configuration of the run.
-        at: Override of the row; None for the experiment's own setting.
+        override: Override of the row; None for the experiment's own setting.
 
     Returns:
         A phrase for each difference, such as `lr is 0.1, not 0.3`; empty where the settings are equal. After
-        `MOST_SAID` phrases, a last phrase counts the further differences.
+        `MOST_LISTED` phrases, a last phrase counts the further differences.
 
     Raises:
         UnreadableRun: The setting of the row cannot be composed.
     """
-    row = published(config, at)
-    ours, theirs = flat(config), flat(row)
-    found = []
+    row = published(config, override)
+    run_values, row_values = flat(config), flat(row)
+    phrases = []
     for group in COMPONENTS:
         if config.chosen.get(group) != row.chosen.get(group):
-            found.append(f"{group} is {config.chosen.get(group)}, not {row.chosen.get(group)}")
-            ours, theirs = _without(ours, group), _without(theirs, group)
-    for key in {**theirs, **ours}:
-        mine, its = ours.get(key), theirs.get(key)
-        if mine != its and its != "auto":
-            found.append(f"{key} is {_said(mine)}, not {_said(its)}")
-    more = len(found) - MOST_SAID
-    return [*found[:MOST_SAID], f"{more} more differ"] if more > 0 else found
+            phrases.append(f"{group} is {config.chosen.get(group)}, not {row.chosen.get(group)}")
+            run_values, row_values = _without(run_values, group), _without(row_values, group)
+    for key in {**row_values, **run_values}:
+        run_value, row_value = run_values.get(key), row_values.get(key)
+        if run_value != row_value and row_value != "auto":
+            phrases.append(f"{key} is {_text(run_value)}, not {_text(row_value)}")
+    more = len(phrases) - MOST_LISTED
+    return [*phrases[:MOST_LISTED], f"{more} more differ"] if more > 0 else phrases
 
 
 def _without(leaves: dict[str, Leaf], group: str) -> dict[str, Leaf]:
     return {key: value for key, value in leaves.items() if not key.startswith(f"{group}.")}
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     return "null" if value is None else str(value)

@@ -85,7 +85,7 @@ def test_it_compares_every_encoder_over_every_axis_of_robustness():
 @pytest.mark.filterwarnings("ignore:Pydantic V1 style:DeprecationWarning")
 @pytest.mark.parametrize("group", ["learning_rate", 'it\'s a "study"', None])
 def test_the_workspace_holds_the_sections_with_the_groups_runs(group):
-    made = pages.build_workspace(pages.Place("team", "rpt", group), sections(encoders()))._to_model()
+    made = pages.build_workspace(pages.RunSelection("team", "rpt", group), sections(encoders()))._to_model()
     spec = made.model_dump(by_alias=True)["spec"]["section"]
     [runs] = spec["runSets"]
     filters = [(one["key"]["name"], one["op"], one["value"]) for one in runs["filters"]["filters"]]
@@ -148,7 +148,7 @@ def test_without_a_login_it_says_what_it_would_publish_and_how_to_log_in(nobody,
     assert done.stdout.splitlines()[0] == "workspace and report 'rpt robustness: rpt' in team/rpt, all runs"
     last = done.stdout.splitlines()[-1]
     assert last.startswith(f"Nothing was published: {problem}")
-    assert last.endswith(". Run `wandb login`, then this again.")
+    assert last.endswith(". Run `wandb login`, then the same command again.")
 
 
 def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch, capsys):

@@ -79,7 +79,7 @@ def test_three_seeds_of_the_very_setting_get_a_verdict(scores, verdict, tmp_path
     line = only(tmp_path, task="rte", source="Table 1")
     assert line.verdict == verdict
     assert (line.expected, line.seeds, line.reasons) == (70.4, 3, ())
-    assert line.ours == pytest.approx(100 * np.mean(scores))
+    assert line.mean == pytest.approx(100 * np.mean(scores))
 
 
 def test_the_interval_is_that_of_the_difference_of_two_means(tmp_path):
@@ -119,7 +119,7 @@ def test_the_interval_covers_as_often_as_it_says():
         (("backbone.dtype=bfloat16",), {}, "backbone.dtype is bfloat16, not float32"),
         (("task.version=1",), {}, "task.version is 1, not 3"),
         (("data.max_rows=9",), {}, "data.max_rows is 9, not null"),
-        (("backbone.hub_id=me/t5",), {}, "weights of me/t5, not those of google-t5/t5-base from the hub"),
+        (("backbone.hub_id=me/t5",), {}, "weights of me/t5, not the weights of google-t5/t5-base from the hub"),
         ((), {"data__rows__reported": 20}, "20 examples were scored, of the official release 277 are"),
         ((), {"data__rows__train": 100}, "100 examples trained, of the official release 2,490 do"),
     ],
@@ -129,7 +129,7 @@ def test_what_is_otherwise_than_the_paper_has_it_gets_no_verdict(overrides, more
     line = only(tmp_path, task="rte", source="Table 1")
     assert reason in line.reasons
     assert line.verdict.startswith("no verdict: ")
-    assert line.ours == pytest.approx(70)  # the number is shown all the same
+    assert line.mean == pytest.approx(70)  # the number is shown all the same
 
 
 def test_two_seeds_are_too_few_and_one_has_no_interval(tmp_path):
@@ -146,14 +146,14 @@ def test_a_run_that_diverged_counts_with_the_majority_answer(tmp_path):
     write(tmp_path, *RTE, scores=(0, 0, 0), status="failed")
     line = only(tmp_path, task="rte", source="Table 1")
     assert line.diverged == 3
-    assert line.ours == pytest.approx(100 * (0.70 + 0.72 + 3 * 0.5) / 5)
+    assert line.mean == pytest.approx(100 * (0.70 + 0.72 + 3 * 0.5) / 5)
 
 
 def test_a_run_without_an_end_is_told_and_not_counted(tmp_path, capsys):
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
     write(tmp_path, *RTE, "lr=0.2", scores=(0.1,), status="running")
     assert main([str(tmp_path)]) == 0
-    assert "not counted: 1 run without an end yet\n" in capsys.readouterr().out
+    assert "not counted: 1 run that has not ended\n" in capsys.readouterr().out
 
 
 def test_a_point_of_an_axis_is_put_beside_its_own_number(tmp_path):
@@ -189,9 +189,9 @@ def test_copied_numbers_and_those_with_a_caveat_get_no_verdict(tmp_path):
         line.experiment.split("/")[1:].__str__(): line for line in compare(read(tmp_path)[0]) if line.task == "wic"
     }
     assert [line.reasons for line in lines.values()] == [
-        ("nothing is published on how bert_base reads the tasks",),
+        ("the published code has no format of the tasks for bert_base",),
         ("the settings of its LSTM are not known",),
-        ("copied from Asai et al. 2022, not the paper's own",),
+        ("the number is copied from Asai et al. 2022, not from runs of the paper",),
         ("the table follows Asai et al. 2022",),
     ]
 
@@ -199,7 +199,7 @@ def test_copied_numbers_and_those_with_a_caveat_get_no_verdict(tmp_path):
 def test_a_metric_that_the_protocol_does_not_have_is_named(tmp_path):
     write(tmp_path, "experiment=paper/t5_base/plain_n100", "task=multirc", "data=hub", scores=(0.587,) * 3)
     line = only(tmp_path, task="multirc")
-    assert line.ours is None
+    assert line.mean is None
     assert "this protocol has no f1a" in line.reasons
 
 
@@ -210,10 +210,10 @@ def test_the_average_is_of_all_eight_tasks(tmp_path):
         if task != "wsc":
             write(tmp_path, RESIDUAL, f"task={task}", "data=hub", scores=(score - 0.01, score, score + 0.01))
     line = only(tmp_path, task="average")
-    assert (line.ours, line.reasons) == (None, ("no run of wsc in this setting",))
+    assert (line.mean, line.reasons) == (None, ("no run of wsc in this setting",))
     write(tmp_path, RESIDUAL, "task=wsc", "data=hub", scores=[scores["wsc"] + more for more in (-0.01, 0, 0.01)])
     line = only(tmp_path, task="average")
-    assert line.ours == pytest.approx(100 * np.mean(list(scores.values())))
+    assert line.mean == pytest.approx(100 * np.mean(list(scores.values())))
     alone = 4.302653 * math.sqrt(2 / 3)  # of each task, which has a standard deviation of one point
     assert line.difference.high - line.difference.value == pytest.approx(alone / math.sqrt(8) + 0.05, abs=1e-4)
     assert (line.expected, line.verdict) == (65.2, "below")

@@ -69,7 +69,7 @@ def test_an_experiment_that_is_no_name_is_not_composed(name, tmp_path):
 
 
 def test_an_override_that_the_experiment_does_not_state_is_not_composed():
-    with pytest.raises(UnreadableRun, match=r"has no row at 'hydra\.searchpath=\[file:///tmp/evil\]'"):
+    with pytest.raises(UnreadableRun, match=r"has no row with 'hydra\.searchpath=\[file:///tmp/evil\]'"):
         published(check(compose(list(RTE))), "hydra.searchpath=[file:///tmp/evil]")
 
 
