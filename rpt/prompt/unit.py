@@ -58,7 +58,7 @@ def prompt_scale(
 
     Examples:
         >>> import torch
-        >>> prompt_scale("vocab", torch.full((2, 2), 11.64)), prompt_scale("raw", torch.ones(2, 2))
+        >>> prompt_scale("vocab", torch.ones(2, 2)) * T5_RMS, prompt_scale("raw", torch.ones(2, 2))
         (1.0, 1.0)
     """
     if unit == "raw":
