@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.panels import MOST_PANELS
-from rpt.report.figures.styles import LINE_OF_MAJORITY, heading, looks_of
+from rpt.report.figures.panels import methods_of, panels_of_curves
+from rpt.report.figures.styles import LINE_OF_MAJORITY, Look, heading, looks_of
 from rpt.report.measure.numbers import Numbers
-from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.run import POINTS
 from rpt.report.read.series import StudyCurve, StudyPoint
 from rpt.report.read.study import Study
@@ -26,17 +25,15 @@ CAPTION = (
 
 def first_steps(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw a panel for each task and combination of values on other axes; nothing for runs that recorded no step."""
-    curves = [row.curve for row in numbers.robustness if len(_steps(row.curve)) > 1]
-    frame = frame_of(curves, [{"task": curve.task, **curve.setting} for curve in curves])
-    panels = [panel for panel in groups(frame, frame.columns.drop(ITEM)) if len(panel) > 1][:MOST_PANELS]
+    panels = panels_of_curves([row.curve for row in numbers.robustness if len(_steps(row.curve)) > 1])
     if not panels:
         return []
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample)
     for ax, panel in zip(axes, panels, strict=True):
-        _plot(ax, study, panel)
-    methods = list(dict.fromkeys(curve.method for panel in panels for curve in panel))
-    legend.put_below(drawing, [*(legend.of_method(method, looks[method]) for method in methods), legend.of_majority()])
+        _plot(ax, study, panel, looks)
+    handles = [legend.of_method(method, looks[method]) for method in methods_of(panels)]
+    legend.put_below(drawing, [*handles, legend.of_majority()])
     alt = "Score against the size of the first step. " + " ".join(_say(study, panel) for panel in panels)
     return [finish(drawing, "prompt-first-step", "Score against the size of the first step", CAPTION, alt)]
 
@@ -55,8 +52,7 @@ def _step(point: StudyPoint) -> float | None:
     return float(np.exp(np.mean(np.log(np.array(sizes, dtype=float)))))
 
 
-def _plot(ax: Axes, study: Study, panel: Sequence[StudyCurve]) -> None:
-    looks = looks_of(study)
+def _plot(ax: Axes, study: Study, panel: Sequence[StudyCurve], looks: Mapping[str, Look]) -> None:
     for curve in panel:
         steps, look = _steps(curve), looks[curve.method]
         order = sorted(steps, key=lambda index: steps[index])

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rpt.report.measure.numbers import Numbers, PointScore
-from rpt.report.read.frame import frame_of, groups
+from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.run import Axis, Value
+from rpt.report.read.series import StudyCurve
 from rpt.report.read.study import Study
 
 MOST_PANELS = 9
@@ -106,6 +107,24 @@ def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[ScorePa
                 )
             )
     return panels
+
+
+def panels_of_curves(curves: Sequence[StudyCurve]) -> list[list[StudyCurve]]:
+    """Group curves into panels: one for each task and combination of values on other axes that several encoders have.
+
+    Args:
+        curves: Curves along the main axis.
+
+    Returns:
+        Curves of each panel, at most `MOST_PANELS` panels.
+    """
+    frame = frame_of(curves, [{"task": curve.task, **curve.setting} for curve in curves])
+    return [panel for panel in groups(frame, frame.columns.drop(ITEM)) if len(panel) > 1][:MOST_PANELS]
+
+
+def methods_of(panels: Sequence[Sequence[StudyCurve]]) -> list[str]:
+    """Return the encoders of all panels, each once, in the order of their first curves."""
+    return list(dict.fromkeys(curve.method for panel in panels for curve in panel))
 
 
 def _others(score: PointScore, axis: Axis | None) -> dict[str, Value]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.panels import MOST_PANELS
+from rpt.report.figures.panels import methods_of, panels_of_curves
 from rpt.report.figures.styles import LINE_OF_MAJORITY, Look, heading, looks_of, points
 from rpt.report.measure.numbers import Numbers
-from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.run import POINTS
 from rpt.report.read.series import StudyCurve
 from rpt.report.read.study import Study
@@ -32,17 +31,14 @@ CAPTION = (
 
 def profiles(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw a panel for each task and combination of values on other axes; nothing for a study of single points."""
-    curves = [row.curve for row in numbers.robustness if len(row.curve.points) > 1]
-    frame = frame_of(curves, [{"task": curve.task, **curve.setting} for curve in curves])
-    panels = [panel for panel in groups(frame, frame.columns.drop(ITEM)) if len(panel) > 1][:MOST_PANELS]
+    panels = panels_of_curves([row.curve for row in numbers.robustness if len(row.curve.points) > 1])
     if not panels:
         return []
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample)
     for ax, panel in zip(axes, panels, strict=True):
-        _plot(ax, study, numbers, panel)
-    methods = list(dict.fromkeys(curve.method for panel in panels for curve in panel))
-    handles = [legend.of_method(method, looks[method], has_marker=False) for method in methods]
+        _plot(ax, study, numbers, panel, looks)
+    handles = [legend.of_method(method, looks[method], has_marker=False) for method in methods_of(panels)]
     legend.put_below(drawing, [*handles, legend.of_majority()])
     bands = ", with 95 % bands for new seeds on the same examples" if has_intervals(study) else ""
     alt = "Share of runs above a threshold. " + " ".join(_say(study, panel) for panel in panels)
@@ -50,8 +46,7 @@ def profiles(study: Study, numbers: Numbers) -> list[Figure]:
     return [finish(drawing, "profile", title, CAPTION.format(bands=bands), alt)]
 
 
-def _plot(ax: Axes, study: Study, numbers: Numbers, panel: Sequence[StudyCurve]) -> None:
-    looks = looks_of(study)
+def _plot(ax: Axes, study: Study, numbers: Numbers, panel: Sequence[StudyCurve], looks: Mapping[str, Look]) -> None:
     for curve in panel:
         _curve(ax, curve, looks[curve.method])
     task = panel[0].task
