@@ -172,7 +172,7 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
 
 
 def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
-    scale = prompt_scale(config.prompt.unit, backbone.embedding, config.backbone.prompt_scale)
+    scale = prompt_scale(config.prompt.unit, backbone.vocabulary_rms, config.backbone.prompt_scale)
     source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config), scale)
     rng = torch.Generator().manual_seed(config.seed)
     length = config.prompt.length

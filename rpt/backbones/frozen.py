@@ -8,9 +8,11 @@ only inside `dropping()`.
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,11 @@ class FrozenBackbone(nn.Module):
         assert isinstance(weight, Tensor)
         return weight
 
+    @cached_property
+    def vocabulary_rms(self) -> float:
+        """Root mean square of all entries of the embedding table; computed once for all runs of a pack."""
+        return root_mean_square(self.embedding)
+
     @property
     def dtype(self) -> torch.dtype:
         """Dtype of the weights."""
@@ -105,6 +112,25 @@ class FrozenBackbone(nn.Module):
     def fingerprint(self) -> str:
         """Compute the sha256 over all loaded weights, which proves that no weight has changed."""
         return fingerprint(self.model.named_parameters())
+
+
+ROWS = 4096
+"""Number of rows whose squares are summed at a time. A float64 copy of a whole embedding table would be large."""
+
+
+def root_mean_square(table: Float[Tensor, "rows columns"]) -> float:
+    """Compute the root mean square of all entries of a table, in float64.
+
+    Args:
+        table: Table in any float dtype and on any device.
+
+    Examples:
+        >>> import torch
+        >>> root_mean_square(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        2.5
+    """
+    squares = [part.detach().double().square().sum() for part in table.split(ROWS)]
+    return math.sqrt(float(torch.stack(squares).sum()) / table.numel())
 
 
 def has_same_bits(tensor: Tensor, other: Tensor) -> bool:

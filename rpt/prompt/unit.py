@@ -11,10 +11,6 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
-
 from rpt.errors import ConfigError
 
 T5_RMS = 11.64
@@ -23,33 +19,13 @@ T5_RMS = 11.64
 Source: GitHub huggingface/transformers, pull request 26441.
 """
 
-ROWS = 4096
-"""Number of vocabulary rows whose squares are summed at a time. A float64 copy of the whole table would be large."""
 
-
-def vocabulary_rms(embedding: Float[Tensor, "vocab hidden"]) -> float:
-    """Compute the root mean square of all entries of the vocabulary, in float64.
-
-    Args:
-        embedding: The backbone's input embeddings, in any float dtype and on any device.
-
-    Examples:
-        >>> import torch
-        >>> vocabulary_rms(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
-        2.5
-    """
-    squares = [part.detach().double().square().sum() for part in embedding.split(ROWS)]
-    return math.sqrt(float(torch.stack(squares).sum()) / embedding.numel())
-
-
-def prompt_scale(
-    unit: Literal["raw", "vocab"], embedding: Float[Tensor, "vocab hidden"], stated: float | None = None
-) -> float:
+def prompt_scale(unit: Literal["raw", "vocab"], vocabulary_rms: float, stated: float | None = None) -> float:
     """Return the scale s of a prompt, by which the encoder's output is multiplied.
 
     Args:
         unit: `raw`, or `vocab` for T5's numbers on every backbone.
-        embedding: The backbone's input embeddings.
+        vocabulary_rms: Root mean square of the backbone's input embeddings.
         stated: Scale that the option of the backbone states: 1 for the paper's models. None means that the vocabulary
             decides.
 
@@ -57,17 +33,15 @@ def prompt_scale(
         ConfigError: The unit is `vocab`, and the vocabulary is all zero or holds numbers that are not finite.
 
     Examples:
-        >>> import torch
-        >>> prompt_scale("vocab", torch.ones(2, 2)) * T5_RMS, prompt_scale("raw", torch.ones(2, 2))
+        >>> prompt_scale("vocab", 11.64), prompt_scale("raw", 0.056)
         (1.0, 1.0)
     """
     if unit == "raw":
         return 1.0
     if stated is not None:
         return stated
-    rms = vocabulary_rms(embedding)
-    if not math.isfinite(rms) or rms == 0:
-        state = "all zero" if rms == 0 else "not all finite"
+    if not math.isfinite(vocabulary_rms) or vocabulary_rms == 0:
+        state = "all zero" if vocabulary_rms == 0 else "not all finite"
         advice = f"needs a vocabulary with a scale, and the backbone's input embeddings are {state}. "
         raise ConfigError.of("prompt.unit", unit, f"{advice}Set prompt.unit=raw, or choose another backbone.")
-    return rms / T5_RMS
+    return vocabulary_rms / T5_RMS

@@ -13,7 +13,6 @@ from rpt.backbones.frozen import FrozenBackbone
 from rpt.config.schema import Config
 from rpt.prompt.diagnostics import update_ratio
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
-from rpt.prompt.unit import vocabulary_rms
 from rpt.tracking.record_base import LARGEST
 from rpt.tracking.record_sections import ParameterCounts, PromptFacts
 from rpt.training.run import Run
@@ -39,7 +38,7 @@ def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_ste
     """
     return {
         "parameters": parameters(run),
-        "prompt": prompt_facts(config, run, backbone.embedding),
+        "prompt": prompt_facts(config, run, backbone.vocabulary_rms),
         "resumed_step": resumed_step,
     }
 
@@ -65,23 +64,22 @@ def _trained(prompt: SoftPrompt) -> set[str] | None:
         return None
 
 
-def prompt_facts(config: Config, run: Run, embedding: Float[Tensor, "vocab hidden"]) -> PromptFacts | None:
+def prompt_facts(config: Config, run: Run, vocabulary_rms: float) -> PromptFacts | None:
     """Measure the prompt of a run before its first step; None for a run without a prompt.
 
     Args:
         config: Configuration of the run.
         run: Run, before its first step or resumed.
-        embedding: The backbone's input embeddings.
+        vocabulary_rms: Root mean square of the backbone's input embeddings.
     """
     prompt = run.trainable.prompt
     if prompt is None:
         return None
-    rms = vocabulary_rms(embedding)
     return PromptFacts(
         unit=config.prompt.unit,
         scale=prompt.scale,
-        vocabulary_rms=_finite(rms),
-        start_norm_ratio=_norm_ratio(run.start, rms),
+        vocabulary_rms=_finite(vocabulary_rms),
+        start_norm_ratio=_norm_ratio(run.start, vocabulary_rms),
         start_update_ratio=_finite(run.start_update_ratio),
     )
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import rpt
-from rpt.prompt.unit import T5_RMS, vocabulary_rms
+from rpt.backbones.frozen import root_mean_square
+from rpt.prompt.unit import T5_RMS
 from rpt.runs import train
 from tests.support.packs import curve
 
@@ -108,7 +109,7 @@ def test_the_record_holds_the_prompts_size_at_the_start_and_at_the_end(tiny_bert
     record = train([rpt.compose([*options, "prompt.unit=vocab"])])[0].record
     facts = record.prompt
     embedding = load_file(Path(option(tiny_bert, "backbone.path")) / "model.safetensors")
-    rms = vocabulary_rms(embedding["embeddings.word_embeddings.weight"].bfloat16().float())
+    rms = root_mean_square(embedding["embeddings.word_embeddings.weight"].bfloat16().float())
     assert facts.vocabulary_rms == pytest.approx(rms, rel=1e-2)  # the backbone's dtype may be bfloat16
     assert facts.scale == pytest.approx(facts.vocabulary_rms / T5_RMS)
     assert 0.5 < facts.start_norm_ratio < 2
@@ -146,9 +147,9 @@ def test_t5s_scale_is_that_of_its_published_weights():
     path = try_to_load_from_cache("google/t5-v1_1-small", "model.safetensors")
     if not isinstance(path, str):
         pytest.skip("the weights of google/t5-v1_1-small are not in the hub's cache")
-    assert vocabulary_rms(load_file(path)["shared.weight"]) == pytest.approx(T5_RMS, rel=0.01)
+    assert root_mean_square(load_file(path)["shared.weight"]) == pytest.approx(T5_RMS, rel=0.01)
 
 
 def test_the_rms_of_a_vocabulary_is_exact():
     table = torch.randn(9000, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert vocabulary_rms(table) == pytest.approx(float(table.square().mean().sqrt()), rel=1e-12)
+    assert root_mean_square(table) == pytest.approx(float(table.square().mean().sqrt()), rel=1e-12)
