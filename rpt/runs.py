@@ -294,6 +294,6 @@ def _build(
     tuner = build.build_pack(configs, data, ranks)
     restore(tuner, ranks.from_first(list(checkpoints)), data.steps_per_epoch)
     if ranks.size > 1:
-        ranks.check_same("backbones", tuner.backbone.fingerprint())
-        ranks.check_same("numbers to begin with", fingerprint(tuner.trainables.state_dict().items()))
+        ranks.check_same("the weights of the backbone", tuner.backbone.fingerprint())
+        ranks.check_same("initial parameters", fingerprint(tuner.trainables.state_dict().items()))
     return tuner, data, device

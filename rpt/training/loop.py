@@ -1,4 +1,7 @@
-"""Train and evaluate a pack with Lightning's Trainer, and stop for a checkpoint when a signal waits."""
+"""Train and evaluate a pack (runs that are trained together) with Lightning's Trainer.
+
+A signal that arrives during training is delayed until a checkpoint is written.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +34,14 @@ def fit(
 ) -> None:
     """Train from the pack's present step to the last epoch, or until no run is active.
 
-    A signal whose handler returns, such as a launcher's, only interrupts the training, which then continues.
+    If the handler of a signal returns, as the handler of a cluster's launcher may, training continues afterwards.
 
     Args:
         tuner: Module of the pack.
         data: Data module of the pack.
         epochs: Number of epochs of the whole training.
         device: Device that trains the pack.
-        callbacks: Lightning callbacks of the training. A user's callback that raises fails the run of its pack.
+        callbacks: Lightning callbacks of the training. An exception in a user's callback marks the run as failed.
         interruptions: Object that delays signals until a checkpoint is written.
         flags: Further arguments of Lightning's Trainer.
     """
@@ -73,7 +76,7 @@ def _fit_on(
 
 
 def _continue_counts(trainer: lightning.Trainer, tuner: PromptTuner) -> None:
-    """Let Lightning count epochs and logged steps from those of the pack, which callbacks and loggers read."""
+    """Set Lightning's counts of epochs and steps, which callbacks and loggers read, to the pack's counts."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = tuner.steps_done
     for name in ("ready", "started", "processed", "completed"):
         setattr(trainer.fit_loop.epoch_progress.current, name, tuner.epochs_done)
@@ -81,7 +84,7 @@ def _continue_counts(trainer: lightning.Trainer, tuner: PromptTuner) -> None:
 
 
 def _fail(tuner: PromptTuner, error: CallbackFailed) -> None:
-    """Fail the run whose callback has raised. It is alone, because runs with callbacks are not packed."""
+    """Mark the pack's run as failed. A pack with callbacks has a single run, whose callback has raised the error."""
     for run in tuner.runs:
         run.fail(str(error), error.trace)
 
@@ -123,7 +126,7 @@ def _trainer(device: torch.device, **flags: Any) -> lightning.Trainer:
     own: dict[str, Any] = {
         "accelerator": "gpu" if device.type == "cuda" else "cpu",
         "devices": [device.index or 0] if device.type == "cuda" else 1,
-        "plugins": [LightningEnvironment()],  # one process also in a SLURM job, where Lightning would handle signals
+        "plugins": [LightningEnvironment()],  # in a SLURM job, Lightning would otherwise handle signals itself
         "precision": "32-true",  # Lightning then leaves the dtypes of backbone and runs unchanged
         "min_epochs": 0,
         "num_sanity_val_steps": 0,

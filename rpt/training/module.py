@@ -1,7 +1,8 @@
-"""PromptTuner: a Lightning module of a frozen backbone and K runs that share it. A single run is a pack of one.
+"""PromptTuner: a Lightning module with a frozen backbone and the runs that share it (a pack of one or more runs).
 
-Lightning keeps the loop, the device and the progress. A `Run` keeps everything that belongs to one run.
-`rpt.training.step` cuts a step into forward passes. This module holds what Lightning calls, and the loss of a row.
+Lightning controls the loop and the device. A `Run` holds everything that belongs to one run.
+`rpt.training.step` cuts a step into forward passes. This module holds the methods that Lightning calls, and the
+computation of a row's loss.
 """
 
 from __future__ import annotations
@@ -43,15 +44,15 @@ from rpt.training.step import (
 
 
 class PromptTuner(lightning.LightningModule):
-    """Lightning module that trains K runs over one frozen backbone.
+    """Lightning module that trains one or more runs with one frozen backbone.
 
     Args:
         backbone: Backbone that all runs share.
         scorer: Scorer that computes losses and answers from rows with their prompts inserted.
         task: Task that reads the answers from generated text.
         runs: Runs of the pack; each run owns its parameters and its optimizer.
-        prompt_at: Position in the text at which the prompt is inserted: 0 in front, 1 after `[CLS]`, None behind the
-            text, which only a decoder takes.
+        prompt_at: Position in the text at which the prompt is inserted: 0 in front of the text, 1 after `[CLS]`. None
+            inserts the prompt behind the text, and is allowed for decoders only.
         metrics: Names of the task's metrics.
         token_budget: Largest number of tokens in a forward pass of a training step. It is halved when a forward pass
             runs out of memory.
@@ -124,8 +125,8 @@ class PromptTuner(lightning.LightningModule):
 
         Args:
             config: Checked configuration, as `rpt.compose` returns it.
-            data: Rows of the task, built from this configuration, or from one that differs in learning rates, encoder,
-                init, optimizer or seed alone.
+            data: Rows of the task. They were built from this configuration, or from a configuration that differs in
+                learning rates, encoder, init, optimizer or seed alone.
 
         Raises:
             ConfigError: The rows were prepared for another task, backbone, prompt length or training loop.
@@ -137,7 +138,7 @@ class PromptTuner(lightning.LightningModule):
         return build_single(config, data)
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        """Show Lightning's callbacks the optimizer and schedule of each run; the run itself steps them."""
+        """Return the optimizer and schedule of each run for Lightning's callbacks to read. The run steps them."""
         return [run.optimizer for run in self.runs], [run.schedule for run in self.runs]
 
     @property
@@ -219,7 +220,7 @@ class PromptTuner(lightning.LightningModule):
         self.on_validation_epoch_start()
 
     def validation_step(self, batch: Rows, batch_idx: int) -> None:
-        """Answer a batch of rows, all of the same run."""
+        """Compute the answers to a batch of rows, all of the same run."""
         self.pause()
         index = int(batch.run[0])
         if self.runs[index].has_failed:  # the run's prompt could not be computed
@@ -231,7 +232,7 @@ class PromptTuner(lightning.LightningModule):
     test_step = validation_step
 
     def _answers(self, rows: Rows) -> list[tuple[Rows, Scored]]:
-        """Answer rows in one forward pass, or in halves if the forward pass runs out of memory."""
+        """Compute the answers to rows in one forward pass, or in halves if the forward pass runs out of memory."""
         try:
             return [(rows, self.score(rows, self.folded))]
         except Exception as error:
@@ -242,11 +243,11 @@ class PromptTuner(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Pass each run its metrics on the selection split, which select its checkpoint."""
-        if self.trainer.sanity_checking:  # the first batches, which an untouched Trainer answers before training
+        if self.trainer.sanity_checking:  # Lightning's check of the first batches before training
             return
         self._gather()
         if self.ranks.size > 1:
-            self.ranks.check_same("trained numbers", fingerprint(self.trainables.state_dict().items()))
+            self.ranks.check_same("trained parameters", fingerprint(self.trainables.state_dict().items()))
         self.epochs_done += 1
         self.last_evaluation = [None for _ in self.runs]
         for index, (run, predictions) in enumerate(zip(self.runs, self.predictions, strict=True)):
@@ -263,14 +264,14 @@ class PromptTuner(lightning.LightningModule):
         self._log_metrics("reported", metrics)
 
     def _log_metrics(self, split: str, metrics: Sequence[dict[str, float] | None]) -> None:
-        """Log the metrics of a split: the mean over the evaluated runs, and in a pack those of each run."""
+        """Log the mean of a split's metrics over the evaluated runs, and with several runs the metrics of each run."""
         self._log_means(split, [values for values in metrics if values is not None])
         if len(self.runs) > 1:
             for index, values in enumerate(metrics):
                 self._log_means(split, [] if values is None else [values], f"/run_{index}")
 
     def _log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
-        """Log means over runs under the names that the curve has, so that Lightning's callbacks can monitor them."""
+        """Log means over runs under the names of the columns of `curve.csv`, so that callbacks can monitor them."""
         if values and self._is_in_loop():
             means = {
                 f"{prefix}/{name}{suffix}": fmean(run[name] for run in values if name in run) for name in values[0]

@@ -47,12 +47,13 @@ def adafactor(
 
 
 def schedule(name: str, optimizer: Optimizer, warmup_steps: int, total_steps: int) -> LRScheduler:
-    """Build the schedule that multiplies all learning rates of a run, step by step.
+    """Build the schedule, which multiplies all learning rates of a run by the same factor in each step.
 
     The factors equal those of transformers' `get_constant_schedule_with_warmup` and `get_linear_schedule_with_warmup`.
 
     Args:
-        name: `constant`, or `linear`: from 1 at the end of the warm-up to 0 at `total_steps`.
+        name: `constant` keeps the factor 1 after the warm-up. `linear` lowers the factor from 1 at the end of the
+            warm-up to 0 at `total_steps`.
         optimizer: Optimizer of the run.
         warmup_steps: Number of steps over which the factor rises linearly from 0 to 1.
         total_steps: Number of steps of the whole training.

@@ -24,7 +24,7 @@ def place_prompts(
         backbone: Backbone whose embeddings the texts get.
         rows: Rows of a forward pass.
         prompts: Encoded prompt of each run.
-        prompt_at: Position in the text at which the prompt is inserted; None behind the text of a decoder.
+        prompt_at: Position in the text at which the prompt is inserted; None inserts it behind the text of a decoder.
     """
     if prompt_at is None:
         assert isinstance(backbone, CausalBackbone)
@@ -35,7 +35,7 @@ def place_prompts(
 
 
 def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[Float[Tensor, "_ hidden"]]) -> Inserted:
-    """Put each prompt behind the last token of its text, and leave the tokens before it to the decoder's cache."""
+    """Put each prompt behind the last token of its text. The decoder's cache holds all tokens before the last token."""
     last = rows.ids.gather(1, rows.mask.sum(dim=1, keepdim=True) - 1)  # [texts, 1]
     inserted = insert(prompts, rows.run_of_text, backbone.embed(last), torch.ones_like(last), 1)
     context = backbone.read(rows.ids, rows.mask)

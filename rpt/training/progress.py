@@ -107,7 +107,9 @@ def _bar_class() -> Any:
 
 
 class ProgressLines(Callback):
-    """Lightning callback that writes to a `ProgressLog`: events at the start and at each evaluation, updates between.
+    """Lightning callback that writes progress to a `ProgressLog`: a line at the start and at each evaluation.
+
+    Between these lines, the callback updates the log's state, which the log writes once a minute.
 
     Args:
         log: Log that writes the lines.

@@ -69,7 +69,7 @@ def determinism_restored() -> Iterator[None]:
 
 
 def _spread(seed: int) -> int:
-    """Derive the stream's seed from the run's seed, so that it differs from a generator with the run's seed itself."""
+    """Derive the stream's seed from the run's seed, so that other generators with the run's seed draw other numbers."""
     return int.from_bytes(hashlib.sha256(f"stream {seed}".encode()).digest()[:7])
 
 

@@ -31,7 +31,7 @@ from rpt.errors import RptError
 T = TypeVar("T")
 
 GRACE_SECONDS = 20.0
-"""Time for the first rank to notice that another rank has ended. After it the first rank's process is ended."""
+"""Number of seconds in which the first rank must notice that another rank has ended, before its process is ended."""
 
 MOST_TEXT = 20_000
 """Largest number of characters of a traceback that a rank sends, so that the pipe can hold it until it is read."""
@@ -101,8 +101,8 @@ class Ranks:
             RanksDiffer: The value differs between ranks.
         """
         if len(set(self.gather(value))) > 1:
-            advice = "Their devices do not compute alike, or files changed meanwhile. Set trainer.devices=1."
-            raise RanksDiffer(f"{self.size} devices hold different {name}, where all must hold the same. {advice}")
+            advice = "The devices compute different results, or files have changed since the start."
+            raise RanksDiffer(f"{name} must be equal on all {self.size} devices. {advice} Set trainer.devices=1.")
 
 
 ALONE = Ranks()
@@ -110,7 +110,7 @@ ALONE = Ranks()
 
 @dataclass(frozen=True)
 class _Follower:
-    """Another rank, as the first rank keeps it.
+    """Process of a rank other than the first, with the pipe through which it sends its error.
 
     Attributes:
         rank: Number of the rank, from 1.
@@ -198,7 +198,7 @@ def _run_follower(
     follow: Callable[..., None],
     arguments: Sequence[Any],
 ) -> None:
-    """Run another rank from start to end; the target of its process."""
+    """Run a rank other than the first from start to end. This is the target function of the rank's process."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # only the first rank handles signals
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
@@ -241,7 +241,7 @@ def _end_with_parent() -> None:
 
 
 def _end_if_lost(followers: Sequence[_Follower], ended: threading.Event) -> None:
-    """End this process if a rank is lost and the block does not end, because some operations would wait forever."""
+    """End this process if another rank is lost and `join` does not return, because it may wait for the rank forever."""
     while not ended.wait(1.0):
         lost = next((follower for follower in followers if follower.is_lost), None)
         if lost is not None and not ended.wait(GRACE_SECONDS):
@@ -260,7 +260,7 @@ def _find_lost(followers: Sequence[_Follower]) -> _Follower | None:
 
 
 def _loss_message(lost: _Follower) -> str:
-    return f"{lost.end()}Run the same command again: it goes on from the last checkpoint."
+    return f"{lost.end()}Run the same command again: it continues from the last checkpoint."
 
 
 def _stop(followers: Sequence[_Follower]) -> None:

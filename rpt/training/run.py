@@ -69,7 +69,7 @@ class Trainable(nn.Module):
         return encoded
 
     def fold(self) -> Float[Tensor, "length hidden"]:
-        """Encode the prompt without dropout, detached."""
+        """Encode the prompt for export: without dropout, and detached from the graph of gradients."""
         folded = self.prompt.fold() if self.prompt is not None else self.no_prompt
         assert isinstance(folded, Tensor)
         return folded
@@ -89,7 +89,8 @@ class Run:
     Attributes:
         start: Encoded prompt before the first step. A resumed run computes it again from the seed, so checkpoints do
             not hold it.
-        start_update_ratio: Mean of |phi(P)| / |P| of `start`; None for an encoder without a skip connection.
+        start_update_ratio: Mean of |phi(P)| / |P| before the first step, where P is a vector of the table and phi(P) is
+            what the encoder adds to it. None for an encoder without a skip connection.
         first_step: Distance of the encoded prompt from `start` after the first step, divided by the norm of `start`.
             None before the first step and without a prompt.
     """
@@ -207,7 +208,7 @@ class Run:
         self.trainable.load_state_dict(self._best_state, strict=True)
 
     def state(self) -> dict[str, Any]:
-        """Return the state from which the run continues with the same bits, as tensors and plain values."""
+        """Return the run's state as tensors and plain values. A run restored from it has bitwise equal results."""
         return {
             "trainable": self.trainable.state_dict(),
             "optimizer": self.optimizer.state_dict(),

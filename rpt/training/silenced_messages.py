@@ -1,4 +1,4 @@
-"""Silence messages of libraries that do not help a user of rpt. A comment on each line names the message or reason."""
+"""Silence messages of libraries that do not help a user of rpt. The comment on a line names the message or reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def quiet_libraries() -> None:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()  # "Loading weights"
     for message in (
-        r".*LeafSpec.*is deprecated.*",  # torch 2.13 against lightning 2.6, until lightning follows
+        r".*LeafSpec.*is deprecated.*",  # lightning 2.6 uses an interface that torch 2.13 deprecates
         r".*in eval mode at the start of training.*",  # intended: the backbone is frozen
         r".*configure_optimizers` returned `None`.*",  # intended: every run has its own optimizer
         r".*smaller than the logging interval.*",  # docs/lightning.md names the flag; the curve has every step

@@ -75,7 +75,7 @@ class GradientPass:
         token_budget: Largest number of tokens of a forward pass; halved when a forward pass runs out of memory.
         exact: Whether each forward pass holds rows of one run only.
         ranks: Ranks that share the step. Each rank runs its part of the forward passes.
-        text_cost: Cost of a token of the text, in tokens of the budget.
+        text_cost: Cost of a text token in tokens of the budget: 1, or less if the texts are cached.
     """
 
     runs: Sequence[Run]
@@ -133,7 +133,7 @@ class GradientPass:
 
 
 def sum_over_ranks(runs: Sequence[Run], prompts: list[Tensor], losses: list[float], ranks: Ranks) -> list[float]:
-    """Sum gradients and losses over all ranks. Each rank has divided its part by the terms of all rows.
+    """Sum gradients and losses over all ranks, after each rank has divided its losses by the number of all loss terms.
 
     The gradient of a prompt is summed before its backward pass through the encoder, which every rank repeats.
 
@@ -160,7 +160,7 @@ def sum_over_ranks(runs: Sequence[Run], prompts: list[Tensor], losses: list[floa
 
 
 def update(run: Run, encoded: Tensor, prompt: Tensor, loss: float) -> dict[str, float]:
-    """Continue the backward pass through a run's encoder and step its optimizer; a loss that is nan fails the run.
+    """Continue the backward pass through a run's encoder and step its optimizer; a nan loss fails the run.
 
     Args:
         run: Run to update.
