@@ -18,16 +18,22 @@ WINDOW = 16
 
 
 TRAINING_TOKENS = {"cpu": 2048, "cuda": 65_536}
-"""Default token budget of a training forward pass, by device. A larger budget only takes more memory: on two CPU cores
-4096 tokens are as fast as 2048 (benchmarks/). A forward pass that does not fit into memory is cut further."""
+"""Default token budget of a training forward pass, by device.
+
+A larger budget only takes more memory: on two CPU cores, 4096 tokens are as fast as 2048 (benchmarks/). A forward pass
+that does not fit into memory is cut further.
+"""
 
 
 CACHED_TEXT_COST = 0.25
-"""Cost of a token of a cached text, in tokens that are computed: its keys and values take memory, but no products."""
+"""Cost of a token of a cached text, as a fraction of the cost of a computed token.
+
+The keys and values of a cached token take memory, but are not computed again.
+"""
 
 
 def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """The batches of one epoch: every row once, in random order, rows of similar length together.
+    """Return the batches of one epoch: every row once, in random order, rows of similar length in the same batch.
 
     Args:
         lengths: Number of tokens of each row.
@@ -80,7 +86,7 @@ def cuts(lengths: Sequence[int], token_budget: int, counts: Sequence[int] | None
         lengths: Number of tokens of each row as the backbone reads it, prompt included.
         token_budget: Largest number of tokens of a forward pass, padding included. A row above the budget has a forward
             pass of its own.
-        counts: Number of texts of each row; None means a single text for each row.
+        counts: Number of texts that the backbone reads for each row; None means a single text for each row.
 
     Returns:
         Positions in `lengths` for each forward pass. Each position is in exactly one forward pass.
@@ -116,7 +122,7 @@ def forwards(
         prompt_lengths: Number of virtual tokens of each run.
         token_budget: Largest number of tokens of a forward pass, padding included.
         exact: Whether every forward pass holds rows of a single run, cut as if the run were alone in the pack.
-        text_cost: Cost of a token of the text, in tokens of the budget.
+        text_cost: Cost of a text token in tokens of the budget: 1, or less if the texts are cached.
         rank: Number of this process among the processes that share the step, from 0.
         num_ranks: Number of processes that share the step. Each process cuts its part of the rows.
     """
@@ -134,7 +140,7 @@ def forwards(
 
 
 def _sizes(rows: Rows, prompt_lengths: Sequence[int], text_cost: float) -> tuple[list[int], list[int]]:
-    """Compute for each row the number of tokens of prompt, longest text and longest output, and the number of texts."""
+    """Compute two numbers for each row: tokens of prompt, longest text and longest output together; and texts."""
     texts, outputs, counts = [0] * len(rows), [0] * len(rows), [0] * len(rows)
     for row, length in zip(rows.row_of_text.tolist(), rows.mask.sum(dim=1).tolist(), strict=True):
         texts[row] = max(texts[row], math.ceil(length * text_cost))

@@ -76,7 +76,7 @@ class TaskData(lightning.LightningDataModule):
             build_source(self.config)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read, divide and tokenise the rows, unless that is done. All stages need the same three splits.
+        """Read, divide and tokenise the rows, unless this was done before. All stages need the same three splits.
 
         Raises:
             DataError: The rows cannot be read, do not fit the task, or are over the limits of the configuration.
@@ -108,7 +108,7 @@ class TaskData(lightning.LightningDataModule):
 
     @property
     def reported(self) -> Encoded:
-        """Tokenised rows of the reported score."""
+        """Tokenised validation rows, whose score is reported."""
         return self.encoded["reported"]
 
     @cached_property
@@ -127,7 +127,7 @@ class TaskData(lightning.LightningDataModule):
         return self.steps_per_epoch * self.config.trainer.epochs
 
     def train_dataloader(self) -> TrainLoader:
-        """Return the steps of the current epoch: rows of similar length together, in another order each epoch."""
+        """Return a loader of the current epoch's steps. Each epoch has its own order of rows."""
         return TrainLoader(
             self.train,
             batch_size=self.batch_size,
@@ -139,11 +139,11 @@ class TaskData(lightning.LightningDataModule):
         )
 
     def val_dataloader(self) -> EvalLoader:
-        """Return the evaluation of the selection split, for every run that still trains."""
+        """Return a loader of the forward passes over the selection split, for every run that still trains."""
         return self.evaluation(self.held_out, self._trains, self._flags.limit_val_batches)
 
     def test_dataloader(self) -> EvalLoader:
-        """Return the evaluation of the reported rows, for every run that has not failed."""
+        """Return a loader of the forward passes over the validation rows, for every run that has not failed."""
         return self.evaluation(self.reported, self._has_score, self._flags.limit_test_batches)
 
     @property
@@ -153,7 +153,13 @@ class TaskData(lightning.LightningDataModule):
     def evaluation(
         self, split: Encoded, answers: Callable[[], Sequence[bool]], limit: int | float | None = None
     ) -> EvalLoader:
-        """Return an evaluation of a split for the runs that `answers` returns when the evaluation begins."""
+        """Return a loader of the forward passes over a split.
+
+        Args:
+            split: Tokenised split.
+            answers: Function that returns for each run whether it is evaluated; called when the evaluation begins.
+            limit: Largest number of forward passes of a run, or their share; None for all.
+        """
         return EvalLoader(
             split,
             prompt_lengths=self.prompt_lengths,
@@ -217,7 +223,7 @@ class PackData(TaskData):
         self.runs: Sequence[Trained] = ()
 
     def transfer_batch_to_device(self, batch: Rows, device: torch.device, dataloader_idx: int) -> Rows:
-        """Leave the rows where they are, because the module moves each forward pass after it has cut the rows."""
+        """Return the rows on their present device. The module moves each forward pass after it has cut the rows."""
         return batch
 
     def _first_step(self) -> int:

@@ -31,7 +31,8 @@ class Encoded:
         outputs: Token ids that a language model learns to write for each row, end marker included; empty for a head.
         choices: Token ids of each choice of each row, end marker included; empty for a head.
         num_cut: Number of rows with a text that was cut to the limit.
-        segments: Segment id of each token of `inputs`, 0 or 1; empty for language models.
+        segments: Segment id of each token of `inputs`: 1 in the second text of a pair, else 0. Empty for language
+            models.
     """
 
     examples: Sequence[Example]
@@ -78,7 +79,7 @@ class Encoded:
         return max(map(len, [*texts, *self.outputs]), default=0)
 
     def terms(self, row: int) -> int:
-        """Count the terms of a row in its run's training loss: a term for each output token, or a single term."""
+        """Count the terms of a row in the training loss: the number of its output tokens, or 1 for a head."""
         return len(self.outputs[row]) or 1
 
 
@@ -98,13 +99,13 @@ def encode_pairs(
         first: Template of the first text, which is cut at its end if the pair is over the limit.
         second: Template of the second text, which is never cut; None for single texts, `[CLS] first [SEP]`.
         limit: Largest number of tokens of a pair, special tokens included.
-        candidate: Function that returns the fields of an example for the choice of a given index, so that each choice
-            makes a pair. None makes a single pair from the example's own fields.
+        candidate: Function that returns the template fields of an example for the choice of a given index. Each choice
+            then makes a pair. None makes a single pair from the example's own fields.
 
     Raises:
-        DataError: The second text leaves no room for the first within the limit.
+        DataError: The second text alone fills the limit, so that no token of the first text fits.
     """
-    owners: list[int] = []  # the row of each pair
+    owners: list[int] = []  # number of the row of each pair
     firsts: list[str] = []
     seconds: list[str] = []
     for row, example in enumerate(examples):
@@ -153,8 +154,8 @@ def encode_texts(
         limit: Largest number of tokens of a source, special tokens included.
 
     Raises:
-        DataError: A source is over the limit and cutting the field does not suffice, or an answer has no tokens of its
-            own behind its source.
+        DataError: A source is over the limit even after the field is cut, or the tokenizer joins an answer with its
+            source, so that the answer has no tokens of its own.
     """
     rendered = [render(template, example.fields, cut) for example in examples]
     sources = tokenizer.sources([text for text, _ in rendered])
@@ -190,10 +191,10 @@ def _own_tokens(ids: Ids | None, text: str, example: Example) -> Ids:
 
 
 def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[str, tuple[int, int] | None]:
-    """Fill a template in.
+    """Fill in a template with the fields of an example.
 
     Returns:
-        The text, and the span of characters of the field `cut`; None if the template does not have the field.
+        The text, and the first and last + 1 character of the field `cut` in it; None if the template lacks the field.
     """
     text, span = "", None
     for literal, name, spec, _ in Formatter().parse(template):
@@ -206,7 +207,7 @@ def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[s
 
 
 def drop_from_end(offsets: Sequence[tuple[int, int]], span: tuple[int, int] | None, count: int) -> list[int] | None:
-    """Drop the last `count` tokens of a span of characters.
+    """Drop the last `count` tokens of a part of a text, such as the part of a field that may be cut.
 
     Returns:
         Positions of the remaining tokens; None if the span has no more than `count` tokens.

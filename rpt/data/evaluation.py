@@ -20,10 +20,10 @@ from rpt.data.batches import cuts
 from rpt.data.inputs import find_folder
 
 EVALUATION_TOKENS = {"cpu": 8192, "cuda": 32_768}
-"""Default token budget of a forward pass of an evaluation, by device, where rows may share forward passes freely."""
+"""Default token budget of a forward pass of an evaluation, by device, if any rows may share a forward pass."""
 
 FIXED_TOKENS = 512
-"""Token budget of a forward pass of a fixed shape. MiniLM's evaluations take about as long as under 8192 tokens."""
+"""Token budget of a forward pass of a fixed shape. MiniLM's evaluations take about as long as with 8192 tokens."""
 
 WIDTH_STEP = 16
 """Widths of fixed shapes are multiples of this number of tokens. Multiples of 32 would add a quarter of padding."""
@@ -32,14 +32,18 @@ CACHED_TOKENS = 2048
 """Token budget of a forward pass of a fixed shape behind cached texts, most of whose tokens are not computed again."""
 
 CACHED_WIDTH_STEP = 64
-"""As `WIDTH_STEP`, for cached texts. Their padding costs little, and more rows share a width."""
+"""Widths of fixed shapes behind cached texts are multiples of this number of tokens.
+
+The number is larger than `WIDTH_STEP`, because padding costs little there, and more rows then share a width.
+"""
 
 
 class EvalPasses(NamedTuple):
-    """How an evaluation is cut into forward passes.
+    """Rules by which an evaluation is cut into forward passes.
 
     Attributes:
-        token_budget: Largest number of tokens of a forward pass, padding included; 1 for a forward pass for each row.
+        token_budget: Largest number of tokens of a forward pass, padding included; 1 gives each row a forward pass of
+            its own.
         has_fixed_shapes: Whether the shape of a forward pass depends on each of its rows alone.
         max_width: Largest number of tokens of a text with its prompt that the backbone takes; None without a limit.
         width_step: Number of tokens of which the widths of fixed shapes are multiples.
@@ -71,11 +75,11 @@ class ForwardPass(NamedTuple):
 
 
 def choose_passes(config: Config) -> EvalPasses:
-    """Choose how an evaluation is cut into forward passes; `auto` leaves the choice to this function.
+    """Choose how an evaluation is cut into forward passes. The configuration `auto` leaves the choice to this function.
 
-    In bfloat16 on a CPU, a small encoder would lose as much time again in forward passes of single rows, so rows share
-    forward passes of fixed shapes. A language model is large, so each of its rows has its own; but behind a cached text
-    few tokens are computed, and rows with equal choices share forward passes of fixed shapes.
+    In bfloat16 on a CPU, a small encoder would need twice the time if each row had a forward pass of its own. Its rows
+    therefore share forward passes of fixed shapes. A language model is large, so each of its rows has a forward pass of
+    its own. Behind a cached text, however, few tokens are computed, and rows share forward passes of fixed shapes.
     """
     budget, device = config.trainer.eval_token_budget, device_of(config)
     if budget != "auto":

@@ -14,7 +14,8 @@ Groups = list[list[int]]
 """Positions of examples, in a list for each group of examples that must stay together."""
 
 CACHED_TEXTS = 4096
-"""Number of texts whose folded form is cached. The examples of a passage follow each other, so few suffice."""
+"""Number of texts whose form without case and extra white space is cached. Few suffice, as a passage's rows follow each
+other."""
 
 
 def groups_of(examples: Sequence[Example], same_side: Sequence[str]) -> Groups:

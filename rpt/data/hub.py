@@ -16,7 +16,7 @@ REVISIONS = ("main", "refs/convert/parquet")
 """Revisions that may hold Parquet files: the data set itself, and the hub's automatic Parquet copy."""
 
 VIEW_SPLITS = {"train": "train", "val": "validation"}
-"""Name of a split in the hub's view, by its name in the release."""
+"""Name of a split in the hub's copy, by its name in the release."""
 
 SHARD = re.compile(r"-of-(\d+)\.parquet$")
 
@@ -24,7 +24,7 @@ INSTEAD = "Use data=jsonl with the official release instead"
 
 
 def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-    """Open a task's splits in the hub's view, as rows of the official release.
+    """Open a task's splits in the hub's copy, called the view, as rows of the official release.
 
     Rows are read lazily, so a split is never completely in memory.
 
@@ -33,7 +33,7 @@ def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str
         folder: Name of the task's folder in the release: `CB`, `MultiRC`, ...
 
     Returns:
-        Iterator of `(place, row)` by name of the split, `train` and `val`.
+        Iterator of `(place, row)` by name of the split, `train` and `val`. The place names the row in messages.
 
     Raises:
         DataError: The view can be neither found nor fetched, is damaged, or has another layout. Iterating over the rows
@@ -69,7 +69,7 @@ def _open(hub_id: str, files: dict[str, list[Path]]) -> Any:
 
 
 def _placed(view: Any, origin: str, files: list[Path], split: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a split's rows with their places. Rows are numbered from 1, as lines of a file are."""
+    """Yield `(place, row)` for each row of a split. The place names the split and the row's number, from 1."""
     try:
         # Read each row group by itself, because pyarrow otherwise reads ahead into up to a gigabyte of memory.
         for number, row in enumerate(view[split].reshard(), start=1):

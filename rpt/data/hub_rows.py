@@ -47,13 +47,13 @@ def canonical(folder: str, rows: Iterable[Placed]) -> Iterator[tuple[str, dict[s
 
     Args:
         folder: Name of the task's folder in the release: `CB`, `MultiRC`, ...
-        rows: `(place, row)` in the view's order. The place is for messages.
+        rows: `(place, row)` in the view's order. The place names the row in messages.
 
     Returns:
-        `(place, row)` of the release. A row made from several rows has the place of the first.
+        `(place, row)` of the release. A row made from several rows of the view has the place of the first of them.
 
     Raises:
-        DataError: A row is not of the view, or the rows of a passage do not follow each other.
+        DataError: A row does not have the view's fields and labels, or the rows of a passage do not follow each other.
     """
     checked = (_checked(folder, place, row) for place, row in rows)
     if folder == "MultiRC":
@@ -64,7 +64,7 @@ def canonical(folder: str, rows: Iterable[Placed]) -> Iterator[tuple[str, dict[s
 
 
 def label_names(folder: str) -> list[str] | None:
-    """Return the view's names of its label numbers; None for a task without labels."""
+    """Return the names that the view gives its label numbers 0, 1, ...; None for a task without labels."""
     if folder == "COPA":
         return ["choice1", "choice2"]
     if folder == "MultiRC":

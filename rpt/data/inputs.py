@@ -1,6 +1,6 @@
 """Find the inputs of a run: its rows and the files of its backbone, with their checksums.
 
-The module does not import torch, so that a finished sweep ends at once.
+This module does not import torch, so that a command whose runs are all finished ends without that import.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from rpt.errors import DataError
 from rpt.system.reading import Unreadable, kind_of, reason_of, refuse_pointer
 
 SPLITS = ("train", "val")
-"""Names of the splits that a run reads, which are the names of their files."""
+"""Names of the splits that a run reads. The file of a split has the same name."""
 
 
 def split_path(root: str, folder: str, split: str) -> Path:

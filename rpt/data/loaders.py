@@ -1,4 +1,4 @@
-"""Dataloaders over a tokenised split: training steps of one epoch, and evaluations of several runs."""
+"""Dataloaders over a tokenised split: the training steps of an epoch, and the forward passes of an evaluation."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def make_rows(
     *,
     with_choices: bool = False,
 ) -> Rows:
-    """Put `(run, row)` pairs of a split into tensors.
+    """Build a batch of tensors (`Rows`) from pairs of a run and a row of a split.
 
     Args:
         split: Tokenised split.
         pairs: Index of the run and number of the row, for each row of the batch.
         pad_id: Token id that fills padding.
-        terms_of_run: For each pair the number of terms of its run's training loss.
-        with_choices: Whether `written` holds all choices of a row instead of the right text alone.
+        terms_of_run: Number of terms of the training loss of each pair's run, over all rows of the step.
+        with_choices: Whether the batch holds the token ids of all choices of a row instead of the right answer alone.
     """
     texts = [(position, ids) for position, (_, row) in enumerate(pairs) for ids in split.inputs[row]]
     written = [
@@ -63,7 +63,7 @@ def make_rows(
 
 
 def step_rows(split: Encoded, rows_of_runs: Sequence[Sequence[int]], pad_id: int) -> Rows:
-    """Put the rows of a training step into tensors.
+    """Build a batch of tensors (`Rows`) from the rows of a training step.
 
     Args:
         split: Tokenised train split.
@@ -76,7 +76,7 @@ def step_rows(split: Encoded, rows_of_runs: Sequence[Sequence[int]], pad_id: int
 
 
 class TrainLoader:
-    """The training steps from `first_step` to the end of its epoch; each further iteration is the epoch after it.
+    """Dataloader of training steps, one epoch for each iteration. The first iteration begins at `first_step`.
 
     Args:
         split: Tokenised train split.
@@ -85,7 +85,7 @@ class TrainLoader:
         pad_id: Token id that fills padding.
         first_step: Number of training steps before the first step of the next iteration.
         trains: Function that returns for each run whether it still trains. A run that does not train has no rows.
-        limit: Largest number of steps of an epoch, or their share; None for all.
+        limit: Largest number of steps of an epoch (int), or the share of its steps (float); None for all.
     """
 
     def __init__(
@@ -125,10 +125,10 @@ class TrainLoader:
 
 
 class EvalLoader:
-    """The forward passes of an evaluation, run after run.
+    """Dataloader of the forward passes of an evaluation: all forward passes of the first run, then of the next run.
 
-    A run's forward passes are cut as if it were alone, so that packing does not change a bit of its answers. For the
-    same reason, several processes share whole forward passes, not rows.
+    A forward pass holds rows of one run only, so that training runs together does not change a bit of their answers.
+    For the same reason, several processes share whole forward passes, not rows.
 
     Args:
         split: Tokenised split.
@@ -139,7 +139,7 @@ class EvalLoader:
         answers: Function that returns for each run whether it takes part in the evaluation.
         rank: Number of this process among the processes that share the evaluation, from 0.
         num_ranks: Number of processes that share the evaluation.
-        limit: Largest number of forward passes of a run, or their share; None for all.
+        limit: Largest number of forward passes of a run (int), or the share of them (float); None for all.
     """
 
     def __init__(

@@ -47,7 +47,8 @@ def origin(task: str, source: str, release: str | None, folder: str | None) -> s
     Args:
         task: Name of the task.
         source: Source of the rows: `sample`, `jsonl` or `hub`.
-        release: Name of the release that the rows are known to be; None for other rows and for old records.
+        release: Name of the release, if the rows are known to be the whole release. None for other rows and for old
+            records.
         folder: Folder of the task in the release; None for old records.
 
     Returns:

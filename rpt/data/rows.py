@@ -1,4 +1,4 @@
-"""Rows as tensors, the only form in which scorers and the Lightning module see data."""
+"""Rows as tensors. Scorers and the Lightning module receive data in this form only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rpt.tasks.example import Example
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a training step or of a forward pass, each with its run.
+    """Batch of tensors: the rows of a training step or of a forward pass. Each row belongs to one run of a pack.
 
     Attributes:
         examples: Example of each row.
@@ -68,7 +68,7 @@ class Rows:
         return replace(self, run=torch.full_like(self.run, index))
 
     def without(self, runs: Container[int]) -> Rows:
-        """Return the rows of all runs but the given ones."""
+        """Return the rows whose run is not among the given runs."""
         return self.pick([position for position, run in enumerate(self.run.tolist()) if run not in runs])
 
     def halves(self) -> tuple[Rows, Rows]:
@@ -106,7 +106,11 @@ class Rows:
 def _members(
     row_of: Int64[Tensor, " members"], chosen: Int64[Tensor, " chosen"]
 ) -> tuple[Int64[Tensor, " kept"], Int64[Tensor, " kept"]]:
-    """Find the texts of chosen rows: the position of each text's row among the chosen rows, and the text's index."""
+    """Find the texts that belong to chosen rows.
+
+    Returns:
+        For each text: the position of its row among the chosen rows, and the index of the text.
+    """
     position, index = (chosen[:, None] == row_of[None, :]).nonzero(as_tuple=True)
     return position, index
 

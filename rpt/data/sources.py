@@ -21,7 +21,7 @@ SAMPLES = Path(__file__).parent / "samples"
 """The packaged sample rows, in the layout of the official release, and the version of each folder."""
 
 UNREAD = ("source", "version")
-"""Top-level keys of the release that the checksum leaves out, because the hub's view lacks them."""
+"""Top-level keys of the release that the checksum leaves out, because the hub's copy lacks them."""
 
 
 @dataclass(frozen=True)

@@ -16,23 +16,23 @@ def hold_out(
 ) -> tuple[list[Example], list[Example]]:
     """Split train rows into rows to train on and rows of the selection split, which select the checkpoint.
 
-    Rows of one line of the release, rows of one text and duplicates stay on one side (`rpt.data.groups`). Where every
-    row is a group by itself and its target is a class, the draw is stratified by class. Larger groups are drawn so
-    that each class comes as near to its share as the groups allow. Targets that are no classes are not counted:
-    groups are drawn.
+    Rows from the same line of the release, rows with the same text and duplicates form a group (`rpt.data.groups`).
+    All rows of a group go to the same part. If targets are classes and every group has a single row, the draw is
+    stratified by class. Larger groups are drawn so that each class comes as near to its share as the groups allow. If
+    targets are not classes, whole groups are drawn at random.
 
     Args:
         examples: The train split.
-        share: Share of each class's rows, or of the groups, that is held out, 0 to 1. Either side gets at least a row.
+        share: Share of each class's rows, or of the groups, that is held out, 0 to 1. Each part gets at least one row.
         seed: Seed of the draw.
         stratified: Whether targets are classes.
-        same_side: Names of the fields whose texts keep rows together. Empty means that only equal rows stay together.
+        same_side: Names of the fields whose texts keep rows in the same part. Empty keeps only equal rows together.
 
     Returns:
         `(train, held_out)`, both in the file's order.
 
     Raises:
-        DataError: A class has a single row, or the split a single group, so that it cannot be on both sides.
+        DataError: A class has a single row, or the split has a single group, so that one of the parts would be empty.
     """
     groups = groups_of(examples, same_side)
     rng = random.Random(seed)
@@ -65,7 +65,7 @@ def _hold_out_rows(examples: Sequence[Example], share: float, rng: random.Random
 
 
 def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float, rng: random.Random) -> set[int]:
-    """Draw whole groups so that each class comes near to its share. Every class keeps rows to train on.
+    """Draw whole groups so that the held-out part of each class is near to its share, and training rows remain.
 
     Groups are visited in a random order, and a group is taken if it brings the classes nearer to their shares. For a
     class without a held-out row, the group that moves the classes least from their shares is taken afterwards.
@@ -85,7 +85,7 @@ def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float
 
 
 class _Side:
-    """The groups that are held out, and the distance of their classes from the wanted shares.
+    """Groups that are held out so far, with the distance of each class's held-out rows from the wanted share.
 
     Args:
         total: Number of rows of each class in the split.
@@ -133,7 +133,7 @@ def few_shot(
     Args:
         train: Examples to train on.
         held_out: Examples of the selection split.
-        k: Number of examples per class, in each of both parts.
+        k: Number of examples per class, in the training part and in the selection part.
         seed: Seed of both draws.
         stratified: Whether targets are classes.
 
@@ -150,9 +150,9 @@ def few_shot(
 def draw(examples: Sequence[Example], k: int, seed: int, *, stratified: bool) -> list[Example]:
     """Draw k examples per class, or k examples in all if targets are not classes (ReCoRD).
 
-    Groups stay whole: MultiRC's questions are drawn until each class has at least k answers. A question is skipped if
-    all its classes have k answers already. The order of the draw depends on the seed alone, so that the sample for
-    k = 5 is part of the sample for k = 20.
+    Examples from the same question (MultiRC) are drawn together, until each class has at least k examples. A question
+    is skipped if all its classes have k examples already. The order of the draw depends on the seed alone, so that the
+    sample for k = 5 is part of the sample for k = 20.
 
     Args:
         examples: Examples to draw from.
@@ -184,14 +184,14 @@ def draw(examples: Sequence[Example], k: int, seed: int, *, stratified: bool) ->
 
 def _require(parts: Mapping[str, Sequence[Example]], k: int, stratified: bool) -> None:
     """Refuse a k for which a part has too few rows of any class."""
-    everything = [example for part in parts.values() for example in part]
-    classes = sorted(_counts(everything, stratified), key=str)
-    found = [(name, target, _counts(part, stratified)[target]) for name, part in parts.items() for target in classes]
-    largest = min((count for _, _, count in found), default=0)
+    examples = [example for part in parts.values() for example in part]
+    classes = sorted(_counts(examples, stratified), key=str)
+    counts = [(name, target, _counts(part, stratified)[target]) for name, part in parts.items() for target in classes]
+    largest = min((count for _, _, count in counts), default=0)
     if k <= largest:
         return
-    name, target, count = next((entry for entry in found if entry[2] < k), ("train", None, 0))
-    label = _of_label(everything, target) if target is not None else ""
+    name, target, count = next((entry for entry in counts if entry[2] < k), ("train", None, 0))
+    label = _of_label(examples, target) if target is not None else ""
     advice = f"Set data.k_per_class={largest} or lower" if largest else "Leave data.k_per_class out"
     if name != "train":
         advice += " (of the train rows, half may choose the checkpoint)"
