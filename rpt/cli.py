@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: a bug of the program, an error that the user can mend (configuration, data, files), and Ctrl-C."""
 
-SAVED = "interrupted: what is finished is kept. Run the same command again: it goes on from the last checkpoint."
+SAVED = "interrupted: finished runs are kept. Run the same command again: it continues from the last checkpoint."
 
 
 MOST_LISTED = 20

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit) as error:  # Lightning turns Ctrl-C into SystemExit
         if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
             raise
-        sys.stderr.write("interrupted: the same command goes on from the last checkpoint.\n")
+        sys.stderr.write("interrupted: the same command continues from the last checkpoint.\n")
         return INTERRUPTED
     return 0
 

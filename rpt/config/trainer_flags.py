@@ -20,7 +20,7 @@ REFUSED = {
     "min_epochs": "a run stops by its own rule. Set trainer.patience=null",
     "max_steps": "a training has whole epochs. Set trainer.epochs, or trainer.lightning.limit_train_batches",
     "min_steps": "a run stops by its own rule. Set trainer.patience=null",
-    "max_time": "a score must not depend on the clock. End the process: the same command goes on from its checkpoint",
+    "max_time": "a score must not depend on the clock. End the process: the same command continues from its checkpoint",
     "strategy": "several devices share the rows of a step. Set trainer.devices",
     "devices": "the first process owns folders and records. Set trainer.devices",
     "num_nodes": "a run stays on one machine. Spread a sweep with hydra.launcher.executor=submitit",

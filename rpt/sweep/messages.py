@@ -132,7 +132,7 @@ class Lines:
         finished = self._counts["finished"] + self._counts[TWIN]
         return (
             f"interrupted: {finished} of {self._total} points are finished and kept. Run the same command again: "
-            "it goes on from the last checkpoints."
+            "it continues from the last checkpoints."
         )
 
     def close(self) -> None:

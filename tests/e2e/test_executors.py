@@ -133,7 +133,7 @@ def test_a_pack_without_tries_left_is_interrupted_and_goes_on_next_time(kind, op
     for result in lost:
         assert result.status == "interrupted"
         assert result.error.startswith("a worker was lost (")
-        assert result.error.endswith(". Run the same command again: it goes on where it stopped.")
+        assert result.error.endswith(". Run the same command again: it continues from the last checkpoint.")
         log = result.error.split("its log: ")[1].split(").")[0]
         assert Path(log).is_file()
     again = run(kind, options, packs())

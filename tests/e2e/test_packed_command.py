@@ -185,7 +185,7 @@ def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_c
     assert output.splitlines()[-2:] == [
         "stopping once a checkpoint is written; Ctrl-C again stops at once",
         "interrupted: 0 of 2 points are finished and kept. Run the same command again: "
-        "it goes on from the last checkpoints.",
+        "it continues from the last checkpoints.",
     ]
     assert "Traceback" not in output
     assert process.returncode == 130

@@ -127,7 +127,7 @@ def _count_loss(
         sys.stderr.write(f"{loss}; its {points} submitted again, tries left: {tries_left}\n")
         return True
     rerun = " without rerun=true" if must_not_repeat(pack) else ""
-    error = f"{loss}. Run the same command again{rerun}: it goes on where it stopped."
+    error = f"{loss}. Run the same command again{rerun}: it continues from the last checkpoint."
     _report((Result(point.number, "interrupted", None, None, error) for point in pack), report)
     return False
 
