@@ -18,7 +18,7 @@ ROOT_KEYS = (
     "head_weight_decay, init, logger, lr, optim, output_dir, packing, prompt, protocol, question, report, "
     "rerun, schedule, scorer, seed, task, trainer, warmup_steps, weight_decay."
 )
-LR = "Set lr=0.01, the shipped setting."
+LR = "Set lr=0.3, the shipped setting."
 LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
 ROOT = "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release."

@@ -22,7 +22,7 @@ REFUSED = {
     "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
     "residual.\n",
     "lr=-1 prompt.length=0 data=jsonl": f"data.root = ???: {hinted('data.root', 'needs a value.')}\n"
-    "lr = -1: must be greater than 0. Set lr=0.01, the shipped setting.\n"
+    "lr = -1: must be greater than 0. Set lr=0.3, the shipped setting.\n"
     "prompt.length = 0: must be greater than 0. Set prompt.length=10, as in the paper's Table 1; for no prompt at "
     "all, encoder=none.\n",
     "lr=${nothing}": "lr: Interpolation key 'nothing' not found. Name a key by its whole dotted path, such as "

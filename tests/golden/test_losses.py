@@ -24,6 +24,7 @@ from rpt.tracking.identity import TRAINING_VERSION
 GOLDEN = Path(__file__).with_name("losses.json")
 ENCODERS = ["plain", "mlp", "residual", "lstm"]
 SCORERS = {"rank": ["tiny_llama", "scorer=rank"], "generate": ["tiny_t5", "scorer=generate"]}
+SHIPPED = "shipped unit and rate"
 TOLERANCE = 1e-4  # relative; other machines and versions of torch round differently
 RAISE = "Raise TRAINING_VERSION in rpt/tracking/identity.py, then make the numbers again: RPT_MAKE_GOLDEN=1"
 
@@ -71,19 +72,25 @@ def compare():
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_training_of_each_encoder_gives_the_stored_numbers(encoder, configure, tiny_cb, compare):
     # A head_lr of 0.1: the head starts at zero, and only its size lets the prompt's gradient show in the losses.
-    compare(encoder, configure(*tiny_cb, f"encoder={encoder}", "lr=0.1", "head_lr=0.1", "encoder_lr=0.01"))
+    rates = ["lr=0.1", "head_lr=0.1", "encoder_lr=0.01"]
+    compare(encoder, configure(*tiny_cb, f"encoder={encoder}", "prompt.unit=raw", *rates))
 
 
 @pytest.mark.parametrize("scorer", SCORERS)
 def test_a_training_with_each_scorer_gives_the_stored_numbers(scorer, tiny_cb, compare, tmp_path, request):
     backbone, option = SCORERS[scorer]
-    small = [*request.getfixturevalue(backbone), *tiny_cb, "trainer=debug", "lr=0.1", f"output_dir={tmp_path}"]
+    small = [*request.getfixturevalue(backbone), *tiny_cb, "trainer=debug", f"output_dir={tmp_path}"]
+    small += ["prompt.unit=raw", "lr=0.1"]
     compare(scorer, check(compose([*small, option])))
+
+
+def test_a_training_with_the_shipped_unit_and_rate_gives_the_stored_numbers(configure, tiny_cb, compare):
+    compare(SHIPPED, configure(*tiny_cb, "head_lr=0.1"))
 
 
 def test_the_stored_losses_tell_the_encoders_apart():
     stored = json.loads(GOLDEN.read_text())["numbers"]
-    assert sorted(stored) == sorted([*ENCODERS, *SCORERS])
+    assert sorted(stored) == sorted([*ENCODERS, *SCORERS, SHIPPED])
     fifths = sorted(stored[encoder]["train/loss"][4] for encoder in ENCODERS)
     assert all(high > low * (1 + 10 * TOLERANCE) for low, high in itertools.pairwise(fifths))
 

@@ -187,13 +187,13 @@ def test_cutting_a_step_into_several_forwards_keeps_its_loss_and_gradient(pair, 
             torch.testing.assert_close(cut[name], whole[name], **CLOSE)
 
 
-def reference(tuner, data, rows, prompt_at, pooling):
+def reference(tuner, data, rows, prompt_at, pooling, scale):
     """The loss of one run in plain PyTorch: one row at a time, no padding, no packing, no detached prompt."""
     [run], model = tuner.runs, tuner.backbone.model
     losses = []
     for row in rows:
         text = model.get_input_embeddings()(torch.tensor(data.train.inputs[row][0]))  # [tokens, hidden]
-        prompt = run.trainable.prompt.encoder(run.trainable.prompt.table)
+        prompt = scale * run.trainable.prompt.encoder(run.trainable.prompt.table)
         embeds = torch.cat([text[:prompt_at], prompt, text[prompt_at:]])[None]
         ids = data.train.inputs[row][0]
         second = len(ids) - 1 - ids.index(ids[-1])  # tokens behind the first [SEP]
@@ -207,22 +207,25 @@ def reference(tuner, data, rows, prompt_at, pooling):
 
 
 @pytest.mark.parametrize("encoder", ["plain", "mlp", "residual", "lstm"])
-@pytest.mark.parametrize(("prompt_at", "pooling"), [("after_cls", "mean"), ("front", "cls")])
+@pytest.mark.parametrize(("prompt_at", "pooling", "unit"), [("after_cls", "mean", "vocab"), ("front", "cls", "raw")])
 def test_loss_and_gradient_are_those_of_plain_autograd(
-    encoder, prompt_at, pooling, configure, tiny_cb, assemble, loop, gradients
+    encoder, prompt_at, pooling, unit, configure, tiny_cb, assemble, loop, gradients
 ):
-    chosen = [f"encoder={encoder}", f"backbone.prompt_at={prompt_at}", f"backbone.pooling={pooling}"]
+    place = [f"backbone.prompt_at={prompt_at}", f"backbone.pooling={pooling}"]
+    chosen = [f"encoder={encoder}", *place, f"prompt.unit={unit}"]
     tuner, data = assemble(configure(*tiny_cb, *chosen))
     randomize_heads(loop(tuner))
     step = next(iter(data.train_dataloader()))
     tuner.training_step(step, 0)
 
-    loss = reference(tuner, data, step.row.tolist(), 1 if prompt_at == "after_cls" else 0, pooling)
+    vocabulary = tuner.backbone.model.get_input_embeddings().weight
+    scale = float(vocabulary.square().mean().sqrt()) / 11.64 if unit == "vocab" else 1.0
+    loss = reference(tuner, data, step.row.tolist(), 1 if prompt_at == "after_cls" else 0, pooling, scale)
     loss.backward()
 
     assert tuner.last_step[0]["loss"] == pytest.approx(float(loss.detach()), abs=1e-5)
     expected = {name: value.grad for name, value in tuner.runs[0].trainable.named_parameters()}
     assert gradients[0].keys() == expected.keys()
     for name, gradient in expected.items():
-        assert gradient.abs().max() > 1e-6, name
+        assert gradient.abs().max() > 1e-6 * scale, name
         torch.testing.assert_close(gradients[0][name], gradient, **CLOSE)
