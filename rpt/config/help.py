@@ -18,7 +18,7 @@ rpt: Residual Prompt Tuning experiments (arXiv 2305.03937) whose numbers can be 
 
   python run.py task=cb encoder=residual                          one run
   python run.py encoder=plain lr=0.3 prompt.length=20             another
-  python run.py -m encoder=plain,residual lr=0.003,0.03 'seed=range(3)'     a sweep, run after run
+  python run.py -m encoder=plain,residual lr=0.03,0.3 'seed=range(3)'     a sweep, run after run
   python run.py -m hydra/launcher=packed encoder=plain,residual 'seed=range(3)'    trained together
   python run.py --cfg job                                         every key and its value
 
