@@ -181,4 +181,4 @@ def test_a_reader_that_is_not_there_is_refused():
 
 def test_an_option_in_a_folder_names_no_folder():
     config = check(compose([])).model_copy(update={"chosen": {"encoder": "../mine/special"}})
-    assert folder_name(config, "0123456789abcdef") == "cb-sample-minilm-...mine.special-n10-lr0.01-s0-0123456789"
+    assert folder_name(config, "0123456789abcdef") == "cb-sample-minilm-...mine.special-n10-lr0.3-s0-0123456789"

@@ -74,7 +74,7 @@ def test_tensorboard_writes_a_file_that_its_reader_reads(configure, tiny_cb, pla
     [started] = [tag for tag in reader.PluginTagToContent("hparams") if tag.endswith("session_start_info")]
     content = plugin_data_pb2.HParamsPluginData.FromString(reader.PluginTagToContent("hparams")[started])
     told = content.session_start_info.hparams
-    assert (told["lr"].number_value, told["encoder"].string_value) == (0.01, "residual")
+    assert (told["lr"].number_value, told["encoder"].string_value) == (0.3, "residual")
     assert told["encoder.bottleneck_dim"].number_value == 128
     assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
 
