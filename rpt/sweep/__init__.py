@@ -1,1 +1,1 @@
-"""Many runs: the points of a sweep are checked, grouped into packs, trained by an executor, and listed."""
+"""Sweeps: check the points of a sweep, group them into packs (runs that are trained together), and train the packs."""

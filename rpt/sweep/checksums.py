@@ -1,6 +1,6 @@
 """Checksums of the rows and weights of a sweep's points, each computed once.
 
-The module does not import torch, so that a finished sweep ends at once.
+This module does not import torch, so that a sweep whose runs are all finished ends without that import.
 """
 
 from __future__ import annotations

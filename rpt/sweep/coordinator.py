@@ -1,4 +1,4 @@
-"""Bring every run of a sweep to a result: report the runs that have ended, train the others or wait for them."""
+"""Get a result for every run of a sweep: report runs that have ended, train other runs, or wait for their process."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from rpt.tracking.run_state import RunState
 from rpt.training.live_progress import PackProgress, ProgressCallback, ignore_progress
 
 POLL_SECONDS = 1.0
-"""Seconds between two reads of the ledger while other processes train the open runs."""
+"""Seconds between two reads of the ledger while other processes train the runs without a result."""
 
 READ_SECONDS = 5.0
 """Seconds between two reads of all run folders for the progress display."""
 
 
 class Coordinator:
-    """Brings every run of a sweep to a result, from the first read of the ledger to the last result.
+    """Loop that trains the runs of a sweep, or waits for other processes that train them, until every run has a result.
 
     Args:
         sweep: Ledger of the sweep.
         runs: Runs of the sweep's points that can be trained, each run once.
         executor: Executor that trains packs of runs.
         settings: Options of the packed launcher.
-        note: Callback for results, called once a run. It gets the result, and True if the result is new or False if it
-            was known when this object was built.
+        note: Callback for results, called once for each run. Its arguments are the result and whether the result is
+            new. A result is not new if an earlier command has recorded it.
         watch: Callback for progress. Its argument describes the runs without a result, keyed by their points' names.
     """
 
@@ -56,11 +56,11 @@ class Coordinator:
         self._watch = watch
         self._progress = ProgressReader()
         self._last_read = float("-inf")
-        self._open = {run.identity_hash: run for run in runs}  # without a result
+        self._open = {run.identity_hash: run for run in runs}  # runs without a result
         self._runs = dict(self._open)
         self._by_number = {run.point.number: run for run in runs}
-        self._given_up: dict[str, Result] = {}  # interrupted in the executor; another process may still resume them
-        self._untried = set(self._open) if settings.retry_failed else set()  # failed before, to be trained once more
+        self._given_up: dict[str, Result] = {}  # interrupted in this executor; another process may resume the runs
+        self._untried = set(self._open) if settings.retry_failed else set()  # failed earlier
         self._is_first_read = True
         self._has_announced_waiting = False
 
@@ -77,7 +77,7 @@ class Coordinator:
             self._is_first_read = False
 
     def _settle(self, states: Mapping[str, RunState]) -> None:
-        """Report the runs that ended in an earlier start, in another process, or for good in the executor."""
+        """Report the runs that have ended: in an earlier command, in another process, or finally in the executor."""
         for identity, run in list(self._open.items()):
             state, given_up = states[identity], self._given_up.get(identity)
             may_fail_again = identity in self._untried and given_up is None
@@ -117,7 +117,7 @@ class Coordinator:
             run = self._by_number[result.number]
             has_failed_again = run.identity_hash in failed_members and result.status == "failed"
             if run.identity_hash not in self._open or has_failed_again:
-                return  # reported already, or to be trained again once its pack has ended
+                return  # the result is reported already, or the run is trained again after its pack has ended
             if result.is_held:
                 held_elsewhere.append(result)  # the run stays open
             elif result.status == "interrupted":
@@ -153,7 +153,7 @@ class Coordinator:
         time.sleep(POLL_SECONDS)
 
     def _on_progress(self, progress: PackProgress | None) -> None:
-        """Pass progress on to `watch`; without an argument, read the progress from the run folders now and then."""
+        """Pass progress to `watch`. If it is None, read progress from the run folders, at most every `READ_SECONDS`."""
         if progress is None and time.monotonic() - self._last_read >= READ_SECONDS:
             self._last_read = time.monotonic()
             folders = {identity: run.folder for identity, run in self._open.items()}
@@ -173,13 +173,13 @@ class Coordinator:
 
 
 def _bytes_of_run(config: Config) -> int:
-    from rpt.sweep.memory import bytes_of_run  # imports torch, which a finished sweep need not wait for
+    from rpt.sweep.memory import bytes_of_run  # imports torch, which a sweep without open runs does not need
 
     return bytes_of_run(config)
 
 
 def _is_free(run: Prepared, states: Mapping[str, RunState]) -> bool:
-    """Whether no other process trains the run, or a run of the interrupted pack that it must be resumed with."""
+    """Whether no other process trains this run or any run of the interrupted pack with which it must be resumed."""
     pack = (run.identity_hash, *_pack_to_resume(states[run.identity_hash]))
     return all(states[member].status != "running" for member in pack if member in states)
 

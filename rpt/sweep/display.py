@@ -55,7 +55,7 @@ class Log:
     """
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out = sys.stdout  # kept, because `sys.stdout` is redirected to nowhere while a pack trains
+        self._out = sys.stdout  # kept, because the output of `sys.stdout` is discarded while a pack trains
         self._log = ProgressLog(self._write, f"preparing {several(total, 'point')}", clock=clock)
 
     def start(self) -> Log:

@@ -33,16 +33,15 @@ MAXIMISING: dict[str, str | bool] = {
 """Options that make Hydra's searching sweepers (Optuna, Ax, Nevergrad) maximise the objective."""
 
 MANY_POINTS = 50
-"""Number of points above which the check is announced, because it takes some seconds: 0.04 s a point."""
+"""Number of points above which a message announces the check. A check takes 0.04 s for each point."""
 
 
 class CheckPoints(Callback):
     """Hydra callback that checks every point of a multirun before anything is written or trained.
 
-    Refused points are printed at once with their problems. Later each refused point fails alone, and the other points
-    are trained. If all points are refused, or a point cannot be composed (an unknown option or key), the sweep ends
-    here with exit code 2. A sweeper that searches (Optuna) does not know its points in advance; each of its points is
-    checked when it is launched.
+    Refused points are printed with their problems, and the other points are trained. If all points are refused, or a
+    point cannot be composed (an unknown option or key), the sweep ends with exit code 2. A sweeper that searches
+    (Optuna) does not know its points in advance. Each of its points is checked when it is launched.
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -60,7 +59,7 @@ class CheckPoints(Callback):
                     config.hydra.sweeper["_target_"] = CHECKED_SWEEPER
             with flag_override(config, ["struct", "readonly"], [False, False]):
                 config.hydra.sweep.dir = str(user_path(config.hydra.sweep.dir))
-            with storage(Path(config.hydra.sweep.dir)):  # the sweeper does the same first, with an error without advice
+            with storage(Path(config.hydra.sweep.dir)):  # before the sweeper does it with an error without advice
                 Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
             if not str(config.hydra.launcher["_target_"]).endswith("PackedLauncher"):
                 outcome.unreported = config.hydra.sweep.dir
@@ -72,7 +71,7 @@ class CheckPoints(Callback):
             sys.exit(1)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Print the command that reports on the sweep, unless the packed launcher has printed it."""
+        """Print the command that writes a report on the sweep, unless the packed launcher has printed it."""
         if (line := current().report_command()) is not None:
             say(line)
 
@@ -100,7 +99,7 @@ def check_direction(config: DictConfig) -> None:
 
 
 def is_grid(config: DictConfig) -> bool:
-    """Whether the sweep uses Hydra's basic sweeper, whose points are known before the first is trained."""
+    """Whether the sweep uses Hydra's basic sweeper, whose points are known before training."""
     return str(config.hydra.sweeper["_target_"]).endswith("BasicSweeper")
 
 
@@ -150,7 +149,7 @@ def _heading(refused: Sequence[list[str]], count: int) -> str:
 
 
 def expand(config: DictConfig) -> list[list[str]]:
-    """List the points of a grid sweep by the code of Hydra's sweeper; a point is a list of overrides."""
+    """List the points of a grid sweep, as Hydra's own sweeper expands them. A point is a list of overrides."""
     params = OmegaConf.to_container(config.hydra.sweeper.params or OmegaConf.create(), resolve=True)
     assert isinstance(params, dict)
     texts = [*(f"{key!s}={value}" for key, value in params.items()), *given_overrides(config)]
@@ -167,7 +166,7 @@ def given_overrides(config: DictConfig) -> list[str]:
 
 
 def examine(config: DictConfig, point: Sequence[str]) -> Accepted | Exception:
-    """Compose and check a point, and return it, or the error that refuses it.
+    """Compose and check a point. Return the accepted point, or the error that refuses it.
 
     The result is cached for the whole sweep.
     """

@@ -1,4 +1,4 @@
-"""Turn the points of a sweep into results: finished runs are found, missing ones are trained, and all are reported."""
+"""Turn the points of a sweep into results: find finished runs, train the other runs, and report every result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_NAMED = 3
 """Largest number of points that the message about equal runs names."""
 
 Report = Callable[[Point, Result, bool], None]
-"""Callback with a point, its result, and True if the result is new in this start of the sweep."""
+"""Callback whose arguments are a point, its result, and whether this command has produced the result."""
 
 
 def launch(
@@ -32,19 +32,19 @@ def launch(
 ) -> list[Result]:
     """Train the runs of a sweep that are not finished yet.
 
-    Finished runs are not trained again. Interrupted runs are resumed from their checkpoints. Failed runs stay failed,
-    unless `settings.retry_failed` is set. Runs that another process trains are waited for, or taken over if that
-    process has died.
+    Finished runs are not trained again. Interrupted runs are resumed from their checkpoints. Failed runs are trained
+    again only if `settings.retry_failed` is set. If another process trains a run, this function waits for its result.
+    If that process dies, this function resumes the run.
 
     Args:
         points: Points of the sweep, each with a different number.
         settings: Options of the packed launcher.
-        report: Callback for results, called once a point as soon as its result is known.
+        report: Callback for results, called once for each point as soon as its result is known.
         output_dir: Folder of the runs, which also holds the ledger.
         watch: Callback for progress.
 
     Returns:
-        One result a point, in the points' order.
+        A result for each point, in the points' order.
 
     Raises:
         ConfigError: The executor's package is missing, or an option of the executor is wrong.
@@ -76,7 +76,7 @@ def launch(
 
 
 def _say_twins(names: Sequence[str]) -> None:
-    """Print that several points are the same run, with the names of the first of them."""
+    """Print that several points describe the same run, with the names of the first `MOST_NAMED` points."""
     rest = len(names) - MOST_NAMED
     more = f"; {rest} more" if rest > 0 else ""
     say(f"the same run {len(names)} times, trained once: {'; '.join(names[:MOST_NAMED])}{more}")

@@ -1,8 +1,8 @@
 """The ledger: the list of a sweep's runs, and the state of each run.
 
-A sweep is identified by its runs. `OUTPUT_DIR/sweeps/HASH.json` lists them and is never changed. The state of a run is
-read from the run's folder, so that nothing can contradict the records. A point that cannot be composed, or whose rows
-or weights cannot be read, has no identity and is not listed.
+The hash of a sweep is computed from its runs. The file `OUTPUT_DIR/sweeps/HASH.json` lists the runs and is never
+changed. The state of a run is read from the run's folder and is not stored twice. A point that cannot be composed, or
+whose rows or weights cannot be read, has no identity and is not listed.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Sweep:
 
 
 def register(runs: Sequence[Prepared], output_dir: Path) -> Sweep:
-    """Write the file of a sweep, unless an earlier start of the same sweep has written it, and read it.
+    """Write the file of a sweep, unless an earlier command has written it, and return its content.
 
     Raises:
         LedgerError: The file exists and cannot be read.

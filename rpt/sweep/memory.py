@@ -1,4 +1,4 @@
-"""Memory that the trainable state of a run takes, and memory that is free for the states of a pack.
+"""Compute the memory that the trainable state of a run takes, and the memory that is free for the states of a pack.
 
 The memory of a forward pass does not depend on the number of runs: `trainer.token_budget` bounds it.
 """
@@ -20,13 +20,13 @@ from rpt.errors import ConfigError
 from rpt.system.reading import Unreadable
 
 COPIES = 5
-"""Numbers kept for each trained number: its value, its gradient, AdamW's two moments, its value in the best state."""
+"""Copies in memory of each trained number: value, gradient, AdamW's two moments, and value at the best evaluation."""
 
 SHARE = 0.5
 """Share of the free memory that the states of a pack may take. Backbone, forward passes and libraries use the rest."""
 
 UNKNOWN_WIDTH = 4096
-"""Width assumed for a backbone whose config names none: wider than most, so that packs are rather too small."""
+"""Width that is assumed for a backbone whose config names none. It is above most widths, so that packs fit memory."""
 
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
@@ -58,7 +58,7 @@ def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
 
     Args:
         config: Configuration of any run of the pack.
-        of_worker: Bytes of all memory of the worker that trains the pack; None if this process trains it.
+        of_worker: Memory in bytes of the worker that trains the pack; None if this process trains the pack.
     """
     if of_worker is not None:
         return int(of_worker * SHARE)
@@ -85,7 +85,7 @@ def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
 def _widths(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> tuple[int, int]:
     """Read the widths of the backbone's input embeddings and of its hidden states from its config or GGUF file.
 
-    They differ in a small ELECTRA. A missing width is `UNKNOWN_WIDTH`.
+    The two widths differ in the small ELECTRA models. A missing width is `UNKNOWN_WIDTH`.
     """
     try:
         embedding = None

@@ -16,7 +16,7 @@ from rpt.sweep.point import Point, Result
 from rpt.training.live_progress import PackProgress
 
 TWIN = "the same run as another"
-"""Word for a point that is the same run as an earlier point of the sweep. Only the earlier point is trained."""
+"""Words in the summary for a point that is the same run as an earlier point. Only the earlier point is trained."""
 
 MOST_BEST = 5
 """Number of points in each part of the table of best scores."""
@@ -56,7 +56,7 @@ class Lines:
         self._rows = deque([(self._began, 0)])  # pairs of a time and the number of rows trained on until then
 
     def report(self, point: Point, result: Result, is_new: bool) -> None:
-        """Write the line of a point. A score of an earlier start is only counted; an error is written again."""
+        """Write a line for a point's result. A score that an earlier command has printed is only counted."""
         is_old_score = result.status == "finished" and not is_new
         is_twin = result.twin_of is not None
         self._counts[TWIN if is_twin and is_old_score else result.status] += 1

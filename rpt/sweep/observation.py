@@ -1,4 +1,4 @@
-"""Progress of runs that workers or other processes train, read from their folders."""
+"""Read the progress of runs that workers or other processes train, from the folders of the runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SHOWN_STATUSES = ("running", "finished", "failed")
 
 
 class ProgressReader:
-    """Reads the progress of runs. A curve is read again only when its file's size has changed, after a checkpoint.
+    """Reader of the progress of runs. It reads a curve again only if the size of the curve's file has changed.
 
-    A run that stops early or fails is recorded when its pack ends, and is shown as running until then.
+    The end of a run that stops early or fails is recorded when its pack ends. Until then, the run counts as running.
     """
 
     def __init__(self) -> None:

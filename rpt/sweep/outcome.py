@@ -1,7 +1,7 @@
 """State of a sweep that Hydra's callback, launchers and sweepers share with the command line.
 
-Hydra constructs these plugins itself and passes them nothing but a configuration. They find the state by `current()`.
-`rpt.cli` owns it: it starts a new one for each command and reads it when the command ends.
+Hydra constructs these plugins itself and passes them nothing but a configuration. The plugins get the state by
+`current()`. `rpt.cli` creates a new state for each command and reads the state when the command ends.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ class SweepOutcome:
 
     Attributes:
         given: Overrides of the command line, word for word. They are the same for all points.
-        examined: Checked point, or the error that refuses the point, by the point's overrides.
+        examined: Accepted point, or the error that refuses the point, by the point's overrides.
         failed: Error of each point that ended without a score, by the point's name. A sweeper raises only the first.
-        unreported: Folder of the sweep's runs, as long as the command that reports on them has not been printed; None
-            if the launcher prints it.
+        unreported: Folder of the sweep's runs if the command that writes a report is still to be printed; else None.
     """
 
     given: list[str] = field(default_factory=list)
@@ -56,7 +55,7 @@ class SweepOutcome:
         return " ".join([text for text in point if text.lower() not in fixed] or point)
 
     def report_command(self) -> str | None:
-        """Return the line that names the command for a report; None if it has been returned before, or is not due."""
+        """Return a line with the command that writes a report; None at the second call, or if no run has a score."""
         folder, self.unreported = self.unreported, None
         is_whole_loss = 0 < len(self.examined) <= len(self.failed)
         return None if folder is None or is_whole_loss else f"python -m rpt.report {shlex.quote(folder)} compares them"

@@ -14,7 +14,7 @@ from rpt.tracking.identity import OF_ONE_RUN, digest, shared
 from rpt.tracking.run_state import RunState
 
 SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
-"""Sections of the configuration that training reads from one run for the whole pack, and that all runs must share.
+"""Sections of the configuration that are equal in all runs of a pack, because the pack is trained with one of them.
 
 The sections include values that cannot change a score, such as the device and the progress bar.
 """
@@ -50,9 +50,9 @@ def pack_key(config: Config) -> str:
 def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limits) -> list[list[Prepared]]:
     """Group runs into packs.
 
-    An interrupted pack is resumed with the same runs, whatever its size, so that it ends in the same bits as a training
-    without the interruption. New packs hold runs of one pack key in their order, and are of nearly equal size. A run
-    that trains the backbone itself, or that has callbacks, has a pack of its own.
+    An interrupted pack is resumed with the same runs, whatever its size, so that the results have the same bits as
+    without the interruption. The runs of a new pack have the same pack key (`pack_key`), and new packs have nearly
+    equal sizes. A run that trains the backbone itself, or that has callbacks, is a pack by itself.
 
     Args:
         runs: Runs to be trained.
@@ -74,7 +74,7 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limit
 
 
 def _resumed(runs: Sequence[Prepared], states: Mapping[str, RunState]) -> list[list[Prepared]]:
-    """Return the interrupted packs, including their members that had not written anything to their folders yet."""
+    """Return the interrupted packs, including those of their runs that have not written any file yet."""
     packs: dict[tuple[str, ...], list[Prepared]] = {}
     begun = [states[run.identity_hash] for run in runs if states[run.identity_hash].status == "interrupted"]
     of_member = {member: state.members for state in begun for member in state.members}
@@ -85,9 +85,9 @@ def _resumed(runs: Sequence[Prepared], states: Mapping[str, RunState]) -> list[l
 
 
 def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prepared]]:
-    """Split a group into at least `fewest` packs of nearly equal size; more only to keep the limits.
+    """Split a group into `fewest` packs of nearly equal size, or into more packs if the limits require it.
 
-    A run that exceeds the memory limit alone has a pack of its own.
+    A run that exceeds the memory limit by itself forms a pack of one run.
     """
     sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
     fewest = max(ceil(len(group) / limits.runs), min(fewest, len(group)))

@@ -35,7 +35,7 @@ class Point:
         return check(self.values) if self.config is None else self.config
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the checked configuration out of a pickle: a worker checks the values on its own machine."""
+        """Return the state to pickle, without the checked configuration. A worker checks the values on its machine."""
         return {**self.__dict__, "config": None}
 
 
@@ -45,17 +45,17 @@ class Result:
 
     Attributes:
         number: Number of the point in the sweep.
-        status: `finished`: the run is trained; `failed`: the training ended in an error that the same configuration
-            would meet again; `refused`: the configuration cannot be trained; `interrupted`: the training stopped for a
-            reason outside the run (its worker, the disk, its pack), and the next start of the sweep resumes it.
+        status: `finished`: the run is trained. `failed`: the training ended in an error that would occur again with the
+            same configuration. `refused`: the configuration cannot be trained. `interrupted`: the training stopped for
+            a reason outside the run (its worker, the disk, its pack), and the same command resumes it.
         folder: Path of the run's folder; None if the point has no folder.
         score: Score of the task on the reported rows, 0 to 1; None unless finished.
         error: Error message or traceback; None if finished.
         is_bug: Whether `error` is the traceback of a bug in this program, which the user cannot mend.
         is_held: Whether the point is interrupted only because another process holds the run's folder. The sweep then
             waits for the result of that process.
-        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless finished, and for a
-            run without trainable parameters.
+        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None if the run is not finished or
+            has no trainable parameters.
         twin_of: Name of the earlier point that is the same run; None for a point with a run of its own.
     """
 

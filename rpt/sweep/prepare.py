@@ -1,4 +1,4 @@
-"""Turn points into runs: check each point, compute its identity and its folder, and find points of the same run."""
+"""Turn points into runs: check each point, compute its identity and folder, and find points with the same identity."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Prepared:
 
 @dataclass
 class Preparation:
-    """The points of a sweep, sorted into runs, refusals and twins.
+    """The points of a sweep in three groups: runs to train, points that cannot be trained, and repeated points.
 
     Attributes:
         runs: Points that can be trained, each run once.

@@ -17,7 +17,7 @@ class Settings(Section):
 
     executor: Literal["inline", "submitit", "ray"] = "inline"  # trainer of the packs; see `rpt.sweep.executors`
     pack_size: PositiveInt = 64  # largest number of runs that are trained together
-    retry_failed: bool = False  # true: runs that failed at an earlier start are trained again
+    retry_failed: bool = False  # true: runs that failed in an earlier command are trained again
     submitit: dict[str, Any] = Field(default_factory=dict)  # options of the submitit executor
     ray: dict[str, Any] = Field(default_factory=dict)  # options of the Ray executor
 

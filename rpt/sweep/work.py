@@ -1,4 +1,4 @@
-"""Train a pack and return a result for each of its points. Every executor calls this, in this process or a worker."""
+"""Train a pack and return a result for each of its points. Executors call this in their own process or in a worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Pair = tuple[Point, Config]
 
 
 def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -> list[Result]:
-    """Train points that share a pack key.
+    """Train the points of a pack together.
 
     Errors of single points and of the whole pack become results. Only Ctrl-C and SIGTERM are raised.
 
@@ -31,7 +31,7 @@ def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -
             which a worker's log keeps.
 
     Returns:
-        One result a point, in the points' order.
+        A result for each point, in the points' order.
     """
     pairs: list[Pair] = []
     results: dict[int, Result] = {}
@@ -51,7 +51,7 @@ def _train(pairs: Sequence[Pair], watch: ProgressCallback | None) -> list[Result
         outcomes: list[Outcome] | None = train([config for _, config in pairs], watch)
     except FolderInUse as error:
         return _all(pairs, _held(error))
-    except ConfigError as error:  # an error of one point that shows only with its data, before any training
+    except ConfigError as error:  # an error of one point that is found when its data are read, before training
         if len(pairs) == 1:
             return _all(pairs, Result(0, "refused", error=str(error)))
         outcomes = None
@@ -64,7 +64,7 @@ def _train(pairs: Sequence[Pair], watch: ProgressCallback | None) -> list[Result
 
 
 def _ended_by(error: Exception) -> Result:
-    """Return the result of each point for an error that ended the whole pack: mostly `interrupted`, not `failed`."""
+    """Convert an error that ended the whole pack into the result of each point: usually `interrupted`, not `failed`."""
     if isinstance(error, DataError | WeightsError) and not is_out_of_memory(error):
         return Result(0, "failed", error=str(error))  # the same configuration would meet the same error again
     if isinstance(error, USER_ERRORS):
@@ -78,7 +78,7 @@ def _all(pairs: Sequence[Pair], result: Result) -> list[Result]:
 
 
 def _held(error: FolderInUse) -> Result:
-    if isinstance(error, LeaseLost):  # a training has stopped, and the point stays open: no result will report it
+    if isinstance(error, LeaseLost):  # printed here, because the point has no result that could report the error
         sys.stderr.write(f"{error}\n")
     return Result(0, "interrupted", error=str(error), is_held=True)
 

@@ -14,10 +14,10 @@ from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 @runtime_checkable  # the tests check the types of every call
 class Executor(Protocol):
-    """Trains packs and reports a result for every point of a pack once.
+    """Interface of the classes that train packs and report one result for every point.
 
-    `rpt.sweep.work.train_pack` trains a pack, in a process that may die. If the process is lost and no tries are
-    left, the points of its pack are reported as interrupted, with the path of the worker's log.
+    `rpt.sweep.work.train_pack` trains a pack in a worker process, which may be killed. The pack is then trained again
+    in another process. After the last retry, the points are reported as interrupted, with the path of the worker's log.
     """
 
     @property
@@ -25,7 +25,7 @@ class Executor(Protocol):
         """Number of packs that are trained at the same time, if known before training; 1 otherwise."""
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Compute the bytes that the states of a pack may take in a worker; None if unknown before training.
+        """Compute the memory in bytes that the trainable states of a pack may take; None if unknown before training.
 
         Args:
             config: Configuration of any run of the pack.
@@ -41,13 +41,13 @@ class Executor(Protocol):
 
         Args:
             packs: Points of each pack.
-            report: Callback for results, called once a point.
+            report: Callback for results, called once for each point.
             watch: Callback for progress.
         """
 
 
 def executor_of(settings: Settings, folder: Path) -> Executor:
-    """Build the executor that `hydra.launcher.executor` names.
+    """Build the executor with the name in `hydra.launcher.executor`.
 
     Args:
         settings: Options of the packed launcher.

@@ -19,7 +19,7 @@ class InlineExecutor:
 
     def budget_bytes(self, config: Config) -> int | None:
         """Compute the bytes that the states of a pack may take: a share of this machine's free memory."""
-        load_libraries()  # only here, so that a finished sweep need not wait for the import
+        load_libraries()  # imported late, because a sweep without open runs does not need the libraries
         from rpt.sweep.memory import budget_bytes
 
         return budget_bytes(config)

@@ -22,7 +22,7 @@ OPTIONS_KEY = "hydra.launcher.submitit"
 """Key of the executor's options in the configuration, for messages."""
 
 MOST_REQUEUES = 1000
-"""Value for submitit's limit on time-outs. It is very high, because submitit would count a pack beyond it as failed."""
+"""Limit on the time-outs of a job. It is very high, because submitit ends a job as failed after so many time-outs."""
 
 Parameters = Annotated[dict[str, Any], Field(default_factory=dict)]
 
@@ -36,7 +36,7 @@ class SubmititOptions(Section):
     gpus: NonNegativeInt | None = None  # GPUs of a pack; null: none on slurm; on local, one if the machine has any
     nodes: Annotated[int, Field(ge=1, le=1)] = 1  # always 1, because a pack is one process
     cpus: PositiveInt | None = None  # CPUs of a pack and number of its threads; null: not set
-    mem: PositiveFloat | None = None  # GiB of memory of a pack on slurm; without a GPU, packs are made to fit it
+    mem: PositiveFloat | None = None  # GiB of memory of a pack on slurm; limits the size of packs without a GPU
     array_parallelism: PositiveInt | None = None  # packs at once; null: slurm decides; local: one, or one a GPU
     retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is submitted again
     slurm: Parameters  # other parameters of submitit's SlurmExecutor: qos, account, constraint, setup, ...
@@ -48,7 +48,7 @@ class SubmititOptions(Section):
 
 
 class PackTraining:
-    """Function object that a job runs. submitit pickles it into the job's folder, so it holds plain values only.
+    """Callable object that trains a pack in a job. submitit pickles it, so it holds plain values only.
 
     Args:
         pack: Points of the pack.
@@ -79,7 +79,7 @@ class PackTraining:
 
 
 def results(job: Job) -> list[Result] | LostWorker:
-    """Return the results of an ended job. `train_pack` raises nothing, so an error comes from the environment."""
+    """Return the results of an ended job. An error of the job counts as a lost worker, as `train_pack` raises none."""
     if job.exception() is not None:
         return LostWorker("it raised an error", job.paths.stderr)
     answer: list[Result] = job.result()

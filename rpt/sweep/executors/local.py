@@ -21,7 +21,7 @@ FOREVER_MINUTES = 60 * 24 * 365
 
 
 class LocalWorkers:
-    """Trains each pack in a process, which survives the death of the controller.
+    """Worker processes on this machine. Each trains one pack, and continues if the sweep's own process is killed.
 
     Args:
         folder: Folder for the jobs' files and logs.
@@ -55,8 +55,8 @@ class LocalWorkers:
         return job
 
     def poll(self, job: Job) -> list[Result] | LostWorker | None:
-        """Return the results, or that the process ended without results; None while it lives."""
-        if not job.done():  # checks only whether the process lives, and reaps it if not
+        """Return the results, or `LostWorker` if the process has ended without results; None while it is running."""
+        if not job.done():  # checks only whether the process runs, and collects its exit status if not
             return None
         self._free.append(self._gpus.pop(job))
         return results(job) if job.paths.result_pickle.exists() else LostWorker("its process ended", job.paths.stderr)
@@ -73,7 +73,7 @@ class LocalWorkers:
 
 
 def _send_sigterm(jobs: Iterable[Job]) -> None:
-    """Send SIGTERM to submitit's supervising process of each worker, which passes it on."""
+    """Send SIGTERM to the process by which submitit supervises each worker. It passes the signal to the worker."""
     for job in jobs:
         with suppress(ProcessLookupError):
             os.kill(int(job.job_id), signal.SIGTERM)
@@ -83,7 +83,7 @@ def _send_sigterm(jobs: Iterable[Job]) -> None:
 def _ignoring_ctrl_c() -> Iterator[None]:
     """Make processes that are started in this context ignore Ctrl-C.
 
-    A terminal sends Ctrl-C to all processes, but the controller must end the workers by SIGTERM.
+    A terminal sends Ctrl-C to all processes, but the process of the sweep must end the workers by SIGTERM.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -96,11 +96,13 @@ def _ignoring_ctrl_c() -> Iterator[None]:
 
 
 def gpu_shares(gpus: Sequence[str], per_worker: int | None) -> list[str]:
-    """Divide the GPUs among workers: one value of CUDA_VISIBLE_DEVICES a worker, or one empty value without GPUs.
+    """Divide the GPUs among workers, and return the value of CUDA_VISIBLE_DEVICES for each worker.
+
+    Without GPUs, the list has a single empty value.
 
     Args:
         gpus: Names of the machine's GPUs.
-        per_worker: Number of GPUs of a worker; None for one, if the machine has any.
+        per_worker: Number of GPUs of a worker; None for one GPU, or no GPU if the machine has none.
 
     Raises:
         ConfigError: The machine has fewer GPUs than one worker needs.

@@ -1,6 +1,6 @@
 """Executor that trains packs as Ray tasks: on a new cluster on this machine, or on a running cluster.
 
-The controller and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
+This machine and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class RayExecutor:
 
     @property
     def workers(self) -> int:
-        """Number of packs that are trained at the same time; 1 if not set, as the cluster is not joined yet."""
+        """Number of packs that are trained at the same time: the option `workers`, or 1 if it is not set."""
         return self.options.workers or 1
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Return None: nodes have different memory, and the tasks reserve none."""
+        """Return None, because the memory of the node that will train a pack is unknown."""
         return None
 
     def run(
@@ -87,7 +87,7 @@ class RayExecutor:
 
 
 class RayWorkers:
-    """Workers of a Ray cluster. The constructor starts or joins the cluster, and `close` leaves it.
+    """Workers of a Ray cluster. The constructor starts a cluster or joins a running cluster, and `close` leaves it.
 
     Args:
         folder: Folder for the workers' logs, on a file system that the nodes share.
@@ -125,7 +125,7 @@ class RayWorkers:
         return job
 
     def poll(self, job: Job) -> list[Result] | LostWorker | None:
-        """Return the results, or why there are none; None while the task waits or trains."""
+        """Return the results, or `LostWorker` if the task has ended without results; None while it waits or trains."""
         done, _ = self._ray.wait([job], timeout=0)
         if not done:
             return None
@@ -202,7 +202,7 @@ def _join(options: RayOptions) -> Any:
 
 
 def _address_of_auto() -> str:
-    """Resolve `auto`: the address in RAY_ADDRESS, else of the cluster that `ray start` last started on this machine.
+    """Return the address for `auto`: RAY_ADDRESS, or the cluster that `ray start` last started on this machine.
 
     Raises:
         OSError: There is no such cluster.
@@ -234,7 +234,7 @@ def _train(pack: Pack, log: str, folder: str) -> list[Result]:
         folder: Folder in which the command was started. The worker changes to it, because relative paths start there.
 
     Returns:
-        One result a point.
+        A result for each point.
     """
     try:
         os.chdir(folder)

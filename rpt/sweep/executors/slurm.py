@@ -23,7 +23,7 @@ SQUEUE_SECONDS = 5.0
 """Seconds between two calls of `squeue`, to keep the load on the cluster low."""
 
 SETTLE_SECONDS = 15.0
-"""Longest time for a result to appear on a shared file system after its job has left the queue."""
+"""Seconds in which a result must appear on a shared file system after its job has left the queue."""
 
 SET_BY_RPT = frozenset(
     [
@@ -85,7 +85,7 @@ class SlurmWorkers:
         return jobs
 
     def poll(self, job: Job) -> list[Result] | LostWorker | None:
-        """Return the results, or that the job has left the queue without results; None while it waits or trains."""
+        """Return the results, or `LostWorker` if the job left the queue without results; None while it waits or trains."""
         answer = self._answer(job)
         if answer is not None:
             del self._open[job]
@@ -120,7 +120,7 @@ class SlurmWorkers:
 
 
 def _ending(job_id: str) -> str:
-    """Describe how a job ended by `scontrol`, which remembers a job only for a while."""
+    """Describe how a job ended, from `scontrol`, which keeps the data of ended jobs for a limited time only."""
     done = subprocess.run(["scontrol", "show", "job", job_id], capture_output=True, text=True, check=False)
     facts = dict(field.split("=", 1) for field in done.stdout.split() if "=" in field)
     if "JobState" not in facts:

@@ -1,6 +1,6 @@
 """Executor that trains packs as submitit jobs: a job array on a SLURM cluster, or processes on this machine.
 
-The controller and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
+This machine and the nodes must share the file system that holds `output_dir`, the Python environment and the weights.
 """
 
 from __future__ import annotations
@@ -50,15 +50,19 @@ class SubmititExecutor:
 
     @property
     def workers(self) -> int:
-        """Number of packs that are trained at the same time: `array_parallelism`, else 1 on SLURM, one a GPU share."""
+        """Number of packs that are trained at the same time.
+
+        This is the option `array_parallelism`. Its default is 1 on SLURM. On this machine, the default is the number of
+        workers among which the GPUs are divided.
+        """
         if self.options.array_parallelism is not None or self.cluster == "slurm":
             return self.options.array_parallelism or 1
         return len(gpu_shares(visible_gpus(), self.options.gpus))
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Compute the bytes that the states of a pack may take: a share of `mem`, or None if `mem` is not set.
+        """Compute the memory in bytes that the trainable states of a pack may take: a share of the option `mem`.
 
-        It is also None for workers with a GPU, where the states lie in the GPU's memory.
+        The value is None if `mem` is not set, and for workers with a GPU, whose memory holds the states.
         """
         has_gpu = bool(self.options.gpus) and config.trainer.device != "cpu"
         if self.options.mem is None or has_gpu:

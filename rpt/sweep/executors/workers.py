@@ -51,14 +51,14 @@ class WorkerPool(Protocol):
     """Workers in other processes. Each worker trains one pack and ends."""
 
     def submit(self, packs: Sequence[Pack]) -> Sequence[Any]:
-        """Give each pack to a new worker and return a hashable job for each pack.
+        """Start a worker for each pack, and return a hashable object that identifies the worker's job.
 
         Raises:
             ClusterError: The cluster refuses the packs.
         """
 
     def poll(self, job: Any) -> list[Result] | LostWorker | None:
-        """Return the results of a job, or that its worker is lost; None while the worker waits or trains."""
+        """Return the results of a job, or `LostWorker`; None while the worker waits or trains."""
 
 
 def run_packs(
@@ -83,8 +83,8 @@ def run_packs(
         report: Callback for results, called once a point.
         watch: Callback for progress, called with None after every poll of the workers.
         retries: Largest number of times that a pack is submitted again.
-        losses: Number of workers lost so far with each point, by the point's number. The function updates it, so that a
-            pack that is submitted once more, after another process held it, does not get new retries.
+        losses: Number of lost workers for each point, by the point's number. The function updates it. A pack that a
+            later call submits again therefore does not get new retries.
         at_once: Largest number of packs with a worker at the same time; None submits all, and the cluster queues them.
         pause: Seconds between two polls of the workers.
 
@@ -118,7 +118,10 @@ def _report(results: Iterable[Result], report: Callable[[Result], None]) -> None
 def _count_loss(
     pack: Pack, lost: LostWorker, report: Callable[[Result], None], retries: int, losses: Counter[int]
 ) -> bool:
-    """Count a lost worker; return whether its pack is to be submitted again, else report its points as interrupted."""
+    """Count a lost worker, and return whether its pack is to be submitted again.
+
+    If no retry is left, the points of the pack are reported as interrupted.
+    """
     losses.update(point.number for point in pack)
     tries_left = retries - max(losses[point.number] for point in pack)
     loss = f"a worker was lost ({lost.reason}; its log: {lost.log})"
@@ -133,7 +136,7 @@ def _count_loss(
 
 
 def must_not_repeat(pack: Pack) -> bool:
-    """Whether a point has `rerun=true`, which trains from the start: a retry would discard what was trained so far."""
+    """Whether a point has `rerun=true`. A retry would then train from the start and discard the checkpoint."""
     return any(point.values.get("rerun") for point in pack)
 
 
