@@ -1,4 +1,4 @@
-"""`adapter/`: the exported prompt in PEFT's prompt-tuning format. PEFT computes the same logits from it."""
+"""Write the exported prompt to `adapter/` in PEFT's prompt-tuning format. PEFT computes the same logits from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def why_not(prompt_at: str, has_prompt: bool) -> str | None:
         return "there is no prompt"
     if prompt_at != "front":
         front = "[CLS]" if prompt_at == "after_cls" else "the text"
-        return f"PEFT puts a prompt in front of {front}, this one stands behind it; backbone.prompt_at=front exports"
+        return f"PEFT puts a prompt in front of {front}, and this prompt is behind it; backbone.prompt_at=front exports"
     return None
 
 

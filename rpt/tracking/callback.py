@@ -17,7 +17,8 @@ from rpt.training.callbacks import UserCallbacks
 from rpt.training.module import PromptTuner
 
 MOST_SHARE = 0.05
-"""Largest share of the time for checkpoints by the clock: a large state on a slow disk is written less often."""
+"""Largest share of the training time that timed checkpoints may take. A large state on a slow disk is written less
+often."""
 
 
 class Tracking(Callback):
@@ -30,11 +31,11 @@ class Tracking(Callback):
     - after a step, if the last checkpoint is at least `checkpoint_seconds` old,
     - when a signal ends the training.
 
-    A checkpoint may lie between an epoch's last step and the epoch's evaluation. Its counts of steps and epochs show
-    that, and `rpt.training.loop` then begins with the evaluation.
+    A checkpoint may be written between an epoch's last step and the epoch's evaluation. `rpt.training.loop` recognises
+    this from the counts of steps and epochs, and begins with the evaluation.
 
-    With callbacks of the user, a checkpoint is written only between two epochs, when all hooks of the epoch have run: a
-    callback may count batches, and Lightning skips some callbacks in an evaluation by itself.
+    With callbacks of the user, a checkpoint is written only between two epochs, when all hooks of the epoch have run.
+    Otherwise a resumed training would call some hooks of an epoch again and skip others.
 
     Args:
         recorders: Recorder of each run, in the order of the module's runs.
@@ -62,11 +63,11 @@ class Tracking(Callback):
         self._due = math.inf
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Delay signals from the start of the training on."""
+        """Begin to delay signals until a checkpoint is written."""
         self._begin(_tuner(pl_module))
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Delay signals also if a resumed training begins with an evaluation."""
+        """Begin to delay signals, if a resumed training begins with an evaluation."""
         self._begin(_tuner(pl_module))
 
     def _begin(self, tuner: PromptTuner) -> None:
@@ -83,7 +84,7 @@ class Tracking(Callback):
             if values:
                 columns = {f"train/{name}": value for name, value in values.items()}
                 recorder.add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **columns})
-        is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # the evaluation writes one soon
+        is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # the evaluation writes one
         if (is_step or time.monotonic() >= self._due) and not self.user.all:
             self.checkpoint(tuner)
         self.interruptions.check()

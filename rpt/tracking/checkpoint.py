@@ -1,4 +1,4 @@
-"""`last.ckpt`: the trainable state of a run, from which the run resumes with the same bits."""
+"""Write and read `last.ckpt`: the trainable state from which a run is resumed with bitwise equal results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load(folder: RunFolder, identity_hash: str) -> dict[str, Any] | None:
     Only tensors and plain values are read (`weights_only`), so that a checkpoint cannot run code.
 
     Raises:
-        CheckpointError: The file is damaged, belongs to another run, or was written by an rpt of another schema.
+        CheckpointError: The file is damaged, belongs to another run, or has the schema of another version of rpt.
     """
     path = newest(folder)
     return _load(path, identity_hash) if path.exists() else None
@@ -49,7 +49,7 @@ def damaged(path: Path, reason: str) -> CheckpointError:
 
     Args:
         path: Path of the checkpoint.
-        reason: What is wrong with the checkpoint.
+        reason: Description of the damage.
     """
     return CheckpointError(f"{path}: is damaged ({reason}). {ADVICE}")
 

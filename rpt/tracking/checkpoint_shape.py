@@ -1,7 +1,7 @@
-"""Check that a checkpoint has the keys, types and shapes of the run that it is to restore.
+"""Check that a checkpoint has the keys, types and shapes that the run needs.
 
-A checkpoint whose bytes are whole can still hold other values, for example because a script has edited it. Without this
-check, such a checkpoint would fail while it is restored, or in the first optimizer step.
+A checkpoint whose file is undamaged can still hold other values, for example because a script has edited it. Without
+this check, such a checkpoint would fail while it is loaded, or in the first optimizer step.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def rename_old_status(state: Mapping[str, Any]) -> None:
 
 
 def misfit(state: Mapping[str, Any], identity_hash: str) -> str | None:
-    """Name the plain value of a checkpoint that is wrong; None if all values are right.
+    """Describe the first wrong value of a checkpoint, tensors left out; None if all values are right.
 
     Args:
         state: Content of the checkpoint.
@@ -86,7 +86,7 @@ def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | No
     """Describe a contradiction between the counts of steps and epochs of an active run; None if they agree.
 
     Args:
-        state: Content of the checkpoint, in which `misfit` finds nothing wrong.
+        state: Content of the checkpoint, after `misfit` has checked it.
         steps_per_epoch: Number of steps of a whole epoch.
     """
     steps, epochs = state["steps_done"], state["epochs_done"]
@@ -96,11 +96,11 @@ def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | No
 
 
 def misfit_of_run(run: Run, state: Mapping[str, Any]) -> str | None:
-    """Name the tensor or setting of a checkpoint that does not fit the run; None if all fit.
+    """Name the first tensor or setting of a checkpoint that does not fit the run; None if all fit.
 
     Args:
         run: Newly built run.
-        state: Entry `run` of the checkpoint, in which `misfit` finds nothing wrong.
+        state: Entry `run` of the checkpoint, after `misfit` has checked it.
     """
     current = run.state()
     best = state.get("best_state")
@@ -132,7 +132,7 @@ def _misfit_of_recorder(recorder: Mapping[str, Any]) -> str | None:
 
 
 def _misfit_of_values(run: Mapping[str, Any]) -> str | None:
-    """Name the plain value of a run's state that is wrong; None if all values are right."""
+    """Describe the first wrong value of a run's state, tensors left out; None if all values are right."""
     status = run.get("status")
     if not isinstance(status, str) or status not in STATUSES:
         return "run.status is unknown"
@@ -167,7 +167,7 @@ def _misfit_of_tensors(expected: Mapping[str, Tensor], loaded: Any, name: str) -
 
 
 def _misfit_of_random(expected: Mapping[str, Tensor | None], loaded: Any) -> str | None:
-    """Check the states of the random generators. The GPU's state may be missing, or be there without a GPU."""
+    """Check the states of the random generators. The checkpoint and the run need not both have a GPU's state."""
     if not isinstance(loaded, dict) or not {"cpu", "cuda"} <= loaded.keys():
         return "run.random has other keys"
     if (reason := _difference(expected["cpu"], loaded["cpu"], "run.random.cpu")) is not None:
@@ -203,7 +203,7 @@ def _misfit_of_optimizer(optimizer: Optimizer, loaded: Any) -> str | None:
 
 
 def _state_after_a_step(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
-    """Return the state that the optimizer keeps for a parameter, from a step on a copy of zeros."""
+    """Return the state that the optimizer keeps for a parameter, by taking a step with a zero tensor of its shape."""
     zeros = torch.zeros_like(parameter, requires_grad=True)
     zeros.grad = torch.zeros_like(parameter)
     trial = copy.copy(optimizer)

@@ -24,10 +24,10 @@ CURVES = ("train/loss", "held_out/loss")
 """Columns of the curve that are compared."""
 
 CLOSE_IN_FLOAT64 = 1e-6
-"""Largest relative difference of a loss that shared forward passes may cause in float64. The tests see 1e-8."""
+"""Largest relative difference of a loss that shared forward passes may cause in float64. The tests measure 1e-8."""
 
 ROUNDING_WARNINGS = ("resumed elsewhere", "out of memory")
-"""First words of the warnings in a record that explain a difference in the last bits from an uninterrupted training."""
+"""First words of the warnings in a record that explain why a run differs in the last bits from its repetition."""
 
 
 _POSITIVE = Kind("a whole number of 1 or more", lambda value: WHOLE.accepts(value) and value >= 1)
@@ -50,7 +50,7 @@ NEEDED: dict[str, Kind | None] = {
 
 @dataclass(frozen=True)
 class Results:
-    """Results of a finished run that are compared.
+    """Results of a finished run for a comparison with its repetition.
 
     Attributes:
         curve: Values of each column of `CURVES`, in the order of their steps.
@@ -94,7 +94,7 @@ class Comparison:
 
     @property
     def is_expected(self) -> bool:
-        """Whether the trainings are identical, or how and where they were trained explains the difference."""
+        """Whether the trainings are identical, or a different machine or pack explains their difference."""
         if self.is_identical:
             return True
         is_too_large = self.is_float64 and not max(self.curve.values()) <= CLOSE_IN_FLOAT64
@@ -103,7 +103,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """One line of text: identical, expected with the reasons, or not expected with advice."""
+        """The judgement as a line of text: identical, expected with the reasons, or not expected with advice."""
         if self.is_identical:
             return "identical: every compared number has the same bits"
         if self.is_expected:
@@ -111,8 +111,8 @@ class Comparison:
         if self.reasons:
             return f"NOT expected: {self.reasons[0]}, but in float64 that explains no more than {CLOSE_IN_FLOAT64:g}"
         return (
-            "NOT expected: machine, versions, code and forward passes are the same, which repeats every bit. Check "
-            "what no record holds: files that a component reads, environment variables, the machine's memory."
+            "NOT expected: machine, versions, code and forward passes are the same, so every bit should be equal. "
+            "Check what a record does not hold: files that a component reads, environment variables, faulty memory."
         )
 
 

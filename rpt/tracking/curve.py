@@ -1,4 +1,4 @@
-"""`metrics.csv`: a row for every step and every evaluation. Values are exact to the last bit."""
+"""Write and read a run's curve, `metrics.csv`: a row for every step and every evaluation, exact to the last bit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Curve:
         columns: Names of the columns.
 
     Attributes:
-        size: Size in bytes of what this object has written to the file.
+        size: Number of bytes that this object has written to the file.
         is_torn: Whether the file was removed or changed during training, so that earlier rows may be missing.
     """
 

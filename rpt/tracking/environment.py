@@ -1,4 +1,4 @@
-"""Environment of a run: versions, machine and code. Two trainings agree to the last bit only if these agree."""
+"""Collect the environment of a run: versions, machine and code. They must be equal for bitwise equal trainings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def environment(device: torch.device, *, forwards: str = "own", devices: int = 1
 
 
 def bits(device: torch.device) -> dict[str, Any]:
-    """Collect the facts that must be equal, in addition to the identity, for two trainings with the same bits."""
+    """Collect the facts that two trainings of the same identity must share to have bitwise equal results."""
     is_cuda = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if is_cuda else cpu_name(),

@@ -1,4 +1,4 @@
-"""Write the end of a training to the record of every run, also when an exception ends the training."""
+"""Record in every run of a pack how the training ended, also if an exception ended it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rpt.tracking.recorder import Recorder
 def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
     """Record an exception in the block in every running record and logger, and raise it again.
 
-    An error of a single run does not end the block, because the run leaves its pack. An exception that does end the
-    block (Ctrl-C, a full disk, a bug in code that the runs share) marks the runs as interrupted, and the same command
-    resumes them.
+    An error of a single run does not end the block, because the other runs of the pack continue. An exception that ends
+    the block (Ctrl-C, a full disk, a bug in code that the runs share) marks the runs as interrupted. The same command
+    resumes interrupted runs.
 
     Args:
         recorders: Recorders of the pack's runs.
@@ -23,7 +23,7 @@ def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        goes_on = not isinstance(error, WeightsError)  # the backbone has changed, so the training is worthless
+        goes_on = not isinstance(error, WeightsError)  # the backbone has changed, so a resumed training would be wrong
         # Lightning turns Ctrl-C into SystemExit.
         cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
         reason = f"{type(cause).__name__}: {cause}".removesuffix(": ")

@@ -1,4 +1,4 @@
-"""Nested values by dotted key."""
+"""Flatten nested dictionaries into one dictionary with dotted keys."""
 
 from __future__ import annotations
 

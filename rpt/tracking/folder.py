@@ -1,4 +1,4 @@
-"""A run's folder: its lock, its record, and the names of its files."""
+"""The folder of a run: its lock, its record, and the names of its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rpt.tracking.record import Record
 
 LOCK = ".lock"
 LOCK_SECONDS = 0.5
-"""Longest wait for a folder's lock. A reader that tests the lock holds it for a moment itself."""
+"""Longest wait for a folder's lock, in seconds. A process that only tests the lock holds it for a moment."""
 
 
 class FolderInUse(RptError):
@@ -59,7 +59,7 @@ class RunFolder:
         return (*files, *adapter_and_checkpoints, *(self.path / name for name in names))
 
     def results(self) -> list[Path]:
-        """List the existing files that document the score and allow to compute it again, without checkpoints."""
+        """List the existing files that document the score, apart from checkpoints."""
         files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.head)
         return [file for file in (*files, *sorted(self.adapter.glob("*"))) if file.is_file()]
 
@@ -104,7 +104,7 @@ class RunFolder:
         link = next((path for path in self._written if path.is_symlink()), None)
         if link is not None:
             advice = "Remove the link, or put the file itself in its place, then run the same command again."
-            raise StorageError(f"{link}: is a link, and a run writes through no link in its folder. {advice}")
+            raise StorageError(f"{link}: is a link, and a run does not write through links in its folder. {advice}")
 
     def close(self) -> None:
         """Release lock and lease and remove their files; remove the folder if it is empty."""
@@ -125,10 +125,10 @@ class RunFolder:
                     self.close()
 
     def holder(self) -> lease.Holder | None:
-        """Return the process that is training the run; None if no process is.
+        """Return the process that is training the run; None if no process trains it.
 
-        A process on this machine counts by its lock. A process on another machine counts by its lease, or by its lock
-        if the file system shows it.
+        A process on this machine is recognised by its lock. A process on another machine is recognised by its lease, or
+        by its lock if the file system shares locks.
         """
         holder = lease.read(self.path)
         if holder is None:

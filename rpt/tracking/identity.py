@@ -1,4 +1,4 @@
-"""Identity of a run: a hash of everything that can change the run's score, and of nothing else."""
+"""Compute the identity of a run: a hash of everything that can change the run's score, and of nothing else."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Identity:
 
     Attributes:
         hash: Identity hash: sha256 of setting, code and record schema.
-        setting_hash: sha256 of the setting without the task's version. Runs that differ only in code have the same.
+        setting_hash: sha256 of the setting without the task's version. It is equal for runs that differ only in code.
         code: Versions and hashes of the run's code, as `rpt.tracking.identity.code` returns them.
     """
 
@@ -146,7 +146,7 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
 
 
 def _drop_unset(config: Config, parts: dict[str, Any]) -> None:
-    """Drop newer keys that are not set, which keeps the identity of runs from before the keys existed."""
+    """Drop keys of newer versions that are not set, so that the identities of older runs stay the same."""
     if not (config.is_trained and config.backbone.dropout):
         del parts["backbone"]["dropout"]
     flags = {name: value for name, value in parts["trainer"].pop("lightning").items() if value not in (None, False)}
@@ -182,7 +182,7 @@ def digest(value: dict[str, Any]) -> str:
 
 
 def folder_name(config: Config, identity_hash: str) -> str:
-    """Build the name of a run's folder: its main choices for a reader, then 10 characters of the identity hash."""
+    """Build the name of a run's folder: its main settings, then 10 characters of the identity hash."""
     encoder = re.sub(r"[^A-Za-z0-9_.]", ".", config.chosen.get("encoder", "encoder"))  # options may be in subfolders
     names = (config.task.name, config.data.source, config.backbone.name, encoder)
     if not config.is_trained:

@@ -54,7 +54,7 @@ def find_key(value: Any, key: str) -> tuple[str | None, Any]:
     """Find the value of a dotted key in a JSON value.
 
     Returns:
-        None and the value, or the key up to its first missing part and None.
+        Pair of the missing key, cut after its first part that is missing, and the value. One of the two is None.
     """
     parts = key.split(".")
     for count, part in enumerate(parts, 1):
@@ -77,7 +77,7 @@ def problems_of(
         find: Function that finds the value of a dotted key, as `find_key` does.
 
     Returns:
-        Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
+        Missing keys, each cut after its first part that is missing, and a message for each value of the wrong kind.
     """
     missing: dict[str, None] = {}
     odd: list[str] = []

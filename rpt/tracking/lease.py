@@ -1,12 +1,14 @@
 """Lease of a run's folder: a file with a heartbeat that names the process which trains the run.
 
-On one machine the kernel's lock decides who holds a folder, because it ends with its process in every case. Other
-machines that share the file system may not see the lock. A process that trains a run therefore also keeps a small file
-in the run's folder, and renews it every few seconds. A lease that has not been renewed for a minute has expired.
+On one machine, the kernel's lock (flock) prevents two processes from training the same run. It ends with its process in
+every case. Other machines that share the file system may not see the lock. A process that trains a run therefore also
+keeps a small file in the run's folder, the lease, and renews it every few seconds. A lease that has not been renewed
+for a minute has expired.
 
-The clocks of machines that share runs must agree to well within a minute, as with network time. A lease whose time is
-more than a minute in the future is watched for some seconds instead, because a living holder renews it. A process that
-was suspended may find that another process has taken its lease, so it checks the lease before it writes.
+The clocks of machines that share runs must agree to well within a minute, as with network time. If the time in a lease
+is more than a minute in the future, the clocks do not agree. The lease is then watched for some seconds, and counts as
+valid if its process renews it. Before a process writes, it checks that it still holds the lease, because another
+process may have taken the lease while the process was suspended.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ NAME = ".lease"
 BEAT_SECONDS = 5.0
 STALE_SECONDS = 60.0
 WATCH_SECONDS = 20.0
-"""Time for which a lease with a time in the future is watched: four times the interval between two heartbeats."""
+"""Seconds for which a lease with a time in the future is watched: four times the interval between two heartbeats."""
 
 DRAFT = re.compile(re.escape(NAME) + r"\.[0-9a-f]{16}")
 """Pattern of the names of the temporary files by which leases are renewed."""
@@ -168,7 +170,7 @@ class Lease:
         return None
 
     def _living(self, is_locked: bool) -> Holder | None:
-        """Return the living holder that keeps this process from taking the lease; None if there is none.
+        """Return the process that holds a valid lease and so prevents this process from taking it; None if none does.
 
         A lease with a time in the future is watched first, until it is renewed or has expired.
         """
@@ -204,7 +206,7 @@ class Lease:
                 self._path.unlink()
 
     def successor(self) -> Holder | None:
-        """Return the process that has taken the lease from this process, even if it has ended since; else None."""
+        """Return the process that has taken the lease from this process, even if that process has ended; else None."""
         holder = read(self._folder)
         if holder is not None and holder.token != self._holder.token:
             self._successor = holder

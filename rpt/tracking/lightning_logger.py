@@ -1,4 +1,4 @@
-"""Lightning's loggers: any of them as the logger of a run, and a logger that Lightning's callbacks can write to."""
+"""Connect runs with Lightning's loggers: use any of them for a run, and receive the values that callbacks log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rpt.tracking.run_logger import Values
 from rpt.tracking.summary import read_diagnostics, settings, summary
 
 LOGGED_BY_RUNS = ("train/", "held_out/", "reported/", "epoch")
-"""Prefixes of the values that a run passes to its loggers itself, so that they are not logged twice."""
+"""Prefixes of the values that a run passes to its loggers itself. They are ignored here, so they are not logged twice.
+"""
 
 
 class LightningLogger:
@@ -52,7 +53,7 @@ class LightningLogger:
 
 
 class CallbackLogger(Logger):
-    """Logger of Lightning's Trainer that passes what callbacks log to a run's own loggers.
+    """Logger of Lightning's Trainer that passes the values that callbacks log to the loggers of a run.
 
     Args:
         folder: Folder of the run.
@@ -86,4 +87,4 @@ class CallbackLogger(Logger):
             self._log({"step": step, **values})
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Log nothing, because the run's loggers have the settings."""
+        """Log nothing, because the run has already passed its settings to its loggers."""

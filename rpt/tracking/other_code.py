@@ -1,7 +1,7 @@
-"""Refuse to begin a run if different code has begun to train the same setting and was interrupted.
+"""Refuse a run if an interrupted training of the same setting exists that was begun with different code.
 
-The name of a run's folder depends on its identity, and the identity on the code. The folder of the interrupted training
-therefore has a different name, and its checkpoints would be left unused without a message.
+The name of a run's folder depends on its identity, and the identity depends on the code. The folder of the interrupted
+training therefore has a different name. Without this check, its checkpoints would be left unused without a message.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ HASH_LENGTH = 10
 
 
 def refuse_other_code(folder: Path, config: Config, identity: Identity, data_checksum: str) -> None:
-    """Refuse a run if different code has begun to train its setting and was interrupted.
+    """Refuse a run if an interrupted training of the same setting exists that was begun with different code.
 
     Args:
-        folder: Folder of the run. If it already holds a training, nothing is refused.
-        config: Configuration of the run. With `rerun`, nothing is refused.
+        folder: Folder of the run. A run whose folder already holds a training is not refused.
+        config: Configuration of the run. A run with `rerun=true` is not refused.
         identity: Identity of the run.
         data_checksum: sha256 of the rows.
 
     Raises:
-        ConfigError: There is such a training, with a checkpoint that the present code cannot resume.
+        ConfigError: An interrupted training with a checkpoint exists, and the present code cannot resume it.
     """
     files = RunFolder(folder)
     if config.rerun or files.record.exists() or files.checkpoint.exists():
@@ -87,7 +87,7 @@ def _names(output_dir: Path, changed: int) -> dict[str, list[str]]:
 
     Args:
         output_dir: Output folder.
-        changed: Time of the folder's last change. As part of the cache's key, it lets a sweep list the folder once.
+        changed: Time of the folder's last change. It is part of the cache's key, so an unchanged folder is listed once.
     """
     names: dict[str, list[str]] = {}
     for entry in sorted(output_dir.iterdir()):
@@ -118,7 +118,8 @@ def _advice(interrupted: Path, record: Record, config: Config, identity: Identit
     if version != config.task.version:
         differing.append(f"task {config.task.name} had version {version} and has version {config.task.version}")
     return (
-        f"{interrupted} holds this run, interrupted, and the present code cannot resume it: {'; '.join(differing)}. "
+        f"{interrupted} holds an interrupted training of this run, and the present code cannot resume it: "
+        f"{'; '.join(differing)}. "
         f"To finish it, go back to the run's code{commit_of(record)} and run the same command. To train with the "
         "present code, set rerun=true, or move that folder away."
     )

@@ -64,12 +64,11 @@ class Record(RecordSection):
     >>> record.status, record.scores["score"]
     ('finished', 0.5)
 
-    `rpt.train` writes the record twice. At the start, `Recorder` writes the values up to `warnings`, and
-    `rpt.tracking.results` the sections up to `pack`. At the end, `rpt.tracking.results` writes all values after `pack`
-    `backbone.fingerprint_after`, and what `prompt` says about the end.
+    `rpt.train` writes the record twice: at the start and at the end of the training. The values after `pack` in the
+    list below, `backbone.fingerprint_after`, and the values of `prompt` that describe the end, are written at the end.
 
     Attributes:
-        schema_version: Version of the record's layout, version 3 is written, 2 and 3 are read.
+        schema_version: Version of the record's layout. This rpt writes version 3, and reads versions 2 and 3.
         status: Status of the run when the record was written.
         name: Name of the run's folder.
         identity_hash: Identity hash of the run (`rpt.tracking.identity`).
@@ -79,12 +78,12 @@ class Record(RecordSection):
         config: Whole configuration of the run.
         started: Time of the start, ISO 8601, UTC.
         resumed: Times at which the training was resumed.
-        warnings: Warnings to a reader of the score.
+        warnings: Warnings about the score, for a reader of the record.
         task: Task of the run.
         protocol: Protocol of the run.
         data: Source and number of the rows.
         backbone: Backbone of the run.
-        evaluation: Forward passes of an evaluation.
+        evaluation: Size and shape of the forward passes of an evaluation.
         majority: Metrics of always giving the most frequent answer, and their mean, `score`.
         environment: Machine, versions and code.
         parameters: Count of the numbers that are trained and kept.
@@ -103,7 +102,7 @@ class Record(RecordSection):
         loss: Mean loss over the reported rows, in nats.
         off_label_share: Share of the answers that are none of the choices.
         best: Selected checkpoint; None for a run without trainable parameters.
-        adapter: Reason why there is no `adapter/`; None if there is one.
+        adapter: Reason why the folder `adapter/` was not written; None if it was written.
     """
 
     schema_version: Whole = absent(alias="schema")
@@ -185,10 +184,10 @@ class Record(RecordSection):
         """Compare the record with the values that a reader needs.
 
         Args:
-            needed: Values by dotted key, with a kind that is stricter than the record's own, or None.
+            needed: Kind that each needed value must have, by dotted key; None for the kind that the record declares.
 
         Returns:
-            Missing keys, each cut after the first missing part, and a message for each value of the wrong kind.
+            Missing keys, each cut after its first part that is missing, and a message for each value of the wrong kind.
         """
         return problems_of(self, needed, _find)
 
@@ -252,7 +251,7 @@ def _find(record: Record, key: str) -> tuple[str | None, Any]:
     """Find the value of a dotted key.
 
     Returns:
-        None and the value, or the key up to its first missing part and None.
+        Pair of the missing key, cut after its first part that is missing, and the value. One of the two is None.
     """
     value: Any = record
     parts = key.split(".")

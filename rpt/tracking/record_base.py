@@ -83,7 +83,7 @@ class RecordSection(BaseModel):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Say which value is missing."""
+            """Raise `MissingValue` with the name of the missing value."""
             if name in type(self).model_fields:
                 raise MissingValue(f"the record has no {name}")
             return super().__getattr__(name)

@@ -1,4 +1,4 @@
-"""Sections of a run's record. `rpt.tracking.record_base` explains what a missing value is."""
+"""Sections of a run's record, as immutable classes. A value that the file lacks has no attribute."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class RowCounts(RecordSection):
 
 
 class DataFacts(RecordSection):
-    """Source of the rows, and what was done to them.
+    """Source of the rows, and how the rows of each split were cut and drawn.
 
     Attributes:
         source: Source of the rows: `sample`, `jsonl` or `hub`.
@@ -80,8 +80,8 @@ class DataFacts(RecordSection):
         version: Version of the sample rows; None for other sources.
         checksum: sha256 of the rows.
         rows: Number of rows of each split.
-        cut: Number of rows with cut texts, by split. A split without such rows is left out.
-        tied: Number of rows whose choices have the same tokens, by split. A split without such rows is left out.
+        cut: Number of rows with cut texts, by split. A split without cut texts has no entry.
+        tied: Number of rows with two choices of equal tokens, by split. A split without such rows has no entry.
         k_per_class: Number of training rows of each class in a few-shot run.
         drawn: Ids of the rows of a few-shot run, by split.
     """
@@ -125,14 +125,14 @@ class BackboneFacts(RecordSection):
 
 
 class ParameterCounts(RecordSection):
-    """Count of the numbers that are trained and kept.
+    """Numbers of trained and exported parameters.
 
     Attributes:
-        paper: Numbers of prompt and encoder that receive a gradient, without biases, as the paper counts them.
-        held: Numbers of prompt and encoder that receive a gradient, with biases.
-        kept: Numbers of the exported prompt.
-        head: Numbers of the head.
-        body: Numbers of a fine-tuned backbone.
+        paper: Number of parameters of prompt and encoder that receive a gradient, without biases, as the paper counts.
+        held: Number of parameters of prompt and encoder that receive a gradient, with biases.
+        kept: Number of values in the exported prompt.
+        head: Number of parameters of the classification head.
+        body: Number of parameters of a fine-tuned backbone; 0 for a frozen backbone.
     """
 
     paper: Natural = absent()
@@ -143,7 +143,7 @@ class ParameterCounts(RecordSection):
 
 
 class PromptFacts(RecordSection):
-    """Unit of the soft prompt, and its size against the vocabulary.
+    """Unit of the soft prompt, and its norm relative to the vocabulary's embeddings.
 
     Attributes:
         unit: Unit of the prompt, `prompt.unit`: `raw` or `vocab`.
@@ -169,7 +169,7 @@ class PromptFacts(RecordSection):
 
 
 class EvaluationFacts(RecordSection):
-    """Forward passes of an evaluation.
+    """Size and shape of the forward passes of an evaluation.
 
     Attributes:
         token_budget: Largest number of tokens of a forward pass; None for no limit.

@@ -1,4 +1,4 @@
-"""Recorder of a run: writes its record, curve and checkpoints, and drives its loggers."""
+"""Recorder of a run: writes the run's record, curve and checkpoints, and passes values to its loggers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rpt.tracking.loggers import Loggers
 from rpt.tracking.record import Record
 from rpt.tracking.status import RecordStatus
 
-TORN = "metrics.csv was removed or changed while the run trained: the curve may lack rows, the scores are not touched"
+TORN = "metrics.csv was removed or changed during training: the curve may lack rows, the scores are not affected"
 
 
 class Recorder:
@@ -150,7 +150,7 @@ class Recorder:
             self.warn(TORN)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """Read the last checkpoint; None if there is none, or with `rerun`.
+        """Read the last checkpoint; None without a checkpoint, or if `rerun=true` is set.
 
         Raises:
             CheckpointError: The checkpoint is damaged, lacks values, or belongs to another run.
@@ -159,7 +159,7 @@ class Recorder:
         return self._checked(state, checkpoint.newest(self.folder))
 
     def load_previous_checkpoint(self) -> dict[str, Any] | None:
-        """Read the checkpoint before the last; None if there is none.
+        """Read the checkpoint before the last checkpoint; None if it does not exist.
 
         Raises:
             CheckpointError: The checkpoint is damaged, lacks values, or belongs to another run.

@@ -1,4 +1,4 @@
-"""Content of a record: the facts of a run before its training, and its results after training."""
+"""Build the content of a record: the facts of a run before its training, and its results after training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from rpt.training.module import PromptTuner
 from rpt.training.run import Best, Run
 
 TASK_TYPES = {"encoder": "SEQ_CLS", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
-"""PEFT's name of the task type for each backbone family. With FEATURE_EXTRACTION, PEFT would drop segment ids."""
+"""PEFT's name of the task type, by backbone family. With FEATURE_EXTRACTION, PEFT would drop segment ids."""
 
 MANY_CUT = 0.05
 """Share of a split's rows with cut texts above which the record has a warning."""
@@ -106,7 +106,7 @@ def _backbone_facts(config: Config, backbone: FrozenBackbone, weights_sha256: st
 
 
 def _data_facts(config: Config, source: Source, splits: dict[str, Encoded]) -> DataFacts:
-    """Return the source of the rows, and what was done to the rows of each split."""
+    """Return the source of the rows, and how the rows of each split were cut and drawn."""
     return DataFacts(
         source=source.name,
         release=source.release,
@@ -137,7 +137,7 @@ def write_results(
     device: torch.device,
     fingerprint: str,
 ) -> Record:
-    """Write the result files of a run, its record last, and return the record.
+    """Write the result files of a run, then its record, and return the record.
 
     Args:
         recorder: Recorder of the run.
@@ -182,17 +182,17 @@ def write_results(
 
 def _check_unchanged(run: Run, backbone: BackboneFacts, fingerprint: str) -> None:
     if run.trainable.body is None and fingerprint != backbone.fingerprint_before:
-        raise WeightsError("the frozen backbone has changed while training; the number means nothing.")
+        raise WeightsError("the frozen backbone has changed during training, so the score is wrong.")
 
 
 def _prompt_facts(recorder: Recorder, run: Run, tuner: PromptTuner) -> PromptFacts | None:
-    """Complete the record's section of the prompt; None for a run without a prompt."""
+    """Return the record's section on the prompt with the values at the end; None for a run without a prompt."""
     started = recorder.record.prompt
     return None if started is None else finished_prompt_facts(started, run, tuner.folded[tuner.runs.index(run)])
 
 
 def _cost(recorder: Recorder, run: Run, device: torch.device) -> dict[str, Any]:
-    """Return what the training of a run took: time, tokens, steps and memory."""
+    """Return the cost of a run: seconds, tokens, steps and peak memory."""
     seconds = recorder.seconds
     return {
         "seconds": seconds,
@@ -204,7 +204,7 @@ def _cost(recorder: Recorder, run: Run, device: torch.device) -> dict[str, Any]:
 
 
 def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> None:
-    """Add a warning to the record where memory ran out, in training and in evaluations."""
+    """Add a warning to the record if forward passes of training or evaluation ran out of memory."""
     if tuner.token_budget < tuner.full_token_budget:
         recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
     if run.has_cut_answers:

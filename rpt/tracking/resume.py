@@ -1,7 +1,7 @@
-"""Put interrupted runs back into their packs, and find the step from which each pack is resumed.
+"""Restore interrupted packs (runs that are trained together), and find the step from which each pack is resumed.
 
-A pack is resumed with the same runs, so that it ends in the same bits as without the interruption. A run is left out
-only if it cannot be resumed: its checkpoint is lost or damaged, or it has ended already.
+A pack is resumed with the same runs, so that the results have the same bits as without the interruption. A run is left
+out only if it cannot be resumed: its checkpoint is lost or damaged, or it has ended already.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Pack:
 def packs(
     recorders: Sequence[Recorder], epochs: int, unusable: Collection[str] = ()
 ) -> tuple[list[Pack], dict[Recorder, CheckpointError]]:
-    """Put runs back into the packs in which they were interrupted; new runs form a new pack.
+    """Group runs into the packs in which they were interrupted; new runs form a new pack.
 
     Args:
         recorders: Recorders of the runs that are to be trained.
@@ -69,10 +69,10 @@ def packs(
         unusable: Identity hashes of further runs that cannot be trained; their packs are resumed without them.
 
     Returns:
-        Packs, and the errors of the runs whose checkpoint cannot be read. No pack holds these runs.
+        The packs, and the error of each run whose checkpoint cannot be read. Such a run is in no pack.
 
     Raises:
-        CheckpointError: A pack has steps left, and a run of it that could be resumed is not among the recorders.
+        CheckpointError: A pack is not fully trained, and one of its runs that can be resumed is not in `recorders`.
     """
     pairs: list[Pair] = []
     damaged: dict[Recorder, CheckpointError] = {}
@@ -100,7 +100,7 @@ def restore(tuner: PromptTuner, checkpoints: Sequence[Saved | None], steps_per_e
         steps_per_epoch: Number of steps of a whole epoch.
 
     Raises:
-        CheckpointError: A checkpoint does not fit its run. No run has been changed.
+        CheckpointError: A checkpoint does not fit its run. In this case no run is changed.
     """
     pairs = [(run, *saved) for run, saved in zip(tuner.runs, checkpoints, strict=True) if saved is not None]
     for run, path, state in pairs:
@@ -117,7 +117,7 @@ def restore(tuner: PromptTuner, checkpoints: Sequence[Saved | None], steps_per_e
 def _pack_of_new(recorder: Recorder, begun: list[tuple[str, ...]]) -> tuple[str, ...]:
     """Find the pack of a run without a checkpoint; empty for a new run and for a run whose folder is lost.
 
-    A pack that was killed at its first checkpoint has records of all runs, but maybe not all checkpoints.
+    If a pack is killed while it writes its first checkpoints, all its runs have records, but some have no checkpoint.
     """
     if recorder.config.rerun or recorder.folder.read_record() is None:
         return ()
@@ -143,7 +143,8 @@ def _packs(members: tuple[str, ...], group: list[Pair], epochs: int, unusable: C
 def _split(group: list[Pair], num_members: int) -> list[Pack]:
     """Split runs into as few packs as possible whose runs are at the same step.
 
-    The first of these that works is taken: one pack; a pack with checkpoints and a pack without; a pack for each step.
+    The function tries one pack, then a pack of runs with checkpoints and a pack of runs without, then a pack for each
+    step.
     """
     begun, new = [pair for pair in group if pair[1]], [pair for pair in group if not pair[1]]
     by_step = [
@@ -177,18 +178,18 @@ def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
 
 
 def _is_over(state: State, epochs: int) -> bool:
-    """Whether a run has no step left, so that it needs only its evaluation, which does not depend on its pack."""
+    """Whether a run has taken all its steps. It then needs only its evaluation, which does not depend on its pack."""
     return bool(state["epochs_done"] >= epochs or state["run"]["status"] != "running")
 
 
 def _aligned(pairs: list[Pair]) -> list[State | None] | None:
-    """Find the states of the last step that all runs have a checkpoint of.
+    """Find the last step for which all runs have a checkpoint, and return the checkpoints of that step.
 
-    The steps differ if the process was killed between the checkpoints of two runs. The runs ahead then go back to their
-    previous checkpoint.
+    The last steps of two runs differ if the process was killed between writing their checkpoints. The run with the
+    later step then uses its previous checkpoint.
 
     Returns:
-        State of each run; None if there is no such step.
+        State of each run; None if the runs have no common step.
     """
     oldest = min(_step(state) for _, state in pairs)
     ahead = [recorder for recorder, state in pairs if _step(state) > oldest]

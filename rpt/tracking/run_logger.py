@@ -1,4 +1,4 @@
-"""Interface of a logger."""
+"""Interface of the loggers that receive a run's curve and results, such as W&B."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""State of a run, read from its folder. The ledger stores no states, so that nothing can contradict the folder."""
+"""Read the state of a run from its folder, the only place where states are stored."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class RunState:
 
     Attributes:
         status: Status of the run (`rpt.tracking.status`).
-        score: Score of the task on the reported rows, 0 to 1; None unless finished.
+        score: Score of the task on the reported rows, 0 to 1; None unless the run is finished.
         error: Reason for the failure or interruption; None if the record has no reason.
-        holder: Process and machine that train the run; None unless running.
+        holder: Process and machine that train the run; None unless the run is running.
         members: Identity hashes of the runs of the pack in which the run failed or was interrupted. An interrupted pack
             is resumed with all of them. Empty for an interrupted run without a checkpoint.
         is_bug: Whether the record holds a traceback, which means a bug in this program.
-        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless finished.
+        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless the run is finished.
     """
 
     status: RunStatus
@@ -36,7 +36,7 @@ class RunState:
 
 
 def read_state(path: Path) -> RunState:
-    """Read a run's state from its folder. A run whose record cannot be read is failed: training would refuse it."""
+    """Read a run's state from its folder. A run whose record cannot be read is `failed`, as training would refuse it."""
     folder = RunFolder(path)
     holder = folder.holder()
     if holder is not None:

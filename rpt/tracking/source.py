@@ -1,4 +1,4 @@
-"""Hash of a component's source code. The source is read from files, and no module is imported.
+"""Compute a hash of a component's source code. The source is read from files, and no module is imported.
 
 The hash covers the definition that a `_target_` names, and every definition that it refers to directly or indirectly in
 its top-level package and in rpt's packages of components (`COMPONENTS`). It also covers the statements of those modules
@@ -52,7 +52,7 @@ def source_hash(target: str) -> str:
 
 
 class _Closure:
-    """Collects all statements that a definition depends on.
+    """Set of all statements on which a definition depends.
 
     Args:
         top: Top-level package that is followed in addition to `COMPONENTS`.

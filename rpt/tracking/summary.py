@@ -1,4 +1,4 @@
-"""A run's results and settings as flat names with single values, for the tables of W&B and TensorBoard."""
+"""Summarise a run's results and settings as a flat dictionary, for the tables of W&B and TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rpt.tracking.record import Record
 Flat = dict[str, float | int | str]
 
 SIZES = ("start_norm_ratio", "start_update_ratio", "first_step", "end_norm_ratio", "end_update_ratio")
-"""Keys of the record's section `prompt` that say how large the prompt is."""
+"""Keys of the record's section `prompt` with the norms of the prompt."""
 
 
 def summary(record: Record, diagnostics: Mapping[str, Any] | None) -> Flat:
@@ -66,7 +66,7 @@ def counted(record: Record) -> Flat:
 
 
 def _size_of_prompt(record: Record) -> Flat:
-    """Return the size of the prompt against the vocabulary, at the start and at the end; empty without a prompt."""
+    """Return the norms of the prompt relative to the vocabulary's, at start and end; empty without a prompt."""
     if record.prompt is None:
         return {}
     numbers = {name: getattr(record.prompt, name) for name in SIZES}

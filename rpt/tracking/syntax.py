@@ -86,7 +86,7 @@ def _is_skipped(statement: ast.stmt) -> bool:
 
 
 def canonical(node: Any) -> str:
-    """Format a node of a syntax tree without the parts that cannot change a number, equal on all versions of Python."""
+    """Format a node of a syntax tree, without parts that cannot change a result; equal in all versions of Python."""
     if isinstance(node, list):
         return "[" + ",".join(canonical(item) for item in node if not _is_silent(item)) + "]"
     if not isinstance(node, ast.AST):

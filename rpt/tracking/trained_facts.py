@@ -1,4 +1,4 @@
-"""Sections `parameters` and `prompt` of a record: what a run trains, and the size of its prompt at start and end."""
+"""Build the sections `parameters` and `prompt` of a record: parameter counts, and the prompt's norms."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_ste
 
 
 def parameters(run: Run) -> ParameterCounts:
-    """Count the numbers that are trained and kept."""
+    """Count the trained and exported parameters of a run."""
     trainable = run.trainable
     others = {
         name: 0 if module is None else count_params(module).held
@@ -103,7 +103,7 @@ def finished_prompt_facts(facts: PromptFacts, run: Run, exported: Float[Tensor, 
 
 
 def scale_warnings(facts: PromptFacts | None) -> Iterator[str]:
-    """Warn of a prompt that starts or ends far outside the scale of the vocabulary; nothing for a run without one."""
+    """Yield a warning if the prompt's rms at start or end is far from the vocabulary's; none without a prompt."""
     if facts is None:
         return
     ratios = {"starts": facts.start_norm_ratio, "ends": facts.end_norm_ratio}

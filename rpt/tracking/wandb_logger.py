@@ -22,10 +22,10 @@ LONGEST_NAME = 128
 """Largest number of characters of an artifact's name in W&B."""
 
 ENDING_SECONDS = 60.0
-"""Longest time to wait at the end of a run for W&B to receive the last rows and files; W&B would wait forever."""
+"""Seconds to wait at the end of a run for W&B to receive the last rows and files. W&B itself would wait forever."""
 
 RETRY_SECONDS = 600.0
-"""Time without new attempts after W&B could not be reached, so that the runs of a pack do not all wait in turn."""
+"""Seconds without a new attempt after W&B could not be reached. Otherwise each run of a pack would wait again."""
 
 
 def run_id(record: Record) -> str:
@@ -71,7 +71,7 @@ class WandbLogger:
         self._run.define_metric("*", step_metric="step")
 
     def _check_connection(self) -> None:
-        """Check that W&B answers and accepts the key, because a failed start of a W&B run would leave its name taken.
+        """Check that W&B answers and accepts the key. A failed start of a W&B run would leave the run's name in use.
 
         Raises:
             CannotSend: W&B does not answer, or does not accept the key.
@@ -112,8 +112,8 @@ class WandbLogger:
     def log(self, values: Values) -> None:
         """Log a row of the curve.
 
-        W&B's own step is set too. A resumed run then continues its curve, and steps that were trained twice because of
-        an interruption, with the same bits, are kept once.
+        W&B's own step is set too. A resumed run then continues its curve. If an interruption makes a run repeat some
+        steps, W&B keeps one row for each step.
         """
         self._run.log(dict(values), step=int(values["step"]))
 
