@@ -1,4 +1,4 @@
-"""Find the type that an annotation in a source text names, without evaluating the text."""
+"""Build the type that an annotation in a source text describes, without running the code of the text."""
 
 from __future__ import annotations
 

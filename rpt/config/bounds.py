@@ -1,4 +1,4 @@
-"""Types of configuration values with bounds. The module imports only pydantic, so that importing it is fast."""
+"""Types of configuration values with bounds. This module imports only pydantic, so that its import is fast."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ Metrics = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
 Labels = Annotated[tuple[str | int | bool, ...], Field(min_length=2, strict=False)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""A seed that every random generator accepts, also when it is multiplied by the number of an epoch."""
+"""A seed that every random generator accepts, also after multiplication with the number of an epoch."""
 
 ASIDE = Field(json_schema_extra={"identity": False})
-"""Marks a field that cannot change a score. Such a field is not part of a run's identity."""
+"""Mark of a field that cannot change a score. Such a field is not part of a run's identity."""

@@ -14,7 +14,7 @@ from rpt.config.paths import MOST_BYTES, shortened
 from rpt.errors import RptError
 
 BROKEN_FILE = (yaml.YAMLError, UnicodeDecodeError)
-"""Errors that Hydra passes on when a configuration file is not YAML, or not text."""
+"""Errors that Hydra raises when a configuration file is not YAML, or not text."""
 
 
 def explain_file(error: Exception) -> str:
@@ -29,7 +29,7 @@ def explain_file(error: Exception) -> str:
 
 
 def _file_being_read(trace: TracebackType | None) -> str:
-    """Find the file that Hydra was reading in the local variables of the traceback; the error itself lacks the name."""
+    """Find the name of the file that Hydra was reading, in the local variables of the traceback's frames."""
     name = "a configuration file"
     while trace is not None:
         name = str(trace.tb_frame.f_locals.get("full_path", name))

@@ -23,7 +23,7 @@ from rpt.errors import ConfigError, Problem
 Values = dict[str, Any]
 
 COMPONENTS = ("encoder", "init", "optim")
-"""Config groups whose options are the keyword arguments of a constructor."""
+"""Config groups whose keys are the keyword arguments of a constructor."""
 
 
 def check(values: Values) -> Config:
@@ -71,7 +71,7 @@ def _coerced_logger(section: LoggerConfig) -> LoggerConfig:
 
 
 def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
-    """Copy the values of a configuration without the options of components that have a problem."""
+    """Copy the values of a configuration without the components' options that are wrong."""
     refused = {tuple(problem.key.split(".")[:2]) for problem in problems}
     accepted = {}
     for group in COMPONENTS:
@@ -83,7 +83,7 @@ def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
 
 
 def _resolved(config: Config, candidate: Candidate) -> Config:
-    """Replace `auto` by the family and the scorer that it stands for, so that the record names them."""
+    """Replace `auto` by the backbone's family and its scorer, so that the record names them."""
     family = candidate.family
     assert family is not None  # `backbone_can_serve` has refused a folder of unknown family
     backbone = config.backbone.model_copy(update={"family": family})
@@ -107,5 +107,5 @@ def unset(values: Values, prefix: str = "") -> Iterator[Problem]:
 
 
 def _first_of_each_key(problems: list[Problem]) -> list[Problem]:
-    """Keep the first problem of each key. A later problem of the same key mostly repeats that the type is wrong."""
+    """Keep the first problem of each key. Most later problems of a key only repeat that its type is wrong."""
     return list({problem.key: problem for problem in reversed(problems)}.values())

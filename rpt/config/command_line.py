@@ -14,7 +14,7 @@ CONFIG_DIR = ("-cd", "--config-dir")
 CONFIG_NAME = ("-cn", "--config-name")
 MULTIRUN = ("-m", "--multirun")
 SHOWS = ("--cfg", "-c", "--info", "-i")
-"""Flags that print instead of training."""
+"""Flags with which the command prints something instead of training."""
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 """Values that `--info` accepts."""
@@ -26,7 +26,7 @@ COMMANDS = {"--run": ("-r", "--run"), "--cfg": ("-c", "--cfg"), "--info": ("-i",
 """Flags that exclude each other in Hydra, by their names in messages."""
 
 MOST_LEVELS = 20
-"""Largest number of brackets inside each other in an argument. Hydra reads them by recursion."""
+"""Largest depth of nested brackets in an argument. Hydra parses them by recursion."""
 
 
 def prepared(arguments: Sequence[str]) -> list[str]:
@@ -129,7 +129,7 @@ def _oversized(argument: str) -> str | None:
 
 
 def _levels(text: str) -> int:
-    """Count the brackets that are open at once, at most. Brackets in quotes count, because they may be read later."""
+    """Compute the largest depth of nested brackets. Brackets in quotes count, because they may be parsed later."""
     steps = (1 if character in "[{(" else -1 for character in text if character in "[]{}()")
     return max(accumulate(steps), default=0)
 
@@ -155,7 +155,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _expanded(text: str) -> str:
-    """Expand `~` to the home folder in a text that holds paths; a shell does not expand it behind `=`."""
+    """Expand `~` to the home folder in a text that holds paths. A shell does not expand it behind `=`."""
     return re.sub(r"(?:(?<![\w./])|(?<=file://))~(?=/)", lambda _: str(user_path("~")), text)
 
 

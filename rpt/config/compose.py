@@ -8,7 +8,7 @@ from rpt.config.paths import config_dir, expand_home
 from rpt.errors import ConfigError
 
 EXPECTED = "expected"
-"""Key in the option file of an experiment for the paper's numbers. It is no setting of a run."""
+"""Key in an experiment's option file under which the paper's numbers are stored. It is not a setting of a run."""
 
 
 def compose(overrides: list[str]) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
         choices: Chosen option of each group, from Hydra; kept as `chosen`.
 
     Returns:
-        Values by key, with `~` in paths expanded. A value that is required and not set stays the text `???`.
+        Values by key, with `~` in paths expanded. A required value that is not set is the text `???`.
 
     Raises:
-        ConfigError: The user has set `chosen` itself.
+        ConfigError: The user has set the key `chosen`.
     """
     # Converted key by key, because a copy without the `hydra` part takes longer than all other work for a point.
     is_published = choices.get("experiment") is not None

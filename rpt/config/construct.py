@@ -38,7 +38,7 @@ def construct(key: str, component: Component, *arguments: Any, **keywords: Any) 
 
 
 def construct_with_known(key: str, component: Component, known: Mapping[str, Any], *arguments: Any) -> Any:
-    """Build a component with the known keyword arguments that its constructor takes.
+    """Build a component. Of the known keyword arguments, only those that its constructor takes are passed.
 
     Args:
         key: Key of the component in the configuration, for error messages.

@@ -1,7 +1,7 @@
-"""Refuse a record that names foreign code, before anything is imported.
+"""Refuse a record that would make this program run unknown code, before anything is imported.
 
-A record chooses components only by the names of options. The option file, in this installation's `conf/` or in a folder
-that the user names by `--config-dir`, determines the component's code.
+A record may choose components only by the names of options. The code of a component is determined by the option file,
+in this installation's `conf/` or in a folder that the user names by `--config-dir`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FROM_OPTIONS = {
     "init": ("_target_",),
     "optim": ("_target_",),
 }
-"""Keys of each group that name code, a package or a repository on the hub."""
+"""Keys whose values name code, a package or a repository on the hub, by config group."""
 
 OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 """Pattern of an option's name, with the folders that contain it."""
@@ -41,7 +41,7 @@ def refuse_foreign_components(
         config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Raises:
-        ConfigError: An option is unknown here, or a component differs from the option's component.
+        ConfigError: An option has no option file, or a component in the record differs from its option file.
     """
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
     odd = [

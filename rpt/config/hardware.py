@@ -1,6 +1,6 @@
-"""The devices and the dtype that a configuration stands for on this machine.
+"""Find the devices and the dtype that a configuration means on this machine.
 
-torch is imported when a function is called, because a refusal must not wait for it.
+Each function imports torch when it is called, so that a wrong configuration is refused without this import.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def count_devices(config: Config, device: torch.device) -> int:
 
 
 def dtype_of(config: Config, device: torch.device) -> torch.dtype:
-    """Return the dtype of the backbone's weights; a backbone that is fine-tuned is float32 unless a dtype is set."""
+    """Return the dtype of the backbone's weights. For `auto`, a fine-tuned backbone is float32."""
     from rpt.backbones.frozen import choose_dtype
 
     is_tuned, dtype = config.trainer.tune == "all", config.backbone.dtype

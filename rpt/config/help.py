@@ -1,4 +1,4 @@
-"""The text of `python run.py --help`: examples, and every config group with its options.
+"""Format the text of `python run.py --help`: examples, and every config group with its options.
 
 Hydra's own help composes a configuration and copies it for every group, which takes a second. This module reads the
 folders.
@@ -45,7 +45,7 @@ def help_text(config_dirs: Sequence[Path]) -> str:
 
 
 def _options(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each option of a config folder with its group. Files outside the groups are no options."""
+    """Yield each group and option of a config folder. A file outside the folders of groups is not an option."""
     for file in folder.rglob("*.yaml"):
         group = file.parent.relative_to(folder)
         if group.parts and group.parts[0] != "hydra":

@@ -1,4 +1,4 @@
-"""Read the options of a constructor that must be imported, because its source text alone does not list them."""
+"""Read the options of a constructor by importing it, if its source text alone does not list them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pydantic import (
 from rpt.system.modules import load_object
 
 STRICT = {bool: StrictBool, int: StrictInt, float: StrictFloat, str: StrictStr}
-"""Plain types, which are not converted. Other types are: a list becomes a tuple, a text becomes a path."""
+"""Strict type for each plain type. Values of plain types are not converted; a list may be converted to a tuple."""
 
 
 class CannotImport(LookupError):
@@ -40,7 +40,7 @@ def imported_signature(
         target: Dotted path of a class or function.
         num_given: Number of positional arguments that rpt gives to the constructor.
         given_names: Names of the keyword arguments that rpt gives to the constructor.
-        defaulted: Names of the options that rpt sets where the configuration does not.
+        defaulted: Names of the options that rpt sets if the configuration does not set them.
 
     Raises:
         CannotImport: The import fails, or the target cannot be called with these arguments.
@@ -102,12 +102,12 @@ def _hints(function: Any) -> dict[str, Any]:
     """Return the types of a constructor's arguments, by name; empty if an annotation cannot be evaluated."""
     try:
         return typing.get_type_hints(function.__init__ if inspect.isclass(function) else function, include_extras=True)
-    except Exception:  # an annotation may name what is imported only for type checkers
+    except Exception:  # an annotation may use a name that is imported for type checkers only
         return {}
 
 
 def _option_type(annotation: Any) -> Any:
-    """Return the type that an option is checked against; Any for a type that pydantic does not know."""
+    """Return the type with which an option is checked; Any for a type that pydantic cannot check."""
     strict = _strict(annotation)
     try:
         TypeAdapter(strict, config=ConfigDict(arbitrary_types_allowed=True))

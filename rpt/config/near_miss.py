@@ -1,4 +1,4 @@
-"""Suggest a known name for a misspelt name. The module imports nothing heavy, so that refusals appear at once."""
+"""Suggest a known name for a misspelt name. This module imports only fast modules, so messages appear at once."""
 
 from __future__ import annotations
 

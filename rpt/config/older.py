@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 REMOVED = ("expected", "replay")
-"""Keys of older records that were no settings of a run: the paper's numbers for its experiment, and a command."""
+"""Keys of older records that are not settings of a run: the paper's numbers for an experiment, and a command."""
 
 CSV_LOGGER: dict[str, object] = {
     "kind": "csv",
@@ -16,7 +16,7 @@ CSV_LOGGER: dict[str, object] = {
     "name": None,
     "tags": [],
 }
-"""A logger of older records that added nothing to metrics.csv."""
+"""Logger in older records that wrote the same values as `metrics.csv`. It no longer exists."""
 
 
 def values_of_record(config: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:

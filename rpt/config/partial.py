@@ -1,4 +1,4 @@
-"""Build the valid part of a configuration that is wrong elsewhere, so that its relations can still be checked."""
+"""Build the valid part of a wrong configuration, so that relations between its valid values can still be checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def valid_part(model: type[Model], values: Mapping[str, Any]) -> Model:
         values: Plain values of the section, which may be wrong or unset.
 
     Returns:
-        Section without the values that are wrong, unset or missing. Reading them raises `rpt.config.schema.NotValid`.
+        Section without the values that are wrong, unset or missing. Reading such a value raises
+        `rpt.config.schema.NotValid`.
     """
     refused = _refused(model, values)
     fields = {field.alias or name: (name, field) for name, field in model.model_fields.items()}
@@ -40,7 +41,7 @@ def valid_part(model: type[Model], values: Mapping[str, Any]) -> Model:
         parts = {**valid_values, **parts}
     section_part = model.model_construct(**parts)
     for key in refused & fields.keys() - parts.keys():
-        # A default would stand for a value that the user has not chosen.
+        # A default must not replace a value that the user has set wrongly.
         section_part.__dict__.pop(fields[key][0], None)
     return section_part
 

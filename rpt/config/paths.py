@@ -1,4 +1,4 @@
-"""Folders of the option files and studies, and paths of the user. The module imports nothing heavy."""
+"""Find the folders of option files and studies, and read paths of the user. This module imports only fast modules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_BYTES = 255
 """Largest length of the name of a file or folder, in bytes."""
 
 MOST_BYTES_OF_A_PATH = 2000
-"""Largest length of a path, in bytes. Linux accepts 4095; the rest is for the folders before and the files inside."""
+"""Largest length of a path, in bytes. Linux accepts 4095; rpt adds parts in front of the path and behind it."""
 
 
 def config_dir() -> Path:

@@ -19,7 +19,7 @@ SHIPPED = {
     "encoder.bottleneck_dim": ("encoder/residual", "bottleneck_dim"),
     "lr": ("config", "lr"),
 }
-"""Location of a key's shipped setting: the option file, and the names that lead to the value."""
+"""Location of the shipped value of a key, by key: the option file, and the names of the value inside the file."""
 
 HINTS = {
     "prompt.length": "Set prompt.length={shipped}, as in the paper's Table 1; for no prompt at all, encoder=none.",
@@ -29,7 +29,7 @@ HINTS = {
     "init.path": "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden].",
     "init.text": "Set 'init.text=\"some words\"'.",
 }
-"""Advice on a key, for keys where the bound alone is not enough. `{shipped}` stands for the key's shipped setting."""
+"""Advice for keys whose bound alone does not help the user, by key. `{shipped}` stands for the shipped value."""
 
 ALLOWED = {
     "int_type": "must be a whole number.",
@@ -113,7 +113,12 @@ def _allowed(key: str, finding: Any) -> str:
 
 
 def _keys_of(model: type[BaseModel], names: list[str]) -> list[str]:
-    """List the keys that a user may set in the section that a path of names leads to; empty for an open section."""
+    """List the keys that a user may set in a section of the configuration; empty for a section with any keys.
+
+    Args:
+        model: Schema of the whole configuration.
+        names: Names of the nested sections, from the outermost to the section itself.
+    """
     for name in names:
         nested = section_in(model.model_fields[name].annotation) if name in model.model_fields else None
         if nested is None:

@@ -1,4 +1,4 @@
-"""Format, metrics and habits of a task under the protocol and for the backbone's family."""
+"""Look up a task's format, metrics and habits, which depend on the protocol and on the backbone's family."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_RECIPE = (
 
 
 def is_published(config: Config) -> bool:
-    """Whether the task's format is the one of the published code: protocol=paper with a seq2seq backbone."""
+    """Whether the task has the format of the published code: protocol=paper with a seq2seq backbone."""
     return config.protocol.name == "paper" and config.backbone.family == "seq2seq"
 
 
@@ -27,7 +27,7 @@ def format_of(config: Config) -> PairFormat | TextFormat:
     """Return the format of the task for the backbone's family.
 
     Raises:
-        ConfigError: The task has no format for the family; `rpt.config.check` has normally refused this before.
+        ConfigError: The task has no format for the family. `rpt.config.check` normally refuses this earlier.
     """
     formats = config.task.formats
     if is_published(config):
@@ -48,7 +48,7 @@ def format_of(config: Config) -> PairFormat | TextFormat:
 def choices_of(config: Config) -> tuple[str, ...] | None:
     """Return the texts that may be answered, in label order; None if rows have their own choices or free text.
 
-    They are the format's choices, or the labels if the format has none.
+    The texts are the choices of the format, or the labels of the task if the format has no choices.
     """
     choices, labels = format_of(config).choices, config.task.labels
     return tuple(map(label_text, labels)) if choices is None and labels is not None else choices

@@ -1,8 +1,8 @@
 """The typed schema of a run's configuration.
 
 Values and their explanations are in the YAML files. The schema holds only types and bounds, so that
-`rpt.config.check` can report all wrong values at once. The module imports neither torch nor Hydra at the top, because a
-refusal must not wait for them.
+`rpt.config.check` can report all wrong values at once. This module imports neither torch nor Hydra, so that a wrong
+configuration is refused without these imports.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rpt.config.trainer_flags import LightningFlags
 
 
 class NotValid(Exception):
-    """A value is read that the schema has refused. Only sections of `rpt.config.partial` lack values."""
+    """Code has read a value that the schema refuses. Only sections that `rpt.config.partial` builds lack values."""
 
 
 class Section(BaseModel):
@@ -44,7 +44,7 @@ class Section(BaseModel):
 
 
 class Component(BaseModel):
-    """A component of an open group: `_target_` names its constructor, and every other key is a constructor argument."""
+    """Component that a user may replace. `_target_` names its constructor; the other keys are constructor arguments."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     target: str | None = Field(alias="_target_")
@@ -57,7 +57,7 @@ class Component(BaseModel):
 
 
 class PairFormat(Section):
-    """Format of a row for an encoder backbone: one text or two. A limit cuts `first`."""
+    """Format of a row for an encoder backbone: one text or two. If they are too long, `first` is cut."""
 
     first: str
     second: str | None = None  # null: a row is one text
@@ -68,9 +68,9 @@ class PairFormat(Section):
 class TextFormat(Section):
     """Format of a row for a language model: its input text and the texts that it may write."""
 
-    prefix: str = ""  # text before the source, such as the task's name; protocol.task_prefix=false leaves it out
+    prefix: str = ""  # text in front of `source`, such as the task's name; protocol.task_prefix=false leaves it out
     source: str
-    cut: str | None = None  # field whose text a limit may cut; null: no field
+    cut: str | None = None  # field whose text may be cut if the source is too long; null: no field
     choices: Choices | None = None  # texts that may be written, in label order; null: the labels, or each row's
     framing: Literal["choice", "referent", "positives", "joined", "written"] = (
         "choice"  # way in which the reader turns a row into examples
@@ -91,7 +91,7 @@ class PaperConfig(Section):
 
     seq2seq: TextFormat
     metrics: Metrics
-    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # each goes into the record
+    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # habits that the record lists
 
 
 class TaskConfig(Section):
@@ -103,11 +103,11 @@ class TaskConfig(Section):
     reader: str  # dotted path of the class that turns rows into examples
     fields: Annotated[tuple[str, ...], Field(strict=False)]
     derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
-    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows that share one of these texts stay together
+    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # fields whose texts keep rows in one split
     labels: Labels | None = None  # null: each row has its own choices, or its answer is free text
     metrics: Metrics
     formats: Formats
-    paper: PaperConfig | None = None  # null: the published code does not have the task
+    paper: PaperConfig | None = None  # null: the published code does not support the task
 
 
 class DataConfig(Section):
@@ -125,7 +125,7 @@ class DataConfig(Section):
 
 
 class ProtocolConfig(Section):
-    """Rules for selecting the checkpoint and for the reported rows. Records and reports refer to them by `name`."""
+    """Rules for selecting the checkpoint and for the reported rows. Records and reports show the protocol's `name`."""
 
     name: Literal["official", "paper"]
     select_on: Literal["held_out", "validation"]
@@ -154,7 +154,7 @@ class BackboneConfig(Section):
 
 
 class ScorerConfig(Section):
-    """Scorer that turns rows into answers. `rpt.config.check` replaces `auto`."""
+    """Scorer that turns rows into answers. `rpt.config.check` replaces `auto` by the scorer for the backbone."""
 
     name: Literal["auto", "head", "rank", "generate", "own"]
     length_normalised: bool
@@ -190,7 +190,7 @@ Tag = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class LoggerConfig(Section):
-    """A logger that receives the curves in addition to the run folder."""
+    """Logger to which a run sends its curve, in addition to the run folder."""
 
     kind: Literal["wandb", "tensorboard", "lightning"]
     project: str | None = None
@@ -208,7 +208,7 @@ class LoggerConfig(Section):
 
 
 class PackingConfig(Section):
-    """How the runs of a pack share forward passes. A run alone is not affected."""
+    """Settings of a pack (runs that are trained together). They do not affect a run that is trained alone."""
 
     exact: bool
 
@@ -221,7 +221,7 @@ class PromptConfig(Section):
 
 
 class ReportConfig(Section):
-    """Encoders that the report of a study compares first; null: by the rules of `rpt.report.read.roles`."""
+    """Encoders that the report of a study compares first; null: chosen by the rules of `rpt.report.read.roles`."""
 
     leader: str | None = None
     reference: str | None = None
@@ -267,12 +267,12 @@ class Config(Section):
 
     @property
     def has_own_forwards(self) -> bool:
-        """Whether each forward pass holds rows of one run only: `packing.exact`, or dropout, drawn for each run."""
+        """Whether each forward pass holds rows of one run only: with `packing.exact` or dropout in the backbone."""
         return self.packing.exact or self.backbone.dropout
 
     @property
     def is_alone(self) -> bool:
-        """Whether the run is trained in a pack of its own: it trains the backbone, or callbacks act on its training."""
+        """Whether the run must be trained without other runs, because it trains the backbone or has callbacks."""
         return self.trainer.tune == "all" or bool(self.callbacks)
 
     @property

@@ -1,4 +1,4 @@
-"""Find the sections of a schema: the models that the annotations of its fields name."""
+"""Find the sections of a schema: the pydantic models in the annotations of its fields."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from pydantic import BaseModel
 
 
 def section_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model that an annotation names, alone or with None; None if it names no model."""
+    """Return the pydantic model `M` of an annotation `M` or `M | None`; None for any other annotation."""
     kinds = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else [annotation]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

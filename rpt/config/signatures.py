@@ -1,12 +1,12 @@
 """Check a component's options against its constructor's signature.
 
-Encoders, inits, optimizers, scorers, callbacks and loggers are open groups: a new component is a class and a YAML file,
-and no schema elsewhere repeats its options. The constructor's signature *is* the schema.
+Encoders, inits, optimizers, scorers, callbacks and loggers are open groups: a new component needs only a class and a
+YAML file. The constructor's signature is the schema of the component's options.
 
-If all options are keyword-only arguments, the signature is read from the source text and no code of the component
-runs. An import would import torch, but a wrong option must be refused within a second. A constructor that does not
-follow this custom is imported (`rpt.config.imported_signatures`): one with positional options, one that inherits
-`__init__`, or a name that its module imports from elsewhere, such as `torch.optim.SGD`.
+If all options are keyword-only arguments, the signature is read from the source text and no code of the component runs.
+An import of the component would import torch, but a wrong option must be refused within a second. Other constructors
+are imported (`rpt.config.imported_signatures`): constructors with positional options, classes that inherit `__init__`,
+and names that a module imports from elsewhere, such as `torch.optim.SGD`.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ GIVEN = {
     "optim": ("lr", "weight_decay"),  # each parameter group has its own
     "scorer": ("hidden", "num_labels", "pooling", "max_new_tokens"),
 }
-"""Names of the keyword arguments that rpt gives to the constructors of a group, where they take them."""
+"""Names of the keyword arguments that rpt gives to those constructors of a group that take them."""
 
 DEFAULTED = {"logger": ("save_dir",)}
-"""Names of the options that rpt sets where the configuration does not."""
+"""Names of the options that rpt sets if the configuration does not set them, by config group."""
 
 ALWAYS_GIVEN = ("length", "hidden")
 """Names of the keyword arguments that rpt gives to encoders and inits."""
@@ -57,7 +57,7 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
         values: Composed values of the group: `_target_`, `_partial_` and the options.
     """
     target = values.get("_target_") if isinstance(values, dict) else None
-    if target is None:  # no component, as in encoder=none; the schema reports a value that is no group of keys
+    if target is None:  # without a component, as in encoder=none, there is nothing to check here
         return
     try:
         model = signature(str(target), group.partition(".")[0])
@@ -76,7 +76,7 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
 
 
 def coerce(component: Component, group: str) -> Component:
-    """Convert a component's options to their declared types, so that `1` and `1.0` give the same run."""
+    """Convert a component's options to their declared types, so that `1` and `1.0` describe the same run."""
     if component.target is None:
         return component
     model = signature(component.target, group)
@@ -132,13 +132,13 @@ def _source(module: str) -> ast.Module:
 
 
 def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef | None:
-    """Find the function, or the `__init__` of the class, that a name of a module stands for.
+    """Find the function with a given name in a module, or the `__init__` of the class with this name.
 
     Returns:
         Syntax tree of the function; None if the constructor must be imported.
 
     Raises:
-        UnknownTarget: The module binds no such name.
+        UnknownTarget: The module does not define the name.
     """
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
@@ -154,7 +154,7 @@ def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef | None:
 
 
 def _other_names(tree: ast.Module) -> Container[str]:
-    """Collect the names that a module imports or assigns; every name if a star import or `__getattr__` may bind it."""
+    """Collect the names that a module imports or assigns. With a star import or `__getattr__`, every name counts."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -163,10 +163,12 @@ def _other_names(tree: ast.Module) -> Container[str]:
             names.add(node.id)
         elif isinstance(node, ast.FunctionDef):
             names.add(node.name)
-    return _Every() if names & {"*", "__getattr__"} else names
+    return _EveryName() if names & {"*", "__getattr__"} else names
 
 
-class _Every:
+class _EveryName:
+    """Container in which every name is found."""
+
     def __contains__(self, name: object) -> bool:
         return True
 

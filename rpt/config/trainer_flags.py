@@ -11,7 +11,7 @@ from rpt.config.bounds import ASIDE
 from rpt.errors import Problem
 
 Limit = PositiveInt | Annotated[float, Field(gt=0, le=1)] | None
-"""A number of batches, or a share of them; None for all."""
+"""Limit on batches: a number of batches (int), or a share of all batches (float); None for all batches."""
 
 REFUSED = {
     "callbacks": "the states of callbacks belong to checkpoints. Choose them as callbacks=NAME",
@@ -24,7 +24,7 @@ REFUSED = {
     "strategy": "several devices share the rows of a step. Set trainer.devices",
     "devices": "the first process owns folders and records. Set trainer.devices",
     "num_nodes": "a run stays on one machine. Spread a sweep with hydra.launcher.executor=submitit",
-    "precision": "runs keep float32 over a backbone of its own dtype. Set backbone.dtype",
+    "precision": "trained parameters are float32, and the backbone has its own dtype. Set backbone.dtype",
     "plugins": "they can change precision and processes. Set backbone.dtype, or trainer.devices",
     "gradient_clip_val": "each run clips its own gradient. Set clip_norm",
     "gradient_clip_algorithm": "each run clips its own gradient by its norm. Set clip_norm",
@@ -46,7 +46,7 @@ REFUSED = {
     "enable_autolog_hparams": "a run's record holds its configuration. Leave it out",
     "model_registry": "runs write their own checkpoints. Leave it out",
 }
-"""Flags of Lightning 2.6 that would break resuming, packing or a run's identity: the reason and the advice."""
+"""Reason and advice for each flag of Lightning 2.6 that would break resuming, packing or a run's identity."""
 
 
 class LightningFlags(BaseModel):
@@ -82,9 +82,9 @@ def refused_flags(flags: Any) -> Iterator[Problem]:
 
 
 def resolved_trainer(trainer: Any) -> dict[str, Any]:
-    """Translate flags that have a key of their own into this key, and return the changed values of `trainer`.
+    """Translate flags of Lightning for which rpt has its own key, and return the changed values of `trainer`.
 
-    `fast_dev_run` becomes one epoch of few batches, so that a run of that kind is resumed like any other.
+    `fast_dev_run` becomes one epoch of few batches, so that such a run is resumed like any other run.
 
     Args:
         trainer: Checked section `trainer` of the configuration.
@@ -108,7 +108,7 @@ def limited(count: int, limit: int | float | None) -> int:
 
     Args:
         count: Number of all batches.
-        limit: Largest number of batches, or their share; None for all.
+        limit: Largest number of batches (int), or share of all batches (float); None for all.
     """
     if limit is None:
         return count

@@ -1,4 +1,4 @@
-"""Check the config folders that a user adds: each must exist, and no file in it may have the name of a shipped file."""
+"""Check the config folders that a user adds. Each must exist, and none may hold a file with the name of a shipped file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_sources(sources: Iterable[Source]) -> None:
     """Refuse config folders that are missing, or that hold files which Hydra would ignore.
 
     Args:
-        sources: Hydra's search path; Hydra reads a file from the first source that has it.
+        sources: Hydra's search path. Hydra reads a file from the first source that contains it.
 
     Raises:
         ConfigError: A folder or package does not exist, or a user's file has the name of a shipped file, which Hydra

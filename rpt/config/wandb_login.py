@@ -1,4 +1,4 @@
-"""Check whether this machine has a key for W&B. The check does not use the network, because it must not wait."""
+"""Check whether this machine has a key for W&B. The check does not use the network, so it is fast."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ RELATIONS = {
     "backbone=smollm2 backbone.prompt_at=after_cls": "backbone.prompt_at = after_cls: a backbone of family causal has "
     "no [CLS]. Set backbone.prompt_at=front.",
     "backbone.prompt_at=end": "backbone.prompt_at = end: in a backbone of family encoder the text would see the "
-    "prompt. Only decoders take it. Set backbone.prompt_at=front.",
+    "prompt. Only decoders allow this. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end scorer=generate": "backbone.prompt_at = end: does not go with "
     "scorer=generate, only with scorer=rank. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end backbone.dropout=true": "backbone.prompt_at = end: does not go with "
@@ -122,8 +122,8 @@ RELATIONS = {
     "the first device alone with trainer.devices=2. Set trainer.devices=1, or callbacks=none.",
     "callbacks=lr_monitor trainer=ddp": "callbacks = lr_monitor: would act on the first device alone with "
     "trainer.devices=auto. Set trainer.devices=1, or callbacks=none.",
-    "task=copa init=labels": "init = labels: this task has no label texts of its own, each row brings its choices. Set "
-    "init=vocab.",
+    "task=copa init=labels": "init = labels: this task has no label texts, because each row has its own choices. "
+    "Set init=vocab.",
     "data=hub data.hub_id=null": "data.hub_id = null: needs a value. Set data.hub_id=aps/super_glue.",
     "backbone=local": "backbone.path = ???: needs a value.",
     'task.formats.encoder.first="{premis}"': "task.formats.encoder.first = {premis}: {premis} names no field of the "

@@ -1,7 +1,7 @@
 """Rules that check the parts of a configuration against each other and against this machine.
 
 A rule takes a typed configuration and yields the problems that it finds. If the schema has refused a value that a rule
-needs, the rule ends there. No rule imports torch, because a refusal must not wait for the import.
+needs, the rule ends there. No rule imports torch, so that a wrong configuration is refused without this import.
 """
 
 from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from rpt.errors import Problem
 
 
 def backbone_can_serve(candidate: Candidate) -> Iterator[Problem]:
-    """The backbone's files must be complete, and its model type must belong to the configured family."""
+    """Check that the backbone's files are complete, and that its model type belongs to the configured family."""
     backbone = candidate.config.backbone
     sources = {"hub_id": backbone.hub_id, "package": backbone.package, "path": backbone.path}
     name = next((name for name in ("hub_id", "package") if sources[name]), "path")
@@ -28,7 +28,7 @@ def backbone_can_serve(candidate: Candidate) -> Iterator[Problem]:
 
 
 def prompt_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
-    """Prompt and text together must not have more tokens than the backbone has positions."""
+    """Check that prompt and text together do not have more tokens than the backbone has positions."""
     config = candidate.config
     limit = config.backbone.text_limit
     length = config.prompt.length if config.has_prompt else 0
@@ -53,7 +53,7 @@ def prompt_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
 
 
 def scorer_fits_family(candidate: Candidate) -> Iterator[Problem]:
-    """The scorer `head` needs an encoder; `rank` and `generate` need a language model."""
+    """Check that `head` scores an encoder backbone, and that `rank` or `generate` scores a language model."""
     scorer, family = candidate.config.scorer.name, candidate.family
     if family is None or scorer in ("auto", "own"):
         return
@@ -64,7 +64,7 @@ def scorer_fits_family(candidate: Candidate) -> Iterator[Problem]:
 
 
 def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
-    """The prompt can follow `[CLS]` only in an encoder, and stand behind the text only in a decoder that ranks."""
+    """Check the prompt's position: behind `[CLS]` only in an encoder, behind the text only in a decoder that ranks."""
     config, family = candidate.config, candidate.family
     prompt_at = config.backbone.prompt_at
     reason = None
@@ -72,7 +72,7 @@ def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
         reason = f"a backbone of family {family} has no [CLS]"
     if prompt_at == "end":
         if family in ("encoder", "seq2seq"):
-            reason = f"in a backbone of family {family} the text would see the prompt. Only decoders take it"
+            reason = f"in a backbone of family {family} the text would see the prompt. Only decoders allow this"
         elif config.scorer.name in ("generate", "own"):
             reason = f"does not go with scorer={config.scorer.name}, only with scorer=rank"
         elif config.backbone.dropout or config.trainer.tune == "all":
@@ -83,7 +83,7 @@ def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
 
 
 def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:
-    """Full fine-tuning must have no prompt and no bfloat16 weights."""
+    """Check that full fine-tuning has no prompt and no bfloat16 weights."""
     config = candidate.config
     if config.trainer.tune != "all":
         return

@@ -35,7 +35,7 @@ class Candidate:
 
     @cached_property
     def family(self) -> str | None:
-        """Family of the backbone, as configured, or as the model's config says for `auto`; None if it is unknown."""
+        """Family of the backbone. For `auto`, the model's config determines it; None if it is unknown."""
         configured = self.config.backbone.family
         if configured != "auto":
             return configured
@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def is_published(self) -> bool:
-        """Whether the task's format is the one of the published code."""
+        """Whether the task has the format of the published code."""
         return self.config.protocol.name == "paper" and self.family == "seq2seq"
 
     @property

@@ -1,4 +1,4 @@
-"""The rows of the task must exist in the chosen source."""
+"""Rule about the source of the rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rpt.errors import Problem
 
 
 def data_is_there(candidate: Candidate) -> Iterator[Problem]:
-    """The rows of the task must exist in the chosen source, and `data.root` must not be set for sample rows."""
+    """Check that the chosen source has rows of the task, and that `data.root` is not set for sample rows."""
     data, name, folder = candidate.config.data, candidate.config.task.name, candidate.config.task.folder
     if data.source == "jsonl":
         yield from _release_is_there(data.root, folder)

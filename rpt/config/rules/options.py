@@ -1,4 +1,4 @@
-"""Rules about single options, alone, in combination, and on this machine."""
+"""Rules about single options, combinations of options, and this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ parts of the folder's name have at most 70 characters."""
 
 
 def one_option_a_group(candidate: Candidate) -> Iterator[Problem]:
-    """Each group takes a single option, because Hydra would silently merge several. `logger` takes a list."""
+    """Check that each group has a single option, because Hydra would silently merge several. `logger` takes a list."""
     config = candidate.config
     for group in _groups_of_one():
         if group in config.model_fields_set and group not in config.chosen:  # Hydra leaves lists out
@@ -33,13 +33,13 @@ def one_option_a_group(candidate: Candidate) -> Iterator[Problem]:
 
 
 def _groups_of_one() -> list[str]:
-    """List the config groups that fill a section of the configuration. A group of loggers fills a dictionary."""
+    """List the config groups with a single option, which fill a section of the configuration."""
     sections = [name for name, field in Config.model_fields.items() if isinstance(field.annotation, type)]
     return [name for name in sections if (config_dir() / name).is_dir()]
 
 
 def lstm_can_drop(candidate: Candidate) -> Iterator[Problem]:
-    """An LSTM with dropout needs several layers, because dropout acts between layers."""
+    """Check that an LSTM with dropout has several layers, because dropout acts between layers."""
     options = candidate.config.encoder.options
     if options.get("num_layers") == 1 and (dropout := options.get("dropout")):
         advice = "has no effect with one layer. Set encoder.num_layers=2, or encoder.dropout=0.0."
@@ -47,7 +47,7 @@ def lstm_can_drop(candidate: Candidate) -> Iterator[Problem]:
 
 
 def bounds_are_ordered(candidate: Candidate) -> Iterator[Problem]:
-    """Uniform initialisation needs a lower bound below its upper bound."""
+    """Check that the lower bound of uniform initialisation is below the upper bound."""
     options = candidate.config.init.options
     low, high = options.get("low"), options.get("high")
     if isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
@@ -55,14 +55,14 @@ def bounds_are_ordered(candidate: Candidate) -> Iterator[Problem]:
 
 
 def text_says_something(candidate: Candidate) -> Iterator[Problem]:
-    """Initialisation from a text needs a text that is not blank."""
+    """Check that the text for an initialisation is not blank."""
     text = candidate.config.init.options.get("text")
     if isinstance(text, str) and not text.strip():
         yield Problem("init.text", text, hinted("init.text", "holds no word."))
 
 
 def devices_have_rows(candidate: Candidate) -> Iterator[Problem]:
-    """A step must have at least a row for each device of the run."""
+    """Check that a step has at least one row for each device of the run."""
     devices, rows = candidate.config.trainer.devices, candidate.config.trainer.batch_size
     if devices != "auto" and devices > rows:
         advice = f"a step has {rows} rows for them to share. Set it to {rows} or less, or trainer.batch_size higher."
@@ -70,7 +70,7 @@ def devices_have_rows(candidate: Candidate) -> Iterator[Problem]:
 
 
 def dropout_has_one_stream(candidate: Candidate) -> Iterator[Problem]:
-    """Backbone dropout needs a single device, because several devices do not share a run's random stream."""
+    """Check that backbone dropout has a single device, because several devices do not share a run's random stream."""
     devices = candidate.config.trainer.devices
     if devices != 1 and candidate.config.backbone.dropout:
         advice = f"does not go with trainer.devices={devices}. Set backbone.dropout=false, or trainer.devices=1."
@@ -78,7 +78,7 @@ def dropout_has_one_stream(candidate: Candidate) -> Iterator[Problem]:
 
 
 def callbacks_have_one_device(candidate: Candidate) -> Iterator[Problem]:
-    """Callbacks need a single device, because they would act on the first device of several alone."""
+    """Check that callbacks have a single device, because they would act on the first of several devices only."""
     devices, names = candidate.config.trainer.devices, candidate.config.callbacks
     if devices != 1 and names:
         advice = f"would act on the first device alone with trainer.devices={devices}. Set trainer.devices=1, or "
@@ -86,14 +86,14 @@ def callbacks_have_one_device(candidate: Candidate) -> Iterator[Problem]:
 
 
 def paths_are_whole(candidate: Candidate) -> Iterator[Problem]:
-    """A path must not begin with `~` after `rpt.config.compose.plain` has expanded the home folders that exist."""
+    """Check that no path begins with `~`. `rpt.config.compose.plain` has expanded `~` for users that exist."""
     for key, path in _paths(candidate.config):
         if path.startswith("~") and key != "task.folder":
             yield Problem(key, path, f"this machine has no user {path.partition('/')[0][1:]}. Write the whole path.")
 
 
 def names_are_short(candidate: Candidate) -> Iterator[Problem]:
-    """A path must not be longer than the file system accepts."""
+    """Check that no path is longer than the file system accepts."""
     for key, path in _paths(candidate.config):
         if is_too_long(path):
             advice = f"is too long. The name of a file or folder has at most {MOST_BYTES} bytes."
@@ -101,7 +101,7 @@ def names_are_short(candidate: Candidate) -> Iterator[Problem]:
 
 
 def folder_name_is_short(candidate: Candidate) -> Iterator[Problem]:
-    """The names that become part of the run folder's name must leave room for its other parts."""
+    """Check that the names in a run folder's name are short enough for the file system."""
     with suppress(NotValid):
         config = candidate.config
         names = {"task.name": config.task.name, "backbone.name": config.backbone.name}
@@ -127,14 +127,14 @@ def _paths(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def files_exist(candidate: Candidate) -> Iterator[Problem]:
-    """A file that an option names must exist."""
+    """Check that the file of an initialisation exists."""
     path = candidate.config.init.options.get("path")
     if isinstance(path, str) and not is_too_long(path) and not Path(path).is_file():
         yield Problem("init.path", path, hinted("init.path", "there is no such file."))
 
 
 def output_is_writable(candidate: Candidate) -> Iterator[Problem]:
-    """The nearest existing folder of the output path must be writable."""
+    """Check that the nearest existing folder of the output path is writable."""
     output = candidate.config.output_dir
     if is_too_long(output):
         return
@@ -146,7 +146,7 @@ def output_is_writable(candidate: Candidate) -> Iterator[Problem]:
 
 
 def loggers_can_start(candidate: Candidate) -> Iterator[Problem]:
-    """A chosen logger's package must be installed, and W&B in online mode needs a login."""
+    """Check that the package of a chosen logger is installed, and that W&B has a login in online mode."""
     for name, logger in candidate.config.logger.items():
         kind = logger.kind
         if kind in ("wandb", "tensorboard") and importlib.util.find_spec(kind) is None:

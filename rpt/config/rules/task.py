@@ -13,7 +13,7 @@ from rpt.errors import Problem
 
 
 def task_is_sound(candidate: Candidate) -> Iterator[Problem]:
-    """Labels and choices must correspond, and a format must name only fields of the task."""
+    """Check that labels and choices correspond, and that a format names only fields of the task."""
     task = candidate.config.task
     with suppress(NotValid):
         yield from _distinct("task.labels", task.labels or ())
@@ -73,7 +73,7 @@ def _distinct(key: str, values: Sequence[object]) -> Iterator[Problem]:
 
 
 def task_serves_backbone(candidate: Candidate) -> Iterator[Problem]:
-    """The task must have a format for the backbone's family under the chosen protocol."""
+    """Check that the task has a format for the backbone's family under the chosen protocol."""
     family, task = candidate.family, candidate.config.task
     if family is None or candidate.form is not None:
         return
@@ -88,7 +88,7 @@ def task_serves_backbone(candidate: Candidate) -> Iterator[Problem]:
 
 
 def framing_has_a_scorer(candidate: Candidate) -> Iterator[Problem]:
-    """A task with free text as answers must not be ranked or measured by metrics of labels."""
+    """Check that a task with free text as answers has no scorer that ranks choices and no metric of labels."""
     scorer, metrics = candidate.config.scorer.name, candidate.config.task.metrics
     if candidate.writes_freely and scorer == "rank":
         protocol = " under protocol=paper" if candidate.config.protocol.name == "paper" else ""
@@ -101,14 +101,14 @@ def framing_has_a_scorer(candidate: Candidate) -> Iterator[Problem]:
 
 
 def labels_fit_prompt(candidate: Candidate) -> Iterator[Problem]:
-    """Initialisation from labels needs label texts, and a prompt with a virtual token for each label."""
+    """Check that a task with init=labels has label texts, and that the prompt has a virtual token for each label."""
     config = candidate.config
     if not str(config.init.target).endswith(".labels"):
         return
     form = getattr(config.task.formats, candidate.family or "seq2seq")
     texts = config.task.labels if form is None or form.choices is None else form.choices
     if texts is None or any("{" in str(text) for text in texts):
-        advice = "this task has no label texts of its own, each row brings its choices. Set init=vocab."
+        advice = "this task has no label texts, because each row has its own choices. Set init=vocab."
         yield Problem("init", "labels", advice)
     elif config.prompt.length < len(texts):
         advice = f"init=labels needs a virtual token for each of the {len(texts)} labels. "
@@ -117,7 +117,7 @@ def labels_fit_prompt(candidate: Candidate) -> Iterator[Problem]:
 
 
 def _misfit(template: str, fields: Sequence[str]) -> str | None:
-    """Describe why a template cannot be filled with the texts of the fields; None if it can."""
+    """Describe why a template cannot be filled with the texts of the fields; None if the template is right."""
     try:
         parts = list(Formatter().parse(template))
         used = [name for _, name, _, _ in parts if name is not None]
