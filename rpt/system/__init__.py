@@ -1,1 +1,1 @@
-"""Files, locks, pipes, signals and memory: what every other package needs of the machine."""
+"""Functions of the machine that every other package uses: files, locks, pipes, signals and memory."""

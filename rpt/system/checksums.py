@@ -1,4 +1,4 @@
-"""Compute checksums of files. A large file that has not changed is read once in a process."""
+"""Compute checksums of files. A process reads a file once, unless the file has changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 SETTLED = 2.0
-"""Age in seconds from which a file's time of modification tells a later change: clocks of file systems are coarse."""
+"""Age in seconds from which a later change of a file also changes its time, because file systems round times."""
 
 _cache: dict[tuple[int, ...], str] = {}
 

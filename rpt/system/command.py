@@ -1,4 +1,4 @@
-"""Run a command: user errors without a traceback, and a quiet end when the reader of the output closes the pipe."""
+"""Run a command so that neither user errors nor a closed pipe on its output print a traceback."""
 
 from __future__ import annotations
 

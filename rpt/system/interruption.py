@@ -1,8 +1,8 @@
 """Delay a signal that ends a training (Ctrl-C, SIGTERM, a launcher's signals) until a checkpoint is written.
 
-Inside `Interruptions.deferred` a signal is only noted. The training calls `check` wherever a step is complete, writes a
-checkpoint, and calls `deliver`, which lets the signal act. A second signal of the same kind acts at once. The first
-signal acts after `GRACE_SECONDS` at the latest.
+Inside `Interruptions.deferred`, a signal is only stored. The training calls `check` after each complete step, writes a
+checkpoint, and calls `deliver`, which calls the signal's original handler. A second signal of the same kind is handled
+at once. The first signal is handled after `GRACE_SECONDS` at the latest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 GRACE_SECONDS = 20.0
-"""Longest delay of a signal for a checkpoint. SLURM and Kubernetes kill a process 30 seconds after SIGTERM."""
+"""Longest delay of a signal, in seconds. SLURM and Kubernetes kill a process 30 seconds after SIGTERM."""
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a process at once unless it handles them."""
@@ -28,7 +28,7 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Interrupted(BaseException):
-    """A signal waits. `Interruptions.check` raises this, and its catcher calls `Interruptions.deliver`."""
+    """A signal has arrived and is delayed. `Interruptions.check` raises this; the caller calls `Interruptions.deliver`."""
 
 
 def exit_by(number: int, frame: FrameType | None = None) -> None:
@@ -37,9 +37,9 @@ def exit_by(number: int, frame: FrameType | None = None) -> None:
 
 
 class Interruptions:
-    """Handlers that delay signals, and the signals that wait.
+    """Delayed signals, and the handlers that delay them.
 
-    Outside the main thread no handler can be set, so no signal is delayed there.
+    Python allows signal handlers in the main thread only, so signals are not delayed in other threads.
     """
 
     def __init__(self) -> None:
@@ -86,16 +86,16 @@ class Interruptions:
             signal.signal(number, self._note)
 
     def check(self) -> None:
-        """Raise an exception if a signal waits.
+        """Raise an exception if a signal is delayed.
 
         Raises:
-            Interrupted: A signal waits.
+            Interrupted: A signal is delayed.
         """
         if self._waiting:
             raise Interrupted
 
     def deliver(self) -> None:
-        """Call the original handler of each waiting signal.
+        """Call the original handler of each delayed signal.
 
         Raises:
             BaseException: The exception of the handler, such as KeyboardInterrupt or SystemExit. A launcher's handler
@@ -117,7 +117,7 @@ class Interruptions:
             return
         self._waiting.append(number)
         if number == signal.SIGINT:
-            sys.stderr.write("stopping once a checkpoint is written; Ctrl-C again stops at once\n")
+            sys.stderr.write("stopping after a checkpoint is written; Ctrl-C again stops at once\n")
         if self._timer is None:
             main = threading.main_thread().ident
             assert main is not None

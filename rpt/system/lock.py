@@ -1,4 +1,4 @@
-"""A lock on a file, which ends with its process in every case."""
+"""Lock files, so that only one process uses them. The kernel releases a lock when its process ends, even if killed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 class Lock:
-    """An exclusive lock of the kernel (flock) on a file. `release` removes the file; a killed process leaves it.
+    """Exclusive lock of the kernel (flock) on a file. `release` removes the file; a killed process leaves it behind.
 
     Args:
         path: Path of the file.
@@ -55,7 +55,7 @@ class Lock:
             finally:
                 if self._handle is None:
                     os.close(handle)
-            if not is_taken:  # if taken, but on a file that its last holder has removed: try again with a new file
+            if not is_taken:  # if taken, but another process has removed the file meanwhile, try with a new file
                 if time.monotonic() >= deadline:
                     return False
                 time.sleep(POLL_SECONDS)

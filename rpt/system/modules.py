@@ -1,4 +1,4 @@
-"""Find a module without running its code, and import what a dotted path names."""
+"""Find a module without running its code, and import the object of a dotted path."""
 
 from __future__ import annotations
 

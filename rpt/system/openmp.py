@@ -1,4 +1,4 @@
-"""Waiting of OpenMP threads. The variables must be set before torch is imported."""
+"""Set how OpenMP threads wait for work. The variables must be set before torch is imported."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ sleeps is 20 % faster than a thread that sleeps at once, if the cores are idle.
 
 
 def wait_briefly() -> None:
-    """Set the variables that the user has not set."""
+    """Set the environment variables in `VARIABLES`, except those that the user has set."""
     for name, value in VARIABLES.items():
         os.environ.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""Recognise errors that mean that memory has run out, and advise the user."""
+"""Recognise out-of-memory errors of torch and other libraries, and advise the user."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from rpt.errors import RptError
 
 TYPES = (torch.OutOfMemoryError, MemoryError)
-"""Error types that always mean out of memory. A failed `new` of C++ (`std::bad_alloc`) is mostly a MemoryError."""
+"""Error types that always mean out of memory. Libraries usually raise C++'s `std::bad_alloc` as MemoryError."""
 
 SPEAKING_TYPES = (RuntimeError, OSError, ImportError, SafetensorError)
-"""Error types that mean out of memory if their message does; torch raises most device errors as RuntimeError."""
+"""Error types that mean out of memory if their message says so. torch raises most device errors as RuntimeError."""
 
 WORDINGS = (
     "out of memory",  # CUDA, HIP, MPS and XPU allocators; `CUDA error: out of memory`; NCCL; cudaErrorMemoryAllocation
@@ -65,8 +65,8 @@ def enough_memory(num_runs: int) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-        advice = "Free some memory, then run the same command again: it goes on."
-        if num_runs > 1:  # a pack with a checkpoint is resumed whole
+        advice = "Free some memory, then run the same command again: it continues."
+        if num_runs > 1:  # a pack that has a checkpoint cannot be made smaller
             smaller = f"hydra.launcher.pack_size={num_runs // 2}"
             advice = f"{advice} Before its first checkpoint a pack can be made smaller: {smaller}."
         raise OutOfMemory(f"out of memory ({reason}). {advice}") from error

@@ -1,6 +1,6 @@
 """Read files that a user provides, and refuse a damaged or wrong file with its name and the reason.
 
-The module imports neither torch nor transformers, so that the configuration check can use it.
+This module imports neither torch nor transformers, so that the check of a configuration is fast.
 """
 
 from __future__ import annotations

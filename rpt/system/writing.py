@@ -15,7 +15,7 @@ from rpt.errors import StorageError
 
 
 def _mode() -> int:
-    """Return the mode that `open` gives a new file. The umask can only be read by setting it."""
+    """Return the permission bits that `open` gives a new file. The umask can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return 0o666 & ~mask
@@ -42,7 +42,7 @@ def storage(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
+        advice = "Free some space or set output_dir=DIR, then run the same command again: it continues."
         raise StorageError(f"{path}: cannot be written ({error.strerror or error}). {advice}") from error
 
 

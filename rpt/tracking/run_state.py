@@ -36,7 +36,7 @@ class RunState:
 
 
 def read_state(path: Path) -> RunState:
-    """Read a run's state from its folder. A run whose record cannot be read is `failed`, as training would refuse it."""
+    """Read a run's state from its folder. A run with an unreadable record is `failed`, as training would refuse it."""
     folder = RunFolder(path)
     holder = folder.holder()
     if holder is not None:

@@ -14,7 +14,7 @@ from rpt.errors import CheckpointError, ConfigError, DataError, RptError, Storag
 from rpt.runs import train
 from rpt.tracking.folder import RunFolder
 
-GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
+GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it continues."
 INSTALL = "Install the package again: make setup"
 
 # Arguments, and all that is printed.

@@ -158,7 +158,7 @@ def test_points_that_are_to_be_trained_anew_are_not_handed_in_again(packs, run, 
     results = run("submitit", LOCAL, packs(rerun=True))
     lost = [result for result in results.values() if result.status != "finished"]
     assert len(lost) == 2
-    assert all("Run the same command again without rerun=true: it goes on" in result.error for result in lost)
+    assert all("Run the same command again without rerun=true: it continues" in result.error for result in lost)
 
 
 WRONG = [

@@ -183,7 +183,7 @@ def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_c
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     assert output.splitlines()[-2:] == [
-        "stopping once a checkpoint is written; Ctrl-C again stops at once",
+        "stopping after a checkpoint is written; Ctrl-C again stops at once",
         "interrupted: 0 of 2 points are finished and kept. Run the same command again: "
         "it continues from the last checkpoints.",
     ]

@@ -117,7 +117,7 @@ def test_a_place_that_takes_no_folder_is_said_before_the_first_point(command, st
     if not Path("/proc/self").is_dir():
         pytest.skip("needs /proc, where nobody can make a folder")
     done = command("-m", "output_dir=/proc/rpt")
-    advice = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
+    advice = "Free some space or set output_dir=DIR, then run the same command again: it continues."
     assert done.stdout == f"/proc/rpt: cannot be written (No such file or directory). {advice}\n"
     assert done.returncode == 2
     assert list(start_folder.iterdir()) == []

@@ -78,7 +78,7 @@ def test_an_error_that_was_raised_from_it_is_recognised():
     error = WeightsError("model.safetensors: cannot be read. Download it again.")
     error.__cause__ = MemoryError()
     assert is_out_of_memory(error)
-    advice = r"Free some memory, then run the same command again: it goes on\.$"
+    advice = r"Free some memory, then run the same command again: it continues\.$"
     with pytest.raises(OutOfMemory, match=advice), enough_memory(1):
         raise error
 

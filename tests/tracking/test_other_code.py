@@ -58,7 +58,7 @@ def test_a_run_that_other_code_began_is_refused_with_what_to_do(change, reason, 
         train([small()])
     said = str(error.value)
     assert said.startswith(
-        f"rerun = false: {folder} holds this run, interrupted, and the present code cannot resume it"
+        f"rerun = false: {folder} holds an interrupted training of this run, and the present code cannot resume it"
     )
     assert reason in said
     assert said.endswith(CURE)

@@ -22,7 +22,7 @@ from rpt.tracking.folder import FolderInUse, RunFolder
 from rpt.tracking.identity import SCHEMA
 
 ROOT = Path(__file__).parents[2]
-GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it goes on."
+GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it continues."
 CURES = "Move the file away to start over, put previous.ckpt in its place, or set rerun=true."
 AWAY = "Move the folder away, or set rerun=true to train again."
 
@@ -201,7 +201,7 @@ def test_a_link_in_a_run_folder_is_refused_and_what_it_leads_to_is_not_touched(n
     path = tmp_path / "run"
     path.mkdir()
     (path / name).symlink_to(theirs)
-    reason = "cannot be written" if name == ".lock" else "is a link, and a run writes through no link in its folder"
+    reason = "cannot be written" if name == ".lock" else "is a link, and a run does not write through links"
     with pytest.raises(StorageError, match=reason):
         RunFolder(path).open()
     assert theirs.read_text() == "precious"

@@ -191,7 +191,7 @@ def test_memory_that_runs_out_in_a_runs_own_part_is_not_the_runs_fault(part, err
     monkeypatch.setattr(Run, part, out_of_memory)
     with pytest.raises(OutOfMemory) as caught:
         train(configs)
-    advice = f"Free some memory, then run the same command again: it goes on. {SMALLER}"
+    advice = f"Free some memory, then run the same command again: it continues. {SMALLER}"
     assert str(caught.value) == f"out of memory ({error}). {advice}"
     assert {record["status"] for record in records(configs)} == {"interrupted"}
     assert {record["error"] for record in records(configs)} == {f"OutOfMemory: {caught.value}"}

@@ -85,7 +85,7 @@ class SlurmWorkers:
         return jobs
 
     def poll(self, job: Job) -> list[Result] | LostWorker | None:
-        """Return the results, or `LostWorker` if the job left the queue without results; None while it waits or trains."""
+        """Return the results, or `LostWorker` if the job left the queue without any; None while it waits or trains."""
         answer = self._answer(job)
         if answer is not None:
             del self._open[job]
