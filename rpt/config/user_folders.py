@@ -1,4 +1,4 @@
-"""Check the config folders that a user adds. Each must exist, and none may hold a file with the name of a shipped file."""
+"""Check the config folders of a user. Each must exist, and none may hold a file with the name of a shipped file."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Interrupted(BaseException):
-    """A signal has arrived and is delayed. `Interruptions.check` raises this; the caller calls `Interruptions.deliver`."""
+    """A delayed signal has arrived. `Interruptions.check` raises this; the caller calls `Interruptions.deliver`."""
 
 
 def exit_by(number: int, frame: FrameType | None = None) -> None:
