@@ -1,1 +1,1 @@
-"""Statistics of studies: arrays in, estimates with intervals out. This package knows no runs, files or pages."""
+"""Statistics: functions from arrays of scores to estimates with intervals, independent of runs and files."""

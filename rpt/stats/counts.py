@@ -18,11 +18,11 @@ from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Comparison, Estimate
 Counts = Float[np.ndarray, " seeds"]
 
 OF_A_UNIT = 1 / 12
-"""Least variance of a count. The least variance of the difference of two counts is twice as large."""
+"""Smallest variance that is assumed for a count. For the difference of two counts, it is twice as large."""
 
 
 def mean_count(counts: Counts) -> Estimate:
-    """Estimate the mean count over new seeds; the estimate has no interval below three seeds."""
+    """Estimate the mean count over new seeds. With fewer than three seeds, the estimate has no interval."""
     estimate, _ = _over_seeds(counts, OF_A_UNIT)
     return (
         Estimate(estimate.value, max(estimate.low, 0.0), estimate.high, estimate.seeds)
@@ -35,15 +35,15 @@ def compare_counts(first: Counts, second: Counts) -> Comparison:
     """Compare the counts of two encoders by the t-test paired by seed; the difference is `first - second`.
 
     Args:
-        first: Counts of the first encoder, one for each seed.
-        second: Counts of the second encoder, for the same seeds in the same order.
+        first: Count of the first encoder for each seed.
+        second: Count of the second encoder for each seed, for the same seeds in the same order.
     """
     difference, p = _over_seeds(first - second, 2 * OF_A_UNIT)
     return Comparison(difference, p, ())
 
 
 def _over_seeds(values: Counts, least: float) -> tuple[Estimate, float]:
-    """Estimate the mean with its interval, and the p-value of a true mean of 0; the variance is at least `least`."""
+    """Estimate the mean with its interval, and the p-value of a true mean of 0. The variance is at least `least`."""
     num_seeds, mean = len(values), float(values.mean())
     if num_seeds < LEAST_SEEDS:
         return Estimate(mean, math.nan, math.nan, num_seeds), math.nan

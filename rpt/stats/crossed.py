@@ -16,7 +16,7 @@ term is the variance between examples divided by U; more seeds do not change it.
 The t statistic has df degrees of freedom, with 1 / df = w / (S - 1) + (1 - w) / (U - 1), where w is the share of
 MS_seed in the sum above. Satterthwaite's rule would square the shares. With 3 seeds the estimated share has 2 degrees
 of freedom and is often far too small, so that Satterthwaite's intervals cover 92 to 97 %. The rule here covers 94 to
-97 % over all mixtures of the two variances, and is exact where only one of the variances is above 0.
+97 % over all mixtures of the two variances, and is exact if one of the variances is 0.
 
 Array axes before the last two hold separate designs, such as the points of a curve. All designs are computed at once.
 """
@@ -57,7 +57,7 @@ class CrossedMean:
         return np.asarray(self.error * stats.t.isf(miss / 2, self.df))
 
     def p(self) -> Array:
-        """Return the two-sided p-value of a true mean of 0; it is 1 where nothing varies and the mean is 0."""
+        """Return the two-sided p-value of a true mean of 0. It is 1 if the mean and its standard error are 0."""
         with np.errstate(invalid="ignore", divide="ignore"):
             size = np.where(np.abs(self.value) < ROUNDING, 0.0, np.abs(self.value) / self.error)
         return np.asarray(2 * stats.t.sf(size, self.df))
@@ -68,10 +68,10 @@ class Variances(NamedTuple):
 
     Attributes:
         seeds: Variance of one seed's mean over the given examples.
-        examples: Variance between the examples' means over all seeds, less the part that the rest explains; 0 where
-            the rest explains all of it.
-        least: Variance that one seed's mean would have if seeds did not differ, computed from the rest alone. `seeds`
-            falls below it only by chance.
+        examples: Variance between the examples' means over all seeds, minus the part that `rest` explains; 0 if `rest`
+            explains all of the variance.
+        least: Variance that one seed's mean would have if seeds did not differ, computed from `rest` alone. `seeds` is
+            smaller than this variance only by chance.
     """
 
     seeds: Array
@@ -89,7 +89,7 @@ class Variances(NamedTuple):
 
 
 def variances(units: Float[np.ndarray, "... seeds units"]) -> Variances:
-    """Estimate the variances between seeds and between examples; needs at least two seeds."""
+    """Estimate the variances between seeds and between examples, from at least two seeds."""
     num_seeds, num_units = units.shape[-2:]
     mean = units.mean((-2, -1))
     by_seed = units.mean(-1) - mean[..., None]
@@ -106,7 +106,7 @@ def variances(units: Float[np.ndarray, "... seeds units"]) -> Variances:
 
 
 def crossed_mean_of_many(units: Float[np.ndarray, "... seeds units"]) -> CrossedMean:
-    """Estimate the mean over seeds and units as one of many means that are tested together.
+    """Estimate the mean over seeds and units, for a mean that is tested together with many other means.
 
     Among many means, some have an estimated variance that is far too small by chance. The variance between seeds is
     therefore at least `Variances.least`, and the t statistic has `num_seeds - 1` degrees of freedom.

@@ -7,12 +7,12 @@ interval for every point that may be the extreme, by the differences between poi
 Hsu 1996), and combine these intervals.
 
 Simulated coverage (nominal 95 %; 3, 5 and 10 seeds; 56 and 256 examples; peaks, plateaus, slopes, ties, cliffs) is 92
-to 99 % for best and worst, and 92 to 100 % for the distance between best and worst. No interval can account for a
-collapse that happened with none of the seeds.
+to 99 % for best and worst, and 92 to 100 % for the distance between best and worst. If a score collapses for some
+seeds, but for none of the observed seeds, no interval can show the collapse.
 
-There is deliberately no estimate of the width of the range that scores near the best, nor of the smallest value that is
-good enough. Both depend on which point is the best. With points that were all equal over 4 decades, the width was
-estimated as 0.6 decades.
+This module does not estimate the width of the range that scores near the best, nor the smallest value that is good
+enough. Both depend on which point is the best. With points that were all equal over 4 decades, such an estimate of the
+width was 0.6 decades.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ Pairs = Float[np.ndarray, "points points"]
 PointUnits = Float[np.ndarray, "points seeds units"]
 
 MISS = 1 - LEVEL
-"""Probability that an interval misses the true value, both sides together."""
+"""Probability that an interval misses the true value, on either side."""
 
 SUSPECT_MISS = 0.01
-"""Probability that the interval of a difference misses, where the difference rules out a point as the worst."""
+"""Probability that the interval of a difference misses the true difference, when it rules out a point as the worst."""
 
 TIED_MISS = 0.03
-"""Probability that at least one upper end is too low, shared by all points that may be the worst. It is below 0.05
-because with 3 seeds, intervals of 98 and 99 % miss more often than their level says. The simulated coverage of five
-equal points is 90 % with 0.05, and 93 % with 0.03."""
+"""Nominal probability that at least one upper end of the points that may be the worst is too low.
+
+It is below 0.05 because with 3 seeds, intervals of 98 and 99 % miss more often than their level says. The simulated
+coverage of five equal points is 90 % with 0.05, and 93 % with 0.03.
+"""
 
 APART_MISS = 0.005
 """Nominal probability that the lower end of at least one difference between points is above 0 although all points are
@@ -60,9 +62,9 @@ def best(units: PointUnits) -> Estimate:
 def worst(units: PointUnits) -> Estimate:
     """Estimate the score of the truly worst point; `value` is the lowest observed mean, which is slightly too low.
 
-    Where only one point may be the worst, the interval is the interval of that point. Where k points may be the worst,
-    the lower end is the lowest of their lower ends. The upper end is the lowest of their upper ends, each of which may
-    be too low with probability `TIED_MISS / k` (Bonferroni), because the worst score is below all of them.
+    If only one point may be the worst, the result has the interval of that point. If k points may be the worst, the
+    lower end is the lowest of their lower ends. The worst score is below all their upper ends, so the upper end is the
+    lowest of them. Each may be too low with probability `TIED_MISS / k` (Bonferroni).
     """
     means = units.mean(axis=(1, 2))
     value, seeds = float(means.min()), units.shape[1]

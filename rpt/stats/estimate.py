@@ -10,8 +10,8 @@ LEVEL = 0.95
 """Confidence level of every interval, unless a caller gives another level."""
 
 LEAST_SEEDS = 3
-"""Fewest seeds for an interval, a p-value or a verdict. With two seeds the t statistic has one degree of freedom and a
-95 % quantile of 12.7, so that an interval would span most of the range from 0 to 1."""
+"""Smallest number of seeds for an interval, a p-value or a verdict. With two seeds, the t statistic has one degree of
+freedom and a 95 % quantile of 12.7, so that an interval would span most of the range from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Estimate:
 
     @property
     def is_known(self) -> bool:
-        """Whether the point estimate is a number; a standard deviation of one seed is not."""
+        """Whether the point estimate is a number. For example, the standard deviation of one seed is `nan`."""
         return not math.isnan(self.value)
 
     @property
@@ -48,14 +48,14 @@ class Comparison:
     """A comparison of two encoders, of two settings, or of one encoder with a known number.
 
     Attributes:
-        difference: Mean of the first minus mean of the second, with an interval for new seeds and new examples. The
-            interval of a difference of counts is for new seeds only.
+        difference: First mean minus second mean, with an interval for new seeds and new examples. The interval of a
+            difference of counts is for new seeds only.
         p: Two-sided p-value of no difference, not adjusted for other comparisons.
-        p_of_many: p-value for a difference that is one of many, by `rpt.stats.crossed.crossed_mean_of_many`. None where
-            `p` serves for this purpose too.
-        per_seed: p-value of McNemar's exact test (or of a randomisation test) for each seed, over the examples of that
-            seed's two runs. It tells whether these two runs differ, not whether the encoders differ, so the values are
-            never pooled. Empty for counts and for a known number.
+        p_of_many: p-value for a difference that is tested together with many others, by
+            `rpt.stats.crossed.crossed_mean_of_many`. None if `p` is also valid for this purpose.
+        per_seed: p-value of McNemar's exact test (or of a randomisation test) for each seed, over the examples of the
+            seed's two runs. It shows whether these two runs differ, not whether the encoders differ, so the values are
+            never pooled. Empty for counts and for a comparison with a known number.
     """
 
     difference: Estimate
@@ -65,13 +65,13 @@ class Comparison:
 
     @property
     def has_p(self) -> bool:
-        """Whether there is a p-value, which needs at least three seeds."""
+        """Whether the comparison has a p-value. It needs at least three seeds."""
         return not math.isnan(self.p)
 
     def sign(self, p_holm: float) -> Literal[-1, 0, 1]:
         """Return the sign of the difference if it is significant, else 0.
 
-        The difference is significant where the interval excludes 0 and the adjusted p-value is below 1 minus the level.
+        The difference is significant if the interval excludes 0 and the adjusted p-value is below 1 minus the level.
 
         Args:
             p_holm: p-value after Holm's correction.

@@ -25,13 +25,14 @@ def compare(first: Float[np.ndarray, "seeds units"], second: Float[np.ndarray, "
     """Compare the scores of two encoders over new seeds and new examples.
 
     The differences of all seeds and examples form a crossed design (`rpt.stats.crossed`). The rows of several seeds are
-    never pooled, because that would count the same example several times. Below three seeds the interval and the
-    p-value are nan. Where the encoders agree on every example, the interval extends to Wilson's upper bound for 0
+    never pooled, because that would count the same example several times. With fewer than three seeds, the interval and
+    the p-value are nan. If the encoders agree on every example, the interval extends to Wilson's upper bound for 0
     differing examples.
 
-    `p_of_many` is the p-value for one difference among many. A variance that is estimated from few seeds is often far
-    too small, and among many differences one almost certainly has such a variance. In simulated studies of 50
-    differences, all of them 0, and 3 seeds, the smallest adjusted `p` was below 0.05 in 14 % of the studies.
+    `p_of_many` is the p-value for a difference that is tested together with many others. A variance that is estimated
+    from few seeds is often far too small, and among many differences, such a variance is almost certain to occur. In
+    simulated studies with 3 seeds and 50 differences that were all 0, the smallest adjusted `p` was below 0.05 in 14 %
+    of the studies.
 
     Args:
         first: Score of each sampling unit (example) in the run of each seed of the first encoder, 0 to 1.
@@ -63,19 +64,19 @@ def compare_with(units: Float[np.ndarray, "seeds units"], level: float) -> Compa
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number (Holm 1979).
+    """Adjust p-values for the number of tests (Holm 1979).
 
-    If every adjusted p-value below 0.05 is taken as a finding, the probability of any false finding is at most 5 %. A
+    If every adjusted p-value below 0.05 counts as significant, the probability of any false positive is at most 5 %. A
     p-value that is nan (fewer than three seeds) stays nan and does not count as a test.
     """
     known = sorted(p for p in ps if not math.isnan(p))
-    steps = itertools.accumulate(((len(known) - at) * p for at, p in enumerate(known)), max)
+    steps = itertools.accumulate(((len(known) - index) * p for index, p in enumerate(known)), max)
     adjusted = dict(zip(known, [min(1.0, step) for step in steps], strict=True))
     return [p if math.isnan(p) else adjusted[p] for p in ps]
 
 
 def _p_of_one_seed(first: Float[np.ndarray, " units"], second: Float[np.ndarray, " units"]) -> float:
-    """Return the p-value of equal runs on new examples: McNemar's exact test, or randomisation unless units are 0/1."""
+    """Return the p-value of equal runs: by McNemar's exact test, or by randomisation if units are not 0 or 1."""
     both = np.stack([first, second])
     rounded = both.round(9)  # the jackknife turns 1 into 1 - 1e-16
     if not np.isin(rounded, (0.0, 1.0)).all():
@@ -85,7 +86,7 @@ def _p_of_one_seed(first: Float[np.ndarray, " units"], second: Float[np.ndarray,
 
 
 def _p_of_shuffles(differences: Float[np.ndarray, " units"]) -> float:
-    """Return the p-value by approximate randomisation (Noreen 1989): how often swaps give as large a difference."""
+    """Return the p-value by approximate randomisation (Noreen 1989): the share of random swaps with as large a mean."""
     differing = differences[np.abs(differences) > 1e-9]
     if not len(differing):
         return 1.0

@@ -12,7 +12,7 @@ from rpt.stats.crossed import Variances, variances
 from rpt.stats.estimate import LEAST_SEEDS, LEVEL
 
 MOST_SEEDS = 100_000
-"""Largest number of seeds that is tried. If it is too few, the answer is that no number of seeds suffices."""
+"""Largest number of seeds that is tried. If this number is too small, the result is infinite."""
 
 
 def seeds_needed(
@@ -21,17 +21,17 @@ def seeds_needed(
     """Estimate the number of seeds that show a difference of `effect` between two encoders on the same examples.
 
     The test is the two-sided test of `rpt.stats.crossed` at the 5 % level. More seeds do not reduce the variance
-    between examples. Where that variance alone is too large, no number of seeds suffices. Both variances are estimated
-    from the given seeds and examples, so that with 3 seeds the answer is only a rough size.
+    between examples. If that variance alone is too large, no number of seeds suffices. Both variances are estimated
+    from the given seeds and examples, so with 3 seeds the result is only a rough estimate.
 
     Args:
         differences: Score of the first encoder minus score of the second, for each seed and sampling unit (example).
-        effect: True difference to show; 0.01 is one point.
-        power: Probability to show the difference.
+        effect: True difference that the test should detect; 0.01 is one point.
+        power: Probability with which the test should detect the difference.
 
     Returns:
-        Number of seeds, at least 2. It is infinite where no number of seeds suffices on so many examples. It is None
-        where the variance is unknown: with fewer than three seeds, or where the encoders never differ.
+        Number of seeds, at least 2. Infinite if no number of seeds suffices with this number of examples. None if the
+        variance is unknown: with fewer than three seeds, or if the encoders have equal scores on every example.
     """
     num_seeds, num_units = differences.shape
     if num_seeds < LEAST_SEEDS:
@@ -43,20 +43,20 @@ def seeds_needed(
 
 
 def seeds_for(parts: Variances, num_units: int, effect: float, power: float) -> int | float:
-    """Return the number of seeds that show a difference, given its variances; infinite where no number suffices.
+    """Return the number of seeds that show a difference, given its variances; infinite if no number suffices.
 
     Args:
         parts: Variances of the difference; at least one is above 0.
         num_units: Number of sampling units (examples).
-        effect: True difference to show; 0.01 is one point.
-        power: Probability to show the difference.
+        effect: True difference that the test should detect; 0.01 is one point.
+        power: Probability with which the test should detect the difference.
     """
 
     def shows(num_seeds: int) -> bool:
         error, df = (float(value) for value in parts.of_mean(num_seeds, num_units))
         if error == 0:
             return True
-        # One-sided at half the level, because the other side adds nothing. Where the power is 1, scipy may return nan.
+        # One-sided at half the level, because the other side adds nothing. If the power is 1, scipy may return nan.
         reached = TTestPower().power(effect / error, 1, (1 - LEVEL) / 2, df=df, alternative="larger")
         return not reached < power
 

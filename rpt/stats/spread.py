@@ -16,7 +16,7 @@ def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
     """Estimate the standard deviation of the score over seeds, with the chi-square interval for normal scores.
 
     The interval is wide with few seeds: 3 seeds bound the standard deviation between 0.5 and 6.3 times the estimate.
-    Scores that are not normal, such as where one seed in five collapses, can vary more than the interval tells.
+    If scores are not normal, for example because one seed in five collapses, the interval can be too narrow.
     """
     num_seeds = len(scores)
     value = float(scores.std(ddof=1)) if num_seeds > 1 else math.nan
@@ -30,9 +30,8 @@ def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
 def spread_within(scores: Float[np.ndarray, "points seeds"]) -> Estimate:
     """Estimate the standard deviation over seeds at one point, pooled over points with the same seeds (at least two).
 
-    A seed may score high at all points, so that the points are not independent. The degrees of freedom are therefore
-    those of a sum of dependent squares (Box 1954), computed from the covariance of the points. They are never more than
-    those of independent points.
+    A seed may score high at all points, so the points are not independent. The degrees of freedom are therefore
+    computed from the covariance of the points, as for a sum of dependent squares (Box 1954).
     """
     num_points, num_seeds = scores.shape
     deviations = scores - scores.mean(axis=1, keepdims=True)
@@ -47,9 +46,9 @@ def spread_within(scores: Float[np.ndarray, "points seeds"]) -> Estimate:
 
 
 def share(count: int, total: int) -> Estimate:
-    """Estimate the share of runs that failed, with Wilson's interval for independent runs.
+    """Estimate the share of failed runs, with Wilson's interval for independent runs.
 
-    Runs of a sweep share examples and seeds, so that the true uncertainty is larger than the interval.
+    Runs of a sweep share examples and seeds, so the true uncertainty is larger than the interval.
 
     Args:
         count: Number of failed runs.
