@@ -15,7 +15,7 @@ from rpt.system.command import explained
 
 HOW = (
     "difference: rpt's mean minus the paper's number, in points, with a 95 % interval over seeds. The paper's number "
-    f"counts as the mean of {PAPER_RUNS} runs with the standard deviation of rpt's runs."
+    f"is treated as the mean of {PAPER_RUNS} runs with the standard deviation of rpt's runs."
 )
 UNPRINTED = (
     "the paper prints neither bottleneck widths nor the epochs of 100-token prompts; conf/experiment/ holds rpt's "
@@ -63,7 +63,7 @@ def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
 
 
 def notes(points: Iterable[Point]) -> list[str]:
-    """Return notes on values that the paper does not print, and on deviations of rpt from the published code."""
+    """Return notes on values that the paper does not print, and on differences between rpt and the published code."""
     sentences: list[str] = []
     for point in points:
         if point.config.backbone.family == "seq2seq":

@@ -1,4 +1,4 @@
-"""The paper's numbers for an experiment, from the experiment's option file."""
+"""Read the paper's numbers for an experiment from the experiment's option file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rpt.errors import RptError
 
 
 class UnreadableRun(RptError):
-    """A record that this version of rpt cannot read as a configuration, or whose experiment it does not have."""
+    """A record's configuration cannot be read by this version of rpt, or names an unknown experiment."""
 
 
 class Expected(Section):
@@ -33,18 +33,18 @@ class Expected(Section):
 
 
 PUBLISHED = "paper/"
-"""Folder of the experiments that have numbers of the paper. A user's own experiment lies in another folder."""
+"""Folder of the experiments that have numbers of the paper. A user's own experiments are in other folders."""
 
 
 @cache
 def expected_of(experiment: str) -> tuple[Expected, ...]:
-    """Return the paper's numbers for an experiment; empty for an experiment that has none or is not rpt's own.
+    """Return the paper's numbers for an experiment; empty if the paper has none, or for a user's own experiment.
 
     Args:
         experiment: Name of the experiment in a record, which is untrusted data.
 
     Raises:
-        UnreadableRun: The name is no name of an option, or the experiment cannot be composed.
+        UnreadableRun: The name cannot be the name of an option, or the experiment cannot be composed.
     """
     if not OPTION.fullmatch(experiment):
         raise UnreadableRun(f"experiment = {experiment!r}: is no name of an option. The record is damaged or foreign.")

@@ -1,12 +1,12 @@
-"""Comparisons of scores of rpt with numbers of the paper: difference, interval, and a verdict where it is justified.
+"""Compare scores of rpt with numbers of the paper: difference, interval, and a verdict if one is justified.
 
 The paper prints means of three runs, without a spread, on the same rows that rpt evaluates. The interval is therefore
 computed for the difference of two means over seeds, with the standard deviation `sd` of n runs of rpt for both means:
 
     t * sd * sqrt(1/n + 1/3)
 
-is half its width. The precision of the paper's number is added on both sides: half a unit of the last printed digit,
-or 0.3 points for a number that was read off a figure.
+is half the width of the interval. The precision of the paper's number is added on both sides: half a unit of the last
+printed digit, or 0.3 points for a number that was read off a figure.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from rpt.tracking.identity import code
 from rpt.tracking.other_code import code_differences
 
 PAPER_RUNS = 3
-"""Number of runs that each number of the paper is a mean of."""
+"""Number of runs over which the paper averages to get each number."""
 
 FEWEST_SEEDS = 3
-"""Fewest seeds for a verdict."""
+"""Smallest number of seeds for a verdict."""
 
 EXACT_TO = {"printed": 0.05, "recomputed": 0.05, "digitised": 0.3}
 """Largest distance of a published number from the authors' measurement, in points, by the number's kind."""
@@ -51,7 +51,7 @@ OFFICIAL = {
     "wic": (5428, 638),
     "wsc": (259, 38),
 }
-"""Number of training and of validation examples that the published code makes of the official release, by task."""
+"""Numbers of training and validation examples that the published code makes from the official release, by task."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Line:
         task: Name of the task, or `average` for the mean of all eight tasks.
         row: Row of the paper that the number belongs to.
         expected: Number in the paper, in points (0 to 100).
-        mean: Mean score of rpt's runs over seeds, in points; None where the runs do not have the row's metric.
+        mean: Mean score of rpt's runs over seeds, in points; None if the runs do not have the row's metric.
         sd: Standard deviation of the runs' scores over seeds, in points; None with one seed and for averages.
         seeds: Number of seeds of rpt's runs; for an average, the smallest number of seeds of any task.
-        diverged: Number of rpt's runs that diverged, whose score is taken to be the majority answer's.
-        difference: Score of rpt minus the number in the paper, in points; None where `mean` is None.
-        reasons: Reasons why there is no verdict; empty where there is a verdict.
+        diverged: Number of rpt's runs that diverged. Such a run counts with the score of the most frequent answer.
+        difference: Score of rpt minus the number in the paper, in points; None if `mean` is None.
+        reasons: Reasons against a verdict; empty if there is a verdict.
     """
 
     experiment: str
@@ -93,9 +93,9 @@ class Line:
 
 
 def compare(points: Sequence[Point]) -> list[Line]:
-    """Compare each point with the paper's numbers for its experiment and task, ordered by experiment and task.
+    """Compare each point with the paper's numbers for its experiment and task.
 
-    Each experiment's averages over tasks follow its tasks.
+    The comparisons are ordered by experiment and task. The averages over an experiment's tasks follow these tasks.
     """
     by_experiment: dict[str, list[Point]] = defaultdict(list)
     for point in points:
@@ -112,8 +112,8 @@ def compare(points: Sequence[Point]) -> list[Line]:
 def _lines_of(point: Point) -> Iterator[Line]:
     """Yield a comparison for each row of the paper that has the point's setting.
 
-    Where no row has this setting, yield one comparison without a verdict: with the row of the experiment's own setting,
-    or else with the row that differs least.
+    If no row has this setting, yield a single comparison without a verdict. It is with the row of the experiment's own
+    setting, or else with the row whose setting differs least.
     """
     rows = [row for row in expected_of(point.experiment) if point.config.task.name in row.points]
     differing = {row.at: _differences(point, row.at) for row in rows}
@@ -148,7 +148,7 @@ def _line(point: Point, row: Expected, differing: Sequence[str]) -> Line:
 
 
 def _obstacles(point: Point, row: Expected) -> Iterator[str]:
-    """Yield reasons against a verdict other than differences between the configurations."""
+    """Yield the reasons against a verdict, apart from differences between the configurations."""
     yield from _obstacles_of_rows(point)
     yield from _obstacles_of_code(point)
     if NO_RECIPE in point.records[0].protocol.habits:
@@ -214,7 +214,7 @@ def _difference(mean: float, expected: float, margin: float, exact_to: float, se
 
 
 def _averages(points: Sequence[Point]) -> Iterator[Line]:
-    """Yield comparisons of the unweighted mean of the eight tasks. Tasks are independent: margins add in quadrature."""
+    """Yield comparisons of the mean over the eight tasks. Tasks are independent: squared half widths are added."""
     rows = {str(row): row for point in points for row in expected_of(point.experiment) if AVERAGE in row.points}
     for row in rows.values():
         parts = [point for point in points if not _differences(point, row.at)]

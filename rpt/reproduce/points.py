@@ -23,7 +23,7 @@ NEEDED: dict[str, Kind | None] = {
     **dict.fromkeys(("protocol.habits", "data.source", "data.checksum", "backbone.dtype")),
     **dict.fromkeys(("data.rows.train", "data.rows.reported")),
 }
-"""Values that every record of a published row must have, by dotted key, with their kinds in the configuration."""
+"""Kind of each value that a record must have for a comparison with a published row, by dotted key."""
 
 
 class NothingToCompare(RptError):
@@ -58,9 +58,9 @@ class Point:
         return sum(record.has_diverged for record in self.records)
 
     def scores(self, metric: str) -> list[float]:
-        """Return the value of a metric for each run, in points; empty where a run's record lacks the metric.
+        """Return the value of a metric for each run, in points; empty if a run's record lacks the metric.
 
-        A run that diverged has the majority answer's value.
+        A run that diverged counts with the value of the most frequent answer.
         """
         scores = [record.score_or_majority(metric) for record in self.records]
         known = [score for score in scores if score is not None]

@@ -27,11 +27,11 @@ COMPONENTS = ("encoder", "init", "optim")
 """Config groups whose options have different keys. A different option counts as a single difference."""
 
 MOST_LISTED = 3
-"""Most differences that a message lists; further differences are only counted."""
+"""Largest number of differences that a message lists; further differences are only counted."""
 
 
 def config_of(record: Record) -> Config:
-    """Return the configuration of a record, without a check of the files that it names.
+    """Read the configuration of a record. The files that it names need not exist.
 
     Raises:
         UnreadableRun: The record's configuration is not valid in this version of rpt.
@@ -94,7 +94,7 @@ def differences(config: Config, override: str | None) -> list[str]:
         override: Override of the row; None for the experiment's own setting.
 
     Returns:
-        A phrase for each difference, such as `lr is 0.1, not 0.3`; empty where the settings are equal. After
+        A phrase for each difference, such as `lr is 0.1, not 0.3`; empty if the settings are equal. After
         `MOST_LISTED` phrases, a last phrase counts the further differences.
 
     Raises:
