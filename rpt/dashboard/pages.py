@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 12, 8
 CAVEAT = (
     "Bars are means over runs with one standard deviation. Intervals over seeds and examples, and paired tests, are in "
     "the report that `python -m rpt.report` makes of the run folders. Runs tagged `sample-data` were trained on sample "
-    "rows: their scores are no SuperGLUE scores."
+    "rows, and their scores are not SuperGLUE scores."
 )
 
 
@@ -82,14 +82,14 @@ def build_report(selection: RunSelection, sections: Sequence[Section]) -> Any:
 
 
 def publish(selection: RunSelection, sections: Sequence[Section]) -> list[str]:
-    """Save a new report, then a new workspace. W&B refuses the report where the project does not exist.
+    """Save a new report, then a new workspace. W&B refuses the report if the project does not exist.
 
     Returns:
         Address of the report and address of the workspace.
 
     Raises:
-        DashboardError: wandb-workspaces is not installed, W&B refuses the report or the workspace, or cannot be
-            reached.
+        DashboardError: wandb-workspaces is not installed, W&B cannot be reached, or W&B refuses the report or the
+            workspace.
     """
     addresses: list[str] = []
     for page in (build_report(selection, sections), build_workspace(selection, sections)):

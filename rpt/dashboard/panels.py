@@ -14,8 +14,9 @@ ENCODER = "chosen.encoder"
 """Configuration key of the encoder's name."""
 
 NO_PROMPT = "none"
-"""Value of `ENCODER` in a run without a prompt. Such a run trains the head alone on an encoder backbone and nothing on
-another backbone, unless it fine-tunes the backbone."""
+"""Value of `ENCODER` in a run without a prompt.
+
+Such a run fine-tunes the backbone, trains only the classification head, or trains nothing (zero-shot)."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Panel:
     """A chart of the dashboard.
 
     Attributes:
-        kind: `bars`: means and standard deviations over runs, with a group of bars for each value of `over`. `dots`: a
-            dot for each run. `lines`: curves over the training, with mean and standard deviation for each value of
-            `over`. `parallel`: a line through all axes for each run.
+        kind: `bars` shows means and standard deviations over runs, with a group of bars for each value of `over`.
+            `dots` shows a dot for each run. `lines` shows curves over the training, with mean and standard deviation
+            for each value of `over`. `parallel` shows each run as a line through all axes.
         title: Title of the chart.
         shows: Keys of the values to show, from the runs' summaries, or from the logged curves for `lines`.
         over: Keys of the runs' configuration that form the horizontal axis or the groups.
@@ -110,7 +111,12 @@ def _along(
 ) -> tuple[Panel, ...]:
     """Return panels of the score along a numeric axis: bars of means, then a panel with the runs of each encoder.
 
-    The bars also show the runs whose encoder is in `beside`.
+    Args:
+        names: Encoders to compare.
+        label: Name of the axis for readers.
+        key: Key of the axis in the runs' configuration.
+        is_log: Whether the axis is logarithmic.
+        beside: Further values of `ENCODER` whose runs the bars also show.
     """
     dots = (Panel("dots", f"{name}: score by {label}", (f"{name}/counted_score",), (key,), is_log) for name in names)
     return (_bars([*names, *beside], "score", "counted_score", label, key), *dots)
