@@ -1,6 +1,6 @@
 """Assign each tensor of the weight files to a parameter of the model, and refuse missing or unused tensors.
 
-The assignment needs names and shapes alone. A folder whose files do not belong together is therefore refused before its
+The assignment uses only names and shapes. A folder whose files do not belong together is therefore refused before its
 weights are loaded.
 """
 
@@ -50,19 +50,19 @@ RENAMED = (
     ("LayerNorm.bias", "LayerNorm.beta"),
     ("lm_head.", "embed_out."),
 )
-"""Pairs of a current part of a name and its form in older files: layer norms, and the output layer of GPT-NeoX."""
+"""Pairs of a part of a parameter's name and its spelling in older files: layer norms, GPT-NeoX's output layer."""
 
 MOST_NAMED = 3
 """Largest number of names that a message lists."""
 
 
 class Skeleton(NamedTuple):
-    """The parameters that a config.json asks for.
+    """Parameters of the model that a config.json describes.
 
     Attributes:
         shapes: Shape of each parameter by name. A parameter with several names has an entry for each name.
-        tied: Name of a tied parameter to the name of the parameter that it shares its tensor with.
-        prefix: Name of the model without its head. Some files put this prefix in front of each parameter's name.
+        tied: Name of the parameter that owns the tensor, by name of each tied parameter that shares it.
+        prefix: Name of the submodule without the head. Some files put this prefix in front of each parameter's name.
         model_type: `model_type` of config.json.
     """
 
@@ -80,7 +80,7 @@ def assign(model: Skeleton, stored: Shapes) -> dict[str, str]:
         stored: Shape of each tensor of the weight files by name.
 
     Returns:
-        Name of the tensor by name of the parameter. A tied parameter that the files do not hold has no entry.
+        Name of the tensor, by name of the parameter. A tied parameter that the files do not hold has no entry.
 
     Raises:
         WeightsError: A parameter has no tensor, a shape differs, or a tensor belongs to no parameter, head or buffer.
@@ -105,7 +105,7 @@ def assign(model: Skeleton, stored: Shapes) -> dict[str, str]:
 def _key(name: str, prefix: str, stored: Shapes) -> str | None:
     """Find a parameter's name in the weight files; None if they do not hold it.
 
-    A file of the model with its head may have a prefix that a file without the head lacks, and old files use old names.
+    A file that was saved with a head may have a prefix in its names, and old files may have old names.
     """
     names = [name, *(name.replace(new, old) for new, old in RENAMED if new in name)]
     names += [f"{prefix}.{known}" for known in names] + [known.removeprefix(f"{prefix}.") for known in names]

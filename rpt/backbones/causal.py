@@ -15,19 +15,21 @@ from rpt.backbones.language import LanguageModel, gathered
 from rpt.backbones.text_cache import Context, States, TextCache
 
 MAX_CACHED_BYTES = 4 * 2**30
-"""Largest number of bytes of cached texts. CommitmentBank's training and validation rows take 0.7 GiB with SmolLM2."""
+"""Largest number of bytes of cached texts. CB's training and validation rows take 0.7 GiB with SmolLM2."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Sources followed by all their texts, with a line for each source. A slot is a position in a line.
+    """Arrangement of the input of a forward pass: each source is followed by all texts that are scored behind it.
+
+    A line holds a source and its texts. A slot is a position in a line.
 
     Attributes:
         ids: Token ids of the texts of each line, padded on the right with 0.
         positions: Position id of every slot of source and texts. Each text continues where its source ends.
         seen: True where a slot (second axis) may attend to a slot (third axis).
-        before: For each token of all texts, the slot that predicts it: the token before it or the source's last slot.
-        line: For each token of all texts, its line.
+        before: Slot that predicts each token of the texts: the slot of the token before it, or the source's last slot.
+        line: Line of each token of the texts.
     """
 
     ids: Int64[Tensor, "rows slots"]
@@ -41,7 +43,7 @@ class CausalBackbone(LanguageModel):
     """A frozen decoder, which reads source and answer as one text.
 
     Attributes:
-        texts: Keys and values of the texts in front of prompts that stand behind the text (`backbone.prompt_at=end`).
+        texts: Cache of the keys and values of texts, for prompts behind the text (`backbone.prompt_at=end`).
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -58,7 +60,7 @@ class CausalBackbone(LanguageModel):
         row_of: Int64[Tensor, " choices"],
         context: Context | None = None,
     ) -> Float[Tensor, "choices written"]:
-        """Compute log-probabilities in one forward pass; a text attends to its source and itself, not to other texts.
+        """Compute log-probabilities in one forward pass. A text attends to its source and itself, not to other texts.
 
         See `LanguageModel.log_likelihoods` for the arguments and the result.
         """
@@ -94,7 +96,7 @@ class CausalBackbone(LanguageModel):
         return [text.removeprefix(" ") for text in self._texts(written)]
 
     def read(self, ids: Int64[Tensor, "rows tokens"], mask: Int64[Tensor, "rows tokens"]) -> Context | None:
-        """Return the keys and values of all tokens of each text but the last, which predicts what follows the text.
+        """Return the keys and values of all tokens of each text except its last token.
 
         Args:
             ids: Token ids of the texts, padded on the right.
@@ -110,7 +112,7 @@ class CausalBackbone(LanguageModel):
 
     @torch.no_grad()
     def _states(self, ids: Int64[Tensor, " tokens"]) -> States:
-        """Compute the keys and values of one text in a forward pass of its own, so that they depend on nothing else."""
+        """Compute the keys and values of a text in a forward pass of its own, so that no other text changes them."""
         seen = torch.ones(1, len(ids), len(ids), dtype=torch.bool, device=ids.device).tril()
         cache = self._body(
             inputs_embeds=self.embed(ids[None]),
@@ -133,13 +135,13 @@ def layout(
     id_mask: Int64[Tensor, "choices written"],
     row_of: Int64[Tensor, " choices"],
 ) -> Layout:
-    """Place the texts of every row one after the other behind the row's source.
+    """Arrange the texts of every row one after the other behind the row's source.
 
     Args:
         mask: 1 at prompt and source, 0 at padding. Sources are padded on the right.
         ids: Token ids of the texts, padded on the right.
         id_mask: 1 at tokens of the texts, 0 at padding.
-        row_of: For each text the row of its source, ascending.
+        row_of: Row of the source of each text, ascending.
     """
     num_rows, width = mask.shape
     is_token = id_mask.bool()
@@ -167,7 +169,7 @@ def layout(
 
 
 def _as_cache(context: Context) -> DynamicCache:
-    """Convert keys and values to the form that transformers extends in a forward pass."""
+    """Convert keys and values to the cache object of transformers, which a forward pass extends."""
     cache = DynamicCache()
     for layer in range(context.states.shape[1]):
         cache.update(context.states[:, layer, 0], context.states[:, layer, 1], layer)
@@ -175,7 +177,7 @@ def _as_cache(context: Context) -> DynamicCache:
 
 
 def _additive(seen: Bool[Tensor, "rows new all"], dtype: torch.dtype) -> Float[Tensor, "rows 1 new all"]:
-    """Turn the mask into a bias for attention scores: 0, or the dtype's lowest finite number where attention is masked.
+    """Convert a mask to a bias for attention scores: 0, or the dtype's lowest finite number for masked slots.
 
     A finite number keeps the softmax defined for a slot that attends to no slot.
     """

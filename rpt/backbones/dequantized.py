@@ -21,11 +21,11 @@ from rpt.system.reading import Unreadable
 from rpt.system.writing import draft_of
 
 FORMAT = 1
-"""Version of the cached folders. A change of what is written for the same GGUF file raises it."""
+"""Version of the cached folders. It must be raised when the content written for a GGUF file changes."""
 
 
 def dequantized(gguf: Path) -> Path:
-    """Return the folder with the file's weights, config and tokenizer, after writing it if the cache lacks it.
+    """Return the folder with the file's weights, config and tokenizer. It is written first if the cache lacks it.
 
     Weights are stored in float32, which holds the decoded values of a GGUF file without further rounding.
 
@@ -53,7 +53,7 @@ def dequantized(gguf: Path) -> Path:
         draft.chmod(0o755)
         draft.rename(folder)
     except (OSError, SafetensorError) as error:  # safetensors reports a full disk as SafetensorError
-        if not (folder / "config.json").is_file():  # otherwise another process has written the same content meanwhile
+        if not (folder / "config.json").is_file():  # else another process has written the folder
             raise StorageError(f"{folder}: cannot be written ({error}). Set RPT_CACHE=DIR.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -13,7 +13,7 @@ class EncoderBackbone(FrozenBackbone):
 
     @property
     def has_segments(self) -> bool:
-        """Whether the model tells the second text of a pair from the first by segment embeddings, as BERT does."""
+        """Whether the model has segment embeddings, as BERT has, which mark the second text of a pair."""
         return int(getattr(self.model.config, "type_vocab_size", 0) or 0) > 1
 
     def forward(

@@ -1,6 +1,6 @@
 """Find a backbone's files and read facts about the model from them, without loading weights.
 
-The configuration check calls this module, so neither torch nor transformers is imported here.
+The check of a configuration calls this module, so neither torch nor transformers is imported here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FAMILIES = {
     "seq2seq": ("t5", "mt5"),
     "causal": ("llama", "gpt2", "gpt_neox", "qwen2", "qwen3", "mistral", "phi3", "olmo2"),
 }
-"""Supported model types (`model_type` in config.json), by family. The tests run each of them."""
+"""Supported model types (`model_type` in config.json), by family. The tests run a model of each type."""
 
 GGUF_ARCHITECTURES = ("llama",)
 """Supported architectures of GGUF files (`general.architecture`)."""
@@ -30,13 +30,13 @@ FIRST_POSITION = {"roberta": 2, "xlm-roberta": 2}
 """Index of the first usable position, for model types that count positions from their padding id plus 1."""
 
 UNBOUNDED = ("t5", "mt5", "deberta-v2")
-"""Model types with relative positions alone, which take inputs of any length."""
+"""Model types with only relative positions, which take inputs of any length."""
 
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json")
-"""Names of files, each of which suffices for a fast tokenizer."""
+"""Names of files from which a fast tokenizer can be built. Any of them suffices."""
 
 PIECES = ("spiece.model", "spm.model", "sentencepiece.bpe.model", "tokenizer.model")
-"""Names of SentencePiece files. Making a fast tokenizer from them needs the package sentencepiece."""
+"""Names of SentencePiece files. Building a fast tokenizer from them needs the package sentencepiece."""
 
 COPY_ADVICE = "Copy the whole model again, or name another folder."
 """Advice for missing and damaged files of a model."""
@@ -52,8 +52,8 @@ def locate(package: str | None, path: str | None, hub_id: str | None, revision: 
     Args:
         package: Name of the Python package that ships the files; None for a folder on disk.
         path: Path of the folder, inside the package or on disk; None for a model of the hub.
-        hub_id: Name of the model on the hub, `owner/name`, which is taken from the local cache or fetched; None for a
-            folder.
+        hub_id: Name of the model on the hub, `owner/name`; None for a folder. The model is read from the local cache,
+            or downloaded.
         revision: Branch, tag or commit on the hub; None for its main branch.
 
     Raises:
@@ -76,7 +76,7 @@ def locate(package: str | None, path: str | None, hub_id: str | None, revision: 
 
 
 def cached(hub_id: str, revision: str | None) -> Path | None:
-    """Return the folder of a hub model in the local cache; None if the cache lacks the model or a part of it.
+    """Return the folder of a hub model in the local cache; None if the model is missing or incomplete there.
 
     Raises:
         NoSuchBackbone: `hub_id` is not a valid name of a model.
@@ -126,7 +126,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def weights_sha256(folder: Path) -> str:
-    """Compute the sha256 of the weight file. For several shards, it is taken over a line `name sha256` for each shard.
+    """Compute the sha256 of the weight file. For several shards, it is the sha256 of lines `name sha256`.
 
     Raises:
         NoSuchBackbone: The folder has no weight file, or a weight file cannot be read.
@@ -179,7 +179,7 @@ def family_of(folder: Path) -> str:
     served |= {f"gguf {kind}": "causal" for kind in GGUF_ARCHITECTURES}
     if own not in served:
         kinds = "; ".join(f"{family}: {', '.join(kinds)}" for family, kinds in FAMILIES.items())
-        raise NoSuchBackbone(f"{folder} holds a model of type {own}, which rpt does not serve. Served are {kinds}.")
+        raise NoSuchBackbone(f"{folder} holds a model of type {own}, which rpt does not support. It supports {kinds}.")
     return served[own]
 
 

@@ -35,7 +35,7 @@ class FrozenBackbone(nn.Module):
 
     Attributes:
         dropout: Whether training steps use the model's own dropout, through `dropping()`. False by default.
-        num_positions: Largest number of tokens that the model takes, prompt included. None, the default, sets no limit.
+        num_positions: Largest number of tokens that the model takes, prompt included; None (default) for no limit.
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -83,7 +83,7 @@ class FrozenBackbone(nn.Module):
 
     @property
     def pad_id(self) -> int:
-        """Token id that fills padding: the padding token's, or the end marker's for a tokenizer without one."""
+        """Token id for padding: the padding token, or the end marker if the tokenizer has no padding token."""
         return pad_id_of(self.tokenizer)
 
     def embed(self, ids: Int64[Tensor, "batch tokens"]) -> Float[Tensor, "batch tokens hidden"]:
@@ -91,7 +91,7 @@ class FrozenBackbone(nn.Module):
         return nn.functional.embedding(ids, self.embedding)
 
     def train(self, mode: bool = True) -> FrozenBackbone:
-        """Stay in eval mode, whatever `mode` is, so that neither Lightning nor another caller turns dropout on."""
+        """Keep the model in eval mode for any `mode`, so that no caller, such as Lightning, activates dropout."""
         super().train(False)
         return self
 
@@ -102,7 +102,7 @@ class FrozenBackbone(nn.Module):
 
     @contextmanager
     def dropping(self) -> Iterator[None]:
-        """Turn the model's own dropout on inside the block. It draws from torch's global generators."""
+        """Activate the model's own dropout inside the block. It draws from torch's global generators."""
         self.model.train()
         try:
             yield
@@ -115,7 +115,7 @@ class FrozenBackbone(nn.Module):
 
 
 ROWS = 4096
-"""Number of rows whose squares are summed at a time. A float64 copy of a whole embedding table would be large."""
+"""Number of rows that are converted to float64 at a time. A float64 copy of a whole table would be large."""
 
 
 def root_mean_square(table: Float[Tensor, "rows columns"]) -> float:
@@ -134,7 +134,7 @@ def root_mean_square(table: Float[Tensor, "rows columns"]) -> float:
 
 
 def has_same_bits(tensor: Tensor, other: Tensor) -> bool:
-    """Check whether two tensors on the CPU have the same shape, dtype and bits; `torch.equal` takes -0 for 0."""
+    """Whether two tensors on the CPU have the same shape, dtype and bits. For `torch.equal`, -0 and 0 are equal."""
     if tensor.shape != other.shape or tensor.dtype != other.dtype:
         return False
     bits = [value.detach().contiguous().view(torch.uint8) for value in (tensor, other)]
@@ -151,7 +151,7 @@ def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
 
 
 def choose_dtype(stated: str, device: torch.device) -> torch.dtype:
-    """Choose the dtype of the frozen weights; `auto` means bfloat16 on hardware with fast bfloat16, else float32."""
+    """Choose the dtype of the frozen weights. `auto` means bfloat16 on hardware with fast bfloat16, else float32."""
     if stated != "auto":
         return DTYPES[stated]
     if device.type == "cuda":

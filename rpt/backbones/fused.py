@@ -1,10 +1,10 @@
-"""Cheaper attention for a Llama on a CPU, with the bits of transformers' forward pass.
+"""Faster attention for a Llama on a CPU. Its results equal transformers' forward pass bit by bit.
 
 The eager attention of transformers copies keys and values for every query head of a group. `GroupedAttention`
 multiplies all query heads of a group by one key head instead, with a backward pass of its own. `benchmarks/README.md`
-has the measured gain, and what was tried in vain.
+has the measured gain, and other attempts that gave none.
 
-`fuse` changes the class of a module to a subclass, so parameters and their names stay the same. It leaves alone a
+`fuse` changes the class of a module to a subclass, so parameters and their names stay the same. It does not change a
 module whose exact type it does not know. The subclass calls the forward pass of transformers for inputs that it does
 not cover, for example on a GPU.
 """
@@ -46,8 +46,8 @@ class GroupedAttention(Function):
             key: Keys.
             value: Values.
             mask: Bias that is added to the scores. None adds nothing.
-            scaling: Factor of the scores, a power of two. It multiplies the query, which has fewer entries than the
-                scores; a power of two adds no rounding error there.
+            scaling: Factor of the scores, a power of two. It is applied to the query, which has fewer entries than the
+                scores. A power of two adds no rounding error.
 
         Returns:
             Weighted values of all heads, in the dtype of the query.
@@ -95,7 +95,7 @@ class FusedLlamaAttention(LlamaAttention):
         past_key_values: Any = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        """Compute self-attention; without attention weights in the result. See `LlamaAttention`."""
+        """Compute self-attention as `LlamaAttention` does. The result has None in place of the attention weights."""
         if (
             position_embeddings is None
             or self.config._attn_implementation != "eager"

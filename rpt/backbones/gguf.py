@@ -1,7 +1,7 @@
 """Read the metadata at the head of a GGUF file (llama.cpp's format of quantised models) without loading its tensors.
 
 `gguf.GGUFReader` is not used: it reads the whole tokenizer, which takes 2.5 s for SmolLM2 instead of 0.3 ms, and its
-import takes 0.4 s more. A refusal must take at most a second.
+import takes 0.4 s more. A wrong configuration must be refused within a second.
 
 Source: the GGUF specification (GitHub ggml-org/ggml, docs/gguf.md), versions 2 and 3.
 """
@@ -30,7 +30,7 @@ COUNTS = ("context_length", "embedding_length", "block_count", "feed_forward_len
 
 
 class NotGguf(Unreadable):
-    """The file is not a readable GGUF file, or its head describes no model."""
+    """A file is not a readable GGUF file, or its head describes no model."""
 
 
 def read_head(path: Path) -> dict[str, Any]:

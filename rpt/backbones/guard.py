@@ -1,6 +1,6 @@
-"""Turn errors that other libraries raise about a model's files into one line that says what to do.
+"""Turn errors of other libraries about a model's files into a message of one line with advice.
 
-Several libraries read a model's files, and each has errors of its own for a damaged file.
+Several libraries read a model's files, and each raises different types of errors for a damaged file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rpt.system.out_of_memory import is_out_of_memory
 from rpt.system.reading import Unreadable, read_object, reason_of
 
 TEXTS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
-"""JSON files other than config.json that transformers reads. Its errors do not name them."""
+"""JSON files other than config.json that transformers reads. The errors of transformers do not name these files."""
 
 
 @contextmanager
@@ -24,10 +24,10 @@ def guarded(path: Path, what: str) -> Iterator[None]:
 
     Args:
         path: Path of the model's folder or GGUF file.
-        what: Fault that the error message names if the block raises.
+        what: Statement about the files for the error message, such as `its weights cannot be loaded`.
 
     Raises:
-        WeightsError: The block has raised. Other errors of rpt and out-of-memory errors keep their type.
+        WeightsError: The block has raised an error. Errors of rpt and out-of-memory errors are raised unchanged.
     """
     try:
         yield

@@ -25,8 +25,8 @@ def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        # The client would refuse a snapshot without the files that `fetch` leaves out, so config.json alone is asked
-        # for. The caller checks the other files.
+        # Only config.json is looked up, because the client refuses a snapshot that lacks any file of the repository,
+        # and `fetch` leaves some files out. The caller checks the other files.
         config_name = "config.json"
         return Path(snapshot_download(hub_id, revision=revision, allow_patterns=config_name, local_files_only=True))
     except LocalEntryNotFoundError:

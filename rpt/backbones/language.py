@@ -1,4 +1,4 @@
-"""Interface of language models, encoder-decoder or decoder-only, as scorers use it."""
+"""Interface of language models (encoder-decoder or decoder-only) that scorers use."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rpt.backbones.text_cache import Context
 
 
 class LanguageModel(FrozenBackbone):
-    """A frozen language model that reads a source and writes behind it."""
+    """A frozen language model that reads a source text and computes or generates the text that follows it."""
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
         super().__init__(model, tokenizer, checkpoint_fingerprint)
-        # `generate` would take sampling, penalties and forced tokens from the model's own generation config.
+        # Replaced, because `generate` would use sampling, penalties and forced tokens of the model's own config.
         model.generation_config = GenerationConfig()
 
     @property
     def start_id(self) -> int:
-        """Token id that a separate decoder reads before the first written token."""
+        """Token id that the decoder of an encoder-decoder model reads before the first token of an answer."""
         start = getattr(self.model.config, "decoder_start_token_id", None)
         return self.pad_id if start is None else int(start)
 
@@ -47,7 +47,7 @@ class LanguageModel(FrozenBackbone):
             mask: 1 at prompt and source, 0 at padding.
             ids: Token ids of the texts, padded on the right.
             id_mask: 1 at tokens of the texts, 0 at padding.
-            row_of: For each text the row of its source, ascending.
+            row_of: Row of the source of each text, ascending.
             context: Keys and values of the text in front of `embeds`, for decoders. None if `embeds` is the whole
                 source.
 

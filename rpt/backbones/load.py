@@ -37,7 +37,7 @@ CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
     "seq2seq": (AutoModelForSeq2SeqLM, Seq2SeqBackbone),
     "causal": (AutoModelForCausalLM, CausalBackbone),
 }
-"""For each family the auto class of transformers that loads a model, and the class of the backbone."""
+"""Auto class of transformers that loads a model, and class of the backbone, by family."""
 
 WITH_POOLER = ("bert", "roberta", "xlm-roberta")
 """Encoders that are loaded without their pre-trained pooler, because rpt's head reads hidden states."""
@@ -155,7 +155,7 @@ def _config(folder: Path, values: Mapping[str, Any]) -> Any:
 
 
 def _skeleton(auto: Any, config: Any, options: Mapping[str, Any]) -> Skeleton:
-    """List the parameters that a configuration asks for, from a model on torch's meta device, which takes no memory."""
+    """List the parameters of the model that a configuration describes, without memory for the weights."""
     with torch.device("meta"), no_init_weights():
         model = auto.from_config(config, **options)
     shapes = {name: tuple(value.shape) for name, value in model.named_parameters(remove_duplicate=False)}
@@ -165,8 +165,8 @@ def _skeleton(auto: Any, config: Any, options: Mapping[str, Any]) -> Skeleton:
 def _refuse_other_output(folder: Path, values: Mapping[str, Any], model: Any, keys: Mapping[str, str]) -> None:
     """Refuse a model whose config.json and weight files disagree on whether input and output share an embedding.
 
-    The disagreement matters for T5: transformers ties an output layer that the files do not hold, and a tied T5 scales
-    its last states. Other model types load the output layer that the files hold.
+    The disagreement matters for T5. If the files have no output layer, transformers uses the input embedding for it,
+    and a T5 with a shared embedding scales its last states. Other model types load the output layer of the files.
     """
     if values.get("tie_word_embeddings") is False and model.get_output_embeddings() is not None:
         has_own = any(name in keys for name in ("lm_head.weight", "embed_out.weight"))

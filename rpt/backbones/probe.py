@@ -1,4 +1,4 @@
-"""Try a loaded backbone and its tokenizer on a few tokens, so that unusable ones are refused before rows are read."""
+"""Try a loaded backbone and its tokenizer on a few tokens, and refuse them early if they cannot be used."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def usable_tokenizer(tokenizer: Any, family: str, num_rows: int | None = None) -
         num_rows: Number of rows of the backbone's input embedding table; None if the weights are not loaded.
 
     Raises:
-        WeightsError: The tokenizer is not a fast one, lacks an end marker or a padding token that the family needs,
-            has more tokens than the table has rows, or gives no tokens for words. The message does not name the folder.
+        WeightsError: The tokenizer is not a fast tokenizer, lacks an end marker or a padding token that the family
+            needs, has more tokens than the embedding table has rows, or gives no tokens for words. The message does
+            not name the folder.
         Exception: Any error that the tokenizer raises on a text.
     """
     if not tokenizer.is_fast:
-        raise WeightsError("its tokenizer is not a fast one. Save it with a tokenizer.json.")
+        raise WeightsError("its tokenizer is not a fast tokenizer. Save it with a tokenizer.json.")
     if family != "encoder" and tokenizer.eos_token_id is None:
         raise WeightsError("its tokenizer has no end marker. Name an eos_token in tokenizer_config.json.")
     if family == "encoder" and tokenizer.pad_token_id is None and tokenizer.eos_token_id is None:

@@ -25,7 +25,7 @@ class Seq2SeqBackbone(LanguageModel):
     ) -> Float[Tensor, "choices written"]:
         """Compute log-probabilities in one forward pass of the encoder, whose states are repeated for each text.
 
-        There is never a `context`: an encoder's states of a text depend on the prompt, wherever the prompt stands.
+        `context` is always None, because an encoder's states of a text depend on the prompt and cannot be cached.
 
         See `LanguageModel.log_likelihoods` for the arguments and the result.
         """

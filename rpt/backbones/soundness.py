@@ -1,6 +1,6 @@
-"""Refuse an unsound model folder before any weight is loaded.
+"""Refuse a model folder with damaged, quantised or contradictory files, before any weight is loaded.
 
-The configuration check calls this module, so neither torch nor transformers is imported here.
+The check of a configuration calls this module, so neither torch nor transformers is imported here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 LAYER = re.compile(r"(?:^|\.)(?:layers?|h)\.(\d+)\.")
 STACK_LAYER = re.compile(r"^(encoder|decoder)\.block\.(\d+)\.")
-"""Pattern of the layer's number in a tensor's name, in T5's two stacks. `LAYER` is for models of a single stack."""
+"""Pattern of a layer's number in the names of T5's tensors, which has two stacks. `LAYER` is for other models."""
 
 FLOATS = ("F64", "F32", "F16", "BF16")
 """Dtypes of weights that are not quantised, as safetensors names them."""
@@ -36,7 +36,7 @@ def refuse_unsound(folder: Path) -> None:
         folder: Folder in the hub's layout, or folder with a GGUF file, whose head is checked.
 
     Raises:
-        NoSuchBackbone: The folder is unsound. The message names the file, what is wrong, and what to do.
+        NoSuchBackbone: The folder cannot be used. The message names the file, the fault, and what to do.
     """
     packed = gguf_file(folder)
     if packed is not None:
@@ -110,7 +110,7 @@ def _header(file: Path) -> dict[str, StoredTensor]:
 
 
 def _refuse_empty(file: Path) -> None:
-    """Refuse an empty file and a pointer file of git-lfs. A missing file passes."""
+    """Refuse an empty file and a pointer file of git-lfs. A missing file is not refused."""
     if not file.is_file():
         return
     try:

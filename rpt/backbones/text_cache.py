@@ -1,7 +1,7 @@
-"""Keys and values of texts in a frozen decoder, computed once for each text.
+"""Cache of the keys and values that a frozen decoder computes for texts.
 
-A soft prompt behind a text reads the text, and the text never sees the prompt. What a frozen decoder computes for the
-text is then a constant, and a training step computes only prompt and answer.
+If a soft prompt is behind a text, the text does not attend to the prompt. The keys and values of the text are then
+constant during training. They are computed once, and a training step computes only prompt and answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ States = Float[Tensor, "layers 2 heads tokens size"]
 
 @dataclass(frozen=True)
 class Context:
-    """Keys and values of the texts of a forward pass, in front of the tokens that are computed.
+    """Cached keys and values of the texts of a forward pass. The tokens that are computed follow these texts.
 
     Attributes:
         states: Keys and values of each row in every layer, padded on the right with zeros.
@@ -31,16 +31,16 @@ class Context:
     mask: Int64[Tensor, "rows width"]
 
     def padded(self, width: int) -> Context:
-        """Return a copy whose rows have more padding at their right end, up to a width."""
+        """Return a copy whose rows are padded on the right to a given width."""
         more = width - self.mask.shape[1]
         return Context(F.pad(self.states, (0, 0, 0, more)), F.pad(self.mask, (0, more)))
 
 
 class TextCache:
-    """Keeps the keys and values of texts up to a bound of memory; texts beyond it are computed each time.
+    """Cache of keys and values with a limit on memory. Texts that do not fit are computed each time.
 
     Args:
-        compute: Function that computes the keys and values of a text from its token ids, and from nothing else.
+        compute: Function that computes the keys and values of a text from its token ids alone.
         max_bytes: Largest number of bytes that are kept.
 
     Attributes:
@@ -63,10 +63,10 @@ class TextCache:
         self.num_computed = 0
 
     def context(self, texts: Sequence[Int64[Tensor, " _"]]) -> Context:
-        """Return the keys and values of texts, padded to the longest. At least one text has a token.
+        """Return the keys and values of texts, padded to the longest text.
 
         Args:
-            texts: Token ids of each row's text, without padding.
+            texts: Token ids of each row's text, without padding. At least one text must have a token.
         """
         states = {row: self._of(text) for row, text in enumerate(texts) if len(text)}
         longest = max(states.values(), key=lambda state: state.shape[3])

@@ -1,4 +1,4 @@
-"""Tokenise sources and answers as each family of language models reads and writes them. No weights are needed."""
+"""Tokenise source texts and answers in the form that each family of language models expects, without its weights."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ class SourceText:
     Attributes:
         text: Text of the task's template, filled with the fields of a row.
         ids: Token ids that the model reads, with special tokens such as the begin-of-sequence token.
-        tokens: Result of the tokenizer for the text. Its ids may be longer than `ids`, from which an end-of-sequence
-            token is removed.
+        tokens: Result of the tokenizer for the text. It may have an end-of-sequence token that `ids` lacks.
     """
 
     text: str
@@ -30,7 +29,7 @@ class SourceText:
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        """Span of characters of each token of `ids`; control tokens have an empty span."""
+        """First and last + 1 character of each token of `ids`; an empty span for special tokens."""
         return self.tokens.offsets[: len(self.ids)]
 
 
@@ -45,7 +44,7 @@ class TextTokenizer(ABC):
         self.tokenizer = tokenizer
 
     def sources(self, texts: Sequence[str]) -> list[SourceText]:
-        """Tokenise sources, with the control tokens that this family of models reads."""
+        """Tokenise sources, with the special tokens that this family of models reads."""
         return [
             SourceText(text, row.ids, row) for text, row in zip(texts, tokenize(self.tokenizer, texts), strict=True)
         ]
@@ -56,11 +55,11 @@ class TextTokenizer(ABC):
 
         Args:
             sources: Tokenised sources.
-            texts: For each source the texts that may be written behind it.
+            texts: Texts that may be written behind each source.
 
         Returns:
-            For each source the token ids of each of its texts, end marker included. None for a text that has no tokens
-            of its own, because the tokenizer joins its beginning with the end of the source.
+            Token ids of each text of each source, end marker included. None for a text that has no tokens of its own,
+            because the tokenizer joins its beginning with the end of the source.
         """
 
 
@@ -81,13 +80,13 @@ class CausalTokenizer(TextTokenizer):
     """Tokenizer of decoders. An answer follows a space and ends in the tokenizer's end-of-text token."""
 
     def sources(self, texts: Sequence[str]) -> list[SourceText]:
-        """Tokenise sources, without an end marker that the tokenizer's template adds, because the answer follows."""
+        """Tokenise sources. An end marker of the tokenizer's template is removed, because the answer follows."""
         return [replace(source, ids=_without_end(source)) for source in super().sources(texts)]
 
     def answers(self, sources: Sequence[SourceText], texts: Sequence[Sequence[str]]) -> list[list[list[int] | None]]:
         """Tokenise a space and each text as the continuation of its source, and add the end marker.
 
-        The text by itself may have other tokens, because SentencePiece puts a space in front of it. See
+        A text that is tokenised by itself may have other tokens, because SentencePiece puts a space in front of it. See
         `TextTokenizer.answers` for the arguments and the result.
         """
         contexts = self._contexts(sources)
@@ -101,10 +100,10 @@ class CausalTokenizer(TextTokenizer):
         return [[behind[context, text] for text in row] for context, row in zip(contexts, texts, strict=True)]
 
     def _contexts(self, sources: Sequence[SourceText]) -> list[str]:
-        """Return for each source the part that determines the tokens of an answer: its end, or the whole source.
+        """Return the part of each source that determines the tokens of an answer: its end, or the whole source.
 
-        The end suffices if its second half has the same tokens by itself as in the source. Text in front of the end
-        then cannot change the answer's tokens. Most sources of a task end alike, so few texts are tokenised twice.
+        The end suffices if its second half has the same tokens when it is tokenised without the rest of the source.
+        Most sources of a task have the same end, so few texts must be tokenised with their answers.
         """
         ends = [_end(source.text) for source in sources]
         contexts = []
@@ -114,7 +113,7 @@ class CausalTokenizer(TextTokenizer):
         return contexts
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokenise texts without the template's control tokens. Equal texts are tokenised once."""
+        """Tokenise texts without special tokens. Equal texts are tokenised once."""
         known = list(dict.fromkeys(texts))
         rows = tokenize(self.tokenizer, known, template=False)
         ids = {text: row.ids for text, row in zip(known, rows, strict=True)}
@@ -122,12 +121,12 @@ class CausalTokenizer(TextTokenizer):
 
 
 def text_tokenizer(family: str, tokenizer: Any) -> TextTokenizer:
-    """Make the tokenizer of sources and answers for a family of language models: `seq2seq` or `causal`."""
+    """Build the tokenizer of sources and answers for a family of language models: `seq2seq` or `causal`."""
     return Seq2SeqTokenizer(tokenizer) if family == "seq2seq" else CausalTokenizer(tokenizer)
 
 
 def pad_id_of(tokenizer: Any) -> int:
-    """Return the token id that fills padding: the padding token's, or the end marker's for a tokenizer without one."""
+    """Return the token id for padding: the padding token, or the end marker if the tokenizer has no padding token."""
     return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
 
 
@@ -137,7 +136,7 @@ def _end(text: str) -> str:
 
 
 def _without_end(source: SourceText) -> list[int]:
-    """Return a source's token ids without the control tokens that the template adds behind its text."""
+    """Return a source's token ids without the special tokens that the tokenizer adds behind its text."""
     parts = source.tokens.sequence_ids
     count = len(parts)
     while count and parts[count - 1] is None:

@@ -1,4 +1,4 @@
-"""Turn texts into tokens. A control token that is spelled out in a text, such as `</s>`, is treated as plain text."""
+"""Tokenise texts. A special token that is spelled out in a row's text, such as `</s>`, is treated as plain text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Tokens(Protocol):
     """The tokens of a text or of a pair of texts. The class `Encoding` of the library tokenizers has this interface.
 
     Attributes:
-        ids: Token ids, the template's tokens (`[CLS]`, `</s>`) included.
+        ids: Token ids, including the special tokens (`[CLS]`, `</s>`) that the tokenizer's template adds.
         type_ids: Segment id of each token. BERT's template gives 1 to the second text.
         offsets: Span of characters of each token in its own text.
-        sequence_ids: Index of the text of each token: 0 or 1, or None for a token of the template.
+        sequence_ids: Index of the text of each token: 0 or 1, or None for a special token that the template adds.
     """
 
     @property
@@ -32,12 +32,12 @@ class Tokens(Protocol):
 
     @property
     def sequence_ids(self) -> list[int | None]:
-        """Index of the text of each token; None for a token of the template."""
+        """Index of the text of each token; None for a special token that the template adds."""
 
 
 @dataclass(frozen=True)
 class Spelled:
-    """`Tokens` of a text whose spelled-out control tokens are replaced by the tokens of their characters."""
+    """`Tokens` of a text in which spelled-out special tokens are replaced by the tokens of their characters."""
 
     ids: list[int]
     type_ids: list[int]
@@ -50,13 +50,13 @@ def tokenize(
 ) -> list[Tokens]:
     """Tokenise texts or pairs of texts, without padding or a limit.
 
-    A control token that is spelled out in a text, such as `</s>` or `[SEP]`, becomes the tokens of its characters.
+    A special token that is spelled out in a text, such as `</s>` or `[SEP]`, becomes the tokens of its characters.
 
     Args:
         tokenizer: Fast tokenizer of transformers.
         texts: Texts, or the first text of each pair.
         seconds: Second text of each pair; None for single texts.
-        template: Whether the tokenizer's template adds its control tokens.
+        template: Whether the tokenizer adds the special tokens of its template.
     """
     if not texts:
         return []
@@ -65,13 +65,13 @@ def tokenize(
     model = tokenizer.backend_tokenizer.model
     if type(model).__name__ != "Unigram":
         return list(rows)
-    # A Unigram model finds control tokens in any text, because they are entries of its vocabulary.
+    # A Unigram model finds special tokens in any text, because they are entries of its vocabulary.
     control = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     return [_spelled(row, control, model, tokenizer.unk_token_id) if _has(row, control) else row for row in rows]
 
 
 def _has(row: Tokens, control: set[int]) -> bool:
-    """Check whether a text contains a control token. Tokens of the template do not count."""
+    """Whether a text contains a spelled-out special token. Special tokens that the template adds do not count."""
     return any(token in control and part is not None for token, part in zip(row.ids, row.sequence_ids, strict=True))
 
 

@@ -78,7 +78,7 @@ def test_a_context_length_of_another_type_is_not_taken_for_endless(tmp_path):
 def test_a_foreign_architecture_is_named_with_those_that_are_served(tmp_path):
     (tmp_path / "a.gguf").write_bytes(head_of(entry("general.architecture", 8, text("mamba"))))
     with pytest.raises(
-        files.NoSuchBackbone, match=r"holds a model of type gguf mamba, which rpt does not serve.*llama"
+        files.NoSuchBackbone, match=r"holds a model of type gguf mamba, which rpt does not support.*llama"
     ):
         files.family_of(tmp_path)
 

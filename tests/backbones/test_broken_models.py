@@ -74,7 +74,7 @@ CHECKED = {
     "type foreign": (
         "bert",
         config(model_type="vit"),
-        r"holds a model of type vit, which rpt does not serve\. Served are",
+        r"holds a model of type vit, which rpt does not support\. It supports",
     ),
     "layers text": (
         "bert",
