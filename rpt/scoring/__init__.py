@@ -1,1 +1,1 @@
-"""Scorers, which turn rows into losses and answers."""
+"""Scorers: compute the loss of each row, and the answer of the model to it."""

@@ -17,8 +17,8 @@ from rpt.scoring.scorer import Scored, by_row
 class ClassHead(nn.Module):
     """Linear layer from the pooled text to logits, in float32. Each run trains its own head.
 
-    Weights start at zero, so that every run begins at the uniform distribution, whatever its seed. A head with a
-    single logit has no bias, because a bias would not change a choice among several texts.
+    Weights start at zero, so that every run begins with equal probabilities for all labels, whatever its seed. A head
+    with a single logit has no bias, because a bias would not change which of several texts has the highest logit.
     Source: Residual Prompt Tuning, section 3 (BERT: linear layer and softmax on h_[CLS]).
     """
 
@@ -56,10 +56,11 @@ def pool(
 
 
 class HeadScorer:
-    """Score the choices of a row by the head of the row's run.
+    """Scorer that computes a logit for each choice of a row with the classification head of the row's run.
 
-    For a task with labels, a row is one text, and the head gives it a logit for each label. For a task whose rows have
-    choices of their own, a row is one text for each choice, and the head gives each text a single logit.
+    For a task with labels, the backbone reads one text for each row, and the head computes a logit for each label. For
+    a task whose rows have choices of their own, the backbone reads a text for each choice, and the head computes a
+    single logit for each text.
 
     Args:
         hidden: Width of the backbone's states.

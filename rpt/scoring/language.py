@@ -1,4 +1,4 @@
-"""Scorers for language models: one ranks the choices by likelihood, the other generates text."""
+"""Scorers for language models: `RankScorer` ranks the choices by likelihood, `GenerateScorer` generates text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rpt.scoring.scorer import Scored, by_row
 
 
 class LanguageScorer:
-    """Base of both scorers: the prompt alone is trained, on the negative log-likelihood of the right text."""
+    """Base class of the scorers for language models. The training loss is the right text's negative log-likelihood."""
 
     with_choices = False
 
     def new_head(self) -> None:
-        """Return no head, because a language model has an output layer of its own."""
+        """Return None, because a language model has an output layer and needs no classification head."""
 
     def losses(
         self, backbone: LanguageModel, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
@@ -29,7 +29,7 @@ class LanguageScorer:
 
 
 class RankScorer(LanguageScorer):
-    """Answer with the choice that the model finds most likely.
+    """Scorer that answers with the most likely choice.
 
     The model reads a row's source once, with all choices behind it.
 
@@ -54,7 +54,7 @@ class RankScorer(LanguageScorer):
 
 
 class GenerateScorer(LanguageScorer):
-    """Answer with the text that the model generates by greedy decoding.
+    """Scorer that answers with the text that the model generates by greedy decoding.
 
     Args:
         max_new_tokens: Largest number of tokens to generate for a row.
@@ -66,7 +66,7 @@ class GenerateScorer(LanguageScorer):
     def score(
         self, backbone: LanguageModel, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Scored:
-        """Generate a text for each row. The loss is that of the right text, as in training."""
+        """Generate a text for each row, and compute the loss of the right text as in training."""
         losses = self.losses(backbone, inserted, rows, heads)
         texts = backbone.generate(inserted.embeds, inserted.mask, self.max_new_tokens)
         return Scored(losses, losses.new_zeros(len(losses), 0), texts)

@@ -67,8 +67,8 @@ def gather(task: Task, parts: Sequence[Part]) -> Predictions:
 
     Args:
         task: Task that reads answers from generated text.
-        parts: Answers of each forward pass. Together they may hold a part of the split alone. A row that fills up a
-            forward pass of a fixed shape has several equal answers, of which the first is taken.
+        parts: Answers of each forward pass. They need not cover the whole split. A row that was repeated to fill a
+            forward pass of a fixed shape has several equal answers, and the first of them is used.
     """
     numbers = torch.cat([part.row for part in parts]).tolist()
     first = {number: position for position, number in reversed(list(enumerate(numbers)))}

@@ -20,7 +20,7 @@ class Scored:
 
     Attributes:
         losses: Loss of each row, in nats. Their mean breaks ties between checkpoints of equal score.
-        scores: Score of each choice, padded on the right with minus infinity. No columns for generated text.
+        scores: Score of each choice, padded on the right with minus infinity. Without columns for generated text.
         texts: Generated text of each row; None for scorers that rank choices.
     """
 
@@ -31,7 +31,7 @@ class Scored:
 
 @runtime_checkable  # the tests check every call's types
 class Scorer(Protocol):
-    """Turns rows with inserted prompts into losses and answers."""
+    """Interface of scorers, which compute losses and answers from rows with inserted prompts."""
 
     @property
     def with_choices(self) -> bool:
@@ -52,7 +52,7 @@ class Scorer(Protocol):
 def by_row(
     values: Float[Tensor, " values"], row_of: Int64[Tensor, " values"], num_rows: int
 ) -> Float[Tensor, "rows _"]:
-    """Turn a flat list of scores, grouped by row, into a table with a line for each row.
+    """Turn a flat tensor of scores, grouped by row, into a matrix with a line for each row.
 
     Args:
         values: Score of each choice of all rows.
