@@ -1,1 +1,1 @@
-"""The tasks: rows to examples, what was written to answers, and the majority's answers."""
+"""Tasks: turn rows into examples and generated texts into answers, and compute the metrics."""

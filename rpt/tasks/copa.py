@@ -14,7 +14,7 @@ QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a resul
 
 @dataclass(frozen=True, kw_only=True)
 class Copa(Task):
-    """Adds the texts that join a premise and a choice: `stem connector ending`, or `premise asks choice`."""
+    """COPA task. It adds texts that join premise and choice: `stem connector ending`, or `premise asks choice`."""
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
         """Return `connector`, `asks`, the premise as `stem`, and the choices as `ending1` and `ending2`."""
@@ -30,7 +30,7 @@ class Copa(Task):
 
 
 def _inside_a_sentence(text: str) -> str:
-    """Lower the first letter of a sentence that continues another, except in `I` and in abbreviations."""
+    """Make the first letter of a sentence lower case, except in `I` and in abbreviations."""
     text = text.strip()
     first = text.split(maxsplit=1)[0]
     keeps = first == "I" or first.startswith("I'") or first[1:2].isupper()

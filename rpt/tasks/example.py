@@ -1,4 +1,4 @@
-"""Examples and answers, the common form in which every backbone and scorer sees a task."""
+"""Examples and answers: the form of a task's rows that all backbones and scorers use."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 Idx = int | str | tuple[int, ...]
-"""A row's own number in the official release, or its text in a user's rows and in the release's AX-b and AX-g;
-(passage, question, answer) or (passage, query) where rows nest."""
+"""Identifier of a row: a number in most tasks of the official release, or a text in AX-b, AX-g and a user's rows.
+
+For nested rows, it is a tuple of numbers: (passage, question, answer) or (passage, query).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +20,11 @@ class Example:
         idx: Number or text that identifies the example in its split and in predictions. All examples from the same line
             of the release have the same first number.
         fields: Texts of the row by name, for the templates.
-        choices: Texts to choose from, in label order, or the row's own candidates. Empty for free text.
-        target: Index of the right choice; None if the written text decides (ReCoRD's joined answers, free text).
-        group: Key of the examples that are right or wrong together (MultiRC's question); None for an example alone.
-        answers: All right texts of a row that has several (ReCoRD); empty if the target alone is right.
-        output: Text that a language model is trained to write; None for the right choice.
+        choices: Texts to choose from: the labels in their order, or the row's own candidates. Empty for free text.
+        target: Index of the right choice; None if the answer is a text and not a choice.
+        group: Key of a group of examples that exact match counts as one (MultiRC's question); None without a group.
+        answers: All right texts of a row that has several (ReCoRD); empty if only the target is right.
+        output: Text that a language model is trained to write; None means the text of the right choice.
     """
 
     idx: Idx

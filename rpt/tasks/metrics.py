@@ -1,8 +1,8 @@
 """Metrics of the tasks. All values are 0 to 1, and 1 if every answer is right.
 
 torchmetrics counts hits, false alarms and misses. Shares are computed from the counts in double precision, because
-torchmetrics would round them to float32. An answer that is none of the choices is wrong. It counts as a miss of the
-right class, as a false alarm of no class, and does not form a class.
+torchmetrics would round them to float32. An answer that is none of the choices is wrong. It counts as a miss (false
+negative) of the right class. It is not a false alarm (false positive) of any class, and is not a class itself.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ def accuracy(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
 def f1_macro(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
     """Compute the unweighted mean of the per-class F1 over the classes that are chosen or right in any example (CB).
 
-    A class that is neither is left out, as in scikit-learn's `f1_score(average="macro")` by default. SuperGLUE's
-    toolkit (jiant) and the hub's `super_glue` metric score CB by that function. T5 and lm-evaluation-harness fix the
-    label set instead, and count such a class as 0.
+    A class that is neither chosen nor right is left out, as in scikit-learn's `f1_score(average="macro")` by default.
+    SuperGLUE's toolkit (jiant) and the hub's `super_glue` metric score CB by that function. T5 and
+    lm-evaluation-harness fix the label set instead, and count such a class as 0.
     """
     scores = [_f1(*counts) for counts in _counts(examples, answers) if any(counts)]
     return math.fsum(scores) / len(scores)
 
 
 def f1a(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Compute the F1 of the second choice over all examples pooled (MultiRC).
+    """Compute the F1 of the second choice over all examples together (MultiRC).
 
     The F1 is 1 if the second choice is neither chosen nor right in any example. MultiRC's evaluation script (Khashabi
     et al. 2018) also sets precision without a chosen answer and recall without a right answer to 1. scikit-learn gives
@@ -47,8 +47,8 @@ def f1a(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
 def em(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
     """Compute exact match: the share of groups in which every answer is right.
 
-    An example without a group forms a group alone. An answer is right if it is the target. If an example has several
-    right texts (ReCoRD), the answer must equal any of them up to case, punctuation and articles.
+    An example without a group is a group by itself. An answer is right if it is the target. If an example has several
+    right texts (ReCoRD), an answer is right if it equals any of them, without case, punctuation and articles.
     """
     all_right: dict[object, bool] = {}
     for index, (example, answer) in enumerate(zip(examples, answers, strict=True)):
@@ -66,7 +66,7 @@ def f1(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
 
 
 def f1_of_sets(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Compute `f1` with each common word counted once, so that a text which repeats a word stays below 1.
+    """Compute `f1`, but count each common word once. A right text that repeats a word cannot reach 1.
 
     Source: github.com/arazd/ResidualPrompts, 53087ca, prompt_tuner2.py, compute_f1.
     """
@@ -111,7 +111,7 @@ def evaluate(names: Sequence[str], examples: Sequence[Example], answers: Sequenc
 
 def _counts(examples: Sequence[Example], answers: Sequence[Answer]) -> list[tuple[int, int, int]]:
     """Count the hits, false alarms and misses of every choice."""
-    # Imported here, so that a report, which uses only the metrics of words, need not wait seconds for torch.
+    # Imported here, because a report uses only the metrics of words, and importing torch takes seconds.
     import torch
     from torchmetrics.functional.classification import multiclass_stat_scores
 
@@ -129,7 +129,7 @@ def _f1(hits: int, false_alarms: int, misses: int) -> float:
 
 
 def is_right(example: Example, answer: Answer) -> bool:
-    """Whether an answer is the target, or any of the right texts if the example has such texts (`em`)."""
+    """Whether an answer is right for `em`: the target, or any of the right texts if the example has several."""
     if right := example.answers or (() if example.choices else (example.gold,)):
         return normalised(answer.text) in map(normalised, right)
     return answer.choice is not None and answer.choice == example.target

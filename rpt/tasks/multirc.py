@@ -13,16 +13,16 @@ from rpt.tasks.text import without_tags
 
 @dataclass(frozen=True, kw_only=True)
 class MultiRc(Task):
-    """An example for each answer; the answers of one question are a group."""
+    """MultiRC task. Each answer is an example, and the answers to the same question are a group."""
 
     @property
     def schema(self) -> str:
-        """Fields of a row, in words, for messages."""
+        """List of the fields of a row, as text for messages."""
         answers = "answers: a list of {text, idx, label}"
         return f"idx and passage: {{text, questions: a list of {{question, idx, {answers}}}}}"
 
     def read_row(self, row: Row) -> Iterator[Example]:
-        """Yield the examples of a passage, without HTML tags. An answer may be empty: the release has three such."""
+        """Yield the examples of a passage, without HTML tags. An answer may be empty, as three are in the release."""
         number, passage = row.number("idx"), row.part("passage")
         text = without_tags(passage.text("text"))
         for question in passage.parts("questions"):

@@ -19,9 +19,10 @@ PLACEHOLDER = "@placeholder"
 
 @dataclass(frozen=True, kw_only=True)
 class Record(Task):
-    """Make an example of each query. Its choices are the article's entities, several of which may be right.
+    """ReCoRD task. Each query is an example. Its choices are the article's entities, several of which may be right.
 
-    The framings are `choice` and the published code's `joined`, which writes all right entities, joined by `; `.
+    With the framing `choice`, the model chooses an entity. With `joined`, as in the published code, it writes all right
+    entities, joined by `; `.
     """
 
     is_stratified: ClassVar[bool] = False
@@ -30,7 +31,7 @@ class Record(Task):
 
     @property
     def schema(self) -> str:
-        """Fields of a row, in words, for messages."""
+        """List of the fields of a row, as text for messages."""
         answers = "answers: a list of {text}"
         return (
             f"idx, passage: {{text, entities: a list of {{start, end}}}} and qas: a list of {{query, idx, {answers}}}"
@@ -71,7 +72,7 @@ class Record(Task):
         )
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
-        """Repeat each query for every right candidate, whose number is appended to `idx`. `joined` repeats no query."""
+        """Repeat each query for every right candidate, and append the candidate's number to `idx`; not for `joined`."""
         if self.framing == "joined":
             return list(examples)
         return [
@@ -81,18 +82,18 @@ class Record(Task):
         ]
 
     def candidate(self, example: Example, index: int) -> Mapping[str, str]:
-        """Return the fields for a candidate: the row's, its text as `choice`, and the query `filled` with it."""
+        """Return the row's fields, a candidate's text as `choice`, and the query with this text as `filled`."""
         choice = example.choices[index]
         return {**example.fields, "choice": choice, "filled": example.fields["query"].replace(PLACEHOLDER, choice)}
 
     def read(self, example: Example, text: str) -> Answer:
-        """Turn a generated text into an answer: the candidate that equals it as the metric compares texts, or none."""
+        """Turn a generated text into an answer: the candidate with the same normalised text, or no choice."""
         written = normalised(text)
         same = (index for index, choice in enumerate(example.choices) if normalised(choice) == written)
         return Answer(next(same, None), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """Answer with the entity that the article mentions most often; of several, the first mentioned."""
+        """Answer with the entity that the article mentions most often; with equal counts, the first mentioned."""
         mentioned = [example.fields["most_mentioned"] for example in examples]
         return [Answer(example.choices.index(most), most) for example, most in zip(examples, mentioned, strict=True)]
 

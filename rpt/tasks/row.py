@@ -13,11 +13,11 @@ Label = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row, or a JSON object inside a row.
+    """A row of the data, or a JSON object inside a row, whose fields are read with checks.
 
     Attributes:
         place: File and line of the row, `file:line`, for messages.
-        schema: Fields of a row of the task, in words, for messages.
+        schema: List of the fields that a row of the task must have, as text for messages.
         values: Content of the JSON object.
         path: Path of the object in the row, such as `passage.questions[0].`; empty for the row itself.
     """

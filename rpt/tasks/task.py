@@ -21,9 +21,9 @@ class Task:
         name: Name of the task on the command line.
         fields: Names of the texts that a row must have.
         labels: Label values of the release, in label order; None for a task whose rows have choices of their own.
-        choices: Templates of the answers over a row's texts, in label order; None for a task whose rows have choices of
-            their own.
-        framing: Name of the way in which a row becomes an example, from `framings`.
+        choices: Template of the answer for each label, filled with a row's texts, in label order; None for a task whose
+            rows have choices of their own.
+        framing: Way in which a row becomes examples, one of `framings`.
 
     Examples:
         >>> task = Task(name="mood", fields=["text"], labels=["bad", "good"], choices=["bad", "good"])
@@ -63,7 +63,7 @@ class Task:
         """Turn rows into the examples that are evaluated.
 
         Args:
-            rows: `(place, row)` pairs. The place (`file:line`) is for messages.
+            rows: `(place, row)` pairs. The place, `file:line`, names the row in messages.
 
         Raises:
             DataError: A row does not fit the task's schema, or its idx is already used.
@@ -80,7 +80,7 @@ class Task:
                 yield example
 
     def _guarded(self, row: Row) -> list[Example]:
-        """Read a row, and name the row in an error of the reader's own code."""
+        """Read a row. An error of the task's own code is raised as a `ReaderError` that names the row."""
         try:
             return list(self.read_row(row))
         except RptError:
@@ -95,7 +95,7 @@ class Task:
         return list(examples)
 
     def candidate(self, example: Example, index: int) -> Mapping[str, str]:
-        """Return the fields for a choice, for templates that are filled for each choice: the row's and `choice`."""
+        """Return the row's fields, and a choice's text as `choice`, for templates that are filled for each choice."""
         return {**example.fields, "choice": example.choices[index]}
 
     def read(self, example: Example, text: str) -> Answer:
@@ -105,7 +105,7 @@ class Task:
         return Answer(next(same, None), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """Answer every example with the most frequent label or text; of several, with the first."""
+        """Answer every example with the most frequent label or text; with equal counts, with the first of them."""
         counts = Counter(example.target for example in examples if example.target is not None)
         if not counts:
             texts = Counter(example.gold for example in examples)
@@ -116,7 +116,7 @@ class Task:
 
     @property
     def schema(self) -> str:
-        """Fields of a row, in words, for messages."""
+        """List of the fields of a row, as text for messages."""
         return ", ".join((*self.fields, "idx", "label"))
 
     def read_row(self, row: Row) -> Iterator[Example]:
@@ -139,7 +139,7 @@ class Task:
             row: Row, or part of a row, with the field `label`.
             idx: Number or text that identifies the example.
             texts: Texts for the templates by name.
-            more: Further attributes of `Example`.
+            more: Other attributes of `Example`, by name.
 
         Raises:
             DataError: The label is unknown, or two choices have the same text.

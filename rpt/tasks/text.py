@@ -1,4 +1,4 @@
-"""Normalise texts, so that a written answer and a right answer can be compared."""
+"""Normalise texts, so that a generated answer can be compared with the right answer."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def folded(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Lower the case, and remove punctuation and articles: `The U.S.` becomes `us`, and `The` an empty text.
+    """Lower the case, and remove punctuation and articles: `The U.S.` becomes `us`, and `The` becomes empty.
 
-    Source: SQuAD's evaluation script v1.1 (Rajpurkar et al. 2016); ReCoRD's and the published code's do the same.
+    Source: SQuAD's evaluation script v1.1 (Rajpurkar et al. 2016). ReCoRD's script and the published code do the same.
     """
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 

@@ -11,11 +11,11 @@ from rpt.tasks.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Wic(Task):
-    """Marks the word in both sentences, at the positions that the row gives."""
+    """WiC task. It marks the word in both sentences, at the positions that the row gives."""
 
     @property
     def schema(self) -> str:
-        """Fields of a row, in words, for messages."""
+        """List of the fields of a row, as text for messages."""
         return "word, sentence1, sentence2, start1, end1, start2, end2, idx, label"
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:

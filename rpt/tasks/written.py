@@ -1,4 +1,4 @@
-"""Tasks whose answer is free text: a language model writes it, and the words are compared."""
+"""Tasks whose answer is free text: a language model generates it, and its words are compared with the right text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rpt.tasks.task import Task
 
 @dataclass(frozen=True, kw_only=True)
 class Written(Task):
-    """Reads rows with an `answer`: a text, or a list of texts of which each is right.
+    """Task whose rows have an `answer`: a text, or a list of texts that are all right.
 
-    The model is trained to write the first text. What it writes is right if it equals one of the texts without case,
+    The model is trained to write the first text. A generated text is right if it equals one of the texts without case,
     punctuation and articles (`rpt.tasks.text.normalised`).
 
     Examples:
@@ -31,7 +31,7 @@ class Written(Task):
 
     @property
     def schema(self) -> str:
-        """Fields of a row, in words, for messages."""
+        """List of the fields of a row, as text for messages."""
         return ", ".join((*self.fields, "idx", "answer"))
 
     def read_row(self, row: Row) -> Iterator[Example]:

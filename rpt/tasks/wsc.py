@@ -46,7 +46,7 @@ DETERMINERS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Wsc(Task):
-    """Marks both spans in the text, and supports three framings.
+    """WSC task. It marks noun phrase and pronoun in the text, and supports three framings.
 
     - `choice`: the answer is one of two label texts.
     - `referent`: the model writes the noun phrase that the pronoun stands for. It trains on the rows whose given phrase
@@ -62,7 +62,7 @@ class Wsc(Task):
 
     @property
     def schema(self) -> str:
-        """Fields of a row, in words, for messages."""
+        """List of the fields of a row, as text for messages."""
         return "text, target: {span1_index, span1_text, span2_index, span2_text}, idx, label"
 
     def read_row(self, row: Row) -> Iterator[Example]:
@@ -107,7 +107,7 @@ class Wsc(Task):
         return Answer(int(same_owner and bool(phrase) and (written <= phrase or phrase <= written)), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """Answer with the most frequent label; under `positives` with the most frequent word; of several, the first."""
+        """Answer with the most frequent label, or for `positives` word; with equal counts, the first of them."""
         if self.framing != "positives":
             return super().majority(examples)
         counts = Counter(normalised(example.gold) for example in examples)
@@ -122,9 +122,9 @@ def _content(text: str) -> set[str]:
 def _located(target: Row, number: str, text: str) -> Range:
     """Find the position of a span in the text.
 
-    The index counts words between white space. Three of the release's 1,608 spans are not at their index. Such a span
-    is located by its words if they occur exactly once, as T5 does with such a span of the validation set. Otherwise
-    as many words as the span has are taken from the index on.
+    The index counts words between white space. Three of the release's 1,608 spans are not at their index. If the words
+    of such a span occur exactly once, their position is used, as T5 does for such a span of the validation set.
+    Otherwise the span begins at the index and has as many words as its text.
     """
     words = [match.span() for match in re.finditer(r"\S+", text)]
     index, span = target.number(f"span{number}_index"), " ".join(target.text(f"span{number}_text").split())
@@ -147,7 +147,7 @@ def _starts_with(text: str, span: str) -> bool:
 
 
 def _marked(text: str, marks: Sequence[tuple[Range, str]]) -> str:
-    """Put a mark on either side of each range. The marks of an inner range stand inside those of an outer range."""
+    """Put a mark on both sides of each range. If a range contains another, its marks are outside the other's marks."""
     inserts = []
     for (start, end), mark in marks:
         inserts += [(start, 1, -end, mark), (end, 0, -start, mark)]  # closing marks come before opening marks
