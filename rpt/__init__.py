@@ -1,6 +1,6 @@
 """Residual Prompt Tuning experiments whose numbers can be trusted.
 
-The names below are the Python API. Each is imported when it is first used, so that `import rpt` waits for no library.
+The names below are the Python API. Each is imported when it is first used, so that `import rpt` is fast.
 """
 
 from __future__ import annotations

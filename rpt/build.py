@@ -1,4 +1,4 @@
-"""Build the objects of a training from a checked configuration. No other module does this."""
+"""Build the objects of a training from a checked configuration: device, backbone, scorer, runs, Lightning module."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run, Trainable, dtype_of_training, parameter_groups
 
 OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trainer")
-"""Sections of the configuration that the batches of a data module depend on."""
+"""Sections of the configuration on which the batches of a data module depend."""
 
 
 POSITIONS: dict[str, int | None] = {"front": 0, "after_cls": 1, "end": None}
-"""Position in the text at which the prompt is inserted, by `backbone.prompt_at`; None is behind the text."""
+"""Position in the text at which the prompt is inserted, by `backbone.prompt_at`. None means behind the text."""
 
 
 def build_device(config: Config, ranks: Ranks = ALONE) -> torch.device:
@@ -68,7 +68,7 @@ def build_pack(configs: Sequence[Config], data: PackData, ranks: Ranks = ALONE) 
 
     Args:
         configs: Configuration of each run.
-        data: Rows of the pack. The runs decide from now on which rows a batch holds.
+        data: Rows of the pack. After this call, its batches hold only rows of runs that still train.
         ranks: Processes that divide the rows of each step among them.
     """
     tuner = build_tuner(configs, data, ranks)
@@ -77,7 +77,7 @@ def build_pack(configs: Sequence[Config], data: PackData, ranks: Ranks = ALONE) 
 
 
 def build_single(config: Config, data: TaskData) -> PromptTuner:
-    """Build the module of one run over rows that are prepared already.
+    """Build the Lightning module of one run for rows that are already prepared.
 
     Raises:
         ConfigError: The rows were prepared for another task, backbone, prompt length or training loop.
@@ -92,7 +92,7 @@ def build_single(config: Config, data: TaskData) -> PromptTuner:
 
 
 def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE) -> PromptTuner:
-    """Load the backbone, tokenise the rows unless that is done, and build the Lightning module.
+    """Load the backbone, tokenise the rows unless they are already tokenised, and build the Lightning module.
 
     Args:
         configs: Configuration of each run of the module.
@@ -121,7 +121,7 @@ def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
 
 
 def _check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
-    """Refuse prompt, longest text and the tokens that a causal model writes if they exceed the backbone's positions."""
+    """Check that the backbone has positions for prompt, longest text and the tokens that a decoder generates."""
     section = configs[0].backbone
     positions = backbone.num_positions
     if positions is None:

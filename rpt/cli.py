@@ -1,7 +1,7 @@
 """The command line: Hydra composes a configuration, `rpt.config.check` checks it, and `rpt.runs` trains it.
 
-Nothing heavy is imported at the top. Hydra is imported after the help, and torch and Lightning after a configuration is
-accepted, so that help and refusals appear at once.
+This module imports only fast modules at its top. Hydra is imported after the help was printed, and torch and Lightning
+after a configuration was accepted. Help and messages about a wrong configuration therefore appear at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 class Interrupted(BaseException):
-    """The user pressed Ctrl-C during a sweep. The message tells how many points are finished and kept."""
+    """The user pressed Ctrl-C during a sweep. The message says how many points are finished and kept."""
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def _main() -> None:
     if set(FLAGS) & set(sys.argv[1:]):
         sys.stdout.write(help_text([*config_dirs(sys.argv[1:]), *config_packages(sys.argv[1:])]))
         return
-    from rpt.config.hydra_errors import unnamed_option  # imports Hydra, which the help need not wait for
+    from rpt.config.hydra_errors import unnamed_option  # imports Hydra, which the help does not need
 
     if message := unnamed_option(sys.argv[1:]):
         _exit_refused(message)
@@ -82,7 +82,7 @@ def _run_hydra() -> None:
 
 
 def _end(error: BaseException, outcome: SweepOutcome) -> NoReturn:
-    """End the process with the message and the exit code of an error."""
+    """Print the message of an error, and end the process with the error's exit code."""
     if isinstance(error, Interrupted) or is_ctrl_c(error):
         sys.stderr.write(f"{error if isinstance(error, Interrupted) else SAVED}\n")
         sys.exit(INTERRUPTED)
@@ -128,30 +128,30 @@ def _job(composed: DictConfig) -> float | None:
         [outcome] = train([config])
         return objective(outcome.check().record)
     except BrokenPipeError:
-        sys.exit(READER_LEFT)  # ends the whole sweep, because its output is not read any more
+        sys.exit(READER_LEFT)  # ends the whole sweep, because its output pipe is closed
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:
             _refuse(error)
         _fail_point(list(hydra_config.overrides.task), error)
-        raise  # Hydra keeps the error as this point's result and goes on with the other points
+        raise  # Hydra keeps the error as this point's result and continues with the other points
 
 
 def _fail_point(overrides: list[str], error: Exception) -> None:
-    """Print at once that a point failed, because a sweeper reports only the first such point, and only at its end."""
+    """Print at once that a point failed. A sweeper reports only the first failed point, and only at its end."""
     from rpt.config.hydra_errors import USER_ERRORS, explain
 
     outcome = current()
     point = outcome.name(overrides)
     outcome.failed[point] = error
     if isinstance(outcome.examined.get(tuple(overrides)), Exception):
-        return  # refused and printed at the sweep's start
+        return  # the start of the sweep has refused and printed this point
     is_ours = isinstance(error, USER_ERRORS) and not WANTS_TRACEBACK
     reason = explain(error) if is_ours else "".join(traceback.format_exception(error))
     sys.stderr.write(f"failed: {point}\n{reason.rstrip()}\n")
 
 
 def _end_sweep() -> NoReturn:
-    """List the failed points, name the command that reports on the others, and end the process."""
+    """List the failed points, print the command that reports on the finished points, and end the process."""
     from rpt.console import say, several
 
     outcome = current()

@@ -1,4 +1,4 @@
-"""Text that a training prints for a person: a description of the run at the start, a table of scores at the end."""
+"""Format the text that a training prints: a description of the run at the start, a table of scores at the end."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _trains(parameters: ParameterCounts) -> str:
 
 
 def _prompt(facts: PromptFacts) -> str:
-    """Describe the unit of a prompt, and its size before the first step."""
+    """Describe the unit of a prompt, and its norm before the first step."""
     parts = [f"unit {facts.unit}"]
     if facts.start_norm_ratio is not None:
         parts.append(f"starts at {facts.start_norm_ratio:.2g} times the vocabulary's rms")

@@ -1,4 +1,4 @@
-"""Errors that a user can cause. A command prints such an error without a traceback and ends with exit code 2."""
+"""Errors that a user can cause and correct. A command prints them without a traceback and ends with exit code 2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class RptError(Exception):
-    """Base class of every error that a user can cause and mend."""
+    """Base class of every error that a user can cause and correct."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Problem:
     Attributes:
         key: Dotted key as on the command line, such as `encoder.bottleneck_dim`.
         value: Value of the key.
-        advice: Allowed values and what to do: `must be at least 1. Set ...`.
+        advice: Allowed values and advice, such as `must be at least 1. Set encoder.bottleneck_dim=64.`
     """
 
     key: str
@@ -46,11 +46,11 @@ class ConfigError(RptError, ValueError):
 
 
 class DataError(RptError):
-    """Rows are missing, unreadable or not as the task's schema requires."""
+    """Rows are missing, cannot be read, or do not have the fields and values that the task requires."""
 
 
 class ReaderError(Exception):
-    """An error that a task's reader raised while it read a row: a bug of the reader, whose traceback is kept."""
+    """A user's task class has raised an error while it read a row. The traceback is kept, because this is a bug."""
 
 
 class StorageError(RptError):

@@ -26,20 +26,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("dir", type=user_path, metavar="DIR", help="the sweeps' output_dir, such as runs")
     parser.add_argument("--json", action="store_true", help="for other programs")
     given = parser.parse_args(arguments)
-    found, errors = sweeps(given.dir)
-    if not found and not errors:
+    known_sweeps, errors = sweeps(given.dir)
+    if not known_sweeps and not errors:
         raise LedgerError(f"{given.dir / FOLDER}: holds no ledger. Name the output_dir of a sweep, such as runs.")
-    looked = [(sweep, sweep.states()) for sweep in found]
+    states = [(sweep, sweep.states()) for sweep in known_sweeps]
     if given.json:
-        sys.stdout.write(json.dumps([as_json(*one) for one in looked], indent=2) + "\n")
+        sys.stdout.write(json.dumps([as_json(*pair) for pair in states], indent=2) + "\n")
     else:
-        sys.stdout.write("\n".join(table(*one) for one in looked))
+        sys.stdout.write("\n".join(table(*pair) for pair in states))
     sys.stderr.writelines(f"{error}\n" for error in errors)
     return 2 if errors else 0
 
 
 def table(sweep: Sweep, states: Mapping[str, RunState]) -> str:
-    """Format a sweep as a table: a line of counts, then for each run its status, score, overrides, folder and error."""
+    """Format a sweep as a table: a line of counts, then a line for each run.
+
+    The line of a run has its status, score, overrides, folder and error.
+    """
     counts = Counter(state.status for state in states.values())
     summary = ", ".join(f"{counts[status]} {status}" for status in RUN_STATUSES if counts[status])
     lines = [f"{sweep.path}  started {sweep.started}  {len(sweep.entries)} runs: {summary}"]

@@ -1,8 +1,8 @@
 """`python -m rpt.replay RUN`: train one run again, alone, and compare its results with the results in its folder.
 
-The comparison checks a packed training. A run folder may come from a stranger, so its record is treated as data. The
-record cannot choose code that this program runs or a path that it writes (`rpt.config.foreign_code`). Everything is
-checked before the training begins.
+A replay shows whether a run that was trained in a pack has the same results as a run that is trained alone. A run
+folder may come from a stranger. Its record must not choose code that this program runs, or a path to which it writes
+(`rpt.config.foreign_code`). All checks are made before the training begins.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
     """Train the run of a folder again, alone, in `FOLDER/replay/`, and compare the results.
 
     Args:
-        folder: Folder of a finished run. Only `FOLDER/replay/` in it is written.
+        folder: Folder of a finished run. The replay writes only to `FOLDER/replay/`.
         config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Raises:
-        ConfigError: The folder holds no finished run that can be repeated and compared; nothing was trained.
+        ConfigError: The folder holds no finished run that can be repeated and compared. Nothing is trained.
         RptError: The run's data or backbone cannot be read.
     """
     then, config = repeatable(folder, config_dirs)
@@ -156,12 +156,12 @@ def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
         return
     changes = code_differences(record.code, now.code)
     if getattr(record.data, "checksum", None) != source.checksum:
-        changes.append("the rows are others")
+        changes.append("the rows are different")
     if getattr(record.backbone, "weights_sha256", None) != backbone.weights_sha256:
-        changes.append("the weights of the backbone are others")
-    found = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer"
-    advice = f"Bring back what it was trained with{commit_of(record)}, or train it again with rerun=true."
-    raise _refusal(folder, f"is another run by now: {found}. {advice}")
+        changes.append("the weights of the backbone are different")
+    change = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer, is different"
+    advice = f"Restore what it was trained with{commit_of(record)}, or train it again with rerun=true."
+    raise _refusal(folder, f"cannot be repeated as it was: {change}. {advice}")
 
 
 def _refusal(folder: Path, advice: str) -> ConfigError:

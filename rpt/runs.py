@@ -48,7 +48,7 @@ NOT_BEGUN = Record(status="interrupted")
 
 
 class RunFailed(RptError):
-    """A run could not be trained to its end. The run's record holds the reason.
+    """A run has failed: its training diverged or raised an exception. The run's record holds the reason.
 
     Attributes:
         is_bug: Whether the run's own code has raised an exception; False if the training diverged.
@@ -64,12 +64,12 @@ class RunFailed(RptError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of the training of one run.
+    """Folder and record of one run after `train`, or the error that prevented its training.
 
     Attributes:
         folder: Folder of the run.
         record: Record of the run. If the training could not begin, it holds only the status `interrupted`.
-        error: Error because of which the training of this run could not begin; None if it began.
+        error: Error that prevented the training of this run; None if the training began.
     """
 
     folder: Path
@@ -84,7 +84,7 @@ class Outcome:
         return score
 
     def check(self) -> Outcome:
-        """Return this outcome if the run was trained to its end.
+        """Return this outcome, or raise the error of a run that was not trained to its end.
 
         Raises:
             RptError: The run's folder or checkpoint could not be read.
@@ -100,12 +100,12 @@ class Outcome:
 
 
 def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> list[Outcome]:
-    """Train runs that share task, data, backbone and batch size, packed over one backbone.
+    """Train runs that share task, data, backbone and batch size together, with one backbone in memory (a pack).
 
     A finished run is not trained again. An interrupted run is resumed from its checkpoint. A run that diverges or
-    raises is marked as failed, and the other runs continue (`Outcome.check` raises the failure). A run with a damaged
-    folder or checkpoint is left out, and the other runs are trained. An error in something that the runs share ends all
-    runs, and marks them as interrupted.
+    raises an exception is marked as failed, and the other runs continue (`Outcome.check` raises its error). A run with
+    a damaged folder or checkpoint is left out, and the other runs are trained. An error in code that the runs share
+    ends all runs, and marks them as interrupted.
 
     Args:
         configs: Configuration of each run of the pack.
@@ -144,7 +144,7 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
         if len(errors) == len(recorders):
             raise errors[recorders[0]]
         for pack in pending_packs:
-            gc.collect()  # frees the backbone of the pack before, which a reference cycle of trainer and module keeps
+            gc.collect()  # frees the backbone of the previous pack, which a reference cycle of trainer and module holds
             records |= zip(
                 pack.recorders, _train(pack, source, backbone.weights_sha256, interruptions, progress), strict=True
             )
@@ -152,7 +152,7 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
 
 
 def _check_pack(configs: Sequence[Config]) -> None:
-    """Refuse runs that cannot form a pack (ConfigError): they must share backbone, rows and training loop."""
+    """Raise a ConfigError if runs cannot be trained together: they must share backbone, rows and training loop."""
     if len(configs) > 1 and configs[0].trainer.tune == "all":
         raise ConfigError.of("trainer.tune", "all", "a run that trains the backbone shares it with no other.")
     if len(configs) > 1 and configs[0].trainer.devices != 1:
@@ -170,7 +170,7 @@ def _check_pack(configs: Sequence[Config]) -> None:
 
 
 def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recorder:
-    """Build the recorder of a run's folder; refuse a run that other code has begun to train (ConfigError)."""
+    """Build the recorder of a run; raise a ConfigError if an interrupted training was begun with different code."""
     identity = identify(config, data_checksum, backbone_sha256)
     folder = RunFolder(Path(config.output_dir) / folder_name(config, identity.hash))
     refuse_other_code(folder.path, config, identity, data_checksum)
@@ -231,14 +231,14 @@ def _train(pack: Pack, source: Source, weights: str, interruptions: Interruption
 def _lead(
     pack: Pack, source: Source, weights: str, ranks: Ranks, interruptions: Interruptions, progress: Progress
 ) -> list[Record]:
-    """Build or resume the pack, train it, and write the results; the work of the first rank."""
+    """Do the work of the first rank: build or resume the pack, train it, and write the results."""
     recorders, states = pack.recorders, pack.states
     config = recorders[0].config
     progress.stage("loading the backbone and tokenising the rows")
     user = UserCallbacks(config.callbacks)
     tuner, data, device = _build([recorder.config for recorder in recorders], source, pack.checkpoints, ranks)
     if states[0] is not None:
-        say(f"going on after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
+        say(f"continuing after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
     sections = first_sections(config, source, data, tuner, device, weights, pack.members)
     for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
         own_sections = run_sections(recorder.config, run, tuner.backbone, state["steps_done"] if state else 0)
@@ -250,7 +250,7 @@ def _lead(
     displays = progress.callbacks(runs, config.trainer.epochs, data.steps_per_epoch)
     control = LoopControl(user, states[0].get("callbacks") if states[0] else None)
     tracking = Tracking(recorders, config.trainer, pack.members, interruptions, user)
-    if ranks.size == 1:  # with several ranks, the others would wait forever for an interrupted step
+    if ranks.size == 1:  # with several ranks, the other ranks would wait forever for an interrupted step
         tuner.pause = interruptions.check
     flags = trainer_flags(config.trainer.lightning, recorders[0].folder.path)
     if user.all:
@@ -270,7 +270,7 @@ def _lead(
 
 
 def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
-    """Train the first rank's run on other rows; the work of another rank, which writes and prints nothing."""
+    """Do the work of another rank: train the first rank's run on other rows, without writing or printing anything."""
     quiet_libraries()
     source = build_source(config)
     if source.checksum != checksum:
@@ -284,7 +284,7 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
 def _build(
     configs: Sequence[Config], source: Source, checkpoints: Sequence[Saved | None], ranks: Ranks
 ) -> tuple[PromptTuner, PackData, torch.device]:
-    """Build the pack and restore the first rank's checkpoints on every rank; a checkpoint of None starts a run anew."""
+    """Build the pack, and restore the first rank's checkpoints on every rank. None starts a run anew."""
     config = configs[0]
     data = PackData(configs, source, ranks.rank, ranks.size)
     device = build.build_device(config, ranks)

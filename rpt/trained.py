@@ -1,4 +1,4 @@
-"""Load a trained run from its folder: its record, its exported prompt, and a module that scores as the run did."""
+"""Load a trained run from its folder: its record, its exported prompt, and a module that computes the same scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rpt.training.module import PromptTuner
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A finished run.
+    """A finished run, with access to its exported prompt, its rows and a module that scores them.
 
     Attributes:
         folder: Folder of the run.
@@ -36,7 +36,7 @@ class TrainedRun:
 
     @cached_property
     def prompt(self) -> Tensor:
-        """Exported prompt, float32 [length, hidden]; length 0 for a run without a prompt."""
+        """Exported prompt, float32 [length, hidden]. The length is 0 for a run without a prompt."""
         if not self.config.has_prompt:
             return self.module.runs[0].trainable.no_prompt
         return _tensors(self.folder.prompt)["prompt"]

@@ -204,8 +204,8 @@ def test_a_run_of_another_version_is_refused(packed):
 def test_a_run_of_other_code_is_refused(packed, monkeypatch):
     monkeypatch.setattr(identity, "TRAINING_VERSION", identity.TRAINING_VERSION + 1)
     said = refusal(packed[0])
-    assert "is another run by now: rpt's training version was" in said
-    assert "Bring back what it was trained with" in said
+    assert "cannot be repeated as it was: rpt's training version was" in said
+    assert "Restore what it was trained with" in said
 
 
 def test_a_link_in_the_place_of_the_repetition_is_refused(packed, tmp_path):
