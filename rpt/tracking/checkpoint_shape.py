@@ -128,7 +128,7 @@ def _misfit_of_recorder(recorder: Mapping[str, Any]) -> str | None:
         return "recorder has a time that is no time"
     if not all(isinstance(value, str | int | float | None) for value in recorder["bits"].values()):
         return "recorder.bits holds more than plain values"
-    return None
+    return None if isinstance(recorder.get("rpt", ""), str) else "recorder.rpt is no text"
 
 
 def _misfit_of_values(run: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ class Recorder:
             warnings = tuple(resumed["warnings"])
             self._record = self.record.updated(started=resumed["started"], resumed=times, warnings=warnings)
             self._note_other_bits(resumed["bits"], self.record.environment.bits)
+            self._note_other_version(resumed.get("rpt"))
         self._start_time = time.perf_counter()
         self.folder.sweep_up()
         self.folder.write_record(self.record)
@@ -108,6 +110,12 @@ class Recorder:
         differing = [f"{key} {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
         if differing:
             self.warn("resumed elsewhere, so not bit-exact: " + ", ".join(differing))
+
+    def _note_other_version(self, before: str | None) -> None:
+        """Warn if another version of rpt wrote the checkpoint; `before` is None in checkpoints of early versions."""
+        now = version("rpt")
+        if before not in (None, now):
+            self.warn(f"resumed by another version of rpt: {before} -> {now}")
 
     def warn(self, message: str) -> None:
         """Add a warning to the record, for readers of the score."""
@@ -140,6 +148,7 @@ class Recorder:
             "started": self.record.started,
             "resumed": list(self.record.resumed),
             "bits": self.record.environment.bits,
+            "rpt": version("rpt"),
             "warnings": list(self.record.warnings),
         }
         checkpoint.save(self.folder, {"identity_hash": self.identity_hash, "recorder": recorder, **state})

@@ -9,7 +9,7 @@ import torch
 import rpt.runs
 from rpt.errors import CheckpointError
 from rpt.runs import train
-from rpt.tracking import checkpoint
+from rpt.tracking import checkpoint, recorder
 from rpt.tracking.record import Record
 from tests.support.resuming import BYTES, contents, only
 
@@ -174,6 +174,28 @@ def test_a_resume_on_another_number_of_threads_goes_on_and_says_so_for_good(conf
     done = train([config("runs")])[0]
     assert done.record.status == "finished"
     assert "resumed elsewhere, so not bit-exact: threads 1 -> 3" in done.record.warnings
+
+
+def test_a_resume_by_another_version_of_rpt_is_said_in_the_record(config, stop, monkeypatch):
+    stop([5, 10], raise_error)
+    for version in ("0.1.0", "0.2.0"):
+        monkeypatch.setattr(recorder, "version", lambda package, version=version: version)
+        with pytest.raises(RuntimeError, match="something broke"):
+            train([config("runs")])
+    done = train([config("runs")])[0]
+    assert done.record.warnings.count("resumed by another version of rpt: 0.1.0 -> 0.2.0") == 1
+    assert not any("0.2.0 -> 0.2.0" in text for text in done.record.warnings)
+
+
+def test_a_checkpoint_without_a_version_is_resumed_without_a_warning(config, stop, tmp_path):
+    stop([5], raise_error)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([config("runs")])
+    path = only(tmp_path, "runs") / "last.ckpt"
+    state = torch.load(path, weights_only=True)
+    del state["recorder"]["rpt"]
+    torch.save(state, path)
+    assert not any("version of rpt" in text for text in train([config("runs")])[0].record.warnings)
 
 
 def test_a_curve_that_somebody_cut_is_refused(config, stop, tmp_path):

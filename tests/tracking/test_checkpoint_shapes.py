@@ -68,6 +68,7 @@ WRONG = {
     "started in no time": (("recorder", "started"), "once", "recorder has a time that is no time"),
     "warnings of numbers": (("recorder", "warnings"), [1], "recorder.warnings holds more than texts"),
     "bits of tensors": (("recorder", "bits"), {"torch": torch.zeros(2)}, "recorder.bits holds more than plain values"),
+    "version as a number": (("recorder", "rpt"), 0.1, "recorder.rpt is no text"),
     "no run": (("run",), None, "run is no mapping"),
     "unknown status": (("run", "status"), "asleep", "run.status is unknown"),
     "tokens as text": (("run", "tokens"), "many", "run.tokens is no count"),
