@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,11 +75,13 @@ class TrainedRun:
         return tuner
 
 
-def load(folder: Path | str) -> TrainedRun:
+def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedRun:
     """Load a finished run from its folder. Its backbone is loaded when `module` is first used.
 
     Args:
         folder: Folder of a run, as `rpt.train` and `python run.py` write it.
+        config_dirs: Folders of your own option files, for a run with components of your own. A record alone cannot
+            choose code.
 
     Raises:
         ConfigError: The folder holds no finished run, the run has no exported result, or its rows, backbone or code
@@ -93,7 +96,7 @@ def load(folder: Path | str) -> TrainedRun:
         >>> run.prompt.shape, run.record.scores["score"] == outcome.score  # [length, hidden]
         (torch.Size([10, 384]), True)
     """
-    results, config = repeatable(Path(folder))
+    results, config = repeatable(Path(folder), [str(path) for path in config_dirs])
     if config.trainer.tune == "all":
         advice = (
             "the fine-tuned weights are in its last.ckpt alone; only runs that train a prompt or a head are exported."

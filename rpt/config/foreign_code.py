@@ -25,6 +25,9 @@ FROM_OPTIONS = {
 }
 """Keys whose values name code, a package or a repository on the hub, by config group."""
 
+NAME_FOLDER = "--config-dir DIR, or config_dirs=[DIR] of rpt.load"
+"""How a user names a folder of option files of her own."""
+
 OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 """Pattern of an option's name, with the folders that contain it."""
 
@@ -55,7 +58,7 @@ def refuse_foreign_components(
         overrides = [f"{group}={option}" for group, option in options.items()]
         trusted = compose([*overrides, *search_path(config_dirs)])
     except USER_ERRORS as error:
-        advice = "If it is an option of your own, name the folder that holds it: --config-dir DIR."
+        advice = f"If it is an option of your own, name the folder that holds it: {NAME_FOLDER}."
         raise ConfigError.of("replay", name, f"{explain(error)} {advice}") from error
     if problems := list(_problems(config, trusted, options)):
         raise ConfigError(problems)
@@ -79,6 +82,6 @@ def _problems(config: Mapping[str, Any], trusted: Mapping[str, Any], options: Ma
                 advice = (
                     f"is {'null' if expected is None else expected} in the option {group}={options[group]} here. A "
                     "record chooses code by an option's name alone: write an option file with this value, and name its "
-                    "folder with --config-dir."
+                    f"folder: {NAME_FOLDER}."
                 )
                 yield Problem(f"{group}.{key}", value, advice)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import rpt
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.config.paths import search_path
@@ -293,3 +294,6 @@ def test_a_component_of_the_users_own_is_taken_from_the_folder_that_she_names(
     [outcome] = train([check(compose([*small, *search_path(own)]))])
     assert "--config-dir DIR" in refusal(outcome.folder)
     assert replay(outcome.folder, own).is_identical
+    with pytest.raises(ConfigError, match=r"config_dirs=\[DIR\] of rpt\.load"):
+        rpt.load(outcome.folder)
+    assert rpt.load(outcome.folder, own).record == outcome.record
