@@ -84,6 +84,17 @@ def test_they_have_a_table_and_a_figure_and_the_main_figure_runs_along_the_key(c
     assert f"plain: 0.5 - null {value:.1f} [" in figures["differences-by-clip_norm"].alt
 
 
+def test_two_seeds_are_told_as_a_difference_of_two_named_values(tmp_path):
+    for seed in range(2):
+        for clip, skill in (("null", 0.4), ("0.5", 0.9)):
+            write_run(tmp_path, "encoder=plain", f"clip_norm={clip}", f"seed={seed}", skill=skill, **SURE)
+    study = collect(tmp_path)
+    text = " ".join(map(str, answer(study, measure(study))))
+    assert re.search(
+        r"plain with clip_norm 0\.5 scores \+\d+\.\d points against plain with null, all else equal\.", text
+    )
+
+
 def test_numbers_are_compared_with_the_smallest_and_the_answer_takes_the_largest(tmp_path):
     for seed in range(3):
         for length, skill in ((2, 0.4), (10, 0.6), (50, 0.9)):

@@ -42,6 +42,8 @@ def difference(pair: Pair, label: str = "") -> str:
         "value": alike,
     }[pair.where]
     if not estimate.has_interval:
+        if pair.where == "value":
+            second = f"{pair.second} {second}"
         return f"{first} scores {_signed(estimate.value)} against {second}, {where}."
     numbers = (
         f"{_signed(estimate.value)} [{POINTS * estimate.low:.1f}, {POINTS * estimate.high:.1f}], {_p(pair)} after Holm"
