@@ -103,8 +103,8 @@ def _row(line: Line) -> str:
 def _between(line: Line) -> str:
     if line.difference is None:
         return ""
-    ends = f" ({line.difference.low:+.1f} to {line.difference.high:+.1f})" if line.difference.has_interval else ""
-    return f"{line.difference.value:+.1f}{ends}"
+    ends = f" ({line.difference.low:+z.1f} to {line.difference.high:+z.1f})" if line.difference.has_interval else ""
+    return f"{line.difference.value:+z.1f}{ends}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from rpt.report.read.collect import collect
 from rpt.report.read.diagnostics import diagnose
 from rpt.report.say.answer import Paragraph, answer, overall
 from rpt.report.say.headline import headline
-from rpt.report.say.sentences import CANNOT_TELL, above_majority, against_baseline, difference
+from rpt.report.say.sentences import CANNOT_TELL, above_majority, against_baseline, difference, interval
 from rpt.report.tables.study import tables
 from rpt.stats.estimate import Comparison, Estimate
 from tests.support.report_fixture import by_name, write_run
@@ -55,6 +55,12 @@ def test_below_three_seeds_there_are_points_only_and_it_is_said_once(tmp_path, s
     page = render(study, made, words, figures, diagnoses, headline=first, out=tmp_path / "report", command="x")
     assert page.count("Fewer than 3 seeds tell nothing of other seeds") == 1
     assert 'class="interval">[' not in page
+
+
+def test_a_difference_that_rounds_to_zero_has_no_minus_sign():
+    tiny = Estimate(-0.0001, -0.0002, 0.0, 3)
+    assert interval(tiny, 100.0, 1, "+") == "+0.0 [0.0, 0.0]"
+    assert interval(tiny, 100.0, 2, "+") == "-0.01 [-0.02, 0.00]"
 
 
 def test_a_clear_study_is_answered(tmp_path):

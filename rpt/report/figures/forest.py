@@ -255,5 +255,5 @@ def _say(groups: Sequence[RowGroup], columns: Sequence[str]) -> str:
 
 def _text(estimate: Estimate) -> str:
     if not estimate.has_interval:
-        return f"{estimate.value:.1f}"
-    return f"{estimate.value:.1f} [{estimate.low:.1f}, {estimate.high:.1f}]"
+        return f"{estimate.value:z.1f}"
+    return f"{estimate.value:z.1f} [{estimate.low:z.1f}, {estimate.high:z.1f}]"

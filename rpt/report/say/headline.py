@@ -79,7 +79,7 @@ def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragra
 
 
 def _headline(sentence: str, estimate: Estimate, label: str, sign: str) -> Headline:
-    return Headline(sentence, f"{POINTS * estimate.value:{sign}.1f}", brackets(estimate, POINTS, 1), label)
+    return Headline(sentence, f"{POINTS * estimate.value:{sign}z.1f}", brackets(estimate, POINTS, 1), label)
 
 
 def _label(study: Study, pair: Pair) -> str:

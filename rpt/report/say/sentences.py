@@ -45,9 +45,7 @@ def difference(pair: Pair, label: str = "") -> str:
         if pair.where == "value":
             second = f"{pair.second} {second}"
         return f"{first} scores {_signed(estimate.value)} against {second}, {where}."
-    numbers = (
-        f"{_signed(estimate.value)} [{POINTS * estimate.low:.1f}, {POINTS * estimate.high:.1f}], {_p(pair)} after Holm"
-    )
+    numbers = f"{_signed(estimate.value)} {brackets(estimate, POINTS, 1)}, {_p(pair)} after Holm"
     if pair.verdict != "open":
         return f"{first} scores {pair.verdict} than {second}, {where}: {numbers}."
     return f"Whether {first} scores higher than {second}, {where}, {CANNOT_TELL}: {numbers}.{_seeds_needed(pair)}"
@@ -168,14 +166,16 @@ def verdicts(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str
 
 def interval(estimate: Estimate, scale: float, decimals: int, sign: str = "") -> str:
     """Format an estimate with its interval, as `61.7 [52.5, 70.0]`; without brackets where it has no interval."""
-    value = f"{scale * estimate.value:{sign}.{decimals}f}"
+    value = f"{scale * estimate.value:{sign}z.{decimals}f}"
     return " ".join(filter(None, (value, brackets(estimate, scale, decimals))))
 
 
 def brackets(estimate: Estimate, scale: float, decimals: int) -> str:
     """Format the interval of an estimate, as `[52.5, 70.0]`; empty where it has no interval."""
     return (
-        f"[{scale * estimate.low:.{decimals}f}, {scale * estimate.high:.{decimals}f}]" if estimate.has_interval else ""
+        f"[{scale * estimate.low:z.{decimals}f}, {scale * estimate.high:z.{decimals}f}]"
+        if estimate.has_interval
+        else ""
     )
 
 
@@ -210,4 +210,4 @@ def _p(comparison: Pair | Pace) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{round(POINTS * value, 1) + 0.0:+.1f} points"  # adding 0.0 turns -0.0 into 0.0
+    return f"{POINTS * value:+z.1f} points"
