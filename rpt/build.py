@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from rpt.backbones.files import family_of, model_type
 from rpt.backbones.frozen import FrozenBackbone, choose_attention
@@ -20,6 +22,7 @@ from rpt.data.encode import Encoded
 from rpt.data.inputs import find_folder
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
+from rpt.prompt.needs import table_rows
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.prompt.unit import prompt_scale
 from rpt.scoring.head import HeadScorer
@@ -174,11 +177,26 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
 def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
     scale = prompt_scale(config.prompt.unit, backbone.vocabulary_rms, config.backbone.prompt_scale)
     source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config), scale)
+    sizes = {"length": config.prompt.length, "hidden": backbone.hidden_size}
+    encoder = construct_with_known("encoder", config.encoder, {"vocabulary": source}, **sizes)
+    return SoftPrompt(_initial_table(config, source, table_rows(encoder, config.prompt.length)), encoder, scale)
+
+
+def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tensor, "rows hidden"]:
+    """Draw the initial table from the run's seed.
+
+    Raises:
+        ConfigError: The init cannot fill a table of this height or width.
+    """
     rng = torch.Generator().manual_seed(config.seed)
-    length = config.prompt.length
-    table = construct("init", config.init, source, length, rng)
-    encoder = construct("encoder", config.encoder, length=length, hidden=backbone.hidden_size)
-    return SoftPrompt(table, encoder, scale)
+    try:
+        table: Tensor = construct("init", config.init, source, rows, rng)
+    except ConfigError as error:
+        if rows == config.prompt.length:
+            raise
+        advice = f"cannot fill the {rows} rows of this encoder's table ({error}). Set init=vocab."
+        raise ConfigError.of("init", config.chosen.get("init"), advice) from error
+    return table
 
 
 def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:

@@ -37,7 +37,9 @@ def construct(key: str, component: Component, *arguments: Any, **keywords: Any) 
         raise ConfigError.of(f"{key}._target_", component.target, advice) from error
 
 
-def construct_with_known(key: str, component: Component, known: Mapping[str, Any], *arguments: Any) -> Any:
+def construct_with_known(
+    key: str, component: Component, known: Mapping[str, Any], *arguments: Any, **keywords: Any
+) -> Any:
     """Build a component. Of the known keyword arguments, only those that its constructor takes are passed.
 
     Args:
@@ -45,11 +47,9 @@ def construct_with_known(key: str, component: Component, known: Mapping[str, Any
         component: Checked section of the configuration.
         known: Keyword arguments that depend on the run, by name.
         arguments: Positional arguments that depend on the run.
-
-    Raises:
-        ConfigError: The constructor raises an error.
+        **keywords: Keyword arguments that the constructor must take.
     """
     assert component.target is not None
     parameters = inspect.signature(load_object(component.target)).parameters
-    keywords = {name: value for name, value in known.items() if name in parameters and name not in component.options}
-    return construct(key, component, *arguments, **keywords)
+    taken = {name: value for name, value in known.items() if name in parameters and name not in component.options}
+    return construct(key, component, *arguments, **taken, **keywords)

@@ -60,7 +60,7 @@ def gates(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> Float[
     With P' = s (P + phi(P)) the update phi(P) is P' / s - P, where s is the scale of the prompt's unit. A ratio of 0 is
     plain prompt tuning.
     """
-    if not getattr(prompt.encoder, "has_skip", False):
+    if prompt.table is None or not getattr(prompt.encoder, "has_skip", False):
         return None
     table = _exact(prompt.table)
     ratio: Tensor = (_exact(encoded) / prompt.scale - table).norm(dim=1) / table.norm(dim=1)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rpt.prompt.layers import PerTokenLinear
+from rpt.prompt.needs import give_start, has_own_state
 
 HAS_BIAS = (nn.Linear, PerTokenLinear, nn.RNNBase)
 """Layers whose biases the paper's count leaves out; a LayerNorm's shift it counts."""
@@ -18,12 +19,18 @@ class SoftPrompt(nn.Module):
     """Virtual tokens to be trained: a table, seen by the backbone through an encoder.
 
     The backbone reads `scale * encoder(table)`. Table, encoder and learning rate are in the unit that `scale` defines
-    (`rpt.prompt.unit`).
+    (`rpt.prompt.unit`). An encoder with a method `start_from` holds the trainable numbers itself, and the backbone
+    reads `scale * encoder()` (`rpt.prompt.needs`).
+
+    Args:
+        table: Initial table, from which the encoder may start instead; [length, hidden] for most encoders.
+        encoder: Prompt encoder.
+        scale: Scale s of the prompt's unit; 1 by default.
 
     Attributes:
-        table: The trainable matrix P, float32, one row per virtual token.
-        encoder: The map [length, hidden] -> [length, hidden].
-        scale: Scale s of the prompt's unit; 1 by default.
+        table: The trainable matrix P, float32, one row per virtual token; None for an encoder with `start_from`.
+        encoder: The map to the prompt [length, hidden].
+        scale: Scale s of the prompt's unit.
 
     Examples:
         >>> import torch
@@ -32,15 +39,18 @@ class SoftPrompt(nn.Module):
         (torch.Size([4, 8]), False)
     """
 
-    def __init__(self, table: Float[Tensor, "length hidden"], encoder: nn.Module, scale: float = 1.0) -> None:
+    def __init__(self, table: Float[Tensor, "rows hidden"], encoder: nn.Module, scale: float = 1.0) -> None:
         super().__init__()
         self.scale = scale
-        self.table = nn.Parameter(table.detach().to(torch.float32, copy=True))
+        initial = table.detach().to(torch.float32, copy=True)
+        self.table = None if has_own_state(encoder) else nn.Parameter(initial)
+        if self.table is None:
+            give_start(encoder, initial)
         self.encoder = encoder
 
     def forward(self) -> Float[Tensor, "length hidden"]:
         """Compute the encoded prompt, which is inserted into the input."""
-        encoded: Tensor = self.encoder(self.table)
+        encoded: Tensor = self.encoder() if self.table is None else self.encoder(self.table)
         return self.scale * encoded
 
     @torch.no_grad()
@@ -100,12 +110,12 @@ def count_params(module: nn.Module, trained: Collection[str] | None = None) -> P
 def trained_parameters(prompt: SoftPrompt) -> set[str]:
     """Names of the parameters that a gradient of the encoded prompt reaches.
 
-    An encoder that factorises the prompt, or holds one of its own, leaves the table without a
-    gradient. The prompt and the generators of random numbers are left as they were.
+    An encoder that ignores the table leaves it without a gradient. The prompt and the generators of
+    random numbers are left as they were.
     """
     probe = copy.deepcopy(prompt).train()  # some layers keep statistics of what they see in training
     named = {name: parameter for name, parameter in probe.named_parameters() if parameter.requires_grad}
-    devices = [probe.table.device] if probe.table.is_cuda else []
+    devices = {parameter.device for parameter in named.values() if parameter.is_cuda}
     with torch.random.fork_rng(devices), torch.enable_grad():
         encoded: Tensor = probe()
         if not encoded.requires_grad:

@@ -13,10 +13,12 @@ import torch
 
 from rpt.backbones.files import NoSuchBackbone, gguf_file, locate, model_config
 from rpt.backbones.gguf import read_head
-from rpt.config.construct import construct
+from rpt.config.construct import construct_with_known
 from rpt.config.schema import Component, Config
 from rpt.config.signatures import coerce
-from rpt.errors import ConfigError
+from rpt.prompt.init import InitSource
+from rpt.prompt.needs import table_rows
+from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.system.reading import Unreadable
 
 COPIES = 5
@@ -27,6 +29,9 @@ SHARE = 0.5
 
 UNKNOWN_WIDTH = 4096
 """Width that is assumed for a backbone whose config names none. It is above most widths, so that packs fit memory."""
+
+UNKNOWN_VOCABULARY = 32_000
+"""Number of vocabulary rows that an encoder is given while its memory is estimated."""
 
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
@@ -49,7 +54,7 @@ def bytes_of_run(config: Config) -> int:
     if config.has_prompt:
         length = config.prompt.length
         options = json.dumps(config.encoder.options, sort_keys=True)
-        numbers += length * width + _encoder_numbers(str(config.encoder.target), options, length, width)
+        numbers += _prompt_numbers(str(config.encoder.target), options, length, width)
     return numbers * (8 if section.dtype == "float64" else 4) * COPIES
 
 
@@ -70,15 +75,17 @@ def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
 
 
 @cache
-def _encoder_numbers(target: str, options: str, length: int, width: int) -> int:
-    """Count the trainable numbers of an encoder by building it on torch's meta device, which takes no memory."""
+def _prompt_numbers(target: str, options: str, length: int, width: int) -> int:
+    """Count the trainable numbers of a prompt by building it on torch's meta device, which takes no memory."""
     component = coerce(Component.model_validate({"_target_": target, **json.loads(options)}), "encoder")
     try:
         with torch.device("meta"):
-            encoder = construct("encoder", component, length=length, hidden=width)
-    except ConfigError:  # training reports the error
-        return 0
-    return sum(parameter.numel() for parameter in encoder.parameters())
+            known = {"vocabulary": InitSource(torch.empty(UNKNOWN_VOCABULARY, width), None, ())}
+            encoder = construct_with_known("encoder", component, known, length=length, hidden=width)
+            prompt = SoftPrompt(torch.empty(table_rows(encoder, length), width), encoder)
+    except Exception:  # training reports the error; an encoder may read its vocabulary, which has no values here
+        return length * width
+    return sum(parameter.numel() for parameter in prompt.parameters())
 
 
 @cache

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rpt.prompt.diagnostics import movement, update_ratio
+from rpt.prompt.needs import ParameterGroup, groups_of
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.status import RunStatus
@@ -263,6 +264,9 @@ def guarded(run: Run, function: Callable[[], T]) -> T | None:
 def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:
     """Build the optimizer's parameter groups: table, encoder, head and body, each with its learning rate and decay.
 
+    The parameters of an encoder that holds the prompt's state itself are trained like a table. An encoder may name
+    groups with a learning rate or a decay of their own (`rpt.prompt.needs.ParameterGroup`).
+
     Args:
         trainable: Trainable modules of a run.
         rates: Learning rates, by the keys `table`, `encoder`, `head` and `body`.
@@ -272,14 +276,22 @@ def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict
         Groups that have parameters; a single empty group if nothing is trained (zero-shot).
     """
     prompt = trainable.prompt
-    members: dict[str, list[nn.Parameter]] = {
-        "table": [] if prompt is None else [prompt.table],
-        "encoder": [] if prompt is None else list(prompt.encoder.parameters()),
-        "head": [] if trainable.head is None else list(trainable.head.parameters()),
-        "body": [] if trainable.body is None else list(trainable.body.parameters()),
-    }
-    trained = [name for name, parameters in members.items() if parameters] or ["table"]
-    return [{"params": members[name], "lr": rates[name], "weight_decay": decays[name]} for name in trained]
+    members: list[tuple[str, ParameterGroup]] = []
+    if prompt is not None and prompt.table is not None:
+        members.append(("table", ParameterGroup("table", [prompt.table])))
+    if prompt is not None:
+        members += [("table" if prompt.table is None else "encoder", group) for group in groups_of(prompt.encoder)]
+    for name, module in (("head", trainable.head), ("body", trainable.body)):
+        members.append((name, ParameterGroup(name, [] if module is None else list(module.parameters()))))
+    trained = [member for member in members if member[1].parameters] or [("table", ParameterGroup("table", []))]
+    return [
+        {
+            "params": list(group.parameters),
+            "lr": rates[kind] if group.lr is None else group.lr,
+            "weight_decay": decays[kind] if group.weight_decay is None else group.weight_decay,
+        }
+        for kind, group in trained
+    ]
 
 
 def dtype_of_training(backbone: torch.dtype) -> torch.dtype:

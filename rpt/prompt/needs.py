@@ -1,0 +1,121 @@
+"""Needs that a prompt encoder may state. An encoder without any of them maps a table `[length, hidden]`.
+
+| need | what the encoder has | what rpt does |
+| --- | --- | --- |
+| trainable state of its own | a method `start_from(table)` | calls it once; the prompt then has no table |
+| a table of another height | an attribute `table_rows`, a number | lets the init draw so many rows |
+| the backbone's vocabulary | a keyword argument `vocabulary` | gives it an `rpt.prompt.init.InitSource` |
+| learning rates of its own | a method `parameter_groups()` | gives each `ParameterGroup` its own settings |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rpt.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters of an encoder with a learning rate or a weight decay of their own.
+
+    Attributes:
+        name: Name of the group, for messages.
+        parameters: Parameters of the group. A parameter belongs to one group at most.
+        lr: Learning rate; None for the rate that the encoder's other parameters have.
+        weight_decay: Weight decay; None for the decay that the encoder's other parameters have.
+
+    Examples:
+        >>> import torch
+        >>> basis = torch.nn.Parameter(torch.zeros(2, 8))
+        >>> ParameterGroup("basis", [basis], weight_decay=0.0).lr is None
+        True
+    """
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    lr: float | None = None
+    weight_decay: float | None = None
+
+
+def has_own_state(encoder: nn.Module) -> bool:
+    """Whether the encoder holds the trainable state of the prompt, so that the prompt has no table."""
+    return callable(getattr(encoder, "start_from", None))
+
+
+@torch.no_grad()
+def give_start(encoder: nn.Module, table: Float[Tensor, "rows hidden"]) -> None:
+    """Let an encoder with state of its own start from the initial table, float32 [rows, hidden] on the CPU."""
+    start: Callable[[Tensor], None] = getattr(encoder, "start_from")  # noqa: B009  a module's attributes have no types
+    start(table)
+
+
+def table_rows(encoder: nn.Module, length: int) -> int:
+    """Return the number of rows of the initial table: the prompt's length, unless the encoder needs another number."""
+    return int(getattr(encoder, "table_rows", length))
+
+
+def groups_of(encoder: nn.Module) -> list[ParameterGroup]:
+    """Return the parameter groups of an encoder. The first group holds all parameters that the encoder does not name.
+
+    Raises:
+        ConfigError: The encoder names a parameter twice, or names a tensor that is no parameter of the encoder.
+    """
+    state = getattr(encoder, "parameter_groups", None)
+    named: Sequence[ParameterGroup] = state() if callable(state) else ()
+    left = {id(parameter): parameter for parameter in encoder.parameters()}
+    for group in named:
+        for parameter in group.parameters:
+            if left.pop(id(parameter), None) is None:
+                advice = f"parameter_groups() names a tensor of {group.name!r} that it names twice or does not hold."
+                raise ConfigError.of("encoder._target_", type(encoder).__qualname__, advice)
+    return [ParameterGroup("rest", list(left.values())), *named]
+
+
+def check_rank(key: str, rank: int, **bounds: int) -> None:
+    """Refuse a rank above any of the bounds, because the additional factors would change no prompt.
+
+    Args:
+        key: Key of the rank in the configuration.
+        rank: Inner dimension of a product of two matrices.
+        bounds: Largest useful ranks, by their meaning in the message.
+
+    Raises:
+        ConfigError: The rank exceeds a bound.
+
+    Examples:
+        >>> check_rank("encoder.rank", 4, length=10, width=768)
+    """
+    name, least = min(bounds.items(), key=lambda bound: bound[1])
+    if rank > least:
+        advice = f"must be at most {least}, the {name.replace('_', ' ')}. Set {key}={least} or less."
+        raise ConfigError.of(key, rank, advice)
+
+
+def factorise(
+    matrix: Float[Tensor, "*batch rows columns"], rank: int
+) -> tuple[Float[Tensor, "*batch rows rank"], Float[Tensor, "*batch rank columns"]]:
+    """Split matrices into two factors by truncated singular value decomposition.
+
+    With M = U S V^T the factors are `U sqrt(S)` and `sqrt(S) V^T`, cut to `rank`. Their product is the best
+    approximation of the matrix of this rank. The decomposition is computed in float64.
+
+    Args:
+        matrix: Matrix, or a batch of matrices.
+        rank: Number of singular values that are kept, at most the smaller side of the matrix.
+
+    Examples:
+        >>> import torch
+        >>> left, right = factorise(torch.eye(3), 3)
+        >>> torch.allclose(left @ right, torch.eye(3))
+        True
+    """
+    left, scales, right = torch.linalg.svd(matrix.double(), full_matrices=False)
+    roots = scales[..., :rank].sqrt()
+    first, second = left[..., :rank] * roots[..., None, :], roots[..., :, None] * right[..., :rank, :]
+    return first.to(matrix.dtype), second.to(matrix.dtype)
