@@ -10,18 +10,19 @@ import pytest
 import torch
 
 import rpt
-from rpt.prompt import encoders, init, soft_prompt
+from rpt.prompt import encoders, factorised, init, needs, residuals, soft_prompt, subspaces
 from rpt.tasks import task
 
 
 def public_parts() -> dict[str, object]:
     """List the objects that a user constructs or calls, by dotted name: the API, and parts of prompts and tasks."""
     parts = {f"rpt.{name}": getattr(rpt, name) for name in rpt.__all__}
-    for module in (encoders, init):
+    for module in (encoders, residuals, factorised, subspaces, init):
         for name, part in vars(module).items():
             if getattr(part, "__module__", None) == module.__name__ and not name.startswith("_"):
                 parts[f"{module.__name__}.{name}"] = part
-    return parts | {"rpt.prompt.SoftPrompt": soft_prompt.SoftPrompt, "rpt.tasks.Task": task.Task}
+    others = {"rpt.prompt.ParameterGroup": needs.ParameterGroup, "rpt.prompt.SoftPrompt": soft_prompt.SoftPrompt}
+    return parts | others | {"rpt.tasks.Task": task.Task}
 
 
 NOT_CALLED_BY_USERS = ("rpt.prompt.init.frequent_token_ids",)

@@ -8,13 +8,16 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator, PositiveInt
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Activation", "CountOrAuto", "Decay", "Finite", "Negative", "PositiveInt", "Probability", "Scale"]
+__all__ = ["Activation", "CountOrAuto", "Decay", "Finite", "Negative", "PositiveInt", "Probability", "Scale", "Start"]
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 """Probability that dropout drops a unit; 1 would drop every unit."""
 
 Activation = Literal["relu", "gelu", "tanh", "silu"]
 """Nonlinearity of an encoder. The paper finds that the choice matters little."""
+
+Start = Literal["init", "source"]
+"""Start of an encoder's own state: from the table that the group `init` gives, or as the published code draws it."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A number that is neither infinite nor NaN."""

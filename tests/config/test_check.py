@@ -11,6 +11,7 @@ from rpt.config.compose import compose
 from rpt.config.hydra_errors import explain
 from rpt.config.paths import config_dir
 from rpt.errors import ConfigError
+from tests.support.options import ENCODERS
 
 FOLDER = config_dir() / "experiment"
 ROOT_KEYS = (
@@ -134,8 +135,7 @@ RELATIONS = {
     "format specification. Write {FIELD} alone.",
 }
 UNKNOWN = {
-    "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
-    "residual.",
+    "encoder=residul": f"encoder = residul: no such option. Did you mean residual? Options: {', '.join(ENCODERS)}.",
     "task=cbb": "task = cbb: no such option. Did you mean cb? Options: boolq, cb, copa, multirc, record, rte, wic, "
     "wsc.",
     "experiment=none": f"experiment = none: no such option. Options: {EXPERIMENTS}",

@@ -1,19 +1,27 @@
 """What every prompt encoder keeps; options are discovered, so a new YAML is tested at once."""
 
 import inspect
+import itertools
 from pathlib import Path
 
 import pytest
 import torch
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter
+from torch import nn
 
+from rpt.config.signatures import ALWAYS_GIVEN, GIVEN
+from rpt.prompt.init import InitSource
+from rpt.prompt.needs import table_rows
 from rpt.prompt.soft_prompt import SoftPrompt
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "encoder").glob("*.yaml"))
 OPTIONS = [path for path in FILES if OmegaConf.load(path)["_target_"] is not None]
 LENGTH, HIDDEN = 5, 12
+SMALL = {"rank": 3, "codewords": 3, "subspace_dim": 4, "basis": 7}
+"""Sizes that fit this prompt and width."""
+VOCABULARY = torch.randn(50, HIDDEN, generator=torch.Generator().manual_seed(8))
 
 
 def load(path: Path, **changes: object) -> DictConfig:
@@ -24,19 +32,34 @@ def load(path: Path, **changes: object) -> DictConfig:
     return config
 
 
-def build(config: DictConfig, seed: int = 0) -> SoftPrompt:
+def encoder_of(config: DictConfig, length: int = LENGTH) -> nn.Module:
+    options = {key: value for key, value in config.items() if not key.startswith("_")}
+    listed = {key: tuple(value) if OmegaConf.is_list(value) else value for key, value in options.items()}
+    target = get_class(config["_target_"])
+    known = {"vocabulary": InitSource(VOCABULARY, None, ())}
+    given = {name: value for name, value in known.items() if name in inspect.signature(target).parameters}
+    return target(length=length, hidden=HIDDEN, **given, **listed)
+
+
+def build(config: DictConfig, seed: int = 0, length: int = LENGTH) -> SoftPrompt:
     torch.manual_seed(seed)
-    table = torch.randn(LENGTH, HIDDEN, generator=torch.Generator().manual_seed(7))
-    return SoftPrompt(table, instantiate(config)(length=LENGTH, hidden=HIDDEN))
+    encoder = encoder_of(config, length)
+    table = torch.randn(table_rows(encoder, length), HIDDEN, generator=torch.Generator().manual_seed(7))
+    return SoftPrompt(table, encoder)
+
+
+CHOICES = {"shared": [True, False], "start": ["init", "source"]}
 
 
 def variants() -> list[object]:
-    """Each option, and both values of `shared` where it has one."""
-    return [
-        pytest.param(load(path, shared=shared), id=f"{path.stem}-{'shared' if shared else 'own'}")
-        for path in OPTIONS
-        for shared in ([True, False] if "shared" in load(path) else [True])
-    ]
+    """Each option, with both values of `shared` and `start` where it has them."""
+    found = []
+    for path in OPTIONS:
+        keys = [key for key in CHOICES if key in load(path)]
+        for values in itertools.product(*(CHOICES[key] for key in keys)):
+            named = "-".join([path.stem, *(f"{key}={value}" for key, value in zip(keys, values, strict=True))])
+            found.append(pytest.param(load(path, **SMALL, **dict(zip(keys, values, strict=True))), id=named))
+    return found
 
 
 each_option = pytest.mark.parametrize("path", OPTIONS, ids=lambda path: path.stem)
@@ -54,11 +77,12 @@ def test_the_yaml_holds_exactly_the_options_of_the_constructor(path):
     parameters = inspect.signature(get_class(config["_target_"])).parameters
     options = set(config) - {"_target_", "_partial_"}
     assert path.read_text().startswith("# ")
-    assert set(parameters) == options | {"length", "hidden"}
+    assert set(parameters) - set(GIVEN["encoder"]) == options | set(ALWAYS_GIVEN)
     assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
     assert {p.default for p in parameters.values()} == {inspect.Parameter.empty}
     for option in options:
-        TypeAdapter(parameters[option].annotation).validate_python(config[option], strict=True)
+        value = tuple(config[option]) if OmegaConf.is_list(config[option]) else config[option]
+        TypeAdapter(parameters[option].annotation).validate_python(value, strict=True)
 
 
 @each_variant
@@ -71,13 +95,13 @@ def test_an_encoder_keeps_shape_and_precision(config):
 
 @each_variant
 def test_a_prompt_of_one_virtual_token_is_encoded(config):
-    torch.manual_seed(0)
-    encoder = instantiate(config)(length=1, hidden=HIDDEN)
-    assert encoder(torch.randn(1, HIDDEN)).shape == (1, HIDDEN)
+    config = config.copy()
+    config.update({key: 1 for key in ("rank", "codewords") if key in config})
+    assert build(config, length=1)().shape == (1, HIDDEN)
 
 
 @each_variant
-def test_the_gradient_reaches_the_table_and_every_weight(config):
+def test_the_gradient_reaches_every_trained_number(config):
     soft_prompt = build(config)
     # A random direction: the sum of a normalised row is constant and has no gradient.
     (soft_prompt() * torch.randn(LENGTH, HIDDEN)).sum().backward()
@@ -91,8 +115,20 @@ def test_the_gradient_reaches_the_table_and_every_weight(config):
 def test_a_seed_decides_every_bit(config):
     first, again, other = build(config), build(config), build(config, seed=1)
     assert torch.equal(first(), again())
-    if list(first.encoder.parameters()):
+    drawn = [encoder_of(config).state_dict() for _ in range(2)]
+    is_random = any(not torch.equal(value, drawn[1][name]) for name, value in drawn[0].items())
+    if is_random and config.get("start") != "init":
         assert not torch.equal(first(), other())
+
+
+@each_variant
+def test_an_encoder_that_starts_from_the_init_follows_it(config):
+    """A prompt that the init cannot reach would be a study of nothing."""
+    torch.manual_seed(0)
+    encoder = encoder_of(config)
+    other = SoftPrompt(torch.randn(table_rows(encoder, LENGTH), HIDDEN), encoder)
+    follows = not torch.equal(build(config)(), other())
+    assert follows == (config.get("start") != "source" or "LoPT" in config["_target_"])  # LoPT keeps the table
 
 
 @each_variant
@@ -131,5 +167,6 @@ def test_the_folded_prompt_does_not_follow_the_training(config):
     folded = soft_prompt.fold()
     before = folded.clone()
     with torch.no_grad():
-        soft_prompt.table.add_(1)
+        for parameter in soft_prompt.parameters():
+            parameter.add_(1)
     assert torch.equal(folded, before)

@@ -19,6 +19,7 @@ from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
 from rpt.tracking.summary import read_diagnostics, summary
 from rpt.tracking.wandb_logger import wandb_config
+from tests.support.options import ENCODERS
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +71,7 @@ def test_every_key_that_it_reads_is_one_that_runs_write(configure, tiny_cb):
 
 
 def test_it_compares_every_encoder_over_every_axis_of_robustness():
-    assert encoders() == ("lstm", "mlp", "plain", "residual")
+    assert [*encoders(), NO_PROMPT] == sorted(ENCODERS, key=lambda name: (name == NO_PROMPT, name))
     for key in ("lr", "prompt.length", "chosen.init"):
         [bars] = [one for one in panels() if one.kind == "bars" and one.over == (key,) and "score" in one.title]
         shown = (*encoders(), NO_PROMPT) if key == "lr" else encoders()

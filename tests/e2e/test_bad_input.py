@@ -13,21 +13,21 @@ from rpt.config.problems import hinted
 from rpt.errors import CheckpointError, ConfigError, DataError, RptError, StorageError, WeightsError
 from rpt.runs import train
 from rpt.tracking.folder import RunFolder
+from tests.support.options import ENCODERS
 
 GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it continues."
 INSTALL = "Install the package again: make setup"
 
 # Arguments, and all that is printed.
 REFUSED = {
-    "encoder=residul": "encoder = residul: no such option. Did you mean residual? Options: lstm, mlp, none, plain, "
-    "residual.\n",
+    "encoder=residul": f"encoder = residul: no such option. Did you mean residual? Options: {', '.join(ENCODERS)}.\n",
     "lr=-1 prompt.length=0 data=jsonl": f"data.root = ???: {hinted('data.root', 'needs a value.')}\n"
     "lr = -1: must be greater than 0. Set lr=0.3, the shipped setting.\n"
     "prompt.length = 0: must be greater than 0. Set prompt.length=10, as in the paper's Table 1; for no prompt at "
     "all, encoder=none.\n",
     "lr=${nothing}": "lr: Interpolation key 'nothing' not found. Name a key by its whole dotted path, such as "
     "${seed}, in single quotes.\n",
-    "encoder=null": "encoder=null: a group takes the name of an option. Options: lstm, mlp, none, plain, residual.\n",
+    "encoder=null": f"encoder=null: a group takes the name of an option. Options: {', '.join(ENCODERS)}.\n",
     "logger=null": "logger=[null]: a group takes the name of an option. Options: none, tensorboard, wandb.\n",
     "=3": "=3: is not KEY=VALUE. See --help for the groups, --cfg job for every key.\n",
     "-m hydra/launcher=pcked lr=1,2": "hydra/launcher = pcked: no such option. Did you mean packed? Options: basic, ",
@@ -73,12 +73,12 @@ def test_help_lists_every_group_with_its_options(command, start_folder):
 
 
 def test_help_lists_the_options_of_the_users_folders_and_packages(command, start_folder):
-    for folder, option in (("own", "gated"), ("package/conf", "wide")):
+    for folder, option in (("own", "own_gate"), ("package/conf", "wide")):
         (start_folder / folder / "encoder").mkdir(parents=True)
         (start_folder / folder / "encoder" / f"{option}.yaml").touch()
     paths = f"{start_folder}:{Path(__file__).parents[2]}"
     done = command("--help", "-cd", "own", "hydra.searchpath=[pkg://package.conf]", PYTHONPATH=paths)
-    assert "\nencoder: gated, lstm, mlp, none, plain, residual, wide\n" in done.stdout
+    assert f"\nencoder: {', '.join(sorted([*ENCODERS, 'own_gate', 'wide']))}\n" in done.stdout
 
 
 # What only a training finds: its errors are those that the command line turns into a message and exit code 2.

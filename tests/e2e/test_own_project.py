@@ -13,6 +13,7 @@ from rpt.config.paths import config_dir, sweeps_dir
 from rpt.config.user_folders import check_sources, folders_of
 from rpt.errors import ConfigError
 from rpt.replay import replay
+from tests.support.options import ENCODERS
 
 RUN = Path(__file__).parents[2] / "run.py"
 
@@ -171,8 +172,8 @@ def test_a_search_path_adds_folders_as_well(lab, command):
 
 
 REFUSED = {
-    "encoder=scald": "encoder = scald: no such option. Did you mean scaled? Options: lstm, mlp, none, plain, "
-    "residual, scaled.",
+    "encoder=scald": "encoder = scald: no such option. Did you mean scaled? Options: "
+    f"{', '.join(sorted([*ENCODERS, 'scaled']))}.",
     "-cn factor": "--config-name factor: no such file. Did you mean factors? There are: bottleneck, config, ",
     "encoder=scaled encoder.factor=-1": "encoder.factor = -1: must be greater than 0.",
     "optim=torch_sgd optim.momentun=1": "optim.momentun: no such key. Did you mean momentum? ",

@@ -14,6 +14,7 @@ from rpt.config.paths import config_dir
 from rpt.errors import RptError
 from rpt.sweep import outcome
 from rpt.sweep.grid import expand
+from tests.support.options import ENCODERS
 
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
 LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all, encoder=none."
@@ -93,14 +94,12 @@ REFUSED = {
     f"refused: prompt.length=-1\n  prompt.length = -1: must be greater than 0. {LENGTH}\n"
     "refused: 2 of 2 points; nothing was trained or written\n",
     ("encoder=residul,plain",): "refused: encoder=residul\n  encoder = residul: no such option. Did you mean residual? "
-    "Options: lstm, mlp, none, plain, residual.\nrefused: 1 of 2 points; nothing was trained or written\n",
+    f"Options: {', '.join(ENCODERS)}.\nrefused: 1 of 2 points; nothing was trained or written\n",
     ("lr=${nothing},1",): "refused: lr=$\\{nothing\\}\n  lr: Interpolation key 'nothing' not found. Name a key by its "
     "whole dotted path, such as ${seed}, in single quotes.\nrefused: 1 of 2 points; nothing was trained or written\n",
     ("prompt.lenght=1", "lr=1,2"): "prompt.lenght: no such key. Did you mean length? prompt has: length, unit.\n",
-    (
-        "encoder=plain,null",
-    ): "refused: encoder=null\n  encoder=null: a group takes the name of an option. Options: lstm, "
-    "mlp, none, plain, residual.\nrefused: 1 of 2 points; nothing was trained or written\n",
+    ("encoder=plain,null",): "refused: encoder=null\n  encoder=null: a group takes the name of an option. Options: "
+    f"{', '.join(ENCODERS)}.\nrefused: 1 of 2 points; nothing was trained or written\n",
     ("lr=interval(0,1)",): "BasicSweeper does not support sweep type : INTERVAL_SWEEP\n",
 }
 

@@ -127,7 +127,10 @@ def test_a_run_that_has_no_checkpoint_to_go_on_from_joins_a_new_pack(runs):
     assert numbers(plan(made, states, Limits(64, *NO_MEMORY_LIMIT))) == [[0, 1]]
 
 
-@pytest.mark.parametrize("encoder", ["plain", "none", "lstm", "residual encoder.shared=false"])
+@pytest.mark.parametrize(
+    "encoder",
+    ["plain", "none", "lstm", "residual encoder.shared=false", "superpos", "low_rank", "lopt", "ulpt", "accept"],
+)
 def test_the_memory_of_a_run_is_five_times_what_it_trains(encoder, configure, tiny_cb, assemble):
     config = configure(*tiny_cb, "prompt.length=7", *f"encoder={encoder}".split())
     tuner, _ = assemble(config)

@@ -1,0 +1,97 @@
+"""Packed training, resume and evaluation with every prompt encoder; options are discovered."""
+
+import copy
+import io
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.support.packs import configs_of
+
+FILES = sorted((Path(__file__).parents[2] / "conf" / "encoder").glob("*.yaml"))
+ENCODERS = [path.stem for path in FILES if path.stem != "none"]
+RUNS = {name: [f"encoder={name}", f"seed={seed}"] for seed, name in enumerate(ENCODERS)}
+
+
+@pytest.fixture(scope="module")
+def packed(tiny_bert, tiny_cb, assemble, loop, tmp_path_factory):
+    """A pack of a run with each encoder in float64 after 12 steps; its data, and the states after 6 steps."""
+    folder = tmp_path_factory.mktemp("runs")
+    small = [*tiny_bert, *tiny_cb, "trainer=debug", "trainer.epochs=3", "prompt.length=6", "prompt.unit=vocab"]
+    shared = ["lr=0.01", "schedule=linear", "backbone.dtype=float64", f"output_dir={folder}"]
+    configs = configs_of(*small, *shared, runs=RUNS)
+    tuner, data = assemble(*configs)
+    states = steps(loop(tuner), data, 12)
+    return configs, tuner, data, states[6]
+
+
+def steps(tuner, data, count):
+    """Take steps; gives the states of the runs after each number of steps."""
+    states = []
+    while True:
+        for rows in data.train_dataloader():
+            states.append([as_saved(run.state()) for run in tuner.runs])
+            if len(states) > count:
+                return states
+            tuner.training_step(rows.to(tuner.backbone.device), 0)
+
+
+def as_saved(state):
+    """The state as a checkpoint holds it."""
+    file = io.BytesIO()
+    torch.save(copy.deepcopy(state), file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def same_bits(first, second):
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+each = pytest.mark.parametrize("index", range(len(ENCODERS)), ids=ENCODERS)
+
+
+@each
+def test_a_run_of_the_pack_ends_as_it_does_alone(index, packed, assemble, loop):
+    configs, tuner, _, _ = packed
+    alone, its_data = assemble(configs[index])
+    steps(loop(alone), its_data, 12)
+    run, single = tuner.runs[index], alone.runs[0]
+    assert (run.error, run.steps) == (None, 12)
+    assert not torch.equal(run.trainable.fold(), run.start)
+    for name, value in single.trainable.state_dict().items():
+        torch.testing.assert_close(run.trainable.state_dict()[name], value, rtol=0, atol=1e-8, msg=name)
+    torch.testing.assert_close(run.trainable.fold(), single.trainable.fold(), rtol=0, atol=1e-8)
+
+
+def test_a_resumed_pack_ends_with_the_same_bits(packed, assemble, loop):
+    configs, tuner, _, halfway = packed
+    resumed, data = assemble(*configs)
+    for run, state in zip(resumed.runs, halfway, strict=True):
+        run.restore(state)
+    steps(loop(resumed), data, 6)
+    for name, run, whole in zip(ENCODERS, resumed.runs, tuner.runs, strict=True):
+        assert same_bits(run.trainable.state_dict(), whole.trainable.state_dict()), name
+        assert torch.equal(run.trainable.fold(), whole.trainable.fold()), name
+
+
+@each
+def test_an_evaluation_repeats_and_does_not_depend_on_the_order_of_the_rows(index, packed):
+    _, tuner, data, _ = packed
+    [batch, *_] = data.val_dataloader()
+    rows = batch.of_run(index)
+    prompts = [run.trainable.fold() for run in tuner.runs]
+    first, again = (tuner.score(rows, prompts).scores for _ in range(2))
+    assert torch.equal(first, again)
+    order = list(reversed(range(len(rows))))
+    assert len(order) > 1
+    assert torch.equal(tuner.score(rows.pick(order), prompts).scores, first[order])
+
+
+def test_the_factorised_prompts_differ_from_the_plain_one(packed):
+    """All runs have an init of their own seed, so that equal prompts would mean that an encoder is not used."""
+    _, tuner, _, _ = packed
+    prompts = [run.trainable.fold() for run in tuner.runs]
+    assert all(not torch.equal(one, other) for i, one in enumerate(prompts) for other in prompts[:i])
