@@ -46,9 +46,9 @@ BASELINES = ("head alone", "zero-shot", "fine-tuning")
 """Names of the methods that train no prompt (`encoder=none`)."""
 
 
-OF_ONE_ENCODER = ("encoder.", "prompt.unit")
+OF_ONE_ENCODER = ("encoder.", "prompt.unit", "prompt.length")
 """First letters of keys that are an axis only where runs of the same encoder differ in them. A study that trains two
-encoders in two units of the prompt does not compare the units."""
+encoders in two units or lengths of the prompt does not compare the units or lengths."""
 
 
 def method_of(record: Record) -> str:

@@ -1,0 +1,30 @@
+"""The study of methods gives every encoder the same number of trained numbers."""
+
+import pytest
+import torch
+
+from rpt.config.check import check
+from rpt.config.compose import compose
+from rpt.config.construct import construct
+from rpt.config.paths import config_dir
+from rpt.prompt.needs import table_rows
+from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
+from tests.support.options import ENCODERS
+
+BUDGETS = sorted(file.stem for file in (config_dir() / "experiment" / "budget").glob("*.yaml"))
+WIDTH, TOKENS = 384, 100
+
+
+def test_every_encoder_has_a_budget():
+    assert [*BUDGETS, "none"] == sorted(ENCODERS, key=lambda name: (name == "none", name))
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_an_encoder_trains_as_many_numbers_as_a_table_of_a_hundred_tokens(name):
+    config = check(compose([f"experiment=budget/{name}", "backbone=minilm"]))
+    assert config.chosen["encoder"] == name
+    length = config.prompt.length
+    encoder = construct("encoder", config.encoder, length=length, hidden=WIDTH)
+    prompt = SoftPrompt(torch.randn(table_rows(encoder, length), WIDTH), encoder)
+    count = count_params(prompt, trained_parameters(prompt)).paper
+    assert count == pytest.approx(TOKENS * WIDTH, rel=0.03)
