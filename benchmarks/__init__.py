@@ -1,1 +1,1 @@
-"""Speed against peers and against the floor, in one run, as ratios."""
+"""Benchmarks: time and memory of rpt, compared with other libraries and with a lower bound."""

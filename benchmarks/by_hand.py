@@ -30,7 +30,7 @@ def take(tuner: PromptTuner, data: PackData, count: int) -> None:
     num_steps = 0
     while num_steps < count:
         steps = data.train_dataloader()
-        steps.first_step = 0  # each time the same epoch
+        steps.first_step = 0  # every iteration is the first epoch
         for step in steps:
             if num_steps == count:
                 break
@@ -40,5 +40,5 @@ def take(tuner: PromptTuner, data: PackData, count: int) -> None:
 
 
 def _backward(loss: Tensor, *_: object, **__: object) -> None:
-    """Go backward without a Trainer, as Lightning's `manual_backward` does."""
+    """Run the backward pass without a Trainer, in place of Lightning's `manual_backward`."""
     loss.backward()

@@ -138,7 +138,7 @@ def processes(task: str, count: int, encoder: str) -> dict[str, float]:
 
 
 def _beside(task: str, encoder: str, barrier: Any, answers: Any) -> None:
-    """Body of one process: train once all processes are ready."""
+    """Train in one of the processes, after all processes are ready."""
     tuner, data = pack(task, 1, encoder)
     take(tuner, data, STEPS)
     torch.cuda.synchronize()
@@ -189,7 +189,7 @@ def random_rows(task: str) -> Iterator[tuple[Example, list[int], list[int]]]:
 
 
 def operations(task: str, size: int) -> float:
-    """Count the operations of a step's matrix products without attention: forward, and backward to the inputs alone."""
+    """Count the operations of a step's matrix products, without attention and without gradients of weights."""
     read = LAYERS * (4 * WIDTH**2 + 2 * WIDTH * WIDE + 2 * WIDTH**2)  # encoder, and keys and values for the decoder
     written = LAYERS * (6 * WIDTH**2 + 2 * WIDTH * WIDE) + WIDTH * VOCABULARY
     tokens = PROMPT + statistics.mean(LENGTHS[task])
@@ -197,7 +197,7 @@ def operations(task: str, size: int) -> float:
 
 
 def speed() -> float:
-    """Measure the operations per second of a matrix product of the backbone's shapes, the best of fifty."""
+    """Measure the operations per second of a matrix product of the backbone's shapes, as the best of fifty."""
     states = torch.randn(16_384, WIDTH, device="cuda", dtype=torch.bfloat16)
     weight = torch.randn(WIDTH, WIDE, device="cuda", dtype=torch.bfloat16)
     best = math.inf

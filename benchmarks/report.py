@@ -1,4 +1,4 @@
-"""Seconds and memory of a report over 63 and over 1,010 runs, and the share of start-up.
+"""Measure seconds and memory of a report over 63 and over 1,010 runs, and the share of start-up.
 
     python -m benchmarks.report                         # three minutes on two cores
 
@@ -77,7 +77,7 @@ def write_copy(folder: Path, rate: float, seed: int, number: int) -> None:
     by_target: dict[str, list[dict[str, object]]] = {}
     for line in lines:
         by_target.setdefault(line["target"], []).append(line)
-    for same_target in by_target.values():  # the score of the record stays right
+    for same_target in by_target.values():  # so the record's score stays correct
         answers = [(line["predicted"], line["choice"], line["right"], line["scores"]) for line in same_target]
         random.Random(number).shuffle(answers)
         for line, answer in zip(same_target, answers, strict=True):

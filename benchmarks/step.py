@@ -128,7 +128,7 @@ def floor(encoded: Encoded) -> float:
 
 
 def _speed(rows: Tensor, weight: Tensor) -> float:
-    """Measure the operations per second of a matrix product, the best of a hundred."""
+    """Measure the operations per second of a matrix product, as the best of a hundred."""
     best = float("inf")
     for _ in range(100):
         start = time.perf_counter()

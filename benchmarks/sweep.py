@@ -56,7 +56,7 @@ class Grid:
 
     @property
     def turns(self) -> list[Grid]:
-        """Grids of one seed each."""
+        """Grid of each seed."""
         return [Grid(self.rates, range(seed, seed + 1)) for seed in self.seeds]
 
 

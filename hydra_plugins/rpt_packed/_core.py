@@ -24,7 +24,7 @@ from rpt.sweep.settings import Settings
 
 
 class PointFailed(RptError):
-    """A point has no score, for a reason that the user can mend. The reason has been printed already."""
+    """A point has no score, for a reason that the user can correct. The reason has already been printed."""
 
 
 class PointBroke(Exception):
@@ -57,7 +57,7 @@ def launch(
     names = [outcome.name(overrides) for overrides in job_overrides]
     points, refused = [], []
     for number, (overrides, name) in enumerate(zip(job_overrides, names, strict=True), start=first_number):
-        is_new = tuple(overrides) not in outcome.examined  # otherwise the check before the sweep has printed it
+        is_new = tuple(overrides) not in outcome.examined  # the check before the sweep has printed the other refusals
         examined = examine(config, overrides)
         if isinstance(examined, Accepted):
             points.append(Point(number, examined.values, name, examined.config))
@@ -84,7 +84,7 @@ def _plain(value: Any) -> Any:
 
 
 def _job_return(overrides: Sequence[str], name: str, result: Result) -> JobReturn:
-    """Build the job result for Hydra's sweeper: the objective, or the error to raise once the batch has ended."""
+    """Build the job result for Hydra's sweeper: the objective, or the error that is raised after the batch."""
     value: float | Exception | None = result.objective
     if result.status != "finished":
         value = PointBroke(result.error) if result.is_bug else PointFailed(result.error)

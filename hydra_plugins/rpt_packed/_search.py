@@ -45,7 +45,7 @@ class FailedReturn(JobReturn):
 
 
 class RecordingLauncher:
-    """Passes batches on to a launcher and keeps the results of all points.
+    """Launcher that passes batches to another launcher and keeps the results of all points.
 
     Args:
         launcher: Launcher that trains the points.
@@ -86,7 +86,7 @@ class RecordingLauncher:
 
 
 class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
-    """Optuna's search. A failed point does not end it."""
+    """Optuna's search, which continues after a failed point."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Set up the search and wrap its launcher; Hydra calls this before the sweep."""

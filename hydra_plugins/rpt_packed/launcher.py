@@ -21,8 +21,8 @@ class PackedLauncherConf:
 
     _target_: str = "hydra_plugins.rpt_packed.launcher.PackedLauncher"
     executor: Any = "inline"  # inline: in this process | submitit: jobs of SLURM or of this machine | ray
-    pack_size: Any = 64  # largest number of runs that are trained together; memory may allow fewer
-    retry_failed: Any = False  # true: train runs again that failed in an earlier start of the same sweep
+    pack_size: Any = 64  # largest number of runs that are trained together; less memory means smaller packs
+    retry_failed: Any = False  # true: runs that failed in an earlier command are trained again
     submitit: Any = field(default_factory=dict)  # see rpt.sweep.executors.submitit
     ray: Any = field(default_factory=dict)  # see rpt.sweep.executors.ray
 

@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`: Optuna's search. Hydra imports this module at every start, so it imports nothing heavy."""
+"""`hydra/sweeper=optuna`: Optuna's search. Hydra imports this module at every start, so its imports are fast."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class OptunaSearchConf:
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}])
     sampler: Any = MISSING
     direction: Any = "maximize"  # minimize is refused: the objective is a score
-    n_trials: int = 20  # points in all; a failed point counts
+    n_trials: int = 20  # number of points, including failed points
     n_jobs: int = 2  # points in a batch; the packed launcher trains a batch together
     max_failure_rate: float = 1.0  # share of failed points in a batch above which the search ends; 1: never
     storage: Any = None  # URL of a database that keeps the search, such as sqlite:///search.db; None: memory

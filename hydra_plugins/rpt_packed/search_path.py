@@ -11,7 +11,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
 class RptSearchPath(SearchPathPlugin):
-    """Lets `-cn learning_rate` find a study as well as the files of a `--config-dir`, and registers rpt's search."""
+    """Hydra plugin through which `-cn learning_rate` finds a study in `sweeps/`. It also registers rpt's search."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Extend the search path and register the search; Hydra calls this at the start of every program.

@@ -1,4 +1,4 @@
-"""Hydra's basic sweeper without its check of the points. Hydra imports this at every start: nothing heavy here."""
+"""Hydra's basic sweeper without its check of the points. Hydra imports this module at every start, so it is small."""
 
 from collections.abc import Sequence
 
@@ -12,4 +12,4 @@ class CheckedSweeper(BasicSweeper):
     """
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Do nothing, because all points have been composed already."""
+        """Do nothing, because `rpt.sweep.grid` has already composed and checked all points."""
