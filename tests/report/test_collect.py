@@ -266,7 +266,7 @@ def test_several_commits_and_warnings_are_told(tmp_path):
     edit(folder, environment__git={"commit": "a" * 40, "dirty": True})
     assert collect(tmp_path).notes == (
         "The runs come from 2 commits of rpt: 0f460bdd63, aaaaaaaaaa.",
-        "Some runs were made with changes that no commit holds.",
+        "Some runs were made with uncommitted changes of the code.",
         "1 of 2 runs carry warnings; the table of runs names them.",
     )
 

@@ -1,6 +1,6 @@
 """The figures of a report, drawn from the same numbers as its tables.
 
-Every kind of figure has a module of its own. A figure is left out where the study has no numbers for it.
+Every kind of figure has a module of its own. A figure is left out if the study has no numbers for it.
 """
 
 from __future__ import annotations

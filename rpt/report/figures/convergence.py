@@ -20,7 +20,10 @@ from rpt.report.say.words import listed
 
 
 def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
-    """Draw held-out score over epochs: a panel per task, each encoder at the point with its best held-out score."""
+    """Draw the held-out score over epochs in a panel for each task.
+
+    Each encoder is drawn at its point (setting of the sweep) with the best held-out score.
+    """
     tasks = [task for task in study.tasks if any(_of_task(diagnoses, task))][:MOST_PANELS]
     if not tasks:
         return []
@@ -36,14 +39,14 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
     rows = "validation rows" if select == "validation" else "rows held out of train"
     caption = (
         f"Score on the {rows}, which choose the checkpoint, each encoder at the point that they choose. Thick "
-        "lines are means over seeds, at the epochs at which all seeds were evaluated; thin lines single runs."
+        "lines are means over seeds, at the epochs at which all seeds were evaluated. Thin lines are single runs."
     )
     alt = "Held-out score over epochs. " + " ".join(_say(task, [*_of_task(diagnoses, task)]) for task in tasks)
     return [finish(drawing, "convergence", "Held-out score over epochs", caption, alt)]
 
 
 def over_time(ax: Axes, diagnoses: Sequence[Diagnosis], name: str, study: Study) -> None:
-    """Draw a number that every evaluation records (`gate`, `norm` or `drift`) over epochs."""
+    """Draw a measure of the prompt that every evaluation records (`gate`, `norm` or `drift`) over epochs."""
     looks = looks_of(study)
     for diagnosis in diagnoses:
         _lines(ax, diagnosis, name, looks[diagnosis.point.method], scale=1.0)
@@ -58,7 +61,7 @@ def dress(ax: Axes, title: str, label: str) -> None:
 
 
 def best_of_tasks(diagnoses: Sequence[Diagnosis], task: str) -> list[Diagnosis]:
-    """Return one diagnosis for each encoder on a task: of several, the diagnosis with the best held-out score."""
+    """Return one diagnosis for each encoder on a task: the diagnosis with the best held-out score."""
     best: dict[str, Diagnosis] = {}
     for diagnosis in diagnoses:
         known = best.get(diagnosis.point.method)
@@ -73,9 +76,9 @@ def has(diagnosis: Diagnosis, name: str) -> bool:
 
 
 def mean_of(diagnosis: Diagnosis, name: str) -> tuple[Series, Series]:
-    """Return the epochs at which every run was evaluated, and the mean over runs of a field of `History` at them.
+    """Return the epochs at which every run was evaluated, and the mean over runs of a field of `History`.
 
-    Both arrays are empty where the runs have no epoch in common.
+    Both arrays are empty if the runs have no epoch in common.
     """
     histories = [history for history in _histories(diagnosis) if np.isfinite(_series(history, name)).any()]
     epochs = reduce(np.intersect1d, [history.epochs for history in histories])

@@ -24,13 +24,13 @@ PAGE = 6.9
 """Width of both columns of a two-column paper, in inches."""
 
 EXTRA_HEIGHT = 0.3
-"""Height that a panel gets in addition where it is the only panel of its figure, in inches."""
+"""Additional height of a panel that is the only panel of its figure, in inches."""
 
 DPI = 200
 """Resolution of PNG files, in dots per inch."""
 
 SAMPLE_MARK = "SAMPLE DATA, not SuperGLUE"
-"""Mark in every figure of sample rows, so that nobody can mistake a copy of the figure for a result."""
+"""Mark in every figure of sample rows, so that a copy of the figure is not mistaken for a result on SuperGLUE."""
 
 RC: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
@@ -70,7 +70,7 @@ class Figure:
         name: Name of the files without suffix, such as `score-by-lr`.
         title: Quantity that the figure shows.
         caption: Explanation of the lines, bands, dots and crosses.
-        alt: Text alternative: sentences that tell the numbers in the figure.
+        alt: Text alternative: sentences with the numbers in the figure.
         is_wide: Whether the figure is as wide as both columns of a paper.
         files: File content by suffix (`pdf`, `svg`, `png`); equal numbers give equal bytes.
     """
@@ -90,7 +90,7 @@ class Figure:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Apply the style of all figures; the caller's matplotlib settings are restored at exit."""
+    """Apply the style of all figures inside the block; the caller's matplotlib settings are restored after it."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         for name, value in RC.items():
@@ -99,7 +99,7 @@ def style() -> Iterator[None]:
 
 
 def blank(width: float, height: float, *, is_sample: bool) -> Drawing:
-    """Create an empty drawing; width and height are in inches, and sample data are marked."""
+    """Create an empty drawing. Width and height are in inches; `is_sample` adds the mark of sample data."""
     drawing = Drawing(figsize=(width, height))
     FigureCanvasAgg(drawing)
     if is_sample:
@@ -108,9 +108,9 @@ def blank(width: float, height: float, *, is_sample: bool) -> Drawing:
 
 
 def grid_of_panels(count: int, *, is_sample: bool, height: float = 2.0) -> tuple[Drawing, list[Axes]]:
-    """Create a drawing with a grid of panels: two columns for four panels, else up to three columns.
+    """Create a drawing with a grid of panels: two columns for four panels, otherwise up to three columns.
 
-    A single panel has the width of a paper's column, a larger grid the width of both columns.
+    A single panel has the width of one column of a paper. A larger grid has the width of both columns.
 
     Args:
         count: Number of panels, at least one.

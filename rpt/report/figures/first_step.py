@@ -24,7 +24,7 @@ CAPTION = (
 
 
 def first_steps(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw a panel for each task and combination of values on other axes; nothing for runs that recorded no step."""
+    """Draw a panel for each task and combination of values on other axes. Runs without a recorded step are left out."""
     panels = panels_of_curves([row.curve for row in numbers.robustness if len(_steps(row.curve)) > 1])
     if not panels:
         return []
@@ -45,7 +45,7 @@ def _steps(curve: StudyCurve) -> dict[int, float]:
 
 
 def _step(point: StudyPoint) -> float | None:
-    """Return the geometric mean over seeds; None where a run has no first step, or one of size 0."""
+    """Return the geometric mean of the first step over seeds; None if a run has no first step or a step of size 0."""
     sizes = [None if run.record.prompt is None else run.record.prompt.first_step for run in point.runs]
     if any(size is None or size <= 0 for size in sizes):
         return None

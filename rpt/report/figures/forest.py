@@ -40,7 +40,7 @@ class Quantity:
     Attributes:
         title: Title of the column, with the unit.
         scale: Factor from the estimate to the unit of the column.
-        of: Function that returns the estimate of a curve; it returns None where the curve has no such estimate.
+        of: Function that returns the estimate of a curve, or None if the curve has no such estimate.
     """
 
     title: str
@@ -57,7 +57,7 @@ QUANTITIES = (
 
 @dataclass(frozen=True)
 class ForestRow:
-    """A row of a forest plot: a label, a look and an estimate for each column (None: an empty cell)."""
+    """A row of a forest plot: label, colour and marker, and an estimate for each column (None for an empty cell)."""
 
     label: str
     look: Look
@@ -68,7 +68,7 @@ RowGroup = tuple[str, list[ForestRow]]
 
 
 def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw average, worst case and failed share of each encoder; no figure where every curve has a single point."""
+    """Draw average, worst case and failed share of each encoder. Without a sweep over an axis, there is no figure."""
     swept = [entry for entry in numbers.robustness if len(entry.curve.points) > 1]
     quantities = [quantity for quantity in QUANTITIES if any(quantity.of(entry) is not None for entry in swept)]
     if not swept:
@@ -94,8 +94,8 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
 def differences(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw the score of each panel's leading encoder minus the score of each other encoder.
 
-    Scores are averaged over the sweep. On a task without a sweep, each encoder or baseline is taken at the point that
-    the held-out rows choose.
+    Scores are averaged over the sweep. On a task without a sweep, the score of each encoder or baseline is taken at the
+    point that the held-out rows choose.
     """
     swept = {pair.task for pair in numbers.sweep}
     single = [pair for pair in numbers.tuned if pair.task not in swept]
@@ -132,7 +132,7 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
 
 
 def _leader(study: Study, pairs: Sequence[Pair]) -> str:
-    """Return the encoder that a panel is about: the study's leader, or the first encoder of a panel without it."""
+    """Return the encoder that a panel compares with the others: the study's leader, or else the first encoder."""
     return study.leader if any(pair.first == study.leader for pair in pairs) else pairs[0].first
 
 

@@ -1,4 +1,4 @@
-"""Legends, placed below the panels so that they hide no data."""
+"""Draw legends below the panels, so that they hide no data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Division of a study's points into panels, and their positions along the axis of a panel."""
+"""Divide a study's points into the panels of a figure, and compute their positions along the axis of a panel."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class PanelLine:
 
     Attributes:
         method: Name of the encoder or baseline.
-        values: Value on the panel's axis for each point; None for a method that the axis does not affect. For example,
-            the baseline `head alone` has no learning rate of a prompt.
+        values: Value on the panel's axis for each point; None for an encoder or baseline that the axis does not affect.
+            For example, the baseline `head alone` has no learning rate of a prompt.
         points: Scores of the points, in the order of the axis.
     """
 
@@ -33,7 +33,7 @@ class PanelLine:
 
     @property
     def is_everywhere(self) -> bool:
-        """Whether the line is a single point that the axis does not affect, so that it holds for every value."""
+        """Whether the line is a single point that the axis does not affect, and is drawn at every value of the axis."""
         return len(self.values) == 1 and self.values[0] is None
 
 
@@ -71,7 +71,7 @@ class AxisScale:
         axis: Axis of the study.
         is_spaced: Whether the values are numbers, spaced by their size.
         places: Position of each value of the axis, in the order of the axis.
-        span: Distance between the first and the last position; 1 where there is one position.
+        span: Distance between the first and the last position; 1 for a single position.
     """
 
     def __init__(self, axis: Axis) -> None:
@@ -93,7 +93,7 @@ def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[ScorePa
     Args:
         study: Study to draw.
         numbers: Scores of the study's points.
-        axis: Axis of the study that runs along the panels; None where only seeds vary.
+        axis: Axis of the study that is the horizontal axis of the panels; None if only seeds vary.
     """
     panels = []
     for task in study.tasks:
@@ -132,7 +132,7 @@ def _others(score: PointScore, axis: Axis | None) -> dict[str, Value]:
 
 
 def _combinations(settings: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
-    """Remove duplicates and combinations that are contained in another one, because an encoder may lack an axis."""
+    """Remove combinations that are contained in another combination, because an encoder may lack an axis."""
     different: list[Mapping[str, Value]] = []
     for setting in settings:
         if setting not in different:

@@ -30,7 +30,7 @@ CAPTION = (
 
 
 def profiles(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw a panel for each task and combination of values on other axes; nothing for a study of single points."""
+    """Draw a panel for each task and combination of values on other axes. Without a sweep, there is no figure."""
     panels = panels_of_curves([row.curve for row in numbers.robustness if len(row.curve.points) > 1])
     if not panels:
         return []

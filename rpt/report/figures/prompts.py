@@ -60,7 +60,7 @@ def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figur
 
 
 def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
-    """Draw the norm of every virtual token as a dot, over the range of its backbone's vocabulary."""
+    """Draw the norm of every virtual token as a dot, and the norms of the backbone's vocabulary as a band."""
     known = [diagnosis for diagnosis in diagnoses if _prompts(diagnosis)]
     tasks = _tasks(study, known)
     if not tasks:
@@ -89,7 +89,7 @@ def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagn
     looks, sentences = looks_of(study), []
     vocabularies = [_prompts(diagnosis)[0].vocab_norm for diagnosis in diagnoses]
     for position, vocabulary in enumerate(vocabularies):
-        # Encoders may have different backbones, so that each has a band of its own.
+        # Encoders may have different backbones, so each encoder has its own band.
         mean, std, ends = vocabulary["mean"], vocabulary["std"], (position - 0.5, position + 0.5)
         ax.fill_between(ends, mean - std, mean + std, color=VOCAB_COLOUR, alpha=0.3, linewidth=0)
         ax.hlines(mean, *ends, color=VOCAB_COLOUR, linewidth=1)

@@ -27,10 +27,10 @@ from rpt.report.say.words import listed, value_text
 from rpt.report.tables.columns import has_intervals
 
 DODGE = 0.012
-"""Horizontal shift between methods on a numeric axis, as a share of its span, so that dots do not hide each other."""
+"""Horizontal shift between encoders on a numeric axis, as a share of its span. It separates their dots."""
 
 SIDE = 0.16
-"""Horizontal shift between methods on an axis without numbers, whose values are 1 apart."""
+"""Horizontal shift between encoders on an axis without numbers, as a share of the distance between two values."""
 
 CAPTION = (
     "{means} are means over seeds{spread}, small dots single runs. Crosses on the dashed majority line are runs that "
@@ -48,7 +48,7 @@ def sensitivity(study: Study, numbers: Numbers, axis: Axis) -> list[Figure]:
 
 
 def by_encoder(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw the score of each encoder, for a study that varies nothing else."""
+    """Draw the score of each encoder, for a study that varies only encoder, task and seed."""
     panels = panels_of(study, numbers, None)
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample, height=1.8)
@@ -84,7 +84,10 @@ def _caption(study: Study, means: str, spread: str) -> str:
 
 
 def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Mapping[str, Look]) -> None:
-    """Draw a panel: a line with a band for each method (points with bars where values have no order), runs as dots."""
+    """Draw a panel: means with intervals for each encoder and baseline, and single runs as dots.
+
+    On a numeric axis, means are a line and intervals a band. If values have no order, they are markers with bars.
+    """
     step = DODGE * scale.span if scale.is_spaced else SIDE
     everywhere = [line for line in panel.lines if line.is_everywhere]
     dodged = [line for line in panel.lines if not line.is_everywhere]
@@ -122,7 +125,7 @@ def _curve(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], l
 
 
 def _bars(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], look: Look) -> None:
-    """Draw the mean as a marker and its interval as a bar, where values have no order."""
+    """Draw the mean as a marker and its interval as a bar, for values without an order."""
     means, lows, highs = (POINTS * values for values in _estimates(scores))
     ax.vlines(positions, lows, highs, color=look.colour, linewidth=1.4, zorder=3)
     ax.plot(positions, means, color=look.colour, linestyle="none", marker=look.marker, markersize=5,
@@ -130,7 +133,7 @@ def _bars(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], lo
 
 
 def _level(ax: Axes, score: PointScore, look: Look) -> None:
-    """Draw a horizontal line and band for a method that the axis does not affect."""
+    """Draw a horizontal line and band for an encoder or baseline that the axis does not affect."""
     if score.score.has_interval:
         ax.axhspan(POINTS * score.score.low, POINTS * score.score.high, color=look.colour, alpha=0.05, linewidth=0)
     ax.axhline(POINTS * score.score.value, color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
@@ -167,8 +170,8 @@ def _estimates(scores: Sequence[PointScore]) -> Iterator[np.ndarray]:
 def _handles(panels: Sequence[ScorePanel], looks: Mapping[str, Look], scale: AxisScale) -> list[Line2D]:
     """Return a legend entry for each encoder and baseline.
 
-    The entry of a method that the axis does not affect has no marker. Other entries have no line if values have no
-    order.
+    If the axis does not affect an encoder or baseline, its entry has no marker. If the axis has values without an
+    order, the other entries have no line.
     """
     levels = {line.method: line.is_everywhere for panel in panels for line in panel.lines}
     return [

@@ -45,8 +45,11 @@ OTHERS = (
     Look("#666666", "p", (0, (8, 2))),
     Look("#8C6D00", "h", (0, (2, 2))),
 )
-"""Looks of all other encoders. A hash of its name gives an encoder its look, so that the look is the same in all
-studies. Where the look is taken, the encoder gets the next free look, and beyond these four a mixture of them."""
+"""Looks of all other encoders.
+
+A hash of the encoder's name chooses the look, so that an encoder has the same look in all studies. If another encoder
+of the study has this look, the next free look is used. With more than four such encoders, looks are mixed.
+"""
 
 LINE_OF_MAJORITY = Look("#777777", "", (0, (4, 2)))
 
@@ -64,7 +67,7 @@ def looks_of(study: Study) -> dict[str, Look]:
 
 
 def _mixtures() -> Iterator[Look]:
-    """Yield looks whose colour, marker and line are of three encoders in `OTHERS`, without end."""
+    """Yield all combinations of a colour, a marker and a line style from `OTHERS`, again and again."""
     mixed = [Look(one.colour, two.marker, three.line) for one, two, three in itertools.product(OTHERS, repeat=3)]
     return itertools.cycle([look for look in mixed if look not in OTHERS])
 

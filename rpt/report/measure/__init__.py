@@ -1,1 +1,1 @@
-"""Numbers of a study: scores of points, comparisons, and corrections for many comparisons."""
+"""Compute the numbers of a study: scores, comparisons, and corrections for many comparisons."""

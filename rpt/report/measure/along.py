@@ -1,8 +1,8 @@
-"""Comparisons of two values of an axis for the same encoder.
+"""Compare two values of an axis, such as two learning rates, for the same encoder.
 
-The values of every axis are compared. The score at a value is averaged over all settings of the other axes that have
-runs at both values. Numbers are compared with the smallest number. Values without an order are compared each with each,
-up to `MOST_VALUES` values; with more, each is compared with the first.
+The score at a value is averaged over all settings of the other axes that have runs at both values. On a numeric axis,
+every value is compared with the smallest value. On another axis with up to `MOST_VALUES` values, all pairs of values
+are compared. With more values, each value is compared with the first value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rpt.report.read.series import StudyCurve
 from rpt.report.read.study import Study
 
 RATES = ("lr", "encoder_lr", "head_lr")
-"""Keys of learning rates. A study varies them to measure sensitivity, and seldom to compare their values."""
+"""Keys of learning rates. Most studies vary them to measure sensitivity, not to compare their values."""
 
 
 def compare_values(study: Study) -> list[Pair]:
@@ -34,9 +34,9 @@ def compare_values(study: Study) -> list[Pair]:
 
 
 def asked_axes(study: Study) -> list[Axis]:
-    """Return the axes whose values the answer compares: all except learning rates.
+    """Return the axes whose values the report's answer compares: all axes except learning rates.
 
-    A study that varies nothing but learning rates, with a single encoder, compares their values.
+    If a study has a single encoder and varies only learning rates, the answer compares their values.
     """
     own = [axis for axis in study.axes if axis.key not in RATES]
     return own or (list(study.axes) if len(study.methods) == 1 else [])

@@ -17,10 +17,10 @@ from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
 
 MOST_METHODS = 4
-"""Largest number of encoders that are compared each with each. With more, only the leading encoder is compared."""
+"""Largest number of encoders of which all pairs are compared. With more, only pairs with the leading encoder are."""
 
 MOST_VALUES = 4
-"""Largest number of values of an axis that are compared each with each. With more, each is compared with the first."""
+"""Largest number of values of an axis of which all pairs are compared. With more, each is compared with the first."""
 
 Where = Literal["sweep", "tuned", "point", "value"]
 
@@ -28,7 +28,7 @@ MAJORITY = "majority"
 """Name of the second method in a comparison with the majority answer (always the most frequent answer)."""
 
 Family = Literal["answer", "exploratory"]
-"""Family of a comparison. `answer`: the answer in words rests on it. `exploratory`: any other comparison."""
+"""Family of a comparison: `answer` if the report's answer in words is based on it, else `exploratory`."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Pair:
     Attributes:
         task: Name of the task.
         first: First method; a positive difference means that it scores higher.
-        second: Second method: an encoder, a baseline or `majority`; the first method itself where `where` is `value`.
+        second: Second method: an encoder, a baseline or `majority`; equal to `first` if `where` is `value`.
         where: Points that are compared. `sweep`: average over the points of the main axis that both methods have.
             `tuned`: for each method, the point that the held-out rows choose. `point`: one point that both methods
             have. `value`: two values of an axis for one encoder, averaged over the settings of the other axes.
@@ -46,17 +46,17 @@ class Pair:
         comparison: Difference in score with interval and p-value, over the seeds that both methods have.
         p_holm: p-value after Holm's correction over the family; `nan` below three seeds.
         seeds_needed: Number of seeds that show a difference of one point with a power of 0.8 on the same examples;
-            infinite where no number suffices, None where the variance is unknown.
-        num_units: Number of sampling units (examples) that the difference is computed from.
-        num_points: Number of points that the difference is averaged over.
-        first_value: First method's value on the main axis (`tuned`), or first value of `axis` (`value`). None elsewhere
-            and against the majority answer.
-        second_value: Second method's value on the main axis (`tuned`), or second value of `axis` (`value`). None
-            elsewhere, for a baseline without the main axis and for the majority answer.
-        axis: Key of the axis whose values are compared where `where` is `value`; else None.
+            infinite if no number suffices, None if the variance is unknown.
+        num_units: Number of sampling units (examples) from which the difference is computed.
+        num_points: Number of points over which the difference is averaged.
+        first_value: First method's value on the main axis if `where` is `tuned`, or first value of `axis` if `where` is
+            `value`. None otherwise, and for a comparison with the majority answer.
+        second_value: Second method's value on the main axis if `where` is `tuned`, or second value of `axis` if `where`
+            is `value`. None otherwise, for a baseline without the main axis, and for the majority answer.
+        axis: Key of the axis whose values are compared if `where` is `value`; None otherwise.
         family: Family of comparisons, over all tasks, that Holm's correction adjusts together.
-        seeds_for_observed: Number of seeds that show a true difference as large as the observed one with a power of 0.8
-            on the same examples; infinite where no number suffices. None where the variance is unknown or the observed
+        seeds_for_observed: Number of seeds that show a true difference as large as the observed difference with a power
+            of 0.8 on the same examples; infinite if no number suffices. None if the variance is unknown or the observed
             difference is 0.
     """
 
@@ -78,9 +78,9 @@ class Pair:
 
     @property
     def verdict(self) -> Literal["higher", "lower", "open"]:
-        """Whether the first method scores significantly `higher` or `lower`.
+        """Result of the comparison: the first method scores `higher` or `lower` than the second, or it is `open`.
 
-        It is `open` where the interval includes 0 or the adjusted p-value is 0.05 or more.
+        The result is `open`, which means undecided, if the interval includes 0 or the adjusted p-value is 0.05 or more.
         """
         sign = self.comparison.sign(self.p_holm)
         return "higher" if sign > 0 else "lower" if sign < 0 else "open"
@@ -103,7 +103,7 @@ def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
 
 
 def couples(study: Study) -> list[tuple[str, str]]:
-    """Return the pairs of encoders that are compared; the leading encoder comes first in its pairs."""
+    """Return the pairs of encoders that are compared. A pair with the leading encoder begins with it."""
     ordered = sorted(study.methods, key=lambda method: method != study.leader)
     if len(ordered) > MOST_METHODS:
         return [(ordered[0], other) for other in ordered[1:]]
@@ -152,11 +152,11 @@ def _against(curve: StudyCurve, baselines: Sequence[StudyPoint]) -> Iterator[Pai
 def _of_points(
     curve: StudyCurve, where: Where, setting: Mapping[str, Value], point: StudyPoint, other_point: StudyPoint
 ) -> Iterator[Pair]:
-    """Compare two points over the seeds that both have; yield nothing where they share no seed."""
+    """Compare two points over the seeds that both have. Yield nothing if they have no seed in common."""
     seeds = [seed for seed in point.seeds if seed in other_point.seeds]
     first = point.units(curve.count, seeds) if seeds else None
     second = other_point.units(curve.count, seeds) if seeds else None
-    if other_point.method == "zero-shot":  # without randomness, so its one run serves for every seed
+    if other_point.method == "zero-shot":  # without randomness, so its run is used for every seed
         first = point.units(curve.count)
         second = np.repeat(other_point.units(curve.count)[:1], len(first), axis=0)
     if first is not None and second is not None:
@@ -203,7 +203,7 @@ def pair_of(
     """Compare two arrays of units.
 
     Args:
-        curve: Curve of the first method; gives task and encoder.
+        curve: Curve of the first method, from which task and encoder are read.
         second: Name of the second method.
         where: Points that are compared, as in `Pair.where`.
         setting: Axis values that both methods share, by key.

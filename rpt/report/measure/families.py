@@ -1,10 +1,10 @@
 """Holm's correction of all comparisons of a report, in two families.
 
-The answer in words rests on few comparisons: the leading encoder against each other encoder, two values of an axis
-other than the learning rate, each encoder against the majority answer, the leading encoder against each baseline, and
-training speed where the study asks for it. These comparisons form one family, so that the probability of any false
-claim in the answer is at most 5 % (Holm 1979). Every other comparison of the page is exploratory and belongs to a
-second family with its own 5 %. That family is large, so that its p-values are those for one difference among many
+The answer in words is based on few comparisons: the leading encoder with each other encoder, two values of an axis
+other than the learning rate, each encoder with the majority answer, the leading encoder with each baseline, and
+training speed if the study asks for it. These comparisons form one family, so that the probability of any false claim
+in the answer is at most 5 % (Holm 1979). Every other comparison of the page is exploratory and belongs to a second
+family with its own 5 %. The second family is large, so its p-values are computed for one difference among many
 (`rpt.stats.paired.compare`).
 """
 
@@ -22,7 +22,7 @@ from rpt.report.read.study import Study
 from rpt.stats.paired import holm
 
 ASKS_HOW_SOON = "convergence"
-"""Last part of the name of every study that asks how soon encoders train."""
+"""Last part of the name of every study that compares how fast encoders train."""
 
 One = TypeVar("One", Pair, Pace)
 

@@ -1,4 +1,4 @@
-"""The numbers of a report: scores of points, robustness of encoders, and comparisons."""
+"""Compute the numbers of a report: scores of points, robustness of encoders, and comparisons."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from rpt.stats.mean import mean
 
 @dataclass(frozen=True)
 class PointScore:
-    """The score of a point.
+    """Score of a point, which is a set of runs that differ in the seed alone.
 
     Attributes:
-        point: Runs that differ in the seed alone.
+        point: Runs of the point.
         score: Mean task score over the seeds, 0 to 1, with an interval for new seeds and new examples.
         spread: Standard deviation of the task score over the seeds.
         num_failed: Number of runs that diverged or score at or below the majority answer.
@@ -45,16 +45,16 @@ class Robustness:
     Attributes:
         curve: Points of the encoder along the axis.
         best: Score of the best point.
-        best_at: Value of the axis at the best point; None where the encoder has no axis, or for the value null.
+        best_at: Value of the axis at the best point; None if the encoder does not have the axis, or for the value null.
         average: Score averaged over the points.
         worst: Score of the worst point.
         tuned: Score at the point that the held-out rows choose.
-        tuned_at: Value of the axis at the point that the held-out rows choose; None where the encoder has no axis, or
-            for the value null.
+        tuned_at: Value of the axis at the point that the held-out rows choose; None if the encoder does not have the
+            axis, or for the value null.
         spread: Standard deviation over seeds at the point that the held-out rows choose.
         apart: Score of the best point minus score of the worst point; None for a curve of one point.
         within: Standard deviation over seeds at one point, pooled over the options of an axis without order (`init`).
-            None on a numeric axis, where a bad value may spread more than a good one, and with a single seed or point.
+            None with a single seed or point, and on a numeric axis, where bad values may spread more than good values.
         failed: Share of the curve's runs that diverged or score at or below the majority answer.
         num_failed: Number of the curve's runs that diverged or score at or below the majority answer.
     """
@@ -79,7 +79,7 @@ class Robustness:
 
     @property
     def method(self) -> str:
-        """Option of the config group `encoder`, such as `residual`."""
+        """Name of the encoder: option of the config group `encoder`, such as `residual`."""
         return self.curve.method
 
 
@@ -116,8 +116,8 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
 
     Args:
         study: Study to measure.
-        diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`. Without any, `paces` is
-            empty.
+        diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`. If empty, `paces` is empty
+            too.
     """
     curves = [curve for curve in study.curves if curve.seeds]
     compared = [*compare_all(study, curves), *compare_values(study)]

@@ -81,7 +81,7 @@ def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:
 
 
 def _epochs(first: Diagnosis, second: Diagnosis) -> list[tuple[float, float]]:
-    """Return, for each common seed, the epochs until each encoder reached the score that both reach."""
+    """Return for each common seed the numbers of epochs until the two encoders have reached the same score."""
     histories, others = _histories(first), _histories(second)
     pairs = []
     for seed in sorted(histories.keys() & others.keys()):

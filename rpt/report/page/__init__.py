@@ -1,1 +1,1 @@
-"""The page of a report and the folder that holds it."""
+"""Build the HTML page of a report, and write the report's folder."""

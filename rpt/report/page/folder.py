@@ -1,4 +1,4 @@
-"""Writing of a report's folder: whole or not at all, and replacing nothing except an earlier report.
+"""Write a report's folder completely or not at all. It replaces nothing except an earlier report.
 
 `manifest.json` lists the files of a report with their sha256. Only listed files with unchanged content are ever
 removed.
@@ -42,7 +42,7 @@ def refuse_other_folder(out: Path) -> None:
             raise StudyError(f"{out}: is no report of rpt, it holds {name}, and a report replaces its folder. {advice}")
         if not _is_listed(path, out, listed):
             advice = "Move the file away, or name another folder with --out."
-            raise StudyError(f"{path}: was changed since the report was written, which would replace it. {advice}")
+            raise StudyError(f"{path}: was changed since the report was written, and would be replaced. {advice}")
 
 
 def publish(out: Path, files: Mapping[str, bytes]) -> None:
@@ -58,7 +58,7 @@ def publish(out: Path, files: Mapping[str, bytes]) -> None:
     """
     with storage(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        out = out.absolute()  # the lock and the draft need a name, and `.` has none
+        out = out.absolute()  # the lock and the draft are named after the folder, and `.` has no name
         with _locked(out):
             refuse_other_folder(out)
             _remove_drafts(out)
@@ -104,7 +104,7 @@ def _put(draft: Path, out: Path) -> None:
 
 
 def _remove_drafts(out: Path) -> None:
-    """Remove the drafts of killed processes; the caller must hold the report's lock, so that no draft is in use."""
+    """Remove the drafts that killed processes have left. The caller must hold the lock, so that no draft is in use."""
     for folder in out.parent.glob(f".{out.name}.*.rpt-draft"):
         match = DRAFT.fullmatch(folder.name)
         if match is not None and match["name"] == out.name and folder.is_dir() and not folder.is_symlink():
@@ -112,7 +112,7 @@ def _remove_drafts(out: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a report's unchanged files, and then its folders as far as they are empty."""
+    """Remove a report's unchanged files, and then its empty folders."""
     listed = _listed(folder)
     with suppress(OSError):
         for path in _files(folder):
@@ -130,7 +130,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _listed(folder: Path) -> dict[str, str]:
-    """Return the files and checksums that a folder's manifest lists; empty without a manifest of a report."""
+    """Return the checksum of each file in a folder's manifest, by path; empty if there is no manifest of a report."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["made_by"] != "rpt.report":

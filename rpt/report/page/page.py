@@ -1,4 +1,4 @@
-"""The report's page: one HTML file that works offline and makes no request.
+"""Render the report's page: one HTML file that works offline and makes no request.
 
 The page's content security policy allows only the pictures embedded in the file and its own style and script. Markup in
 the name of a run therefore cannot load or execute anything.
@@ -41,10 +41,10 @@ SECTIONS = (
     ("scores", "Scores of every point", None, ("scores", "baselines", "comparisons_by_point")),
     ("diagnostics", "Prompt diagnostics", "prompt-", ("diagnostics",)),
 )
-"""Sections of the page: id, title, prefix of the names of its figures (None for no figures), names of its tables."""
+"""Sections of the page: id, title, prefix of the names of the figures (None without figures), names of the tables."""
 
 FOLDER = "folder"
-"""Name of the column with run folders, whose cells the page turns into links."""
+"""Name of the column with run folders. The page turns its cells into links."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class CellView:
     Attributes:
         text: Value as text.
         interval: Confidence interval in brackets, shown after the value; empty for a value without an interval.
-        order: Sort key: a number that JavaScript can parse, else the text; empty for an empty cell.
+        order: Sort key: a number that JavaScript can parse, or the text; empty for an empty cell.
         href: Address that the cell links to; None for a cell without a link.
         is_number: Whether the cell is aligned to the right, as numbers and empty cells are.
     """

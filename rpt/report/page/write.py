@@ -24,14 +24,14 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
     Args:
         directory: Folder with the run folders, the `output_dir` of the sweep.
         out: Folder of the report; an earlier report there is replaced.
-        group: Group of the study's runs; None where the folder has a single group.
+        group: Group of the study's runs; None if the folder has a single group.
         command: Command line that makes the report again, for the page.
 
     Returns:
         The study, and the paragraphs of its answer.
 
     Raises:
-        StudyError: The runs make no study, or `out` contains files other than an earlier report's.
+        StudyError: The folder has no comparable runs, or `out` contains files that are not of an earlier report.
         StorageError: A run cannot be read, or the report cannot be written.
     """
     refuse_other_folder(out)

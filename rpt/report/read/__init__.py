@@ -1,1 +1,1 @@
-"""Reading of run folders: the runs of a study, their axes, and whether they can be compared."""
+"""Read run folders: find the runs of a study and its axes, and check that the runs can be compared."""

@@ -1,4 +1,4 @@
-"""Detection of a study's axes: the configuration keys in which its runs differ, besides encoder, task and seed."""
+"""Find a study's axes: the configuration keys in which its runs differ, apart from encoder, task and seed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
 from rpt.tracking.record import Record
 
 FlatConfig = dict[str, Value]
-"""Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has one key: the group's name."""
+"""Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has a single key, its name."""
 
 KNOWN = {
     "lr": ("learning rate", True),
@@ -32,14 +32,14 @@ KNOWN = {
     "optim": ("optimizer", False),
     "schedule": ("schedule", False),
 }
-"""Label of an axis, and whether a figure spaces it by logarithm, by configuration key.
+"""Label of an axis, and whether figures draw it on a logarithmic scale, by configuration key.
 
 The first key of this table that a study varies is its main axis. Keys that are missing here follow in the order of the
 configuration, with the key as label.
 """
 
 COLLAPSED = ("init", "backbone", "optim")
-"""Groups whose options have different keys. Where runs differ in the option, the option's name is the axis value."""
+"""Groups whose options have different keys. If runs differ in the option, the option's name is the axis value."""
 
 
 BASELINES = ("head alone", "zero-shot", "fine-tuning")
@@ -47,8 +47,10 @@ BASELINES = ("head alone", "zero-shot", "fine-tuning")
 
 
 OF_ONE_ENCODER = ("encoder.", "prompt.unit", "prompt.length")
-"""First letters of keys that are an axis only where runs of the same encoder differ in them. A study that trains two
-encoders in two units or lengths of the prompt does not compare the units or lengths."""
+"""Prefixes of keys that are an axis only if runs of the same encoder differ in them.
+
+For example, a study that trains two encoders in two units of the prompt does not compare the units.
+"""
 
 
 def method_of(record: Record) -> str:
@@ -71,8 +73,8 @@ def unit_of(record: Record) -> str | None:
 def flatten(records: Sequence[Record]) -> list[FlatConfig]:
     """Return the configuration of each run by dotted key.
 
-    The task, the seed and keys that cannot change a score are left out. `data.order_seed` is left out where it equals
-    the seed in every run.
+    The task, the seed and keys that cannot change a score are left out. `data.order_seed` is left out if it equals the
+    seed in every run.
     """
     flats = [_flat(record) for record in records]
     if all(flat.get("data.order_seed") == record.config["seed"] for flat, record in zip(flats, records, strict=True)):
@@ -114,7 +116,7 @@ def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[t
 
 
 def compared_keys(records: Sequence[Record]) -> set[str]:
-    """Return the keys of the axes that a study compares: two runs of the same task, encoder and seed differ in each."""
+    """Return the keys of the axes that a study compares, in which runs of the same task, encoder and seed differ."""
     flats = flatten(records)
     axes, _ = find_axes(records, flats)
     values_of: dict[tuple[object, ...], set[Value]] = {}
@@ -131,7 +133,7 @@ def values_on(axes: Sequence[Axis], flat: FlatConfig, method: str) -> dict[str, 
 
 
 def concerns(key: str, method: str) -> bool:
-    """Whether a configuration key can change the score of a method; keys of the prompt do not concern baselines."""
+    """Whether a configuration key can change the score of an encoder or baseline. A baseline has no prompt's keys."""
     unfelt = {
         "head alone": (*OF_THE_PROMPT, "encoder"),
         "fine-tuning": (*OF_THE_PROMPT, "encoder"),
@@ -164,15 +166,15 @@ def _aside_keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
 
 
 def _option(record: Record, group: str) -> str:
-    """Return the option of a group that a run uses; for a backbone its own name, because `local` can be any model."""
+    """Return the option of a group that a run uses. For a backbone, return its name, as `local` can be any model."""
     name = record.config[group].get("name") if group == "backbone" else record.chosen.get(group)
     return str(name)
 
 
 def _collapse(flats: Sequence[FlatConfig], names: Sequence[str], group: str) -> None:
-    """Replace the keys of a group by the group's name, whose value is the option's name.
+    """Replace the keys of a group by a single key, the group's name, with the option's name as value.
 
-    The values in which runs of the same option differ are appended to the name, such as `normal std=0.02`.
+    If runs of the same option differ in some keys, these are appended to the value, such as `normal std=0.02`.
     """
     settings = [{key: flat.pop(key) for key in [*flat] if key.startswith(f"{group}.")} for flat in flats]
     of_option: dict[str, list[FlatConfig]] = {}

@@ -1,4 +1,4 @@
-"""Reading of the run folders of a study."""
+"""Read the run folders of a study, and refuse runs that cannot be compared."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ ScoresByFolder = Mapping[Path, Float[np.ndarray, " units"]]
 def collect(directory: Path, group: str | None = None) -> Study:
     """Read the run folders directly below a folder, and check that the runs can be compared.
 
-    Baselines of other groups are added where they were trained in the same way.
+    A baseline (run without a prompt) of another group is added if it was trained in the same way.
 
     Args:
         directory: `output_dir` of one or more sweeps.
-        group: Group of the runs to read; `none` for the runs without a group; None where the folder holds one group.
+        group: Group of the runs to read; `none` for the runs without a group; None if the folder holds one group.
 
     Raises:
         StudyError: The folder holds no run that trains a prompt, a record that this version of rpt cannot read, runs
@@ -66,7 +66,7 @@ def collect(directory: Path, group: str | None = None) -> Study:
 
 
 class _Answers:
-    """Predictions of finished runs, read once a run.
+    """Predictions of finished runs. The predictions of each run are read once.
 
     Attributes:
         units: Score of each sampling unit, by run folder.
@@ -77,7 +77,7 @@ class _Answers:
         self._damaged = damaged
 
     def keep(self, runs: Iterable[FolderRecord]) -> list[FolderRecord]:
-        """Read the predictions of runs, and return the runs without those whose predictions are damaged."""
+        """Read the predictions of runs, and return the runs whose predictions are not damaged."""
         kept = []
         for folder, record in runs:
             try:
@@ -102,8 +102,8 @@ def _read(directory: Path) -> tuple[list[FolderRecord], dict[Path, tuple[str, st
     """Read all run folders.
 
     Returns:
-        Folder and record of each ended run; group and state of each other run, by folder; what is wrong with each
-        record that cannot be reported, by folder.
+        Three values: folder and record of each ended run; group and state of each other run, by folder; and a message
+        for each record that cannot be reported, by folder.
     """
     if not directory.is_dir():
         raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
@@ -233,7 +233,7 @@ def _start(ended: FolderRecord) -> tuple[str, str]:
 
 
 def _like(flats: Sequence[FlatConfig], axes: Sequence[Axis]) -> FlatConfig:
-    """Return the configuration values that all runs with a prompt share and that are no axis."""
+    """Return the configuration values that are equal in all runs with a prompt and are not an axis."""
     varied = {axis.key for axis in axes}
     return {key: value for key, value in flats[0].items() if key not in varied and _is_constant(key, flats)}
 
@@ -243,7 +243,7 @@ def _is_constant(key: str, flats: Sequence[FlatConfig]) -> bool:
 
 
 def _is_like(flat: FlatConfig, like: FlatConfig, method: str) -> bool:
-    """Whether a baseline of another group has the study's configuration in all keys that concern the baseline."""
+    """Whether a baseline of another group has the study's value for every key that can change the baseline's score."""
     keys = [key for key in like if concerns(key, method) and not key.startswith(("encoder.", "trainer.tune"))]
     return all(flat.get(key) == like[key] for key in keys)
 

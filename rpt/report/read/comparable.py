@@ -15,7 +15,7 @@ SHOWN = 28
 
 
 class Rule(NamedTuple):
-    """A property in which runs must agree.
+    """A property that must be equal in runs that are compared.
 
     Attributes:
         what: Name of the property in an error message.
@@ -70,7 +70,7 @@ def _component(group: str) -> Callable[[Record], str]:
 
 
 def _prompts(record: Record) -> str:
-    """Return the group whose runs must have the same unit: runs with a prompt. Runs without a prompt are of no unit."""
+    """Return a group for runs with a prompt, which must have the same unit, and another group for runs without one."""
     return "prompts" if unit_of(record) else "no prompt"
 
 

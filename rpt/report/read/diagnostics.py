@@ -1,6 +1,6 @@
-"""Diagnostics of the trained prompts: training curves, norms, nearest words, and cosines between seeds.
+"""Read the diagnostics of trained prompts: training curves, norms, nearest words, and cosines between seeds.
 
-Every part is optional. It is None for a run that was trained without diagnostics or that trains no prompt.
+Every part is optional, and is None for a run without diagnostics or without a prompt.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Series = Float[np.ndarray, " evaluations"]
 class History:
     """Evaluations of a run during training, on the held-out rows that choose the checkpoint.
 
-    Every attribute is an array with a number for each evaluation; a number that the run did not record is `nan`.
+    Every attribute is an array with a number for each evaluation. A number that the run did not record is `nan`.
 
     Attributes:
         epochs: Number of epochs trained before the evaluation.
@@ -41,7 +41,7 @@ class History:
         loss: Mean loss over the held-out rows, in nats.
         gate: |phi(P)| / |P| of a residual encoder, mean over virtual tokens; `nan` for other encoders.
         norm: Mean norm of the encoded virtual tokens.
-        drift: Distance of the encoded prompt from its value before training, as a share of the norm of that value.
+        drift: Distance of the encoded prompt from its value before training, divided by that value's norm.
     """
 
     epochs: Series
@@ -61,7 +61,7 @@ class Prompt:
         nearest: Nearest tokens of the vocabulary with their cosines for each virtual token, nearest first.
         norms: Norm of each virtual token.
         vocab_norm: `mean`, `std`, `min` and `max` of the norms of the vocabulary's embeddings.
-        drift: Distance of each virtual token from its value before training, as a share of the norm of that value.
+        drift: Distance of each virtual token from its value before training, divided by that value's norm.
         gate: |phi(P)| / |P| of each virtual token of a residual encoder; None for other encoders.
     """
 
@@ -78,10 +78,10 @@ class Diagnosis:
 
     Attributes:
         point: Point with the runs that differ in the seed alone.
-        histories: Training curve of each run, in the order of `point.runs`; None where the run recorded no evaluation.
-        prompts: Prompt diagnostics of each run, in the order of `point.runs`; None where the run has none.
+        histories: Training curve of each run, in the order of `point.runs`; None for a run without an evaluation.
+        prompts: Prompt diagnostics of each run, in the order of `point.runs`; None for a run without diagnostics.
         cosines: Cosine between the exported prompts of every two runs: the mean over virtual tokens at equal positions;
-            `nan` where a run has no prompt file or the shapes differ.
+            `nan` if a run has no prompt file or the shapes differ.
         damaged: Message for each file that cannot be read, which is treated as missing.
     """
 
@@ -113,7 +113,7 @@ def diagnose(study: Study) -> list[Diagnosis]:
 
 
 def diagnosis(point: StudyPoint) -> Diagnosis:
-    """Read the diagnostics of a point's runs, without the files that are damaged."""
+    """Read the diagnostics of a point's runs. Damaged files are treated as missing and listed."""
     damaged: list[str] = []
     histories = [_unless_damaged(history, run, damaged) for run in point.runs]
     prompts = [_unless_damaged(prompt, run, damaged) for run in point.runs]
@@ -122,7 +122,7 @@ def diagnosis(point: StudyPoint) -> Diagnosis:
 
 
 def _unless_damaged(read: Callable[[StudyRun], T | None], run: StudyRun, damaged: list[str]) -> T | None:
-    """Read a file of a run; None, and a message in `damaged`, where the file is damaged."""
+    """Read a file of a run. If the file is damaged, add a message to `damaged` and return None."""
     try:
         return read(run)
     except StudyError as error:
@@ -131,7 +131,7 @@ def _unless_damaged(read: Callable[[StudyRun], T | None], run: StudyRun, damaged
 
 
 def history(run: StudyRun) -> History | None:
-    """Read a run's evaluations from `metrics.csv`; None where the file is missing or holds no evaluation.
+    """Read a run's evaluations from `metrics.csv`; None if the file is missing or holds no evaluation.
 
     Raises:
         StudyError: The file is damaged.
@@ -140,7 +140,7 @@ def history(run: StudyRun) -> History | None:
 
 
 def prompt(run: StudyRun) -> Prompt | None:
-    """Read a run's `diagnostics.json`; None where the file is missing.
+    """Read a run's `diagnostics.json`; None if the file is missing.
 
     Raises:
         StudyError: The file is damaged.
@@ -149,7 +149,7 @@ def prompt(run: StudyRun) -> Prompt | None:
 
 
 def _read(path: Path, parse: Callable[[Path], T]) -> T | None:
-    """Parse a file of a run; None where the file is missing."""
+    """Parse a file of a run; None if the file is missing."""
     if not path.exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Tidy pandas frames: a row for each run, point or curve of a study, and a column for each property and each axis."""
+"""Build tidy pandas frames: a row for each run, point or curve of a study, and a column for each property and axis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 ABSENT = "(absent)"
-"""Cell of an axis that an item does not have, such as the learning rate of zero-shot answers; null is another value."""
+"""Cell of an axis that an item does not have, such as the learning rate of a zero-shot run. It differs from null."""
 
 ITEM = "item"
 """Column that holds the items themselves."""
@@ -19,7 +19,7 @@ def frame_of(items: Sequence[Any], settings: Iterable[Mapping[str, Any]]) -> pd.
 
     Args:
         items: Runs, points or curves of a study; the column `item` holds them.
-        settings: Value of each column for each item. A key that an item lacks becomes `ABSENT` in its row.
+        settings: Value of each column, by name, for each item. A name that an item lacks gets the value `ABSENT`.
     """
     rows = list(settings)
     keys = dict.fromkeys(key for row in rows for key in row)

@@ -1,4 +1,4 @@
-"""Notes on differences between the runs of a study that a reader of its report must know."""
+"""Write notes on differences between the runs of a study, for the readers of its report."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
     yield from _missing_seeds(runs)
     if runs[0].record.protocol.select_on == "validation":
         yield (
-            "This protocol chooses checkpoints on the reported rows. They are the rows meant wherever held-out rows "
-            "are named, so what is tuned on them looks better than it would on new rows."
+            "This protocol chooses checkpoints on the reported rows. Where this page names held-out rows, it means the "
+            "reported rows. Scores of tuned settings are therefore higher than they would be on new rows."
         )
     environments = [run.record.environment for run in runs]
     gits = [environment.git for environment in environments]  # None for a run outside a git checkout
@@ -27,7 +27,7 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
         if len(found) > 1:
             yield f"The runs come from {len(found)} {what}: {', '.join(sorted(found))}."
     if any(getattr(git, "dirty", False) for git in gits):
-        yield "Some runs were made with changes that no commit holds."
+        yield "Some runs were made with uncommitted changes of the code."
     doubtful = sum(bool(run.record.warnings) for run in runs)
     if doubtful:
         yield f"{doubtful} of {len(runs)} runs carry warnings; the table of runs names them."

@@ -9,7 +9,7 @@ from rpt.tracking.kinds import NUMBER, SECTION, WHOLE, Kind, shown
 from rpt.tracking.record import Record, RecordError
 
 WITHOUT_CODE = 2
-"""Version of records that do not say which code made the number."""
+"""Version of records that do not name the code of the training."""
 
 OF_ENDED_RUNS: dict[str, Kind | None] = {
     "chosen": None,
@@ -29,8 +29,9 @@ OF_ENDED_RUNS: dict[str, Kind | None] = {
     "environment.packages.rpt": None,
     "environment.bits.device": None,
 }
-"""Values that the record of a finished or diverged run must have, by dotted key, with kinds that are stricter than the
-record's own."""
+"""Kind of each value that the record of a finished or diverged run must have, by dotted key.
+
+None means the kind that the record declares. Other kinds are stricter."""
 
 OF_FINISHED_RUNS: dict[str, Kind | None] = {"scores.score": NUMBER, "best": None}
 """Further values that the record of a finished run must have."""
@@ -64,7 +65,7 @@ def _check_origin(path: Path, record: Record) -> None:
 
 def _needed(record: Record) -> dict[str, Kind | None]:
     """Return the values that the record must have, by dotted key, with their kinds."""
-    needed: dict[str, Kind | None] = {"config.group": None}  # also tells which report lists an unfinished run
+    needed: dict[str, Kind | None] = {"config.group": None}  # determines the report that lists an unfinished run
     if record.has_ended:
         needed |= OF_ENDED_RUNS
         if record.schema_version != WITHOUT_CODE:

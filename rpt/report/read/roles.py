@@ -1,4 +1,4 @@
-"""Roles of a study's encoders: the leading encoder, and the reference that the headline compares it with."""
+"""Choose the roles of a study's encoders: the leading encoder, and the reference of the headline's comparison."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import yaml  # type: ignore[import-untyped]
 from rpt.config.paths import config_dir
 
 ROLES = ("leader", "reference")
-"""Keys of the configuration's section `report`, which a study may set."""
+"""Keys of the section `report` of the configuration, by which a study names its encoders."""
 
 
 class Roles(NamedTuple):
-    """Encoders that a study names in its section `report`; None for a role that it leaves open.
+    """Encoders that a study names in its section `report`; None for a role that the study does not set.
 
     Attributes:
-        leader: Encoder that comparisons and the answer are about.
+        leader: Encoder that the report compares with the others.
         reference: Encoder whose difference from the leading encoder is the headline's number.
     """
 
@@ -32,7 +32,7 @@ NO_ROLES = Roles()
 
 
 def stated_roles(configs: Sequence[Mapping[str, Any]]) -> Roles:
-    """Return the roles that the configurations of a study's runs state; the most frequent name where they differ."""
+    """Return the roles in the configurations of a study's runs. If runs differ, the most frequent name is used."""
     counts = [Counter((config.get("report") or {}).get(role) for config in configs) for role in ROLES]
     return Roles(*(next((name for name, _ in count.most_common() if name is not None), None) for count in counts))
 
@@ -40,23 +40,23 @@ def stated_roles(configs: Sequence[Mapping[str, Any]]) -> Roles:
 def leader_of(stated: Roles, methods: Sequence[str]) -> str:
     """Return the leading encoder of a study.
 
-    It is the encoder that the study states, else the encoder of `conf/config.yaml`, else the study's first encoder. An
-    encoder without runs cannot lead.
+    It is the encoder that the study names, or else the encoder of `conf/config.yaml`, or else the study's first
+    encoder. An encoder without runs is not considered.
     """
     return next(name for name in (stated.leader, _default_encoder(), *methods) if name is not None and name in methods)
 
 
 def reference_of(stated: Roles, methods: Sequence[str]) -> str | None:
-    """Return the encoder that the study states as its reference, else its first encoder that does not lead.
+    """Return the encoder that the study names as its reference, or else its first encoder except the leading encoder.
 
-    None for a study of one encoder.
+    The value is None for a study of one encoder.
     """
     others = [name for name in methods if name != leader_of(stated, methods)]
     return stated.reference if stated.reference in others else next(iter(others), None)
 
 
 def notes_on_roles(stated: Roles, methods: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence for each encoder that the study states and that has no runs."""
+    """Yield a sentence for each encoder that the study names and that has no runs."""
     actual = (leader_of(stated, methods), reference_of(stated, methods))
     for role, name, instead in zip(ROLES, stated, actual, strict=True):
         if name is not None and name != instead:

@@ -1,4 +1,4 @@
-"""A run of a study as read from its folder, and the axes along which runs differ."""
+"""Classes for a run of a study as read from its folder, and for an axis along which runs differ."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ POINTS = 100.0
 """Factor from a score (0 to 1) to points."""
 
 ONE_POINT = 0.01
-"""One point as a score. A run counts as trained within one point of its own best held-out score, and the needed number
-of seeds is the number that shows a difference of one point."""
+"""One point as a score from 0 to 1.
+
+Training counts as complete within one point of the run's best held-out score. The needed number of seeds is for a
+difference of one point.
+"""
 
 
 class StudyError(RptError):
-    """Run folders that make no study, because they are missing, damaged or not comparable."""
+    """Run folders cannot be reported, because they are missing, damaged or not comparable."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class StudyRun:
 
     @property
     def score(self) -> float:
-        """Task score, 0 to 1; for a run that diverged, the majority answer's score, which a user could fall back on."""
+        """Task score, 0 to 1. A run that diverged has the score of always giving the most frequent answer."""
         score = self.record.score_or_majority()
         assert score is not None
         return score
@@ -86,7 +89,7 @@ class StudyRun:
 
 @dataclass(frozen=True)
 class Axis:
-    """A configuration value or option that a study varies, other than encoder, task and seed.
+    """Axis of a study: a configuration key or option that the study varies, other than encoder, task and seed.
 
     Attributes:
         key: Dotted configuration key, or name of a config group whose options differ (`init`).

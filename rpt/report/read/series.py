@@ -1,4 +1,4 @@
-"""The scores of a study as arrays: runs grouped to points, and points grouped to curves along an axis."""
+"""Group runs into points and points into curves along an axis, with their scores as arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UnitScores = Float[np.ndarray, "seeds units"]
 
 @dataclass(frozen=True)
 class StudyPoint:
-    """The runs of one setting, which differ in the seed alone.
+    """A point of a study: runs of the same setting, which differ in the seed alone.
 
     Attributes:
         task: Name of the task.
@@ -61,8 +61,9 @@ class StudyPoint:
         """Return the score of each sampling unit in the run of each seed.
 
         Args:
-            count: Number of sampling units of the task. A run that diverged has the majority answer's score in each.
-            seeds: Seeds whose runs are taken, in the order of the result; None for all seeds of the point.
+            count: Number of sampling units of the task. A run that diverged has the majority answer's score in each of
+                them.
+            seeds: Seeds of the runs to return, in the order of the result; None for all seeds of the point.
         """
         of_seed = {run.seed: run for run in self.runs}
         chosen = [of_seed[seed] for seed in (self.seeds if seeds is None else seeds)]
@@ -71,7 +72,7 @@ class StudyPoint:
 
 @dataclass(frozen=True)
 class StudyCurve:
-    """The points of one encoder along an axis, at fixed values of the other axes.
+    """A curve of a study: the points of one encoder along an axis, at fixed values of the other axes.
 
     Attributes:
         task: Name of the task.
@@ -80,7 +81,7 @@ class StudyCurve:
         setting: Value on each of the other axes, by dotted key; equal for all points.
         points: Points in the order of the axis' values, at least one.
         seeds: Seeds that every point has, ascending.
-        count: Number of sampling units of the task.
+        count: Number of sampling units (examples or groups of examples) of the task.
     """
 
     task: str
@@ -119,14 +120,14 @@ class StudyCurve:
 
     @property
     def tuned(self) -> StudyPoint:
-        """Point with the highest mean score on the held-out rows; the first of points with equal scores.
+        """Point with the highest mean score on the held-out rows; with equal scores, the first of them.
 
         The reported rows do not influence the choice, unless the protocol selects checkpoints on them.
         """
         return max(self.points, key=lambda point: (not math.isnan(point.held_out), point.held_out))
 
     def at_value(self, value: Value) -> StudyPoint | None:
-        """Return the point at a value of the axis, or None where the curve has no such point."""
+        """Return the point at a value of the axis; None if the curve has no such point."""
         return next((point for point, own in zip(self.points, self.values, strict=True) if own == value), None)
 
 
@@ -142,7 +143,7 @@ def held_out_score(run: StudyRun) -> float:
 
 
 def run_frame(runs: Sequence[StudyRun]) -> pd.DataFrame:
-    """Return a tidy frame with a row for each run: task, method, value on each axis, seed, status and scores."""
+    """Return a tidy frame with a row for each run: task, encoder, value on each axis, seed, status and scores."""
     frame = frame_of(runs, [{"task": run.task, "method": run.method, **run.values} for run in runs])
     for column in ("seed", "diverged", "is_failed", "score", "majority"):
         frame[column] = [getattr(run, column) for run in runs]
@@ -151,7 +152,7 @@ def run_frame(runs: Sequence[StudyRun]) -> pd.DataFrame:
 
 
 def points_of(frame: pd.DataFrame, axes: Sequence[Axis]) -> list[StudyPoint]:
-    """Group the runs that differ in the seed alone to points, in the order of each point's first run.
+    """Group the runs that differ in the seed alone into points, in the order of each point's first run.
 
     Args:
         frame: Frame of the runs, from `run_frame`.
@@ -165,7 +166,7 @@ def points_of(frame: pd.DataFrame, axes: Sequence[Axis]) -> list[StudyPoint]:
 
 
 def curves_of(points: Sequence[StudyPoint], axis: Axis | None, num_units: Mapping[str, int]) -> list[StudyCurve]:
-    """Group points to curves along an axis: one for each task, encoder and combination of values on the other axes.
+    """Group points into curves along an axis, one for each task, encoder and combination of values on the other axes.
 
     Args:
         points: Points of the runs that train a prompt.

@@ -1,4 +1,4 @@
-"""A study: comparable runs as a tidy frame, their points, and their curves along the axes of the study."""
+"""Class for a study: comparable runs, their points, and their curves along the axes of the study."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Study:
 
     Attributes:
         name: Value of `group` in the configuration of the study's runs.
-        question: Question that the study answers; None where the configuration has none.
+        question: Question that the study answers; None if the configuration has no question.
         runs: Runs that train a prompt, at least one.
         baselines: Runs without a prompt: head alone, zero-shot, fine-tuning.
-        axes: Axes that vary, the main axis first; empty where only encoder, task and seed vary.
+        axes: Axes that vary, the main axis first; empty if only encoder, task and seed vary.
         is_sample: Whether the data are sample rows, so that no number is a SuperGLUE score.
         unfinished: State of each run that is neither finished nor failed, by its folder.
-        damaged: Message for each file that cannot be read; the study goes without the file, or without its run.
+        damaged: Message for each file that cannot be read. The file, or its run, is left out of the study.
         notes: Sentences on differences between the runs: missing seeds, keys that vary together with an axis, several
             machines or commits.
         stated: Encoders that the study names as its leader and its reference.
@@ -62,7 +62,7 @@ class Study:
 
     @cached_property
     def curves(self) -> list[StudyCurve]:
-        """Curves along the main axis; curves of a single point in a study without axes."""
+        """Curves along the main axis. In a study without axes, each curve has a single point."""
         return self.curves_along(self.axes[0] if self.axes else None)
 
     def curves_along(self, axis: Axis | None) -> list[StudyCurve]:
@@ -82,7 +82,7 @@ class Study:
 
     @cached_property
     def num_units(self) -> dict[str, int]:
-        """Number of sampling units of each task; its number of reported rows where every run diverged."""
+        """Number of sampling units of each task. If every run of a task diverged, its number of reported rows."""
         numbers: dict[str, int] = {}
         for task, runs in self.frame.groupby("task", sort=False)["item"]:
             known = next((len(run.units) for run in runs if run.units is not None), None)
@@ -101,12 +101,12 @@ class Study:
 
     @property
     def leader(self) -> str:
-        """Encoder that comparisons and the answer are about."""
+        """Leading encoder, which the report compares with the others."""
         return leader_of(self.stated, self.methods)
 
     @property
     def reference(self) -> str | None:
-        """Encoder whose difference from the leader is the headline's number; None for a study of one encoder."""
+        """Encoder whose difference from the leader is the headline's number; None in a study of one encoder."""
         return reference_of(self.stated, self.methods)
 
     @property

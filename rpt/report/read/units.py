@@ -1,7 +1,7 @@
-"""A run's score as a mean over sampling units, as the statistics over examples need it.
+"""Write a run's score as a mean over sampling units, which the statistics over examples need.
 
-Some scores are not means over examples: F1 is a ratio of counts. The jackknife turns such a score into a mean. With n
-units,
+A sampling unit is an example, or a group of examples that a metric counts together. Some scores are not means over
+examples: F1 is a ratio of counts. The jackknife turns such a score into a mean. With n units,
 
     units[i] = score + (n - 1) * (mean of the scores without one unit - score without unit i)
 
@@ -26,7 +26,7 @@ UnitIndex = Int64[np.ndarray, " rows"]
 Counts = Float[np.ndarray, "units counts"]
 Totals = Float[np.ndarray, "... counts"]
 FromTotals = Callable[[Totals], Float[np.ndarray, "..."]]
-"""Function that computes a score from totals over units. Leading axes are batch axes."""
+"""Function that computes a score from sums of counts over units. Leading axes are batch axes."""
 
 MOST_CHOICES = 10_000
 """Upper limit of `choice` and `target_choice`, far above the number of choices that a row can have."""
@@ -44,7 +44,7 @@ NEEDED = {
     "target_choice": _CHOICE,
     "right": Kind("true or false", lambda value: isinstance(value, bool)),
 }
-"""Keys that every line of `predictions.jsonl` must have, and the kind of each value."""
+"""Kind of each value that a line of `predictions.jsonl` must have, by key."""
 
 
 def unit_scores(lines: Sequence[PredictionLine], metrics: Sequence[str]) -> Float[np.ndarray, " units"]:
@@ -120,7 +120,7 @@ def _summed(counts: Float[np.ndarray, "rows counts"], unit: UnitIndex) -> Counts
 
 
 def _of_classes(lines: Sequence[PredictionLine]) -> Float[np.ndarray, "rows counts"]:
-    """Return three blocks of columns, one column for each class: whether the row is a hit, a false alarm, or a miss."""
+    """Return three blocks of columns (hit, false alarm, miss) with a column for each class: 1 or 0 in each row."""
     chosen, right = (
         np.array([-1 if line[key] is None else line[key] for line in lines]) for key in ("choice", "target_choice")
     )
@@ -150,7 +150,7 @@ def _f1a(totals: Totals) -> Float[np.ndarray, "..."]:
 
 
 def _example(line: PredictionLine) -> Example:
-    """Build an example with the right texts of a line, the only fields that the F1 of words needs."""
+    """Build an example with the right texts of a line. The F1 of words needs no other fields."""
     target = line["target"]
     several, only = ((), target) if isinstance(target, str) else (tuple(target), None)
     return Example(idx=0, fields={}, choices=(), target=None, answers=several, output=only)

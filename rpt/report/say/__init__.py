@@ -1,1 +1,1 @@
-"""Sentences of a report, generated from its numbers."""
+"""Generate the sentences of a report from its numbers."""

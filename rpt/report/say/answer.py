@@ -1,4 +1,4 @@
-"""The answer to a study's question, in sentences that are generated from its numbers.
+"""Generate the answer to a study's question, in sentences with its numbers.
 
 A claim needs a comparison of the family `answer` (`rpt.report.measure.families`). Its interval must exclude 0, and its
 p-value, adjusted by Holm over the whole family, must be below 0.05. Otherwise the answer says that the data cannot
@@ -41,7 +41,7 @@ FEW_SEEDS = (
     f"Fewer than {LEAST_SEEDS} seeds tell nothing of other seeds: there are points only, without interval and verdict. "
     f"Train more, such as with 'seed=range({LEAST_SEEDS})'."
 )
-"""Sentence that the answer contains once where any point has too few seeds."""
+"""Sentence that the answer contains once if any point has too few seeds."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Paragraph:
     """A paragraph of the answer.
 
     Attributes:
-        heading: Task and setting that the paragraph is about; empty for the whole study.
+        heading: Task and setting that the paragraph describes; empty for the whole study.
         sentences: Sentences of the paragraph, at least one.
     """
 
@@ -84,13 +84,13 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
 
 
 def overall(leader: str, pairs: Sequence[Pair]) -> str:
-    """Say against each other encoder whether the leading encoder scores higher, or on how many tasks it does."""
+    """Write for each other encoder whether the leading encoder scores higher, or on how many tasks it scores higher."""
     where = {"sweep": "Averaged over the sweep", "tuned": "Each tuned on the held-out rows"}
     return _overall(leader, pairs, SCORES, where.get(pairs[0].where, "At equal settings"), "Against")
 
 
 def overall_pace(leader: str, paces: Sequence[Pace]) -> str:
-    """Say against each other encoder whether the leading encoder needs fewer epochs, or on how many tasks it does."""
+    """Write for each other encoder whether the leading encoder needs fewer epochs, or on how many tasks."""
     return _overall(leader, paces, EPOCHS, "To reach the same held-out score", "How soon, against")
 
 
@@ -100,7 +100,7 @@ def _few_seeds(numbers: Numbers) -> Iterator[str]:
 
 
 def _claims(numbers: Numbers) -> list[Pair]:
-    """Return the comparisons of scores that the answer rests on."""
+    """Return the comparisons of scores on which the answer is based."""
     every = (*numbers.sweep, *numbers.tuned, *numbers.by_value, *numbers.majority)
     return [pair for pair in every if pair.family == "answer"]
 
@@ -117,7 +117,7 @@ def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
 def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace]) -> Iterator[str]:
     """Yield the sentences of the summary: comparisons of values, ranking, scores and training speed.
 
-    Training speed comes first where the study asks for it.
+    If the study asks for training speed, it comes first.
     """
     pairs = [pair for pair in _claims(numbers) if pair.first == leader and pair.second in study.methods]
     pairs = [pair for pair in pairs if pair.where != "value"]
@@ -165,14 +165,14 @@ def _sentences(
 def _overall(
     leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str, str], of_one: str, of_several: str
 ) -> str:
-    """Say the verdicts of the leading encoder against each other encoder.
+    """Write the verdict of each comparison of the leading encoder with another encoder.
 
     Args:
         leader: Name of the leading encoder.
         comparisons: Comparisons of the leading encoder with the others.
         words: Verb phrase for each verdict.
-        of_one: Opening of the sentence where each other encoder has one comparison.
-        of_several: Opening of each sentence where an encoder has several comparisons; the verdicts are then counted.
+        of_one: Opening of the sentence if each other encoder has a single comparison.
+        of_several: Opening of each sentence if an encoder has several comparisons. The verdicts are then counted.
     """
     families = {
         comparison.second: [other for other in comparisons if other.second == comparison.second]
@@ -184,7 +184,7 @@ def _overall(
 
 
 def _counted(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
-    """Say in how many tasks or comparisons each verdict was reached."""
+    """Write in how many tasks or comparisons each verdict was reached."""
     counts = Counter[str](comparison.verdict for comparison in comparisons)
     tasks = len({comparison.task for comparison in comparisons})
     of = several(tasks, "task") if tasks == len(comparisons) else f"{len(comparisons)} comparisons"
@@ -193,7 +193,7 @@ def _counted(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str
 
 
 def _grouped(rows: Sequence[Robustness]) -> list[list[Robustness]]:
-    """Group the rows by task and by their values on the axes besides the main one."""
+    """Group the rows by task and by their values on the axes other than the main axis."""
     frame = frame_of(rows, [{"task": row.task, **row.curve.setting} for row in rows])
     return groups(frame, frame.columns.drop(ITEM))
 

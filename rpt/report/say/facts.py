@@ -1,4 +1,4 @@
-"""Facts about a report's runs: data, protocol, backbone and code, and the commands that reproduce them."""
+"""List facts about a report's runs: data, protocol, backbone and code, and the commands that reproduce them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headline of a report's page: the answer in one sentence, and its main number."""
+"""Choose the headline of a report's page: the answer in one sentence, and its main number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Headline:
     Attributes:
         sentence: First sentence of the answer.
         value: Main number of the study, in points, as text.
-        interval: 95 % interval of the number in brackets; empty where the number has no interval.
+        interval: 95 % interval of the number in brackets; empty if the number has no interval.
         label: Unit and description of the number.
         changes: Sentences on the number of seeds that could change the answer, from `rpt.report.say.more_seeds`; empty
             for a study that compares nothing.

@@ -1,4 +1,4 @@
-"""Sentences on the number of seeds that could change the answer of a study."""
+"""Write sentences on the number of seeds that could change the answer of a study."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rpt.report.measure.comparisons import Pair
 from rpt.report.read.run import POINTS
 from rpt.stats.estimate import LEAST_SEEDS
 
-UNKNOWN = "The difference does not vary over these runs, so that they do not tell how many seeds would show it."
+UNKNOWN = "The difference does not vary over these runs, so the needed number of seeds cannot be estimated."
 """Sentence for a comparison whose variance is 0."""
 
 
 def more_seeds(pair: Pair, label: str) -> Iterator[str]:
-    """Yield how many seeds would show a difference of one point, and a difference as large as the observed one.
+    """Yield how many seeds would show a difference of one point, and a difference as large as the observed difference.
 
     The sentences have numbers of `rpt.stats.power` and no verdict.
 

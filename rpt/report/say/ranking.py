@@ -1,4 +1,4 @@
-"""Sentences that rank encoders by score and name the differences that the data support."""
+"""Write sentences that rank encoders by score and name the significant differences."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rpt.stats.estimate import Estimate
 from rpt.stats.mean import average_of
 
 OPENINGS = {"sweep": "averaged over the sweep", "tuned": "each tuned on the held-out rows"}
-"""Phrase for the score that encoders are ranked by, for each `Pair.where` of the compared pairs."""
+"""Phrase for the score by which encoders are ranked, for each value of `Pair.where`."""
 
 
 def ranking(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> Iterator[str]:
-    """Yield a sentence that ranks the encoders of a task by score; nothing where there is a single encoder.
+    """Yield a sentence that ranks the encoders of a task by score; nothing for a single encoder.
 
     With three or more encoders, the sentence also names the differences that the data support.
 
@@ -38,7 +38,7 @@ def ranking(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> It
 def over_tasks(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) -> Iterator[str]:
     """Yield sentences on the best encoder of each task, and on the ranking by the mean over tasks.
 
-    Yields nothing for a single task or encoder, where an encoder lacks a task, or where a task has several settings of
+    Nothing is yielded for a single task or encoder, if an encoder lacks a task, or if a task has several settings of
     the other axes.
 
     Args:
@@ -82,7 +82,7 @@ def _highest(scores: dict[str, Estimate]) -> str:
 def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
     """Return a phrase such as `of 3 differences from residual the data support residual above plain`.
 
-    A difference is supported where its verdict is not open, by interval and adjusted p-value.
+    A difference is supported if its verdict is not `open`, by interval and adjusted p-value.
     """
     tasks_of: dict[str, list[str]] = {}
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""Sentences on single numbers and comparisons. A sentence claims a difference only by interval and adjusted p-value."""
+"""Write sentences on single numbers and comparisons. They claim a difference only by interval and adjusted p-value."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _values(pair: Pair) -> str:
 
 
 def worst_cases(axis: Axis, rows: Sequence[Robustness]) -> str:
-    """Write each encoder's score at its worst point. No test compares these scores, so the sentence claims nothing."""
+    """Write each encoder's score at its worst point. These scores are not tested, so no difference is claimed."""
     return f"Score at the worst {axis.label}: {_each({row.method: row.worst for row in rows})}."
 
 
@@ -171,7 +171,7 @@ def interval(estimate: Estimate, scale: float, decimals: int, sign: str = "") ->
 
 
 def brackets(estimate: Estimate, scale: float, decimals: int) -> str:
-    """Format the interval of an estimate, as `[52.5, 70.0]`; empty where it has no interval."""
+    """Format the interval of an estimate, such as `[52.5, 70.0]`; empty if it has no interval."""
     return (
         f"[{scale * estimate.low:z.{decimals}f}, {scale * estimate.high:z.{decimals}f}]"
         if estimate.has_interval

@@ -27,7 +27,7 @@ def at_text(axes: Sequence[Axis], values: Mapping[str, Value]) -> str:
 
 
 def caption(study: Study, text: str) -> str:
-    """Return the text of a caption, after `SAMPLE` where the study's data are sample rows."""
+    """Return the text of a caption. `SAMPLE` is put in front of it if the study's data are sample rows."""
     return f"{SAMPLE} {text}" if study.is_sample else text
 
 

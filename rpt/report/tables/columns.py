@@ -1,4 +1,4 @@
-"""Columns, cells and captions that several tables share."""
+"""Build columns, cells and captions that several tables share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of the epochs that encoders needed to be trained."""
+"""Build tables of the number of epochs after which encoders were trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of all runs and of the prompts' diagnostics."""
+"""Build tables of all runs and of the prompts' diagnostics."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
         Column("seed_cosine", "cosine between seeds", 2, note="Of equal virtual tokens, mean over pairs of seeds."),
         RUNS,
     ]
-    text = "What became of the folded prompts, at the point that the held-out rows choose; means over seeds."
+    text = "Measures of the exported prompts at the point that the held-out rows choose; means over seeds."
     return Table("diagnostics", "Prompt diagnostics", caption(study, text), columns, rows)
 
 

@@ -1,4 +1,4 @@
-"""Tables of the vocabulary's tokens that are nearest to each virtual token of a trained prompt."""
+"""Build tables of the vocabulary's tokens that are nearest to each virtual token of a trained prompt."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rpt.report.read.study import Study
 from rpt.report.say.words import at_text
 
 MOST_TOKENS = 20
-"""Most virtual tokens that a table shows; a run's `diagnostics.json` lists all of them."""
+"""Largest number of virtual tokens that a table shows; a run's `diagnostics.json` lists all of them."""
 
 MOST_WORDS = 3
-"""Most nearest tokens that a table shows for each virtual token."""
+"""Largest number of nearest tokens that a table shows for each virtual token."""
 
 Words = Sequence[tuple[str, float]]
 
@@ -23,7 +23,7 @@ class NearestTable:
     """A table of the nearest tokens of an encoder's prompts: a row for each virtual token, a column for each seed.
 
     Attributes:
-        title: Encoder, and the point of the study where the prompts were trained.
+        title: Name of the encoder, and point of the study at which the prompts were trained.
         caption: Sentence that explains the cells.
         seeds: Seed of each column.
         rows: Nearest tokens with their cosine, for each virtual token and each seed, nearest first.

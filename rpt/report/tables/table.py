@@ -20,7 +20,7 @@ class Column:
         title: Heading for readers, such as `p (Holm)`.
         decimals: Number of digits after the decimal point.
         scale: Factor for numbers that readers see: 100 turns a score into points. CSV files have the unscaled number.
-        note: Explanation in a sentence; empty where the title needs none.
+        note: Explanation in a sentence; empty if the title suffices.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Table:
         caption: Text that explains the numbers and the method of their intervals, and marks sample data.
         columns: Columns from left to right.
         rows: Cells of each row, one for each column.
-        data: Source of the data rows behind the numbers: `sample`, `jsonl` or `hub`. The CSV file has it on every line;
-            empty for a table without such a source.
+        data: Source of the data rows from which the numbers were computed: `sample`, `jsonl` or `hub`. The CSV file has
+            it on every line. Empty for a table without such a source.
     """
 
     name: str

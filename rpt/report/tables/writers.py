@@ -45,7 +45,7 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 """Text that is a number, such as `-1e-3`. It is harmless in a spreadsheet, although it may begin with a sign."""
 
 SMALL = 3
-"""Fewest decimals, as of a p-value, with which a positive number that rounds to 0 is shown as `<0.001`."""
+"""Smallest number of decimals of a column in which a positive number that rounds to 0 is shown as `<0.001`."""
 
 
 def cell_text(cell: Cell, column: Column) -> str:
@@ -124,7 +124,7 @@ WRITERS = {"csv": to_csv, "md": to_markdown, "tex": to_latex}
 
 
 def _number(value: float, column: Column) -> str:
-    """Format a number for readers, scaled by the column's factor; `n/a`, `inf` or `-inf` where it is not finite."""
+    """Format a number for readers, scaled by the column's factor; `n/a`, `inf` or `-inf` if it is not finite."""
     if math.isnan(value):
         return "n/a"
     if math.isinf(value):
@@ -142,14 +142,14 @@ def _is_numeric(table: Table, index: int) -> bool:
 
 
 def _csv_field(cell: Cell) -> str | int | float | None:
-    """Return the value that the CSV file has for a cell: an estimate's number, or a text that is no formula."""
+    """Return the value of a cell for the CSV file: an estimate's number, or a text that is not a formula."""
     if isinstance(cell, Estimate):
         return cell.value
     return _harmless(cell) if isinstance(cell, str) else cell
 
 
 def _harmless(cell: str) -> str:
-    """Return a CSV field that no spreadsheet evaluates: a text that begins like a formula gets a leading apostrophe."""
+    """Return a CSV field that no spreadsheet evaluates. A text that begins like a formula gets a leading apostrophe."""
     text = re.sub(r"\r\n?", "\n", cell)  # csv does not quote a carriage return
     if NUMBER.fullmatch(text) or not text:
         return text
