@@ -16,5 +16,5 @@ def near_miss(word: str, known: Iterable[str], noun: str) -> str:
     """
     names = sorted(known)
     close = get_close_matches(word, [name for name in names if name != word], n=1, cutoff=0.5)
-    meant = f"Did you mean {close[0]}? " if close else ""
-    return f"{meant}{noun}: {', '.join(names) or 'none'}."
+    suggestion = f"Did you mean {close[0]}? " if close else ""
+    return f"{suggestion}{noun}: {', '.join(names) or 'none'}."

@@ -113,7 +113,7 @@ class TaskData(lightning.LightningDataModule):
 
     @cached_property
     def eval_passes(self) -> EvalPasses:
-        """How an evaluation is cut into forward passes."""
+        """Rules by which an evaluation is cut into forward passes."""
         return choose_passes(self.config)
 
     @property

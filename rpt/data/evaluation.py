@@ -97,7 +97,7 @@ def plan_passes(passes: EvalPasses, lengths: Sequence[int], counts: Sequence[int
     """Cut the rows of an evaluation into forward passes.
 
     Args:
-        passes: How to cut.
+        passes: Rules by which the rows are cut.
         lengths: Number of tokens of each row's longest text, prompt included.
         counts: Number of texts of each row.
 

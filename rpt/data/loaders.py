@@ -133,7 +133,7 @@ class EvalLoader:
     Args:
         split: Tokenised split.
         prompt_lengths: Number of virtual tokens of each run.
-        passes: How the evaluation is cut into forward passes.
+        passes: Rules by which the evaluation is cut into forward passes.
         pad_id: Token id that fills padding.
         with_choices: Whether a row needs the token ids of all its choices instead of the right text alone.
         answers: Function that returns for each run whether it takes part in the evaluation.

@@ -224,8 +224,8 @@ def _doubts(
 ) -> Sequence[str]:
     doubts = []
     answers = predictions.answers
-    said, chosen = {answer.text for answer in answers}, {answer.choice for answer in answers}
-    if len(said) == 1 or (len(chosen) == 1 and chosen != {None}):
+    texts, chosen = {answer.text for answer in answers}, {answer.choice for answer in answers}
+    if len(texts) == 1 or (len(chosen) == 1 and chosen != {None}):
         doubts.append("constant prediction: every row got the same answer")
     if scores["score"] <= (majority["score"] or 0.0):
         doubts.append("at or below majority: always giving the most frequent answer scores as much")
@@ -253,8 +253,8 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
         return
     write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
     backbone = tuner.backbone
-    found = diagnose(run.trainable.prompt, run.start, prompt, backbone.embedding, backbone.tokenizer)
-    write_json(folder.diagnostics, found)
+    diagnostics = diagnose(run.trainable.prompt, run.start, prompt, backbone.embedding, backbone.tokenizer)
+    write_json(folder.diagnostics, diagnostics)
     if _adapter_note(recorder, run) is None:
         section = recorder.config.backbone
         base = base_model(section, find_folder(recorder.config))

@@ -44,15 +44,15 @@ SUBJECTS: dict[str, tuple[Subject, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """All of a passage but the fact that the question is about."""
+    """Parts of a passage, without the fact about which the question asks."""
 
     subject: Subject
     name: str
     before: tuple[str, ...]
-    """Other facts, told after the first sentence of the passage."""
+    """Other facts, which follow the first sentence of the passage."""
 
     after: tuple[str, ...]
-    """Other facts, told at its end."""
+    """Other facts, which end the passage."""
 
     def passage(self, fact: str) -> str:
         """Title and text in the form of the release."""
@@ -106,7 +106,7 @@ class _Writer:
         self._contrasts = {phenomenon: Deck(_facts(split, phenomenon, Contrast), rng) for phenomenon in CONTRASTS}
 
     def makers(self) -> list[Callable[[], Block]]:
-        """One maker for each block of a round."""
+        """Functions that each write a block of a round."""
         swaps = [partial(self._swap, *key) for key in self._swaps]
         contrasts = [partial(self._contrast, phenomenon) for phenomenon in self._contrasts]
         return [*swaps, *contrasts, *contrasts]

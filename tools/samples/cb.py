@@ -68,7 +68,7 @@ FRAMES: dict[tuple[Operator, Kind], tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """All of a premise but its predicate and its embedded clause."""
+    """Parts of a premise, without its predicate and its embedded clause."""
 
     name: str
     pronoun: Pronoun

@@ -1,4 +1,4 @@
-"""Circles of events for the COPA sample data: the type, and those of the train split.
+"""Circles of events for the COPA sample data: the class, and the circles of the train split.
 
 In a circle each of two events can bring about the other, by different middle links. Which of the
 two is the cause of a link and which its effect is plain to whoever understands the link.

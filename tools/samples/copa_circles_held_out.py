@@ -1,4 +1,4 @@
-"""Circles of events for the COPA sample data: those of the val split."""
+"""Circles of events for the val split of the COPA sample data."""
 
 from tools.samples.copa_circles import Circle
 

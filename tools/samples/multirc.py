@@ -112,11 +112,11 @@ class Owner:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All of a pair of twins but the matching of groups of facts and owners."""
+    """Parts of a pair of twin passages, without the assignment of groups of facts to owners."""
 
     story: Story
     owners: tuple[Owner, ...]
-    """In the order of the telling."""
+    """Owners, in the order in which the passage names them."""
 
     groups: tuple[tuple[Fact, ...], ...]
     """Facts that belong together, as many groups as owners."""

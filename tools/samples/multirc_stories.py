@@ -46,7 +46,7 @@ class Lexicon:
     people: tuple[tuple[str, Pronoun], ...]
     places: tuple[str, ...]
     months: tuple[str, ...]
-    """In the order of the calendar."""
+    """Names of months, in the order of the calendar."""
 
     stories: tuple[Story, ...]
 

@@ -34,7 +34,7 @@ class Entity:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """How one event is told: who is named first, and who plays the first role in the first article."""
+    """Form in which an event is told: who is named first, and who has the first role in the first article."""
 
     event: int
     first_named: int
@@ -51,7 +51,7 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All of a triplet of articles but who plays which role."""
+    """Parts of a triplet of articles, without the assignment of roles."""
 
     source: str
     topic: Topic

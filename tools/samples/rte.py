@@ -81,7 +81,7 @@ class _Writer:
         self._contrasts = {phenomenon: Deck(stories[split], rng) for phenomenon, stories in CONTRASTS.items()}
 
     def makers(self) -> list[Callable[[], Block]]:
-        """One maker for each block of a round."""
+        """Functions that each write a block of a round."""
         swaps = [partial(self._swap, *key) for key in self._swaps]
         contrasts = [partial(self._contrast, phenomenon) for phenomenon in self._contrasts]
         return [*swaps, *contrasts, *contrasts]

@@ -56,7 +56,7 @@ class Lexicon:
     """The subject of a story."""
 
     towns: tuple[str, ...]
-    """Where it may happen."""
+    """Place in which the story may happen."""
 
     contexts: dict[Kind, tuple[str, ...]]
     """Sentences that may follow any story about names of that kind, and add nothing to it."""

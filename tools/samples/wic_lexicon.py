@@ -19,7 +19,7 @@ class Context:
     sentence: str
     start: int
     end: int
-    """Exclusive."""
+    """Position behind the last character of the word."""
 
 
 @dataclass(frozen=True)

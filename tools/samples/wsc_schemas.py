@@ -1,4 +1,4 @@
-"""Schemas for the WSC sample data: the type, and those of the train split.
+"""Schemas for the WSC sample data: the class, and the schemas of the train split.
 
 A schema tells one thing of two participants, {a} and {b}, in two ways: once {a} comes first, once
 {b}. In both, one cue makes the {pronoun} stand for {a}, the other for {b}.

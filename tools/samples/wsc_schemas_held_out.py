@@ -1,4 +1,4 @@
-"""Schemas for the WSC sample data: those of the val split."""
+"""Schemas for the val split of the WSC sample data."""
 
 from tools.samples.wsc_schemas import Schema, filled
 

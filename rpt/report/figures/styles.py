@@ -68,7 +68,8 @@ def looks_of(study: Study) -> dict[str, Look]:
 
 def _mixtures() -> Iterator[Look]:
     """Yield all combinations of a colour, a marker and a line style from `OTHERS`, again and again."""
-    mixed = [Look(one.colour, two.marker, three.line) for one, two, three in itertools.product(OTHERS, repeat=3)]
+    triples = itertools.product(OTHERS, repeat=3)
+    mixed = [Look(first.colour, second.marker, third.line) for first, second, third in triples]
     return itertools.cycle([look for look in mixed if look not in OTHERS])
 
 

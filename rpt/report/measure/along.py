@@ -63,9 +63,9 @@ def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _of_curves(axis: Axis, curves: Sequence[StudyCurve]) -> Iterator[Pair]:
-    for one, other in _couples(axis, curves):
-        found = [(curve, curve.at_value(one), curve.at_value(other)) for curve in curves]
-        both = [(curve, first, second) for curve, first, second in found if first is not None and second is not None]
+    for value, other_value in _couples(axis, curves):
+        pairs = [(curve, curve.at_value(value), curve.at_value(other_value)) for curve in curves]
+        both = [(curve, first, second) for curve, first, second in pairs if first is not None and second is not None]
         if not both:
             continue
         curve, count = both[0][0], curves[0].count
@@ -75,7 +75,7 @@ def _of_curves(axis: Axis, curves: Sequence[StudyCurve]) -> Iterator[Pair]:
             second = np.mean([point.units(count, seeds) for _, _, point in both], axis=0)
             setting = curve.setting if len(both) == 1 else {}
             pair = pair_of(curve, curve.method, "value", setting, (first, second))
-            yield replace(pair, num_points=len(both), axis=axis.key, first_value=one, second_value=other)
+            yield replace(pair, num_points=len(both), axis=axis.key, first_value=value, second_value=other_value)
 
 
 def _couples(axis: Axis, curves: Sequence[StudyCurve]) -> list[tuple[Value, Value]]:

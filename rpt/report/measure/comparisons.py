@@ -110,9 +110,9 @@ def couples(study: Study) -> list[tuple[str, str]]:
     return [*combinations(ordered, 2)]
 
 
-def agree(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+def agree(first: Mapping[str, Value], second: Mapping[str, Value]) -> bool:
     """Whether two points have equal values on all axes that both points have."""
-    return all(other[key] == value for key, value in one.items() if key in other)
+    return all(second[key] == value for key, value in first.items() if key in second)
 
 
 def _couples(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[StudyCurve, StudyCurve]]:

@@ -1,4 +1,4 @@
-"""How often a run of the leading encoder scores higher than a run of another encoder at the same point."""
+"""Compute how often a run of the leading encoder scores higher than a run of another encoder at the same point."""
 
 from __future__ import annotations
 

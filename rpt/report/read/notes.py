@@ -19,13 +19,13 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
         )
     environments = [run.record.environment for run in runs]
     gits = [environment.git for environment in environments]  # None for a run outside a git checkout
-    for what, found in (
+    for noun, values in (
         ("commits of rpt", {str(getattr(git, "commit", None))[:10] for git in gits}),
         ("kinds of machine", {str(environment.bits["device"]) for environment in environments}),
         ("number formats of the frozen backbone", {run.record.backbone.dtype for run in runs}),
     ):
-        if len(found) > 1:
-            yield f"The runs come from {len(found)} {what}: {', '.join(sorted(found))}."
+        if len(values) > 1:
+            yield f"The runs come from {len(values)} {noun}: {', '.join(sorted(values))}."
     if any(getattr(git, "dirty", False) for git in gits):
         yield "Some runs were made with uncommitted changes of the code."
     doubtful = sum(bool(run.record.warnings) for run in runs)

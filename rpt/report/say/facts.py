@@ -75,9 +75,9 @@ def _backbone(record: Record) -> str:
 
 
 def _prompt(record: Record) -> str:
-    """Return the unit of a run's prompt, and its place in the text, as the configuration names them."""
-    place = record.config.get("backbone", {}).get("prompt_at", "front")
-    return f"prompt.unit={unit_of(record)}, backbone.prompt_at={place}"
+    """Return the unit of a run's prompt, and its position in the text, as in the configuration."""
+    position = record.config.get("backbone", {}).get("prompt_at", "front")
+    return f"prompt.unit={unit_of(record)}, backbone.prompt_at={position}"
 
 
 def _varied(study: Study) -> Iterator[str]:

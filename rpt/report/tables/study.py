@@ -97,12 +97,12 @@ def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
     """Return a table with the scores of the majority answer and of the runs without a prompt."""
     majority = {run.task: run.majority for run in study.runs}
     rows: list[list[Cell]] = []
-    for task, score in majority.items():
-        rows.append([task, "majority", *cells_on(study.axes, {}), score, None, None, None, None])
+    for task, majority_score in majority.items():
+        rows.append([task, "majority", *cells_on(study.axes, {}), majority_score, None, None, None, None])
         rows += [
-            [task, one.point.method, *cells_on(study.axes, one.point.values), *_of_point(one)]
-            for one in points
-            if one.point.task == task
+            [task, score.point.method, *cells_on(study.axes, score.point.values), *_of_point(score)]
+            for score in points
+            if score.point.task == task
         ]
     columns = [TASK, Column("baseline", "baseline"), *axis_columns(study), *_POINT_COLUMNS]
     text = (
