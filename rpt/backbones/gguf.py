@@ -77,10 +77,10 @@ def require_count(path: Path, head: dict[str, Any], name: str) -> int:
 
 
 def check_head(path: Path) -> None:
-    """Refuse a file whose head describes no model, or a larger model than the file can hold.
+    """Refuse a GGUF file if its metadata describe no model, or a model that is too large for the file.
 
     Raises:
-        NotGguf: The message names the entry.
+        NotGguf: An entry of the metadata is missing or wrong. The message names it.
         Unreadable: The file cannot be opened, or git-lfs has not fetched it.
     """
     head = read_head(path)

@@ -35,7 +35,7 @@ OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 def refuse_foreign_components(
     name: str, chosen: Mapping[str, Any], config: Mapping[str, Any], config_dirs: Sequence[str] = ()
 ) -> None:
-    """Refuse a record whose components differ from the components of the options that it names.
+    """Raise an error if the components in a record differ from the option files with the names in the record.
 
     Args:
         name: Name of the run.

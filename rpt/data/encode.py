@@ -210,7 +210,7 @@ def drop_from_end(offsets: Sequence[tuple[int, int]], span: tuple[int, int] | No
     """Drop the last `count` tokens of a part of a text, such as the part of a field that may be cut.
 
     Returns:
-        Positions of the remaining tokens; None if the span has no more than `count` tokens.
+        Positions of the remaining tokens; None if the part has no more than `count` tokens.
     """
     start, end = span or (0, 0)
     inside = [position for position, (low, high) in enumerate(offsets) if low < high and start <= low and high <= end]

@@ -57,7 +57,7 @@ def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str
 
 
 def _open(hub_id: str, files: dict[str, list[Path]]) -> Any:
-    """Open the view's splits, which stream their rows."""
+    """Open the splits of the hub's copy, as data sets that stream their rows."""
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     from datasets import load_dataset  # type: ignore[import-untyped]
 

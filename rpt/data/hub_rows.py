@@ -64,7 +64,7 @@ def canonical(folder: str, rows: Iterable[Placed]) -> Iterator[tuple[str, dict[s
 
 
 def label_names(folder: str) -> list[str] | None:
-    """Return the names that the view gives its label numbers 0, 1, ...; None for a task without labels."""
+    """Return the names of the label numbers 0, 1, ... in the hub's copy; None for a task without labels."""
     if folder == "COPA":
         return ["choice1", "choice2"]
     if folder == "MultiRC":

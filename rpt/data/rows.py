@@ -64,7 +64,7 @@ class Rows:
         return replace(self, **moved)
 
     def of_run(self, index: int) -> Rows:
-        """Return a copy of the rows that belongs to the run of the given index."""
+        """Return a copy of the rows in which every row belongs to the run with the given index."""
         return replace(self, run=torch.full_like(self.run, index))
 
     def without(self, runs: Container[int]) -> Rows:

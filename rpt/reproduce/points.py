@@ -23,7 +23,7 @@ NEEDED: dict[str, Kind | None] = {
     **dict.fromkeys(("protocol.habits", "data.source", "data.checksum", "backbone.dtype")),
     **dict.fromkeys(("data.rows.train", "data.rows.reported")),
 }
-"""Kind of each value that a record must have for a comparison with a published row, by dotted key."""
+"""Kind of each value that a record must have for a comparison with the paper, by dotted key."""
 
 
 class NothingToCompare(RptError):
@@ -74,11 +74,11 @@ def read(directory: Path) -> tuple[list[Point], int, list[str]]:
         directory: Folder that holds run folders, or a run folder.
 
     Returns:
-        The points, the number of runs of published rows that have not ended, and a message for each record that
+        The points, the number of runs with numbers in the paper that have not ended, and a message for each record that
         cannot be read.
 
     Raises:
-        NothingToCompare: There is no run of a published row.
+        NothingToCompare: The paper has no number for any of the runs.
     """
     if not directory.is_dir():
         raise NothingToCompare(f"{directory}: there is no such folder. Name an output_dir, such as runs.")
@@ -101,7 +101,7 @@ def read(directory: Path) -> tuple[list[Point], int, list[str]]:
 
 
 def _runs(directory: Path, damaged: list[str]) -> Iterator[tuple[Config, Record]]:
-    """Yield the configuration and record of each run of a published row.
+    """Yield the configuration and record of each run whose experiment has numbers in the paper.
 
     Args:
         directory: Folder that holds run folders, or a run folder.

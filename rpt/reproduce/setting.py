@@ -1,4 +1,4 @@
-"""Compare the setting of a run with the setting of a published row, by every key that can change a score."""
+"""Compare a run's setting with the setting of a row of numbers in the paper, by every key that can change a score."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def flat(config: Config) -> dict[str, Leaf]:
 
 
 def published(config: Config, override: str | None) -> Config:
-    """Compose the setting of a published row: the run's experiment and task, with the override of the row.
+    """Compose the setting of a row of the paper's numbers: the run's experiment and task, with the row's override.
 
     A record is untrusted data. Its experiment and task must therefore be names of options of this installation, and
     the override must belong to a row of the experiment.
@@ -87,7 +87,7 @@ def _composed(*overrides: str) -> Config:
 
 
 def differences(config: Config, override: str | None) -> list[str]:
-    """Describe the differences between the setting of a run and the setting of a published row.
+    """Describe the differences between the setting of a run and the setting of a row of the paper's numbers.
 
     Args:
         config: Configuration of the run.

@@ -1,4 +1,4 @@
-"""Compute the memory that the trainable state of a run takes, and the memory that is free for the states of a pack.
+"""Compute the memory that a run's weights and optimizer state take, and the memory that is free for a pack.
 
 The memory of a forward pass does not depend on the number of runs: `trainer.token_budget` bounds it.
 """
@@ -25,7 +25,7 @@ COPIES = 5
 """Copies in memory of each trained number: value, gradient, AdamW's two moments, and value at the best evaluation."""
 
 SHARE = 0.5
-"""Share of the free memory that the states of a pack may take. Backbone, forward passes and libraries use the rest."""
+"""Share of the free memory for a pack's weights and optimizer states. Backbone and forward passes use the rest."""
 
 UNKNOWN_WIDTH = 4096
 """Width that is assumed for a backbone whose config names none. It is above most widths, so that packs fit memory."""
@@ -59,7 +59,7 @@ def bytes_of_run(config: Config) -> int:
 
 
 def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
-    """Compute the bytes that the states of a pack may take; None if the free memory is unknown.
+    """Compute the bytes that a pack's weights and optimizer states may take; None if the free memory is unknown.
 
     Args:
         config: Configuration of any run of the pack.

@@ -80,7 +80,7 @@ class Interruptions:
                 signal.signal(number, handlers[number])
 
     def defer(self) -> None:
-        """Install this object's handlers. It must be called after the training loop has installed its handlers."""
+        """Install the handlers that delay signals. Call this after the training loop has installed its own handlers."""
         self._is_deferring = bool(self._handlers)
         for number in self._handlers:
             signal.signal(number, self._note)

@@ -21,8 +21,8 @@ PLACEHOLDER = "@placeholder"
 class Record(Task):
     """ReCoRD task. Each query is an example. Its choices are the article's entities, several of which may be right.
 
-    With the framing `choice`, the model chooses an entity. With `joined`, as in the published code, it writes all right
-    entities, joined by `; `.
+    With the framing `choice`, the model chooses an entity. With `joined`, as in the published code, the
+    model writes all right entities, joined by `; `.
     """
 
     is_stratified: ClassVar[bool] = False

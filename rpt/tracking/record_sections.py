@@ -149,11 +149,11 @@ class PromptFacts(RecordSection):
         unit: Unit of the prompt, `prompt.unit`: `raw` or `vocab`.
         scale: Scale s of the unit: the backbone reads s (P + phi(P)).
         vocabulary_rms: Root mean square of the backbone's input embeddings.
-        start_norm_ratio: Root mean square of the encoded prompt before the first step, divided by the vocabulary's.
+        start_norm_ratio: Root mean square of the encoded prompt before the first step, divided by `vocabulary_rms`.
         start_update_ratio: Norm of phi(P) divided by the norm of P before the first step, mean over the virtual tokens;
             None for an encoder without a skip connection.
         first_step: Distance that the first step moves the encoded prompt, divided by the prompt's norm.
-        end_norm_ratio: Root mean square of the exported prompt, divided by the vocabulary's.
+        end_norm_ratio: Root mean square of the exported prompt, divided by `vocabulary_rms`.
         end_update_ratio: Norm of phi(P) divided by the norm of P of the exported prompt, mean over the virtual tokens;
             None for an encoder without a skip connection.
     """
@@ -202,7 +202,7 @@ class EnvironmentFacts(RecordSection):
         packages: Version of each package, by name.
         git: Commit of rpt's checkout; None outside a checkout.
         platform: Operating system.
-        bits: Facts that two trainings with the same bits must share: `device`, `threads`, `torch`, `transformers`,
+        bits: Facts that must be equal for bitwise equal trainings: `device`, `threads`, `torch`, `transformers`,
             `forwards` (`own`, or `shared` in a pack) and `devices`.
     """
 

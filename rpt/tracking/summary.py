@@ -66,7 +66,7 @@ def counted(record: Record) -> Flat:
 
 
 def _size_of_prompt(record: Record) -> Flat:
-    """Return the norms of the prompt relative to the vocabulary's, at start and end; empty without a prompt."""
+    """Return the prompt's norms at start and end, divided by the vocabulary's norm; empty without a prompt."""
     if record.prompt is None:
         return {}
     numbers = {name: getattr(record.prompt, name) for name in SIZES}

@@ -18,13 +18,13 @@ from rpt.tracking.record_sections import ParameterCounts, PromptFacts
 from rpt.training.run import Run
 
 LARGE = 5.0
-"""Ratio of the prompt's rms to the vocabulary's above which the record has a warning.
+"""Ratio of the prompt's rms to the rms of the vocabulary's embeddings above which the record has a warning.
 
 Three published prompts of T5 1.1 Base (GitHub google-research/prompt-tuning) have ratios of 2.7 to 4.5.
 """
 
 SMALL = 0.01
-"""Ratio of the prompt's rms to the vocabulary's below which the record has a warning. The paper's "Rand" has 0.025."""
+"""Ratio of the prompt's rms to the embeddings' rms below which the record has a warning. The paper's "Rand": 0.025."""
 
 
 def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_step: int) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def finished_prompt_facts(facts: PromptFacts, run: Run, exported: Float[Tensor, 
 
 
 def scale_warnings(facts: PromptFacts | None) -> Iterator[str]:
-    """Yield a warning if the prompt's rms at start or end is far from the vocabulary's; none without a prompt."""
+    """Yield a warning if the prompt's rms at start or end is far from the rms of the vocabulary's embeddings."""
     if facts is None:
         return
     ratios = {"starts": facts.start_norm_ratio, "ends": facts.end_norm_ratio}

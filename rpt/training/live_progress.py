@@ -16,7 +16,7 @@ class RunProgress:
         status: Status of the run. `finished` means that the run has reached its last step or has stopped early; its
             reported score may not be known yet.
         held_out: Best score so far on the rows that select the checkpoint, 0 to 1; None before the first evaluation.
-            It is a maximum over evaluations on other rows, and not comparable to a reported score.
+            It is the maximum over all evaluations, and other rows are evaluated than for the reported score.
     """
 
     status: RunStatus

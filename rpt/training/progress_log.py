@@ -14,7 +14,7 @@ REFRESH_SECONDS = 1.0
 
 
 class ProgressLog:
-    """Writes a line for each event, and a line with the latest state once a minute in between.
+    """Log that writes a line for each event, and a line with the latest state of the training once a minute.
 
     A separate thread writes the state, so that lines also appear while a long forward pass, a download or the reading
     of weights keeps the main thread busy.
@@ -43,7 +43,7 @@ class ProgressLog:
         return self._clock() - self._started
 
     def event(self, text: str) -> None:
-        """Write a line at once, and keep it as the state until the next update."""
+        """Write a line at once. The thread repeats it once a minute until the state is updated."""
         with self._lock:
             self._state = text
             self._last_line = self._clock()

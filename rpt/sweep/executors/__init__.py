@@ -25,7 +25,7 @@ class Executor(Protocol):
         """Number of packs that are trained at the same time, if known before training; 1 otherwise."""
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Compute the memory in bytes that the trainable states of a pack may take; None if unknown before training.
+        """Compute the bytes that a pack's weights and optimizer states may take; None if unknown before training.
 
         Args:
             config: Configuration of any run of the pack.

@@ -18,7 +18,7 @@ class InlineExecutor:
     workers = 1
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Compute the bytes that the states of a pack may take: a share of this machine's free memory."""
+        """Compute the bytes that a pack's weights and optimizer states may take: a share of the free memory."""
         load_libraries()  # imported late, because a sweep without open runs does not need the libraries
         from rpt.sweep.memory import budget_bytes
 

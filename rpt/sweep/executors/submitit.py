@@ -60,7 +60,7 @@ class SubmititExecutor:
         return len(gpu_shares(visible_gpus(), self.options.gpus))
 
     def budget_bytes(self, config: Config) -> int | None:
-        """Compute the memory in bytes that the trainable states of a pack may take: a share of the option `mem`.
+        """Compute the bytes that a pack's weights and optimizer states may take: a share of the option `mem`.
 
         The value is None if `mem` is not set, and for workers with a GPU, whose memory holds the states.
         """
