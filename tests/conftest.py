@@ -32,7 +32,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def pytest_collection_finish() -> None:
-    """What imports have made stays; each training collects garbage, and need not look at all that again."""
+    """Exclude imported objects from garbage collection, because each training collects garbage."""
     gc.collect()
     gc.freeze()
 
@@ -207,7 +207,7 @@ def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture
 def pack(request: pytest.FixtureRequest, tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Config]]:
-    """Make configurations of four runs that differ in all they may differ in, or of other runs, on a tiny backbone."""
+    """Make configurations of runs on a tiny backbone; by default four runs that differ in every allowed key."""
     from tests.support.packs import RUNS, configs_of
 
     def make(folder: str, backbone: str, *shared: str, runs: dict[str, list[str]] = RUNS) -> list[Config]:

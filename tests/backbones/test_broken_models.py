@@ -1,4 +1,4 @@
-"""Broken folders, and folders of other things, in a model's place: refused with the file, the reason and what to do."""
+"""A damaged model folder, or a folder without a model, is refused with the file, the reason and advice."""
 
 import copy
 import pickle
@@ -35,7 +35,7 @@ COPY = r"Copy the whole model( again)?, or name another folder\.$"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Unbroken folders by the kind of their model."""
+    """Undamaged folders, by the kind of their model."""
     made = {}
     for name in ("bert", "llama", "t5"):
         made[name] = tmp_path_factory.mktemp(name)
@@ -45,7 +45,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def folder(request, whole, tmp_path):
-    """A copy that a test may break."""
+    """A copy of a model folder that a test may damage."""
 
     def copied(name):
         place = tmp_path / "model"

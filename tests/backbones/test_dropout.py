@@ -1,4 +1,4 @@
-"""`backbone.dropout=true`: the frozen model's own dropout, on in training alone and drawn from each run's stream."""
+"""`backbone.dropout=true`: the frozen model's dropout acts in training only, and draws from each run's stream."""
 
 import pytest
 import torch

@@ -34,7 +34,7 @@ NAMES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-"""What a layer's tensors are called in GGUF and in transformers."""
+"""Names of a layer's tensors in GGUF and in transformers."""
 
 
 def transformers_name(name):
@@ -50,7 +50,7 @@ def interleaved(weight, heads):
 
 
 def in_halves(weight, heads):
-    """The inverse: as transformers has it."""
+    """Turn a query or key matrix of llama.cpp back into the order of transformers."""
     return weight.reshape(heads, -1, 2, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
 
 

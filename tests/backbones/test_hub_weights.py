@@ -38,7 +38,7 @@ OPTIONS = sorted(path.stem for path in (config_dir() / "backbone").glob("*.yaml"
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
-    """The part of the hub's interface that fetching a public model takes."""
+    """The part of the hub's interface that is used to fetch a public model."""
 
     protocol_version = "HTTP/1.1"
 
@@ -94,7 +94,7 @@ def hub():
 
 @pytest.fixture
 def ask(tmp_path):
-    """Run an expression on `rpt.backbones.files` in a process of its own; gives its value, or the error's line."""
+    """Evaluate an expression on `rpt.backbones.files` in a new process; return its value, or the line of its error."""
 
     def run(expression, port, offline=False):
         code = (

@@ -116,7 +116,7 @@ def test_a_pack_of_fully_tuned_runs_is_refused(configure):
 
 @pytest.fixture
 def stop_at(monkeypatch):
-    """Break in the middle of a step, once."""
+    """Raise an error once in the middle of a step."""
     step = PromptTuner.training_step
 
     def at(number):

@@ -1,4 +1,4 @@
-"""A prompt behind the text: cached texts give what plain transformers gives for the whole sequence."""
+"""A prompt behind the text: cached texts give the log-likelihoods of plain transformers on the whole sequence."""
 
 import pytest
 import torch

@@ -20,7 +20,7 @@ ARGUMENTS = (
     "--disable-sync",
 )
 TROUBLE = "x<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
-"""A group's name by somebody who means harm; it reaches the title, the headings and the texts."""
+"""A group's name with HTML and a script; the page shows it in its title, headings and texts."""
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a study of sample rows: some runs diverged, one is unfinished, its name means harm."""
+    """The page of a study of sample rows: some runs diverged, one is unfinished, and the name holds a script."""
     runs = tmp_path_factory.mktemp("runs")
     group = f"group='{TROUBLE}'"
     for seed in ("seed=0", "seed=1"):

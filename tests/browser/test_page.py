@@ -1,4 +1,4 @@
-"""The report in a real browser: quiet, alone, usable by keyboard, readable on a phone, in the dark and in print."""
+"""The report in a real browser: no console messages, no requests, keyboard, phone, dark mode and print."""
 
 import re
 from itertools import pairwise
@@ -20,7 +20,7 @@ def column(page, table, at):
 
 
 def place(page, table, title):
-    """Where a column stands, from 1."""
+    """Position of a column, from 1."""
     heads = page.locator(f"#table-{table} thead th").all_inner_texts()
     return [head.strip() for head in heads].index(title) + 1
 

@@ -1,4 +1,4 @@
-"""A task file of a user's own that is no YAML is refused with its name and line, and not with a traceback."""
+"""A user's task file that is not YAML is refused with its name and line, without a traceback."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A bad configuration is refused whole, and each message says what is allowed and what to do."""
+"""All problems of a wrong configuration are reported together, each with the allowed values and advice."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The arguments that Hydra gets, and the flags that it would answer with a traceback."""
+"""The command line is rewritten for Hydra, and flags for which Hydra prints a traceback are refused."""
 
 import subprocess
 import sys
@@ -78,7 +78,7 @@ def test_a_named_study_is_seen(given, expected):
 
 @pytest.mark.parametrize("key", ["data.root", "output_dir", "backbone.path"])
 def test_the_home_folder_is_expanded_in_every_path_of_a_configuration(key):
-    """In a study's file as well, where no shell could expand it."""
+    """`~` is also expanded in a study's file, which no shell reads."""
     group, _, name = key.rpartition(".")
     values = compose(["data=jsonl", f"{key}='~/place'"])
     assert (values[group] if group else values)[name] == "/home/me/place"

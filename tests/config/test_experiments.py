@@ -1,4 +1,4 @@
-"""The paper's settings and numbers are those of the paper, typed here a second time, column by column."""
+"""The numbers and settings in `conf/experiment/paper/` equal the paper's, which are typed here a second time."""
 
 from functools import lru_cache
 

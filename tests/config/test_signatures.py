@@ -1,4 +1,4 @@
-"""A component's options are held against its constructor's signature, which is read and never run."""
+"""A component's options are checked against its constructor's signature, which is read without running code."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What every prompt encoder keeps; options are discovered, so a new YAML is tested at once."""
+"""Requirements on every prompt encoder. Options are found in `conf/`, so that a new YAML is tested at once."""
 
 import inspect
 import itertools

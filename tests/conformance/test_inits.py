@@ -1,4 +1,4 @@
-"""What every initialisation keeps; options are discovered, so a new YAML is tested at once."""
+"""Requirements on every initialisation. Options are found in `conf/`, so that a new YAML is tested at once."""
 
 import inspect
 from pathlib import Path
@@ -18,7 +18,7 @@ OPTIONS = sorted((Path(__file__).parents[2] / "conf" / "init").glob("*.yaml"))
 LENGTH, HIDDEN = 6, 4
 
 SEEDLESS = {"text", "file"}
-"""Options that hold all their numbers themselves; every other one must follow the seed."""
+"""Initialisations without random numbers. All others must depend on the seed."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def source(minilm_tokenizer: Any) -> InitSource:
 
 @pytest.fixture(scope="module")
 def fillers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """Values for the options that a YAML leaves open as `???`."""
+    """Values for the required options, which a YAML file marks by `???`."""
     path = tmp_path_factory.mktemp("prompts") / "prompt.safetensors"
     save_file({"prompt": torch.randn(LENGTH, HIDDEN)}, path)
     return {"text": "does the premise entail the hypothesis", "path": str(path)}

@@ -1,4 +1,4 @@
-"""Every task trains with every prompt encoder, backbone family and scorer; options are discovered.
+"""Every task trains with every prompt encoder, backbone family and scorer, as found in `conf/`.
 
 `python run.py -cn matrix` is the same with real weights (sweeps/matrix.yaml).
 """

@@ -54,7 +54,7 @@ TEXTS = {
 """The texts of an example, from which a shallow rule may learn; ReCoRD's examples have other rules, below."""
 MAJORITY = 0.5
 MARGIN = 0.03
-"""Rows are crossed: a rule that has learned nothing is right on exactly one half, up to a few rows."""
+"""Allowed distance of a shallow rule's accuracy from one half, which is chance in crossed rows."""
 VECTORIZERS = {
     "counts": CountVectorizer,
     "binary": lambda **options: CountVectorizer(binary=True, **options),

@@ -1,4 +1,4 @@
-"""What every task keeps; options are discovered, so a new YAML is tested at once."""
+"""Requirements on every task. Options are found in `conf/`, so that a new YAML is tested at once."""
 
 from collections import Counter
 from string import Formatter
@@ -84,7 +84,7 @@ def test_the_official_rows_share_no_text_between_the_sides(task, few, shared_dir
 
 
 def shared_texts(train, held_out, names):
-    """How many held-out rows have a text that a train row has too, in any of the fields."""
+    """Count the held-out rows with a text that also occurs in a train row, in any of the fields."""
     seen = {folded(row.fields[name]) for row in train for name in names}
     return sum(any(folded(row.fields[name]) in seen for name in names) for row in held_out)
 

@@ -1,4 +1,4 @@
-"""The dashboard: what it shows, that the runs really have what it reads, and how it is published."""
+"""The dashboard shows its panels, reads only values that runs log, and is published."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def flat(value, path=""):
 
 @pytest.fixture(scope="module")
 def nobody(tmp_path_factory):
-    """The environment of a command that nobody has logged in for."""
+    """Environment variables of a command without a W&B login."""
     home = tmp_path_factory.mktemp("home")
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
     return {**kept, "HOME": str(home), "NETRC": str(home / "netrc"), "WANDB_CACHE_DIR": str(home / "cache")}
@@ -161,7 +161,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatc
 
 
 class Server(BaseHTTPRequestHandler):
-    """As much of W&B as saving two pages asks for; it keeps what was saved."""
+    """The part of W&B's interface that saves two pages. It keeps the saved pages."""
 
     saved: ClassVar[list[dict]] = []
 
@@ -192,7 +192,7 @@ class Server(BaseHTTPRequestHandler):
         return {"data": {"viewer": viewer, "project": node if is_known else None, "models": edges}}
 
     def log_message(self, *arguments):
-        """Silence."""
+        """Write no line for a request."""
 
 
 @pytest.fixture

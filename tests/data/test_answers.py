@@ -1,4 +1,4 @@
-"""What a decoder is scored on: the tokens that an answer has behind its source, as plain transformers reads them."""
+"""A decoder is scored on the tokens that an answer has behind its source, as plain transformers tokenises them."""
 
 import json
 from pathlib import Path

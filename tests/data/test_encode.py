@@ -1,4 +1,4 @@
-"""What a limit cuts: the end of the passage, and nothing else."""
+"""A limit on the text cuts the end of the passage and nothing else."""
 
 import re
 from pathlib import Path
@@ -107,7 +107,7 @@ def test_a_choice_over_the_limit_is_refused_with_its_row(minilm_tokenizer):
 
 
 def squeezed(text):
-    """Without what a tokenizer may lose: white space, signs it does not know, half a sign at a cut."""
+    """Remove what a tokenizer may lose: white space, unknown characters, and half a character at a cut."""
     return re.sub(r"[^!-~]", "", text)
 
 

@@ -1,4 +1,4 @@
-"""SuperGLUE is named where the rows are known to be its own, and nowhere else."""
+"""Rows are called SuperGLUE only if they are known to be the official release."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Rows of one text stay on one side when rows are held out, and each class comes near to its share."""
+"""Rows with the same text are held out together, and the held-out part of each class is near to its share."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace

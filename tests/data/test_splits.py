@@ -1,4 +1,4 @@
-"""Rows are held out and drawn by seed alone: whole lines, whole groups, and as many of each class as was asked for."""
+"""The seed determines which rows are held out and drawn: whole lines and groups, the wanted number per class."""
 
 import random
 from collections import Counter

@@ -27,7 +27,7 @@ RUN = Path(__file__).parents[2] / "run.py"
 
 @pytest.fixture
 def start_folder(tmp_path: Path) -> Path:
-    """Where commands are started; a refused one leaves it empty."""
+    """Folder in which commands are started. A refused command leaves it empty."""
     folder = tmp_path / "start_folder"
     folder.mkdir()
     return folder
@@ -58,7 +58,7 @@ def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str
 
 @pytest.fixture
 def one_label_cb(tiny_cb: list[str], tmp_path: Path) -> list[str]:
-    """`tiny_cb` with validation rows of one label, so that no score on them is the one on the held-out rows."""
+    """`tiny_cb` with validation rows of one label, so that scores on them differ from scores on the held-out rows."""
     root = tmp_path / "one_label"
     shutil.copytree(tiny_cb[1].removeprefix("data.root="), root)
     reported = root / "CB" / "val.jsonl"
@@ -115,7 +115,7 @@ def points(tiny_bert: list[str], tiny_cb: list[str], tmp_path: Path) -> Callable
 
 @pytest.fixture
 def sweep(points: Callable[..., list[Point]], tmp_path: Path) -> Callable[..., tuple[list[Result], dict[str, bool]]]:
-    """Start a sweep in this process; returns its results, and by point whether this start brought it about."""
+    """Start a sweep in this process; return its results, and for each point whether this start produced its result."""
 
     def start(
         overrides: list[str], *more: str, watch: ProgressCallback = ignore_progress, **settings: object
@@ -142,7 +142,7 @@ def stateful(configure: Callable[..., Config], tiny_cb: list[str], tmp_path: Pat
 
 @pytest.fixture
 def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[int], Callable[[], object]], None]:
-    """Do something at the start of training steps; each number is used once, a resumed run passes it."""
+    """Call a function at the start of given training steps, once for each step; a resumed run does not repeat it."""
 
     def at(steps: Iterable[int], action: Callable[[], object]) -> None:
         left, step = list(steps), PromptTuner.training_step

@@ -1,4 +1,4 @@
-"""What a user can mend ends with a message, exit code 2, no traceback, and nothing half-written."""
+"""An error of the user ends with a message, exit code 2, no traceback, and no half-written file."""
 
 import json
 import resource
@@ -86,7 +86,7 @@ def test_help_lists_the_options_of_the_users_folders_and_packages(command, start
 
 @pytest.fixture
 def release(tiny_cb, tmp_path):
-    """A small release of one's own: a function that changes one line of a split and says where it lies."""
+    """A small release: a function that changes one line of a split and returns overrides and the line's place."""
     root = tmp_path / "release"
     shutil.copytree(tiny_cb[1].removeprefix("data.root="), root)
 

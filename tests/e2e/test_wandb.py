@@ -164,7 +164,7 @@ class LostServer(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *arguments):
-        """Silence."""
+        """Write no line for a request."""
 
 
 SOON = """

@@ -1,4 +1,4 @@
-"""The ledger: what a sweep consists of, and where each run stands."""
+"""The ledger lists the runs of a sweep with their states."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a sweep says of its progress, on a terminal and in a file."""
+"""Messages on the progress of a sweep, on a terminal and in a file."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from rpt.training.live_progress import PackProgress, RunProgress
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Clock whose time a test sets."""
 
     def __init__(self):
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""What run folders say of runs that workers train: only what they hold anyway."""
+"""Progress of runs that workers train, read from the run folders."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which runs are trained together, and what must be known of them before."""
+"""Runs are grouped into packs by their configuration and by memory."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run of a pack is trained again alone, and the differences are said and judged. Its folder is not trusted."""
+"""A replay trains a run of a pack alone, and prints and judges the differences. It does not trust the run's folder."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_a_run_of_an_exact_pack_comes_out_the_same_alone(packed):
 
 
 def command(run):
-    """Run the command; gives its exit code, output and errors."""
+    """Run the command; return its exit code, output and errors."""
     root, command = Path(__file__).parents[2], [sys.executable, "-m", "rpt.replay", str(run)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
@@ -222,7 +222,7 @@ def test_a_link_in_the_place_of_the_repetition_is_refused(packed, tmp_path):
 
 @pytest.fixture
 def trap(tmp_path, monkeypatch):
-    """A package that says so when it is imported, or when one of its annotations is evaluated."""
+    """A package that writes a file when it is imported, or when one of its annotations is evaluated."""
     folder = tmp_path / "modules" / "trap"
     folder.mkdir(parents=True)
     marker = tmp_path / "sprung"

@@ -26,7 +26,7 @@ from rpt.tracking.identity import digest, identity
 STUDIES = sorted(file.relative_to(sweeps_dir()).with_suffix("").as_posix() for file in sweeps_dir().glob("*.yaml"))
 PAPER = sorted(f"paper/{file.stem}" for file in (sweeps_dir() / "paper").glob("*.yaml"))
 CHECKS = ("matrix",)
-"""Not studies: they show that something runs, not how well."""
+"""Sweeps that test whether all combinations run, and are not studies."""
 
 FEWER_EPOCHS = {"robustness": 4}
 """Studies of a language model, whose number of epochs was chosen by held-out scores of its own."""
@@ -134,7 +134,7 @@ def test_the_papers_few_shot_study_says_how_few_steps_its_twenty_epochs_are():
 
 
 def runs(values):
-    """How many runs points are, some of which may be the same."""
+    """Number of different runs of the points."""
     return len({digest(identity(check(one), "data", "weights")) for one in values})
 
 

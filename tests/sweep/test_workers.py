@@ -14,7 +14,7 @@ HELD = [Result(point.number, "interrupted", error="another trains it", is_held=T
 
 
 class ScriptedPool:
-    """Workers whose answers are given beforehand."""
+    """Workers with given results."""
 
     def __init__(self, *ends):
         self.ends = list(ends)

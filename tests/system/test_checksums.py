@@ -1,4 +1,4 @@
-"""A file's checksum is that of its content, also after a change that keeps size and time."""
+"""A file's checksum is computed from its present content, also after a change that keeps size and time."""
 
 import hashlib
 import os

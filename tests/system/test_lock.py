@@ -5,7 +5,7 @@ import sys
 
 
 def test_processes_that_take_and_give_back_a_lock_never_hold_it_together(tmp_path):
-    """Each removes the file with the lock, so that the next must see whether its own file still counts."""
+    """Each process removes the lock file. The next process must check that its own file is still the lock."""
     code = """
 import pathlib, sys, time
 from rpt.system.lock import Lock

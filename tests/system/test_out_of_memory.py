@@ -1,4 +1,4 @@
-"""Memory that runs out is recognised by the error's type, else by its wording."""
+"""An out-of-memory error is recognised by its type, or else by its message."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn and hand-made cases, and what is true of every score."""
+"""Metrics equal scikit-learn's and hand-computed values, and have the properties of every score."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What T5 reads and writes for one row of each task: T5's own formats, and the published code's."""
+"""Input and output texts of T5 for one row of each task, in T5's formats and in the published code's."""
 
 import importlib
 from pathlib import Path

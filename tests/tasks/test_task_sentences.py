@@ -1,4 +1,4 @@
-"""COPA and WiC: what their readers add to a row's own texts."""
+"""COPA and WiC: texts that the readers add to a row."""
 
 import pytest
 

@@ -56,7 +56,7 @@ class ByLetters(Task):
 
 
 class Silent(ByLetters):
-    """A reader that forgets the answer."""
+    """A reader whose examples have no answer."""
 
     def read_row(self, row):
         """The example of a row."""

@@ -1,4 +1,4 @@
-"""Checkpoints whose bytes are whole and whose values do not fit: refused like damaged ones, never a traceback."""
+"""An undamaged checkpoint with wrong values is refused like a damaged checkpoint, without a traceback."""
 
 from pathlib import Path
 

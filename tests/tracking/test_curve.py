@@ -1,4 +1,4 @@
-"""A run's curve: exact, cut back on resume, and whole whatever happens to its file."""
+"""A run's curve is exact, is truncated when the run is resumed, and survives changes of its file."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from rpt.tracking.curve import Curve
 
 
 def refuse(handle):
-    """Answer as a full disk."""
+    """Raise the error of a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

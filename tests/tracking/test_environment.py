@@ -1,4 +1,4 @@
-"""What the record says of the machine."""
+"""Facts on the machine in a record."""
 
 import subprocess
 from pathlib import Path

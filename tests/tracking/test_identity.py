@@ -1,4 +1,4 @@
-"""A run's identity holds all that can change its number, and nothing else."""
+"""A run's identity covers everything that can change its score, and nothing else."""
 
 import importlib
 import shutil

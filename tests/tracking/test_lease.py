@@ -1,4 +1,4 @@
-"""Who trains a run: the lock says it on one machine, the lease on all others."""
+"""The lock (on one machine) and the lease (on others) show which process trains a run."""
 
 import errno
 import json
@@ -42,7 +42,7 @@ def holder(tmp_path):
 
 
 def begun_elsewhere(place, *, age):
-    """Make a run's folder what another machine would have made it, so many seconds ago."""
+    """Write the lease that another machine would have written some seconds ago."""
     RunFolder(place).write_record(Record(status="running"))
     of_another_machine(place, age=age)
 
@@ -133,7 +133,7 @@ def test_half_a_lease_is_none(tmp_path):
 
 
 def test_a_lock_that_this_machine_sees_outlives_the_lease_of_another(holder):
-    """As where a file system shows locks to all machines, and the holder is suspended or cannot renew."""
+    """A file system shows locks to all machines, and the holder is suspended or cannot renew its lease."""
     _, place = holder
     of_another_machine(place, age=lease.STALE_SECONDS + 1)
     assert read_state(place).holder == "process 12 on node7"

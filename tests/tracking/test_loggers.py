@@ -1,4 +1,4 @@
-"""Loggers show a run's curve elsewhere; its numbers never depend on them."""
+"""Loggers receive a run's curve, and cannot change the run's numbers."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What W&B is given, read back from its own offline files."""
+"""W&B receives the run's values, as its offline files show."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ pytest.importorskip("wandb")
 
 @pytest.fixture(scope="module")
 def pack(tiny_bert, tiny_cb, tmp_path_factory):
-    """Two runs of a pack, of which the second diverges, and what W&B was told of each."""
+    """Two runs of a pack, of which the second diverges, and the values that W&B received for each."""
     root = tmp_path_factory.mktemp("runs")
     shared = [*tiny_bert, *tiny_cb, "trainer.epochs=2", "logger=[wandb]", "group=study", "backbone.dtype=float64"]
     own = (["encoder=residual"], ["encoder=plain", "lr=1e300"])

@@ -1,4 +1,4 @@
-"""An interrupted run that other code began is not silently left behind by a new one."""
+"""An interrupted run that different code began is not silently replaced by a new run."""
 
 import json
 
@@ -21,7 +21,7 @@ def small(configure, tiny_cb):
 
 @pytest.fixture
 def begun(small):
-    """Train a run and make its folder that of an interrupted one with another record; gives the folder."""
+    """Train a run, and change its folder to the folder of an interrupted run with another record; return the folder."""
 
     def make(change, status="interrupted"):
         folder = train([small()])[0].folder

@@ -1,4 +1,4 @@
-"""A record whose values have other kinds than rpt writes is one line; the ledger shows the other runs."""
+"""A record with values of a wrong kind gives a message of one line, and the ledger shows the other runs."""
 
 import json
 

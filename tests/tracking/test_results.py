@@ -1,4 +1,4 @@
-"""What a run leaves behind explains its number and gives it again."""
+"""The files of a run explain its score, and the score can be computed from them."""
 
 import json
 from pathlib import Path

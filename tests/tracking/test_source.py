@@ -1,4 +1,4 @@
-"""The hash of a component's source changes with what computes its numbers, and with nothing else."""
+"""The hash of a component's source changes with the code that computes its numbers, and with nothing else."""
 
 import sys
 from pathlib import Path
@@ -53,7 +53,7 @@ TARGET = "mylab.encoders.Mine"
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
-    """Write a user's package and give the hash of its encoder, with some file's text replaced."""
+    """Write a user's package with a replaced file, and return the hash of its encoder."""
     folder = tmp_path / "mylab"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -1,4 +1,4 @@
-"""What a run leaves behind is whole, its own, and set aside rather than lost."""
+"""The files of a run are complete, are written by one process, and are moved aside instead of deleted."""
 
 import errno
 import json
@@ -41,13 +41,13 @@ def folder(tmp_path):
 
 
 def refuse(handle):
-    """Answer as a full disk."""
+    """Raise the error of a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    """From now on nothing more fits on the disk."""
+    """Make every later write fail as on a full disk."""
     monkeypatch.setattr(files.os, "fsync", refuse)
 
 
@@ -99,7 +99,7 @@ def test_json_has_no_infinity(tmp_path):
 
 
 def opened_elsewhere(path):
-    """What another process hears that opens the folder; empty where it may."""
+    """Error message of another process that opens the folder; empty if it can."""
     code = f"from pathlib import Path; from rpt.tracking.folder import RunFolder; RunFolder(Path({str(path)!r})).open()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stderr

@@ -19,7 +19,7 @@ STOPPING = ["callbacks=early_stopping", "callbacks.early_stopping.patience=1"]
 
 
 class Killed(BaseException):
-    """The end of a process."""
+    """Exception that ends the process."""
 
 
 class Drop(Callback):
@@ -51,7 +51,7 @@ class Drop(Callback):
 
 
 class Watching(Callback):
-    """Keeps what it could monitor."""
+    """Callback that keeps the values that it could monitor."""
 
     logged: dict[str, dict[str, float]] = {}  # noqa: RUF012  (a test reads it)
 

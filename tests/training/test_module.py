@@ -1,4 +1,4 @@
-"""The module: what a step moves, what a row's score depends on, and the gradient against plain autograd."""
+"""The module: changes by a step, independence of a row's score from other rows, gradients equal to autograd's."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ CLOSE = {"rtol": 0, "atol": 1e-5}
 
 
 def randomize_heads(tuner):
-    """Heads start at zero, from which nothing reaches the prompt in the first step."""
+    """Set heads to random weights, because no gradient reaches the prompt through a head of zeros."""
     torch.manual_seed(1)
     for run in tuner.runs:
         for parameter in run.trainable.head.parameters():
@@ -40,7 +40,7 @@ def pair(tiny_bert, tiny_cb, assemble, loop):
 
 @pytest.fixture
 def gradients(monkeypatch):
-    """In place of the optimizer's step, what it would have been given."""
+    """Keep the gradients instead of taking the optimizer's step."""
     seen: list[dict[str, torch.Tensor]] = []
 
     def step(run):

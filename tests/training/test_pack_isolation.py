@@ -1,4 +1,4 @@
-"""Runs of a pack cannot touch each other: exact mode to the last bit, failures of one, memory that runs out."""
+"""Runs of a pack do not affect each other: in exact mode to the last bit, if a run fails, and if memory runs out."""
 
 import copy
 import json

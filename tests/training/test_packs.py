@@ -1,4 +1,4 @@
-"""A pack gives each run what it would have alone."""
+"""Each run of a pack has the results that it has when it is trained alone."""
 
 import itertools
 import json
@@ -120,7 +120,7 @@ def test_a_pack_of_one_repeats_to_the_last_bit(three):
 
 
 def same_bits(ours, theirs):
-    """Whether two steps of a run had the very loss and gradient."""
+    """Whether two steps of a run have bitwise equal loss and gradient."""
     return ours[0] == theirs[0] and torch.equal(ours[1], theirs[1])
 
 

@@ -55,14 +55,14 @@ class Factorised(nn.Module):
 
 
 class Halved(nn.Module):
-    """Takes a table of twice the height."""
+    """Encoder with a table of twice the prompt's length."""
 
     def forward(self, prompt):
         return prompt[::2] + prompt[1::2]
 
 
 class Normalised(nn.Module):
-    """Keeps statistics of what it sees in training."""
+    """Encoder with running statistics of its input."""
 
     def __init__(self):
         super().__init__()
@@ -129,7 +129,7 @@ def test_a_prompt_that_nothing_trains_counts_nothing():
 
 @pytest.fixture
 def record_of(tiny_bert, tiny_cb, tmp_path, monkeypatch):
-    """Train with an encoder of the user's own; gives the folder and the record."""
+    """Train with a user's encoder; return the folder and the record."""
     (tmp_path / "conf" / "encoder").mkdir(parents=True)
     (tmp_path / "counted_encoders.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -1,4 +1,4 @@
-"""What a training says of its progress: lines in pipes and log files, a bar on a terminal, both in a notebook."""
+"""Progress of a training: lines in pipes and log files, a bar on a terminal, both in a notebook."""
 
 import json
 import re
@@ -21,7 +21,7 @@ STAGES = ["reading the rows and the backbone's files", "loading the backbone and
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Clock whose time a test sets."""
 
     def __init__(self):
         self.now = 100.0

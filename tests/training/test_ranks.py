@@ -1,4 +1,4 @@
-"""How the rows of a run are dealt out to its devices, and what may be asked of them."""
+"""The rows of a run are distributed over its devices, and wrong settings of devices are refused."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What belongs to one run: clipping, rates, schedule, randomness, early stopping, the choice of the best state."""
+"""Parts of a run: clipping, learning rates, schedule, random numbers, early stopping, selection of the best state."""
 
 import io
 import math

@@ -95,7 +95,7 @@ def test_a_rescaled_vocabulary_trains_otherwise_in_the_raw_unit(family, tiny_cb,
 
 
 def test_the_scale_that_a_backbone_states_decides(tiny_bert, tiny_cb, tmp_path):
-    """The paper's models state 1: their prompts are trained as in the raw unit, to the last bit."""
+    """The paper's models set `prompt_scale: 1`: their prompts are trained as in the raw unit, to the last bit."""
     options = [*tiny_bert, *tiny_cb, "encoder=residual", "trainer.epochs=1", f"output_dir={tmp_path}"]
     stated = train([rpt.compose([*options, "prompt.unit=vocab", "backbone.prompt_scale=1.0"])])[0]
     raw = train([rpt.compose([*options, "prompt.unit=raw"])])[0]
@@ -141,7 +141,7 @@ def test_a_vocabulary_without_a_scale_is_refused(fill, state, tiny_bert, tiny_cb
 
 
 def test_t5s_scale_is_that_of_its_published_weights():
-    """Checked where the real weights are: only then does this test not skip."""
+    """The test is skipped unless the real weights are in the cache."""
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache("google/t5-v1_1-small", "model.safetensors")
