@@ -168,7 +168,7 @@ def test_runs_over_a_backbone_that_changed_have_failed_for_nothing_goes_on_from_
 
     monkeypatch.setattr(PromptTuner, "training_step", changes)
     configs = pack("changed", "tiny_bert")
-    with pytest.raises(WeightsError, match=r"^the frozen backbone has changed while training; the number means"):
+    with pytest.raises(WeightsError, match=r"^the frozen backbone has changed during training, so the score is"):
         train(configs)
     assert {record["status"] for record in records(configs)} == {"failed"}
 
