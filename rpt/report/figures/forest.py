@@ -83,8 +83,8 @@ def robustness_forest(study: Study, numbers: Numbers) -> list[Figure]:
     caption = f"Points are estimates. Average and worst case: over the points of the sweep along {axis}."
     if has_intervals(study):
         caption += (
-            " Bars are 95 % intervals for new seeds and new examples (of shares: Wilson's, as if each run were drawn "
-            "by itself)."
+            " Bars are 95 % intervals for new seeds and new examples (for shares: Wilson's, as if all runs were "
+            "independent)."
         )
     alt = f"Robustness of each encoder to {axis}. "
     title = f"Robustness to {axis}"

@@ -15,7 +15,7 @@ from rpt.report.tables.columns import ENCODER, HOLM, RUNS, SEEDS, TASK, cells_on
 from rpt.report.tables.table import Cell, Column, Table
 from rpt.stats.counts import mean_count
 
-OVER_SEEDS = "In brackets the 95 % interval over new seeds on the same held-out rows, by Student's t."
+OVER_SEEDS = "In brackets: the 95 % interval for new seeds on the same held-out rows, by Student's t."
 
 
 def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
@@ -45,7 +45,7 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
     over_seeds = f"{OVER_SEEDS} " if has_intervals(study) else ""
     text = (
         "Epochs until the held-out score was within one point of the run's own best, at the point that the held-out "
-        f"rows choose; mean over seeds. {over_seeds}One evaluation an epoch, so nothing finer is known."
+        f"rows choose; mean over seeds. {over_seeds}There is one evaluation in each epoch."
     )
     return Table("convergence", "Convergence", caption(study, text), columns, rows)
 
@@ -60,16 +60,16 @@ def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
         Column("difference", "difference in epochs"),
         Column("p", "p", 3),
         Column("p_holm", "p (Holm)", 3),
-        Column("family", "family", note="Answer: the words above rest on it. Exploratory: everything else."),
-        Column("verdict", "verdict", note="Of the first: fewer epochs, more, or open where the data cannot tell."),
+        Column("family", "family", note="Answer: the answer above is based on it. Exploratory: all other comparisons."),
+        Column("verdict", "verdict", note="The first needs fewer or more epochs; open: the data cannot tell."),
         SEEDS,
     ]
     text = (
-        "Epochs of the first less those of the second until both have reached the same held-out score, which is for "
-        "each seed the lower of their two bests less one point; each at its tuned point."
+        "Epochs of the first minus epochs of the second until both have reached the same held-out score, each at its "
+        "tuned point. For each seed, this score is the lower of their two best scores minus one point."
     )
     if has_intervals(study):
-        text += f" {OVER_SEEDS} p: of no difference, paired by seed, two-sided. {HOLM}"
+        text += f" {OVER_SEEDS} p: two-sided p-value of no difference, paired by seed. {HOLM}"
     return Table("paces", "Epochs to the same score", caption(study, text), columns, rows)
 
 

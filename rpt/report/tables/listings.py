@@ -42,12 +42,12 @@ def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
         TASK,
         ENCODER,
         Column("at", "at"),
-        Column("norm", "norm", 2, note="Of a virtual token, mean."),
+        Column("norm", "norm", 2, note="Mean over virtual tokens."),
         Column("vocab_norm", "norm of the vocabulary", 2, note="Mean over the backbone's input embeddings."),
         Column("drift", "drift", 2, note="|P' - P'_start| / |P'_start|, mean over virtual tokens."),
         Column("gate", "gate", 2, note="|phi(P)| / |P| of a residual encoder, mean over virtual tokens."),
         Column("nearest_cosine", "nearest word's cosine", 2, note="Mean over virtual tokens."),
-        Column("seed_cosine", "cosine between seeds", 2, note="Of equal virtual tokens, mean over pairs of seeds."),
+        Column("seed_cosine", "cosine between seeds", 2, note="Mean over virtual tokens and pairs of seeds."),
         RUNS,
     ]
     text = "Measures of the exported prompts at the point that the held-out rows choose; means over seeds."
@@ -73,7 +73,7 @@ def run_table(study: Study) -> Table:
         Column("seconds", "seconds", 0),
         Column("warnings", "warnings"),
     ]
-    text = "Every run of the study. Score: of the reported rows, in points; empty where the run diverged."
+    text = "Every run of the study. The score is of the reported rows, in points, and empty if the run diverged."
     return Table("runs", "All runs", caption(study, text), columns, rows)
 
 

@@ -1,4 +1,4 @@
-"""The tables of a report, made from its numbers."""
+"""Build the tables of a report from its numbers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from rpt.report.tables.convergence import convergence_table, pace_table
 from rpt.report.tables.listings import diagnostics_table, run_table
 from rpt.report.tables.table import Cell, Column, Table
 
-INTERVAL = (
-    "In brackets the 95 % interval over new seeds and new examples: both vary, and all seeds answer the same examples."
-)
-OF_SPREADS = "That of a standard deviation is chi-square, over new seeds on the same examples."
+INTERVAL = "In brackets: the 95 % interval for new seeds and new examples. All seeds answer the same examples."
+OF_SPREADS = "The interval of a standard deviation is a chi-square interval, for new seeds on the same examples."
 OF_PAIRS = (
-    "p: of no difference over new seeds and examples, two-sided. Seeds needed: to show a difference of one point with "
-    "a power of 0.8, on as many examples; inf where no number of seeds would. p of each seed: of its examples alone, "
-    "which says whether these runs differ, not whether the encoders do."
+    "p: two-sided p-value of no difference, for new seeds and examples. Seeds needed: number of seeds that show a "
+    "difference of one point with a power of 0.8, on as many examples; inf if no number of seeds suffices. p of each "
+    "seed: p-value over the examples of this seed's two runs, which shows whether these runs differ, not the encoders."
 )
-OF_TUNED = "A little too high: the runs whose held-out rows chose the setting are the runs that are scored."
+OF_TUNED = "The score is a little too high, because the held-out rows of the same runs have chosen the setting."
 
 
 def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Table]:
@@ -120,15 +118,20 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         TASK,
         ENCODER,
         *(Column(axis.key, axis.label) for axis in others),
-        Column("best", "best", scale=POINTS, note="Score of the point that is best on these runs, which is too high."),
+        Column("best", "best", scale=POINTS, note="Score of the best point in these runs; it is too high."),
         Column("best_at", f"best {label}"),
         Column("average", "average", scale=POINTS, note="Score averaged over the points of the sweep."),
         Column("worst", "worst", scale=POINTS, note="Score of the worst point."),
         Column("tuned", "tuned", scale=POINTS, note=f"Score at the {label} that the held-out rows choose. {OF_TUNED}"),
         Column("tuned_at", f"tuned {label}"),
-        Column("spread_seeds", "sd over seeds", scale=POINTS, note="Standard deviation over seeds there."),
-        Column("spread_points", f"spread over {label}", scale=POINTS, note="Best point less worst."),
-        Column("spread_within", f"sd over seeds of one {label}", scale=POINTS, note="Pooled over all of them."),
+        Column("spread_seeds", "sd over seeds", scale=POINTS, note=f"Standard deviation at the tuned {label}."),
+        Column("spread_points", f"spread over {label}", scale=POINTS, note="Score of the best point minus the worst."),
+        Column(
+            "spread_within",
+            f"sd over seeds of one {label}",
+            scale=POINTS,
+            note="Standard deviation, pooled over points.",
+        ),
         Column("failed_share", "failed (%)", 0, POINTS, note=FAILED.note),
         FAILED,
         RUNS,
@@ -138,12 +141,12 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         [row.task, row.method, *cells_on(others, row.curve.setting), *_of_robustness(row)] for row in rows
     ]
     of_extremes = (
-        f"Those of best, worst and spread over {label} allow for their being extremes of noisy means.",
-        f"{OF_SPREADS} Those of shares are Wilson's, as if each run were drawn by itself.",
+        f"The intervals of best, worst and spread over {label} allow for extremes of noisy means.",
+        f"{OF_SPREADS} The intervals of shares are Wilson's, as if all runs were independent.",
     )
     text = (
         f"How much a wrong {label} costs, in points (0 to 100). {_intervals(study, *of_extremes)}A run that diverged "
-        "counts with the majority answer's score. Seeds: those that every point has."
+        "counts with the majority answer's score. Seeds: number of seeds that every point has."
     )
     return Table("robustness", "Robustness", caption(study, text), columns, cells)
 
@@ -180,7 +183,7 @@ def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
     ]
     columns = [
         *(TASK, Column("axis", "axis"), ENCODER, Column("ours", "value"), Column("theirs", "against")),
-        *(Column("settings", "settings", note="Settings of the other axes that both are averaged over."),),
+        *(Column("settings", "settings", note="Number of settings of the other axes in the averages."),),
         *_PAIR_COLUMNS,
     ]
     text = (
@@ -212,16 +215,16 @@ _PAIR_COLUMNS = (
     Column("difference", "difference", scale=POINTS),
     Column("p", "p", 3),
     Column("p_holm", "p (Holm)", 3),
-    Column("family", "family", note="Answer: the words above rest on it. Exploratory: everything else."),
-    Column("verdict", "verdict", note="Of the first: higher, lower, or open where the data cannot tell."),
-    Column("seeds_needed", "seeds needed", note="To show one point on as many examples; inf: no number would."),
+    Column("family", "family", note="Answer: the answer above is based on it. Exploratory: all other comparisons."),
+    Column("verdict", "verdict", note="The first scores higher or lower; open: the data cannot tell."),
+    Column("seeds_needed", "seeds needed", note="To show one point on as many examples; inf: no number suffices."),
     Column("p_per_seed", "p of each seed"),
     SEEDS,
 )
 
 
 def _intervals(study: Study, *further: str) -> str:
-    """Return the sentences that explain brackets and p-values; empty where too few seeds give neither."""
+    """Return the sentences that explain brackets and p-values; empty if there are too few seeds for both."""
     return " ".join((INTERVAL, *further, "")) if has_intervals(study) else ""
 
 
