@@ -201,7 +201,7 @@ def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tenso
 
 def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:
     """Build the scorer, which computes losses and answers from rows with their prompts inserted."""
-    known: dict[str, Any] = {"max_new_tokens": max(split.longest_output for split in encoded.values())}
+    known: dict[str, Any] = {"max_new_tokens": max((split.longest_output for split in encoded.values()), default=0)}
     if config.backbone.family == "encoder":
         form = pair_format(config)
         num_labels = None if form.per_choice else len(choices_of(config) or ())

@@ -37,7 +37,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield f"{path}:{number}", _object(line, f"{path}:{number}")
+                    yield f"{path}:{number}", parse_line(line, f"{path}:{number}")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text ({error.reason}). Download the file again.") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -48,7 +48,16 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise DataError(f"{error}.") from error
 
 
-def _object(line: str, place: str) -> dict[str, Any]:
+def parse_line(line: str, place: str) -> dict[str, Any]:
+    """Parse a line of a JSONL file.
+
+    Args:
+        line: Text of the line.
+        place: File and line, `file:line`, for messages.
+
+    Raises:
+        DataError: The line is not one JSON object.
+    """
     again = "Download the file again, or mend the line."
     try:
         row = json.loads(line)

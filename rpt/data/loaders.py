@@ -10,7 +10,7 @@ import torch
 from rpt.config.trainer_flags import limited
 from rpt.data.batches import deal, epoch_batches, num_batches
 from rpt.data.encode import Encoded, pad
-from rpt.data.evaluation import EvalPasses, plan_passes
+from rpt.data.evaluation import EvalPasses, ForwardPass, plan_passes
 from rpt.data.rows import Rows
 
 
@@ -73,6 +73,46 @@ def step_rows(split: Encoded, rows_of_runs: Sequence[Sequence[int]], pad_id: int
     pairs = [(run, row) for run, rows in enumerate(rows_of_runs) for row in rows]
     terms = [sum(map(split.terms, rows)) for rows in rows_of_runs]
     return make_rows(split, pairs, pad_id, [terms[run] for run, _ in pairs])
+
+
+def plan_pairs(
+    split: Encoded,
+    pairs: Sequence[tuple[int, int]],
+    prompt_lengths: Sequence[int],
+    passes: EvalPasses,
+    *,
+    with_choices: bool,
+) -> list[tuple[ForwardPass, int]]:
+    """Cut pairs of a run and a row into the forward passes of an evaluation.
+
+    Args:
+        split: Tokenised split.
+        pairs: Index of the run and number of the row, for each answer to compute.
+        prompt_lengths: Number of virtual tokens of each run.
+        passes: How the evaluation is cut into forward passes.
+        with_choices: Whether a row needs the token ids of all its choices instead of the right text alone.
+
+    Returns:
+        Forward passes, whose numbers are positions in `pairs`, and the number of tokens of each forward pass.
+    """
+    costs_choices = with_choices and not passes.has_cached_texts
+    lengths = [prompt_lengths[run] + split.lengths[row] for run, row in pairs]
+    counts = [max(len(split.inputs[row]), len(split.choices[row]) if costs_choices else 1) for _, row in pairs]
+    plan = plan_passes(passes, lengths, counts)
+    return [(forward, sum(lengths[position] * counts[position] for position in forward.rows)) for forward in plan]
+
+
+def rows_of_pass(
+    split: Encoded, pairs: Sequence[tuple[int, int]], forward: ForwardPass, pad_id: int, *, with_choices: bool
+) -> Rows:
+    """Build the batch of tensors of a forward pass that `plan_pairs` has planned.
+
+    Returns:
+        Rows of the forward pass. `Rows.row` holds the positions in `pairs`.
+    """
+    chosen = [pairs[position] for position in forward.rows]
+    rows = make_rows(split, chosen, pad_id, [1] * len(chosen), with_choices=with_choices)
+    return replace(rows, row=torch.tensor(forward.rows, dtype=torch.long), width=forward.width)
 
 
 class TrainLoader:
@@ -179,17 +219,9 @@ class EvalLoader:
 
     def _forwards(self, prompt_length: int, rank: int, num_ranks: int) -> Iterator[Rows]:
         """Yield this process's forward passes over the split, for a given prompt length."""
-        split = self._split
-        lengths = [prompt_length + length for length in split.lengths]
-        costs_choices = self._with_choices and not self._passes.has_cached_texts
-        counts = [
-            max(len(texts), len(choices) if costs_choices else 1)
-            for texts, choices in zip(split.inputs, split.choices, strict=True)
-        ]
-        plan = plan_passes(self._passes, lengths, counts)
+        pairs = [(0, row) for row in range(len(self._split))]
+        plan = plan_pairs(self._split, pairs, [prompt_length], self._passes, with_choices=self._with_choices)
         plan = plan[: limited(len(plan), self._limit)]
-        costs = [sum(lengths[row] * counts[row] for row in rows) for rows, _ in plan]
-        for rows, width in (plan[position] for position in deal(costs, num_ranks)[rank]):
-            pairs = [(0, row) for row in rows]
-            rows_of_pass = make_rows(split, pairs, self._pad_id, [1] * len(rows), with_choices=self._with_choices)
-            yield replace(rows_of_pass, width=width)
+        for position in deal([cost for _, cost in plan], num_ranks)[rank]:
+            forward, _ = plan[position]
+            yield rows_of_pass(self._split, pairs, forward, self._pad_id, with_choices=self._with_choices)

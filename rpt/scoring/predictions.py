@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rpt.scoring.scorer import Scored
 from rpt.tasks.example import Answer, Example
-from rpt.tasks.metrics import evaluate
+from rpt.tasks.metrics import evaluate, is_right
 from rpt.tasks.task import Task
 
 
@@ -93,3 +93,25 @@ def _answer(task: Task, example: Example, scores: Sequence[float], text: str | N
         return task.read(example, text)
     best = max(range(len(scores)), key=scores.__getitem__)
     return Answer(best, example.choices[best])
+
+
+def prediction_lines(predictions: Predictions) -> list[dict[str, Any]]:
+    """Convert predictions to an object for each row: id, answer, right answer, and the score of every choice.
+
+    `choice` and `target_choice` are indices of the row's choices, or null. `group` is present for rows that a metric
+    counts together. The metrics can be computed again from these lines alone.
+    """
+    rows = zip(predictions.examples, predictions.answers, predictions.scores, strict=True)
+    return [
+        {
+            "idx": example.idx,
+            "predicted": answer.text,
+            "target": list(example.answers) or example.gold,
+            "choice": answer.choice,
+            "target_choice": example.target,
+            "right": is_right(example, answer),
+            **({} if example.group is None else {"group": example.group}),
+            **({"scores": scores} if scores else {}),
+        }
+        for example, answer, scores in rows
+    ]

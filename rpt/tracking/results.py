@@ -17,9 +17,9 @@ from rpt.data.inputs import find_folder
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
 from rpt.prompt.diagnostics import diagnose
-from rpt.scoring.predictions import Predictions
+from rpt.scoring.predictions import Predictions, prediction_lines
 from rpt.system.writing import write_atomic, write_json, write_json_lines
-from rpt.tasks.metrics import RULES, evaluate, is_right
+from rpt.tasks.metrics import RULES, evaluate
 from rpt.tracking.adapter import base_model, why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
 from rpt.tracking.record import Record
@@ -245,7 +245,7 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
     folder = recorder.folder
     folder.check_lease()
     prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the numbers that the predictions were made with
-    write_json_lines(folder.predictions, list(prediction_lines(predictions)))
+    write_json_lines(folder.predictions, prediction_lines(predictions))
     if run.trainable.head is not None:
         head = {name: value.cpu().contiguous() for name, value in run.trainable.head.state_dict().items()}
         write_atomic(folder.head, save(head))
@@ -264,25 +264,3 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
 def _adapter_note(recorder: Recorder, run: Run) -> str | None:
     """Return the reason why there is no adapter; None if there is an adapter."""
     return why_not(recorder.config.backbone.prompt_at, run.trainable.prompt is not None)
-
-
-def prediction_lines(predictions: Predictions) -> Sequence[dict[str, Any]]:
-    """Convert predictions to an object for each row: id, answer, right answer, and the score of every choice.
-
-    `choice` and `target_choice` are indices of the row's choices, or null. `group` is present for rows that a metric
-    counts together. The metrics can be computed again from these lines alone.
-    """
-    rows = zip(predictions.examples, predictions.answers, predictions.scores, strict=True)
-    return [
-        {
-            "idx": example.idx,
-            "predicted": answer.text,
-            "target": list(example.answers) or example.gold,
-            "choice": answer.choice,
-            "target_choice": example.target,
-            "right": is_right(example, answer),
-            **({} if example.group is None else {"group": example.group}),
-            **({"scores": scores} if scores else {}),
-        }
-        for example, answer, scores in rows
-    ]

@@ -209,6 +209,10 @@ class PromptTuner(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._scored = [[] for _ in self.runs]
+        self.fold_prompts()
+
+    def fold_prompts(self) -> None:
+        """Compute the exported prompt of each run, with which `answer` scores rows."""
         prompts = [guarded(run, run.trainable.fold) if not run.has_failed else None for run in self.runs]
         self.folded = or_no_prompts(self.runs, prompts)
 
@@ -225,11 +229,23 @@ class PromptTuner(lightning.LightningModule):
         index = int(batch.run[0])
         if self.runs[index].has_failed:  # the run's prompt could not be computed
             return
-        for rows, scored in self._answers(batch.to(self.backbone.device)):
-            on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
-            self._scored[index].append(Part(rows.row.cpu(), rows.examples, on_cpu))
+        self._scored[index] += self.answer(batch)
 
     test_step = validation_step
+
+    def answer(self, rows: Rows) -> list[Part]:
+        """Compute the answers to the rows of a forward pass, which may belong to several runs.
+
+        `fold_prompts` must have been called.
+
+        Returns:
+            Answers on the CPU: a single part, or several parts if the forward pass ran out of memory and was cut.
+        """
+        parts = []
+        for answered, scored in self._answers(rows.to(self.backbone.device)):
+            on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
+            parts.append(Part(answered.row.cpu(), answered.examples, on_cpu))
+        return parts
 
     def _answers(self, rows: Rows) -> list[tuple[Rows, Scored]]:
         """Compute the answers to rows in one forward pass, or in halves if the forward pass runs out of memory."""

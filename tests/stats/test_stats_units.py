@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from rpt.config.schema import PairFormat, TaskConfig
 from rpt.report.read.units import unit_scores
-from rpt.scoring.predictions import Predictions
+from rpt.scoring.predictions import Predictions, prediction_lines
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.metrics import METRICS, evaluate
-from rpt.tracking.results import prediction_lines
 from tests.support.samples import sample_rows
 
 CONFIGS = {
