@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file
 from torch import Tensor
@@ -19,6 +20,10 @@ from rpt.system.reading import Unreadable, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
 from rpt.training.module import PromptTuner
+from rpt.training.run import Run
+
+if TYPE_CHECKING:
+    from rpt.predict.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -55,24 +60,63 @@ class TrainedRun:
             ConfigError: A file of the run is missing or does not fit the run.
             WeightsError: The backbone cannot be loaded.
         """
-        config = self.config
-        if config.has_prompt:
-            exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
-            plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
-            parts = {
-                "init": Component.model_validate(exported),
-                "encoder": Component.model_validate(plain),
-                "prompt": config.prompt.model_copy(update={"unit": "raw"}),  # as the file is
-            }
-            config = config.model_copy(update=parts)
-        tuner = build_tuner([config], self.data)
-        head = tuner.runs[0].trainable.head
-        if head is not None:
-            try:
-                head.load_state_dict(_tensors(self.folder.head), strict=True)
-            except RuntimeError as error:
-                raise _refusal(self.folder.head, f"does not fit the run ({str(error).splitlines()[0]})") from error
+        tuner = build_tuner([self.exported_config], self.data)
+        self.load_head(tuner.runs[0])
         return tuner
+
+    @property
+    def exported_config(self) -> Config:
+        """Configuration of a run that starts with the exported prompt, behind no encoder."""
+        config = self.config
+        if not config.has_prompt:
+            return config
+        exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
+        plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
+        parts = {
+            "init": Component.model_validate(exported),
+            "encoder": Component.model_validate(plain),
+            "prompt": config.prompt.model_copy(update={"unit": "raw"}),  # as the file is
+        }
+        return config.model_copy(update=parts)
+
+    def load_head(self, run: Run) -> None:
+        """Load the trained head into a run that was built from `exported_config`; do nothing for a run without a head.
+
+        Raises:
+            ConfigError: The file of the head is missing, damaged, or does not fit the run.
+        """
+        head = run.trainable.head
+        if head is None:
+            return
+        try:
+            head.load_state_dict(_tensors(self.folder.head), strict=True)
+        except RuntimeError as error:
+            raise _refusal(self.folder.head, f"does not fit the run ({str(error).splitlines()[0]})") from error
+
+    def predict(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Answer rows with the exported prompt, as `python -m rpt.predict` does.
+
+        Args:
+            rows: Rows with the fields of the task, as in the official release. The right answer may be missing.
+
+        Returns:
+            Object for each example, in the order of the rows; `docs/using-a-prompt.md` lists its keys.
+
+        Raises:
+            DataError: A row does not fit the task.
+            ConfigError: A file of the run is missing or does not fit the run.
+            WeightsError: The backbone cannot be loaded.
+        """
+        from rpt.predict.answers import answer_lines
+        from rpt.predict.lines import placed
+
+        return [line.values for line in answer_lines(self._predictor, placed(rows))]
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        from rpt.predict.predictor import Predictor  # it imports this module
+
+        return Predictor([self])
 
 
 def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedRun:

@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rpt.errors import StorageError
 
@@ -76,6 +76,34 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
                 draft.unlink()
             raise
         _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def writing_atomically(path: Path) -> Iterator[TextIO]:
+    """Open a text file that appears at its path only if the block ends without an exception.
+
+    Args:
+        path: Path of the file. An existing file is replaced.
+
+    Raises:
+        StorageError: The disk is full, or the folder cannot be written. An existing file stays unchanged.
+    """
+    with storage(path):
+        handle, name = tempfile.mkstemp(**draft_of(path))
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, MODE)
+            yield file
+            with storage(path):
+                file.flush()
+                os.fsync(handle)
+        with storage(path):
+            draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,0 +1,1 @@
+"""Answer new rows with the prompts of finished runs: `python -m rpt.predict`, and `predict` of a loaded run."""

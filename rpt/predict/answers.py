@@ -1,0 +1,203 @@
+"""Turn input rows into output lines, chunk by chunk, so that memory does not grow with the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rpt.data.encode import Encoded
+from rpt.errors import ConfigError, DataError, ReaderError
+from rpt.predict.ensemble import Combine, log_probabilities
+from rpt.predict.lines import InputRow
+from rpt.predict.placeholders import filled
+from rpt.predict.predictor import Group, Predictor
+from rpt.scoring.predictions import Predictions, prediction_lines
+from rpt.tasks.example import Answer, Example
+
+CHUNK = 16_384
+"""Largest number of answers that are computed before the first of them is written. Every validation split of SuperGLUE
+has fewer examples, so that the forward passes over it are those of the run's own evaluation."""
+
+RUN_KEY = "run"
+"""Field of an input row that names the run that answers the row."""
+
+OF_THE_LABEL = ("target", "target_choice", "right")
+"""Keys of an output line that exist only for rows with a right answer."""
+
+
+@dataclass(frozen=True)
+class AnswerLine:
+    """Answer of a run, or of an ensemble, to an example.
+
+    Attributes:
+        run: Name of the run or of the ensemble.
+        values: Output line: the keys of `predictions.jsonl`, and `run`, `label` and `log_probabilities`.
+        example: Example with its right answer; None for a row without labels.
+        answer: Answer to the example.
+    """
+
+    run: str
+    values: dict[str, Any]
+    example: Example | None
+    answer: Answer
+
+
+@dataclass
+class _Asked:
+    """An input row, and the runs of one group that answer it."""
+
+    row: InputRow
+    runs: Sequence[int]
+    examples: Sequence[Example]
+    is_labelled: bool
+
+
+@dataclass
+class _Chunk:
+    """Input rows that are answered together, by group.
+
+    Attributes:
+        asked: Rows for each group, by the group's index.
+        size: Number of answers to compute.
+    """
+
+    asked: dict[int, list[_Asked]] = field(default_factory=dict)
+    size: int = 0
+
+
+def refuse(fault: DataError) -> None:
+    """Raise the fault of a broken row, which ends the prediction."""
+    raise fault
+
+
+def answer_lines(
+    predictor: Predictor,
+    rows: Iterable[InputRow],
+    on_fault: Callable[[DataError], None] = refuse,
+    combine: Combine | None = None,
+) -> Iterator[AnswerLine]:
+    """Answer rows, in their order.
+
+    A row with the field `run` is answered by the run of that name. Any other row is answered by all runs.
+
+    Args:
+        predictor: Runs over one backbone.
+        rows: Rows of the input.
+        on_fault: Function that is called for each broken row; the default raises the fault.
+        combine: Function that combines the answers of all runs to an example; None gives an answer for each run.
+
+    Yields:
+        Answers by row, then by example, then by run.
+
+    Raises:
+        DataError: A row is broken, and `on_fault` raises the fault.
+        ConfigError: The answers of runs with different tasks or formats are to be combined.
+    """
+    if combine is not None and len(predictor.groups) > 1:
+        names = ", ".join(group.names[0] for group in predictor.groups)
+        raise ConfigError.of("ensemble", names, "have different tasks or formats. Combine runs that differ in seed.")
+    chunk = _Chunk()
+    for row in rows:
+        try:
+            for index, asked in _asked(predictor, row):
+                chunk.asked.setdefault(index, []).append(asked)
+                chunk.size += len(asked.examples) * len(asked.runs)
+        except DataError as fault:
+            on_fault(fault)
+        if chunk.size >= CHUNK:
+            yield from _answered(predictor, chunk, on_fault, combine)
+            chunk = _Chunk()
+    yield from _answered(predictor, chunk, on_fault, combine)
+
+
+def _asked(predictor: Predictor, row: InputRow) -> list[tuple[int, _Asked]]:
+    """Read a row with the task of each group that answers it.
+
+    Raises:
+        DataError: The row is broken, does not fit a task, or names an unknown run.
+    """
+    if row.fault is not None:
+        raise row.fault
+    values = {"idx": row.number, **row.values}
+    name = values.pop(RUN_KEY, None)
+    chosen = [
+        (index, [number for number, known in enumerate(group.names) if name in (None, known)])
+        for index, group in enumerate(predictor.groups)
+    ]
+    if not any(runs for _, runs in chosen):
+        known = ", ".join(known for group in predictor.groups for known in group.names)
+        raise DataError(f"{row.place}: {RUN_KEY} {name!r} is unknown; the runs are {known}.")
+    return [(index, _read(predictor.groups[index], row, values, runs)) for index, runs in chosen if runs]
+
+
+def _read(group: Group, row: InputRow, values: dict[str, Any], runs: Sequence[int]) -> _Asked:
+    made, is_labelled = filled(group.task, values)
+    try:
+        return _Asked(row, runs, list(group.task.examples([(row.place, made)])), is_labelled)
+    except ReaderError as error:
+        raise DataError(str(error)) from error
+
+
+def _answered(
+    predictor: Predictor, chunk: _Chunk, on_fault: Callable[[DataError], None], combine: Combine | None
+) -> Iterator[AnswerLine]:
+    """Answer the rows of a chunk, in the order of the rows."""
+    by_row: dict[int, list[AnswerLine]] = {}
+    for index, asked in sorted(chunk.asked.items()):
+        for number, line in _of_group(predictor.groups[index], asked, on_fault, combine):
+            by_row.setdefault(number, []).append(line)
+    for number in sorted(by_row):
+        yield from by_row[number]
+
+
+def _of_group(
+    group: Group, asked: Sequence[_Asked], on_fault: Callable[[DataError], None], combine: Combine | None
+) -> Iterator[tuple[int, AnswerLine]]:
+    """Yield the answers of a group's runs, each with the number of its row."""
+    kept, encoded = _encoded(group, asked, on_fault)
+    if not kept:
+        return
+    numbers = iter(range(len(encoded)))
+    slots = [(item, number, run) for item in kept for _, number in zip(item.examples, numbers) for run in item.runs]  # noqa: B905
+    predictions = group.predict(encoded, [(run, number) for _, number, run in slots])
+    owners = [(item, group.names[run]) for item, _, run in slots]
+    if combine is not None:
+        predictions, firsts = combine(predictions, [number for _, number, _ in slots])
+        owners = [(slots[first][0], f"ensemble of {len(group.names)} runs") for first in firsts]
+    for (item, name), values, example, answer in zip(
+        owners, _values(group, predictions), predictions.examples, predictions.answers, strict=True
+    ):
+        if not item.is_labelled:
+            values = {key: value for key, value in values.items() if key not in OF_THE_LABEL}
+        line = AnswerLine(name, {"run": name, **values}, example if item.is_labelled else None, answer)
+        yield item.row.number, line
+
+
+def _encoded(
+    group: Group, asked: Sequence[_Asked], on_fault: Callable[[DataError], None]
+) -> tuple[Sequence[_Asked], Encoded]:
+    """Tokenise the rows. If that fails, find the rows that cannot be tokenised and leave them out."""
+    try:
+        return asked, group.encode([example for item in asked for example in item.examples])
+    except DataError:
+        kept = []
+        for item in asked:
+            try:
+                group.encode(item.examples)
+                kept.append(item)
+            except DataError as error:
+                on_fault(DataError(f"{item.row.place}: {error}"))
+    return kept, group.encode([example for item in kept for example in item.examples])
+
+
+def _values(group: Group, predictions: Predictions) -> Iterator[dict[str, Any]]:
+    """Yield the output line of each answer: the line of `predictions.jsonl`, label and log-probabilities."""
+    labels = group.task.labels
+    lines = prediction_lines(predictions)
+    for line, example, scores in zip(lines, predictions.examples, predictions.scores, strict=True):
+        choice = line["choice"]
+        line["label"] = line["predicted"] if labels is None or choice is None else labels[choice]
+        if scores:
+            line["log_probabilities"] = dict(zip(example.choices, log_probabilities(scores), strict=True))
+        yield line

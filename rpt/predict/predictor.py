@@ -1,0 +1,153 @@
+"""Score examples with the prompts of several runs over one frozen backbone, in shared forward passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.texts import pad_id_of
+from rpt.build import build_backbone, build_device, build_module, build_run, build_scorer
+from rpt.config.schema import Config
+from rpt.data.encode import Encoded
+from rpt.data.evaluation import EvalPasses, choose_passes
+from rpt.data.loaders import plan_pairs, rows_of_pass
+from rpt.data.prepare import build_encoded, build_task
+from rpt.errors import ConfigError
+from rpt.scoring.predictions import Predictions, gather
+from rpt.tasks.example import Example
+from rpt.tasks.task import Task
+from rpt.trained import TrainedRun
+from rpt.training.module import PromptTuner
+from rpt.training.randomness import repeatable_kernels
+
+SHARED_BY_A_GROUP = ("task", "protocol", "backbone", "scorer")
+"""Sections of the configuration on which the token ids of a row and its scorer depend."""
+
+BACKBONE_KEYS = ("package", "path", "hub_id", "revision", "sha256", "family", "dtype", "attention")
+"""Keys of a backbone's section on which the loaded model depends."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one task and one format, whose rows share forward passes.
+
+    Attributes:
+        names: Names of the runs.
+        config: Configuration of the first run.
+        task: Task that reads the rows.
+        tuner: Module of the runs, with their exported prompts and heads.
+        passes: How the rows are cut into forward passes.
+    """
+
+    names: Sequence[str]
+    config: Config
+    task: Task
+    tuner: PromptTuner
+    passes: EvalPasses
+
+    def encode(self, examples: Sequence[Example]) -> Encoded:
+        """Tokenise examples.
+
+        Raises:
+            DataError: An example does not fit the limits of the run.
+        """
+        return build_encoded(self.config, self.tuner.backbone.tokenizer, self.task, examples)
+
+    @torch.no_grad()
+    def predict(self, examples: Encoded, pairs: Sequence[tuple[int, int]]) -> Predictions:
+        """Answer examples, as the evaluation of a training does.
+
+        A group of one run has the forward passes of the run's own evaluation, if `examples` is the whole split.
+
+        Args:
+            examples: Tokenised examples.
+            pairs: Index of the run in the group and number of the example, for each answer.
+
+        Returns:
+            Answers in the order of `pairs`.
+        """
+        with_choices = self.tuner.scorer.with_choices
+        lengths = [len(prompt) for prompt in self.tuner.folded]
+        pad_id = pad_id_of(self.tuner.backbone.tokenizer)
+        plan = plan_pairs(examples, pairs, lengths, self.passes, with_choices=with_choices)
+        batches = (rows_of_pass(examples, pairs, forward, pad_id, with_choices=with_choices) for forward, _ in plan)
+        return gather(self.task, [part for rows in batches for part in self.tuner.answer(rows)])
+
+
+class Predictor:
+    """Prompts of finished runs over one frozen backbone, which is loaded once.
+
+    Args:
+        runs: Finished runs with the same backbone. They may have different tasks.
+
+    Attributes:
+        groups: Runs by task and format.
+
+    Raises:
+        ConfigError: The runs have different backbones, two runs have the same name, or a file of a run is missing or
+            does not fit the run.
+        WeightsError: The backbone cannot be loaded.
+    """
+
+    def __init__(self, runs: Sequence[TrainedRun]) -> None:
+        _check_runs(runs)
+        self.runs = runs
+        by_format: dict[str, list[TrainedRun]] = {}
+        for run in runs:
+            by_format.setdefault(_format(run.config), []).append(run)
+        self.groups = [self._group(members) for members in by_format.values()]
+
+    @cached_property
+    def _backbone(self) -> FrozenBackbone:
+        config = self.runs[0].config
+        device = build_device(config)
+        if device.type == "cuda":
+            repeatable_kernels()
+        return build_backbone(config, device)
+
+    def _group(self, members: Sequence[TrainedRun]) -> Group:
+        config, backbone = members[0].config, self._backbone
+        task = build_task(config)
+        scorer = build_scorer(config, backbone, self._splits(members[0]))
+        runs = [
+            build_run(run.exported_config, backbone, scorer, backbone.device, run.config.warmup_steps + 1)
+            for run in members
+        ]
+        for run, built in zip(members, runs, strict=True):
+            run.load_head(built)
+        tuner = build_module(config, backbone, scorer, task, runs)
+        tuner.eval()
+        tuner.fold_prompts()
+        return Group([run.record.name for run in members], config, task, tuner, choose_passes(config))
+
+    def _splits(self, run: TrainedRun) -> dict[str, Encoded]:
+        """Tokenise the run's own rows if the longest generated answer depends on them."""
+        if run.config.scorer.name in ("head", "rank"):
+            return {}
+        run.data.tokenise(self._backbone.tokenizer)
+        return dict(run.data.encoded)
+
+
+def _check_runs(runs: Sequence[TrainedRun]) -> None:
+    """Refuse runs that cannot share a backbone, and runs of the same name (ConfigError)."""
+    first = runs[0]
+    for run in runs[1:]:
+        for key in BACKBONE_KEYS:
+            value, other = getattr(run.config.backbone, key), getattr(first.config.backbone, key)
+            if value != other:
+                advice = (
+                    f"is {other} for {first.folder.path.name}. Runs share one backbone: predict with one at a time."
+                )
+                raise ConfigError.of(f"backbone.{key}", value, advice)
+    names = [run.record.name for run in runs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError.of("RUN", twice, "is named twice. Name each run once.")
+
+
+def _format(config: Config) -> str:
+    sections = [getattr(config, section).model_dump_json() for section in SHARED_BY_A_GROUP]
+    return "\n".join([*sections, str(config.trainer.eval_token_budget)])
