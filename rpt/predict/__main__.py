@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rpt.predict.lines import read_input
     from rpt.predict.predictor import Predictor
     from rpt.predict.tally import Tally
+    from rpt.tracking.folder import find_runs
     from rpt.trained import load
 
     faults = 0
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with ExitStack() as stack:
         source, name = _input(given.input, stack)
-        predictor = Predictor([load(folder) for folder in given.run])
+        predictor = Predictor([load(folder) for folder in find_runs(given.run)])
         tally = Tally(predictor)
         lines = answer_lines(predictor, read_input(source, name), report, COMBINATIONS.get(given.ensemble))
         output = stack.enter_context(writing_atomically(given.output)) if given.output else sys.stdout
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rpt.predict", description=__doc__)
-    parser.add_argument("run", nargs="+", type=user_path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("run", nargs="+", type=user_path, metavar="RUN", help="folder of a finished run, or of runs")
     parser.add_argument("--input", required=True, metavar="FILE", help="rows as JSONL; - reads stdin")
     parser.add_argument("--output", type=user_path, metavar="FILE", help="file for the answers; stdout unless given")
     parser.add_argument("--strict", action="store_true", help="stop at the first broken line, and write no file")

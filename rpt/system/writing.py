@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,28 @@ def writing_atomically(path: Path) -> Iterator[TextIO]:
         with contextlib.suppress(FileNotFoundError):
             draft.unlink()
         raise
+
+
+@contextlib.contextmanager
+def folder_at_once(path: Path) -> Iterator[Path]:
+    """Give a draft folder that appears at its path, with all its files, only if the block ends without an exception.
+
+    Args:
+        path: Path of the folder, which must not exist.
+
+    Raises:
+        StorageError: The disk is full, or the folder cannot be written. No part of the folder is left behind.
+    """
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(**draft_of(path)))
+        try:
+            yield draft
+            draft.chmod(MODE | (MODE & 0o444) >> 2)  # whoever can read the files can enter the folder
+            draft.replace(path)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,9 +14,25 @@ from rpt.system.writing import DRAFT, storage, write_json
 from rpt.tracking import lease
 from rpt.tracking.record import Record
 
+RECORD = "run.json"
 LOCK = ".lock"
 LOCK_SECONDS = 0.5
 """Longest wait for a folder's lock, in seconds. A process that only tests the lock holds it for a moment."""
+
+
+def find_runs(paths: Sequence[Path]) -> list[Path]:
+    """Find the folders of runs: each path that is a run's folder, and the runs in each other folder, sorted by name.
+
+    A folder without runs is returned itself, so that reading its record reports the fault.
+
+    Args:
+        paths: Folders of runs, and folders that hold folders of runs, such as a sweep's `output_dir`.
+    """
+    found: list[Path] = []
+    for path in paths:
+        inside = [] if (path / RECORD).exists() else sorted(record.parent for record in path.glob(f"*/{RECORD}"))
+        found += inside or [path]
+    return found
 
 
 class FolderInUse(RptError):
@@ -38,7 +55,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.record = path / "run.json"
+        self.record = path / RECORD
         self.curve = path / "metrics.csv"
         self.predictions = path / "predictions.jsonl"
         self.diagnostics = path / "diagnostics.json"
