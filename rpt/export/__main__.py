@@ -1,0 +1,82 @@
+"""`python -m rpt.export RUN --format peft --output DIR`: write a run's prompt for other programs, with a model card."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rpt.config.paths import user_path
+from rpt.config.schema import BackboneConfig
+from rpt.errors import ConfigError
+from rpt.export.card import model_card
+from rpt.export.formats import FORMATS, head_files
+from rpt.replay import recorded
+from rpt.system.command import explained
+from rpt.system.reading import reason_of
+from rpt.system.writing import folder_at_once, read_json_lines
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
+
+
+@explained
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the export, print the paths of its files, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rpt.export", description=__doc__)
+    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("--format", required=True, choices=tuple(FORMATS), help="format of the prompt")
+    parser.add_argument("--output", required=True, type=user_path, metavar="DIR", help="folder, which must not exist")
+    given = parser.parse_args(arguments)
+    export(given.run, given.format, given.output)
+    sys.stdout.writelines(f"{path}\n" for path in sorted(given.output.iterdir()))
+    return 0
+
+
+def export(path: Path, format: str, output: Path) -> None:
+    """Write the exported prompt of a run, the class head if there is one, and a model card.
+
+    Neither the rows nor the backbone of the run are read.
+
+    Args:
+        path: Folder of a finished run.
+        format: `peft`, `safetensors` or `npy`.
+        output: Folder to create.
+
+    Raises:
+        ConfigError: The folder holds no finished run, the run has no prompt, PEFT cannot represent the prompt, or
+            `output` exists.
+        StorageError: The folder cannot be written. No part of it is left behind.
+    """
+    record, folder = recorded(path), RunFolder(path)
+    if output.exists():
+        raise ConfigError.of("output", str(output), "exists already. Name a folder that does not exist.")
+    if record.parameters.body:
+        raise ConfigError.of("RUN", record.name, "has fine-tuned its backbone. Only prompts are exported.")
+    if not record.parameters.held:
+        raise ConfigError.of("RUN", record.name, "has no prompt. Name a run with a prompt.")
+    files = {**FORMATS[format](folder, record), **head_files(folder)}
+    base = _base(record)
+    card = model_card(record, format, base, _answers(folder))
+    with folder_at_once(output) as draft:
+        for name, content in {**files, "README.md": card.encode()}.items():
+            (draft / name).write_bytes(content)
+
+
+def _base(record: Record) -> str:
+    """Return the name or the path of the backbone for a reader of the card."""
+    section = BackboneConfig.model_validate(record.config["backbone"])
+    return str(section.hub_id or section.original or section.path or section.package or section.name)
+
+
+def _answers(folder: RunFolder) -> list[dict[str, bool]]:
+    try:
+        lines = read_json_lines(folder.predictions)
+        return [{"right": bool(line["right"])} for line in lines]
+    except (OSError, ValueError, KeyError) as error:
+        advice = f"is missing or damaged ({reason_of(error)}). Bring it back, or train the run again with rerun=true."
+        raise ConfigError.of("RUN", str(folder.predictions), advice) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

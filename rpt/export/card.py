@@ -1,0 +1,98 @@
+"""Model card of an exported prompt: Markdown with the front matter of the hub."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from scipy.stats import binomtest
+
+from rpt.console import SELECTION
+from rpt.data.release import origin
+from rpt.tracking.record import Record
+
+LOADING = {
+    "peft": """from peft import PeftModel
+from transformers import {auto}
+
+model = PeftModel.from_pretrained({auto}.from_pretrained({base!r}), "DIR")""",
+    "safetensors": """from safetensors.torch import load_file
+
+prompt = load_file("DIR/prompt.safetensors")["prompt"]  # float32 [length, hidden]""",
+    "npy": """import numpy as np
+
+prompt = np.load("DIR/prompt.npy", allow_pickle=False)  # float32 [length, hidden]""",
+}
+"""Lines that load an export, by format."""
+
+AUTO_CLASSES = {
+    "encoder": "AutoModel",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+    "causal": "AutoModelForCausalLM",
+}
+"""Class of transformers that loads a backbone, by its family."""
+
+PLACES = {
+    "front": "in front of the input's embeddings",
+    "after_cls": "behind the embedding of [CLS]",
+    "end": "behind the input's embeddings",
+}
+"""Description of the prompt's position, by `backbone.prompt_at`."""
+
+
+def model_card(record: Record, format: str, base: str, answers: list[dict[str, Any]]) -> str:
+    """Write the model card of an exported prompt.
+
+    Args:
+        record: Record of the run.
+        format: `peft`, `safetensors` or `npy`.
+        base: Name or path of the backbone.
+        answers: Lines of the run's `predictions.jsonl`, for the interval of an accuracy.
+    """
+    section = record.config["backbone"]
+    data, task = record.data, record.task
+    rows = [
+        ("Task", f"{task.name} (version {task.version})"),
+        ("Rows", f"{origin(task.name, data.source, data.release, data.folder)}, sha256 {data.checksum[:10]}"),
+        ("Trained on", f"{data.rows.train:,} rows; {data.rows.reported:,} validation rows are reported"),
+        ("Protocol", f"{record.protocol.name}: {SELECTION[record.protocol.select_on]}"),
+        *((name, _score(name, value, answers)) for name, value in record.scores.items()),
+        ("Majority baseline", f"{record.majority['score'] or 0:.3f}"),
+        ("Prompt", f"{record.config['prompt']['length']} virtual tokens, {PLACES[section['prompt_at']]}"),
+        ("Encoder", f"{record.chosen.get('encoder', 'own')}, folded into the exported prompt"),
+        ("Run", f"{record.name}, seed {record.config['seed']}"),
+        ("License", "not chosen yet: set `license` in the first lines before an upload"),
+    ]
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    loading = LOADING[format].format(auto=AUTO_CLASSES[record.backbone.family], base=base)
+    head = f"\n{HEAD}\n" if record.parameters.head else ""
+    title = f"# {task.name}: a soft prompt for {base}"
+    parts = [
+        _front_matter(base, format),
+        title,
+        f"| | |\n| --- | --- |\n{table}",
+        "## Load",
+        f"```python\n{loading}\n```",
+    ]
+    return "\n\n".join(parts) + f"\n{head}"
+
+
+HEAD = (
+    "`head.safetensors` holds the linear layer from the pooled states of the text to the labels: `linear.weight` and "
+    "`linear.bias`."
+)
+"""Sentence about the class head of an encoder backbone."""
+
+
+def _front_matter(base: str, format: str) -> str:
+    library = "library_name: peft\n" if format == "peft" else ""
+    return f"---\nbase_model: {json.dumps(base)}\n{library}license: other\ntags: [soft-prompt, prompt-tuning]\n---"
+
+
+def _score(name: str, value: float | None, answers: list[dict[str, Any]]) -> str:
+    if value is None:
+        return "not known"
+    if name != "accuracy":
+        return f"{value:.3f}"
+    interval = binomtest(sum(line["right"] for line in answers), len(answers)).proportion_ci(method="wilson")
+    return f"{value:.3f} (95 % interval over rows: {interval.low:.3f} to {interval.high:.3f})"

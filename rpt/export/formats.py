@@ -1,0 +1,101 @@
+"""Formats of an exported prompt: a folder of PEFT, a safetensors file, or a NumPy array.
+
+A run's folder may come from a stranger. Its files are copied as bytes or read as tensors, and no link out of the folder
+is followed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from safetensors.numpy import load
+
+from rpt.errors import ConfigError
+from rpt.system.reading import Unreadable, reason_of, refuse_pointer
+from rpt.tracking.folder import RunFolder
+from rpt.tracking.record import Record
+
+Files = dict[str, bytes]
+"""Content of the files of an export, by name."""
+
+
+def peft_files(folder: RunFolder, record: Record) -> Files:
+    """Return the files of the run's adapter, which PEFT loads.
+
+    Raises:
+        ConfigError: PEFT cannot represent the prompt, or the adapter is missing, damaged or holds another prompt.
+    """
+    if record.adapter is not None:
+        advice = f"cannot represent the prompt of {folder.path.name}: {record.adapter}. Use safetensors or npy."
+        raise ConfigError.of("format", "peft", advice)
+    files = {
+        name: _read(folder, folder.adapter / name) for name in ("adapter_config.json", "adapter_model.safetensors")
+    }
+    weights = _tensor(folder.adapter / "adapter_model.safetensors", files, "adapter_model.safetensors")
+    if not np.array_equal(weights, prompt_of(folder)):
+        raise _refusal(folder.adapter, "holds another prompt than prompt.safetensors")
+    return files
+
+
+def safetensors_files(folder: RunFolder, record: Record) -> Files:
+    """Return `prompt.safetensors`, with one tensor `prompt`, float32 [length, hidden]."""
+    prompt_of(folder)
+    return {folder.prompt.name: _read(folder, folder.prompt)}
+
+
+def npy_files(folder: RunFolder, record: Record) -> Files:
+    """Return `prompt.npy`, float32 [length, hidden], as Google's prompt-tuning writes prompts."""
+    content = io.BytesIO()
+    np.save(content, prompt_of(folder), allow_pickle=False)
+    return {"prompt.npy": content.getvalue()}
+
+
+FORMATS: Mapping[str, Callable[[RunFolder, Record], Files]] = {
+    "peft": peft_files,
+    "safetensors": safetensors_files,
+    "npy": npy_files,
+}
+"""Functions that return the files of an export, by the value of `--format`."""
+
+
+def head_files(folder: RunFolder) -> Files:
+    """Return the trained class head of an encoder backbone; empty for a language model."""
+    return {folder.head.name: _read(folder, folder.head)} if folder.head.exists() else {}
+
+
+def prompt_of(folder: RunFolder) -> Float[np.ndarray, "length hidden"]:
+    """Read the exported prompt of a run.
+
+    Raises:
+        ConfigError: The file is missing, damaged, or a link out of the run's folder.
+    """
+    return _tensor(folder.prompt, {folder.prompt.name: _read(folder, folder.prompt)}, folder.prompt.name)
+
+
+def _tensor(path: Path, files: Files, name: str) -> Float[np.ndarray, "length hidden"]:
+    try:
+        [prompt] = load(files[name]).values()
+    except Exception as error:  # safetensors has an error of its own for damaged bytes
+        raise _refusal(path, f"is damaged ({reason_of(error)})") from error
+    if prompt.ndim != 2 or prompt.dtype != np.float32:
+        raise _refusal(path, f"holds no float32 matrix but {prompt.dtype} {list(prompt.shape)}")
+    return prompt
+
+
+def _read(folder: RunFolder, path: Path) -> bytes:
+    """Read a file of a run as bytes."""
+    try:
+        refuse_pointer(path)
+        if not path.resolve().is_relative_to(folder.path.resolve()):
+            raise _refusal(path, "is a link out of the run's folder")
+        return path.read_bytes()
+    except (Unreadable, OSError) as error:
+        raise _refusal(path, f"cannot be read ({reason_of(error)})") from error
+
+
+def _refusal(path: Path, reason: str) -> ConfigError:
+    return ConfigError.of("RUN", str(path), f"{reason}. Bring the file back, or train the run again with rerun=true.")

@@ -1,0 +1,134 @@
+"""Exports of a prompt: other programs load them, they lead back bit by bit, and hostile run folders are refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftConfig, PeftModel
+from safetensors.numpy import load_file
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+import rpt
+from rpt.data.loaders import make_rows
+from rpt.export.__main__ import main
+from rpt.training.placement import place_prompts
+
+FEW = ["data.max_rows=8", "trainer.epochs=1", "encoder=plain", "trainer.progress=false", "trainer.device=cpu"]
+BASES = {
+    "tiny_bert": (AutoModel, ["backbone.prompt_at=front"]),
+    "tiny_t5": (AutoModelForSeq2SeqLM, []),
+    "tiny_llama": (AutoModelForCausalLM, []),
+}
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+
+
+def trained(tmp_path, *overrides):
+    config = rpt.compose([*FEW, "task=rte", "prompt.length=4", f"output_dir={tmp_path / 'runs'}", *overrides])
+    [outcome] = rpt.train([config])
+    return outcome.check().folder
+
+
+def exported(folder, form, output):
+    assert main([str(folder), "--format", form, "--output", str(output)]) == 0
+    return output
+
+
+@pytest.mark.parametrize("family", BASES)
+def test_peft_loads_the_folder_and_computes_the_same_logits(family, request, tmp_path):
+    auto, overrides = BASES[family]
+    compare_with_peft(trained(tmp_path, *request.getfixturevalue(family), *overrides), auto, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backbone", "auto"), [("minilm", AutoModel), ("smollm2", AutoModelForCausalLM)])
+def test_peft_computes_the_same_logits_with_real_weights(backbone, auto, tmp_path):
+    overrides = ["backbone.prompt_at=front"] if backbone == "minilm" else []
+    folder = trained(tmp_path, f"backbone={backbone}", "backbone.dtype=float32", *overrides)
+    compare_with_peft(folder, auto, tmp_path)
+
+
+def compare_with_peft(folder, auto, tmp_path):
+    output = exported(folder, "peft", tmp_path / "adapter")
+    run = rpt.load(folder)
+    backbone = run.module.backbone
+    prompt = run.prompt
+    model = auto.from_pretrained(backbone.model.config._name_or_path, dtype=torch.float32).eval()
+    peft = PeftModel.from_pretrained(model, output).eval()
+    assert torch.equal(peft.get_prompt(1)[0], prompt)
+    split = run.data.reported
+    for row in range(4):
+        rows = make_rows(split, [(0, row)], run.data.pad_id, [1])
+        with torch.no_grad():
+            ours = place_prompts(backbone, rows, [prompt], 0)
+            read = {"input_ids": rows.ids, "attention_mask": rows.mask}
+            if auto is AutoModel:
+                expected = backbone(ours.embeds, ours.mask, ours.segments)
+                found = peft(**read, token_type_ids=rows.segments).last_hidden_state
+            elif auto is AutoModelForCausalLM:
+                expected = model(inputs_embeds=ours.embeds, attention_mask=ours.mask).logits
+                found = peft(**read).logits
+            else:
+                expected = model(
+                    inputs_embeds=ours.embeds, attention_mask=ours.mask, decoder_input_ids=rows.written
+                ).logits
+                found = peft(**read, decoder_input_ids=rows.written).logits
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_every_format_holds_the_exported_prompt_the_head_and_a_card(tiny_bert, tmp_path):
+    folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
+    prompt = load_file(folder / "prompt.safetensors")["prompt"]
+    peft = load_file(exported(folder, "peft", tmp_path / "peft") / "adapter_model.safetensors")["prompt_embeddings"]
+    plain = load_file(exported(folder, "safetensors", tmp_path / "safe") / "prompt.safetensors")["prompt"]
+    array = np.load(exported(folder, "npy", tmp_path / "numpy") / "prompt.npy", allow_pickle=False)
+    for found in (peft, plain, array):
+        assert np.array_equal(found, prompt)
+    for output in ("peft", "safe", "numpy"):
+        assert (tmp_path / output / "head.safetensors").read_bytes() == (folder / "head.safetensors").read_bytes()
+    assert PeftConfig.from_pretrained(tmp_path / "peft").num_virtual_tokens == 4
+
+
+def test_the_card_says_task_rows_protocol_score_license_and_how_to_load(tiny_bert, tmp_path):
+    folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
+    card = (exported(folder, "peft", tmp_path / "out") / "README.md").read_text()
+    record = rpt.load(folder).record
+    right = [json.loads(line)["right"] for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    assert f"| accuracy | {sum(right) / len(right):.3f} (95 % interval over rows: " in card
+    for part in ("rte (version 3)", "SAMPLE rows", "official: the held-out rows", record.name, "license: other"):
+        assert part in card
+    assert "PeftModel.from_pretrained(AutoModel.from_pretrained(" in card
+    assert "`head.safetensors` holds" in card
+
+
+def test_a_prompt_that_peft_cannot_represent_is_refused_with_the_reason(tiny_bert, tmp_path, capsys):
+    folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=after_cls")
+    assert main([str(folder), "--format", "peft", "--output", str(tmp_path / "out")]) == 2
+    assert "PEFT puts a prompt in front of [CLS], this one stands behind it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    exported(folder, "npy", tmp_path / "out")
+
+
+def test_a_run_without_a_prompt_an_existing_folder_and_a_link_are_refused(tiny_bert, tmp_path, capsys):
+    bare = trained(tmp_path, *tiny_bert, "encoder=none")
+    assert main([str(bare), "--format", "npy", "--output", str(tmp_path / "out")]) == 2
+    assert "has no prompt" in capsys.readouterr().err
+    folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
+    assert main([str(folder), "--format", "npy", "--output", str(tmp_path)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    (folder / "prompt.safetensors").rename(tmp_path / "elsewhere.safetensors")
+    (folder / "prompt.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
+    assert main([str(folder), "--format", "npy", "--output", str(tmp_path / "out")]) == 2
+    assert "is a link out of the run's folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["prompt.safetensors", "adapter/adapter_model.safetensors"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04cos\nsystem\n(S'id'\ntR.", b'{"a": 1}'], ids=["empty", "pickle", "json"]
+)
+def test_a_pickle_in_the_place_of_a_prompt_is_refused(name, content, tiny_bert, tmp_path, capsys):
+    folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
+    (folder / name).write_bytes(content)
+    assert main([str(folder), "--format", "peft", "--output", str(tmp_path / "out")]) == 2
+    assert "is damaged" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
