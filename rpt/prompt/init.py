@@ -10,28 +10,18 @@ import functools
 import re
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
-from safetensors import safe_open
 from torch import Tensor
 
 from rpt.config.options import Finite, PositiveInt, Scale
 from rpt.errors import ConfigError
-from rpt.system.reading import Unreadable, reason_of, refuse_pointer
+from rpt.prompt.stored import bad_file, read_prompt
 
 RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f]{2}>")
 """Vocabulary entries that stand for no text: spare rows, T5's sentinels, single bytes."""
-
-PROMPT_KEYS = ("prompt", "prompt_embeddings")
-"""Names of the prompt in a file of several tensors: the name that rpt writes, then the name that PEFT writes."""
-
-
-PROMPT_FILES = ("prompt.safetensors", "adapter_model.safetensors")
-"""Names of the prompt's file in the folder of a run and in the folder of a PEFT adapter."""
 
 
 @dataclass(frozen=True)
@@ -196,32 +186,36 @@ def from_text(source: InitSource, length: int, rng: torch.Generator, *, text: st
 def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: str) -> Float32[Tensor, "length hidden"]:
     """Load a trained prompt: of rpt, of PEFT, or a NumPy array as Google's prompt-tuning writes it.
 
+    A file holds numbers of the backbone's own scale. A `.npy` says neither its task nor its backbone. The published
+    code's `prompt.npy` holds the table before its encoder (github.com/arazd/ResidualPrompts, 53087ca).
+
     Args:
         source: Vocabulary, tokenizer and label texts.
         length: Number of virtual tokens, which the file must hold.
         rng: Not used.
-        path: A `.safetensors` with one tensor, or with one named `prompt` or `prompt_embeddings`;
-            or a `.npy`.
+        path: A `.safetensors` with one tensor, or with one named `prompt` or `prompt_embeddings`; a `.npy`; or the
+            folder of a run, of an export, or of an adapter of PEFT's prompt tuning or P-tuning.
 
     Raises:
         ConfigError: the file is missing or unreadable, or its array does not fit this prompt and
             backbone.
 
     Examples:
+        >>> import numpy as np
         >>> np.save("prompt.npy", np.zeros((4, 8), dtype="float32"))
         >>> from_file(source, 4, rng, path="prompt.npy").shape
         torch.Size([4, 8])
     """
-    prompt = _read(path)
+    prompt = read_prompt(path)
     if not prompt.is_floating_point() or not (prompt := prompt.float()).isfinite().all():
-        raise _bad_file(path, "holds values that are no finite floats. Choose a trained prompt.")
+        raise bad_file(path, "holds values that are no finite floats. Choose a trained prompt.")
     shape, needed = list(prompt.shape), [length, source.hidden]
     if shape != needed:
         fits_backbone = len(shape) == 2 and shape[1] == source.hidden and shape[0] > 0
         cure = (
             f"Set prompt.length={shape[0]}." if fits_backbone else "Choose a prompt that was trained for this backbone."
         )
-        raise _bad_file(
+        raise bad_file(
             path,
             f"has shape {shape}, needed is {needed} (prompt.length, backbone width). {cure}",
         )
@@ -248,51 +242,3 @@ def frequent_token_ids(tokenizer: Any, count: int) -> tuple[int, ...]:
 
     entries = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
     return tuple(islice((index for token, index in entries if is_usable(token, index)), count))
-
-
-def _read(path: str) -> Tensor:
-    """The array in a prompt file, whatever its shape; no format that could run code is read."""
-    try:
-        file = Path(path).expanduser()
-        is_folder, is_file = file.is_dir(), file.is_file()
-    except (OSError, RuntimeError) as error:  # a name that is too long; no home for ~name
-        raise _bad_file(path, f"cannot be a file ({reason_of(error)}). Choose another file.") from error
-    if is_folder:
-        inside = next((name for name in PROMPT_FILES if (file / name).is_file()), PROMPT_FILES[0])
-        raise _bad_file(path, f"is a folder. Set init.path={file / inside}, or another .safetensors or .npy file.")
-    if file.suffix not in {".safetensors", ".npy"}:
-        raise _bad_file(path, "must end in .safetensors or .npy.")
-    if not is_file:
-        raise _bad_file(path, "no such file. Give a path relative to where the run was started.")
-    try:
-        refuse_pointer(file)
-        return _read_numpy(file) if file.suffix == ".npy" else _read_safetensors(file)
-    except ConfigError:
-        raise
-    except Unreadable as error:
-        raise _bad_file(path, f"{str(error).removeprefix(f'{file}: ')}. Choose another file.") from error
-    except Exception as error:  # NumPy's parser of headers raises whatever Python's own parser does
-        raise _bad_file(path, f"cannot be read ({reason_of(error)}). Choose another file.") from error
-
-
-def _read_numpy(file: Path) -> Tensor:
-    """The array of a `.npy`, mapped before it is copied: a header that asks for more than the file has is refused."""
-    array = np.lib.format.open_memmap(file, mode="r")
-    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
-
-
-def _read_safetensors(file: Path) -> Tensor:
-    with safe_open(file, framework="pt") as tensors:
-        names = list(tensors.keys())
-        named = names if len(names) == 1 else [key for key in PROMPT_KEYS if key in names]
-        if named:
-            prompt: Tensor = tensors.get_tensor(named[0])
-            return prompt
-    raise _bad_file(
-        str(file),
-        f"holds {sorted(names)}: it must hold one tensor, or {' or '.join(PROMPT_KEYS)}.",
-    )
-
-
-def _bad_file(path: str, advice: str) -> ConfigError:
-    return ConfigError.of("init.path", path, advice)

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from rpt.config.schema import Config
 from rpt.errors import ConfigError
+from rpt.prompt.files import prompt_file
 from rpt.system.checksums import file_sha256
 from rpt.tracking.source import source_hash
 from rpt.tracking.syntax import NoSource
@@ -139,7 +140,7 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
     if not config.has_prompt:
         parts = {key: value for key, value in parts.items() if key not in OF_THE_PROMPT}
     elif isinstance(path := config.init.options.get("path"), str):
-        parts["init"]["path"] = _sha256(Path(path))
+        parts["init"]["path"] = _sha256(prompt_file(path))
     if config.trainer.tune == "prompt":
         del parts["trainer"]["tune_lr"]
     return {**parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}

@@ -15,6 +15,7 @@ from rpt.config.rules.candidate import Candidate
 from rpt.config.schema import Config, NotValid
 from rpt.config.wandb_login import login_problem
 from rpt.errors import Problem
+from rpt.prompt.files import prompt_file
 
 PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "init.path")
 """Keys whose values are paths, or a part of a path."""
@@ -129,7 +130,7 @@ def _paths(config: Config) -> Iterator[tuple[str, str]]:
 def files_exist(candidate: Candidate) -> Iterator[Problem]:
     """Check that the file of an initialisation exists."""
     path = candidate.config.init.options.get("path")
-    if isinstance(path, str) and not is_too_long(path) and not Path(path).is_file():
+    if isinstance(path, str) and not is_too_long(path) and not prompt_file(path).is_file():
         yield Problem("init.path", path, hinted("init.path", "there is no such file."))
 
 

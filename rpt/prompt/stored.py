@@ -1,0 +1,103 @@
+"""Read a trained prompt from a file: of rpt, of PEFT, or a NumPy array. No format that could run code is read."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from rpt.errors import ConfigError
+from rpt.prompt.files import PROMPT_FILES, prompt_file
+from rpt.system.reading import Unreadable, read_object, reason_of, refuse_pointer
+
+PROMPT_KEYS = ("prompt", "prompt_embeddings")
+"""Names of the prompt in a file of several tensors: the name that rpt writes, then the name that PEFT writes."""
+
+PEFT_TYPES = ("PROMPT_TUNING", "P_TUNING")
+"""PEFT's methods whose adapters hold vectors for the input. PEFT saves P-tuning's vectors after its encoder."""
+
+
+def read_prompt(path: str) -> Tensor:
+    """Read the array of a trained prompt, whatever its shape.
+
+    Args:
+        path: Path of a `.safetensors` or `.npy` file, or of a folder that holds a prompt.
+
+    Returns:
+        Array of the file. Of a PEFT adapter for encoder and decoder, the encoder's half, which is said on stderr.
+
+    Raises:
+        ConfigError: The file is missing, unreadable, or of another kind.
+    """
+    try:
+        file = prompt_file(path)
+        is_folder, is_file = file.is_dir(), file.is_file()
+    except (OSError, RuntimeError) as error:  # a name that is too long; no home for ~name
+        raise bad_file(path, f"cannot be a file ({reason_of(error)}). Choose another file.") from error
+    if is_folder:
+        raise bad_file(path, f"is a folder without a prompt: it has none of {', '.join(PROMPT_FILES)}.")
+    if file.suffix not in {".safetensors", ".npy"}:
+        raise bad_file(path, "must end in .safetensors or .npy.")
+    if not is_file:
+        raise bad_file(path, "no such file. Give a path relative to where the run was started.")
+    try:
+        refuse_pointer(file)
+        return _read_numpy(file) if file.suffix == ".npy" else _read_safetensors(file)
+    except ConfigError:
+        raise
+    except Unreadable as error:
+        raise bad_file(path, f"{str(error).removeprefix(f'{file}: ')}. Choose another file.") from error
+    except Exception as error:  # NumPy's parser of headers raises whatever Python's own parser does
+        raise bad_file(path, f"cannot be read ({reason_of(error)}). Choose another file.") from error
+
+
+def bad_file(path: str, advice: str) -> ConfigError:
+    """Make the error for a prompt file that cannot be used."""
+    return ConfigError.of("init.path", path, advice)
+
+
+def _read_numpy(file: Path) -> Tensor:
+    """Read a `.npy`. It is mapped before it is copied: a header that asks for more than the file has is refused."""
+    array = np.lib.format.open_memmap(file, mode="r")
+    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
+
+
+def _read_safetensors(file: Path) -> Tensor:
+    with safe_open(file, framework="pt") as tensors:
+        names = list(tensors.keys())
+        named = names if len(names) == 1 else [key for key in PROMPT_KEYS if key in names]
+        if not named:
+            advice = f"holds {sorted(names)}: it must hold one tensor, or {' or '.join(PROMPT_KEYS)}."
+            raise bad_file(str(file), advice)
+        prompt: Tensor = tensors.get_tensor(named[0])
+    settings = file.with_name("adapter_config.json")
+    return _of_adapter(file, read_object(settings), prompt) if settings.is_file() else prompt
+
+
+def _of_adapter(file: Path, settings: dict[str, Any], prompt: Tensor) -> Tensor:
+    """Return the vectors for the encoder's input, or for the input of a model with one stack.
+
+    PEFT's default for sequence-to-sequence models is one prompt for the encoder and one for the decoder.
+    """
+    method, count = settings.get("peft_type"), settings.get("num_virtual_tokens")
+    if method not in PEFT_TYPES:
+        advice = f"is an adapter of PEFT's {method}. Choose an adapter of {' or '.join(PEFT_TYPES)}."
+        raise bad_file(str(file), advice)
+    if prompt.ndim != 2 or not isinstance(count, int) or len(prompt) != 2 * count:
+        return prompt
+    _say_half(str(file), count)
+    return prompt[:count]
+
+
+@functools.cache
+def _say_half(file: str, count: int) -> None:
+    """Say once for each file that half of its vectors are used."""
+    sys.stderr.write(
+        f"{file}: has {count} virtual tokens for the encoder and {count} for the decoder; the encoder's are used\n"
+    )
