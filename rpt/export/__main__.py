@@ -16,7 +16,7 @@ from rpt.replay import recorded
 from rpt.system.command import explained
 from rpt.system.reading import reason_of
 from rpt.system.writing import folder_at_once, read_json_lines
-from rpt.tracking.folder import RunFolder
+from rpt.tracking.folder import RunFolder, find_runs
 from rpt.tracking.record import Record
 
 
@@ -24,13 +24,28 @@ from rpt.tracking.record import Record
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the export, print the paths of its files, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.export", description=__doc__)
-    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run, or of several")
     parser.add_argument("--format", required=True, choices=tuple(FORMATS), help="format of the prompt")
     parser.add_argument("--output", required=True, type=user_path, metavar="DIR", help="folder, which must not exist")
     given = parser.parse_args(arguments)
-    export(given.run, given.format, given.output)
+    export(best_run(given.run), given.format, given.output)
     sys.stdout.writelines(f"{path}\n" for path in sorted(given.output.iterdir()))
     return 0
+
+
+def best_run(path: Path) -> Path:
+    """Return the run of a folder; of several runs, the run with the highest score on the selection split.
+
+    Raises:
+        ConfigError: A folder holds no finished run.
+    """
+
+    def score(folder: Path) -> float:
+        best = recorded(folder).best
+        score = None if best is None else best.held_out["score"]
+        return -1.0 if score is None else score
+
+    return max(find_runs([path]), key=score)
 
 
 def export(path: Path, format: str, output: Path) -> None:

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rpt.predict.tally import Tally
     from rpt.tracking.folder import find_runs
     from rpt.trained import load
+    from rpt.training.silenced_messages import quiet_libraries
 
+    quiet_libraries()
     faults = 0
 
     def report(fault: DataError) -> None:

@@ -122,6 +122,13 @@ def test_a_run_without_a_prompt_an_existing_folder_and_a_link_are_refused(tiny_b
     assert "is a link out of the run's folder" in capsys.readouterr().err
 
 
+def test_of_several_runs_the_run_with_the_best_selection_score_is_exported(tiny_bert, tmp_path):
+    folders = [trained(tmp_path, *tiny_bert, f"seed={seed}", "lr=1", "head_lr=1") for seed in range(3)]
+    best = max(folders, key=lambda folder: rpt.load(folder).record.best.held_out["score"])
+    card = (exported(tmp_path / "runs", "npy", tmp_path / "out") / "README.md").read_text()
+    assert rpt.load(best).record.name in card
+
+
 @pytest.mark.parametrize("name", ["prompt.safetensors", "adapter/adapter_model.safetensors"])
 @pytest.mark.parametrize(
     "content", [b"", b"\x80\x04cos\nsystem\n(S'id'\ntR.", b'{"a": 1}'], ids=["empty", "pickle", "json"]
