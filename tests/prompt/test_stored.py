@@ -40,7 +40,7 @@ def test_a_prompt_is_the_same_bit_by_bit_after_a_round_trip(form, run, tiny_t5, 
         model = AutoModelForSeq2SeqLM.from_pretrained(path_of(tiny_t5))
         away = tmp_path / "saved"
         PeftModel.from_pretrained(model, tmp_path / "out").save_pretrained(away)
-    options = ["init=file", f"init.path={away}", "encoder=plain", "trainer.tune=prompt"]
+    options = ["init=file", f"init.path={away}", "encoder=plain", "prompt.unit=raw"]
     config = rpt.compose([*tiny_t5, *FEW, *options, f"output_dir={tmp_path / 'back'}"])
     module = rpt.PromptTuner.from_config(config, rpt.TaskData(config))
     back = module.runs[0].trainable.fold().numpy()
