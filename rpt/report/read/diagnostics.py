@@ -145,7 +145,16 @@ def prompt(run: StudyRun) -> Prompt | None:
     Raises:
         StudyError: The file is damaged.
     """
-    return _read(RunFolder(run.folder).diagnostics, _prompt)
+    return prompt_diagnostics(run.folder)
+
+
+def prompt_diagnostics(folder: Path) -> Prompt | None:
+    """Read the `diagnostics.json` of a run's folder; None where the file is missing.
+
+    Raises:
+        StudyError: The file is damaged.
+    """
+    return _read(RunFolder(folder).diagnostics, _prompt)
 
 
 def _read(path: Path, parse: Callable[[Path], T]) -> T | None:
