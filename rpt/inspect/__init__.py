@@ -1,0 +1,1 @@
+"""Look into trained prompts: `python -m rpt.inspect`."""

@@ -1,0 +1,72 @@
+"""`python -m rpt.inspect RUN...`: nearest tokens, norms, what the encoder changed, and similarity between runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rpt.config.paths import user_path
+from rpt.inspect.facts import PromptFacts, Similarity, read_facts, similarities
+from rpt.system.command import explained
+from rpt.system.writing import as_json
+from rpt.tracking.folder import find_runs
+
+PIPE_WIDTH = 120
+"""Width of the tables in characters if the output is not a terminal."""
+
+SHOWN = 3
+"""Number of nearest tokens in a line of a table. JSON has all that the run has recorded."""
+
+
+@explained
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a table for each run and a table of similarities, or JSON, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rpt.inspect", description=__doc__)
+    parser.add_argument("run", nargs="+", type=user_path, metavar="RUN", help="folder of a finished run, or of several")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    given = parser.parse_args(arguments)
+    facts = [read_facts(folder) for folder in find_runs(given.run)]
+    pairs = similarities(facts)
+    if given.json:
+        values = {"runs": [one.values() for one in facts], "similarities": [asdict(pair) for pair in pairs]}
+        sys.stdout.write(as_json(values, indent=2) + "\n")
+        return 0
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    for one in facts:
+        console.print(_table(one))
+    if pairs:
+        console.print(_similarity_table(pairs))
+    return 0
+
+
+def _table(facts: PromptFacts) -> Table:
+    table = Table(title=Text(f"{facts.run}: {facts.backbone}, encoder {facts.encoder}"), title_justify="left")
+    for name in ("token", "norm", "of vocab", "drift", "update"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("nearest tokens (cosine)")
+    for number, token in enumerate(facts.tokens, start=1):
+        nearest = ", ".join(f"{name} {cosine:.2f}" for name, cosine in token.nearest[:SHOWN])
+        update = "" if token.gate is None else f"{token.gate:.2f}"
+        numbers = (f"{token.norm:.2f}", f"{token.norm_ratio:.1f} x", f"{token.drift:.2f}", update)
+        table.add_row(str(number), *numbers, Text(nearest))
+    return table
+
+
+def _similarity_table(pairs: Sequence[Similarity]) -> Table:
+    table = Table(title="similarity of the prompts", title_justify="left")
+    for name in ("first", "second", "same position", "best match"):
+        table.add_column(name)
+    for pair in pairs:
+        cosines = ("different shapes" if value is None else f"{value:.3f}" for value in (pair.cosine, pair.best_cosine))
+        table.add_row(*map(Text, pair.runs), *cosines)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
