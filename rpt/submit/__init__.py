@@ -1,0 +1,1 @@
+"""Files for the leaderboard of SuperGLUE: `python -m rpt.submit`."""

@@ -1,0 +1,79 @@
+"""`python -m rpt.submit RUN... --output submission.zip`: write or check the files of a SuperGLUE submission."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rpt.config.paths import user_path
+from rpt.errors import ConfigError, DataError
+from rpt.submit.check import check_submission
+from rpt.system.command import explained
+from rpt.system.writing import write_atomic
+from rpt.training.libraries import load_libraries
+
+FAULTY = 2
+"""Exit code if a submission has problems."""
+
+
+@explained
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check a submission, name the files that are missing, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rpt.submit", description=__doc__)
+    parser.add_argument(
+        "run", nargs="*", type=user_path, metavar="RUN", help="folder of a finished run, or of several; one a task"
+    )
+    parser.add_argument("--root", type=user_path, metavar="DIR", help="the release; data.root of each run unless given")
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--output", type=user_path, metavar="ZIP", help="file to write")
+    task.add_argument("--check", type=user_path, metavar="ZIP", help="submission to check, of any origin")
+    given = parser.parse_args(arguments)
+    if given.check is not None:
+        return _check(given.check)
+    if not given.run:
+        raise ConfigError.of("RUN", None, "needs a value. Name a run folder for each task.")
+    return _write(given.run, given.root, given.output)
+
+
+def _check(path: Path) -> int:
+    problems, missing = check_submission(path)
+    sys.stdout.writelines(f"{problem}\n" for problem in problems)
+    if not problems:
+        sys.stdout.write(f"{path}: no problem found\n")
+        _name_missing(missing)
+    return FAULTY if problems else 0
+
+
+def _write(folders: Sequence[Path], root: Path | None, output: Path) -> int:
+    load_libraries()
+    from rpt.submit.build import build_submission
+    from rpt.tracking.folder import find_runs
+    from rpt.trained import load
+    from rpt.training.silenced_messages import quiet_libraries
+
+    quiet_libraries()
+    content, off_label, missing = build_submission([load(folder) for folder in find_runs(folders)], root)
+    with TemporaryDirectory() as folder:
+        draft = Path(folder) / output.name
+        draft.write_bytes(content)
+        problems, _ = check_submission(draft)
+    if problems:
+        raise DataError("\n".join(["the test splits are not those of the official release:", *problems]))
+    write_atomic(output, content)
+    sys.stdout.write(f"{output}\n")
+    for name, count in off_label.items():
+        sys.stderr.write(f"{name}: {count} generated answers are none of the labels; the first label is submitted\n")
+    _name_missing(missing)
+    return 0
+
+
+def _name_missing(missing: Sequence[str]) -> None:
+    if missing:
+        sys.stderr.write(f"missing: {', '.join(missing)}; the leaderboard takes complete submissions only\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Check a submission file by file. Nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from rpt.data.jsonl import parse_line
+from rpt.errors import DataError
+from rpt.submit.leaderboard import FILES, NESTED, LeaderboardFile
+from rpt.system.reading import reason_of
+
+MOST_BYTES = 16 * 2**20
+"""Largest size of an unpacked file. The largest valid file, ReCoRD.jsonl, has less than a megabyte."""
+
+MOST_PROBLEMS = 20
+"""Number of problems of a submission that are reported."""
+
+
+def check_submission(path: Path) -> tuple[list[str], list[str]]:
+    """Check a submission.
+
+    Args:
+        path: Path of a ZIP file.
+
+    Returns:
+        Problems, each with file and line, and names of the files that a complete submission has in addition.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            problems = [*_names(members), *(found for member in members for found in _member(archive, member))]
+            present = {member.filename for member in members}
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        return [f"{path}: cannot be read as a ZIP file ({reason_of(error)})"], []
+    return problems[:MOST_PROBLEMS], [name for name in FILES if f"{name}.jsonl" not in present]
+
+
+def _names(members: list[zipfile.ZipInfo]) -> Iterator[str]:
+    names = [member.filename for member in members]
+    if not names:
+        yield "the ZIP file is empty"
+    for name in dict.fromkeys(names):
+        if name.removesuffix(".jsonl") not in FILES or not name.endswith(".jsonl"):
+            yield f"{name!r}: is no file of a submission; allowed are {', '.join(f'{known}.jsonl' for known in FILES)}"
+        elif names.count(name) > 1:
+            yield f"{name}: is in the ZIP file {names.count(name)} times"
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[str]:
+    """Yield the problems of a file in the archive."""
+    file = FILES.get(member.filename.removesuffix(".jsonl"))
+    if file is None or not member.filename.endswith(".jsonl"):
+        return
+    try:
+        with archive.open(member) as stream:
+            content = stream.read(MOST_BYTES + 1)
+        lines = content.decode("utf-8").split("\n")
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
+        yield f"{member.filename}: cannot be read ({reason_of(error)})"
+        return
+    if len(content) > MOST_BYTES:
+        yield f"{member.filename}: is larger than {MOST_BYTES // 2**20} MiB"
+        return
+    yield from _lines(file, lines[:-1] if lines[-1] == "" else lines)
+
+
+def _lines(file: LeaderboardFile, lines: list[str]) -> Iterator[str]:
+    name, last = f"{file.name}.jsonl", -1
+    if len(lines) != file.rows:
+        yield f"{name}: has {len(lines):,} lines, and the test split has {file.rows:,} rows"
+    for number, line in enumerate(lines, start=1):
+        place = f"{name}:{number}"
+        try:
+            entry = parse_line(line, place)
+        except DataError as error:
+            yield str(error)
+            continue
+        idx = entry.get("idx")
+        if not _is_number(idx):
+            yield f"{place}: idx {idx!r} is not a whole number"
+        else:
+            if idx <= last:
+                yield f"{place}: idx {idx} is not above {last}, the idx of the line before"
+            last = idx
+        yield from (_passage if file.name == NESTED else _label)(file, entry, place, frozenset({"idx"}))
+
+
+def _label(file: LeaderboardFile, entry: dict[str, Any], place: str, others: frozenset[str]) -> Iterator[str]:
+    """Yield the problems of an entry with a label."""
+    if entry.keys() != others | {"label"}:
+        yield f"{place}: has the keys {', '.join(entry)}, and needed are {', '.join(sorted(others | {'label'}))}"
+        return
+    label = entry["label"]
+    if file.labels is None:
+        if not isinstance(label, str) or not label.strip():
+            yield f"{place}: label {label!r} is not a text"
+    elif not any(label == known and type(label) is type(known) for known in file.labels):
+        yield f"{place}: label {label!r} is unknown; allowed are {', '.join(map(repr, file.labels))}"
+
+
+def _passage(file: LeaderboardFile, entry: dict[str, Any], place: str, others: frozenset[str]) -> Iterator[str]:
+    """Yield the problems of a passage with questions and answers (MultiRC)."""
+    passage = entry.get("passage")
+    questions = passage.get("questions") if isinstance(passage, dict) else None
+    if not isinstance(questions, list) or not questions:
+        yield f"{place}: passage.questions is not a list of one object or more"
+        return
+    for number, question in enumerate(questions):
+        where = f"{place}: passage.questions[{number}]"
+        answers = question.get("answers") if isinstance(question, dict) else None
+        if not isinstance(answers, list) or not answers or not _is_number(question.get("idx")):
+            yield f"{where} needs idx and a list of answers"
+            continue
+        for position, answer in enumerate(answers):
+            if not isinstance(answer, dict) or not _is_number(answer.get("idx")):
+                yield f"{where}.answers[{position}] needs idx and label"
+            else:
+                yield from _label(file, answer, f"{where}.answers[{position}]", others)
+
+
+def _is_number(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,175 @@
+"""Submissions: the files that the leaderboard takes, from real test splits, and each way of tampering is caught."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+import rpt
+from rpt.submit.__main__ import main
+from rpt.submit.leaderboard import FILES
+from tests.support.samples import unlabelled_rows
+
+FEW = ["data.max_rows=8", "trainer.epochs=1", "encoder=plain", "prompt.length=3", "trainer.progress=false"]
+
+
+@pytest.fixture
+def trained(tiny_bert, tmp_path):
+    def train(task):
+        config = rpt.compose([*tiny_bert, *FEW, f"task={task}", f"output_dir={tmp_path / 'runs'}"])
+        [outcome] = rpt.train([config])
+        return outcome.check().folder
+
+    return train
+
+
+def entries(archive, name):
+    return [json.loads(line) for line in archive.read(f"{name}.jsonl").decode().splitlines()]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("task", ["cb", "copa", "rte", "wsc", "boolq", "multirc"])
+def test_a_submission_from_the_official_test_split_passes_the_check(task, trained, shared_dir, tmp_path, capsys):
+    folder, out = trained(task), tmp_path / "submission.zip"
+    assert main([str(folder), "--root", str(shared_dir / "superglue"), "--output", str(out)]) == 0
+    name = next(file.name for file in FILES.values() if file.task == task)
+    assert "missing: " in capsys.readouterr().err
+    assert main(["--check", str(out)]) == 0
+    with zipfile.ZipFile(out) as archive:
+        assert archive.namelist() == [f"{name}.jsonl"]
+        found = entries(archive, name)
+    rows = [json.loads(line) for line in (shared_dir / "superglue" / name / "test.jsonl").read_text().splitlines()]
+    assert [entry["idx"] for entry in found] == [row["idx"] for row in rows]
+    if task != "multirc":
+        own = {line["idx"]: line["label"] for line in rpt.load(folder).predict(rows[:20])}
+        expected = {"boolq": lambda label: str(label).lower(), "wsc": str}.get(task, lambda label: label)
+        assert [entry["label"] for entry in found[:20]] == [expected(own[row["idx"]]) for row in rows[:20]]
+        return
+    for entry, row in zip(found, rows, strict=True):
+        for ours, theirs in zip(entry["passage"]["questions"], row["passage"]["questions"], strict=True):
+            assert ours["idx"] == theirs["idx"]
+            assert [answer["idx"] for answer in ours["answers"]] == [answer["idx"] for answer in theirs["answers"]]
+
+
+def release(root, **splits):
+    """Write test splits of as many rows as the official ones, made of sample rows."""
+    for name, folder in splits.items():
+        file = FILES[name.replace("_", "-")]
+        rows = unlabelled_rows(folder)
+        made = [{**rows[number % len(rows)], "idx": number} for number in range(file.rows)]
+        if file.name == "AX-b":
+            made = [
+                {"sentence1": r["premise"], "sentence2": r["hypothesis"], "idx": r["idx"], "label": 0} for r in made
+            ]
+        (root / file.name).mkdir(parents=True)
+        text = "".join(f"{json.dumps(row)}\n" for row in made)
+        (root / file.name / f"{file.rows_file}.jsonl").write_text(text, encoding="utf-8")
+
+
+def test_the_run_of_rte_answers_the_diagnostic_sets_and_missing_files_are_named(trained, tmp_path, capsys):
+    release(tmp_path / "release", CB="CB", AX_b="RTE", AX_g="RTE", WSC="WSC")
+    folders = [str(trained(task)) for task in ("cb", "rte", "wsc")]
+    out = tmp_path / "submission.zip"
+    assert main([*folders, "--root", str(tmp_path / "release"), "--output", str(out)]) == 0
+    assert "missing: BoolQ, COPA, MultiRC, ReCoRD, RTE, WiC; " in capsys.readouterr().err
+    assert main(["--check", str(out)]) == 0
+    with zipfile.ZipFile(out) as archive:
+        assert sorted(archive.namelist()) == ["AX-b.jsonl", "AX-g.jsonl", "CB.jsonl", "WSC.jsonl"]
+        assert {entry["label"] for entry in entries(archive, "WSC")} <= {"True", "False"}
+        assert len(entries(archive, "AX-b")) == 1104
+
+
+def test_a_short_test_split_two_runs_of_a_task_and_no_test_split_are_refused(trained, tmp_path, capsys):
+    folder, out = trained("cb"), tmp_path / "out.zip"
+    assert main([str(folder), "--root", str(tmp_path / "nowhere"), "--output", str(out)]) == 2
+    assert "no test split of the runs' tasks was found" in capsys.readouterr().err
+    release(tmp_path / "release", CB="CB")
+    path = tmp_path / "release" / "CB" / "test.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
+    assert main([str(folder), "--root", str(tmp_path / "release"), "--output", str(out)]) == 2
+    assert "CB.jsonl: has 9 lines, and the test split has 250 rows" in capsys.readouterr().err
+    (tmp_path / "again").mkdir()
+    folder.rename(tmp_path / "again" / folder.name)
+    other = trained("cb")
+    assert main([str(other), str(tmp_path / "again" / folder.name), "--output", str(out)]) == 2
+    assert "Name one run for each task" in capsys.readouterr().err
+    assert not out.exists()
+
+
+CB = [{"idx": idx, "label": "neutral"} for idx in range(250)]
+MULTIRC = [
+    {"idx": idx, "passage": {"questions": [{"idx": idx, "answers": [{"idx": 0, "label": 1}, {"idx": 1, "label": 0}]}]}}
+    for idx in range(166)
+]
+RECORD = [{"idx": idx, "label": "Rome"} for idx in range(10_000)]
+
+
+def text(entries):
+    return "".join(f"{json.dumps(entry)}\n" for entry in entries).encode()
+
+
+def changed(entries, number, **values):
+    return [*entries[:number], {**entries[number], **values}, *entries[number + 1 :]]
+
+
+TAMPERED = {
+    "a missing line": ({"CB.jsonl": text(CB[:-1])}, "CB.jsonl: has 249 lines"),
+    "a repeated idx": ({"CB.jsonl": text(changed(CB, 7, idx=6))}, "CB.jsonl:8: idx 6 is not above 6"),
+    "another order": ({"CB.jsonl": text([CB[1], CB[0], *CB[2:]])}, "CB.jsonl:2: idx 0 is not above 1"),
+    "an unknown label": ({"CB.jsonl": text(changed(CB, 3, label="maybe"))}, "CB.jsonl:4: label 'maybe' is unknown"),
+    "a label of another type": (
+        {"WSC.jsonl": text([{"idx": idx, "label": True} for idx in range(146)])},
+        "WSC.jsonl:1: label True is unknown; allowed are 'True', 'False'",
+    ),
+    "a boolean for a number": (
+        {"COPA.jsonl": text([{"idx": idx, "label": False} for idx in range(500)])},
+        "COPA.jsonl:1: label False is unknown; allowed are 0, 1",
+    ),
+    "an additional key": ({"CB.jsonl": text(changed(CB, 0, score=1))}, "CB.jsonl:1: has the keys idx, label, score"),
+    "no JSON": ({"CB.jsonl": text(CB[:9]) + b"{\n" + text(CB[10:])}, "CB.jsonl:10: is not JSON"),
+    "no UTF-8": ({"CB.jsonl": text(CB)[:-2] + b"\xff\n"}, "CB.jsonl: cannot be read"),
+    "an answer without a label": (
+        {"MultiRC.jsonl": text([*MULTIRC[:-1], {"idx": 165, "passage": {"questions": [{"idx": 0, "answers": []}]}}])},
+        "MultiRC.jsonl:166: passage.questions[0] needs idx and a list of answers",
+    ),
+    "an empty text": ({"ReCoRD.jsonl": text(changed(RECORD, 4, label=" "))}, "ReCoRD.jsonl:5: label ' ' is not a text"),
+    "a path out of the archive": ({"../CB.jsonl": text(CB)}, "'../CB.jsonl': is no file of a submission"),
+    "a folder": ({"submission/CB.jsonl": text(CB)}, "'submission/CB.jsonl': is no file of a submission"),
+    "a huge file": ({"CB.jsonl": b" " * (2**24 + 1)}, "CB.jsonl: is larger than 16 MiB"),
+}
+
+
+@pytest.mark.parametrize("way", TAMPERED)
+def test_each_way_of_tampering_is_caught(way, tmp_path, capsys):
+    files, message = TAMPERED[way]
+    path = tmp_path / "submission.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    assert main(["--check", str(path)]) == 2
+    assert message in capsys.readouterr().out
+    assert [entry.name for entry in tmp_path.iterdir()] == ["submission.zip"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_a_repeated_file_and_a_broken_archive_are_caught(tmp_path, capsys):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for _ in range(2):
+            archive.writestr("CB.jsonl", text(CB))
+    (tmp_path / "twice.zip").write_bytes(content.getvalue())
+    assert main(["--check", str(tmp_path / "twice.zip")]) == 2
+    assert "CB.jsonl: is in the ZIP file 2 times" in capsys.readouterr().out
+    (tmp_path / "cut.zip").write_bytes(content.getvalue()[:200])
+    assert main(["--check", str(tmp_path / "cut.zip")]) == 2
+    assert "cannot be read as a ZIP file" in capsys.readouterr().out
+
+
+def test_untouched_files_pass(tmp_path, capsys):
+    path = tmp_path / "submission.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {"CB": CB, "MultiRC": MULTIRC, "ReCoRD": RECORD}.items():
+            archive.writestr(f"{name}.jsonl", text(content))
+    assert main(["--check", str(path)]) == 0
+    assert "no problem found" in capsys.readouterr().out
