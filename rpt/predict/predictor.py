@@ -121,7 +121,7 @@ class Predictor:
             run.load_head(built)
         tuner = build_module(config, backbone, scorer, task, runs)
         tuner.eval()
-        tuner.fold_prompts()
+        tuner.on_validation_epoch_start()  # computes the exported prompts
         return Group([run.record.name for run in members], config, task, tuner, choose_passes(config))
 
     def _splits(self, run: TrainedRun) -> dict[str, Encoded]:

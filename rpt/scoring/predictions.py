@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from rpt.data.rows import Rows
 from rpt.scoring.scorer import Scored
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.metrics import evaluate, is_right
@@ -60,6 +61,12 @@ class Part(NamedTuple):
     row: Int64[Tensor, batch]
     examples: Sequence[Example]
     scored: Scored
+
+    @classmethod
+    def on_cpu(cls, rows: Rows, scored: Scored) -> Part:
+        """Copy the answers to rows from the device to the CPU."""
+        copied = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
+        return cls(rows.row.cpu(), rows.examples, copied)
 
 
 def gather(task: Task, parts: Sequence[Part]) -> Predictions:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from statistics import fmean
 
 import lightning
@@ -209,10 +208,6 @@ class PromptTuner(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._scored = [[] for _ in self.runs]
-        self.fold_prompts()
-
-    def fold_prompts(self) -> None:
-        """Compute the exported prompt of each run, with which `answer` scores rows."""
         prompts = [guarded(run, run.trainable.fold) if not run.has_failed else None for run in self.runs]
         self.folded = or_no_prompts(self.runs, prompts)
 
@@ -234,28 +229,20 @@ class PromptTuner(lightning.LightningModule):
     test_step = validation_step
 
     def answer(self, rows: Rows) -> list[Part]:
-        """Compute the answers to the rows of a forward pass, which may belong to several runs.
+        """Compute the answers to rows with the prompts of `folded`, on the CPU. The rows may be of several runs.
 
-        `fold_prompts` must have been called.
-
-        Returns:
-            Answers on the CPU: a single part, or several parts if the forward pass ran out of memory and was cut.
+        A forward pass that runs out of memory is cut into halves, which gives several parts.
         """
-        parts = []
-        for answered, scored in self._answers(rows.to(self.backbone.device)):
-            on_cpu = replace(scored, losses=scored.losses.cpu(), scores=scored.scores.cpu())
-            parts.append(Part(answered.row.cpu(), answered.examples, on_cpu))
-        return parts
-
-    def _answers(self, rows: Rows) -> list[tuple[Rows, Scored]]:
-        """Compute the answers to rows in one forward pass, or in halves if the forward pass runs out of memory."""
+        rows = rows.to(self.backbone.device)
         try:
-            return [(rows, self.score(rows, self.folded))]
+            scored = self.score(rows, self.folded)
         except Exception as error:
             if not is_out_of_memory(error) or len(rows.row) == 1:
                 raise
+        else:
+            return [Part.on_cpu(rows, scored)]
         self.runs[int(rows.run[0])].has_cut_answers = True
-        return [answered for half in rows.halves() for answered in self._answers(half)]
+        return [part for half in rows.halves() for part in self.answer(half)]
 
     def on_validation_epoch_end(self) -> None:
         """Pass each run its metrics on the selection split, which select its checkpoint."""
