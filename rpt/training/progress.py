@@ -264,7 +264,7 @@ class ProgressReports(Callback):
     def on_validation_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any
     ) -> None:
-        """Report during an evaluation too, so that the display is redrawn."""
+        """Report the unchanged progress after each forward pass of an evaluation, so that the display is redrawn."""
         self._report(pl_module, 0)
 
     on_test_end = on_validation_end
