@@ -167,7 +167,7 @@ def _searched(message: str) -> list[Path]:
 
 
 def _studies(folders: Sequence[Path]) -> list[str]:
-    """List the studies that `-cn` may name: YAML files at the top of rpt's and the user's config folders."""
+    """List the studies that `-cn` may name: YAML files of rpt and of the user that are in no config group."""
     group_names, left_out = groups(), ("frame", "wandb")  # settings of the command line; sweeps in W&B's format
     names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in _names(folder)}
     nested = {name for name in names if "/" in name and name.partition("/")[0] in group_names}

@@ -19,7 +19,7 @@ class Wic(Task):
         return "word, sentence1, sentence2, start1, end1, start2, end2, idx, label"
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """Return both sentences with the word marked as `*word*`, and the start and end of the word in each, as texts."""
+        """Return both sentences with the word marked as `*word*`, and the word's start and end in each as texts."""
         made: dict[str, str] = {}
         for number in "12":
             start, end = row.number(f"start{number}"), row.number(f"end{number}")
