@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with ExitStack() as stack:
         source, name = _input(given.input, stack)
-        predictor = Predictor([load(folder) for folder in find_runs(given.run)])
+        predictor = Predictor([load(folder, given.config_dir) for folder in find_runs(given.run)])
         tally = Tally(predictor)
         lines = answer_lines(predictor, read_input(source, name), report, COMBINATIONS.get(given.ensemble))
         output = stack.enter_context(writing_atomically(given.output)) if given.output else sys.stdout
@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--strict", action="store_true", help="stop at the first broken line, and write no file")
     parser.add_argument(
         "--ensemble", choices=("mean", "vote"), help="one answer of all runs, by mean log-probability or by vote"
+    )
+    parser.add_argument(
+        "--config-dir", action="append", default=[], metavar="DIR", help="folder of your own options; may be repeated"
     )
     return parser
 

@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "run", nargs="*", type=user_path, metavar="RUN", help="folder of a finished run, or of several; one a task"
     )
     parser.add_argument("--root", type=user_path, metavar="DIR", help="the release; data.root of each run unless given")
+    parser.add_argument(
+        "--config-dir", action="append", default=[], metavar="DIR", help="folder of your own options; may be repeated"
+    )
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--output", type=user_path, metavar="ZIP", help="file to write")
     task.add_argument("--check", type=user_path, metavar="ZIP", help="submission to check, of any origin")
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _check(given.check)
     if not given.run:
         raise ConfigError.of("RUN", None, "needs a value. Name a run folder for each task.")
-    return _write(given.run, given.root, given.output)
+    return _write(given.run, given.config_dir, given.root, given.output)
 
 
 def _check(path: Path) -> int:
@@ -47,7 +50,7 @@ def _check(path: Path) -> int:
     return FAULTY if problems else 0
 
 
-def _write(folders: Sequence[Path], root: Path | None, output: Path) -> int:
+def _write(folders: Sequence[Path], config_dirs: Sequence[str], root: Path | None, output: Path) -> int:
     load_libraries()
     from rpt.submit.build import build_submission
     from rpt.tracking.folder import find_runs
@@ -55,7 +58,7 @@ def _write(folders: Sequence[Path], root: Path | None, output: Path) -> int:
     from rpt.training.silenced_messages import quiet_libraries
 
     quiet_libraries()
-    content, off_label, missing = build_submission([load(folder) for folder in find_runs(folders)], root)
+    content, off_label, missing = build_submission([load(folder, config_dirs) for folder in find_runs(folders)], root)
     with TemporaryDirectory() as folder:
         draft = Path(folder) / output.name
         draft.write_bytes(content)

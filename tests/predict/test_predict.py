@@ -4,10 +4,13 @@ import io
 import json
 import sys
 from math import exp, log
+from pathlib import Path
 
 import pytest
+import yaml
 
 import rpt
+from rpt.config.paths import search_path
 from rpt.errors import ConfigError, DataError
 from rpt.predict.__main__ import main
 from rpt.predict.answers import answer_lines
@@ -204,3 +207,28 @@ def test_rows_come_from_stdin_in_chunks_whose_size_bounds_the_memory(trained, mo
 def test_an_unreadable_input_is_refused_before_a_run_is_loaded(tmp_path, capsys):
     assert main([str(tmp_path / "no_run"), "--input", str(tmp_path / "missing.jsonl")]) == 2
     assert "missing.jsonl: cannot be read" in capsys.readouterr().err
+
+
+def test_the_rows_of_a_users_own_task_are_answered(tiny_bert, tmp_path, capsys):
+    task = yaml.safe_load((Path(__file__).parents[2] / "conf" / "task" / "rte.yaml").read_text())
+    task |= {"name": "weather", "folder": "Weather", "fields": ["report"], "labels": ["dry", "wet"], "same_side": []}
+    task["formats"] = {"encoder": {"first": "{report}", "second": None, "choices": ["dry", "wet"]}}
+    del task["paper"]
+    (tmp_path / "conf" / "task").mkdir(parents=True)
+    (tmp_path / "conf" / "task" / "weather.yaml").write_text(yaml.safe_dump(task))
+    rows = [
+        {"idx": idx, "report": f"Day {idx}: {'rain' if idx % 2 else 'sun'}.", "label": "wet" if idx % 2 else "dry"}
+        for idx in range(24)
+    ]
+    (tmp_path / "Weather").mkdir()
+    for split in ("train", "val"):
+        written(tmp_path / "Weather" / f"{split}.jsonl", rows)
+    own = [str(tmp_path / "conf")]
+    data = ["data=jsonl", f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", "prompt.length=3"]
+    [outcome] = rpt.train([rpt.compose([*tiny_bert, *SHORT, "task=weather", *data, *search_path(own)])])
+    path = written(tmp_path / "new.jsonl", [{"report": "Day 30: rain."}])
+    capsys.readouterr()
+    assert main([str(outcome.check().folder), "--input", path, "--config-dir", *own]) == 0
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert line["label"] in ("dry", "wet")
+    assert set(line["log_probabilities"]) == {"dry", "wet"}
