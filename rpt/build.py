@@ -33,7 +33,7 @@ from rpt.training.module import PromptTuner
 from rpt.training.optimizers import schedule
 from rpt.training.randomness import RandomStream
 from rpt.training.ranks import ALONE, Ranks
-from rpt.training.run import Run, Trainable, dtype_of_training, parameter_groups
+from rpt.training.run import Run, Trainable, parameter_groups
 
 OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trainer")
 """Sections of the configuration on which the batches of a data module depend."""
@@ -147,7 +147,7 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
         head = scorer.new_head()
     body = backbone.requires_grad_(True) if config.trainer.tune == "all" else None
     trainable = Trainable(prompt, head, body, backbone.hidden_size)
-    trainable = trainable.to(device=device, dtype=dtype_of_training(backbone.dtype))
+    trainable = trainable.to(device=device, dtype=_dtype_of_training(backbone.dtype))
     rates = {
         "table": config.lr,
         "encoder": config.encoder_lr or config.lr,
@@ -239,3 +239,8 @@ def build_module(
         exact=config.has_own_forwards,
         ranks=ranks,
     )
+
+
+def _dtype_of_training(backbone: torch.dtype) -> torch.dtype:
+    """Return the dtype of trainable numbers and optimizer state: float64 for a float64 backbone, else float32."""
+    return torch.float64 if backbone == torch.float64 else torch.float32

@@ -38,14 +38,19 @@ def movement(
         `prompt/norm`, the mean length of a row; `prompt/drift`, |P' - P'_start| / |P'_start| over the whole matrix;
         and for an encoder with a skip connection `prompt/gate`, the mean of |phi(P)| / |P| over the virtual tokens.
     """
-    start, encoded = _exact(start), _exact(encoded)
     numbers = {
-        "prompt/norm": encoded.norm(dim=1).mean(),
-        "prompt/drift": (encoded - start).norm() / start.norm(),
+        "prompt/norm": _exact(encoded).norm(dim=1).mean(),
+        "prompt/drift": relative_distance(start, encoded),
     }
     means = {name: float(number) for name, number in numbers.items()}
     ratio = update_ratio(prompt, encoded)
     return means if ratio is None else {**means, "prompt/gate": ratio}
+
+
+def relative_distance(start: Float[Tensor, "length hidden"], end: Float[Tensor, "length hidden"]) -> float:
+    """Compute |end - start| / |start| over whole matrices, in float64."""
+    start = _exact(start)
+    return float((_exact(end) - start).norm() / start.norm())
 
 
 def update_ratio(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> float | None:

@@ -152,7 +152,7 @@ class PromptFacts(RecordSection):
         start_norm_ratio: Root mean square of the encoded prompt before the first step, divided by `vocabulary_rms`.
         start_update_ratio: Norm of phi(P) divided by the norm of P before the first step, mean over the virtual tokens;
             None for an encoder without a skip connection.
-        first_step: Distance that the first step moves the encoded prompt, divided by the prompt's norm.
+        first_step: Distance that the first step with a gradient moves the encoded prompt, divided by the prompt's norm.
         end_norm_ratio: Root mean square of the exported prompt, divided by `vocabulary_rms`.
         end_update_ratio: Norm of phi(P) divided by the norm of P of the exported prompt, mean over the virtual tokens;
             None for an encoder without a skip connection.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from rpt.prompt.diagnostics import movement, update_ratio
+from rpt.prompt.diagnostics import movement, relative_distance, update_ratio
 from rpt.prompt.needs import ParameterGroup, groups_of
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.system.out_of_memory import is_out_of_memory
@@ -75,6 +75,11 @@ class Trainable(nn.Module):
         assert isinstance(folded, Tensor)
         return folded
 
+    def has_prompt_gradient(self) -> bool:
+        """Whether the loss has a gradient at the prompt. The first step of a head that starts at zero has none."""
+        gradients = [] if self.prompt is None else [parameter.grad for parameter in self.prompt.parameters()]
+        return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+
 
 class Run:
     """One training in a pack: its parameters, optimizer, learning rate schedule, random stream and best state.
@@ -92,8 +97,8 @@ class Run:
             not hold it.
         start_update_ratio: Mean of |phi(P)| / |P| before the first step, where P is a vector of the table and phi(P) is
             what the encoder adds to it. None for an encoder without a skip connection.
-        first_step: Distance of the encoded prompt from `start` after the first step, divided by the norm of `start`.
-            None before the first step and without a prompt.
+        first_step: Distance that the first step with a gradient at the prompt moves the encoded prompt, divided by the
+            prompt's norm. None before this step and without a prompt.
     """
 
     def __init__(
@@ -157,11 +162,13 @@ class Run:
         norm = float(nn.utils.clip_grad_norm_(parameters, limit))
         rate = float(self.optimizer.param_groups[0]["lr"])
         if math.isfinite(norm):
+            is_first = self.first_step is None and self.trainable.has_prompt_gradient()
+            before = self.trainable.fold() if is_first else None
             self.optimizer.step()
             self.schedule.step()
             self.steps += 1
-            if self.steps == 1:
-                self.first_step = self.movement(self.trainable.fold()).get("prompt/drift")
+            if before is not None:
+                self.first_step = relative_distance(before, self.trainable.fold())
         else:
             self.fail(f"its gradient norm is {norm}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -292,8 +299,3 @@ def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict
         }
         for kind, group in trained
     ]
-
-
-def dtype_of_training(backbone: torch.dtype) -> torch.dtype:
-    """Return the dtype of trainable numbers and optimizer state: float64 for a float64 backbone, else float32."""
-    return torch.float64 if backbone == torch.float64 else torch.float32

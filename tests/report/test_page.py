@@ -211,7 +211,7 @@ def test_unfinished_runs_are_listed_with_their_state(study, page):
 def test_facts_come_from_the_records(study):
     found = dict(facts(study))
     assert found["tasks"] == "cb (version 2)"
-    assert found["prompt"] == "prompt.unit=raw, backbone.prompt_at=after_cls"
+    assert found["prompt"] == "prompt.unit=vocab, backbone.prompt_at=after_cls"
     assert found["varied"] == "encoder plain, residual; learning rate 0.003, 0.03"
     assert found["runs"].startswith("8 of prompts, beside 2 runs without a prompt; ")
     assert found["seeds"] == "0, 1"

@@ -120,6 +120,14 @@ def test_the_record_holds_the_prompts_size_at_the_start_and_at_the_end(tiny_bert
     assert not [warning for warning in record.warnings if "vocabulary" in warning]
 
 
+def test_the_first_step_is_the_first_with_a_gradient_at_the_prompt(tiny_bert, tiny_cb, tmp_path):
+    # The head starts at zero, so that only the second step has a gradient. Adam then moves each number by 0.744 lr:
+    # 0.1 / (1 - 0.9^2) divided by the root of 0.001 / (1 - 0.999^2). Gradients near Adam's epsilon move less.
+    options = [*tiny_bert, *tiny_cb, "encoder=plain", "trainer.epochs=1", f"output_dir={tmp_path}"]
+    facts = train([rpt.compose([*options, "prompt.unit=vocab", "lr=0.3", "weight_decay=0"])])[0].record.prompt
+    assert facts.first_step == pytest.approx(0.744 * 0.3 / (facts.start_norm_ratio * T5_RMS), rel=0.05)
+
+
 def test_a_prompt_far_from_the_vocabulary_is_warned_of(tiny_bert, tiny_cb, tmp_path):
     options = [*tiny_bert, *tiny_cb, "encoder=plain", "init=uniform", "init.high=90", "init.low=-90", "lr=1e-4"]
     record = train([rpt.compose([*options, "prompt.unit=raw", "trainer.epochs=1", f"output_dir={tmp_path}"])])[0].record
