@@ -9,8 +9,6 @@ divided by the cost of the variant in the same round; the median over rounds. CP
 from __future__ import annotations
 
 import os
-import statistics
-import time
 
 from rpt.system.openmp import VARIABLES
 
@@ -20,6 +18,7 @@ from torch import nn
 
 from benchmarks.by_hand import assemble, ready, take
 from benchmarks.command import keep
+from benchmarks.costs import Cost, cost, summary
 from rpt.backbones.fused import REPLACEMENTS, FusedLlamaAttention
 from rpt.config.check import check
 from rpt.config.compose import compose
@@ -45,14 +44,11 @@ def main() -> None:
     tuner, data = assemble([config])
     ready(tuner)
     take(tuner, data, 1)  # warm-up
-    costs: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
+    costs: dict[str, list[Cost]] = {name: [] for name in VARIANTS}
     for _ in range(ROUNDS):
         for name, layers in VARIANTS.items():
             use(tuner.backbone.model, layers)
-            cpu, wall = time.process_time(), time.perf_counter()
-            take(tuner, data, STEPS)
-            cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-            costs[name].append({clock: seconds / STEPS for clock, seconds in cost.items()})
+            costs[name].append(cost(lambda: take(tuner, data, STEPS), STEPS))
     table = {name: summary(costs["layers of transformers"], rounds) for name, rounds in costs.items()}
     for name, row in table.items():
         say(f"{name:24} {row['cpu']:6.3f} s CPU, ratio {row['cpu_ratio']:5.3f}; wall ratio {row['wall_ratio']:5.3f}")
@@ -65,16 +61,6 @@ def use(model: nn.Module, layers: set[type[nn.Module]]) -> None:
         for original, replacement in REPLACEMENTS.items():
             if type(module) in (original, replacement):
                 module.__class__ = replacement if replacement in layers else original
-
-
-def summary(reference: list[dict[str, float]], rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Return the median seconds per step of a variant, and its median ratio to the reference of the same round."""
-    row = {}
-    for clock in ("cpu", "wall"):
-        row[clock] = statistics.median(cost[clock] for cost in rounds)
-        ratios = [base[clock] / cost[clock] for base, cost in zip(reference, rounds, strict=True)]
-        row[f"{clock}_ratio"] = statistics.median(ratios)
-    return row
 
 
 if __name__ == "__main__":

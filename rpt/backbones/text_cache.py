@@ -77,6 +77,11 @@ class TextCache:
             mask[row, : state.shape[3]] = 1
         return Context(padded, mask)
 
+    def clear(self) -> None:
+        """Drop all keys and values, which frees their memory."""
+        self._states.clear()
+        self.num_bytes = 0
+
     def _of(self, text: Int64[Tensor, " tokens"]) -> States:
         key = tuple(text.tolist())
         kept = self._states.get(key)
