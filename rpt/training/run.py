@@ -157,13 +157,11 @@ class Run:
         Returns:
             `grad_norm`: norm of the gradient before clipping; `lr`: learning rate of the first parameter group.
         """
-        parameters = list(self.trainable.parameters())
         limit = math.inf if self.clip_norm is None else self.clip_norm
-        norm = float(nn.utils.clip_grad_norm_(parameters, limit))
+        norm = float(nn.utils.clip_grad_norm_(list(self.trainable.parameters()), limit))
         rate = float(self.optimizer.param_groups[0]["lr"])
         if math.isfinite(norm):
-            is_first = self.first_step is None and self.trainable.has_prompt_gradient()
-            before = self.trainable.fold() if is_first else None
+            before = self.trainable.fold() if self.first_step is None and self.trainable.has_prompt_gradient() else None
             self.optimizer.step()
             self.schedule.step()
             self.steps += 1
