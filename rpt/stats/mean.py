@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from rpt.stats.crossed import crossed_mean
+from rpt.stats.crossed import CrossedMean, crossed_mean
 from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Estimate
+from rpt.stats.wilson import wilson
 
 
 def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estimate:
@@ -26,16 +27,28 @@ def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estim
         units: Score of each sampling unit (example) in the run of each seed, 0 to 1.
         level: Confidence level of the interval.
     """
-    grand_mean = crossed_mean(units)
-    value, (num_seeds, num_units) = float(grand_mean.value), units.shape
+    num_seeds, num_units = units.shape
+    return bounded(crossed_mean(units), num_seeds, num_units, level)
+
+
+def bounded(grand_mean: CrossedMean, num_seeds: int, num_units: int, level: float = LEVEL) -> Estimate:
+    """Return a mean with the interval of `mean`, from its standard error.
+
+    Args:
+        grand_mean: Mean of scores of 0 to 1, with standard error and degrees of freedom; a single design.
+        num_seeds: Number of seeds of the design.
+        num_units: Number of sampling units (examples) of the design.
+        level: Confidence level of the interval.
+    """
+    value = float(grand_mean.value)
     if num_seeds < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, num_seeds, level)
     quantile, independent = float(stats.norm.isf((1 - level) / 2)), float(num_units)
     if grand_mean.error > 0 and 0 < value < 1:
         quantile = float(grand_mean.half_width(1 - level) / grand_mean.error)
         independent = value * (1 - value) / float(grand_mean.error) ** 2
-    low, high = _wilson(min(max(value, 0.0), 1.0), independent, quantile)
-    return Estimate(value, low, high, num_seeds, level)
+    low, high = wilson(min(max(value, 0.0), 1.0), independent, quantile)
+    return Estimate(value, float(low), float(high), num_seeds, level)
 
 
 def average_of(means: Sequence[Estimate]) -> Estimate:
@@ -49,11 +62,3 @@ def average_of(means: Sequence[Estimate]) -> Estimate:
     below = math.hypot(*(estimate.value - estimate.low for estimate in means)) / count
     above = math.hypot(*(estimate.high - estimate.value for estimate in means)) / count
     return Estimate(value, value - below, value + above, min(estimate.seeds for estimate in means))
-
-
-def _wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
-    """Return Wilson's interval (1927): the true shares that are within `quantile` standard errors of `share`."""
-    extra = quantile**2 / count
-    centre = (share + extra / 2) / (1 + extra)
-    half = math.sqrt(extra * share * (1 - share) + extra**2 / 4) / (1 + extra)
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # else rounding may exclude `share`

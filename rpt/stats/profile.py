@@ -1,24 +1,42 @@
 """Performance profiles and probabilities of improvement over the runs of a whole sweep.
 
-Source: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (arXiv 2108.13264),
-sections 4.2 and 4.3, whose intervals are those of a stratified bootstrap.
+Source of both numbers: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice"
+(arXiv 2108.13264), sections 4.2 and 4.3. Their percentile bootstrap is too narrow for few seeds. In the simulations of
+`tests/stats/test_stats_profile.py` its intervals of a profile hold the true share in 44 to 71 % of the studies of 3
+seeds, averaged over thresholds, where 95 % are stated.
+
+The intervals here are Wilson's, for new seeds on the same examples. Both numbers are shares, of runs or of pairs of
+runs. The variance of a share is computed from the differences between seeds, because the runs of one seed share its
+random numbers at all points. Few seeds often give a variance that is far too small. The variance therefore counts as at
+least the variance of as many independent runs (Korn and Graubard 1998 limit the effective sample size likewise). The
+intervals hold the true number in 91 to 99 % of the simulated studies of 3, 5 and 10 seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
 
 from rpt.stats.estimate import LEAST_SEEDS, LEVEL, Estimate
-
-RESAMPLES = 2000
-"""Number of bootstrap samples."""
+from rpt.stats.wilson import wilson
 
 Scores = Float[np.ndarray, "points _"]
-Values = Float[np.ndarray, " values"]
+Values = Float[np.ndarray, "..."]
+
+QUANTILE = float(stats.norm.isf((1 - LEVEL) / 2))
+
+PAIRS_OF_A_RUN = 0.75
+"""Correlation that is assumed between two pairs with a run in common.
+
+It is 2/3 for equal normal scores (Hanley and McNeil 1982) and at most 1 (Birnbaum and Klose 1957). With 2/3, an
+interval of 3 seeds leaves out 0.5 where all nine pairs of a single point are won, which happens to equal methods in
+10 % of the studies.
+"""
 
 
 class Profile(NamedTuple):
@@ -48,13 +66,14 @@ def profile(scores: Scores, thresholds: Values) -> Profile:
         >>> profile(np.array([[0.2, 0.4, 0.6, 0.8]]), np.array([0.5])).share.tolist()
         [0.5]
     """
-
-    def share(sample: Scores) -> Values:
-        above: Values = (sample[..., None] > thresholds).mean(axis=(0, 1))
-        return above
-
-    low, high = _interval(share, scores)
-    return Profile(thresholds, share(scores), low, high)
+    by_seed = (scores[..., None] > thresholds).mean(axis=0)
+    share: Values = by_seed.mean(axis=0)
+    num_seeds = scores.shape[1]
+    if num_seeds < LEAST_SEEDS:
+        unknown = np.full_like(share, np.nan)
+        return Profile(thresholds, share, unknown, unknown)
+    low, high = _interval(share, by_seed.var(axis=0, ddof=1) / num_seeds, float(scores.size))
+    return Profile(thresholds, share, low, high)
 
 
 def probability_of_improvement(first: Scores, second: Scores) -> Estimate:
@@ -64,7 +83,8 @@ def probability_of_improvement(first: Scores, second: Scores) -> Estimate:
 
     Args:
         first: Score of each run of the first method, by point and seed.
-        second: Score of each run of the second method, at the same points.
+        second: Score of each run of the second method at the same points, for the same seeds. A method without
+            randomness, whose runs are all equal, may have a single run at each point.
 
     Returns:
         Mean over the points, with an interval for new seeds on the same examples.
@@ -73,27 +93,46 @@ def probability_of_improvement(first: Scores, second: Scores) -> Estimate:
         >>> probability_of_improvement(np.array([[0.5, 0.7]]), np.array([[0.5, 0.6]])).value
         0.625
     """
-
-    def mean(one: Scores, other: Scores) -> Values:
-        higher = one[:, :, None] > other[:, None, :]
-        equal = one[:, :, None] == other[:, None, :]
-        return np.array([(higher + 0.5 * equal).mean()])
-
-    low, high = _interval(mean, first, second)
-    seeds = min(first.shape[1], second.shape[1])
-    return Estimate(float(mean(first, second)[0]), float(low[0]), float(high[0]), seeds)
+    return probability_over_tasks([(first, second)])
 
 
-def _interval(statistic: Callable[..., Values], *samples: Scores) -> tuple[Values, Values]:
-    """Return the 95 % interval of a statistic by a bootstrap that draws seeds anew at each point of each sample."""
-    if min(sample.shape[1] for sample in samples) < LEAST_SEEDS:
-        unknown = np.full_like(statistic(*samples), np.nan)
-        return unknown, unknown
-    rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(RESAMPLES):
-        picks = [rng.integers(sample.shape[1], size=sample.shape) for sample in samples]
-        drawn.append(statistic(*(np.take_along_axis(*pair, axis=1) for pair in zip(samples, picks, strict=True))))
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(drawn, [tail, 100 - tail], axis=0)
-    return low, high
+def probability_over_tasks(tasks: Sequence[tuple[Scores, Scores]]) -> Estimate:
+    """Estimate the mean over tasks of `probability_of_improvement`, with an interval for new seeds on each task.
+
+    Args:
+        tasks: Scores of the first and of the second method on each task. The tasks may differ in points and seeds.
+    """
+    values, variances, counts = np.array([_share_of_pairs(*task) for task in tasks]).T
+    value, seeds = float(values.mean()), min(first.shape[1] for first, _ in tasks)
+    if seeds < LEAST_SEEDS:
+        return Estimate(value, math.nan, math.nan, seeds)
+    variance = variances.sum() / len(tasks) ** 2
+    low, high = _interval(value, variance, len(tasks) ** 2 / (1 / counts).sum())
+    return Estimate(value, float(low), float(high), seeds)
+
+
+def _share_of_pairs(first: Scores, second: Scores) -> tuple[float, float, float]:
+    """Return the share of pairs in which the first method scores higher, its variance, and the most it counts for.
+
+    The variance comes from the placements of each seed (DeLong et al. 1988): the share of pairs that a seed's runs win,
+    plus the share of pairs that are won against a seed's runs. The third number is the number of independent pairs that
+    would have the variance of pairs of independent runs.
+    """
+    num_points, num_seeds = first.shape
+    one, other = first[:, :, None], second[:, None, :]
+    wins = (one > other) + 0.5 * (one == other)
+    placements = wins.mean(axis=(0, 2))
+    is_random = second.shape[1] > 1
+    if is_random:
+        placements = placements + wins.mean(axis=(0, 1))
+    variance = placements.var(ddof=1) / num_seeds if num_seeds > 1 else math.nan
+    independent = num_seeds**2 / (1 + PAIRS_OF_A_RUN * (num_seeds - 1)) if is_random else num_seeds
+    return float(wins.mean()), float(variance), float(num_points * independent)
+
+
+def _interval(share: Values | float, variance: Values | float, most: float) -> tuple[Values, Values]:
+    """Return Wilson's interval of a share with an estimated variance, which counts for at most `most` observations."""
+    of_one = np.asarray(share) * (1 - np.asarray(share))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        count = np.where(of_one > 0, np.minimum(most, of_one / np.asarray(variance)), most)
+    return wilson(share, count, QUANTILE)

@@ -1,13 +1,14 @@
-"""Performance profiles and probabilities of improvement, against counting by hand and another bootstrap."""
+"""Performance profiles and probabilities of improvement: known cases, and how often an interval holds the truth."""
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, mannwhitneyu
+from scipy.stats import mannwhitneyu, norm
+from statsmodels.stats.proportion import proportion_confint
 
-from rpt.stats.profile import probability_of_improvement, profile
+from rpt.stats.profile import probability_of_improvement, probability_over_tasks, profile
 
 RNG = np.random.default_rng(3)
-FIRST, SECOND = RNG.normal(0.6, 0.1, (4, 6)), RNG.normal(0.5, 0.1, (4, 5))
+FIRST, SECOND = RNG.normal(0.6, 0.1, (4, 5)), RNG.normal(0.5, 0.1, (4, 5))
 
 
 def test_a_profile_is_the_share_of_runs_above_each_threshold():
@@ -17,41 +18,124 @@ def test_a_profile_is_the_share_of_runs_above_each_threshold():
     assert (profiled.share <= profiled.high).all()
 
 
-def test_runs_that_are_all_equal_have_no_band():
-    profiled = profile(np.full((2, 3), 0.5), np.array([0.4, 0.6]))
-    assert profiled.low.tolist() == profiled.share.tolist() == profiled.high.tolist() == [1, 0]
+def test_where_seeds_agree_the_band_is_wilsons_for_as_many_runs():
+    profiled = profile(np.array([[0.7] * 3, [0.5] * 3]), np.array([0.4, 0.6, 0.8]))
+    assert profiled.share.tolist() == [1, 0.5, 0]
+    for index, count in enumerate((6, 3, 0)):
+        low, high = proportion_confint(count, 6, method="wilson")
+        assert (profiled.low[index], profiled.high[index]) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_where_whole_seeds_fail_the_band_is_wider_than_for_single_runs_that_fail():
+    single = profile(np.array([[0.0, 1, 1, 1, 1], [1, 0, 1, 1, 1]]), np.array([0.5]))
+    whole = profile(np.array([[0.0, 1, 1, 1, 1], [0, 1, 1, 1, 1]]), np.array([0.5]))
+    assert single.share == whole.share == [0.8]
+    assert whole.low < single.low < single.high < whole.high
 
 
 def test_below_three_seeds_there_are_shares_only():
     profiled = profile(np.array([[0.2, 0.8]]), np.array([0.5]))
     assert profiled.share.tolist() == [0.5]
     assert np.isnan([*profiled.low, *profiled.high]).all()
-    assert not probability_of_improvement(np.array([[0.2, 0.8]]), np.array([[0.1]])).has_interval
+    assert not probability_of_improvement(np.array([[0.2, 0.8]]), np.array([[0.1, 0.1]])).has_interval
+    assert probability_of_improvement(np.array([[0.2]]), np.array([[0.1]])).value == 1
 
 
 def test_the_probability_is_the_mean_of_mann_whitneys_statistic_over_points():
     estimate = probability_of_improvement(FIRST, SECOND)
     pairs = zip(FIRST, SECOND, strict=True)
-    assert estimate.value == pytest.approx(np.mean([mannwhitneyu(*pair).statistic / (6 * 5) for pair in pairs]))
+    assert estimate.value == pytest.approx(np.mean([mannwhitneyu(*pair).statistic / 25 for pair in pairs]))
     assert estimate.seeds == 5
-    assert probability_of_improvement(SECOND, FIRST).value == pytest.approx(1 - estimate.value)
+
+
+def test_the_probability_of_the_other_is_its_mirror_image():
+    estimate, mirrored = probability_of_improvement(FIRST, SECOND), probability_of_improvement(SECOND, FIRST)
+    assert (mirrored.value, mirrored.low, mirrored.high) == pytest.approx(
+        (1 - estimate.value, 1 - estimate.high, 1 - estimate.low)
+    )
 
 
 def test_equal_scores_count_half():
     assert probability_of_improvement(np.full((2, 3), 0.5), np.full((2, 3), 0.5)).value == 0.5
 
 
-def test_the_interval_is_that_of_another_bootstrap():
-    """With a single point, scipy's percentile bootstrap draws in the same way."""
-
-    def statistic(one, other, axis=-1):
-        return np.mean(np.expand_dims(one, -1) > np.expand_dims(other, -2), axis=(-1, -2))
-
-    estimate = probability_of_improvement(FIRST[:1], SECOND[:1])
-    drawn = bootstrap((FIRST[0], SECOND[0]), statistic, n_resamples=4000, method="percentile", rng=RNG)
-    assert estimate.low == pytest.approx(drawn.confidence_interval.low, abs=0.05)
-    assert estimate.high == pytest.approx(drawn.confidence_interval.high, abs=0.05)
+def test_against_a_method_without_randomness_it_is_a_share_of_runs():
+    estimate = probability_of_improvement(np.full((2, 3), 0.5), np.full((2, 1), 0.4))
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(6, 6, method="wilson"))
 
 
-def test_the_same_scores_give_the_same_interval():
-    assert probability_of_improvement(FIRST, SECOND) == probability_of_improvement(FIRST, SECOND)
+def test_over_tasks_it_is_their_mean_with_a_narrower_interval():
+    tasks = [(FIRST, SECOND), (FIRST[:2], FIRST[2:]), (SECOND, FIRST)]
+    single = [probability_of_improvement(*task) for task in tasks]
+    pooled = probability_over_tasks(tasks)
+    assert pooled.value == pytest.approx(np.mean([estimate.value for estimate in single]))
+    assert pooled.high - pooled.low < min(estimate.high - estimate.low for estimate in single)
+
+
+def draw(studies, num_seeds, means, sd, of_seeds=0.0, failing=0.0):
+    """Draw scores `[studies, points, seeds]`, where `of_seeds` of the variance is equal at all points of a seed.
+
+    A share `failing` of the runs has the majority answer's score, and the runs of one seed fail together more often.
+    """
+
+    def effects():
+        common, own = (
+            RNG.standard_normal((studies, 1, num_seeds)),
+            RNG.standard_normal((studies, len(means), num_seeds)),
+        )
+        return np.sqrt(of_seeds) * common + np.sqrt(1 - of_seeds) * own
+
+    scores = np.array(means)[:, None] + sd * effects()
+    return np.where(norm.cdf(effects()) < failing, 0.36, scores)
+
+
+LEVEL = {"means": [0.57] * 5, "sd": 0.03}
+SHARED = {**LEVEL, "of_seeds": 0.3}
+SLOPE = {"means": [0.36, 0.46, 0.57, 0.57, 0.58], "sd": 0.03, "of_seeds": 0.15}
+FAILING = {**SHARED, "failing": 0.15}
+WILD = {"means": [0.45] * 5, "sd": 0.09}
+SINGLE = {"means": [0.57], "sd": 0.03}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_seeds", [3, 5, 10])
+@pytest.mark.parametrize("truth", [LEVEL, SHARED, SLOPE, FAILING, WILD, SINGLE])
+def test_bands_hold_the_share_of_new_seeds(num_seeds, truth):
+    many = draw(20_000, 10, **truth)
+    thresholds = np.unique(np.quantile(many, [0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95])) + 1e-9
+    shares = np.array([(many > threshold).mean() for threshold in thresholds])
+    held = []
+    for scores in draw(500, num_seeds, **truth):
+        profiled = profile(scores, thresholds)
+        held.append((profiled.low <= shares) & (shares <= profiled.high))
+    assert 91 <= 100 * np.mean(held) <= 99.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_seeds", [3, 5, 10])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(LEVEL, LEVEL), (SHARED, SHARED), (SHARED, SLOPE), (SHARED, FAILING), (LEVEL, WILD), (SINGLE, SINGLE)],
+)
+def test_intervals_hold_the_probability_of_new_seeds(num_seeds, one, other):
+    """Nine pairs at a single point allow a coverage of 90 or 100 % only."""
+    many, others = draw(20_000, 10, **one), draw(20_000, 10, **other)
+    pairs = many[..., None], others[:, :, None]
+    truth = np.mean((pairs[0] > pairs[1]) + 0.5 * (pairs[0] == pairs[1]))
+    studies = zip(draw(1000, num_seeds, **one), draw(1000, num_seeds, **other), strict=True)
+    estimates = [probability_of_improvement(*study) for study in studies]
+    most = 100 if one is SINGLE and num_seeds == 3 else 99
+    assert 89 <= 100 * np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]) <= most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_seeds", [3, 5, 10])
+def test_intervals_hold_the_mean_probability_over_tasks(num_seeds):
+    tasks = [(SHARED, SHARED), (SHARED, SLOPE), (LEVEL, WILD)]
+    many = [(draw(20_000, 10, **one), draw(20_000, 10, **other)) for one, other in tasks]
+    truth = np.mean([(first[..., None] > second[:, :, None]).mean() for first, second in many])
+    drawn = [(draw(1000, num_seeds, **one), draw(1000, num_seeds, **other)) for one, other in tasks]
+    estimates = [
+        probability_over_tasks([(first[index], second[index]) for first, second in drawn]) for index in range(1000)
+    ]
+    assert 90 <= 100 * np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]) <= 99
