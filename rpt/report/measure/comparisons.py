@@ -94,7 +94,7 @@ def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
         curves: Curves of the study along its main axis.
     """
     pairs: list[Pair] = []
-    for first, second in _couples(study, curves):
+    for first, second in matched_curves(study, curves):
         pairs += _of_curves(first, second)
     for curve in curves:
         pairs += _against(curve, [point for point in study.baseline_points if point.task == curve.task])
@@ -115,8 +115,8 @@ def agree(first: Mapping[str, Value], second: Mapping[str, Value]) -> bool:
     return all(second[key] == value for key, value in first.items() if key in second)
 
 
-def _couples(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[StudyCurve, StudyCurve]]:
-    """Yield the pairs of curves to compare: the same task and equal values on the other axes."""
+def matched_curves(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[StudyCurve, StudyCurve]]:
+    """Yield the pairs of curves to compare: the encoders of `couples` on one task, with equal values on other axes."""
     for first_method, second_method in couples(study):
         for first in curves:
             for second in curves:
@@ -129,7 +129,7 @@ def _couples(study: Study, curves: Sequence[StudyCurve]) -> Iterator[tuple[Study
 def _of_curves(first: StudyCurve, second: StudyCurve) -> Iterator[Pair]:
     setting = {**first.setting, **second.setting}
     seeds = [seed for seed in first.seeds if seed in second.seeds]
-    equal = _equal_points(first, second)
+    equal = equal_points(first, second)
     if seeds and equal and len(first.points) > 1:
         pair = pair_of(first, second.method, "sweep", setting, _average(equal, first, seeds))
         yield replace(pair, num_points=len(equal))
@@ -169,8 +169,8 @@ def _of_points(
         )
 
 
-def _equal_points(first: StudyCurve, second: StudyCurve) -> list[tuple[Value, StudyPoint, StudyPoint]]:
-    """Return pairs of points with equal values; an encoder without the axis has the same point at every value."""
+def equal_points(first: StudyCurve, second: StudyCurve) -> list[tuple[Value, StudyPoint, StudyPoint]]:
+    """Return the values of the axis with the points of both curves; a curve without the axis has one point at all."""
     equal = []
     for value in dict.fromkeys((*first.values, *second.values)):
         point = first.at_value(value) or _everywhere(first)

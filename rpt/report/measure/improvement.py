@@ -1,33 +1,39 @@
-"""Compute how often a run of the leading encoder scores higher than a run of another encoder at the same point."""
+"""Compute how often a run of the leading encoder scores higher than a run of another method at the same point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
+from rpt.report.measure.comparisons import agree, equal_points, matched_curves
+from rpt.report.measure.sweep import swept_curves
+from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.run import Value
-from rpt.report.read.series import StudyCurve
+from rpt.report.read.series import StudyCurve, StudyPoint
 from rpt.report.read.study import Study
 from rpt.stats.estimate import Estimate
-from rpt.stats.profile import probability_of_improvement
+from rpt.stats.profile import Scores, probability_over_tasks
+
+PointPair = tuple[StudyPoint, StudyPoint]
 
 
 @dataclass(frozen=True)
 class Improvement:
-    """The probability that a run of the leading encoder scores higher than a run of another encoder.
+    """The probability that a run of the leading encoder scores higher than a run of another method.
 
     Attributes:
-        task: Name of the task.
-        setting: Value on each axis but the main axis, by dotted key.
+        tasks: Names of the tasks; several for the mean over all tasks of the study.
+        setting: Value on each axis that both methods have and that is not averaged over, by dotted key.
         leader: Leading encoder of the study.
-        other: Encoder that is compared with it.
+        other: Encoder or baseline that is compared with it.
         probability: Mean over the points that both have, 0 to 1; equal scores count half.
-        num_points: Number of points that both have.
+        num_points: Number of points that both have, over all tasks.
     """
 
-    task: str
+    tasks: Sequence[str]
     setting: Mapping[str, Value]
     leader: str
     other: str
@@ -35,21 +41,77 @@ class Improvement:
     num_points: int
 
 
-def improvements(study: Study) -> Iterator[Improvement]:
-    """Compare the leading encoder with every other encoder, for each task and combination of values on other axes."""
-    curves = [curve for curve in study.curves if curve.seeds]
-    for leading in (curve for curve in curves if curve.method == study.leader):
-        for curve in curves:
-            if curve.method != study.leader and (curve.task, curve.setting) == (leading.task, leading.setting):
-                yield from _compare(leading, curve)
+@dataclass(frozen=True)
+class _Match:
+    """Scores of the leading encoder and another method on one task, at equal points and for the same seeds."""
+
+    task: str
+    setting: Mapping[str, Value]
+    leader: str
+    other: str
+    scores: tuple[Scores, Scores]
 
 
-def _compare(leading: StudyCurve, other: StudyCurve) -> Iterator[Improvement]:
-    shared = [value for value in leading.values if value in other.values]
-    if not shared:
+def improvements(study: Study) -> list[Improvement]:
+    """Compare the leading encoder with each other encoder and baseline: on each task, then over all tasks.
+
+    Runs are paired as in `rpt.report.measure.comparisons.compare_all`: by point and seed. A method that lacks the axis,
+    such as a baseline without a prompt, has the same runs at every point of the leading encoder.
+    """
+    matches = [*_matches(study)]
+    single = [_improvement([match]) for match in matches]
+    frame = frame_of(matches, [{"other": match.other, **match.setting} for match in matches])
+    together = [group for group in groups(frame, frame.columns.drop(ITEM)) if _is_whole(study, group)]
+    return [*single, *(_improvement(group) for group in together)]
+
+
+def _matches(study: Study) -> Iterator[_Match]:
+    curves = swept_curves(study)
+    for first, second in matched_curves(study, curves):
+        if first.method == study.leader:
+            pairs = [(point, other) for _, point, other in equal_points(first, second)]
+            yield from _match(first, {**first.setting, **second.setting}, pairs)
+    for curve in (curve for curve in curves if curve.method == study.leader):
+        for baselines in _baselines(study, curve.task):
+            pairs = [
+                (point, other) for other in baselines for point in curve.points if agree(point.values, other.values)
+            ]
+            yield from _match(curve, curve.setting, pairs)
+
+
+def _baselines(study: Study, task: str) -> list[list[StudyPoint]]:
+    """Return the points of each baseline on a task."""
+    points = [point for point in study.baseline_points if point.task == task]
+    return groups(frame_of(points, [{"method": point.method} for point in points]), ("method",))
+
+
+def _match(curve: StudyCurve, setting: Mapping[str, Value], pairs: Sequence[PointPair]) -> Iterator[_Match]:
+    """Yield the scores of equal points; nothing where there are none, or where they share no seed."""
+    if not pairs:
         return
-    first, second = (
-        np.stack([curve.scores[curve.values.index(value)] for value in shared]) for curve in (leading, other)
-    )
-    probability = probability_of_improvement(first, second)
-    yield Improvement(leading.task, leading.setting, leading.method, other.method, probability, len(shared))
+    other = pairs[0][1].method
+    is_random = other != "zero-shot"  # without randomness, so its one run serves for every seed
+    every = [point for pair in pairs for point in (pair if is_random else pair[:1])]
+    seeds = sorted(set.intersection(*(set(point.seeds) for point in every)))
+    if seeds:
+        first = np.stack([_scores(point, seeds) for point, _ in pairs])
+        second = np.stack([_scores(point, seeds) if is_random else point.scores[:1] for _, point in pairs])
+        yield _Match(curve.task, setting, curve.method, other, (first, second))
+
+
+def _scores(point: StudyPoint, seeds: Sequence[int]) -> Float[np.ndarray, " seeds"]:
+    score_of = {run.seed: run.score for run in point.runs}
+    return np.array([score_of[seed] for seed in seeds])
+
+
+def _is_whole(study: Study, matches: Sequence[_Match]) -> bool:
+    """Whether matches have each of several tasks once."""
+    return len(study.tasks) > 1 and sorted(match.task for match in matches) == sorted(study.tasks)
+
+
+def _improvement(matches: Sequence[_Match]) -> Improvement:
+    first = matches[0]
+    probability = probability_over_tasks([match.scores for match in matches])
+    num_points = sum(len(match.scores[0]) for match in matches)
+    tasks = tuple(match.task for match in matches)
+    return Improvement(tasks, first.setting, first.leader, first.other, probability, num_points)

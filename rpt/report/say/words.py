@@ -34,3 +34,8 @@ def caption(study: Study, text: str) -> str:
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Join words to a list such as `a, b and c`; `last` is the word before the last item."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def tasks_text(tasks: Sequence[str]) -> str:
+    """Return the name of a single task, or the number of several tasks, such as `all 3 tasks`."""
+    return tasks[0] if len(tasks) == 1 else f"all {len(tasks)} tasks"

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from rpt.console import several
 from rpt.report.measure.comparisons import Pair
-from rpt.report.measure.improvement import Improvement, improvements
+from rpt.report.measure.improvement import improvements
 from rpt.report.measure.numbers import Numbers, PointScore, Robustness
 from rpt.report.read.diagnostics import Diagnosis
 from rpt.report.read.run import POINTS
 from rpt.report.read.study import Study
-from rpt.report.say.words import at_text, caption, value_text
+from rpt.report.say.words import caption, value_text
 from rpt.report.tables.columns import ENCODER, FAILED, HOLM, RUNS, SEEDS, TASK, axis_columns, cells_on, has_intervals
 from rpt.report.tables.convergence import convergence_table, pace_table
 from rpt.report.tables.listings import diagnostics_table, run_table
+from rpt.report.tables.sweep import improvement_table
 from rpt.report.tables.table import Cell, Column, Table
 
 INTERVAL = "In brackets: the 95 % interval for new seeds and new examples. All seeds answer the same examples."
@@ -33,7 +34,7 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
     every_table = [
         robustness_table(study, numbers.robustness),
         comparison_table(study, [*numbers.sweep, *numbers.tuned]),
-        improvement_table(study, list(improvements(study))),
+        improvement_table(study, improvements(study)),
         by_value_table(study, numbers.by_value),
         score_table(study, numbers.points),
         baseline_table(study, numbers.baselines),
@@ -44,37 +45,6 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
         run_table(study),
     ]
     return [replace(_without_empty(table), data=study.source) for table in every_table if table.rows]
-
-
-def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Table:
-    """Return a table with a row for each encoder that is compared with the leading encoder, run by run."""
-    rows: list[list[Cell]] = [
-        [
-            row.task,
-            at_text(study.axes, row.setting),
-            row.leader,
-            row.other,
-            row.probability,
-            row.num_points,
-            row.probability.seeds,
-        ]
-        for row in improvements
-    ]
-    columns = [
-        TASK,
-        Column("at", "at"),
-        Column("leader", "encoder"),
-        Column("other", "against"),
-        Column("probability", "probability", 2, note="That a run of the first scores higher; equal scores count half."),
-        Column("points", "points", 0),
-        SEEDS,
-    ]
-    interval = "In brackets the 95 % interval for new seeds on the same examples. " if has_intervals(study) else ""
-    text = (
-        "Every run of the first encoder against every run of the second at the same point, averaged over the points. "
-        f"0.5: neither is ahead. {interval}Exploratory: no claim of the answer rests on it."
-    )
-    return Table("improvement", "Probability of a higher score", caption(study, text), columns, rows)
 
 
 def score_table(study: Study, points: Sequence[PointScore]) -> Table:
