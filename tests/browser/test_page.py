@@ -58,7 +58,7 @@ def test_nothing_is_wider_than_the_window(open_page, name):
 
 def test_every_figure_is_drawn_and_has_alternative_text_with_numbers(open_page):
     images = open_page().locator("main img")
-    assert images.count() == 10
+    assert images.count() == 11
     for image in images.all():
         assert image.evaluate("image => image.complete && image.naturalWidth > 100")
         alt = image.get_attribute("alt")

@@ -50,8 +50,8 @@ def panel_axes(rates):
 
 def test_a_study_of_rates_has_every_kind_of_figure(figures):
     assert [*figures] == [
-        "score-by-lr", "profile", "robustness", "differences", "convergence", "prompt-first-step", "prompt-gate",
-        "prompt-drift", "prompt-norms", "prompt-cosines",
+        "score-by-lr", "profile", "improvement", "intervals", "differences", "convergence", "prompt-first-step",
+        "prompt-gate", "prompt-drift", "prompt-norms", "prompt-cosines",
     ]  # fmt: skip
 
 
@@ -87,8 +87,8 @@ def test_files_are_what_a_journal_takes(figures):
 def test_equal_numbers_give_equal_files_without_dates(rates, figures):
     for again in draw(*rates)[:2]:
         assert again.files == figures[again.name].files
-    assert b"CreationDate" not in figures["robustness"].files["pdf"]
-    assert b"dc:date" not in figures["robustness"].files["svg"]
+    assert b"CreationDate" not in figures["intervals"].files["pdf"]
+    assert b"dc:date" not in figures["intervals"].files["svg"]
 
 
 def test_drawing_leaves_the_settings_of_others_alone(rates):
@@ -180,7 +180,7 @@ def test_a_study_of_seeds_alone_shows_the_encoders_side_by_side(tmp_path):
         for seed in range(2):
             write_run(tmp_path, f"encoder={method}", f"seed={seed}", diagnostics=False)
     names = [figure.name for figure in draw(*read(tmp_path))]
-    assert names == ["score-by-encoder", "differences", "convergence"]
+    assert names == ["score-by-encoder", "improvement", "differences", "convergence"]
 
 
 def test_two_axes_give_a_figure_each_with_the_other_in_panels(tmp_path):
@@ -221,6 +221,6 @@ def test_texts_stand_side_by_side_and_numbers_by_size():
 
 
 def test_a_figure_is_written_under_its_name(figures, tmp_path):
-    figures["robustness"].write(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["robustness.pdf", "robustness.png", "robustness.svg"]
-    assert (tmp_path / "robustness.png").read_bytes() == figures["robustness"].files["png"]
+    figures["intervals"].write(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["intervals.pdf", "intervals.png", "intervals.svg"]
+    assert (tmp_path / "intervals.png").read_bytes() == figures["intervals"].files["png"]

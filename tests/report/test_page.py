@@ -80,7 +80,7 @@ def test_equal_studies_give_equal_pages(study, parts, first, out, page):
 
 def test_nothing_is_loaded_from_anywhere(page):
     loaded = re.findall(r'<(?:img|script|link|iframe|source|object|embed)\b[^>]*?(?:src|href)="([^"]{0,40})', page)
-    assert len(loaded) == 1 + 10  # an empty icon and the figures
+    assert len(loaded) == 1 + 11  # an empty icon and the figures
     assert {value.split(":")[0] for value in loaded} == {"data"}
     assert "@import" not in page
     assert "url(" not in page

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rpt.report.figures.convergence import convergence
+from rpt.report.figures.differences import differences, differences_by_value
 from rpt.report.figures.figure import Figure, style
 from rpt.report.figures.first_step import first_steps
-from rpt.report.figures.forest import differences, differences_by_value, robustness_forest
+from rpt.report.figures.improvement import improvement
+from rpt.report.figures.intervals import intervals
 from rpt.report.figures.profile import profiles
 from rpt.report.figures.prompts import prompt_figures
 from rpt.report.figures.sensitivity import by_encoder, sensitivity
@@ -37,7 +39,8 @@ def draw(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list
         return [
             *(main or by_encoder(study, numbers)),
             *profiles(study, numbers),
-            *robustness_forest(study, numbers),
+            *improvement(study, numbers),
+            *intervals(study, numbers),
             *differences(study, numbers),
             *differences_by_value(study, numbers),
             *convergence(study, diagnoses),

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.panels import MOST_PANELS
+from rpt.report.figures.panels import MOST_PANELS, not_shown
 from rpt.report.figures.styles import Look, heading, looks_of, points
 from rpt.report.read.diagnostics import Diagnosis, History, Series
 from rpt.report.read.run import POINTS
@@ -24,7 +24,8 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
 
     Each encoder is drawn at its point (setting of the sweep) with the best held-out score.
     """
-    tasks = [task for task in study.tasks if any(_of_task(diagnoses, task))][:MOST_PANELS]
+    known = [task for task in study.tasks if any(_of_task(diagnoses, task))]
+    tasks = known[:MOST_PANELS]
     if not tasks:
         return []
     looks = looks_of(study)
@@ -40,6 +41,7 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
     caption = (
         f"Score on the {rows}, which choose the checkpoint, each encoder at the point that they choose. Thick "
         "lines are means over seeds, at the epochs at which all seeds were evaluated. Thin lines are single runs."
+        f"{not_shown(known)}"
     )
     alt = "Held-out score over epochs. " + " ".join(_say(task, [*_of_task(diagnoses, task)]) for task in tasks)
     return [finish(drawing, "convergence", "Held-out score over epochs", caption, alt)]

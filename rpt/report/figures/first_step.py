@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.panels import methods_of, panels_of_curves
+from rpt.report.figures.panels import methods_of, pages_of, panels_of_curves
 from rpt.report.figures.styles import LINE_OF_MAJORITY, Look, heading, looks_of
 from rpt.report.measure.numbers import Numbers
 from rpt.report.read.run import POINTS
@@ -26,8 +26,10 @@ CAPTION = (
 def first_steps(study: Study, numbers: Numbers) -> list[Figure]:
     """Draw a panel for each task and combination of values on other axes. Runs without a recorded step are left out."""
     panels = panels_of_curves([row.curve for row in numbers.robustness if len(_steps(row.curve)) > 1])
-    if not panels:
-        return []
+    return [_draw(study, name, page) for name, page in pages_of("prompt-first-step", panels)]
+
+
+def _draw(study: Study, name: str, panels: Sequence[Sequence[StudyCurve]]) -> Figure:
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(panels), is_sample=study.is_sample)
     for ax, panel in zip(axes, panels, strict=True):
@@ -35,7 +37,7 @@ def first_steps(study: Study, numbers: Numbers) -> list[Figure]:
     handles = [legend.of_method(method, looks[method]) for method in methods_of(panels)]
     legend.put_below(drawing, [*handles, legend.of_majority()])
     alt = "Score against the size of the first step. " + " ".join(_say(study, panel) for panel in panels)
-    return [finish(drawing, "prompt-first-step", "Score against the size of the first step", CAPTION, alt)]
+    return finish(drawing, name, "Score against the size of the first step", CAPTION, alt)
 
 
 def _steps(curve: StudyCurve) -> dict[int, float]:

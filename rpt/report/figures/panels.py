@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rpt.report.measure.numbers import Numbers, PointScore
 from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.run import Axis, Value
 from rpt.report.read.series import StudyCurve
 from rpt.report.read.study import Study
+from rpt.report.say.words import listed
 
 MOST_PANELS = 9
 """Largest number of panels in a figure."""
+
+Panel = TypeVar("Panel")
 
 
 @dataclass(frozen=True)
@@ -116,10 +120,30 @@ def panels_of_curves(curves: Sequence[StudyCurve]) -> list[list[StudyCurve]]:
         curves: Curves along the main axis.
 
     Returns:
-        Curves of each panel, at most `MOST_PANELS` panels.
+        Curves of each panel.
     """
     frame = frame_of(curves, [{"task": curve.task, **curve.setting} for curve in curves])
-    return [panel for panel in groups(frame, frame.columns.drop(ITEM)) if len(panel) > 1][:MOST_PANELS]
+    return [panel for panel in groups(frame, frame.columns.drop(ITEM)) if len(panel) > 1]
+
+
+def pages_of(name: str, panels: Sequence[Panel]) -> list[tuple[str, Sequence[Panel]]]:
+    """Divide panels into figures of at most `MOST_PANELS` panels.
+
+    Args:
+        name: Name of the figure's files without ending; several figures get a number after it.
+        panels: Panels in their order.
+
+    Returns:
+        Name and panels of each figure.
+    """
+    pages = [panels[start : start + MOST_PANELS] for start in range(0, len(panels), MOST_PANELS)]
+    return [(f"{name}-{number}" if len(pages) > 1 else name, page) for number, page in enumerate(pages, 1)]
+
+
+def not_shown(names: Sequence[str]) -> str:
+    """Return a sentence with the names of the panels after the first `MOST_PANELS`; empty where all are shown."""
+    left_out = names[MOST_PANELS:]
+    return f" Not shown: {listed(left_out)}." if left_out else ""
 
 
 def methods_of(panels: Sequence[Sequence[StudyCurve]]) -> list[str]:

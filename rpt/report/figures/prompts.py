@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from rpt.report.figures import legend
 from rpt.report.figures.convergence import best_of_tasks, dress, has, mean_of, over_time
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.panels import MOST_PANELS
+from rpt.report.figures.panels import MOST_PANELS, not_shown
 from rpt.report.figures.styles import heading, looks_of
 from rpt.report.read.diagnostics import Diagnosis, Prompt
 from rpt.report.read.study import Study
@@ -37,7 +37,8 @@ def prompt_figures(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]
 
 
 def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figure | None:
-    tasks = _tasks(study, [diagnosis for diagnosis in diagnoses if has(diagnosis, name)])
+    every = _tasks(study, [diagnosis for diagnosis in diagnoses if has(diagnosis, name)])
+    tasks = every[:MOST_PANELS]
     if not tasks:
         return None
     label, title = PANELS[name]
@@ -56,13 +57,14 @@ def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figur
                 sentences.append(f"{task}, {diagnosis.point.method}: from {mean[0]:.2f} to {mean[-1]:.2f}.")
     legend.put_below(drawing, [legend.of_method(method, look) for method, look in methods.items()])
     caption = "Mean over virtual tokens, each encoder at its tuned point. Thick lines: means over seeds; thin: runs."
-    return finish(drawing, f"prompt-{name}", title, caption, f"{title}. {' '.join(sentences)}")
+    return finish(drawing, f"prompt-{name}", title, caption + not_shown(every), f"{title}. {' '.join(sentences)}")
 
 
 def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
     """Draw the norm of every virtual token as a dot, and the norms of the backbone's vocabulary as a band."""
     known = [diagnosis for diagnosis in diagnoses if _prompts(diagnosis)]
-    tasks = _tasks(study, known)
+    every = _tasks(study, known)
+    tasks = every[:MOST_PANELS]
     if not tasks:
         return None
     drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample, height=1.7)
@@ -82,7 +84,7 @@ def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
         "Dots are the virtual tokens of the folded prompts of all seeds, each encoder at its tuned point. The grey "
         "band is the mean norm of the input embeddings of the encoder's backbone, one standard deviation to each side."
     )
-    return finish(drawing, "prompt-norms", title, caption, f"{title}. {' '.join(sentences)}")
+    return finish(drawing, "prompt-norms", title, caption + not_shown(every), f"{title}. {' '.join(sentences)}")
 
 
 def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagnosis]) -> str:
@@ -117,7 +119,8 @@ def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagn
 def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
     """Draw the cosine between the prompts of every two seeds as a marker."""
     known = [diagnosis for diagnosis in diagnoses if diagnosis.mean_cosine is not None]
-    tasks = _tasks(study, known)
+    every = _tasks(study, known)
+    tasks = every[:MOST_PANELS]
     if not tasks:
         return None
     looks, sentences = looks_of(study), []
@@ -142,11 +145,11 @@ def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
         "Each marker is a pair of seeds of one encoder at its tuned point: the mean over virtual tokens of the cosine "
         "between tokens at equal places. 1: the same directions; 0: nothing in common."
     )
-    return finish(drawing, "prompt-cosines", title, caption, f"{title}. {' '.join(sentences)}")
+    return finish(drawing, "prompt-cosines", title, caption + not_shown(every), f"{title}. {' '.join(sentences)}")
 
 
 def _tasks(study: Study, diagnoses: Sequence[Diagnosis]) -> list[str]:
-    return [task for task in study.tasks if any(diagnosis.point.task == task for diagnosis in diagnoses)][:MOST_PANELS]
+    return [task for task in study.tasks if any(diagnosis.point.task == task for diagnosis in diagnoses)]
 
 
 def _prompts(diagnosis: Diagnosis) -> list[Prompt]:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from rpt.console import several
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
-from rpt.report.figures.panels import MOST_PANELS, AxisScale, PanelLine, ScorePanel, panels_of
+from rpt.report.figures.panels import AxisScale, PanelLine, ScorePanel, pages_of, panels_of
 from rpt.report.figures.styles import (
     LINE_OF_MAJORITY,
     Look,
@@ -41,10 +41,8 @@ CAPTION = (
 def sensitivity(study: Study, numbers: Numbers, axis: Axis) -> list[Figure]:
     """Draw the score against an axis: a panel for each task and combination of values on the other axes."""
     panels = panels_of(study, numbers, axis)
-    pages = [panels[start : start + MOST_PANELS] for start in range(0, len(panels), MOST_PANELS)]
-    key = axis.key.replace(".", "-")
-    names = [f"score-by-{key}" + (f"-{page}" if len(pages) > 1 else "") for page in range(1, len(pages) + 1)]
-    return [_draw(study, axis, page, name) for name, page in zip(names, pages, strict=True)]
+    pages = pages_of(f"score-by-{axis.key.replace('.', '-')}", panels)
+    return [_draw(study, axis, page, name) for name, page in pages]
 
 
 def by_encoder(study: Study, numbers: Numbers) -> list[Figure]:

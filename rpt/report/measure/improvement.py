@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rpt.report.measure.comparisons import agree, equal_points, matched_curves
-from rpt.report.measure.sweep import swept_curves
+from rpt.report.measure.sweep import has_all_tasks, swept_curves
 from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.run import Value
 from rpt.report.read.series import StudyCurve, StudyPoint
@@ -61,7 +61,11 @@ def improvements(study: Study) -> list[Improvement]:
     matches = [*_matches(study)]
     single = [_improvement([match]) for match in matches]
     frame = frame_of(matches, [{"other": match.other, **match.setting} for match in matches])
-    together = [group for group in groups(frame, frame.columns.drop(ITEM)) if _is_whole(study, group)]
+    together = [
+        group
+        for group in groups(frame, frame.columns.drop(ITEM))
+        if has_all_tasks(study, [match.task for match in group])
+    ]
     return [*single, *(_improvement(group) for group in together)]
 
 
@@ -102,11 +106,6 @@ def _match(curve: StudyCurve, setting: Mapping[str, Value], pairs: Sequence[Poin
 def _scores(point: StudyPoint, seeds: Sequence[int]) -> Float[np.ndarray, " seeds"]:
     score_of = {run.seed: run.score for run in point.runs}
     return np.array([score_of[seed] for seed in seeds])
-
-
-def _is_whole(study: Study, matches: Sequence[_Match]) -> bool:
-    """Whether matches have each of several tasks once."""
-    return len(study.tasks) > 1 and sorted(match.task for match in matches) == sorted(study.tasks)
 
 
 def _improvement(matches: Sequence[_Match]) -> Improvement:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rpt.report.read.series import StudyCurve
 from rpt.report.read.study import Study
 
@@ -17,3 +19,8 @@ def swept_curves(study: Study) -> list[StudyCurve]:
     """
     axis = next((axis for axis in study.axes if axis.key not in NOT_AVERAGED), None)
     return [curve for curve in study.curves_along(axis) if curve.seeds]
+
+
+def has_all_tasks(study: Study, tasks: Sequence[str]) -> bool:
+    """Whether a list of task names has each task of a study of several tasks once."""
+    return len(study.tasks) > 1 and sorted(tasks) == sorted(study.tasks)

@@ -33,15 +33,15 @@ from rpt.report.tables.writers import WRITERS, cell_text, interval_text
 from rpt.stats.estimate import Estimate
 
 SECTIONS = (
-    ("sensitivity", "Main result", "score-", ()),
-    ("profile", "Share of runs above a score", "profile", ("improvement",)),
-    ("robustness", "Robustness", "robustness", ("robustness",)),
-    ("comparisons", "Comparisons", "differences", ("comparisons", "comparisons_by_value")),
-    ("convergence", "Convergence", "convergence", ("convergence", "paces")),
-    ("scores", "Scores of every point", None, ("scores", "baselines", "comparisons_by_point")),
-    ("diagnostics", "Prompt diagnostics", "prompt-", ("diagnostics",)),
+    ("sensitivity", "Main result", ("score-",), ()),
+    ("profile", "Share of runs above a score", ("profile", "improvement"), ("improvement",)),
+    ("robustness", "Robustness", ("intervals",), ("intervals", "robustness")),
+    ("comparisons", "Comparisons", ("differences",), ("comparisons", "comparisons_by_value")),
+    ("convergence", "Convergence", ("convergence",), ("convergence", "paces")),
+    ("scores", "Scores of every point", (), ("scores", "baselines", "comparisons_by_point")),
+    ("diagnostics", "Prompt diagnostics", ("prompt-",), ("diagnostics",)),
 )
-"""Sections of the page: id, title, prefix of the names of the figures (None without figures), names of the tables."""
+"""Sections of the page: id, title, prefixes of the names of its figures, names of its tables."""
 
 FOLDER = "folder"
 """Name of the column with run folders. The page turns its cells into links."""
@@ -157,10 +157,10 @@ def _sections(tables: Sequence[TableView], figures: Sequence[FigureView]) -> lis
         PageSection(
             name,
             title,
-            [figure for figure in figures if prefix is not None and figure.name.startswith(prefix)],
+            [figure for figure in figures if figure.name.startswith(prefixes)],
             [table for table_name in names for table in tables if table.name == table_name],
         )
-        for name, title, prefix, names in SECTIONS
+        for name, title, prefixes, names in SECTIONS
     ]
     placed = {"runs", *(name for *_, names in SECTIONS for name in names)}
     sections.append(

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from rpt.console import several
 from rpt.report.measure.comparisons import MAJORITY, Pair
 from rpt.report.measure.families import ASKS_HOW_SOON
-from rpt.report.measure.numbers import Numbers, Robustness
+from rpt.report.measure.numbers import Numbers
 from rpt.report.measure.pace import Pace
+from rpt.report.measure.robustness import Robustness
 from rpt.report.read.frame import ITEM, frame_of, groups
 from rpt.report.read.study import Study
 from rpt.report.say.ranking import over_tasks, ranking

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rpt.report.measure.comparisons import Pair
-from rpt.report.measure.numbers import Numbers, Robustness
+from rpt.report.measure.numbers import Numbers
+from rpt.report.measure.robustness import Robustness
 from rpt.report.read.run import POINTS
 from rpt.report.read.study import Study
 from rpt.report.say.answer import FEW_SEEDS, Paragraph

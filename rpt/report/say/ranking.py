@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rpt.console import several
 from rpt.report.measure.comparisons import Pair
-from rpt.report.measure.numbers import Robustness
+from rpt.report.measure.robustness import Robustness
 from rpt.report.read.run import POINTS
 from rpt.report.say.sentences import interval
 from rpt.report.say.words import listed

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rpt.console import several
 from rpt.report.measure.comparisons import Pair
-from rpt.report.measure.numbers import Robustness
 from rpt.report.measure.pace import Pace
+from rpt.report.measure.robustness import Robustness
 from rpt.report.read.run import POINTS, Axis
 from rpt.report.say.words import listed, value_text
 from rpt.stats.estimate import Estimate

@@ -37,5 +37,5 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def tasks_text(tasks: Sequence[str]) -> str:
-    """Return the name of a single task, or the number of several tasks, such as `all 3 tasks`."""
-    return tasks[0] if len(tasks) == 1 else f"all {len(tasks)} tasks"
+    """Return the name of a single task, or the number of several tasks, such as `over 3 tasks`."""
+    return tasks[0] if len(tasks) == 1 else f"over {len(tasks)} tasks"

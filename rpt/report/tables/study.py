@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from rpt.console import several
 from rpt.report.measure.comparisons import Pair
-from rpt.report.measure.improvement import improvements
-from rpt.report.measure.numbers import Numbers, PointScore, Robustness
+from rpt.report.measure.numbers import Numbers, PointScore
+from rpt.report.measure.robustness import Robustness
 from rpt.report.read.diagnostics import Diagnosis
 from rpt.report.read.run import POINTS
 from rpt.report.read.study import Study
@@ -16,7 +16,7 @@ from rpt.report.say.words import caption, value_text
 from rpt.report.tables.columns import ENCODER, FAILED, HOLM, RUNS, SEEDS, TASK, axis_columns, cells_on, has_intervals
 from rpt.report.tables.convergence import convergence_table, pace_table
 from rpt.report.tables.listings import diagnostics_table, run_table
-from rpt.report.tables.sweep import improvement_table
+from rpt.report.tables.sweep import improvement_table, interval_table
 from rpt.report.tables.table import Cell, Column, Table
 
 INTERVAL = "In brackets: the 95 % interval for new seeds and new examples. All seeds answer the same examples."
@@ -34,7 +34,8 @@ def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> li
     every_table = [
         robustness_table(study, numbers.robustness),
         comparison_table(study, [*numbers.sweep, *numbers.tuned]),
-        improvement_table(study, improvements(study)),
+        improvement_table(study, numbers.improvements),
+        interval_table(study, numbers.summaries),
         by_value_table(study, numbers.by_value),
         score_table(study, numbers.points),
         baseline_table(study, numbers.baselines),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rpt.report.measure.improvement import Improvement
+from rpt.report.measure.summaries import Summary
+from rpt.report.read.run import POINTS
 from rpt.report.read.study import Study
 from rpt.report.say.words import at_text, caption, tasks_text
-from rpt.report.tables.columns import SEEDS, TASK, has_intervals
+from rpt.report.tables.columns import ENCODER, RUNS, SEEDS, TASK, has_intervals
 from rpt.report.tables.table import Cell, Column, Table
 
 AT = Column("at", "at")
@@ -42,3 +44,32 @@ def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Tabl
         f"0.5: neither is ahead. {interval}Exploratory: no claim of the answer rests on it."
     )
     return Table("improvement", "Probability of a higher score", caption(study, text), columns, rows)
+
+
+def interval_table(study: Study, summaries: Sequence[Summary]) -> Table:
+    """Return a table with a row for each encoder: scores over its sweep, on each task and over all tasks.
+
+    The table is empty where every encoder has a single point, because all scores are then the same number.
+    """
+    swept = summaries if any(row.num_points > len(row.tasks) for row in summaries) else []
+    rows: list[list[Cell]] = [
+        [
+            *(tasks_text(row.tasks), at_text(study.axes, row.setting), row.method),
+            *(row.average, row.middle, row.worst, row.tuned, row.num_runs, row.average.seeds),
+        ]
+        for row in swept
+    ]
+    columns = [
+        *(TASK, AT, ENCODER),
+        Column("average", "mean", scale=POINTS, note="Over all points of the sweep."),
+        Column("interquartile_mean", "interquartile mean", scale=POINTS, note="Mean of the middle half of all runs."),
+        Column("worst", "worst", scale=POINTS, note="Score of the worst point."),
+        Column("tuned", "tuned", scale=POINTS, note="Score at the point that the held-out rows choose."),
+        *(RUNS, SEEDS),
+    ]
+    interval = "In brackets the 95 % interval over new seeds and new examples. " if has_intervals(study) else ""
+    text = (
+        f"Scores in points (0 to 100). {interval}Over all tasks, mean, worst and tuned are means over tasks, and the "
+        "interquartile mean takes the runs of all tasks together."
+    )
+    return Table("intervals", "Scores over the sweep", caption(study, text), columns, rows)

@@ -1,0 +1,81 @@
+"""The interquartile mean of all runs of a sweep, over one or several tasks.
+
+Source: Agarwal et al. 2021 (arXiv 2108.13264), section 4.3: the mean of the middle half of the runs, with the runs of
+all tasks in one list. A few runs that fail or shine do not move it.
+
+The paper's intervals are those of a bootstrap over seeds. The interval here is for new seeds and new examples, as all
+other intervals of scores. It is the interval of a mean of values that change like the interquartile mean: where a run's
+score is replaced by the nearest score of the middle half, the mean over seeds changes as the interquartile mean does
+(Tukey and McLaughlin 1963), and the runs of the middle half alone change it with the examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from rpt.stats.crossed import CrossedMean, crossed_mean
+from rpt.stats.estimate import Estimate
+from rpt.stats.mean import bounded
+
+OUTSIDE = 0.25
+"""Share of the runs that are left out at either end, rounded down to whole runs."""
+
+RunUnits = Float[np.ndarray, "_ _ _"]
+
+
+def interquartile_mean(tasks: Sequence[RunUnits]) -> Estimate:
+    """Estimate the mean of the middle half of all runs, with an interval for new seeds and new examples.
+
+    Args:
+        tasks: For each task, the score of each sampling unit (example) in each run, `[points, seeds, units]`, 0 to 1.
+
+    Examples:
+        >>> runs = np.array([0.1, 0.5, 0.6, 0.9])[None, :, None]
+        >>> round(interquartile_mean([runs]).value, 3)
+        0.55
+    """
+    scores = [units.mean(axis=2) for units in tasks]
+    flat = np.concatenate([of_task.ravel() for of_task in scores])
+    order = np.argsort(flat, kind="stable")
+    outside = int(OUTSIDE * len(flat))
+    inside = order[outside : len(flat) - outside]
+    weights = np.zeros(len(flat))
+    weights[inside] = 1 / len(inside)
+    nearest = np.clip(flat, flat[inside[0]], flat[inside[-1]]) / len(inside)
+    ends = np.cumsum([of_task.size for of_task in scores])[:-1]
+    parts = [
+        crossed_mean(_units_like(units, weight.reshape(of_task.shape), change.reshape(of_task.shape)))
+        for units, of_task, weight, change in zip(
+            tasks, scores, np.split(weights, ends), np.split(nearest, ends), strict=True
+        )
+    ]
+    least_seeds = min(of_task.shape[1] for of_task in scores)
+    return bounded(_sum_of(parts), least_seeds, sum(units.shape[2] for units in tasks))
+
+
+def _units_like(
+    units: RunUnits, weights: Float[np.ndarray, "points seeds"], changes: Float[np.ndarray, "points seeds"]
+) -> Float[np.ndarray, "seeds units"]:
+    """Return values of a crossed design whose mean is a task's part of the interquartile mean.
+
+    Their mean of a seed changes with the seed's runs, and their mean of an example with the example, as the
+    interquartile mean does.
+    """
+    scores = units.mean(axis=2)
+    num_seeds = scores.shape[1]
+    part = (weights * scores).sum()
+    by_seed = num_seeds * changes.sum(axis=0)
+    by_example = num_seeds * np.einsum("ps,psu->su", weights, units - scores[:, :, None])
+    values: Float[np.ndarray, "seeds units"] = part + (by_seed - by_seed.mean())[:, None] + by_example
+    return values
+
+
+def _sum_of(parts: Sequence[CrossedMean]) -> CrossedMean:
+    """Return the sum of independent means; each share of its variance has the degrees of freedom of its mean."""
+    values, errors, dfs = np.array([(part.value, part.error, part.df) for part in parts]).T
+    total = (errors**2).sum()
+    shares = errors**2 / total if total > 0 else np.full(len(parts), 1 / len(parts))
+    return CrossedMean(np.asarray(values.sum()), np.asarray(np.sqrt(total)), np.asarray(1 / (shares / dfs).sum()))
