@@ -23,9 +23,10 @@ class Seq2SeqBackbone(LanguageModel):
         row_of: Int64[Tensor, " choices"],
         context: Context | None = None,
     ) -> Float[Tensor, "choices written"]:
-        """Compute log-probabilities in one forward pass of the encoder, whose states are repeated for each text.
+        """Compute the log-probability of each token of texts that the decoder writes.
 
-        `context` is always None, because an encoder's states of a text depend on the prompt and cannot be cached.
+        The encoder reads each source once. Its states are repeated for each text of the source. `context` is always
+        None: the encoder's states of a source depend on the prompt, so they cannot be cached.
 
         See `LanguageModel.log_likelihoods` for the arguments and the result.
         """

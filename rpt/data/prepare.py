@@ -38,7 +38,7 @@ def build_task(config: Config) -> Task:
     """Build the task, with the format for the backbone's family and the protocol.
 
     Raises:
-        ConfigError: `task.reader` names no task class, or the task's description does not fit the class.
+        ConfigError: `task.reader` is not the name of a task class, or the task's description does not fit the class.
     """
     form = format_of(config)
     return reader_of(config.task.reader)(
@@ -79,11 +79,14 @@ def build_encoded(config: Config, tokenizer: Any, task: Task, examples: Sequence
 
 
 def build_all_encoded(config: Config, tokenizer: Any, task: Task, splits: Splits) -> dict[str, Encoded]:
-    """Tokenise all splits, by the split's name.
+    """Tokenise the examples of all splits.
+
+    Returns:
+        Tokenised examples of each split, by the split's name, such as `held_out`.
 
     Raises:
-        DataError: The share of cut rows is above `data.max_cut_share`, or the share of rows with choices of the same
-            tokens is above `data.max_tied_share`.
+        DataError: In a split, the share of rows with a cut text is above `data.max_cut_share`. Or the share of rows
+            with two choices of equal tokens is above `data.max_tied_share`.
     """
     encoded = {name: build_encoded(config, tokenizer, task, examples) for name, examples in vars(splits).items()}
     for name, split in encoded.items():

@@ -1,8 +1,8 @@
 """Prompt encoders that train a product of small matrices instead of a table [length, hidden].
 
-Most of them hold the trained numbers themselves (`start_from`, see `rpt.prompt.needs`). With `start: init` the factors
-start so that the prompt is as near to the initial table as the factors allow. With `start: source` they are drawn as
-the published code draws them, and the init has no effect.
+Most of these encoders hold the trained numbers themselves (`start_from`, see `rpt.prompt.needs`). With `start: init`
+the matrices are fitted to the initial table. With `start: source` each class draws its matrices at random, as its
+docstring says. The initial table then has no effect, except in `LoPT`, which multiplies this table by the matrices.
 """
 
 import torch
@@ -17,13 +17,15 @@ from rpt.prompt.needs import check_rank, factorise
 class LowRank(nn.Module):
     """A prompt of low rank: `P = A B`.
 
-    P is the prompt [length, hidden], A [length, rank] and B [rank, hidden] are trained: rank (length + hidden) numbers.
+    P is the prompt [length, hidden]. A [length, rank] and B [rank, hidden] are trained. They have
+    `rank * (length + hidden)` numbers.
+
     With `start: init` A and B are the truncated singular value decomposition of the initial table,
-    `A = U sqrt(S)` and `B = sqrt(S) V^T`. With `start: source` both are uniform between -0.5 and 0.5.
+    `A = U sqrt(S)` and `B = sqrt(S) V^T`. With `start: source` A and B are uniform between -0.5 and 0.5.
 
     Source: DPT, decomposed prompt tuning (arXiv 2310.10094); GitHub XYaoooo/DPT, commit 8f98d1e,
-    `modeling_t5.py` (uniform start). LoPT-1 (arXiv 2406.19486) is the same product; the paper's start was not found.
-    The start from a table is ours.
+    `modeling_t5.py` (uniform start). LoPT-1 (arXiv 2406.19486) is the same product. We did not find how its authors
+    initialise A and B. The start from a table is our choice.
 
     Raises:
         ConfigError: The rank exceeds the prompt's length or the backbone's width.
@@ -58,15 +60,15 @@ class LowRank(nn.Module):
 class LoPT(nn.Module):
     """A narrow network on a fixed table: `P = act(X U) V`.
 
-    P is the prompt [length, hidden] and X the initial table [length, hidden], which stays fixed. U [hidden, rank] and V
-    [rank, hidden] are trained: 2 rank hidden numbers. act is the nonlinearity.
+    P is the prompt [length, hidden]. X is the initial table [length, hidden], which stays fixed. U [hidden, rank] and V
+    [rank, hidden] are trained. They have `2 * rank * hidden` numbers. act is the nonlinearity.
 
-    With `start: init` the columns of X U are the first left singular vectors of X, each with a root mean square of 1
-    and turned so that its sum is not negative. V is the least-squares solution of `act(X U) V = X`. With
-    `start: source` U and V start as linear layers of PyTorch do.
+    With `start: init` the columns of X U are the first left singular vectors of X. Each column is scaled to a root mean
+    square of 1, and its sign is chosen so that its sum is not negative. V is the least-squares solution of
+    `act(X U) V = X`. With `start: source` U and V have the default initialisation of PyTorch's linear layers.
 
-    Source: LoPT-2 (arXiv 2406.19486). The paper's act and its starts were not found. GELU is our
-    choice, because ReLU could leave a column of X U without a gradient for ever.
+    Source: LoPT-2 (arXiv 2406.19486). We did not find which nonlinearity its authors use, nor how they initialise U and
+    V. GELU is our choice. With ReLU, a column of X U whose entries are all negative would never receive a gradient.
 
     Raises:
         ConfigError: The rank exceeds the prompt's length or the backbone's width.
@@ -111,18 +113,19 @@ class LoPT(nn.Module):
 
 
 class ULPT(nn.Module):
-    """A few trained numbers for each token, lifted by a frozen random map: `P = s * (Z R) + b`.
+    """A few trained numbers for each token, mapped to the backbone's width by a random matrix: `P = s * (Z R) + b`.
 
-    P is the prompt [length, hidden]. Z [length, rank], the scale s [hidden] and the shift b [hidden] are trained:
-    length rank + 2 hidden numbers. R [rank, hidden] is random and frozen. The seed of the run draws R, so that it can
-    be drawn again.
+    P is the prompt [length, hidden]. Z [length, rank], the scale s [hidden] and the shift b [hidden] are trained. They
+    have `length * rank + 2 * hidden` numbers. R [rank, hidden] is random and frozen. R is drawn from the seed of the
+    run, so that the same R can be drawn again.
 
-    With `start: source` Z is standard normal, s is 1 and b is 0. With `start: init` b is the mean row of the initial
-    table, and Z R the best approximation of the remaining rows in the row space of R.
+    With `start: source` Z is standard normal, s is 1 and b is 0. With `start: init` s is 1 and b is the mean row of the
+    initial table. Z is then the least-squares solution of `Z R = table - b`.
 
     Source: ULPT (arXiv 2502.04501), equation of e_ij; GitHub MANGA-UOFA/ULPT, commit 2e5c389,
-    `peft/tuners/prompt_tuning_lodim.py`. The paper says that R is standard normal; the code draws it uniformly
-    within sqrt(6 / (rank + hidden)), which is Xavier's start, and we follow the code. The start from a table is ours.
+    `peft/tuners/prompt_tuning_lodim.py`. The paper says that R is standard normal. The code draws R uniformly between
+    -a and a with `a = sqrt(6 / (rank + hidden))`, which is Xavier's initialisation. We follow the code. The start from
+    a table is our choice.
 
     Raises:
         ConfigError: The rank exceeds the backbone's width.
@@ -158,15 +161,17 @@ class ULPT(nn.Module):
 
 
 class RankOne(nn.Module):
-    """A table under a gate of rank one: `P' = P * (c + u v^T)`, entry by entry.
+    """A table that is multiplied entry by entry with a gate of rank one: `P' = P * (c + u v^T)`.
 
-    P is the trained table [length, hidden] and P' the prompt. u [length, 1] and v [1, hidden] are trained and start as
-    normal numbers with standard deviation 0.02: length hidden + length + hidden numbers in all. c is 1 with
-    `around_one: true`, so that training starts near the table; it is 0 otherwise, as in the published method.
+    P is the trained table [length, hidden] and P' the prompt. u [length, 1] and v [1, hidden] are trained too. P, u and
+    v have `length * hidden + length + hidden` numbers. u and v start normal with standard deviation 0.02.
+
+    With `around_one: true` c is 1, so that the prompt starts near the table. With `around_one: false` c is 0, as in the
+    published method.
 
     Source: MPT, multitask prompt tuning (arXiv 2303.02861), prompt decomposition; PEFT 0.21.2,
-    `tuners/multitask_prompt_tuning/model.py`. MPT has learned its table on other tasks. Its gate starts near 0, so that
-    a run on a single task would start with almost no prompt. c = 1 is our choice for a single task.
+    `tuners/multitask_prompt_tuning/model.py`. MPT learns its table on other tasks, and its gate starts near 0. A run on
+    a single task would therefore start with almost no prompt. c = 1 is our choice for a single task.
 
     Examples:
         >>> import torch

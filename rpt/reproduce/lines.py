@@ -1,12 +1,13 @@
 """Compare scores of rpt with numbers of the paper: difference, interval, and a verdict if one is justified.
 
-The paper prints means of three runs, without a spread, on the same rows that rpt evaluates. The interval is therefore
-computed for the difference of two means over seeds, with the standard deviation `sd` of n runs of rpt for both means:
+The paper prints means of three runs on the same rows that rpt evaluates, without their standard deviation. The interval
+is for the difference of two means over seeds. The standard deviation `sd` of n runs of rpt is used for both means. Half
+the width of the interval is
 
     t * sd * sqrt(1/n + 1/3)
 
-is half the width of the interval. The precision of the paper's number is added on both sides: half a unit of the last
-printed digit, or 0.3 points for a number that was read off a figure.
+plus the precision of the paper's number: half a unit of the last printed digit, or 0.3 points for a number that was
+read off a figure.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Line:
         seeds: Number of seeds of rpt's runs; for an average, the smallest number of seeds of any task.
         diverged: Number of rpt's runs that diverged. Such a run counts with the score of the most frequent answer.
         difference: Score of rpt minus the number in the paper, in points; None if `mean` is None.
-        reasons: Reasons against a verdict; empty if there is a verdict.
+        reasons: Reasons why there is no verdict; empty if there is a verdict.
     """
 
     experiment: str
@@ -112,8 +113,8 @@ def compare(points: Sequence[Point]) -> list[Line]:
 def _lines_of(point: Point) -> Iterator[Line]:
     """Yield a comparison for each row of the paper that has the point's setting.
 
-    If no row has this setting, yield a single comparison without a verdict. It is with the row of the experiment's own
-    setting, or else with the row whose setting differs least.
+    If no row has this setting, yield one comparison without a verdict, with the row of the experiment's own setting. If
+    the paper has no such row, use the row whose setting differs least.
     """
     rows = [row for row in expected_of(point.experiment) if point.config.task.name in row.points]
     differing = {row.at: _differences(point, row.at) for row in rows}
@@ -148,7 +149,7 @@ def _line(point: Point, row: Expected, differing: Sequence[str]) -> Line:
 
 
 def _obstacles(point: Point, row: Expected) -> Iterator[str]:
-    """Yield the reasons against a verdict, apart from differences between the configurations."""
+    """Yield the reasons why there is no verdict, except differences between the configurations."""
     yield from _obstacles_of_rows(point)
     yield from _obstacles_of_code(point)
     if NO_RECIPE in point.records[0].protocol.habits:
@@ -214,7 +215,10 @@ def _difference(mean: float, expected: float, margin: float, exact_to: float, se
 
 
 def _averages(points: Sequence[Point]) -> Iterator[Line]:
-    """Yield comparisons of the mean over the eight tasks. Tasks are independent: squared half widths are added."""
+    """Yield a comparison of the mean over the eight tasks for each row of the paper with such a mean.
+
+    Tasks are independent, so the squared half widths of their intervals are added.
+    """
     rows = {str(row): row for point in points for row in expected_of(point.experiment) if AVERAGE in row.points}
     for row in rows.values():
         parts = [point for point in points if not _differences(point, row.at)]

@@ -17,10 +17,10 @@ from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
 
 MOST_METHODS = 4
-"""Largest number of encoders of which all pairs are compared. With more, only pairs with the leading encoder are."""
+"""Largest number of encoders of which all pairs are compared. With more, only pairs with the leader are compared."""
 
 MOST_VALUES = 4
-"""Largest number of values of an axis of which all pairs are compared. With more, each is compared with the first."""
+"""Largest number of axis values of which all pairs are compared. With more, the first is compared with each."""
 
 Where = Literal["sweep", "tuned", "point", "value"]
 
@@ -87,7 +87,9 @@ class Pair:
 
 
 def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
-    """Compare all encoders of a study with each other, the baselines and the majority; p-values are not adjusted.
+    """Compare all encoders of a study with each other, the baselines and the majority answer.
+
+    The p-values are not adjusted yet.
 
     Args:
         study: Study to compare.
@@ -103,7 +105,7 @@ def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
 
 
 def couples(study: Study) -> list[tuple[str, str]]:
-    """Return the pairs of encoders that are compared. A pair with the leading encoder begins with it."""
+    """Return the pairs of encoders that are compared. A pair with the leading encoder has the leading encoder first."""
     ordered = sorted(study.methods, key=lambda method: method != study.leader)
     if len(ordered) > MOST_METHODS:
         return [(ordered[0], other) for other in ordered[1:]]
@@ -156,7 +158,7 @@ def _of_points(
     seeds = [seed for seed in point.seeds if seed in other_point.seeds]
     first = point.units(curve.count, seeds) if seeds else None
     second = other_point.units(curve.count, seeds) if seeds else None
-    if other_point.method == "zero-shot":  # without randomness, so its run is used for every seed
+    if other_point.method == "zero-shot":  # has no randomness, so its only run is used for every seed
         first = point.units(curve.count)
         second = np.repeat(other_point.units(curve.count)[:1], len(first), axis=0)
     if first is not None and second is not None:
@@ -170,7 +172,10 @@ def _of_points(
 
 
 def equal_points(first: StudyCurve, second: StudyCurve) -> list[tuple[Value, StudyPoint, StudyPoint]]:
-    """Return the values of the axis with the points of both curves; a curve without the axis has one point at all."""
+    """Return each axis value at which both curves have a point, with the two points.
+
+    A curve without the axis has the same point at every value.
+    """
     equal = []
     for value in dict.fromkeys((*first.values, *second.values)):
         point = first.at_value(value) or _everywhere(first)
@@ -200,14 +205,14 @@ def pair_of(
     setting: Mapping[str, Value],
     both: tuple[UnitScores, UnitScores],
 ) -> Pair:
-    """Compare two arrays of units.
+    """Compare two methods by their scores on the same sampling units.
 
     Args:
-        curve: Curve of the first method, from which task and encoder are read.
+        curve: Curve of the first method, which names the task and the method.
         second: Name of the second method.
         where: Points that are compared, as in `Pair.where`.
         setting: Axis values that both methods share, by key.
-        both: Units of the first and of the second method, for the same seeds and examples.
+        both: Scores of the first and of the second method, each [seeds, units], for the same seeds and sampling units.
     """
     differences = both[0] - both[1]
     needed = seeds_needed(differences, effect=ONE_POINT)

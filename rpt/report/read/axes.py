@@ -12,7 +12,7 @@ from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
 from rpt.tracking.record import Record
 
 FlatConfig = dict[str, Value]
-"""Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has a single key, its name."""
+"""Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has one key, the group's name."""
 
 KNOWN = {
     "lr": ("learning rate", True),
@@ -88,14 +88,15 @@ def flatten(records: Sequence[Record]) -> list[FlatConfig]:
 
 
 def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[tuple[Axis, ...], list[str]]:
-    """Find the axes of a study.
+    """Find the configuration keys that are axes of a study, such as the learning rate.
 
     Args:
         records: Records (`run.json`) of the runs that train a prompt, in the order in which the runs were started.
         flats: Configurations of the same runs, from `flatten`.
 
     Returns:
-        The axes, the main axis first, and a sentence for each other key that varies together with the task or an axis.
+        `(axes, notes)`. The main axis is the first. Each note is a sentence about a configuration key that differs
+            between runs but is no axis, because the task or an axis determines its value.
     """
     methods = [method_of(record) for record in records]
     tasks: list[Value] = [record.task.name for record in records]
@@ -116,7 +117,7 @@ def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[t
 
 
 def compared_keys(records: Sequence[Record]) -> set[str]:
-    """Return the keys of the axes that a study compares, in which runs of the same task, encoder and seed differ."""
+    """Return the keys of the axes on which runs of the same task, encoder and seed have different values."""
     flats = flatten(records)
     axes, _ = find_axes(records, flats)
     values_of: dict[tuple[object, ...], set[Value]] = {}
@@ -133,7 +134,7 @@ def values_on(axes: Sequence[Axis], flat: FlatConfig, method: str) -> dict[str, 
 
 
 def concerns(key: str, method: str) -> bool:
-    """Whether a configuration key can change the score of an encoder or baseline. A baseline has no prompt's keys."""
+    """Whether a configuration key can change the score of an encoder or baseline."""
     unfelt = {
         "head alone": (*OF_THE_PROMPT, "encoder"),
         "fine-tuning": (*OF_THE_PROMPT, "encoder"),
@@ -166,7 +167,7 @@ def _aside_keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
 
 
 def _option(record: Record, group: str) -> str:
-    """Return the option of a group that a run uses. For a backbone, return its name, as `local` can be any model."""
+    """Return the option of a group that a run uses. For a backbone, return its name: `local` can be any model."""
     name = record.config[group].get("name") if group == "backbone" else record.chosen.get(group)
     return str(name)
 
@@ -198,8 +199,8 @@ def _varies(key: str, flats: Sequence[FlatConfig], methods: Sequence[str]) -> bo
 def _goes_with(column: Sequence[Value], name: str, other: Sequence[Value]) -> bool:
     """Whether a key must not become an axis of its own, because the task or an earlier axis determines its value.
 
-    The task and a chosen option may give several of their values the same value of the key. Any other axis must
-    correspond one to one with the key.
+    Several tasks, or several options of a group, may have the same value of the key. Any other axis must correspond
+    one to one with the key.
 
     Args:
         column: Value of the key in each run.

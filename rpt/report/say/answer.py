@@ -1,8 +1,8 @@
-"""Generate the answer to a study's question, in sentences with its numbers.
+"""Generate the answer to a study's question, as sentences with the study's numbers.
 
-A claim needs a comparison of the family `answer` (`rpt.report.measure.families`). Its interval must exclude 0, and its
-p-value, adjusted by Holm over the whole family, must be below 0.05. Otherwise the answer says that the data cannot
-tell.
+A claim needs a comparison of the family `answer` (`rpt.report.measure.families`). The interval of the comparison must
+exclude 0. Its p-value, after Holm's correction over the whole family, must be below 0.05. Otherwise the answer says
+that the data cannot tell.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
     for rows in _grouped(numbers.robustness):
         first = rows[0]
         pairs = [pair for pair in _claims(numbers) if _is_of(pair, first)]
-        if len(study.axes) > 1:  # with several axes, `_along_axes` writes these
+        if len(study.axes) > 1:  # with several axes, `_along_axes` writes these pairs
             pairs = [pair for pair in pairs if pair.where != "value"]
         soon = [pace for pace in of_leader if _is_of(pace, first)]
         setting = at_text(study.axes, first.curve.setting)
@@ -118,7 +118,7 @@ def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
 def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace]) -> Iterator[str]:
     """Yield the sentences of the summary: comparisons of values, ranking, scores and training speed.
 
-    If the study asks for training speed, it comes first.
+    In a study of training speed, the comparison of training speed precedes the ranking.
     """
     pairs = [pair for pair in _claims(numbers) if pair.first == leader and pair.second in study.methods]
     pairs = [pair for pair in pairs if pair.where != "value"]

@@ -16,7 +16,10 @@ AT = Column("at", "at")
 
 
 def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Table:
-    """Return a table with a row for each encoder or baseline that is compared with the leading encoder, run by run."""
+    """Return a table of the probability that a run of the leading encoder scores higher than a run of another method.
+
+    The table has a row for each other encoder and baseline, on each task and over all tasks.
+    """
     rows: list[list[Cell]] = [
         [
             tasks_text(row.tasks),
@@ -47,9 +50,9 @@ def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Tabl
 
 
 def interval_table(study: Study, summaries: Sequence[Summary]) -> Table:
-    """Return a table with a row for each encoder: scores over its sweep, on each task and over all tasks.
+    """Return a table of each encoder's scores over its sweep, on each task and over all tasks.
 
-    The table is empty where every encoder has a single point, because all scores are then the same number.
+    The table is empty if every encoder has a single point, because all scores would then be the same number.
     """
     swept = summaries if any(row.num_points > len(row.tasks) for row in summaries) else []
     rows: list[list[Cell]] = [
