@@ -15,10 +15,13 @@ from torch import Tensor
 from rpt.prompt.soft_prompt import SoftPrompt
 
 ROWS = 4096
-"""Number of vocabulary rows that are compared at a time. A copy of the whole table would double its memory."""
+"""Number of rows of the backbone's input embeddings that are compared at a time.
+
+A float32 copy of all rows at once could double the memory that the embeddings take.
+"""
 
 TINY = 1e-12
-"""Smallest divisor of a vocabulary row. A row of zeros has length 0 and is divided by this number."""
+"""Smallest number by which a cosine is divided. An embedding of zeros has length 0 and would divide by zero."""
 
 COLUMNS = ("prompt/norm", "prompt/drift", "prompt/gate")
 """The keys of the dictionary that `movement` returns."""
@@ -27,7 +30,9 @@ COLUMNS = ("prompt/norm", "prompt/drift", "prompt/gate")
 def movement(
     prompt: SoftPrompt, start: Float[Tensor, "length hidden"], encoded: Float[Tensor, "length hidden"]
 ) -> dict[str, float]:
-    """Compute three numbers of an encoded prompt, which are cheap enough for every evaluation.
+    """Measure a prompt's mean length, its distance from the start, and the size of the encoder's update.
+
+    The numbers are cheap enough to be computed at every evaluation.
 
     Args:
         prompt: Soft prompt whose table and encoder gave `encoded`.
@@ -35,8 +40,11 @@ def movement(
         encoded: Current encoded prompt, without dropout.
 
     Returns:
-        `prompt/norm`, the mean length of a row; `prompt/drift`, |P' - P'_start| / |P'_start| over the whole matrix;
-        and for an encoder with a skip connection `prompt/gate`, the mean of |phi(P)| / |P| over the virtual tokens.
+        Dictionary with the keys of `COLUMNS`, where P' is `encoded` and P'_start is `start`.
+
+        - `prompt/norm`: mean length of the rows of P'.
+        - `prompt/drift`: |P' - P'_start| / |P'_start| over the whole matrices.
+        - `prompt/gate`: mean size of the encoder's update, from `update_ratio`; missing without a skip connection.
     """
     numbers = {
         "prompt/norm": _exact(encoded).norm(dim=1).mean(),
@@ -48,22 +56,26 @@ def movement(
 
 
 def relative_distance(start: Float[Tensor, "length hidden"], end: Float[Tensor, "length hidden"]) -> float:
-    """Compute |end - start| / |start| over whole matrices, in float64."""
+    """Compute |end - start| / |start| in float64, where |.| is the root of the sum of all squared entries."""
     start = _exact(start)
     return float((_exact(end) - start).norm() / start.norm())
 
 
 def update_ratio(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> float | None:
-    """Compute the mean of |phi(P)| / |P| over the virtual tokens; None for an encoder without a skip connection."""
+    """Compute the mean of `gates` over the virtual tokens; None for an encoder without a skip connection."""
     ratios = gates(prompt, encoded)
     return None if ratios is None else float(ratios.mean())
 
 
 def gates(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> Float[Tensor, " length"] | None:
-    """Compute |phi(P_i)| / |P_i| of each virtual token, in float64; None for an encoder without a skip connection.
+    """Compute the relative size of the encoder's update, |phi(P_i)| / |P_i|, for each virtual token, in float64.
 
-    With P' = s (P + phi(P)) the update phi(P) is P' / s - P, where s is the scale of the prompt's unit. A ratio of 0 is
-    plain prompt tuning.
+    P_i is row i of the prompt's table, and phi(P_i) is the vector that the encoder adds to this row. The encoded prompt
+    is P' = s (P + phi(P)), so that phi(P) is P' / s - P. s is the scale that `rpt.prompt.unit` defines. A ratio of 0
+    means that the encoder changes nothing, as in plain prompt tuning.
+
+    Returns:
+        Ratio of each virtual token; None for an encoder without a skip connection.
     """
     if prompt.table is None or not getattr(prompt.encoder, "has_skip", False):
         return None
@@ -73,7 +85,7 @@ def gates(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> Float[
 
 
 def row_norms(embedding: Float[Tensor, "vocab hidden"]) -> Float[Tensor, " vocab"]:
-    """The length of each vocabulary row, float32, on the table's device."""
+    """Compute the length of each row of the backbone's input embeddings, float32, on the device of the embeddings."""
     return torch.cat([part.detach().float().norm(dim=1) for part in embedding.split(ROWS)])
 
 
@@ -83,16 +95,16 @@ def nearest(
     norms: Float[Tensor, " vocab"],
     count: int,
 ) -> tuple[Int64[Tensor, "length count"], Float[Tensor, "length count"]]:
-    """The vocabulary rows whose direction is nearest to each virtual token's.
+    """Find the tokens of the vocabulary whose embeddings have the highest cosine with each virtual token.
 
     Args:
         encoded: The encoded prompt.
         embedding: The backbone's input embeddings, in any dtype and on any device.
         norms: The lengths of the embedding rows, from `row_norms`.
-        count: Number of vocabulary rows for each virtual token, at most the size of the vocabulary.
+        count: Number of tokens to find for each virtual token, at most the size of the vocabulary.
 
     Returns:
-        Token ids and cosines, the nearest first, on the CPU. A row of zeros has cosine 0 with every token.
+        Token ids and cosines, highest cosine first, on the CPU. A virtual token of zeros has cosine 0 with every token.
     """
     rows = F.normalize(encoded.detach().to(embedding.device, torch.float32), dim=1)
     ids = torch.empty(len(rows), 0, dtype=torch.int64, device=rows.device)
@@ -114,7 +126,7 @@ def diagnose(
     embedding: Float[Tensor, "vocab hidden"],
     tokenizer: Any,
 ) -> dict[str, Any]:
-    """All diagnostics of a trained prompt, as plain values for a JSON file.
+    """Compute all diagnostics of a trained prompt, as plain values for a JSON file.
 
     Args:
         prompt: The soft prompt whose table and encoder gave `encoded`.
@@ -124,10 +136,14 @@ def diagnose(
         tokenizer: The backbone's tokenizer, for the names of tokens.
 
     Returns:
-        Lists with one entry for each virtual token. `nearest`: the five nearest tokens with their cosines. `norms`: its
-        length. `drift`: the distance from its start, divided by the length of its start. `gate`: |phi(P)| / |P|; null
-        without a skip connection. `vocab_norm` has mean, standard deviation and range of the lengths of all vocabulary
-        rows, special and unused ones included.
+        Dictionary with four lists that have an entry for each virtual token, and the numbers `vocab_norm`.
+
+        - `nearest`: the five tokens with the highest cosines, and these cosines.
+        - `norms`: length of the virtual token.
+        - `drift`: distance from the virtual token before training, divided by the length before training.
+        - `gate`: relative size of the encoder's update, from `gates`; None without a skip connection.
+        - `vocab_norm`: mean, standard deviation, minimum and maximum of the lengths of all input embeddings, with
+          special and unused tokens.
     """
     norms = row_norms(embedding)
     ids, cosines = nearest(encoded, embedding, norms, count=5)
@@ -152,11 +168,11 @@ def diagnose(
 
 
 def name_of(tokenizer: Any, token: int) -> str:
-    """The name of a token in the vocabulary. A row that only pads the embedding table is called by its number."""
+    """Return the name of a token, such as `dog`; `row 30522` for an embedding that belongs to no token."""
     name = tokenizer.convert_ids_to_tokens(token) if token < len(tokenizer) else None
     return f"row {token}" if name is None else str(name)
 
 
 def _exact(matrix: Float[Tensor, "length hidden"]) -> Float[Tensor, "length hidden"]:
-    """The matrix in float64 on the CPU, so that sums have the same bits on every training device."""
+    """Return the matrix in float64 on the CPU, so that sums have the same bits on every training device."""
     return matrix.detach().cpu().double()

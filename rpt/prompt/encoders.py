@@ -1,12 +1,13 @@
 """Prompt encoders: the networks that reparameterize a soft prompt while it is trained.
 
 An encoder maps the table `[length, hidden]` to a matrix of the same shape and is dropped after
-training, when the encoded matrix is folded. Options have no defaults here; `conf/encoder/` holds
+training. Only its output is kept. The arguments have no defaults in this module; `conf/encoder/` holds
 their values. Initial weights are drawn from torch's global generator, which the caller seeds.
 
-To add one, write a class with keyword-only arguments (`length` and `hidden` come from the builder)
-and a YAML. One that adds its network's output to the table says `has_skip = True`: how much it adds
-is then followed through the training (`rpt.prompt.diagnostics`).
+To add an encoder, write a class with keyword-only arguments, and a YAML file in `conf/encoder/`. rpt
+passes the arguments `length` and `hidden`; the file sets all others. An encoder that adds its network's
+output to the table sets `has_skip = True`. The size of this update is then recorded during training
+(`rpt.prompt.diagnostics`).
 """
 
 import torch
@@ -48,8 +49,9 @@ class Plain(nn.Module):
 class MLP(nn.Module):
     """The paper's network without its skip connection: the baseline "PT w/ MLP".
 
-    `phi(P) = LayerNorm(dropout(W_up act(W_down P + b_down) + b_up))`, on each row of its own; the
-    letters are explained at `Residual`.
+    `phi(P) = LayerNorm(dropout(W_up act(W_down P + b_down) + b_up))`
+
+    phi works on each row of the table separately. `Residual` explains the letters.
 
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3 and its baselines.
 
@@ -80,7 +82,7 @@ class MLP(nn.Module):
         self.norm = layers.norm(length, hidden, shared=shared) if layer_norm else nn.Identity()
 
     def forward(self, prompt: Float[Tensor, "length hidden"]) -> Float[Tensor, "length hidden"]:
-        """Phi(P)."""
+        """Compute phi(P)."""
         inner = self.activation(self.down(prompt))  # [length, bottleneck]
         update: Tensor = self.norm(self.dropout(self.up(inner)))  # [length, hidden]
         return update
@@ -91,19 +93,21 @@ class Residual(nn.Module):
 
     `P' = P + phi(P)`, `phi(P) = LayerNorm(dropout(W_up act(W_down P + b_down) + b_up))`
 
-    P is the table [length, hidden], P' the prompt that the backbone sees, and phi works on each
-    row of its own. W_down [hidden, bottleneck] and W_up [bottleneck, hidden] are the two linear
-    layers, b_down and b_up their biases, act is the nonlinearity, ReLU in the paper. With `shared`
-    one phi serves all rows; without, each virtual token has its own (the paper's ablation, Table
-    6). The skip is added after the norm.
+    P is the table [length, hidden], and P' is the prompt that the backbone reads. phi works on each row
+    separately. W_down [hidden, bottleneck] and W_up [bottleneck, hidden] are the two linear layers, and
+    b_down and b_up are their biases. act is the nonlinearity, ReLU in the paper. With `shared: true` one
+    phi serves all rows. With `shared: false` each virtual token has a phi of its own (the paper's
+    ablation, Table 6). P is added after the LayerNorm.
 
-    The paper's formula has no biases, the published code has; we keep them, and `count_params`
-    gives both counts. The paper's text does not settle the bottleneck width of its main tables.
-    Dropout, off by default, sits where the published code has it. The closing LayerNorm gives
-    phi(P) rows of unit variance from step 0, whatever the table's scale. T5's vocabulary rows have an
-    rms of about 11.6, so the update starts as a correction. On a backbone with a smaller vocabulary it
-    buries the table, unless `prompt.unit=vocab` scales the whole prompt, `s (P + phi(P))`, so that the
-    table has T5's numbers (`rpt.prompt.unit`). With `layer_norm` off the update starts small instead.
+    The paper's formula has no biases. The published code has biases, and so does this class;
+    `count_params` counts the parameters with and without biases. The paper does not state the bottleneck
+    width of its main tables. Dropout is off by default, and its place is that of the published code.
+
+    The LayerNorm gives phi(P) rows of unit variance from the first step, whatever the scale of the table.
+    T5's input embeddings have a root mean square of about 11.6, so that the update is a small correction
+    at first. On a backbone with smaller embeddings the update would be larger than the table.
+    `prompt.unit=vocab` therefore scales the whole prompt, `s (P + phi(P))`, so that the table has numbers
+    of the same size as on T5 (`rpt.prompt.unit`). With `layer_norm: false` the update starts small instead.
 
     Source: Residual Prompt Tuning (arXiv 2305.03937), section 3; GitHub arazd/ResidualPrompts,
     commit 53087ca, `prompt_tuner2.py` (biases, dropout, eps 1e-5).
@@ -147,20 +151,20 @@ class Residual(nn.Module):
 
 
 class LSTM(nn.Module):
-    """P-tuning's encoder: the rows are read as a sequence, so each sees all the others.
+    """P-tuning's encoder: a bidirectional LSTM over the rows of the table, so that each row depends on all rows.
 
     `h_i = [LSTM_forward(P_1 .. P_i) ; LSTM_backward(P_n .. P_i)]`,
     `P'_i = W_2 ReLU(W_1 h_i + b_1) + b_2`
 
     P_i is row i of the table's n rows, h_i [2 hidden_dim] the joined states of both directions,
-    W_1 [2 hidden_dim, 2 hidden_dim], W_2 [2 hidden_dim, hidden], b_1 and b_2 the head. `dropout`
-    acts between LSTM layers.
+    W_1 [2 hidden_dim, 2 hidden_dim] and W_2 [2 hidden_dim, hidden] the weights of the two linear layers
+    behind the LSTM, and b_1 and b_2 their biases. `dropout` acts between LSTM layers.
 
-    Source: P-tuning (arXiv 2103.10385); PEFT 0.21.2, `tuners/p_tuning/model.py`, whose outputs it
-    equals.
+    Source: P-tuning (arXiv 2103.10385); PEFT 0.21.2, `tuners/p_tuning/model.py`. With equal weights, this
+    class and PEFT's encoder give equal outputs.
 
     Raises:
-        ConfigError: dropout with a single layer, which would have no effect.
+        ConfigError: `dropout` is positive with a single layer, where it would have no effect.
 
     Examples:
         >>> import torch
@@ -195,8 +199,8 @@ class LSTM(nn.Module):
 
     def forward(self, prompt: Float[Tensor, "length hidden"]) -> Float[Tensor, "length hidden"]:
         """Encode the rows as one sequence."""
-        # Without gradients the CPU's LSTM takes another kernel, which rounds differently; the
-        # gradient one is always used, so that a folded prompt, a validation and a training step
+        # Without gradients PyTorch runs another LSTM kernel on a CPU, which rounds differently. The
+        # kernel for gradients is always used. Exported prompt, validation and training step therefore
         # agree to the last bit.
         with torch.enable_grad():
             states: Tensor = self.lstm(prompt)[0]  # [length, 2 * hidden_dim]

@@ -24,8 +24,8 @@ class LowRank(nn.Module):
     `A = U sqrt(S)` and `B = sqrt(S) V^T`. With `start: source` A and B are uniform between -0.5 and 0.5.
 
     Source: DPT, decomposed prompt tuning (arXiv 2310.10094); GitHub XYaoooo/DPT, commit 8f98d1e,
-    `modeling_t5.py` (uniform start). LoPT-1 (arXiv 2406.19486) is the same product. We did not find how its authors
-    initialise A and B. The start from a table is our choice.
+    `modeling_t5.py` (uniform start). LoPT-1 (arXiv 2406.19486) trains the same product. We did not find how its authors
+    initialise A and B. `start: init` is our choice.
 
     Raises:
         ConfigError: The rank exceeds the prompt's length or the backbone's width.
@@ -98,7 +98,7 @@ class LoPT(nn.Module):
             return
         rank = self.down.out_features
         left, scales, right = torch.linalg.svd(table.double(), full_matrices=False)
-        # Singular values of zero would divide by zero; their directions are not in the table.
+        # A singular value of zero would divide by zero. Its direction is left out: the table has no part in it.
         inverse = torch.where(scales > scales[0] * 1e-6, 1 / scales, 0)[:rank]  # [rank]
         signs = torch.where(left[:, :rank].sum(dim=0) < 0, -1.0, 1.0)
         down = len(table) ** 0.5 * (inverse * signs)[:, None] * right[:rank]  # [rank, hidden]
@@ -124,8 +124,8 @@ class ULPT(nn.Module):
 
     Source: ULPT (arXiv 2502.04501), equation of e_ij; GitHub MANGA-UOFA/ULPT, commit 2e5c389,
     `peft/tuners/prompt_tuning_lodim.py`. The paper says that R is standard normal. The code draws R uniformly between
-    -a and a with `a = sqrt(6 / (rank + hidden))`, which is Xavier's initialisation. We follow the code. The start from
-    a table is our choice.
+    -a and a with `a = sqrt(6 / (rank + hidden))`, which is Xavier's initialisation. We follow the code.
+    `start: init` is our choice.
 
     Raises:
         ConfigError: The rank exceeds the backbone's width.
@@ -149,7 +149,7 @@ class ULPT(nn.Module):
         self.shift = nn.Parameter(torch.zeros(hidden))
 
     def start_from(self, table: Float[Tensor, "length hidden"]) -> None:
-        """Fit shift and codes to the initial table."""
+        """Fit the shift b and the codes Z to the initial table."""
         if self.start == "init":
             mean = table.double().mean(dim=0)
             self.shift.copy_(mean)

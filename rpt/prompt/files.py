@@ -1,4 +1,4 @@
-"""Find the file of a trained prompt: a file, the folder of a run, or the folder of a PEFT adapter.
+"""Find the file of a trained prompt, given a file, the folder of a run, or the folder of a PEFT adapter.
 
 The module does not import torch, so that the configuration check can use it.
 """
@@ -18,7 +18,7 @@ def prompt_file(path: str) -> Path:
         path: Path of a file, or of a folder with a prompt. A run's folder has its prompt in `prompt.safetensors`.
 
     Returns:
-        Path of the file. A path without a prompt is returned itself.
+        Path of the file with the prompt; `path` itself if it is no folder that holds a prompt.
     """
     place = Path(path).expanduser()
     return next((place / name for name in PROMPT_FILES if (place / name).is_file()), place)

@@ -1,9 +1,10 @@
 """Prompt initialisations: functions `(source, length, rng, *, options) -> [length, hidden]`.
 
-They give float32 on the CPU, in the prompt's unit: numbers of the backbone's own scale are divided by
-`source.scale`, as `source.rows` does. All randomness comes from `rng`, so that the same seed gives the same
-bits whatever else the program draws. Options have no defaults here; `conf/init/` holds their
-values. The examples use the `source` of `InitSource`'s example and `rng = torch.Generator()`.
+The functions return float32 on the CPU, in the unit of the prompt (`rpt.prompt.unit`). Embeddings of the
+backbone are therefore divided by `source.scale`, as `source.rows` does. All random numbers come from `rng`, so
+that a seed gives the same bits whatever else the program draws. The options have no defaults in this module;
+`conf/init/` holds their values. The examples use the `source` of `InitSource`'s example and
+`rng = torch.Generator()`.
 """
 
 import functools
@@ -21,7 +22,7 @@ from rpt.errors import ConfigError
 from rpt.prompt.stored import bad_file, read_prompt
 
 RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f]{2}>")
-"""Vocabulary entries that stand for no text: spare rows, T5's sentinels, single bytes."""
+"""Vocabulary entries that stand for no text: unused entries, T5's sentinels (`<extra_id_0>`), single bytes."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class InitSource:
     Attributes:
         embedding: The backbone's input embeddings, in any float dtype and on any device.
         tokenizer: The backbone's fast tokenizer (transformers).
-        choices: The task's label texts in label order; empty where every row brings its own
-            choices.
+        choices: The task's label texts in label order; empty for a task whose rows have choices of
+            their own.
         scale: Scale s of the prompt's unit (`rpt.prompt.unit`). The backbone reads s times the table.
 
     Examples:
@@ -65,7 +66,7 @@ class InitSource:
 def vocab(
     source: InitSource, length: int, rng: torch.Generator, *, num_tokens: PositiveInt
 ) -> Float32[Tensor, "length hidden"]:
-    """Embeddings of random frequent tokens, each used once unless the prompt is longer.
+    """Return the embeddings of random frequent tokens, without repetition if the vocabulary has enough of them.
 
     Args:
         source: Vocabulary, tokenizer and label texts.
@@ -100,7 +101,9 @@ def vocab(
 def uniform(
     source: InitSource, length: int, rng: torch.Generator, *, low: Finite, high: Finite
 ) -> Float32[Tensor, "length hidden"]:
-    """Uniform numbers between `low` and `high`, in the prompt's unit: the paper's "Rand" with -0.5 and 0.5 (Table 4).
+    """Draw uniform numbers between `low` and `high`, in the unit of the prompt.
+
+    Source: Residual Prompt Tuning (arXiv 2305.03937), Table 4, "Rand", with -0.5 and 0.5.
 
     Raises:
         ConfigError: `low` is not below `high`.
@@ -115,7 +118,7 @@ def uniform(
 
 
 def normal(source: InitSource, length: int, rng: torch.Generator, *, std: Scale) -> Float32[Tensor, "length hidden"]:
-    """Normal numbers with mean 0 and standard deviation `std`, in the prompt's unit.
+    """Draw normal numbers with mean 0 and standard deviation `std`, in the prompt's unit.
 
     Examples:
         >>> normal(source, 4, rng, std=0.5).shape
@@ -132,12 +135,12 @@ def labels(
     The row of a label of several tokens is the mean of their embeddings.
 
     Raises:
-        ConfigError: the task has no fixed label texts, one has no tokens, or there are more than
-            `length`.
+        ConfigError: the task has no fixed label texts, a label text has no tokens, or there are more
+            labels than `length`.
 
-    Source: Lester et al. 2021 (arXiv 2104.08691), "Class Label"; the mean and the filling are
-    those of GitHub google-research/prompt-tuning, `prompts.py` (`from_embedded_list`), which cuts
-    what we refuse.
+    Source: Lester et al. 2021 (arXiv 2104.08691), "Class Label". The mean and the filling follow
+    GitHub google-research/prompt-tuning, `prompts.py` (`from_embedded_list`). That code drops labels
+    beyond `length`; this function raises an error.
 
     Examples:
         >>> labels(source, 4, rng, num_tokens=5000).shape
@@ -184,17 +187,19 @@ def from_text(source: InitSource, length: int, rng: torch.Generator, *, text: st
 
 
 def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: str) -> Float32[Tensor, "length hidden"]:
-    """Load a trained prompt: of rpt, of PEFT, or a NumPy array as Google's prompt-tuning writes it.
+    """Load a trained prompt that rpt, PEFT or Google's prompt-tuning (a NumPy array) has written.
 
-    A file holds numbers of the backbone's own scale. A `.npy` says neither its task nor its backbone. The published
-    code's `prompt.npy` holds the table before its encoder (github.com/arazd/ResidualPrompts, 53087ca).
+    The file holds the numbers that the backbone reads, which this function divides by `source.scale`. A `.npy` file
+    does not record its task or its backbone. The `prompt.npy` of the paper's published code holds the table and not the
+    output of the encoder (github.com/arazd/ResidualPrompts, 53087ca).
 
     Args:
         source: Vocabulary, tokenizer and label texts.
         length: Number of virtual tokens, which the file must hold.
         rng: Not used.
-        path: A `.safetensors` with one tensor, or with one named `prompt` or `prompt_embeddings`; a `.npy`; or the
-            folder of a run, of an export, or of an adapter of PEFT's prompt tuning or P-tuning.
+        path: Path of a `.safetensors` file, of a `.npy` file, or of a folder. A `.safetensors` file must have a single
+            tensor, or a tensor named `prompt` or `prompt_embeddings`. A folder must hold a run, an export, or an
+            adapter of PEFT's prompt tuning or P-tuning.
 
     Raises:
         ConfigError: the file is missing or unreadable, or its array does not fit this prompt and
@@ -222,21 +227,23 @@ def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: st
     return prompt / source.scale
 
 
-@functools.lru_cache(maxsize=4)  # a pack's runs share their tokenizer, and its words are each looked at
+@functools.lru_cache(maxsize=4)  # the runs of a pack share a tokenizer, and its whole vocabulary is read
 def frequent_token_ids(tokenizer: Any, count: int) -> tuple[int, ...]:
-    """Up to `count` ids of the vocabulary's most frequent words and word pieces, in order.
+    """Return up to `count` ids of the vocabulary's most frequent words and word pieces, most frequent first.
 
-    WordPiece, SentencePiece and BPE vocabularies are listed by falling frequency (of words, or of
-    merges), once these entries are left out: special and added tokens, spare rows, sentinels and
-    bytes (`RESERVED`), and all that is one character long, because BERT lists its alphabet first,
-    by code point, and BPE starts from bytes.
+    WordPiece and SentencePiece vocabularies list words by falling frequency. BPE vocabularies list
+    merges by falling frequency. Some entries are not in this order and are left out:
+
+    - special and added tokens;
+    - unused entries, sentinels and bytes (`RESERVED`);
+    - single characters: BERT lists its alphabet first, by code point, and BPE starts from bytes.
     """
     left_out = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
 
     def is_usable(token: str, index: int) -> bool:
         if index in left_out or RESERVED.fullmatch(token):
             return False
-        # "##" marks a WordPiece inside a word; the other kinds' marks vanish in the conversion.
+        # "##" marks a WordPiece inside a word. The conversion removes the marks of SentencePiece and BPE.
         word = tokenizer.convert_tokens_to_string([token]).strip().removeprefix("##")
         return len(word) > 1 and "\N{REPLACEMENT CHARACTER}" not in word
 

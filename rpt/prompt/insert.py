@@ -1,4 +1,4 @@
-"""Insert into each row of a batch the soft prompt of the row's run, without gaps."""
+"""Insert soft prompts into a batch of embedded texts. The rows of a batch may belong to several runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Inserted:
         embeds: Prompt and text embeddings in the backbone's dtype; padding holds zeros.
         mask: 1 at prompt and text, 0 at padding.
         text: True at text tokens, false at prompt and padding.
-        segments: Segment of each slot; 0 at prompt and padding.
+        segments: Segment (token type id) of each position; 0 at prompt and padding.
         context: Keys and values of the text in front of `embeds`, for a prompt behind the text of a decoder; None if
             `embeds` holds the whole text.
     """
@@ -53,28 +53,28 @@ def insert(
         row of run 1 (1 row)    C w w w w   ->   C p w w w w .
         row of run 1 (1 row)    C w . . .        C p w . . . .
 
-    Padding stands at the right end of a row only, and the width is that of the longest row. A
+    Padding is at the right end of a row only. The width of the batch is the length of its longest row. A
     row's values and the gradients of its prompt do not depend on the other runs in the batch.
 
     Args:
-        prompts: The encoded prompt of each run; their lengths may differ, and 0 rows mean no
-            prompt.
-        run: For each row of the batch the index of its prompt.
+        prompts: Encoded prompt of each run. The lengths may differ. A matrix of 0 rows means no prompt.
+        run: Index of the prompt for each row of the batch.
         embeds: Text embeddings, right-padded.
         mask: 1 at text, 0 at padding.
-        at: 0 puts the prompt in front, 1 behind [CLS]. A text of fewer tokens gets it at its end.
-        segments: Segment of each text token; None for 0 everywhere.
+        at: Text position before which the prompt is put: 0 for the start of the text, 1 for the place behind [CLS].
+            The prompt is put at the end of a text that has fewer tokens.
+        segments: Segment (token type id) of each text token; None means segment 0.
     """
     prompt, is_prompt = _one_per_row(prompts, run, embeds.dtype)
     is_text = mask.bool()
-    # One more than the segment at text tokens, 0 at prompt and padding.
+    # Segment plus one at text tokens, 0 at prompt and padding.
     types = is_text.long() if segments is None else (segments + 1) * is_text
     joined = torch.cat([embeds[:, :at], prompt, embeds[:, at:]], dim=1)
     keep = torch.cat([is_text[:, :at], is_prompt, is_text[:, at:]], dim=1)
     types = torch.cat([types[:, :at], torch.zeros_like(is_prompt, dtype=torch.long), types[:, at:]], dim=1)
 
     has_gap = (keep[:, 1:] > keep[:, :-1]).any()
-    width, gaps = torch.stack([keep.sum(dim=1).max(), has_gap]).tolist()  # one wait for the device
+    width, gaps = torch.stack([keep.sum(dim=1).max(), has_gap]).tolist()  # both numbers in one transfer
     if gaps:  # prompts of several lengths: close the gaps behind the shorter ones
         order = (~keep).byte().argsort(dim=1, stable=True)[:, :width]
         joined = joined.take_along_dim(order[..., None], dim=1)  # [batch, width, hidden]
@@ -88,19 +88,18 @@ def insert(
 def _one_per_row(
     prompts: Sequence[Float[Tensor, "_ hidden"]], run: Int64[Tensor, " batch"], dtype: torch.dtype
 ) -> tuple[Float[Tensor, "batch longest hidden"], Bool[Tensor, "batch longest"]]:
-    """Each row's prompt, right-padded with zeros to the longest in use, and where it is no padding.
+    """Return each row's prompt, right-padded with zeros to the longest prompt, and a mask that is false at padding.
 
-    The copies of one prompt are an `expand`, whose gradient is a sum over the run's rows in their
-    order: the same bits at every repetition and beside any other runs, which an indexed lookup
-    would not promise. They are cast after that, so that the sum is taken in the prompt's own
-    precision.
+    A prompt is copied to its rows by `expand`. The gradient of `expand` is a sum over the run's rows in their order. It
+    has the same bits at every repetition and with any other runs in the batch. The gradient of an indexed lookup has no
+    fixed order. The copies are cast to `dtype` after `expand`, so that the sum has the precision of the prompt.
     """
     counts = torch.bincount(run, minlength=len(prompts)).tolist()
     used = [(prompt, count) for prompt, count in zip(prompts, counts, strict=True) if count]
     longest = max(len(prompt) for prompt, _ in used)
     padded = [(F.pad(prompt, (0, 0, 0, longest - len(prompt))), count) for prompt, count in used]
     rows = torch.cat([prompt.expand(count, -1, -1) for prompt, count in padded]).to(dtype)
-    if len(used) > 1:  # the rows lie grouped by run: bring them into the batch's order
+    if len(used) > 1:  # the rows are grouped by run: put them in the batch's order
         rows = rows.index_select(0, run.argsort(stable=True).argsort())
 
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=run.device)[run]  # [batch]

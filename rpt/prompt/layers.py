@@ -6,13 +6,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 EPS = 1e-5
-"""LayerNorm's guard against a division by zero, as in the published code."""
+"""Number that LayerNorm adds to the variance against a division by zero; the published code has the same value."""
 
 
 class PerTokenLinear(nn.Module):
-    """One affine map per virtual token: row i gets `x_i W_i + b_i`.
+    """A linear layer with weights of its own for each virtual token: row x_i becomes `x_i W_i + b_i`.
 
-    Each map is initialised as `nn.Linear` initialises its own, uniform within 1 / sqrt(inputs).
+    W_i and b_i are initialised as in `nn.Linear`, uniform between -1 / sqrt(inputs) and 1 / sqrt(inputs).
     """
 
     def __init__(self, length: int, inputs: int, outputs: int) -> None:
@@ -22,7 +22,7 @@ class PerTokenLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(length, outputs).uniform_(-bound, bound))
 
     def forward(self, rows: Float[Tensor, "length inputs"]) -> Float[Tensor, "length outputs"]:
-        """Apply the i-th map to the i-th row."""
+        """Compute x_i W_i + b_i for each row i."""
         return torch.einsum("li,lio->lo", rows, self.weight) + self.bias
 
 
@@ -40,10 +40,10 @@ class PerTokenLayerNorm(nn.Module):
 
 
 def linear(length: int, inputs: int, outputs: int, *, shared: bool) -> nn.Module:
-    """A linear layer for all virtual tokens, or one for each."""
+    """Build a linear layer whose weights all virtual tokens share, or which has weights for each virtual token."""
     return nn.Linear(inputs, outputs) if shared else PerTokenLinear(length, inputs, outputs)
 
 
 def norm(length: int, hidden: int, *, shared: bool) -> nn.Module:
-    """A LayerNorm for all virtual tokens, or one for each."""
+    """Build a LayerNorm whose weights all virtual tokens share, or which has weights for each virtual token."""
     return nn.LayerNorm(hidden, eps=EPS) if shared else PerTokenLayerNorm(length, hidden)

@@ -1,11 +1,13 @@
-"""Needs that a prompt encoder may state. An encoder without any of them maps a table `[length, hidden]`.
+"""Special needs of prompt encoders, which rpt recognises by methods, attributes and arguments.
 
-| need | what the encoder has | what rpt does |
+| need of the encoder | how its class declares the need | what rpt does |
 | --- | --- | --- |
-| trainable state of its own | a method `start_from(table)` | calls it once; the prompt then has no table |
-| a table of another height | an attribute `table_rows`, a number | lets the init draw so many rows |
-| the backbone's vocabulary | a keyword argument `vocabulary` | gives it an `rpt.prompt.init.InitSource` |
-| learning rates of its own | a method `parameter_groups()` | gives each `ParameterGroup` its own settings |
+| trains its own numbers instead of a table | method `start_from(table)` | calls it once with the initial table |
+| initial table with another number of rows | attribute `table_rows`, an integer | initialises so many rows |
+| input embeddings and tokenizer of the backbone | argument `vocabulary` | passes an `rpt.prompt.init.InitSource` |
+| learning rates or weight decays of its own | method `parameter_groups()` | passes the groups to the optimizer |
+
+An encoder without any of these needs maps a trained table [length, hidden] to a prompt [length, hidden].
 """
 
 from __future__ import annotations
@@ -44,13 +46,13 @@ class ParameterGroup:
 
 
 def has_own_state(encoder: nn.Module) -> bool:
-    """Whether the encoder holds the trainable state of the prompt, so that the prompt has no table."""
+    """Whether the encoder trains its own numbers (it has `start_from`), so that the prompt has no table."""
     return callable(getattr(encoder, "start_from", None))
 
 
 @torch.no_grad()
 def give_start(encoder: nn.Module, table: Float[Tensor, "rows hidden"]) -> None:
-    """Let an encoder with state of its own start from the initial table, float32 [rows, hidden] on the CPU."""
+    """Pass the initial table, float32 [rows, hidden] on the CPU, to the encoder's method `start_from`."""
     start: Callable[[Tensor], None] = getattr(encoder, "start_from")  # noqa: B009  a module's attributes have no types
     start(table)
 
@@ -78,12 +80,12 @@ def groups_of(encoder: nn.Module) -> list[ParameterGroup]:
 
 
 def check_rank(key: str, rank: int, **bounds: int) -> None:
-    """Refuse a rank above any of the bounds, because the additional factors would change no prompt.
+    """Refuse a rank above any of the bounds, because it could represent no more prompts than the bound itself.
 
     Args:
         key: Key of the rank in the configuration.
         rank: Inner dimension of a product of two matrices.
-        bounds: Largest useful ranks, by their meaning in the message.
+        bounds: Largest useful ranks. A keyword such as `prompt_length` is the name of its bound in the message.
 
     Raises:
         ConfigError: The rank exceeds a bound.

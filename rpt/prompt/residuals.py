@@ -1,4 +1,4 @@
-"""Prompt encoders around the residual encoder: a gate on its update, several blocks, several widths.
+"""Variants of the residual encoder: a gate on its update, several blocks, several widths.
 
 `phi` is the network of `rpt.prompt.encoders.MLP`, `phi(P) = LayerNorm(dropout(W_up act(W_down P + b_down) + b_up))`.
 Each class adds updates to a table P [length, hidden], whose rows are the virtual tokens. The letters of phi are
@@ -18,12 +18,12 @@ class Gated(nn.Module):
     """A residual encoder with a trained gate on its update: `P' = P + g * phi(P)`.
 
     P is the table [length, hidden], P' the prompt, phi the residual encoder's network, and g [hidden] one trained
-    number for each dimension, multiplied into every row. All g start at `gate`. A small start keeps the first prompt
-    near the table, although LayerNorm gives phi(P) rows of unit variance. With `gate: 1.0` training starts from the
-    residual encoder.
+    number for each dimension, which multiplies this dimension of every row. All g start at `gate`. A small start keeps
+    the first prompt near the table, although LayerNorm gives phi(P) rows of unit variance. With `gate: 1.0` training
+    starts from the residual encoder.
 
-    Source: ReZero (arXiv 2003.04887) has one number for each layer, from 0. At 0 no gradient would reach
-    phi in the first step, so that our start is 0.1, and our gate has one number for each dimension.
+    Source: ReZero (arXiv 2003.04887), which trains one number for each layer and starts it at 0. A gate of 0 lets no
+    gradient reach phi in the first step. Our gate therefore starts at 0.1, and it has one number for each dimension.
 
     Examples:
         >>> import torch
@@ -71,8 +71,8 @@ class Stacked(nn.Module):
     P is the table [length, hidden], P' the prompt, L the number of blocks, and phi_l the network of block l with
     weights of its own. One block is the residual encoder.
 
-    Source: Residual Prompt Tuning (arXiv 2305.03937), section 3, for one block. Blocks behind each other are ours; the
-    paper reports no depth other than 1.
+    Source: Residual Prompt Tuning (arXiv 2305.03937), section 3, for one block. Several blocks are our extension;
+    the paper reports no depth other than 1.
 
     Examples:
         >>> import torch
@@ -119,17 +119,17 @@ class Stacked(nn.Module):
 
 
 class Inception(nn.Module):
-    """Three bottlenecks of different widths beside each other, and a skip connection.
+    """Three parallel bottlenecks of different widths, and a skip connection.
 
     `P' = P + LayerNorm(dropout(sum over i of W_up_i act(W_down_i P + b_down_i) + b_up_i))`
 
     P is the table [length, hidden] and P' the prompt. W_down_i [hidden, width i] and W_up_i [width i, hidden] are the
     linear layers of bottleneck i, b_down_i and b_up_i their biases, and act is the nonlinearity.
 
-    Source: LIPT (Electronics 13(23):4741, 2024), the network without its late insertion. The abstract and the figures
-    state three parallel bottlenecks of different widths and a skip connection; no code is published. The widths, the
-    sum of the branches and the closing LayerNorm are our choice, so that one width of a single branch would be the
-    residual encoder.
+    Source: LIPT (Electronics 13(23):4741, 2024), the network alone. LIPT inserts its prompt at a later layer of the
+    backbone, and this class does not. The abstract and the figures state three parallel bottlenecks of different widths
+    and a skip connection; no code is published. The widths, the sum of the branches and the last LayerNorm are our
+    choice. With a single branch, this network would be the residual encoder.
 
     Examples:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The soft prompt: a trainable table and its encoder, which fold into one matrix after training."""
+"""The soft prompt: a trainable table and its encoder, whose output is the only thing kept after training."""
 
 import copy
 from collections.abc import Collection
@@ -12,18 +12,18 @@ from rpt.prompt.layers import PerTokenLinear
 from rpt.prompt.needs import give_start, has_own_state
 
 HAS_BIAS = (nn.Linear, PerTokenLinear, nn.RNNBase)
-"""Layers whose biases the paper's count leaves out; a LayerNorm's shift it counts."""
+"""Layers whose biases the paper's number of parameters leaves out. The paper counts the shift of a LayerNorm."""
 
 
 class SoftPrompt(nn.Module):
-    """Virtual tokens to be trained: a table, seen by the backbone through an encoder.
+    """Trainable virtual tokens: a table and an encoder, whose output the backbone reads.
 
     The backbone reads `scale * encoder(table)`. Table, encoder and learning rate are in the unit that `scale` defines
     (`rpt.prompt.unit`). An encoder with a method `start_from` holds the trainable numbers itself, and the backbone
     reads `scale * encoder()` (`rpt.prompt.needs`).
 
     Args:
-        table: Initial table, from which the encoder may start instead; [length, hidden] for most encoders.
+        table: Initial table, [length, hidden] for most encoders. An encoder with `start_from` starts from this table.
         encoder: Prompt encoder.
         scale: Scale s of the prompt's unit; 1 by default.
 
@@ -55,15 +55,15 @@ class SoftPrompt(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> Float[Tensor, "length hidden"]:
-        """The encoded prompt without dropout, detached: all that is kept after training.
+        """Compute the encoded prompt without dropout and without gradient, which is kept after training.
 
-        It equals the forward in eval mode to the last bit. Each submodule's train or eval mode is
-        left as it was.
+        The result equals `forward` in eval mode to the last bit. The train or eval mode of each submodule
+        does not change.
         """
         modes = [(module, module.training) for module in self.modules()]
         self.eval()
         try:
-            # A copy: plain prompt tuning would otherwise hand out the table's own memory.
+            # Without the copy, the result of `encoder=plain` would share memory with the table.
             folded: Tensor = self().detach().clone()
             return folded
         finally:
@@ -76,8 +76,9 @@ class ParamCount:
     """Number of trained parameters, by two ways of counting.
 
     Attributes:
-        paper: As the paper counts (appendix A.6): table, weights, LayerNorm's scale and shift, but
-            no biases of linear and LSTM layers. For a shared residual encoder 2 d m + 2 d + d n.
+        paper: Number by the paper's count (appendix A.6): table, weights, and LayerNorm's scale and shift.
+            The biases of linear and LSTM layers are left out. For a shared residual encoder it is
+            2 d m + 2 d + d n, with width d of the backbone, bottleneck width m and n virtual tokens.
         held: Number of all trained numbers, biases included.
     """
 
@@ -89,9 +90,9 @@ def count_params(module: nn.Module, trained: Collection[str] | None = None) -> P
     """Count the trained numbers of a soft prompt or of any other module.
 
     Args:
-        module: The module.
-        trained: Names of its parameters that training changes, such as `trained_parameters` gives;
-            None: every parameter that asks for a gradient.
+        module: Soft prompt, or any other module.
+        trained: Names of the parameters to count, such as the result of `trained_parameters`. None counts
+            every parameter with `requires_grad`.
     """
     asking = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
     counted = {id(parameter): parameter for name, parameter in asking.items() if trained is None or name in trained}
@@ -108,12 +109,12 @@ def count_params(module: nn.Module, trained: Collection[str] | None = None) -> P
 
 
 def trained_parameters(prompt: SoftPrompt) -> set[str]:
-    """Names of the parameters that a gradient of the encoded prompt reaches.
+    """Return the names of the parameters that receive a gradient from the encoded prompt.
 
-    An encoder that ignores the table leaves it without a gradient. The prompt and the generators of
-    random numbers are left as they were.
+    The table receives no gradient if the encoder ignores it. The function changes neither the prompt nor
+    the state of the random generators.
     """
-    probe = copy.deepcopy(prompt).train()  # some layers keep statistics of what they see in training
+    probe = copy.deepcopy(prompt).train()  # a copy: some layers change their statistics in a forward pass
     named = {name: parameter for name, parameter in probe.named_parameters() if parameter.requires_grad}
     devices = {parameter.device for parameter in named.values() if parameter.is_cuda}
     with torch.random.fork_rng(devices), torch.enable_grad():

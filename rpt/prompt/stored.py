@@ -1,4 +1,4 @@
-"""Read a trained prompt from a file: of rpt, of PEFT, or a NumPy array. No format that could run code is read."""
+"""Read a trained prompt from a file of rpt or PEFT, or from a NumPy array. Pickle, which can run code, is refused."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ PROMPT_KEYS = ("prompt", "prompt_embeddings")
 """Names of the prompt in a file of several tensors: the name that rpt writes, then the name that PEFT writes."""
 
 PEFT_TYPES = ("PROMPT_TUNING", "P_TUNING")
-"""PEFT's methods whose adapters hold vectors for the input. PEFT saves P-tuning's vectors after its encoder."""
+"""PEFT's methods whose adapters hold input vectors. For P-tuning, PEFT saves the output of the encoder."""
 
 
 def read_prompt(path: str) -> Tensor:
-    """Read the array of a trained prompt, whatever its shape.
+    """Read the array of a trained prompt, without a check of its shape.
 
     Args:
         path: Path of a `.safetensors` or `.npy` file, or of a folder that holds a prompt.
 
     Returns:
-        Array of the file. Of a PEFT adapter for encoder and decoder, the encoder's half, which is said on stderr.
+        Array of the file. A PEFT adapter may hold a prompt for the encoder and another for the decoder. The
+        encoder's is returned, and a message is written to stderr.
 
     Raises:
         ConfigError: The file is missing, unreadable, or of another kind.
@@ -38,7 +39,7 @@ def read_prompt(path: str) -> Tensor:
     try:
         file = prompt_file(path)
         is_folder, is_file = file.is_dir(), file.is_file()
-    except (OSError, RuntimeError) as error:  # a name that is too long; no home for ~name
+    except (OSError, RuntimeError) as error:  # the name is too long, or the user of ~user is unknown
         raise bad_file(path, f"cannot be a file ({reason_of(error)}). Choose another file.") from error
     if is_folder:
         raise bad_file(path, f"is a folder without a prompt: it has none of {', '.join(PROMPT_FILES)}.")
@@ -53,7 +54,7 @@ def read_prompt(path: str) -> Tensor:
         raise
     except Unreadable as error:
         raise bad_file(path, f"{str(error).removeprefix(f'{file}: ')}. Choose another file.") from error
-    except Exception as error:  # NumPy's parser of headers raises whatever Python's own parser does
+    except Exception as error:  # NumPy reads a header with Python's parser, which has many errors
         raise bad_file(path, f"cannot be read ({reason_of(error)}). Choose another file.") from error
 
 
@@ -63,7 +64,7 @@ def bad_file(path: str, advice: str) -> ConfigError:
 
 
 def _read_numpy(file: Path) -> Tensor:
-    """Read a `.npy`. It is mapped before it is copied: a header that asks for more than the file has is refused."""
+    """Read a `.npy` file. Memory-mapping it first refuses a header whose array is larger than the file."""
     array = np.lib.format.open_memmap(file, mode="r")
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
 
@@ -81,9 +82,9 @@ def _read_safetensors(file: Path) -> Tensor:
 
 
 def _of_adapter(file: Path, settings: dict[str, Any], prompt: Tensor) -> Tensor:
-    """Return the vectors for the encoder's input, or for the input of a model with one stack.
+    """Return the vectors of an adapter that belong in the input of the encoder, or of a decoder-only model.
 
-    PEFT's default for sequence-to-sequence models is one prompt for the encoder and one for the decoder.
+    For an encoder-decoder model, PEFT trains two prompts by default: one for the encoder and one for the decoder.
     """
     method, count = settings.get("peft_type"), settings.get("num_virtual_tokens")
     if method not in PEFT_TYPES:
@@ -97,7 +98,7 @@ def _of_adapter(file: Path, settings: dict[str, Any], prompt: Tensor) -> Tensor:
 
 @functools.cache
 def _say_half(file: str, count: int) -> None:
-    """Say once for each file that half of its vectors are used."""
+    """Write to stderr, once for each file, that only the prompt for the encoder is used."""
     sys.stderr.write(
         f"{file}: has {count} virtual tokens for the encoder and {count} for the decoder; the encoder's are used\n"
     )

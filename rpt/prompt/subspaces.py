@@ -1,6 +1,6 @@
 """Prompt encoders that mix each virtual token from a trained set of vectors.
 
-Both hold the trained numbers themselves (`start_from`, see `rpt.prompt.needs`).
+Both encoders train their own numbers and no table (`start_from`, see `rpt.prompt.needs`).
 """
 
 import torch
@@ -17,14 +17,15 @@ class SuperPos(nn.Module):
     """Each virtual token is a weighted sum of vectors that start as vocabulary rows: `p_i = w_i E_i`.
 
     p_i is row i of the prompt [length, hidden]. E_i [basis, hidden] is the basis of token i and w_i [basis] its
-    weights; both are trained. All E_i start as the same rows, which the init draws. Each token trains a copy of its
-    own: length basis (hidden + 1) numbers. With `shared` one basis serves all tokens, basis (hidden + length) numbers.
-    The weights have no softmax. The basis has a weight decay of its own, `basis_weight_decay`.
+    weights; both are trained. All E_i start as the same rows, which the initialisation draws. With `shared: false`
+    each token trains an E_i of its own, `length * basis * (hidden + 1)` numbers in all. With `shared: true` all tokens
+    have the same basis, `basis * (hidden + length)` numbers in all. The weights have no softmax. The basis has a weight
+    decay of its own, `basis_weight_decay`.
 
-    Source: SuperPos-Prompt (arXiv 2406.05279); no code is published. Decay of the basis hurts there. The
-    paper does not state the start of w. We choose w_i = 1 at row i of the basis and 0 elsewhere, so that the prompt
-    starts as `length` different vocabulary rows, like prompt tuning. A prompt longer than the basis begins again at
-    the first row.
+    Source: SuperPos-Prompt (arXiv 2406.05279); no code is published. In the paper, weight decay of the basis lowers the
+    scores. The paper does not state the start of w. We choose w_i = 1 at row i of the basis and 0 elsewhere. The prompt
+    then starts as `length` different vocabulary rows, as in prompt tuning. In a prompt longer than the basis, token i
+    starts at row `i % basis`.
 
     Examples:
         >>> import torch
@@ -60,11 +61,11 @@ class SuperPos(nn.Module):
 
 
 class ACCEPT(nn.Module):
-    """The width is cut into sub-spaces, and each has a codebook: `p_i^(k) = sum over j of W[i, k, j] C[k, j]`.
+    """Each part of a virtual token is a weighted sum of codewords: `p_i^(k) = sum over j of W[i, k, j] C[k, j]`.
 
-    p_i^(k) is part k of row i of the prompt [length, hidden], `subspace_dim` numbers wide. C [subspaces, codewords,
-    subspace_dim] holds the trained codewords of each sub-space, and W [length, subspaces, codewords] the trained
-    weights of each token. The weights have no softmax.
+    Each row of the prompt [length, hidden] is cut into parts of `subspace_dim` numbers, one for each sub-space. p_i^(k)
+    is part k of row i. C [subspaces, codewords, subspace_dim] holds the trained codewords of each sub-space, its
+    codebook. W [length, subspaces, codewords] holds the trained weights of each token. The weights have no softmax.
 
     With `start: init` W and C are the truncated singular value decomposition of each part of the initial table. With
     `start: source` both start as uniform numbers, within 1 / sqrt(subspaces codewords) and
@@ -72,7 +73,7 @@ class ACCEPT(nn.Module):
 
     Source: ACCEPT (arXiv 2410.12847), the prepended prompt SCPP; GitHub AI-Application-and-Integration-Lab/Accept,
     commit 40bf3b3, `peft/tuners/prompt_tuning_lora.py`. The second part of the method, SCAP, changes the embeddings of
-    the text and is not included. The start from a table is ours.
+    the text and is not included. `start: init` is our choice.
 
     Raises:
         ConfigError: The sub-spaces do not divide the backbone's width, or a codebook has more codewords than the

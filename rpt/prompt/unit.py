@@ -1,9 +1,10 @@
 """Unit of a soft prompt: the scale s between the numbers that are trained and the numbers that the backbone reads.
 
-A learning rate, the update of an encoder and the start of a prompt are numbers in the scale of the backbone's
-vocabulary. The paper's numbers belong to T5, whose vocabulary has a root mean square (rms) of about 11.6; MiniLM's has
-0.056. With the unit `vocab` every backbone is trained in T5's numbers, `P' = s (P + phi(P))`, and s is the rms of the
-backbone's vocabulary divided by T5's. With the unit `raw` s is 1.
+A good learning rate, encoder update or initialisation depends on the size of the backbone's input embeddings. The
+paper's settings were chosen for T5, whose embeddings have a root mean square (rms) of about 11.6. MiniLM's have 0.056.
+With the unit `vocab` the prompt of every backbone is trained in numbers of the size of T5's, and the backbone reads
+`P' = s (P + phi(P))`. P is the table, phi(P) is the encoder's update, and s is the rms of the backbone's embeddings
+divided by 11.64. With the unit `raw` s is 1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 from rpt.errors import ConfigError
 
 T5_RMS = 11.64
-"""Root mean square of T5's vocabulary: the embeddings of google/t5-v1_1-small have the standard deviation 11.64.
+"""Root mean square of T5's input embeddings: the embeddings of google/t5-v1_1-small have the standard deviation 11.64.
 
 Source: GitHub huggingface/transformers, pull request 26441.
 """
@@ -24,13 +25,13 @@ def prompt_scale(unit: Literal["raw", "vocab"], vocabulary_rms: float, stated: f
     """Return the scale s of a prompt, by which the encoder's output is multiplied.
 
     Args:
-        unit: `raw`, or `vocab` for T5's numbers on every backbone.
+        unit: `raw` for the numbers that the backbone reads, or `vocab` for numbers of the size of T5's embeddings.
         vocabulary_rms: Root mean square of the backbone's input embeddings.
-        stated: Scale that the option of the backbone states: 1 for the paper's models. None means that the vocabulary
-            decides.
+        stated: Scale in the backbone's configuration, such as 1 for the paper's models. None computes the scale from
+            `vocabulary_rms`.
 
     Raises:
-        ConfigError: The unit is `vocab`, and the vocabulary is all zero or holds numbers that are not finite.
+        ConfigError: The unit is `vocab`, and the embeddings are all zero or hold numbers that are not finite.
 
     Examples:
         >>> prompt_scale("vocab", 11.64), prompt_scale("raw", 0.056)
