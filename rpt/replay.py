@@ -43,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rpt.replay", description=__doc__)
     parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
     parser.add_argument(
-        "--config-dir", action="append", default=[], metavar="DIR", help="folder of your own options; may be repeated"
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of your own configuration files, laid out as conf/; may be repeated",
     )
     given = parser.parse_args(arguments)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # `rpt.cli` gives the reason

@@ -24,9 +24,14 @@ from rpt.tracking.record import Record
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the export, print the paths of its files, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.export", description=__doc__)
-    parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run, or of several")
-    parser.add_argument("--format", required=True, choices=tuple(FORMATS), help="format of the prompt")
-    parser.add_argument("--output", required=True, type=user_path, metavar="DIR", help="folder, which must not exist")
+    parser.add_argument(
+        "run",
+        type=user_path,
+        metavar="RUN",
+        help="folder of a finished run; of a folder with several runs, the best on the selection split is exported",
+    )
+    parser.add_argument("--format", required=True, choices=tuple(FORMATS), help="file format of the prompt")
+    parser.add_argument("--output", required=True, type=user_path, metavar="DIR", help="folder to create")
     given = parser.parse_args(arguments)
     export(best_run(given.run), given.format, given.output)
     sys.stdout.writelines(f"{path}\n" for path in sorted(given.output.iterdir()))
@@ -34,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def best_run(path: Path) -> Path:
-    """Return the run of a folder; of several runs, the run with the highest score on the selection split.
+    """Return the folder of a run; if `path` holds several runs, the run with the highest score on the selection split.
 
     Raises:
         ConfigError: A folder holds no finished run.
@@ -65,7 +70,7 @@ def export(path: Path, format: str, output: Path) -> None:
     """
     record, folder = recorded(path), RunFolder(path)
     if output.exists():
-        raise ConfigError.of("output", str(output), "exists already. Name a folder that does not exist.")
+        raise ConfigError.of("output", str(output), "exists already. Name a folder that does not exist yet.")
     if record.parameters.body:
         raise ConfigError.of("RUN", record.name, "has fine-tuned its backbone. Only prompts are exported.")
     if not record.parameters.held:
@@ -79,7 +84,7 @@ def export(path: Path, format: str, output: Path) -> None:
 
 
 def _base(record: Record) -> str:
-    """Return the name or the path of the backbone for a reader of the card."""
+    """Return the backbone's name on the hub, or its path, for the model card."""
     section = BackboneConfig.model_validate(record.config["backbone"])
     return str(section.hub_id or section.original or section.path or section.package or section.name)
 

@@ -23,7 +23,7 @@ prompt = load_file("DIR/prompt.safetensors")["prompt"]  # float32 [length, hidde
 
 prompt = np.load("DIR/prompt.npy", allow_pickle=False)  # float32 [length, hidden]""",
 }
-"""Lines that load an export, by format."""
+"""Python code that loads an export, by format."""
 
 AUTO_CLASSES = {
     "encoder": "AutoModel",
@@ -53,15 +53,16 @@ def model_card(record: Record, format: str, base: str, answers: list[dict[str, A
     data, task = record.data, record.task
     rows = [
         ("Task", f"{task.name} (version {task.version})"),
-        ("Rows", f"{origin(task.name, data.source, data.release, data.folder)}, sha256 {data.checksum[:10]}"),
-        ("Trained on", f"{data.rows.train:,} rows; {data.rows.reported:,} validation rows are reported"),
+        ("Data", f"{origin(task.name, data.source, data.release, data.folder)}, sha256 {data.checksum[:10]}"),
+        ("Trained on", f"{data.rows.train:,} rows"),
+        ("Scored on", f"{data.rows.reported:,} validation rows"),
         ("Protocol", f"{record.protocol.name}: {SELECTION[record.protocol.select_on]}"),
         *((name, _score(name, value, answers)) for name, value in record.scores.items()),
         ("Majority baseline", f"{record.majority['score'] or 0:.3f}"),
         ("Prompt", f"{record.config['prompt']['length']} virtual tokens, {PLACES[section['prompt_at']]}"),
-        ("Encoder", f"{record.chosen.get('encoder', 'own')}, folded into the exported prompt"),
+        ("Encoder", f"{record.chosen.get('encoder', 'own')}, whose output is the exported prompt"),
         ("Run", f"{record.name}, seed {record.config['seed']}"),
-        ("License", "not chosen yet: set `license` in the first lines before an upload"),
+        ("License", "not chosen yet: set `license` in the first lines of this file before an upload"),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     loading = LOADING[format].format(auto=AUTO_CLASSES[record.backbone.family], base=base)

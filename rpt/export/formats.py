@@ -1,7 +1,7 @@
-"""Formats of an exported prompt: a folder of PEFT, a safetensors file, or a NumPy array.
+"""Formats of an exported prompt: a PEFT adapter, a safetensors file, or a NumPy array.
 
-A run's folder may come from a stranger. Its files are copied as bytes or read as tensors, and no link out of the folder
-is followed.
+A run's folder may come from an untrusted source. Its files are copied as bytes or read as tensors. A link out of the
+folder is refused.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def peft_files(folder: RunFolder, record: Record) -> Files:
     }
     weights = _tensor(folder.adapter / "adapter_model.safetensors", files, "adapter_model.safetensors")
     if not np.array_equal(weights, prompt_of(folder)):
-        raise _refusal(folder.adapter, "holds another prompt than prompt.safetensors")
+        raise _refusal(folder.adapter, "differs from the prompt in prompt.safetensors")
     return files
 
 
@@ -82,7 +82,7 @@ def _tensor(path: Path, files: Files, name: str) -> Float[np.ndarray, "length hi
     except Exception as error:  # safetensors has an error of its own for damaged bytes
         raise _refusal(path, f"is damaged ({reason_of(error)})") from error
     if prompt.ndim != 2 or prompt.dtype != np.float32:
-        raise _refusal(path, f"holds no float32 matrix but {prompt.dtype} {list(prompt.shape)}")
+        raise _refusal(path, f"is no float32 matrix: its dtype is {prompt.dtype} and its shape {list(prompt.shape)}")
     return prompt
 
 

@@ -1,4 +1,4 @@
-"""`python -m rpt.inspect RUN...`: nearest tokens, norms, what the encoder changed, and similarity between runs."""
+"""`python -m rpt.inspect RUN...`: show the virtual tokens of trained prompts, and the similarity between prompts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,39 @@ PIPE_WIDTH = 120
 """Width of the tables in characters if the output is not a terminal."""
 
 SHOWN = 3
-"""Number of nearest tokens in a line of a table. JSON has all that the run has recorded."""
+"""Number of nearest tokens in a line of a table. JSON has all nearest tokens that the run has recorded."""
+
+COLUMNS = """columns of the table of a run:
+  token           number of the virtual token
+  norm            length of the virtual token
+  of vocab        this length, divided by the mean length of the vocabulary's embeddings
+  drift           distance from the virtual token before training, divided by the length before training
+  update          size of the encoder's update, divided by the size of the table; empty without a skip connection
+  nearest tokens  tokens of the vocabulary with the highest cosine
+
+columns of the table of similarities:
+  same position   mean cosine of the virtual tokens at equal positions
+  best match      mean of the highest cosine of each token of the first run with any token of the second run
+"""
+"""Meaning of the columns, which `--help` prints."""
 
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table for each run and a table of similarities, or JSON, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rpt.inspect", description=__doc__)
-    parser.add_argument("run", nargs="+", type=user_path, metavar="RUN", help="folder of a finished run, or of several")
+    parser = argparse.ArgumentParser(
+        prog="python -m rpt.inspect",
+        description=__doc__,
+        epilog=COLUMNS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "run",
+        nargs="+",
+        type=user_path,
+        metavar="RUN",
+        help="folder of a finished run, or folder that holds several runs",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     given = parser.parse_args(arguments)
     facts = [read_facts(folder) for folder in find_runs(given.run)]
@@ -59,7 +84,7 @@ def _table(facts: PromptFacts) -> Table:
 
 
 def _similarity_table(pairs: Sequence[Similarity]) -> Table:
-    table = Table(title="similarity of the prompts", title_justify="left")
+    table = Table(title="similarity of the prompts of two runs (cosine)", title_justify="left")
     for name in ("first", "second", "same position", "best match"):
         table.add_column(name)
     for pair in pairs:

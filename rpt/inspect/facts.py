@@ -1,4 +1,4 @@
-"""Numbers of trained prompts, read from run folders. Neither a backbone nor rows are read."""
+"""Measurements of trained prompts, read from run folders. Neither a backbone nor a data set is read."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class VirtualToken:
 
     Attributes:
         norm: Length of the vector.
-        norm_ratio: Length of the vector, divided by the mean length of the vocabulary's rows.
+        norm_ratio: Length of the vector, divided by the mean length of the backbone's input embeddings.
         drift: Distance from the vector before training, divided by the length of that vector.
-        gate: |phi(P)| / |P|, the size of the encoder's update; None for an encoder without a skip connection.
+        gate: Length of the encoder's update, divided by the length of the table's row. None for an encoder without a
+            skip connection.
         nearest: Nearest tokens of the vocabulary and their cosines, nearest first.
     """
 
@@ -46,7 +47,7 @@ class PromptFacts:
         backbone: Name of the backbone.
         encoder: Name of the encoder.
         prompt: Exported prompt, float32 [length, hidden].
-        tokens: Numbers of each virtual token.
+        tokens: Measurements of each virtual token.
     """
 
     run: str
@@ -82,7 +83,7 @@ def read_facts(path: Path) -> PromptFacts:
 
     Raises:
         ConfigError: The folder holds no finished run with a prompt, or a file is missing or damaged.
-        StudyError: The file of the diagnostics is damaged.
+        StudyError: `diagnostics.json` is damaged.
     """
     record, folder = recorded(path), RunFolder(path)
     if not record.parameters.held:

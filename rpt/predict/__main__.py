@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpt.predict.answers import AnswerLine
 
 BROKEN_LINES = 2
-"""Exit code if a line of the input was broken."""
+"""Exit code if a line of the input could not be answered."""
 
 
 @explained
@@ -58,21 +58,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tally.add(line)
     sys.stderr.writelines(f"{line}\n" for line in tally.lines())
     if faults:
-        sys.stderr.write(f"{faults} of the input's lines could not be answered; --strict stops at the first.\n")
+        sys.stderr.write(f"{faults} of the input's lines could not be answered and have no output line.\n")
     return BROKEN_LINES if faults else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rpt.predict", description=__doc__)
-    parser.add_argument("run", nargs="+", type=user_path, metavar="RUN", help="folder of a finished run, or of runs")
-    parser.add_argument("--input", required=True, metavar="FILE", help="rows as JSONL; - reads stdin")
-    parser.add_argument("--output", type=user_path, metavar="FILE", help="file for the answers; stdout unless given")
-    parser.add_argument("--strict", action="store_true", help="stop at the first broken line, and write no file")
     parser.add_argument(
-        "--ensemble", choices=("mean", "vote"), help="one answer of all runs, by mean log-probability or by vote"
+        "run",
+        nargs="+",
+        type=user_path,
+        metavar="RUN",
+        help="folder of a finished run, or folder that holds several runs",
     )
     parser.add_argument(
-        "--config-dir", action="append", default=[], metavar="DIR", help="folder of your own options; may be repeated"
+        "--input", required=True, metavar="FILE", help="JSONL file with a row on each line; - reads stdin"
+    )
+    parser.add_argument("--output", type=user_path, metavar="FILE", help="JSONL file for the answers; default: stdout")
+    parser.add_argument("--strict", action="store_true", help="stop at the first broken line, and write no output file")
+    parser.add_argument(
+        "--ensemble",
+        choices=("mean", "vote"),
+        help="combine the answers of all runs: highest mean log-probability, or most frequent answer",
+    )
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of your own configuration files, laid out as conf/; may be repeated",
     )
     return parser
 

@@ -17,7 +17,7 @@ from rpt.tasks.example import Answer, Example
 
 CHUNK = 16_384
 """Largest number of answers that are computed before the first of them is written. Every validation split of SuperGLUE
-has fewer examples, so that the forward passes over it are those of the run's own evaluation."""
+has fewer examples. A run therefore answers the split in the same forward passes as in its own evaluation."""
 
 RUN_KEY = "run"
 """Field of an input row that names the run that answers the row."""
@@ -55,10 +55,10 @@ class _Asked:
 
 @dataclass
 class _Chunk:
-    """Input rows that are answered together, by group.
+    """Input rows that are answered together, with the group of runs that answers each row.
 
     Attributes:
-        asked: Rows for each group, by the group's index.
+        asked: Rows to answer, by index of the group in `Predictor.groups`.
         size: Number of answers to compute.
     """
 
@@ -77,7 +77,7 @@ def answer_lines(
     on_fault: Callable[[DataError], None] = refuse,
     combine: Combine | None = None,
 ) -> Iterator[AnswerLine]:
-    """Answer rows, in their order.
+    """Yield the answers to the rows of an input, in the order of the rows.
 
     A row with the field `run` is answered by the run of that name. Any other row is answered by all runs.
 
@@ -92,11 +92,14 @@ def answer_lines(
 
     Raises:
         DataError: A row is broken, and `on_fault` raises the fault.
-        ConfigError: The answers of runs with different tasks or formats are to be combined.
+        ConfigError: `combine` is given, and the runs differ in task, protocol, backbone, scorer or
+            `trainer.eval_token_budget`.
     """
     if combine is not None and len(predictor.groups) > 1:
         names = ", ".join(group.names[0] for group in predictor.groups)
-        raise ConfigError.of("ensemble", names, "have different tasks or formats. Combine runs that differ in seed.")
+        raise ConfigError.of(
+            "ensemble", names, "have different tasks or input formats. Combine runs that differ in the seed."
+        )
     chunk = _Chunk()
     for row in rows:
         try:
@@ -112,7 +115,7 @@ def answer_lines(
 
 
 def _asked(predictor: Predictor, row: InputRow) -> list[tuple[int, _Asked]]:
-    """Read a row with the task of each group that answers it.
+    """Read an input row for each group of runs that answers it. Return the index of each group with the rows to answer.
 
     Raises:
         DataError: The row is broken, does not fit a task, or names an unknown run.
@@ -154,7 +157,7 @@ def _answered(
 def _of_group(
     group: Group, asked: Sequence[_Asked], on_fault: Callable[[DataError], None], combine: Combine | None
 ) -> Iterator[tuple[int, AnswerLine]]:
-    """Yield the answers of a group's runs, each with the number of its row."""
+    """Yield the answers of a group's runs, each with the number of the input row."""
     kept, encoded = _encoded(group, asked, on_fault)
     if not kept:
         return

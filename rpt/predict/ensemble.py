@@ -13,8 +13,11 @@ from rpt.scoring.predictions import Predictions
 from rpt.tasks.example import Answer, Example
 
 Combine = Callable[[Predictions, Sequence[int]], tuple[Predictions, list[int]]]
-"""Function from answers, and the number of each answer's example, to one answer for each example. It also returns the
-position of the first answer to each example."""
+"""Function that combines several answers to each example.
+
+Its arguments are the answers, and the number of the example for each answer. It returns one answer for each example,
+and the position of the first answer to each example.
+"""
 
 
 def log_probabilities(scores: Sequence[float]) -> list[float]:
@@ -32,7 +35,8 @@ def log_probabilities(scores: Sequence[float]) -> list[float]:
 def by_mean(predictions: Predictions, numbers: Sequence[int]) -> tuple[Predictions, list[int]]:
     """Answer each example with the choice of the highest mean log-probability over the runs.
 
-    The scores of the combined answer are the means, which an output line normalises to a sum of 1.
+    The scores of the combined answer are the mean log-probabilities. An output line normalises them, so that the
+    probabilities sum to 1.
 
     Raises:
         ConfigError: The runs generate text, which has no log-probabilities.
@@ -43,9 +47,10 @@ def by_mean(predictions: Predictions, numbers: Sequence[int]) -> tuple[Predictio
 
 
 def by_vote(predictions: Predictions, numbers: Sequence[int]) -> tuple[Predictions, list[int]]:
-    """Answer each example with the most frequent answer. The mean log-probability decides between equal counts.
+    """Answer each example with the most frequent answer.
 
-    Generated text has no log-probabilities: the first of the most frequent answers is chosen.
+    Among equally frequent answers, the answer with the highest mean log-probability over the runs is chosen. Generated
+    text has no log-probabilities: the first of these answers in the order of the runs is then chosen.
     """
     return _combined(predictions, numbers, _most_frequent)
 

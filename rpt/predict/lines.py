@@ -47,6 +47,6 @@ def read_input(stream: Iterable[bytes], name: str) -> Iterator[InputRow]:
 
 
 def placed(rows: Iterable[Mapping[str, Any]]) -> Iterator[InputRow]:
-    """Yield rows that a program has made, with their numbers from 1."""
+    """Yield rows of a program as input rows, numbered from 1."""
     for number, row in enumerate(rows, start=1):
         yield InputRow(f"row {number}", number, row)

@@ -1,4 +1,4 @@
-"""Rows without labels, such as the release's test split: fill in a right answer, which a task needs to read a row."""
+"""Fill in an answer in rows without labels, such as those of a test split, because a task reads labelled rows only."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rpt.tasks.written import Written
 def filled(task: Task, row: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     """Fill in each missing right answer of a row with an arbitrary answer.
 
-    The losses and metrics of a filled row mean nothing. Its scores depend on the filled answer by rounding at most: the
-    length of an answer may change the width to which a text is padded.
+    The losses and metrics of a filled row are meaningless. The scores of its choices are valid. The filled answer can
+    change these scores by rounding only: the length of the answer may change the width to which a text is padded.
 
     Args:
         task: Task that reads the row.

@@ -25,7 +25,7 @@ from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
 
 SHARED_BY_A_GROUP = ("task", "protocol", "backbone", "scorer")
-"""Sections of the configuration on which the token ids of a row and its scorer depend."""
+"""Sections of the configuration that are equal for all runs of a group, because token ids and scores depend on them."""
 
 BACKBONE_KEYS = ("package", "path", "hub_id", "revision", "sha256", "family", "dtype", "attention")
 """Keys of a backbone's section on which the loaded model depends."""
@@ -33,14 +33,14 @@ BACKBONE_KEYS = ("package", "path", "hub_id", "revision", "sha256", "family", "d
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of one task and one format, whose rows share forward passes.
+    """Runs that share forward passes, because they have the same task, protocol, backbone and scorer.
 
     Attributes:
         names: Names of the runs.
         config: Configuration of the first run.
         task: Task that reads the rows.
         tuner: Module of the runs, with their exported prompts and heads.
-        passes: How the rows are cut into forward passes.
+        passes: Limits by which the rows are cut into forward passes.
     """
 
     names: Sequence[str]
@@ -59,7 +59,7 @@ class Group:
 
     @torch.no_grad()
     def predict(self, examples: Encoded, pairs: Sequence[tuple[int, int]]) -> Predictions:
-        """Answer examples, as the evaluation of a training does.
+        """Answer examples in the same way as the evaluation during training.
 
         A group of one run has the forward passes of the run's own evaluation, if `examples` is the whole split.
 
@@ -85,7 +85,7 @@ class Predictor:
         runs: Finished runs with the same backbone. They may have different tasks.
 
     Attributes:
-        groups: Runs by task and format.
+        groups: Runs that share forward passes.
 
     Raises:
         ConfigError: The runs have different backbones, two runs have the same name, or a file of a run is missing or
@@ -125,7 +125,7 @@ class Predictor:
         return Group([run.record.name for run in members], config, task, tuner, choose_passes(config))
 
     def _splits(self, run: TrainedRun) -> dict[str, Encoded]:
-        """Tokenise the run's own rows if the longest generated answer depends on them."""
+        """Tokenise the run's own rows, if the scorer generates text: they determine the longest answer."""
         if run.config.scorer.name in ("head", "rank"):
             return {}
         run.data.tokenise(self._backbone.tokenizer)
@@ -139,9 +139,8 @@ def _check_runs(runs: Sequence[TrainedRun]) -> None:
         for key in BACKBONE_KEYS:
             value, other = getattr(run.config.backbone, key), getattr(first.config.backbone, key)
             if value != other:
-                advice = (
-                    f"is {other} for {first.folder.path.name}. Runs share one backbone: predict with one at a time."
-                )
+                name = first.folder.path.name
+                advice = f"is {other} for {name}. Runs share one backbone: predict with one backbone at a time."
                 raise ConfigError.of(f"backbone.{key}", value, advice)
     names = [run.record.name for run in runs]
     if twice := next((name for name in names if names.count(name) > 1), None):

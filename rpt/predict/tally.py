@@ -12,7 +12,7 @@ from rpt.tasks.metrics import evaluate
 
 
 class Tally:
-    """Answers to labelled rows, by run. An example is kept without its texts.
+    """Answers to labelled rows, by run. Examples are kept without their texts, to save memory.
 
     Args:
         predictor: Runs whose answers are collected.

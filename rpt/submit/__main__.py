@@ -24,20 +24,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check a submission, name the files that are missing, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.submit", description=__doc__)
     parser.add_argument(
-        "run", nargs="*", type=user_path, metavar="RUN", help="folder of a finished run, or of several; one a task"
+        "run",
+        nargs="*",
+        type=user_path,
+        metavar="RUN",
+        help="folder of a finished run, or folder that holds several runs; one run for each task",
     )
-    parser.add_argument("--root", type=user_path, metavar="DIR", help="the release; data.root of each run unless given")
     parser.add_argument(
-        "--config-dir", action="append", default=[], metavar="DIR", help="folder of your own options; may be repeated"
+        "--root", type=user_path, metavar="DIR", help="folder of SuperGLUE's release; default: data.root of each run"
+    )
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of your own configuration files, laid out as conf/; may be repeated",
     )
     task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--output", type=user_path, metavar="ZIP", help="file to write")
-    task.add_argument("--check", type=user_path, metavar="ZIP", help="submission to check, of any origin")
+    task.add_argument("--output", type=user_path, metavar="ZIP", help="ZIP file to write")
+    task.add_argument("--check", type=user_path, metavar="ZIP", help="ZIP file to check, whichever program wrote it")
     given = parser.parse_args(arguments)
     if given.check is not None:
         return _check(given.check)
     if not given.run:
-        raise ConfigError.of("RUN", None, "needs a value. Name a run folder for each task.")
+        raise ConfigError.of("RUN", None, "needs a value. Name a run's folder for each task.")
     return _write(given.run, given.config_dir, given.root, given.output)
 
 
@@ -64,18 +74,20 @@ def _write(folders: Sequence[Path], config_dirs: Sequence[str], root: Path | Non
         draft.write_bytes(content)
         problems, _ = check_submission(draft)
     if problems:
-        raise DataError("\n".join(["the test splits are not those of the official release:", *problems]))
+        raise DataError("\n".join(["the test splits differ from the official release:", *problems]))
     write_atomic(output, content)
     sys.stdout.write(f"{output}\n")
     for name, count in off_label.items():
-        sys.stderr.write(f"{name}: {count} generated answers are none of the labels; the first label is submitted\n")
+        sys.stderr.write(
+            f"{name}: {count} generated answers match no label; the task's first label is submitted instead\n"
+        )
     _name_missing(missing)
     return 0
 
 
 def _name_missing(missing: Sequence[str]) -> None:
     if missing:
-        sys.stderr.write(f"missing: {', '.join(missing)}; the leaderboard takes complete submissions only\n")
+        sys.stderr.write(f"missing: {', '.join(missing)}; the leaderboard accepts complete submissions only\n")
 
 
 if __name__ == "__main__":

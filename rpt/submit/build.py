@@ -1,4 +1,4 @@
-"""Answer the release's test splits with finished runs, and pack the answers into a submission."""
+"""Answer the test splits of the SuperGLUE release with finished runs, and pack the answers into a submission."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ def build_submission(runs: Sequence[TrainedRun], root: Path | None) -> tuple[byt
 
     Args:
         runs: Finished runs, one for each task. The run of RTE also answers AX-b and AX-g.
-        root: Folder of the release; None takes `data.root` of each run.
+        root: Folder of the SuperGLUE release; None takes `data.root` of each run.
 
     Returns:
-        Content of the ZIP file; number of answers that are none of the task's labels, by file; and names of the files
-        that are missing, because no run or no test split is there. An answer that is no label becomes the first label.
+        `(content, off_label, missing)`.
+
+        - `content`: bytes of the ZIP file.
+        - `off_label`: number of answers that match no label of the task, by file. The first label replaces them.
+        - `missing`: names of the files for which there is no run or no test split.
 
     Raises:
         ConfigError: Two runs have the same task, or a run's task is none of SuperGLUE's.
-        DataError: No test split is there, or a row of a test split cannot be answered.
+        DataError: There is no test split, or a row of a test split cannot be answered.
     """
     by_task = _by_task(runs)
     off_label: dict[str, int] = {}
@@ -52,7 +55,9 @@ def build_submission(runs: Sequence[TrainedRun], root: Path | None) -> tuple[byt
             archive.writestr(zipfile.ZipInfo(f"{file.name}.jsonl", FIXED_TIME), text)
     if len(missing) == len(FILES):
         places = f" below {root}" if root is not None else ""
-        raise DataError(f"no test split of the runs' tasks was found{places}. Set --root DIR, the official release.")
+        raise DataError(
+            f"no test split of the runs' tasks was found{places}. Set --root to the folder of the official release."
+        )
     return content.getvalue(), {name: count for name, count in off_label.items() if count}, missing
 
 
@@ -62,9 +67,11 @@ def _by_task(runs: Sequence[TrainedRun]) -> dict[str, TrainedRun]:
     for run in runs:
         name = run.config.task.name
         if name not in tasks:
-            raise ConfigError.of("RUN", run.record.name, f"has the task {name}, which is no task of SuperGLUE.")
+            raise ConfigError.of(
+                "RUN", run.record.name, f"has the task {name}, which is no task of SuperGLUE. Leave the run out."
+            )
         if name in found:
-            advice = f"has the task {name}, as {found[name].record.name} has. Name one run for each task."
+            advice = f"has the task {name}, and so has {found[name].record.name}. Name one run for each task."
             raise ConfigError.of("RUN", run.record.name, advice)
         found[name] = run
     return found
@@ -81,7 +88,7 @@ def _test_split(file: LeaderboardFile, run: TrainedRun, root: Path | None) -> Pa
 
 
 def _entries(file: LeaderboardFile, run: TrainedRun, path: Path) -> tuple[list[Entry], int]:
-    """Answer a test split. Return the lines of its file, and the number of answers that are none of the labels."""
+    """Answer a test split. Return the lines of the submission's file, and the number of answers that match no label."""
     lines = list(answer_lines(Predictor([run]), _rows(file, path)))
     labels = [_label(file, line) for line in lines]
     off_label = sum(label is None for label in labels)
@@ -91,19 +98,20 @@ def _entries(file: LeaderboardFile, run: TrainedRun, path: Path) -> tuple[list[E
     ]
     if file.name == NESTED:
         return nested(numbered), off_label
-    numbers = [(idx[-1] if isinstance(idx, tuple) else idx, label) for idx, label in numbered]  # ReCoRD: the query's
+    # An idx of ReCoRD is (passage, query). The leaderboard expects the number of the query.
+    numbers = [(idx[-1] if isinstance(idx, tuple) else idx, label) for idx, label in numbered]
     return [{"idx": idx, "label": label} for idx, label in sorted(numbers)], off_label
 
 
 def _rows(file: LeaderboardFile, path: Path) -> Iterator[InputRow]:
-    """Yield the rows of a test split without their labels, which AX-b and AX-g have."""
+    """Yield the rows of a test split without labels. The labels in the files of AX-b and AX-g are removed."""
     for number, (place, row) in enumerate(read_rows(path), start=1):
         values = {name: value for name, value in file.task_row(row).items() if name != "label"}
         yield replace(InputRow(place, number, {}), values=values)
 
 
 def _label(file: LeaderboardFile, line: AnswerLine) -> str | int | None:
-    """Return the label of an answer as the leaderboard expects it; None for a text that is none of the labels."""
+    """Return the label of an answer as the leaderboard expects it; None for a text that matches no label."""
     if file.labels is not None and line.answer.choice is None:
         return None
     return file.label(line.values["label"])

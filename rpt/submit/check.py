@@ -1,4 +1,4 @@
-"""Check a submission file by file. Nothing is unpacked to disk."""
+"""Check the files of a submission (a ZIP file). Nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rpt.submit.leaderboard import FILES, NESTED, LeaderboardFile
 from rpt.system.reading import reason_of
 
 MOST_BYTES = 16 * 2**20
-"""Largest size of an unpacked file. The largest valid file, ReCoRD.jsonl, has less than a megabyte."""
+"""Largest accepted size of an unpacked file, in bytes. The largest valid file, ReCoRD.jsonl, has under a megabyte."""
 
 MOST_PROBLEMS = 20
-"""Number of problems of a submission that are reported."""
+"""Largest number of problems that are reported."""
 
 
 def check_submission(path: Path) -> tuple[list[str], list[str]]:
@@ -27,7 +27,7 @@ def check_submission(path: Path) -> tuple[list[str], list[str]]:
         path: Path of a ZIP file.
 
     Returns:
-        Problems, each with file and line, and names of the files that a complete submission has in addition.
+        Problems, each with file and line, and names of the files that the submission lacks.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -92,7 +92,7 @@ def _lines(file: LeaderboardFile, lines: list[str]) -> Iterator[str]:
 def _label(file: LeaderboardFile, entry: dict[str, Any], place: str, others: frozenset[str]) -> Iterator[str]:
     """Yield the problems of an entry with a label."""
     if entry.keys() != others | {"label"}:
-        yield f"{place}: has the keys {', '.join(entry)}, and needed are {', '.join(sorted(others | {'label'}))}"
+        yield f"{place}: has the keys {', '.join(entry)}; it must have {', '.join(sorted(others | {'label'}))}"
         return
     label = entry["label"]
     if file.labels is None:
@@ -107,7 +107,7 @@ def _passage(file: LeaderboardFile, entry: dict[str, Any], place: str, others: f
     passage = entry.get("passage")
     questions = passage.get("questions") if isinstance(passage, dict) else None
     if not isinstance(questions, list) or not questions:
-        yield f"{place}: passage.questions is not a list of one object or more"
+        yield f"{place}: passage.questions is not a list of at least one question"
         return
     for number, question in enumerate(questions):
         where = f"{place}: passage.questions[{number}]"

@@ -1,7 +1,7 @@
 """The files of a SuperGLUE submission: their names, their labels and their numbers of rows.
 
 Source: github.com/nyu-mll/jiant, `jiant/scripts/benchmarks/benchmarks.py` (8b13996), and the functions
-`super_glue_format_preds` of its tasks. The numbers of rows are those of the release's test splits.
+`super_glue_format_preds` of its tasks. The numbers of rows come from the release's test splits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LeaderboardFile:
         rows: Number of lines of the file.
         labels: Values that a label may have; None for any text.
         rows_file: Name of the file of the rows in the release, without `.jsonl`.
-        renamed: New names of fields of the release's rows, where they differ from the task's.
+        renamed: Pairs of a field's name in the release and its name in the task, for names that differ.
     """
 
     name: str
@@ -70,7 +70,7 @@ FILES: Mapping[str, LeaderboardFile] = {
 """Files of a submission by name, in the order of the leaderboard's instructions."""
 
 NESTED = "MultiRC"
-"""Name of the file whose lines are passages with questions and answers."""
+"""Name of the file with a passage on each line. A passage has several questions, and a question several answers."""
 
 
 def nested(answers: Sequence[tuple[Sequence[int], Label]]) -> list[Entry]:

@@ -127,7 +127,7 @@ def test_keys_that_go_together_are_one_axis(tmp_path):
         write_run(tmp_path, f"lr={rate}", f"encoder_lr={rate / 10}")
     study = collect(tmp_path)
     assert [axis.key for axis in study.axes] == ["lr"]
-    assert study.notes == ("encoder_lr goes with lr in all runs, so it is no axis of its own.",)
+    assert study.notes == ("encoder_lr is not compared separately: in all runs its value follows from lr.",)
 
 
 def test_the_order_of_rows_is_no_axis_while_it_follows_the_seed(tmp_path):

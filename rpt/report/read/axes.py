@@ -112,7 +112,7 @@ def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[t
         if driver is None:
             axes.append(_axis(key, [flat[key] for flat in flats if key in flat]))
         else:
-            notes.append(f"{key} goes with {driver} in all runs, so it is no axis of its own.")
+            notes.append(f"{key} is not compared separately: in all runs its value follows from {driver}.")
     return tuple(axes), notes
 
 

@@ -37,14 +37,15 @@ def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Tabl
         AT,
         Column("leader", "encoder"),
         Column("other", "against"),
-        Column("probability", "probability", 2, note="That a run of the first scores higher; equal scores count half."),
+        Column("probability", "probability", 2, note="That the encoder's run scores higher; a tie counts half."),
         Column("points", "points", 0),
         SEEDS,
     ]
     interval = "In brackets the 95 % interval for new seeds on the same examples. " if has_intervals(study) else ""
     text = (
-        "Every run of the first against every run of the second at the same point, averaged over the points. "
-        f"0.5: neither is ahead. {interval}Exploratory: no claim of the answer rests on it."
+        "Probability that a run of the encoder scores higher than a run of the method after 'against'. All pairs of "
+        "runs at the same point are compared, and the points are averaged. At 0.5 neither is better. "
+        f"{interval}Exploratory: the report's answer does not use these numbers."
     )
     return Table("improvement", "Probability of a higher score", caption(study, text), columns, rows)
 
@@ -64,15 +65,15 @@ def interval_table(study: Study, summaries: Sequence[Summary]) -> Table:
     ]
     columns = [
         *(TASK, AT, ENCODER),
-        Column("average", "mean", scale=POINTS, note="Over all points of the sweep."),
+        Column("average", "mean", scale=POINTS, note="Mean over all points of the sweep."),
         Column("interquartile_mean", "interquartile mean", scale=POINTS, note="Mean of the middle half of all runs."),
         Column("worst", "worst", scale=POINTS, note="Score of the worst point."),
-        Column("tuned", "tuned", scale=POINTS, note="Score at the point that the held-out rows choose."),
+        Column("tuned", "tuned", scale=POINTS, note="Score at the point with the highest score on the held-out rows."),
         *(RUNS, SEEDS),
     ]
     interval = "In brackets the 95 % interval over new seeds and new examples. " if has_intervals(study) else ""
     text = (
-        f"Scores in points (0 to 100). {interval}Over all tasks, mean, worst and tuned are means over tasks, and the "
-        "interquartile mean takes the runs of all tasks together."
+        f"Scores in points (0 to 100). {interval}In a row over several tasks, mean, worst and tuned are means over the "
+        "tasks. The interquartile mean is computed from the runs of all tasks together."
     )
     return Table("intervals", "Scores over the sweep", caption(study, text), columns, rows)
