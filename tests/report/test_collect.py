@@ -197,9 +197,7 @@ MIXED = {
     "the data checksum differs": {"data__checksum": "0" * 64},
     "the number of reported rows differs": {"data__rows": {"train": 1, "held_out": 1, "reported": 3}},
     "the metrics differs": {"majority": {"accuracy": 0.5, "score": 0.5}},
-    r"the unit of the prompt \(prompt.unit\) differs, vocab and raw": {
-        "config__prompt": {"length": 10, "unit": "raw"}
-    },
+    r"the unit of the prompt \(prompt.unit\) differs, vocab and raw": {"config__prompt": {"length": 10, "unit": "raw"}},
     "the weights of the backbone differs": {"backbone__weights_sha256": "0" * 64},
 }
 
