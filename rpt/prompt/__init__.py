@@ -1,4 +1,4 @@
-"""The soft prompt: its initialisation, its encoder, and how it gets in front of the text.
+"""The soft prompt: its initialisation, its encoder, and its insertion into the input.
 
 This file imports nothing. The config check can therefore find the modules of this package without loading torch.
 """

@@ -21,7 +21,7 @@ A float32 copy of all rows at once could double the memory that the embeddings t
 """
 
 TINY = 1e-12
-"""Smallest number by which a cosine is divided. An embedding of zeros has length 0 and would divide by zero."""
+"""Smallest divisor in a cosine, against a division by zero. An embedding of zeros has length 0."""
 
 COLUMNS = ("prompt/norm", "prompt/drift", "prompt/gate")
 """The keys of the dictionary that `movement` returns."""

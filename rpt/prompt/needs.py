@@ -1,9 +1,9 @@
-"""Special needs of prompt encoders, which rpt recognises by methods, attributes and arguments.
+"""Needs that a prompt encoder may declare by a method, an attribute or an argument of its class.
 
 | need of the encoder | how its class declares the need | what rpt does |
 | --- | --- | --- |
 | trains its own numbers instead of a table | method `start_from(table)` | calls it once with the initial table |
-| initial table with another number of rows | attribute `table_rows`, an integer | initialises so many rows |
+| initial table with another number of rows | attribute `table_rows`, an integer | initialises that many rows |
 | input embeddings and tokenizer of the backbone | argument `vocabulary` | passes an `rpt.prompt.init.InitSource` |
 | learning rates or weight decays of its own | method `parameter_groups()` | passes the groups to the optimizer |
 
@@ -63,7 +63,7 @@ def table_rows(encoder: nn.Module, length: int) -> int:
 
 
 def groups_of(encoder: nn.Module) -> list[ParameterGroup]:
-    """Return the parameter groups of an encoder. The first group holds all parameters that the encoder does not name.
+    """Return the parameter groups of an encoder. The first holds the parameters that `parameter_groups` leaves out.
 
     Raises:
         ConfigError: The encoder names a parameter twice, or names a tensor that is no parameter of the encoder.
@@ -80,7 +80,7 @@ def groups_of(encoder: nn.Module) -> list[ParameterGroup]:
 
 
 def check_rank(key: str, rank: int, **bounds: int) -> None:
-    """Refuse a rank above any of the bounds, because it could represent no more prompts than the bound itself.
+    """Refuse a rank above any of the bounds, because a higher rank can represent no further prompts.
 
     Args:
         key: Key of the rank in the configuration.

@@ -36,7 +36,7 @@ def build_submission(runs: Sequence[TrainedRun], root: Path | None) -> tuple[byt
         - `missing`: names of the files for which there is no run or no test split.
 
     Raises:
-        ConfigError: Two runs have the same task, or a run's task is none of SuperGLUE's.
+        ConfigError: Two runs have the same task, or a run has a task that is not in SuperGLUE.
         DataError: There is no test split, or a row of a test split cannot be answered.
     """
     by_task = _by_task(runs)
