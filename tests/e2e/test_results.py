@@ -9,6 +9,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 ENCODERS = {"plain": 5, "mlp": 3, "residual": 5}
 """Number of seeds of each encoder, in the order of the table's columns."""
 
+SAMPLE_ENCODERS = ["plain", "mlp", "residual", "lstm"]
+"""Encoders of the study on sample rows, in the order of the table's columns."""
+
+
+def section(name):
+    """The text of the results page about a backbone: `SmolLM2` or `MiniLM`."""
+    language_model, encoder = (DOCS / "results.md").read_text().split("## MiniLM\n")
+    return {"SmolLM2": language_model, "MiniLM": encoder}[name]
+
 
 @pytest.fixture(scope="module")
 def runs():
@@ -23,7 +32,7 @@ def cells(page, start):
 
 @pytest.mark.parametrize("rate", ["0.003", "0.03", "0.3", "3", "30"])
 def test_scores_and_first_steps_are_means_over_the_runs_seeds(rate, runs):
-    row = cells((DOCS / "results.md").read_text(), rate)
+    row = cells(section("SmolLM2"), rate)
     for position, (encoder, num_seeds) in enumerate(ENCODERS.items()):
         of_point = runs[(runs.encoder == encoder) & (runs.lr == float(rate))]
         assert len(of_point) == of_point.seed.nunique() == num_seeds
@@ -32,7 +41,7 @@ def test_scores_and_first_steps_are_means_over_the_runs_seeds(rate, runs):
 
 
 def test_the_average_over_the_sweep_and_its_difference_are_those_of_the_runs(runs):
-    page = (DOCS / "results.md").read_text()
+    page = section("SmolLM2")
     row = cells(page, "averaged over the rates")
     means = runs.groupby("encoder").score.mean() * 100
     for cell, encoder in zip(row[1:4], ENCODERS, strict=True):
@@ -49,3 +58,31 @@ def test_the_other_claims_of_the_page_hold_for_the_runs(runs):
     assert (runs[runs.encoder == "residual"].score > 0.46).all()
     assert (runs[runs.encoder == "plain"].score < 0.40).mean() == 0.2
     assert len(runs) == 66
+
+
+@pytest.fixture(scope="module")
+def sample_runs():
+    return pd.read_csv(DOCS / "results" / "learning_rate.csv")
+
+
+@pytest.mark.parametrize("rate", ["0.003", "0.03", "0.3", "3", "30"])
+def test_scores_of_the_study_on_sample_rows_are_means_over_three_seeds(rate, sample_runs):
+    page = section("MiniLM")
+    for cell, encoder in zip(cells(page, rate)[1:], SAMPLE_ENCODERS, strict=True):
+        of_point = sample_runs[(sample_runs.encoder == encoder) & (sample_runs.lr == float(rate))]
+        assert of_point.seed.nunique() == len(of_point) == 3
+        assert float(cell.split()[0]) == pytest.approx(100 * of_point.score.mean(), abs=0.051)
+
+
+def test_averages_and_tuned_scores_of_the_study_on_sample_rows_are_those_of_the_runs(sample_runs):
+    page = section("MiniLM")
+    averages, tuned = cells(page, "averaged over the rates"), cells(page, "at the rate that the held-out rows choose")
+    for position, encoder in enumerate(SAMPLE_ENCODERS, start=1):
+        points = sample_runs[sample_runs.encoder == encoder].groupby("lr")[["score", "held_out"]].mean()
+        chosen = points.held_out.idxmax()
+        assert float(averages[position].split()[0]) == pytest.approx(100 * points.score.mean(), abs=0.051)
+        assert float(tuned[position].split()[0]) == pytest.approx(100 * points.score[chosen], abs=0.051)
+        assert tuned[position].endswith(f"at {chosen:g}")
+    head = 100 * sample_runs[sample_runs.encoder == "none"].score.mean()
+    assert f"The head alone scores {head:.1f}." in page
+    assert len(sample_runs) == 63
