@@ -33,7 +33,7 @@ def points(*overrides, name="config"):
         ("lr=1,2 seed=3,4", ["lr=1 seed=3", "lr=1 seed=4", "lr=2 seed=3", "lr=2 seed=4"]),
         ("seed=range(3)", ["seed=0", "seed=1", "seed=2"]),
         ("lr=choice(0.5,1e-5)", ["lr=0.5", "lr=1e-05"]),
-        ("encoder=glob(*l*,exclude=m*)", ["encoder=lstm", "encoder=plain", "encoder=residual"]),
+        ("encoder=glob(*l*,exclude=*p*)", ["encoder=low_rank", "encoder=lstm", "encoder=residual"]),
         ("group='a,b','c'", ["group='a,b'", "group='c'"]),
         ("logger=[none],[wandb]", ["logger=[none]", "logger=[wandb]"]),
         ("+key=1,2", ["+key=1", "+key=2"]),

@@ -104,7 +104,7 @@ def test_the_card_says_task_rows_protocol_score_license_and_how_to_load(tiny_ber
 def test_a_prompt_that_peft_cannot_represent_is_refused_with_the_reason(tiny_bert, tmp_path, capsys):
     folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=after_cls")
     assert main([str(folder), "--format", "peft", "--output", str(tmp_path / "out")]) == 2
-    assert "PEFT puts a prompt in front of [CLS], this one stands behind it" in capsys.readouterr().err
+    assert "PEFT puts a prompt in front of [CLS], and this prompt is behind it" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     exported(folder, "npy", tmp_path / "out")
 

@@ -98,6 +98,7 @@ def test_tasks_that_differ_in_the_unit_are_refused(tmp_path):
 def test_a_record_without_a_unit_is_raw(tmp_path):
     old, new = (write_run(tmp_path, f"seed={seed}") for seed in (0, 1))
     set_unit(old, None)
+    set_unit(new, "raw")
     study = collect(tmp_path)
     rows = by_name({table.name: table for table in tables(study, measure(study), [])}["runs"])
     assert [row["unit"] for row in rows] == ["raw", "raw"]
