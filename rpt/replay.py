@@ -20,7 +20,7 @@ from rpt.config.paths import user_path
 from rpt.config.schema import Config
 from rpt.console import say
 from rpt.errors import ConfigError, RptError
-from rpt.system.command import explained
+from rpt.system.command import add_config_dirs, explained
 from rpt.tracking.comparison import Comparison, Results, compare, read_results, report
 from rpt.tracking.identity import SCHEMA, folder_name, identify
 from rpt.tracking.kinds import shown
@@ -42,13 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train the run of a folder again, print the comparison, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.replay", description=__doc__)
     parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
-    parser.add_argument(
-        "--config-dir",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="folder of your own configuration files, laid out as conf/; may be repeated",
-    )
+    add_config_dirs(parser)
     given = parser.parse_args(arguments)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # `rpt.cli` gives the reason
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpt.config.paths import user_path
 from rpt.errors import DataError
-from rpt.system.command import explained
+from rpt.system.command import add_config_dirs, explained
 from rpt.system.reading import Unreadable, reason_of, refuse_pointer
 from rpt.system.writing import as_json, writing_atomically
 from rpt.training.libraries import load_libraries
@@ -81,13 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=("mean", "vote"),
         help="combine the answers of all runs: highest mean log-probability, or most frequent answer",
     )
-    parser.add_argument(
-        "--config-dir",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="folder of your own configuration files, laid out as conf/; may be repeated",
-    )
+    add_config_dirs(parser)
     return parser
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from rpt.config.paths import user_path
 from rpt.errors import ConfigError, DataError
 from rpt.submit.check import check_submission
-from rpt.system.command import explained
+from rpt.system.command import add_config_dirs, explained
 from rpt.system.writing import write_atomic
 from rpt.training.libraries import load_libraries
 
@@ -33,13 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--root", type=user_path, metavar="DIR", help="folder of SuperGLUE's release; default: data.root of each run"
     )
-    parser.add_argument(
-        "--config-dir",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="folder of your own configuration files, laid out as conf/; may be repeated",
-    )
+    add_config_dirs(parser)
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--output", type=user_path, metavar="ZIP", help="ZIP file to write")
     task.add_argument("--check", type=user_path, metavar="ZIP", help="ZIP file to check, whichever program wrote it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -53,3 +54,14 @@ def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
                 return 2
 
     return explaining
+
+
+def add_config_dirs(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--config-dir` of commands that build the components of a recorded run again."""
+    parser.add_argument(
+        "--config-dir",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of your own configuration files, laid out as conf/; may be repeated",
+    )
