@@ -2,8 +2,8 @@
 
 import pytest
 
+from rpt.report.figures.differences import differences
 from rpt.report.figures.figure import style
-from rpt.report.figures.forest import differences
 from rpt.report.figures.styles import looks_of
 from rpt.report.measure.comparisons import couples
 from rpt.report.measure.numbers import measure

@@ -29,8 +29,9 @@ GENTLE = {
 """The same at a tenth of their rates. At those above the T5 amplifies any rounding: alone in float64, the LSTM's run is
 3e-6 from itself after five epochs when its table is multiplied by 1 + 1e-15."""
 
-EARLY = ["trainer.epochs=8", "trainer.patience=2"]
-"""Long enough for runs to stop early at epochs of their own (`early_stops`), two of them by less patience."""
+EARLY = ["trainer.epochs=10", "trainer.patience=2", "prompt.unit=raw"]
+"""Long enough for runs to stop early at epochs of their own (`early_stops`), two of them by less patience. The rates of
+`RUNS` are chosen for the unit `raw`."""
 
 
 def configs_of(*overrides, runs=RUNS):
