@@ -11,13 +11,17 @@ from rpt.config.paths import user_path
 from rpt.config.schema import BackboneConfig
 from rpt.errors import ConfigError
 from rpt.export.card import model_card
-from rpt.export.formats import FORMATS, head_files
+from rpt.export.formats import FORMATS, Files, head_files
 from rpt.replay import recorded
-from rpt.system.command import explained
+from rpt.system.command import add_config_dirs, explained
 from rpt.system.reading import reason_of
 from rpt.system.writing import folder_at_once, read_json_lines
 from rpt.tracking.folder import RunFolder, find_runs
 from rpt.tracking.record import Record
+from rpt.training.libraries import load_libraries
+
+HARNESS = "lm-eval"
+"""Format of an adapter with a task of the LM Evaluation Harness."""
 
 
 @explained
@@ -30,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="RUN",
         help="folder of a finished run; of a folder with several runs, the best on the selection split is exported",
     )
-    parser.add_argument("--format", required=True, choices=tuple(FORMATS), help="file format of the prompt")
+    parser.add_argument("--format", required=True, choices=(*FORMATS, HARNESS), help="file format of the prompt")
     parser.add_argument("--output", required=True, type=user_path, metavar="DIR", help="folder to create")
+    add_config_dirs(parser)
     given = parser.parse_args(arguments)
-    export(best_run(given.run), given.format, given.output)
+    export(best_run(given.run), given.format, given.output, given.config_dir)
     sys.stdout.writelines(f"{path}\n" for path in sorted(given.output.iterdir()))
     return 0
 
@@ -53,20 +58,23 @@ def best_run(path: Path) -> Path:
     return max(find_runs([path]), key=score)
 
 
-def export(path: Path, format: str, output: Path) -> None:
+def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = ()) -> None:
     """Write the exported prompt of a run, the class head if there is one, and a model card.
 
-    Neither the rows nor the backbone of the run are read.
+    Only the format `lm-eval` reads the run's rows and the backbone's tokenizer.
 
     Args:
         path: Folder of a finished run.
-        format: `peft`, `safetensors` or `npy`.
+        format: `peft`, `safetensors`, `npy` or `lm-eval`.
         output: Folder to create.
+        config_dirs: Folders of option files that the user trusts, for `lm-eval` with a task of the user's own.
 
     Raises:
-        ConfigError: The folder holds no finished run, the run has no prompt, PEFT cannot represent the prompt, or
-            `output` exists.
+        ConfigError: The folder holds no finished run, the run has no prompt, the format cannot represent the prompt or
+            its scores, or `output` exists.
+        DataError: The rows of the run cannot be read.
         StorageError: The folder cannot be written. No part of it is left behind.
+        WeightsError: The backbone's tokenizer cannot be loaded.
     """
     record, folder = recorded(path), RunFolder(path)
     if output.exists():
@@ -75,12 +83,24 @@ def export(path: Path, format: str, output: Path) -> None:
         raise ConfigError.of("RUN", record.name, "has fine-tuned its backbone. Only prompts are exported.")
     if not record.parameters.held:
         raise ConfigError.of("RUN", record.name, "has no prompt. Name a run with a prompt.")
-    files = {**FORMATS[format](folder, record), **head_files(folder)}
-    base = _base(record)
-    card = model_card(record, format, base, _answers(folder))
+    files, loading = _harness(path, config_dirs) if format == HARNESS else (FORMATS[format](folder, record), None)
+    files |= head_files(folder)
+    card = model_card(record, format, _base(record), _answers(folder), loading)
     with folder_at_once(output) as draft:
         for name, content in {**files, "README.md": card.encode()}.items():
             (draft / name).write_bytes(content)
+
+
+def _harness(path: Path, config_dirs: Sequence[str]) -> tuple[Files, str]:
+    """Make the files of the format `lm-eval`, and the section of the card that says how to use them."""
+    load_libraries()
+    from rpt.export.harness import harness_task
+    from rpt.trained import load
+    from rpt.training.silenced_messages import quiet_libraries
+
+    quiet_libraries()
+    task = harness_task(load(path, config_dirs))
+    return task.files, task.loading
 
 
 def _base(record: Record) -> str:

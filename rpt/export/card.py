@@ -12,18 +12,24 @@ from rpt.data.release import origin
 from rpt.tracking.record import Record
 
 LOADING = {
-    "peft": """from peft import PeftModel
+    "peft": """```python
+from peft import PeftModel
 from transformers import {auto}
 
-model = PeftModel.from_pretrained({auto}.from_pretrained({base!r}), "DIR")""",
-    "safetensors": """from safetensors.torch import load_file
+model = PeftModel.from_pretrained({auto}.from_pretrained({base!r}), "DIR")
+```""",
+    "safetensors": """```python
+from safetensors.torch import load_file
 
-prompt = load_file("DIR/prompt.safetensors")["prompt"]  # float32 [length, hidden]""",
-    "npy": """import numpy as np
+prompt = load_file("DIR/prompt.safetensors")["prompt"]  # float32 [length, hidden]
+```""",
+    "npy": """```python
+import numpy as np
 
-prompt = np.load("DIR/prompt.npy", allow_pickle=False)  # float32 [length, hidden]""",
+prompt = np.load("DIR/prompt.npy", allow_pickle=False)  # float32 [length, hidden]
+```""",
 }
-"""Python code that loads an export, by format."""
+"""Python code that loads an export, as Markdown, by format."""
 
 AUTO_CLASSES = {
     "encoder": "AutoModel",
@@ -40,14 +46,17 @@ PLACES = {
 """Description of the prompt's position, by `backbone.prompt_at`."""
 
 
-def model_card(record: Record, format: str, base: str, answers: list[dict[str, Any]]) -> str:
+def model_card(
+    record: Record, format: str, base: str, answers: list[dict[str, Any]], loading: str | None = None
+) -> str:
     """Write the model card of an exported prompt.
 
     Args:
         record: Record of the run.
-        format: `peft`, `safetensors` or `npy`.
+        format: `peft`, `safetensors`, `npy` or `lm-eval`.
         base: Name or path of the backbone.
         answers: Lines of the run's `predictions.jsonl`, for the interval of an accuracy.
+        loading: Markdown that says how to use the export; None takes the Python code for the format.
     """
     section = record.config["backbone"]
     data, task = record.data, record.task
@@ -65,7 +74,8 @@ def model_card(record: Record, format: str, base: str, answers: list[dict[str, A
         ("License", "not chosen yet: set `license` in the first lines of this file before an upload"),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    loading = LOADING[format].format(auto=AUTO_CLASSES[record.backbone.family], base=base)
+    if loading is None:
+        loading = LOADING[format].format(auto=AUTO_CLASSES[record.backbone.family], base=base)
     head = f"\n{HEAD}\n" if record.parameters.head else ""
     title = f"# {task.name}: a soft prompt for {base}"
     parts = [
@@ -73,7 +83,7 @@ def model_card(record: Record, format: str, base: str, answers: list[dict[str, A
         title,
         f"| | |\n| --- | --- |\n{table}",
         "## Load",
-        f"```python\n{loading}\n```",
+        loading,
     ]
     return "\n\n".join(parts) + f"\n{head}"
 
@@ -86,7 +96,7 @@ HEAD = (
 
 
 def _front_matter(base: str, format: str) -> str:
-    library = "library_name: peft\n" if format == "peft" else ""
+    library = "library_name: peft\n" if format in ("peft", "lm-eval") else ""
     return f"---\nbase_model: {json.dumps(base)}\n{library}license: other\ntags: [soft-prompt, prompt-tuning]\n---"
 
 
