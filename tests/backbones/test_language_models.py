@@ -18,7 +18,7 @@ from rpt.training.module import PromptTuner
 
 FAMILIES = ["tiny_t5", "tiny_llama"]
 SCORERS = ["rank", "generate"]
-BYTES = ("prompt.safetensors", "predictions.jsonl", "metrics.csv", "adapter/adapter_model.safetensors")
+RESULT_FILES = ("prompt.safetensors", "predictions.jsonl", "metrics.csv", "adapter/adapter_model.safetensors")
 TUNE = ["encoder=none", "trainer.tune=all", "trainer.tune_lr=0.003"]
 each_family = pytest.mark.parametrize("family", FAMILIES)
 
@@ -133,7 +133,7 @@ def stop_at(monkeypatch):
     return at
 
 
-def contents(outcome, names=BYTES):
+def contents(outcome, names=RESULT_FILES):
     return {name: (outcome.folder / name).read_bytes() for name in names}
 
 

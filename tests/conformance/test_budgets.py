@@ -1,4 +1,4 @@
-"""The study of methods gives every encoder the same number of trained numbers."""
+"""The study of methods gives every encoder the same number of trained parameters."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_every_encoder_has_a_budget():
 
 
 @pytest.mark.parametrize("name", BUDGETS)
-def test_an_encoder_trains_as_many_numbers_as_a_table_of_a_hundred_tokens(name):
+def test_an_encoder_has_as_many_parameters_as_a_table_of_a_hundred_tokens(name):
     config = check(compose([f"experiment=budget/{name}", "backbone=minilm"]))
     assert config.chosen["encoder"] == name
     length = config.prompt.length

@@ -1,4 +1,4 @@
-"""Packed training, resume and evaluation with every prompt encoder; options are discovered."""
+"""Packed training, resuming and evaluation with every prompt encoder that has a YAML file in `conf/encoder/`."""
 
 import copy
 import io
@@ -16,7 +16,7 @@ RUNS = {name: [f"encoder={name}", f"seed={seed}"] for seed, name in enumerate(EN
 
 @pytest.fixture(scope="module")
 def packed(tiny_bert, tiny_cb, assemble, loop, tmp_path_factory):
-    """A pack of a run with each encoder in float64 after 12 steps; its data, and the states after 6 steps."""
+    """A float64 pack with a run for each encoder after 12 steps, with its configurations, data and states at step 6."""
     folder = tmp_path_factory.mktemp("runs")
     small = [*tiny_bert, *tiny_cb, "trainer=debug", "trainer.epochs=3", "prompt.length=6", "prompt.unit=vocab"]
     shared = ["lr=0.01", "schedule=linear", "backbone.dtype=float64", f"output_dir={folder}"]
@@ -27,7 +27,7 @@ def packed(tiny_bert, tiny_cb, assemble, loop, tmp_path_factory):
 
 
 def steps(tuner, data, count):
-    """Take steps; gives the states of the runs after each number of steps."""
+    """Take `count` training steps, and return the states of all runs before the first and after each step."""
     states = []
     while True:
         for rows in data.train_dataloader():
@@ -38,7 +38,7 @@ def steps(tuner, data, count):
 
 
 def as_saved(state):
-    """The state as a checkpoint holds it."""
+    """Return a state after it was saved to a checkpoint and loaded again."""
     file = io.BytesIO()
     torch.save(copy.deepcopy(state), file)
     file.seek(0)
@@ -56,8 +56,8 @@ each = pytest.mark.parametrize("index", range(len(ENCODERS)), ids=ENCODERS)
 @each
 def test_a_run_of_the_pack_ends_as_it_does_alone(index, packed, assemble, loop):
     configs, tuner, _, _ = packed
-    alone, its_data = assemble(configs[index])
-    steps(loop(alone), its_data, 12)
+    alone, data_alone = assemble(configs[index])
+    steps(loop(alone), data_alone, 12)
     run, single = tuner.runs[index], alone.runs[0]
     assert (run.error, run.steps) == (None, 12)
     assert not torch.equal(run.trainable.fold(), run.start)
@@ -91,7 +91,7 @@ def test_an_evaluation_repeats_and_does_not_depend_on_the_order_of_the_rows(inde
 
 
 def test_the_factorised_prompts_differ_from_the_plain_one(packed):
-    """All runs have an init of their own seed, so that equal prompts would mean that an encoder is not used."""
+    """The runs have different seeds and thus different initial tables, so that the encoders' prompts must differ."""
     _, tuner, _, _ = packed
     prompts = [run.trainable.fold() for run in tuner.runs]
     assert all(not torch.equal(one, other) for i, one in enumerate(prompts) for other in prompts[:i])

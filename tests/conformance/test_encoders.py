@@ -1,4 +1,4 @@
-"""Requirements on every prompt encoder. Options are found in `conf/`, so that a new YAML is tested at once."""
+"""Requirements on every prompt encoder. Encoders are found in `conf/`, so that a new YAML file is tested at once."""
 
 import inspect
 import itertools
@@ -20,7 +20,7 @@ FILES = sorted((Path(__file__).parents[2] / "conf" / "encoder").glob("*.yaml"))
 OPTIONS = [path for path in FILES if OmegaConf.load(path)["_target_"] is not None]
 LENGTH, HIDDEN = 5, 12
 SMALL = {"rank": 3, "codewords": 3, "subspace_dim": 4, "basis": 7}
-"""Sizes that fit this prompt and width."""
+"""Sizes of encoders that fit a prompt of `LENGTH` tokens and the width `HIDDEN`."""
 VOCABULARY = torch.randn(50, HIDDEN, generator=torch.Generator().manual_seed(8))
 
 
@@ -52,7 +52,7 @@ CHOICES = {"shared": [True, False], "start": ["init", "source"]}
 
 
 def variants() -> list[object]:
-    """Each option, with both values of `shared` and `start` where it has them."""
+    """Return each encoder with every combination of the options in `CHOICES` that it has."""
     found = []
     for path in OPTIONS:
         keys = [key for key in CHOICES if key in load(path)]
@@ -112,7 +112,7 @@ def test_the_gradient_reaches_every_trained_number(config):
 
 
 @each_variant
-def test_a_seed_decides_every_bit(config):
+def test_an_encoder_with_the_same_seed_is_equal_bit_for_bit(config):
     first, again, other = build(config), build(config), build(config, seed=1)
     assert torch.equal(first(), again())
     drawn = [encoder_of(config).state_dict() for _ in range(2)]
@@ -123,16 +123,17 @@ def test_a_seed_decides_every_bit(config):
 
 @each_variant
 def test_an_encoder_that_starts_from_the_init_follows_it(config):
-    """A prompt that the init cannot reach would be a study of nothing."""
+    """The prompt depends on the init exactly if the option `start` says so."""
     torch.manual_seed(0)
     encoder = encoder_of(config)
     other = SoftPrompt(torch.randn(table_rows(encoder, LENGTH), HIDDEN), encoder)
     follows = not torch.equal(build(config)(), other())
-    assert follows == (config.get("start") != "source" or "LoPT" in config["_target_"])  # LoPT keeps the table
+    # LoPT depends on the init with both values of `start`, because it keeps the table.
+    assert follows == (config.get("start") != "source" or "LoPT" in config["_target_"])
 
 
 @each_variant
-def test_a_state_dict_brings_an_encoder_back(config):
+def test_a_loaded_state_dict_restores_the_prompt(config):
     first, other = build(config), build(config, seed=1)
     other.load_state_dict(first.state_dict(), strict=True)
     assert torch.equal(first(), other())
@@ -140,12 +141,12 @@ def test_a_state_dict_brings_an_encoder_back(config):
 
 @each_variant
 @pytest.mark.parametrize("training", [True, False])
-def test_the_folded_prompt_is_the_forward_in_eval_mode_bit_for_bit(config, training):
-    # Between its layers is where a recurrent encoder drops, so it gets two.
+def test_the_folded_prompt_equals_the_forward_pass_in_eval_mode_bit_for_bit(config, training):
+    # A recurrent encoder applies dropout between its layers, so it needs two layers.
     config = config.copy()
     config.update({k: v for k, v in {"dropout": 0.9, "num_layers": 2}.items() if k in config})
     soft_prompt = build(config).train(training)
-    soft_prompt.encoder.train(not training)  # the parts' modes may differ, and all are kept
+    soft_prompt.encoder.train(not training)  # `fold` must restore the mode of each module
     folded = soft_prompt.fold()
     assert soft_prompt.training is training
     assert {module.training for module in soft_prompt.encoder.modules()} == {not training}
@@ -162,7 +163,7 @@ def test_the_folded_prompt_is_the_forward_in_eval_mode_bit_for_bit(config, train
 
 
 @each_variant
-def test_the_folded_prompt_does_not_follow_the_training(config):
+def test_further_training_does_not_change_a_folded_prompt(config):
     soft_prompt = build(config)
     folded = soft_prompt.fold()
     before = folded.clone()

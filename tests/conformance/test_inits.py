@@ -1,4 +1,4 @@
-"""Requirements on every initialisation. Options are found in `conf/`, so that a new YAML is tested at once."""
+"""Requirements on every initialisation. They are found in `conf/`, so that a new YAML file is tested at once."""
 
 import inspect
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_an_init_gives_finite_float32_rows_on_the_cpu(config, source):
     assert not prompt.requires_grad
 
 
-def test_a_seed_decides_every_bit_and_the_global_generator_none(path, config, source):
+def test_an_init_depends_on_its_seed_and_not_on_the_global_generator(path, config, source):
     torch.manual_seed(0)
     first = draw(config, source)
     torch.manual_seed(1)
@@ -93,7 +93,7 @@ def test_a_seed_decides_every_bit_and_the_global_generator_none(path, config, so
     assert torch.equal(first, other) == (path.stem in SEEDLESS)
 
 
-def test_a_prompt_may_be_changed_without_changing_the_backbone(config, source):
+def test_a_change_of_the_prompt_does_not_change_the_embedding(config, source):
     before = source.embedding.clone()
     draw(config, source).fill_(9.0)
     assert torch.equal(source.embedding, before)

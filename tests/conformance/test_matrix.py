@@ -1,6 +1,6 @@
-"""Every task trains with every prompt encoder, backbone family and scorer, as found in `conf/`.
+"""Every task in `conf/` trains with every prompt encoder, backbone family and scorer in `conf/`.
 
-`python run.py -cn matrix` is the same with real weights (sweeps/matrix.yaml).
+`python run.py -cn matrix` trains the same combinations with real weights (sweeps/matrix.yaml).
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tests.support.samples import FOLDER_OF, FOLDERS, TASKS
 CONF = Path(__file__).parents[2] / "conf"
 BACKBONES = {"encoder": "tiny_bert", "seq2seq": "tiny_t5", "causal": "tiny_llama"}
 PASSAGES = ("multirc", "record")
-"""Tasks of which a line of the release holds many examples."""
+"""Tasks whose release holds many examples in one line."""
 
 
 def options(group: str, *but: str) -> list[str]:
@@ -32,7 +32,7 @@ LANGUAGE = [(family, scorer) for family in ("seq2seq", "causal") for scorer in S
 
 @pytest.fixture
 def small(request, tmp_path) -> Callable[..., list[str]]:
-    """Overrides for an epoch over few rows on the tiny backbone of a family."""
+    """Make the overrides of a training of one epoch over few rows, on the tiny backbone of a family."""
 
     def make(family: str, task: str, *more: str) -> list[str]:
         backbone = request.getfixturevalue(BACKBONES[family])
@@ -54,7 +54,7 @@ def assert_reported(outcome, config) -> None:
     assert len(lines) == record.data.rows.reported
 
 
-def test_every_family_and_every_option_is_here():
+def test_every_family_and_every_option_is_tested():
     assert set(BACKBONES) == set(FAMILIES)
     assert {FOLDER_OF[task] for task in TASKS} == set(FOLDERS)
     assert len(ENCODERS) >= 4
@@ -65,19 +65,19 @@ def test_every_family_and_every_option_is_here():
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_trains_with_every_encoder_on_every_family(task, family, small):
     configs = [check(compose(small(family, task, f"encoder={encoder}"))) for encoder in ENCODERS]
-    for outcome, config in zip(train(configs), configs, strict=True):  # one pack
+    for outcome, config in zip(train(configs), configs, strict=True):  # all runs train in one pack
         assert_reported(outcome, config)
 
 
 @pytest.mark.parametrize(("family", "scorer"), LANGUAGE)
 @pytest.mark.parametrize("task", TASKS)
-def test_a_task_is_scored_in_every_way(task, family, scorer, small):
+def test_a_task_trains_with_every_scorer(task, family, scorer, small):
     config = check(compose(small(family, task, f"scorer={scorer}", "encoder=plain")))
     assert_reported(train([config])[0], config)
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_task_trains_as_the_published_code_has_it(task, small):
+def test_a_task_trains_with_the_paper_protocol(task, small):
     config = check(compose(small("seq2seq", task, "protocol=paper", "encoder=residual")))
     [outcome] = train([config])
     assert_reported(outcome, config)

@@ -1,4 +1,4 @@
-"""The packaged sample rows: official schema, balanced, new texts in validation, and no shallow rule that answers."""
+"""The packaged sample rows follow the official schema, are balanced, and cannot be answered by shallow rules."""
 
 import re
 from collections import Counter
@@ -51,10 +51,10 @@ TEXTS = {
     "WiC": ("word", "sentence1", "sentence2"),
     "WSC": ("text", "span1_text"),
 }
-"""The texts of an example, from which a shallow rule may learn; ReCoRD's examples have other rules, below."""
+"""Text fields of an example, the input of the shallow rules. ReCoRD has a test with rules of its own."""
 MAJORITY = 0.5
 MARGIN = 0.03
-"""Allowed distance of a shallow rule's accuracy from one half, which is chance in crossed rows."""
+"""Largest accuracy of a shallow rule above one half. The labels are balanced, so that chance level is one half."""
 VECTORIZERS = {
     "counts": CountVectorizer,
     "binary": lambda **options: CountVectorizer(binary=True, **options),
@@ -67,7 +67,7 @@ each_folder_of_fixed_labels = pytest.mark.parametrize("folder", TEXTS)
 
 @cache
 def examples(folder, split):
-    """The examples of a split's sample rows."""
+    """Return the examples made from the sample rows of a split."""
     config = check(compose([f"task={folder.lower()}"]))
     return list(build_task(config).examples(sample_source(folder).splits[split]))
 
@@ -85,7 +85,7 @@ def test_every_task_of_the_release_has_sample_rows():
 
 
 @each_folder
-def test_rows_are_those_that_published_numbers_rest_on(folder):
+def test_the_sample_rows_are_those_of_the_published_numbers(folder):
     assert sample_source(folder).checksum == CHECKSUMS[folder]
 
 
@@ -118,7 +118,7 @@ def test_train_and_validation_share_no_text(folder):
 
 
 @each_folder_of_fixed_labels
-def test_a_constant_is_right_on_half(folder):
+def test_a_constant_answer_is_right_on_half_of_the_rows(folder):
     for split in SPLITS:
         counts = Counter(row.target for row in examples(folder, split))
         assert max(counts.values()) == MAJORITY * counts.total()
@@ -133,23 +133,27 @@ def test_rows_are_shuffled(folder):
 
 
 def shared_ngrams(first, second, length):
-    """The runs of `length` words that occur in both texts."""
-    runs = (
-        {" ".join(told[start : start + length]) for start in range(len(told) + 1 - length)}
-        for told in (words(first), words(second))
+    """Count the n-grams of `length` words that occur in both texts."""
+    ngrams = (
+        {" ".join(text[start : start + length]) for start in range(len(text) + 1 - length)}
+        for text in (words(first), words(second))
     )
-    return len(set.intersection(*runs))
+    return len(set.intersection(*ngrams))
 
 
-def shapes(row):
-    """Numbers of an example that no vocabulary enters: lengths, and how much its last text shares with the others."""
+def length_features(row):
+    """Return features without vocabulary: lengths of the texts, and n-grams that the last text shares with the others.
+
+    Args:
+        row: The texts of an example.
+    """
     *others, last = row
     lengths = [size for text in row for size in (len(text), len(text.split()))]
     return lengths + [shared_ngrams(text, last, length) for text in others for length in (1, 2, 3)]
 
 
-def bags(train, val):
-    """Every vectorizer's features of the two splits, each text in a block of its own."""
+def bags_of_words(train, val):
+    """Yield the features of both splits from every vectorizer. Each text of an example has columns of its own."""
     for name, vectorizer in VECTORIZERS.items():
         for longest in (1, 2):
             blocks = []
@@ -160,26 +164,26 @@ def bags(train, val):
 
 
 def shallow_accuracies(folder):
-    """Accuracy on validation of every shallow rule that is learned on train."""
+    """Yield the accuracy on the validation rows of every shallow rule, trained on the training rows."""
     rows = {split: examples(folder, split) for split in SPLITS}
     targets = {split: [row.target for row in rows[split]] for split in SPLITS}
     train, val = ([texts(row, folder) for row in rows[split]] for split in SPLITS)
     views = {"in blocks": (train, val), "last text only": ([row[-1:] for row in train], [row[-1:] for row in val])}
     for view, splits in views.items():
-        for kind, (seen, unseen) in bags(*splits):
+        for kind, (seen, unseen) in bags_of_words(*splits):
             model = LogisticRegression(max_iter=1000, tol=1e-3).fit(seen, targets["train"])
             yield f"{view}: {kind}", model.score(unseen, targets["val"])
-    seen, unseen = (np.array([shapes(row) for row in split], float) for split in (train, val))
+    seen, unseen = (np.array([length_features(row) for row in split], float) for split in (train, val))
     for rule in (LogisticRegression(), DecisionTreeClassifier(max_depth=4, random_state=0)):
         model = make_pipeline(StandardScaler(), rule).fit(seen, targets["train"])
         yield f"lengths and overlap: {type(rule).__name__}", model.score(unseen, targets["val"])
 
 
-@pytest.mark.slow  # about 3 s of learning for each task
+@pytest.mark.slow  # training takes about 3 s for each task
 @each_folder_of_fixed_labels
 def test_shallow_rules_do_not_beat_the_majority(folder):
-    found = dict(shallow_accuracies(folder))
-    assert {rule: accuracy for rule, accuracy in found.items() if accuracy > MAJORITY + MARGIN} == {}
+    accuracies = dict(shallow_accuracies(folder))
+    assert {rule: accuracy for rule, accuracy in accuracies.items() if accuracy > MAJORITY + MARGIN} == {}
 
 
 def most_mentioned(names):
@@ -193,7 +197,7 @@ def most_mentioned(names):
     ids=["most mentioned", "first", "last"],
 )
 def test_the_order_and_number_of_mentions_do_not_tell_the_answer(choose):
-    # Three entities compete for each query, so that a guess among them is right on a third.
+    # Each query has three candidate entities, so that a random guess is right on a third of the queries.
     right = asked = 0
     for row in sample_rows("ReCoRD")["val"]:
         passage = row["passage"]

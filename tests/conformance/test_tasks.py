@@ -1,4 +1,4 @@
-"""Requirements on every task. Options are found in `conf/`, so that a new YAML is tested at once."""
+"""Requirements on every task. Tasks are found in `conf/`, so that a new YAML file is tested at once."""
 
 from collections import Counter
 from string import Formatter
@@ -14,9 +14,6 @@ from rpt.data.sources import sample_versions
 from rpt.tasks.text import folded
 from tests.support.samples import FOLDER_OF, TASKS
 
-PASSAGES = ("multirc", "record")
-"""Tasks of which a line of the release holds many examples, counted in hundreds of lines."""
-
 each_task = pytest.mark.parametrize("task", TASKS)
 
 
@@ -31,12 +28,11 @@ def test_every_task_is_checked_and_all_sample_rows_belong_to_a_task(tmp_path):
 
 
 @each_task
-def test_its_sample_rows_are_examples_with_every_label(task):
+def test_the_sample_rows_give_examples_with_every_label(task):
     config = check(compose([f"task={task}"]))
     source = build_source(config)
     assert source.version == sample_versions()[config.task.folder]
-    made = build_task(config)
-    splits = build_splits(config, source, made)
+    splits = build_splits(config, source, build_task(config))
     for rows, least in ((splits.train, 120), (splits.held_out, 30), (splits.reported, 100)):
         assert len(rows) >= least
         assert len({row.idx for row in rows}) == len(rows)
@@ -46,7 +42,7 @@ def test_its_sample_rows_are_examples_with_every_label(task):
 
 
 @each_task
-def test_no_line_of_the_release_is_on_both_sides(task):
+def test_no_line_of_the_release_is_in_both_train_and_selection_split(task):
     config = check(compose([f"task={task}"]))
     splits = build_splits(config, build_source(config), build_task(config))
     train, held = (
@@ -57,7 +53,7 @@ def test_no_line_of_the_release_is_on_both_sides(task):
 
 
 @each_task
-def test_no_text_is_on_both_sides_and_both_have_the_same_classes(task):
+def test_train_and_selection_split_share_no_text_and_have_the_same_class_shares(task):
     config = check(compose([f"task={task}"]))
     splits = build_splits(config, build_source(config), build_task(config))
     assert shared_texts(splits.train, splits.held_out, config.task.same_side) == 0
@@ -70,8 +66,8 @@ def test_no_text_is_on_both_sides_and_both_have_the_same_classes(task):
 @pytest.mark.parametrize(
     ("task", "few"), [("wsc", "null"), ("rte", "null"), ("cb", "null"), ("multirc", "null"), ("wsc", "5"), ("rte", "5")]
 )
-def test_the_official_rows_share_no_text_between_the_sides(task, few, shared_dir):
-    # Before rows of one text stayed together, 85 of WSC's 111 and 41 of RTE's 498 held-out rows shared a text.
+def test_train_and_selection_split_of_the_official_rows_share_no_text(task, few, shared_dir):
+    # A random split without this rule shared a text in 85 of WSC's 111 and in 41 of RTE's 498 held-out rows.
     rows = ["data=jsonl", f"data.root={shared_dir / 'superglue'}"]
     config = check(compose([f"task={task}", *rows, f"data.k_per_class={few}"]))
     splits = build_splits(config, build_source(config), build_task(config))
@@ -90,14 +86,14 @@ def shared_texts(train, held_out, names):
 
 
 def class_shares(rows):
-    """Share of each class among the rows, in label order."""
+    """Return the share of each class among the rows, in the order of the labels."""
     counts = Counter(row.target for row in rows)
     return [counts[label] / len(rows) for label in sorted(counts)]
 
 
 @each_task
-def test_its_formats_ask_about_every_text_that_matters(task):
-    # A format may leave a field out (COPA's question is in its connector), but other rows must read otherwise.
+def test_the_formats_give_different_rows_different_texts(task):
+    # A format may leave a field out: COPA's connector replaces its question. Different rows must give different inputs.
     config = check(compose([f"task={task}"]))
     rows = list(build_task(config).examples(build_source(config).splits["val"]))
     formats = config.task.formats
@@ -107,11 +103,11 @@ def test_its_formats_ask_about_every_text_that_matters(task):
         names = {name for _, name, _, _ in Formatter().parse(template) if name} - {"choice"}
         used = {"query" if name == "filled" else name for name in names}
         read = {tuple(row.fields[name] for name in sorted(used)) for row in rows}
-        assert len(read) >= 0.95 * len(rows)  # a few rows of a sample are twins
+        assert len(read) >= 0.95 * len(rows)  # a few sample rows have equal texts
 
 
 @each_task
-def test_a_cut_never_reaches_the_question(task):
+def test_no_format_truncates_the_question(task):
     config = check(compose([f"task={task}"]))
     never = {"question", "query", "hypothesis", "answer", "choice1", "choice2", "entities", "word", "choice"}
     forms = [config.task.formats.seq2seq, config.task.formats.causal, config.task.formats.referent]

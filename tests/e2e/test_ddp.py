@@ -55,7 +55,7 @@ def predictions(outcome):
             "tiny_bert",
             ["trainer.token_budget=300", "trainer.eval_token_budget=400", "+trainer.lightning.detect_anomaly=true"],
         ),
-        # A small rate: at the default one the T5 amplifies any rounding, see `GENTLE`.
+        # A small rate: at the default one the T5 amplifies any rounding, see `RUNS_AT_LOW_RATES`.
         ("tiny_t5", ["encoder=lstm", "encoder.hidden_dim=16", "scorer=generate", "lr=0.003"]),
         ("tiny_llama", ["encoder=none", "trainer.tune=all"]),
     ],

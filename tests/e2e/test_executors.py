@@ -24,7 +24,7 @@ from rpt.sweep.executors.workers import ClusterError, require
 from rpt.sweep.point import Point, Result
 
 EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor, "inline": lambda options, folder: InlineExecutor()}
-BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
+RESULT_FILES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 EPOCHS = 30
 STEPS = {0: 4, 1: 4, 2: 8, 3: 8}  # an epoch, by the points' numbers: 32 rows in batches of 8 and 4
 LOCAL = {"cluster": "local", "array_parallelism": 2}
@@ -94,7 +94,7 @@ def steps_of(result: Result) -> list[int]:
 
 def left_by(result: Result) -> dict[str, bytes]:
     """What the run left, byte by byte."""
-    return {name: Path(result.folder, name).read_bytes() for name in BYTES}
+    return {name: Path(result.folder, name).read_bytes() for name in RESULT_FILES}
 
 
 def resumed(results: dict[int, Result]) -> list[bool]:

@@ -14,7 +14,7 @@ from rpt.scoring.head import HeadScorer
 from rpt.system import interruption
 from rpt.tracking import callback, checkpoint
 from rpt.training.module import PromptTuner
-from tests.support.resuming import contents, only
+from tests.support.resuming import contents, only_run
 
 SMALL = "trainer.token_budget=300"  # several forward passes a step
 
@@ -77,9 +77,9 @@ def test_a_signal_leaves_a_checkpoint_and_a_run_that_goes_on(number, stateful, s
     stop([10], lambda: send(number))
     with pytest.raises(ENDS[number]):
         train([stateful("stopped")])
-    stopped = record(only(tmp_path, "stopped"))
+    stopped = record(only_run(tmp_path, "stopped"))
     assert (stopped["status"], stopped["error"]) == ("interrupted", ERRORS[number])
-    assert counts(only(tmp_path, "stopped")) == (10, 2)  # the last by itself was of step 8
+    assert counts(only_run(tmp_path, "stopped")) == (10, 2)  # the last by itself was of step 8
     assert [signal.getsignal(one) for one in ENDS] == handlers
     resumed = train([stateful("stopped")])[0]
     assert contents(resumed.folder) == contents(whole.folder)
@@ -109,8 +109,8 @@ def test_a_signal_in_the_middle_of_a_step_takes_that_step_back(stateful, at_forw
     at_forward("losses", 40, lambda: send(signal.SIGTERM))
     with pytest.raises(SystemExit):
         train([stateful("stopped", SMALL)])
-    steps, _ = counts(only(tmp_path, "stopped"))
-    assert len((only(tmp_path, "stopped") / "metrics.csv").read_text().splitlines()) > steps > 0
+    steps, _ = counts(only_run(tmp_path, "stopped"))
+    assert len((only_run(tmp_path, "stopped") / "metrics.csv").read_text().splitlines()) > steps > 0
     assert contents(train([stateful("stopped", SMALL)])[0].folder) == contents(whole.folder)
 
 
@@ -120,7 +120,7 @@ def test_a_signal_in_an_evaluation_goes_on_with_that_evaluation(stateful, at_for
     at_forward("score", 1, lambda: send(signal.SIGTERM))
     with pytest.raises(SystemExit):
         train([stateful("stopped", small)])
-    assert counts(only(tmp_path, "stopped")) == (4, 0)  # all steps of an epoch, whose evaluation is missing
+    assert counts(only_run(tmp_path, "stopped")) == (4, 0)  # all steps of an epoch, whose evaluation is missing
     resumed = train([stateful("stopped", small)])[0]
     assert resumed.record.resumed_step == 4
     assert contents(resumed.folder) == contents(whole.folder)
@@ -132,8 +132,8 @@ def test_a_second_ctrl_c_ends_at_once(stateful, stop, tmp_path, capfd):
     with pytest.raises(SystemExit):  # Lightning's answer to Ctrl-C
         train([stateful("stopped")])
     assert capfd.readouterr().err.count("Ctrl-C again stops at once") == 1
-    assert record(only(tmp_path, "stopped"))["status"] == "interrupted"
-    assert counts(only(tmp_path, "stopped")) == (8, 2)
+    assert record(only_run(tmp_path, "stopped"))["status"] == "interrupted"
+    assert counts(only_run(tmp_path, "stopped")) == (8, 2)
     assert contents(train([stateful("stopped")])[0].folder) == contents(whole.folder)
 
 
@@ -147,14 +147,14 @@ def test_a_signal_waits_no_longer_than_the_grace(stateful, at_forward, tmp_path,
     at_forward("losses", 10, hang)
     with pytest.raises(SystemExit):
         train([stateful("stopped")])
-    assert record(only(tmp_path, "stopped"))["status"] == "interrupted"
+    assert record(only_run(tmp_path, "stopped"))["status"] == "interrupted"
 
 
 def test_a_launchers_own_signal_is_answered_behind_a_checkpoint_and_the_training_goes_on(stateful, stop, tmp_path):
     whole, seen = train([stateful("whole")])[0], []
 
     def requeue(number, frame):
-        seen.append(counts(only(tmp_path, "warned")))
+        seen.append(counts(only_run(tmp_path, "warned")))
 
     before = signal.signal(signal.SIGUSR2, requeue)
     try:
@@ -183,7 +183,7 @@ def test_checkpoints_are_written_by_the_clock(at_every_step, stateful, stop, tmp
     stop([10], broken)
     with pytest.raises(RuntimeError, match="something broke"):
         train([stateful("stopped", at_every_step)])
-    assert counts(only(tmp_path, "stopped")) == (10, 2)
+    assert counts(only_run(tmp_path, "stopped")) == (10, 2)
     assert contents(train([stateful("stopped")])[0].folder) == contents(whole.folder)
 
 
@@ -204,7 +204,7 @@ def test_an_evaluation_that_broke_behind_a_checkpoint_by_the_clock_comes_first(
     at_forward("score", 2, broken)  # of the second epoch
     with pytest.raises(RuntimeError, match="something broke"):
         train([stateful("stopped", at_every_step)])
-    assert counts(only(tmp_path, "stopped")) == (8, 1)
+    assert counts(only_run(tmp_path, "stopped")) == (8, 1)
     assert contents(train([stateful("stopped")])[0].folder) == contents(whole.folder)
 
 

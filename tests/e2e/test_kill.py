@@ -13,7 +13,7 @@ import pytest
 
 from rpt.runs import train
 
-BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
+RESULT_FILES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 STATEFUL = ["encoder.dropout=0.3", "schedule=linear", "trainer.patience=12", "trainer.checkpoint_steps=7"]
 
 DIES = """
@@ -96,7 +96,7 @@ def test_a_training_killed_at_ten_moments_ends_in_the_same_bytes(configure, tiny
 
     resumed = train([config("killed")])[0]
     assert len(resumed.record.resumed) > 1
-    assert {name: (resumed.folder / name).read_bytes() for name in BYTES} == {
-        name: (whole.folder / name).read_bytes() for name in BYTES
+    assert {name: (resumed.folder / name).read_bytes() for name in RESULT_FILES} == {
+        name: (whole.folder / name).read_bytes() for name in RESULT_FILES
     }
     assert list(resumed.folder.glob(".*")) == []

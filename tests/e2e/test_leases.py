@@ -16,7 +16,7 @@ from rpt.sweep.settings import Settings
 from rpt.tracking import lease
 from rpt.tracking.folder import LeaseLost
 from rpt.training.module import PromptTuner
-from tests.support.leases import of_another_machine
+from tests.support.leases import write_lease_of_another_machine
 
 POINTS = ["encoder=plain", "encoder=residual"]
 ENDED = lease.STALE_SECONDS + 1
@@ -49,13 +49,13 @@ class Late(InlineExecutor):
         if len(self.rounds) > 1:
             super().run(packs, report, watch)
             return
-        of_another_machine(self.folder, age=0)
+        write_lease_of_another_machine(self.folder, age=0)
         super().run(packs, report, watch)
         if self.other_finishes:
             (self.folder / lease.NAME).unlink()
             super().run(packs[:1], lambda result: None, watch)
         else:
-            of_another_machine(self.folder, age=ENDED)
+            write_lease_of_another_machine(self.folder, age=ENDED)
 
 
 @pytest.mark.parametrize("other_finishes", [True, False], ids=["that finishes", "that dies"])
@@ -74,7 +74,7 @@ class Lost(InlineExecutor):
 
     def run(self, packs, report, watch):
         self.rounds += 1
-        of_another_machine(self.folder, age=lease.STALE_SECONDS - 2)
+        write_lease_of_another_machine(self.folder, age=lease.STALE_SECONDS - 2)
         for point in (point for pack in packs for point in pack):
             report(Result(point.number, "interrupted", error="a worker was lost"))
 
@@ -106,7 +106,7 @@ def wake_late(monkeypatch, tmp_path):
     def stepping(self, batch, batch_idx):
         if self.steps_done == 6 and not found:
             folder = folder_of(tmp_path / "runs", 0.03)
-            of_another_machine(folder, age=ENDED)
+            write_lease_of_another_machine(folder, age=ENDED)
             found.update(content(folder))
         step(self, batch, batch_idx)
 

@@ -14,7 +14,7 @@ from rpt.tracking.folder import RunFolder
 
 RUN = Path(__file__).parents[2] / "run.py"
 PACKED = ("-m", "hydra/launcher=packed")
-BYTES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
+RESULT_FILES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 
 
 def records(folder):
@@ -93,7 +93,7 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_
         assert record["status"] == ("failed" if diverges else "finished")
         assert (record["resumed_step"] > 0) == (name in before)
         assert steps(runs / name) == ([1, 2] if diverges else list(range(1, 49)))
-        for file in ("metrics.csv",) if diverges else BYTES:
+        for file in ("metrics.csv",) if diverges else RESULT_FILES:
             assert (runs / name / file).read_bytes() == (start_folder / "whole" / name / file).read_bytes()
     assert ledger(runs) == ledger(start_folder / "whole")
 
@@ -133,7 +133,7 @@ def test_the_workers_of_a_killed_controller_are_waited_for_and_train_nothing_twi
     for name, record in records(runs).items():
         assert "resumed" not in record
         assert steps(runs / name) == list(range(1, 121))
-        for file in BYTES:
+        for file in RESULT_FILES:
             assert (runs / name / file).read_bytes() == (start_folder / "whole" / name / file).read_bytes()
 
 

@@ -11,7 +11,7 @@ from rpt.errors import CheckpointError
 from rpt.runs import train
 from rpt.tracking import checkpoint, recorder
 from rpt.tracking.record import Record
-from tests.support.resuming import BYTES, contents, only
+from tests.support.resuming import RESULT_FILES, contents, only_run
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def raise_error():
 def test_the_same_seed_twice_gives_the_same_bytes_and_another_seed_others(config):
     first, second, other = (train([config(f, f"seed={s}")])[0] for f, s in (("one", 0), ("two", 0), ("three", 1)))
     assert contents(first.folder) == contents(second.folder)
-    assert all(contents(first.folder)[name] != contents(other.folder)[name] for name in BYTES)
+    assert all(contents(first.folder)[name] != contents(other.folder)[name] for name in RESULT_FILES)
 
 
 def test_a_training_that_broke_at_any_step_ends_in_the_same_bytes(config, stop, tmp_path):
@@ -62,7 +62,7 @@ def test_a_training_that_broke_at_any_step_ends_in_the_same_bytes(config, stop, 
     for _ in steps:
         with pytest.raises(RuntimeError, match="something broke"):
             train([config("broken")])
-        assert record(only(tmp_path, "broken"))["status"] == "interrupted"
+        assert record(only_run(tmp_path, "broken"))["status"] == "interrupted"
     resumed = train([config("broken")])[0]
     assert contents(resumed.folder) == contents(whole.folder)
     assert len(resumed.record.resumed) == 4  # the first time there was nothing to go on from
@@ -191,7 +191,7 @@ def test_a_checkpoint_without_a_version_is_resumed_without_a_warning(config, sto
     stop([5], raise_error)
     with pytest.raises(RuntimeError, match="something broke"):
         train([config("runs")])
-    path = only(tmp_path, "runs") / "last.ckpt"
+    path = only_run(tmp_path, "runs") / "last.ckpt"
     state = torch.load(path, weights_only=True)
     del state["recorder"]["rpt"]
     torch.save(state, path)
@@ -202,6 +202,6 @@ def test_a_curve_that_somebody_cut_is_refused(config, stop, tmp_path):
     stop([5], raise_error)
     with pytest.raises(RuntimeError, match="something broke"):
         train([config("runs")])
-    (only(tmp_path, "runs") / "metrics.csv").unlink()
+    (only_run(tmp_path, "runs") / "metrics.csv").unlink()
     with pytest.raises(CheckpointError, match=r"is shorter than when the checkpoint was written.*rerun=true"):
         train([config("runs")])

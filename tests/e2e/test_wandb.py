@@ -16,7 +16,7 @@ import pytest
 
 from rpt.tracking.record import Record
 from rpt.tracking.wandb_logger import run_id
-from tests.support.wandb_files import sent, sent_to_end
+from tests.support.wandb_files import logged_run, logged_runs
 
 pytest.importorskip("wandb")
 
@@ -55,7 +55,7 @@ def test_each_point_of_a_packed_sweep_is_a_run_in_wandb_that_ends_as_it_ended(
     runs = start_folder / "runs"
     found = records(runs)
     assert [record["pack"]["size"] for record in found.values()] == [6] * 6
-    told = {name: sent(runs / name) for name in found}
+    told = {name: logged_runs(runs / name) for name in found}
     assert {name: len(files) for name, files in told.items()} == dict.fromkeys(found, 1)
     assert len({one.run.run_id for [one] in told.values()}) == 6
     for name, record in found.items():
@@ -103,7 +103,7 @@ def test_a_sweep_that_is_killed_leaves_whole_files_and_goes_on_in_the_same_wandb
         assert [row["step"] for row in rows(runs / name) if "train/loss" in row] == list(range(1, 49))
         first, second = sorted((runs / name).glob("wandb/offline-run-*/*.wandb"))
         assert first.name == second.name == f"run-{run_id(Record.model_validate(record))}.wandb"
-        assert sent_to_end(second).summary["score"] == record["scores"]["score"]
+        assert logged_run(second).summary["score"] == record["scores"]["score"]
 
 
 def test_sending_at_once_without_a_login_is_refused_before_anything_is_sent(command, start_folder, nobody):
@@ -133,7 +133,7 @@ def test_without_a_network_the_runs_are_trained_and_kept_for_a_later_upload(
         [warning] = [text for text in record["warnings"] if "logger" in text]
         assert warning.startswith("logger wandb keeps its files here: W&B could not be reached (AuthenticationError: ")
         assert warning.endswith(f"). `wandb sync runs/{name}/wandb/offline-*` uploads it later.")
-        [one] = sent(runs / name)
+        [one] = logged_runs(runs / name)
         assert (one.exits, one.run.run_id) == ([0], run_id(Record.model_validate(record)))
         assert one.summary["score"] == record["scores"]["score"]
 
@@ -200,6 +200,6 @@ def test_a_network_that_is_lost_in_a_training_does_not_hold_up_its_end(
     )
     kept = start_folder / warning.split("`")[1].removeprefix("wandb sync ")
     assert (
-        sent_to_end(kept / f"run-{run_id(Record.model_validate(record))}.wandb").summary["score"]
+        logged_run(kept / f"run-{run_id(Record.model_validate(record))}.wandb").summary["score"]
         == record["scores"]["score"]
     )

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from rpt.config.check import check
 from rpt.config.compose import compose
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
-from tests.support.by_hand import assemble, ready
+from tests.support.by_hand import assemble, without_trainer
 from tests.support.models import make_model, save_as_published
 
 CASES = 200
@@ -40,7 +40,7 @@ def run(values, folder):
     given["backbone"]["path"] = str(folder)
     config = check(given)
     tuner, data = assemble([config])
-    ready(tuner).training_step(next(iter(data.train_dataloader())), 0)
+    without_trainer(tuner).training_step(next(iter(data.train_dataloader())), 0)
 
 
 def damage(folder, random):

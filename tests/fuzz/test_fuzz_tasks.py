@@ -15,7 +15,7 @@ from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.errors import RptError
 from rpt.runs import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
-from tests.support.by_hand import assemble, ready
+from tests.support.by_hand import assemble, without_trainer
 
 TASKS = Path(__file__).parents[2] / "conf" / "task"
 CASES = 180
@@ -58,7 +58,7 @@ def step(values):
     """What a training does with a task up to the end of its first step."""
     config = check(copy.deepcopy(values))
     tuner, data = assemble([config])
-    ready(tuner).training_step(next(iter(data.train_dataloader())), 0)
+    without_trainer(tuner).training_step(next(iter(data.train_dataloader())), 0)
 
 
 def judged(cases):

@@ -9,7 +9,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.runs import train
 from rpt.training.module import PromptTuner
-from tests.support.packs import FAMILIES, configs_of, differences, files, wear
+from tests.support.packs import FAMILIES, configs_of, files, packed_and_alone, train_pack
 
 pytestmark = pytest.mark.gpu
 ON_GPU = "trainer.device=cuda"
@@ -41,12 +41,12 @@ def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dty
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_a_packed_step_is_that_of_the_run_alone_to_its_rounding(backbone, dtype, request, tiny_cb, assemble, loop):
     shared = [*request.getfixturevalue(backbone), *tiny_cb, f"backbone.dtype={dtype}", ON_GPU, "head_lr=0.01"]
-    worn = wear(configs_of(*shared), assemble, loop)
+    trained = train_pack(configs_of(*shared), assemble, loop)
     drawn = random.Random(0)
-    for at in worn.states:
+    for at in trained.states:
         for budget in (300, 100_000):
-            rows = [drawn.sample(range(32), drawn.randint(1, 8)) for _ in worn.alone]
-            for loss_apart, loss, apart, gradient in differences(worn, at, rows, budget):
+            rows = [drawn.sample(range(32), drawn.randint(1, 8)) for _ in trained.alone]
+            for loss_apart, loss, apart, gradient in packed_and_alone(trained, at, rows, budget):
                 assert loss_apart <= LOSS[dtype] * loss + 1e-6
                 assert apart <= GRADIENT[dtype] * gradient + 1e-7
 

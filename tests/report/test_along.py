@@ -17,7 +17,7 @@ from rpt.report.say.words import value_text
 from rpt.report.tables.study import tables
 from tests.support.report_fixture import by_name, write_run
 
-SURE = {"luck": 0.01, "rows": 200, "diagnostics": False}
+SURE = {"run_std": 0.01, "rows": 200, "diagnostics": False}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from rpt.report.tables.study import tables
 from rpt.stats.estimate import Comparison, Estimate
 from tests.support.report_fixture import by_name, write_run
 
-SURE = {"luck": 0.01, "rows": 200}
+SURE = {"run_std": 0.01, "rows": 200}
 """Runs that differ in little but what they are made to differ in."""
 
 
@@ -68,7 +68,7 @@ def test_a_clear_study_is_answered(tmp_path):
         for encoder, skill in (("plain", 0.45), ("residual", 0.92)):
             for rate in (0.01, 0.1):
                 write_run(
-                    tmp_path, f"encoder={encoder}", f"lr={rate}", f"seed={seed}", skill=skill, luck=0.01, rows=200
+                    tmp_path, f"encoder={encoder}", f"lr={rate}", f"seed={seed}", skill=skill, run_std=0.01, rows=200
                 )
     study = collect(tmp_path)
     parts = answer(study, measure(study))

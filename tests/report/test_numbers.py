@@ -25,7 +25,7 @@ RATES = (0.0003, 0.01, 0.3)
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
-    write_study(root, rates=RATES, diverged=(("plain", 0.3, 0), ("plain", 0.3, 1)), luck=0.02, rows=200)
+    write_study(root, rates=RATES, diverged=(("plain", 0.3, 0), ("plain", 0.3, 1)), run_std=0.02, rows=200)
     return collect(root)
 
 
@@ -122,7 +122,7 @@ def test_every_file_of_a_table_of_sample_rows_says_so(found):
 def test_every_table_is_latex_that_stock_pdflatex_reads(tmp_path):
     """It stops on signs that are not ASCII, and messages may have any."""
     rates = (0.01, 0.3, 3.0)
-    options = {"methods": ("plain",), "luck": 0.0, "diverged": (), "baselines": False}
+    options = {"methods": ("plain",), "run_std": 0.0, "diverged": (), "baselines": False}
     study = collect(write_study(tmp_path, rates=rates, warnings=["caf\u00e9 \u2265 \u4e2d\u00df\x07"], **options))
     made = {table.name: to_latex(table) for table in tables(study, measure(study), diagnose(study))}
     assert all(text.isascii() for text in made.values())

@@ -14,22 +14,22 @@ def assemble(configs):
     return build.build_pack(configs, data), data
 
 
-def ready(tuner):
-    """Prepare a module for training steps outside a Trainer."""
+def without_trainer(tuner):
+    """Let a module take training steps outside a Trainer, and return it."""
     tuner.manual_backward = lambda loss, *_, **__: loss.backward()
     return tuner
 
 
 def gradients(tuner, step):
-    """Return the gradients of one step: a dictionary for each run, by parameter name. Nothing is updated."""
-    seen = []
+    """Return the gradients of one step: a dictionary for each run, by parameter name. No parameter is updated."""
+    recorded = []
 
     def record(run):
         named = run.trainable.named_parameters()
-        seen.append({name: parameter.grad for name, parameter in named if parameter.grad is not None})
+        recorded.append({name: parameter.grad for name, parameter in named if parameter.grad is not None})
         run.optimizer.zero_grad(set_to_none=True)
         return {}
 
     with mock.patch.object(Run, "step", record):
         tuner.training_step(step.to(tuner.backbone.device), 0)
-    return seen
+    return recorded

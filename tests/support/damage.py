@@ -1,4 +1,4 @@
-"""Ways to break a model folder: each gives a function that changes the folder's files."""
+"""Ways to damage a model folder. Most functions return a function that takes the folder and changes its files."""
 
 import json
 
@@ -56,26 +56,30 @@ def as_pickle(save):
     return damage
 
 
-def half(path):
+def truncate_to_half(path):
+    """Cut a file to half its size."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def quantised(stored):
+def cast_to_float8(stored):
+    """Convert the weight matrices of a model to float8."""
     return {key: value.to(torch.float8_e4m3fn) if value.ndim == 2 else value for key, value in stored.items()}
 
 
-def packed_in_bytes(stored):
+def cast_queries_to_uint8(stored):
+    """Convert the query projections to uint8, the format of weights that were quantised to 4 or 8 bits."""
     return {key: value.to(torch.uint8) if "q_proj" in key else value for key, value in stored.items()}
 
 
-def more_tokens(folder):
-    made = tokenizer()
-    made.add_tokens([f"more{number}" for number in range(9)])
-    made.save_pretrained(folder)
+def add_tokens(folder):
+    """Give the tokenizer more tokens than the model has embeddings."""
+    larger = tokenizer()
+    larger.add_tokens([f"more{number}" for number in range(9)])
+    larger.save_pretrained(folder)
 
 
-class RunsCode:
-    """An object whose pickle runs code."""
+class CodeInPickle:
+    """An object whose pickle executes code when it is loaded."""
 
     def __reduce__(self):
         return (print, ("this ran",))

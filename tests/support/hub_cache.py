@@ -1,4 +1,4 @@
-"""The layout of the hub's cache, for models that are made here under the names of real ones."""
+"""The layout of the Hugging Face cache, for tiny models that tests store under the names of published models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ COMMIT = "a" * 40
 
 
 def new_snapshot(cache: Path, name: str) -> Path:
-    """The folder, yet to be made, where the client looks for `main` of the model `name` (`owner/model`)."""
+    """Return the folder where `huggingface_hub` looks for the branch `main` of a model; the caller creates it.
+
+    Args:
+        cache: Folder of the cache.
+        name: Name of the model as `owner/model`.
+    """
     model = cache / f"models--{name.replace('/', '--')}"
     (model / "refs").mkdir(parents=True)
     (model / "refs" / "main").write_text(COMMIT)

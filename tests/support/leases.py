@@ -1,4 +1,4 @@
-"""Leases in run folders, as processes of other machines leave them."""
+"""Leases in run folders, as processes on other machines write them."""
 
 import json
 import time
@@ -6,9 +6,9 @@ import time
 from rpt.tracking import lease
 
 
-def of_another_machine(place, *, age):
-    """Put a lease into a run's folder as another machine would have, so many seconds ago."""
-    place.mkdir(parents=True, exist_ok=True)
+def write_lease_of_another_machine(folder, *, age):
+    """Write into a run folder the lease of another machine that renewed it `age` seconds ago."""
+    folder.mkdir(parents=True, exist_ok=True)
     beat = time.time() - age
-    held = {"host": "node7", "machine": "node7/x", "pid": 12, "started": "2026-01-01", "beat": beat, "token": "t"}
-    (place / lease.NAME).write_text(json.dumps(held))
+    content = {"host": "node7", "machine": "node7/x", "pid": 12, "started": "2026-01-01", "beat": beat, "token": "t"}
+    (folder / lease.NAME).write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""Tiny random models of every served type, saved as the hub has them."""
+"""Tiny random models of every supported model type, saved with the tensor names of their published files."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -55,7 +55,7 @@ DISTIL = {"vocab_size": VOCAB, "dim": 32, "hidden_dim": 64, "n_layers": 2, "n_he
 T5 = {"vocab_size": VOCAB, "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
 T5_START = {"decoder_start_token_id": 0, "initializer_factor": 1.5}
 
-# A name, and how a model of that kind is made.
+# Name of a model type: its class in transformers, and a function that builds its configuration.
 MAKERS: dict[str, tuple[Any, Any]] = {
     "bert": (AutoModelForMaskedLM, lambda: BertConfig(**ENCODER)),
     "roberta": (AutoModelForMaskedLM, lambda: RobertaConfig(**ENCODER)),
@@ -90,12 +90,12 @@ UNTIED_T5 = ("t5 1.1", "mt5")
 
 
 def make_model(name: str) -> Any:
-    """A random model of a kind of `MAKERS`, with the head that it is published with, in float32."""
+    """Make a random float32 model of a type in `MAKERS`, with the head that published models of this type have."""
     auto, config = MAKERS[name]
     torch.manual_seed(0)
     make = auto._from_config if auto is ElectraForPreTraining else auto.from_config
     model = make(config()).eval()
-    if name in UNTIED_T5:  # transformers ties every T5 that it makes; the published ones have an output layer
+    if name in UNTIED_T5:  # transformers ties the embeddings of a new T5; published models have an output layer
         model.lm_head.weight = torch.nn.Parameter(torch.randn(VOCAB, T5["d_model"]) * 0.3)
         model.config.scale_decoder_outputs = False
     return model
@@ -128,7 +128,7 @@ def edit_weights(folder: Path, change: Callable[[dict[str, Tensor]], Mapping[str
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A fast tokenizer of whole words with an end marker, and `[CLS] a [SEP] b [SEP]` for pairs."""
+    """Make a fast word-level tokenizer with an end marker, which encodes pairs as `[CLS] a [SEP] b [SEP]`."""
     vocab = {token: index for index, token in enumerate((*SPECIAL, *WORDS))}
     made = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()

@@ -1,6 +1,6 @@
-"""Options of the groups of `conf/`, for tests that must not list them a second time."""
+"""Names of the options in `conf/`, so that tests need no list of their own."""
 
 from rpt.config.paths import config_dir
 
 ENCODERS = sorted(file.stem for file in (config_dir() / "encoder").glob("*.yaml"))
-"""Names of all encoders, and `none` for no prompt."""
+"""Names of all encoders, including `none`, a run without a prompt."""

@@ -1,4 +1,4 @@
-"""What tests of packs share: runs that differ in all they may differ in, and ways to look at them."""
+"""Helpers for tests of packs: runs that differ in every key that may differ within a pack, and comparisons of runs."""
 
 import copy
 import csv
@@ -13,96 +13,118 @@ from rpt.data.loaders import step_rows
 from tests.support.by_hand import gradients
 
 FAMILIES = ("tiny_bert", "tiny_t5", "tiny_llama")
-"""Fixtures of `tests.conftest`: a tiny backbone of each family."""
+"""Names of the fixtures in `tests/conftest.py` for a tiny backbone of each family."""
 
-HASTY = "trainer.patience=1"
+SHORT_PATIENCE = "trainer.patience=1"
 RUNS = {
-    "residual": ["encoder=residual", "prompt.length=10", "lr=0.01", "seed=1", "clip_norm=0.5", HASTY],
+    "residual": ["encoder=residual", "prompt.length=10", "lr=0.01", "seed=1", "clip_norm=0.5", SHORT_PATIENCE],
     "lstm": ["encoder=lstm", "encoder.hidden_dim=16", "init=normal", "prompt.length=100", "lr=0.03", "seed=2"],
-    "mlp": ["encoder=mlp", "encoder.dropout=0.2", "prompt.length=2", "lr=0.3", "seed=3", "schedule=linear", HASTY],
+    "mlp": [
+        "encoder=mlp",
+        "encoder.dropout=0.2",
+        "prompt.length=2",
+        "lr=0.3",
+        "seed=3",
+        "schedule=linear",
+        SHORT_PATIENCE,
+    ],
     "plain": ["encoder=plain", "prompt.length=10", "lr=0.1", "seed=4", "weight_decay=0.01"],
 }
 
-GENTLE = {
+RUNS_AT_LOW_RATES = {
     name: [*own, f"lr={rate}"] for (name, own), rate in zip(RUNS.items(), (0.001, 0.003, 0.03, 0.01), strict=True)
 }
-"""The same at a tenth of their rates. At those above the T5 amplifies any rounding: alone in float64, the LSTM's run is
-3e-6 from itself after five epochs when its table is multiplied by 1 + 1e-15."""
+"""`RUNS` at a tenth of its learning rates. At the rates of `RUNS`, the tiny T5 amplifies rounding errors: in float64
+and without a pack, a factor of 1 + 1e-15 on the table changes the LSTM's run by 3e-6 after five epochs."""
 
-EARLY = ["trainer.epochs=10", "trainer.patience=2", "prompt.unit=raw"]
-"""Long enough for runs to stop early at epochs of their own (`early_stops`), two of them by less patience. The rates of
-`RUNS` are chosen for the unit `raw`."""
+EARLY_STOPPING = ["trainer.epochs=10", "trainer.patience=2", "prompt.unit=raw"]
+"""Overrides under which the runs of `RUNS` stop early, at different epochs. The learning rates of `RUNS` are chosen
+for the unit `raw`."""
 
 
 def configs_of(*overrides, runs=RUNS):
-    """Configurations of runs by their own overrides."""
+    """Return the configurations of several runs, from shared overrides and the overrides of each run."""
     return [check(compose([*overrides, *own])) for own in runs.values()]
 
 
-def early_stops(outcomes):
-    """The steps after which runs over `tiny_cb` stopped before their last epoch."""
+def early_stopping_steps(outcomes):
+    """Return the numbers of steps of the runs that stopped before the last epoch; an epoch of `tiny_cb` has 4 steps."""
     last = 4 * outcomes[0].record.config["trainer"]["epochs"]
     return {outcome.record.steps for outcome in outcomes} - {last}
 
 
 def curve(outcome):
-    """The run's curve by columns, empty cells left out."""
+    """Return the columns of a run's metrics.csv without empty cells."""
     with (outcome.folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name]) for row in rows if row[name]] for name in rows[0]}
 
 
 def files(outcome):
-    """The bytes of what a run left, of the files that there are."""
+    """Return the bytes of a run's result files by name; files that do not exist are left out."""
     names = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
     return {name: (outcome.folder / name).read_bytes() for name in names if (outcome.folder / name).exists()}
 
 
 @dataclass
-class Worn:
-    """A pack, its data, the states of its runs at some steps, and every run in a pack of its own."""
+class TrainedPack:
+    """A trained pack, for comparison with the same runs trained alone.
 
-    # Hypothesis writes each argument out for its message, and a module's own words fill pages.
+    Attributes:
+        tuner: The module of the pack.
+        data: The data of the pack.
+        states: For a number of steps, the states of all runs after it.
+        alone: For each run, the module of a pack that holds only this run.
+    """
+
+    # Hypothesis prints the repr of each argument of a failing example, and the repr of a module is pages long.
     tuner: Any = field(repr=False)
     data: Any = field(repr=False)
     states: dict = field(repr=False)
     alone: list = field(repr=False)
 
 
-def wear(configs, assemble, loop, moments=(0, 50, 200)):
-    """Train a pack, and keep what its runs were after some numbers of steps."""
+def train_pack(configs, assemble, loop, checkpoints=(0, 50, 200)):
+    """Train a pack, and keep the states of its runs after the numbers of steps in `checkpoints`."""
     tuner, data = assemble(*configs)
     loop(tuner).train()
     states = {}
-    while tuner.steps_done <= max(moments):
+    while tuner.steps_done <= max(checkpoints):
         for step in data.train_dataloader():
-            if tuner.steps_done in moments:
+            if tuner.steps_done in checkpoints:
                 states[tuner.steps_done] = [copy.deepcopy(run.state()) for run in tuner.runs]
             tuner.training_step(step.to(tuner.backbone.device), 0)
-    return Worn(tuner, data, states, [loop(assemble(config)[0]) for config in configs])
+    return TrainedPack(tuner, data, states, [loop(assemble(config)[0]) for config in configs])
 
 
 def gradients_of(tuner, step):
-    """The loss and the flat gradient of each run at one step; nothing is updated."""
-    found = [torch.cat([one.flatten() for one in of_run.values()]) for of_run in gradients(tuner, step)]
-    return [values["loss"] for values in tuner.last_step], found
+    """Return the losses and the flat gradients of all runs at one step. No parameter is updated."""
+    flat = [torch.cat([value.flatten() for value in of_run.values()]) for of_run in gradients(tuner, step)]
+    return [values["loss"] for values in tuner.last_step], flat
 
 
-def differences(worn, at, rows, budget):
-    """For each run how far loss and gradient are apart, packed and alone, at one step, and how large they are alone.
+def packed_and_alone(trained, num_steps, rows, budget):
+    """Compare the loss and the gradient of each run in a pack with those of the same run alone, at one step.
+
+    Args:
+        trained: A trained pack.
+        num_steps: The compared step starts from the states after this number of steps.
+        rows: For each run, the indices of the training rows of the step.
+        budget: Token budget of the pack's forward passes.
 
     Returns:
-        Tuples of difference and size of the loss, difference and size of the gradient.
+        For each run: absolute difference of the losses, absolute loss alone, norm of the difference of the gradients,
+        norm of the gradient alone.
     """
-    tuner, data, states = worn.tuner, worn.data, worn.states
-    for run, state in zip(tuner.runs, states[at], strict=True):
+    tuner, data, states = trained.tuner, trained.data, trained.states[num_steps]
+    for run, state in zip(tuner.runs, states, strict=True):
         run.restore(copy.deepcopy(state))
     tuner.token_budget = budget
-    losses, together = gradients_of(tuner, step_rows(data.train, rows, data.pad_id))
-    found = []
-    for index, single in enumerate(worn.alone):
-        single.runs[0].restore(copy.deepcopy(states[at][index]))
+    losses, packed = gradients_of(tuner, step_rows(data.train, rows, data.pad_id))
+    compared = []
+    for index, single in enumerate(trained.alone):
+        single.runs[0].restore(copy.deepcopy(states[index]))
         [loss], [gradient] = gradients_of(single, step_rows(data.train, [rows[index]], data.pad_id))
-        apart = float((together[index] - gradient).norm())
-        found.append((abs(losses[index] - loss), abs(loss), apart, float(gradient.norm())))
-    return found
+        distance = float((packed[index] - gradient).norm())
+        compared.append((abs(losses[index] - loss), abs(loss), distance, float(gradient.norm())))
+    return compared

@@ -10,7 +10,7 @@ from rpt.tracking.record import Record
 from rpt.tracking.record_base import RecordSection, Words, section_of
 
 AT_THE_END = "finished"
-"""First key of a record that is written at the end of a run; all keys after it are written then, too."""
+"""First key of a record that is written at the end of a run. All keys after it are written at the end, too."""
 
 WRITTEN_LATER = ("fingerprint_after", "first_step", "end_norm_ratio", "end_update_ratio")
 """Keys that are written at the end into a section that is written at the start."""

@@ -1,7 +1,7 @@
-"""Run folders with the true schema and made-up answers, so that reports can be tested without training.
+"""Run folders with the real schema and simulated answers, so that reports can be tested without training.
 
-Configuration, identity, metrics and prediction lines are made by rpt itself; only the answers are drawn: every row has
-a difficulty that all runs share, every run has luck of its own.
+rpt computes the configuration, the identity, the metrics and the lines of predictions. Only the answers are drawn at
+random: each row has a difficulty that all runs share, and each run has a random deviation of its own.
 """
 
 import csv
@@ -29,7 +29,8 @@ from rpt.tracking.results import prediction_lines
 QUESTION = "Does the residual encoder widen the range of learning rates that train?"
 METHODS = ("plain", "mlp", "residual", "lstm")
 RATES = (0.0003, 0.003, 0.03, 0.3, 3.0)
-WIDTHS = {"plain": 0.8, "mlp": 1.0, "residual": 2.5, "lstm": 0.9, "none": math.inf}  # decades around a rate of 0.01
+WIDTHS = {"plain": 0.8, "mlp": 1.0, "residual": 2.5, "lstm": 0.9, "none": math.inf}
+"""Width of the range of learning rates at which an encoder trains, in decades around 0.01."""
 GROUPS = ("task", "data", "protocol", "backbone", "encoder", "init", "scorer", "optim", "trainer", "experiment")
 HIDDEN = 16
 WORDS = ("true", "false", "maybe", "the", "##ing", "<b>")
@@ -40,7 +41,7 @@ def write_run(
     *overrides: str,
     skill: float | None = None,
     rows: int = 64,
-    luck: float = 0.3,
+    run_std: float = 0.3,
     status: str = "finished",
     diagnostics: bool = True,
     **top: object,
@@ -49,23 +50,23 @@ def write_run(
 
     Args:
         root: The output folder.
-        overrides: As on the command line: `encoder=plain`, `lr=0.3`, `seed=1`.
-        skill: Share of right answers aimed at; None: a bump over the learning rate, wide for residual.
-        rows: How many rows are answered; four make a group where the task groups rows.
-        luck: Standard deviation of a run's own luck, in logits.
+        overrides: Overrides of the command line, such as `encoder=plain`, `lr=0.3` or `seed=1`.
+        skill: Expected share of right answers. None: a bell curve over the learning rate, widest for residual.
+        rows: Number of reported rows. In a task that groups rows, four rows form a group.
+        run_std: Standard deviation between runs, in logits.
         status: `finished`, `failed` (diverged: without scores and predictions), `running` or `interrupted`.
-        diagnostics: Whether there are the prompt's norms, nearest tokens and gate.
-        top: Values put into run.json in the end, by their top-level key.
+        diagnostics: Whether the folder has the norms, the nearest tokens and the gate of the prompt.
+        top: Values of top-level keys of run.json, which replace the computed values.
     """
     config = _config(overrides)
     checksum = hashlib.sha256(f"{config.task.name}{config.data.source}{rows}".encode()).hexdigest()
     found = identify(config, checksum, "b" * 64)
     folder = root / folder_name(config, found.hash)
     folder.mkdir(parents=True)
-    # Of what was asked for, not of the identity: a new key in conf/ must not draw other answers.
+    # The overrides seed the generator. The identity would change the answers with every new key in conf/.
     rng = np.random.default_rng(list(" ".join(sorted(overrides)).encode()))
     share = _skill(config) if skill is None else skill
-    predictions = _predictions(config, share, rows, rng.normal(0, luck), rng)
+    predictions = _predictions(config, share, rows, rng.normal(0, run_std), rng)
     record = _record(config, found, checksum, predictions, status)
     record.update(top)
     (folder / "run.json").write_text(json.dumps(record))
@@ -90,18 +91,18 @@ def write_study(
     diverged: tuple[tuple[str, float, int], ...] = (("plain", 3.0, 0), ("plain", 3.0, 1), ("lstm", 3.0, 2)),
     **options: object,
 ) -> Path:
-    """Write a study of learning rates: every encoder at every rate with every seed, and the head alone.
+    """Write a study of learning rates: every encoder at every rate with every seed, and runs of the head alone.
 
     Args:
-        root: The output folder, made here.
-        overrides: Of every run.
+        root: The output folder, which is created.
+        overrides: Overrides of every run.
         tasks: Options of `task`.
         methods: Options of `encoder`.
         rates: Values of `lr`.
         seeds: Values of `seed`.
-        baselines: Whether the head alone is trained too, once a seed.
-        diverged: Which runs have no score, as (encoder, rate, seed).
-        options: Of `write_run`.
+        baselines: Whether the study has a run of the head alone for each seed.
+        diverged: Runs without a score because they diverged, as (encoder, rate, seed).
+        options: Further arguments of `write_run`.
     """
     always = (*overrides, "group=learning_rate")
     for task in tasks:
@@ -117,7 +118,7 @@ def write_study(
 
 
 def _config(overrides):
-    """Checked configuration; Hydra composes once for equal group choices, which takes most of the time."""
+    """Return a checked configuration. The slow composition by Hydra is cached by the choices of options."""
     pairs = [override.split("=", 1) for override in overrides]
     slow = tuple(f"{key}={value}" for key, value in pairs if key.split(".")[0] in GROUPS)
     values = json.loads(_composed(slow))
@@ -145,13 +146,13 @@ def _skill(config):
     return 0.4 + 0.35 * math.exp(-((math.log10(config.lr / 0.01) / width) ** 4))
 
 
-def _predictions(config, share, rows, luck, rng):
+def _predictions(config, share, rows, deviation, rng):
     labels = tuple(str(label) for label in config.task.labels or ("a", "b"))
     shared = np.random.default_rng(len(labels) * 1000 + rows)  # the same rows for every run of a task
     targets = shared.choice(len(labels), rows, p=_weights(len(labels)))
     difficulty = shared.normal(0, 1.2, rows)
     is_grouped = config.task.name == "multirc"
-    logits = math.log(share / (1 - share)) + luck - difficulty
+    logits = math.log(share / (1 - share)) + deviation - difficulty
     right = rng.random(rows) < 1 / (1 + np.exp(-logits))
     wrong = (targets + rng.integers(1, len(labels), rows)) % len(labels)
     choices = np.where(right, targets, wrong).tolist()
@@ -170,7 +171,7 @@ def _weights(count):
 
 
 def _prompt(config):
-    """The prompt's section: the first step is as long as the rate, and ten times as long with an encoder."""
+    """Return a record's section `prompt`; its `first_step` is the learning rate, or 10 times that with an encoder."""
     factor = 1.0 if config.chosen["encoder"] == "plain" else 10.0
     return {"unit": config.prompt.unit, "scale": 1.0, "vocabulary_rms": 0.05, "first_step": factor * config.lr}
 
@@ -270,6 +271,6 @@ def _write_diagnostics(config, folder, rng):
 
 
 def by_name(table):
-    """A report's table as a dictionary a row."""
+    """Return each row of a report's table as a dictionary by column name."""
     names = [column.name for column in table.columns]
     return [dict(zip(names, row, strict=True)) for row in table.rows]

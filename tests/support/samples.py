@@ -1,4 +1,4 @@
-"""The packaged sample rows, as tests read them."""
+"""Access to the packaged sample rows for tests."""
 
 import copy
 from functools import cache
@@ -9,26 +9,26 @@ import yaml
 from rpt.data.sources import sample_source, sample_versions
 
 FOLDERS = tuple(sample_versions())
-"""The folders of the official release that have sample rows: `CB`, ..."""
+"""Folders of the official release that have sample rows, such as `CB`."""
 
 FOLDER_OF = {
     path.stem: yaml.safe_load(path.read_text())["folder"]
     for path in sorted((Path(__file__).parents[2] / "conf" / "task").glob("*.yaml"))
 }
-"""Folder of each task in `conf/task/`. A task that was added may have no sample rows."""
+"""Folder of the official release for each task in `conf/task/`. A task that a user added may have no sample rows."""
 
 TASKS = [task for task, folder in FOLDER_OF.items() if folder in FOLDERS]
-"""Tasks with sample rows, which are trained and read by the tests of every task."""
+"""Names of the tasks that have sample rows."""
 
 
 @cache
 def sample_rows(folder):
-    """The sample rows of one task by split, as they stand in its files."""
+    """Return the sample rows of one task by split, unchanged from its files."""
     return {split: [row for _, row in rows] for split, rows in sample_source(folder).splits.items()}
 
 
 def unlabelled_rows(folder):
-    """Rows as the release's test split has them: the validation rows without what tells the answer."""
+    """Return the validation rows without their labels and answers, in the format of the release's test split."""
     rows = copy.deepcopy(sample_rows(folder)["val"])
     for row in rows:
         row.pop("label", None)

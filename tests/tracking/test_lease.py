@@ -16,7 +16,7 @@ from rpt.tracking import lease
 from rpt.tracking.folder import FolderInUse, LeaseLost, RunFolder
 from rpt.tracking.record import Record
 from rpt.tracking.run_state import read_state
-from tests.support.leases import of_another_machine
+from tests.support.leases import write_lease_of_another_machine
 
 HOLDS = """
 import sys, pathlib, time
@@ -44,7 +44,7 @@ def holder(tmp_path):
 def begun_elsewhere(place, *, age):
     """Write the lease that another machine would have written some seconds ago."""
     RunFolder(place).write_record(Record(status="running"))
-    of_another_machine(place, age=age)
+    write_lease_of_another_machine(place, age=age)
 
 
 def test_a_run_is_running_until_its_process_is_killed(holder):
@@ -105,7 +105,7 @@ def test_a_process_that_lost_its_lease_does_not_take_it_back(tmp_path, monkeypat
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.5)
     mine = lease.Lease(tmp_path)
     assert mine.take() is None
-    of_another_machine(tmp_path, age=0)
+    write_lease_of_another_machine(tmp_path, age=0)
     [renewing] = [thread for thread in threading.enumerate() if thread.name == f"lease of {tmp_path.name}"]
     renewing.join(timeout=60)
     assert not renewing.is_alive()
@@ -135,12 +135,14 @@ def test_half_a_lease_is_none(tmp_path):
 def test_a_lock_that_this_machine_sees_outlives_the_lease_of_another(holder):
     """A file system shows locks to all machines, and the holder is suspended or cannot renew its lease."""
     _, place = holder
-    of_another_machine(place, age=lease.STALE_SECONDS + 1)
+    write_lease_of_another_machine(place, age=lease.STALE_SECONDS + 1)
     assert read_state(place).holder == "process 12 on node7"
 
 
 def test_of_two_machines_that_take_a_dead_lease_one_gives_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(lease.json, "dump", lambda value, file: of_another_machine(tmp_path, age=0))  # it comes between
+    monkeypatch.setattr(
+        lease.json, "dump", lambda value, file: write_lease_of_another_machine(tmp_path, age=0)
+    )  # it comes between
     with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
         RunFolder(tmp_path).open()
     assert lease.read(tmp_path).host == "node7"
@@ -150,7 +152,7 @@ def test_a_lease_that_was_lost_once_stays_lost(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open()
     folder.check_lease()
-    of_another_machine(folder.path, age=0)
+    write_lease_of_another_machine(folder.path, age=0)
     for _ in range(2):  # also when the other has given it back
         with pytest.raises(LeaseLost, match=r"run: process 12 on node7 has taken this run over, because this process "):
             folder.check_lease()
@@ -175,7 +177,7 @@ def test_a_dead_holder_whose_clock_was_ahead_is_watched_and_then_succeeded(secon
 def test_a_living_holder_whose_clock_is_ahead_keeps_its_run(tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "WATCH_SECONDS", 30)
     begun_elsewhere(tmp_path, age=-3600)
-    renewing = threading.Timer(0.3, of_another_machine, (tmp_path,), {"age": -3605})
+    renewing = threading.Timer(0.3, write_lease_of_another_machine, (tmp_path,), {"age": -3605})
     renewing.start()
     with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
         RunFolder(tmp_path).open()
@@ -198,7 +200,7 @@ def test_a_refusal_names_the_lease(tmp_path):
     ids=str,
 )  # fmt: skip
 def test_a_lease_with_a_value_of_another_kind_is_none(change, tmp_path):
-    of_another_machine(tmp_path, age=0)
+    write_lease_of_another_machine(tmp_path, age=0)
     path = tmp_path / lease.NAME
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert lease.read(tmp_path) is None

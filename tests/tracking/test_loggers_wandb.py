@@ -12,7 +12,7 @@ from rpt.runs import train
 from rpt.tracking.record import Record
 from rpt.tracking.record_sections import DataFacts
 from rpt.tracking.wandb_logger import prediction_table, run_id, tags, token_table
-from tests.support.wandb_files import sent
+from tests.support.wandb_files import logged_runs
 
 pytestmark = pytest.mark.slow  # W&B's own process, several times
 
@@ -30,7 +30,7 @@ def pack(tiny_bert, tiny_cb, tmp_path_factory):
         patch.setenv("WANDB_CACHE_DIR", str(root / "cache"))
         patch.setenv("WANDB_CONFIG_DIR", str(root / "config"))
         outcomes = train([check(compose([*shared, f"output_dir={root / 'runs'}", *one])) for one in own])
-    return [(outcome, *sent(outcome.folder)) for outcome in outcomes]
+    return [(outcome, *logged_runs(outcome.folder)) for outcome in outcomes]
 
 
 def test_each_run_of_a_pack_is_a_run_of_its_own_and_ends_as_it_ended(pack):
@@ -155,11 +155,11 @@ def test_a_run_that_ends_early_is_ended_in_wandb_too_and_goes_on_as_the_same_run
         with pytest.raises((KeyboardInterrupt, SystemExit, RuntimeError)):
             train([config])
     [folder] = (tmp_path / "runs").glob("*-*")
-    [first] = sent(folder)
+    [first] = logged_runs(folder)
     assert (first.exits, first.summary["status"]) == ([1], "interrupted")
     assert "failed" not in first.summary  # nor is it counted as one
     outcome = train([config])[0]
-    [second] = [one for one in sent(outcome.folder) if one.folder != first.folder]
+    [second] = [one for one in logged_runs(outcome.folder) if one.folder != first.folder]
     assert (second.exits, second.summary["status"]) == ([0], "finished")
     assert second.run.run_id == first.run.run_id
     steps = [row["_step"] for row in second.history if "step" in row]
@@ -172,7 +172,7 @@ def test_own_name_and_tags_are_sent_and_the_end_says_how_to_upload(configure, ti
     monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
     own = ["logger.wandb.name=mine", "logger.wandb.tags=[thesis,cb]"]
     folder = train([configure(*tiny_cb, "logger=[wandb]", *own)])[0].folder
-    [told] = sent(folder)
+    [told] = logged_runs(folder)
     assert told.run.display_name == "mine"
     assert list(told.run.tags) == ["cb", "tiny", "residual", "official", "thesis"]
     upload = f"W&B: 1 run offline in {folder}/wandb; to upload: wandb sync {folder}/wandb/offline-*"

@@ -16,7 +16,7 @@ from rpt.scoring.head import HeadScorer
 from rpt.system.out_of_memory import OutOfMemory
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
-from tests.support.packs import EARLY, FAMILIES, RUNS, early_stops, files
+from tests.support.packs import EARLY_STOPPING, FAMILIES, RUNS, early_stopping_steps, files
 
 WILD = ["encoder=plain", "lr=1e6", "weight_decay=0.01", "seed=5"]
 """A run whose table grows by 1e4 at every step, until it overflows."""
@@ -26,9 +26,9 @@ WILD = ["encoder=plain", "lr=1e6", "weight_decay=0.01", "seed=5"]
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dtype, pack):
-    shared = [*EARLY, "packing.exact=true", f"backbone.dtype={dtype}"]
+    shared = [*EARLY_STOPPING, "packing.exact=true", f"backbone.dtype={dtype}"]
     together = train(pack("packed", backbone, *shared))
-    assert len(early_stops(together)) > 1
+    assert len(early_stopping_steps(together)) > 1
     alone = [train([config])[0] for config in pack("alone", backbone, *shared)]
     for ours, theirs in zip(together, alone, strict=True):
         assert ours.folder.name == theirs.folder.name
@@ -68,9 +68,9 @@ def test_a_stopped_run_keeps_the_bits_of_prompt_and_optimizer_while_others_train
 
     monkeypatch.setattr(Run, "observe", stopping)
     monkeypatch.setattr(Run, "restore_best", ending)
-    outcomes = train(pack("packed", "tiny_bert", *EARLY, f"packing.exact={exact}"))
+    outcomes = train(pack("packed", "tiny_bert", *EARLY_STOPPING, f"packing.exact={exact}"))
     last = max(outcome.record.steps for outcome in outcomes)
-    assert early_stops(outcomes) - {last}
+    assert early_stopping_steps(outcomes) - {last}
     for run, state in stopped.items():
         assert len(state[1]) == len(list(run.trainable.parameters()))  # it has trained: there is a state of each
         torch.testing.assert_close(ended[run], state, rtol=0, atol=0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rpt.config.check import check
 from rpt.config.compose import compose
-from tests.support.packs import configs_of, differences, wear
+from tests.support.packs import configs_of, packed_and_alone, train_pack
 
 # How far loss and gradient may be apart, of the loss and of the gradient's norm. Float64 says that the two are one
 # function, float32 is what the README promises, and bfloat16 keeps 8 bits: a matrix product of another shape may add up
@@ -51,18 +51,18 @@ RUN = st.builds(
 )  # fmt: skip
 
 
-def check_step(worn, close, at, rows, budget):
-    for loss_apart, loss, apart, gradient in differences(worn, at, rows, budget):
+def check_step(trained, close, at, rows, budget):
+    for loss_apart, loss, apart, gradient in packed_and_alone(trained, at, rows, budget):
         assert loss_apart <= close[0] * max(loss, 0.1)
         assert apart <= close[1] * max(gradient, 1e-3)
 
 
 @pytest.fixture(scope="module", params=CLOSE, ids="-".join)
-def worn(request, tiny_cb, assemble, loop):
+def trained(request, tiny_cb, assemble, loop):
     """A pack at its steps 0, 50 and 200: the module, its data, and every run's state at each; and its tolerances."""
     family, dtype = request.param
     shared = [*request.getfixturevalue(family), *tiny_cb, "head_lr=0.01", f"backbone.dtype={dtype}"]
-    made = wear(configs_of(*shared), assemble, loop)
+    made = train_pack(configs_of(*shared), assemble, loop)
     # Else a test would look at one state three times.
     tables = [made.states[at][0]["trainable"]["prompt.table"] for at in (0, 50, 200)]
     assert not torch.equal(tables[0], tables[1])
@@ -73,8 +73,8 @@ def worn(request, tiny_cb, assemble, loop):
 @pytest.mark.slow  # about 15 s each: 200 steps of four runs
 @settings(max_examples=15)
 @given(at=st.sampled_from([0, 50, 200]), rows=st.lists(ROWS, min_size=4, max_size=4), budget=BUDGETS)
-def test_from_any_shared_state_a_packed_step_is_that_of_the_run_alone(at, rows, budget, worn):
-    check_step(*worn, at, rows, budget)
+def test_from_any_shared_state_a_packed_step_is_that_of_the_run_alone(at, rows, budget, trained):
+    check_step(*trained, at, rows, budget)
 
 
 @pytest.fixture(scope="module", params=sorted({family for family, _ in CLOSE}))
@@ -93,6 +93,6 @@ def family(request):
 def test_a_step_of_any_pack_is_that_of_each_run_alone(members, budget, dtype, family, tiny_cb, assemble, loop):
     name, backbone = family
     configs = [check(compose([*backbone, *tiny_cb, f"backbone.dtype={dtype}", *own])) for own, _ in members]
-    worn = wear(configs, assemble, loop, moments=(0, 10))
-    for at in worn.states:
-        check_step(worn, CLOSE[name, dtype], at, [rows for _, rows in members], budget)
+    trained = train_pack(configs, assemble, loop, checkpoints=(0, 10))
+    for at in trained.states:
+        check_step(trained, CLOSE[name, dtype], at, [rows for _, rows in members], budget)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from rpt.errors import ConfigError
 from rpt.runs import RunFailed, train
 from rpt.training.run import Run
-from tests.support.packs import EARLY, FAMILIES, GENTLE, RUNS, curve, early_stops, files
+from tests.support.packs import EARLY_STOPPING, FAMILIES, RUNS, RUNS_AT_LOW_RATES, curve, early_stopping_steps, files
 
 THREE = [
     ["encoder=residual", "init=vocab", "prompt.length=5", "lr=0.01", "seed=1"],
@@ -81,10 +81,10 @@ def test_initial_bits_and_data_order_are_those_alone(backbone, pack, assemble):
 @pytest.mark.slow  # about 10 s each
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_in_float64_whole_trainings_packed_and_alone_agree_to_1e8(backbone, pack):
-    shared = [*EARLY, "backbone.dtype=float64"]
-    runs = GENTLE if backbone == "tiny_t5" else RUNS
+    shared = [*EARLY_STOPPING, "backbone.dtype=float64"]
+    runs = RUNS_AT_LOW_RATES if backbone == "tiny_t5" else RUNS
     packed = train(pack("packed", backbone, *shared, runs=runs))
-    assert len(early_stops(packed)) > 1
+    assert len(early_stopping_steps(packed)) > 1
     assert max(curve(packed[0])["train/grad_norm"]) > packed[0].record.config["clip_norm"]
     alone = [train([config])[0] for config in pack("alone", backbone, *shared, runs=runs)]
     for ours, theirs in zip(packed, alone, strict=True):

@@ -5,15 +5,15 @@ import pytest
 
 import rpt
 from rpt.runs import train
-from tests.support.packs import GENTLE, curve
+from tests.support.packs import RUNS_AT_LOW_RATES, curve
 
 END = ["backbone.prompt_at=end", "backbone.dtype=float64", "trainer.epochs=2"]
 COLUMNS = ("train/loss", "held_out/loss", "held_out/score")
 
 
 def test_packed_runs_behind_the_text_equal_runs_alone(pack):
-    together = train(pack("packed", "tiny_llama", *END, runs=GENTLE))
-    alone = [train([config])[0] for config in pack("alone", "tiny_llama", *END, runs=GENTLE)]
+    together = train(pack("packed", "tiny_llama", *END, runs=RUNS_AT_LOW_RATES))
+    alone = [train([config])[0] for config in pack("alone", "tiny_llama", *END, runs=RUNS_AT_LOW_RATES)]
     for first, second in zip(together, alone, strict=True):
         for column in COLUMNS:
             assert curve(first)[column] == pytest.approx(curve(second)[column], rel=1e-6), (first.folder.name, column)
