@@ -1,4 +1,4 @@
-"""The command line in a process of its own, started from an empty folder; and sweeps in this process."""
+"""Fixtures that start the command line in a new process, or a sweep in the test's own process."""
 
 import os
 import resource
@@ -27,7 +27,7 @@ RUN = Path(__file__).parents[2] / "run.py"
 
 @pytest.fixture
 def start_folder(tmp_path: Path) -> Path:
-    """Folder in which commands are started. A refused command leaves it empty."""
+    """Working directory of the commands. A refused command must leave it empty."""
     folder = tmp_path / "start_folder"
     folder.mkdir()
     return folder
@@ -35,7 +35,7 @@ def start_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python run.py ARGUMENTS`; stderr is joined to stdout, so that their order can be seen."""
+    """Run `python run.py ARGUMENTS`. stderr is redirected to stdout, so that the order of all lines can be tested."""
 
     def run(*arguments: str, file_bytes: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         def limit() -> None:
@@ -58,7 +58,7 @@ def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str
 
 @pytest.fixture
 def one_label_cb(tiny_cb: list[str], tmp_path: Path) -> list[str]:
-    """`tiny_cb` with validation rows of one label, so that scores on them differ from scores on the held-out rows."""
+    """`tiny_cb` with validation rows of one label, so that reported scores differ from held-out scores."""
     root = tmp_path / "one_label"
     shutil.copytree(tiny_cb[1].removeprefix("data.root="), root)
     reported = root / "CB" / "val.jsonl"
@@ -69,14 +69,14 @@ def one_label_cb(tiny_cb: list[str], tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def ray_cluster() -> Iterator[str]:
-    """A running Ray cluster of one node, started in a folder of its own; its address.
+    """Address of a running Ray cluster of one node, which was started in another folder.
 
-    Not ended by `ray stop`, which ends every cluster of the machine.
+    The fixture ends the process of the cluster itself, because `ray stop` ends every cluster on the machine.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tempfile.mkdtemp(prefix="ray")  # its sockets' names are limited to 107 bytes, which tmp_path goes beyond
+    folder = tempfile.mkdtemp(prefix="ray")  # the paths of Ray's sockets have at most 107 bytes; tmp_path is too long
     ray = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats"]
     size = ["--num-cpus=2", "--object-store-memory=104857600", "--include-dashboard=false"]
     head = subprocess.Popen(
@@ -88,13 +88,13 @@ def ray_cluster() -> Iterator[str]:
     )
     try:
         assert head.stdout is not None
-        said = []
+        lines = []
         for line in head.stdout:
-            said.append(line)
+            lines.append(line)
             if "Ray runtime started" in line:
                 break
         else:
-            pytest.fail("".join(said))
+            pytest.fail("".join(lines))
         yield f"127.0.0.1:{port}"
     finally:
         head.terminate()
@@ -104,26 +104,30 @@ def ray_cluster() -> Iterator[str]:
 
 @pytest.fixture
 def points(tiny_bert: list[str], tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Point]]:
-    """Points of a sweep over the tiny backbone, two epochs of four steps each."""
+    """Make the points of a sweep on the tiny backbone. A run has two epochs of four steps."""
     common = [*tiny_bert, *tiny_cb, f"output_dir={tmp_path / 'runs'}", "trainer.epochs=2"]
 
     def make(overrides: list[str], *more: str) -> list[Point]:
-        return [Point(n, compose([*common, *more, *one.split()]), one) for n, one in enumerate(overrides)]
+        return [Point(number, compose([*common, *more, *own.split()]), own) for number, own in enumerate(overrides)]
 
     return make
 
 
 @pytest.fixture
 def sweep(points: Callable[..., list[Point]], tmp_path: Path) -> Callable[..., tuple[list[Result], dict[str, bool]]]:
-    """Start a sweep in this process; return its results, and for each point whether this start produced its result."""
+    """Start a sweep in the test's process; return its results, and for each point whether this start trained it."""
 
     def start(
         overrides: list[str], *more: str, watch: ProgressCallback = ignore_progress, **settings: object
     ) -> tuple[list[Result], dict[str, bool]]:
         new = {}
-        made = points(overrides, *more)
+
         results = launch(
-            made, Settings(**settings), lambda p, _, is_new: new.update({p.name: is_new}), tmp_path / "runs", watch
+            points(overrides, *more),
+            Settings(**settings),
+            lambda point, _, is_new: new.update({point.name: is_new}),
+            tmp_path / "runs",
+            watch,
         )
         return results, new
 
@@ -132,7 +136,7 @@ def sweep(points: Callable[..., list[Point]], tmp_path: Path) -> Callable[..., t
 
 @pytest.fixture
 def stateful(configure: Callable[..., Config], tiny_cb: list[str], tmp_path: Path) -> Callable[..., Config]:
-    """Make a configuration of a short training with everything that has a state, with run folders in a named place."""
+    """Make a configuration of a short training in which every part with a state is switched on."""
 
     def make(folder: str, *overrides: str) -> Config:
         return configure(*tiny_cb, *STATEFUL, f"output_dir={tmp_path / folder}", *overrides)
@@ -142,14 +146,14 @@ def stateful(configure: Callable[..., Config], tiny_cb: list[str], tmp_path: Pat
 
 @pytest.fixture
 def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterable[int], Callable[[], object]], None]:
-    """Call a function at the start of given training steps, once for each step; a resumed run does not repeat it."""
+    """Call a function at the start of given training steps, once for each step, also if the run is resumed."""
 
     def at(steps: Iterable[int], action: Callable[[], object]) -> None:
-        left, step = list(steps), PromptTuner.training_step
+        remaining, step = list(steps), PromptTuner.training_step
 
         def training_step(self: PromptTuner, batch: Any, batch_idx: int) -> None:
-            if left and self.steps_done == left[0]:
-                left.pop(0)
+            if remaining and self.steps_done == remaining[0]:
+                remaining.pop(0)
                 action()
             step(self, batch, batch_idx)
 

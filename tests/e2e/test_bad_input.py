@@ -18,7 +18,7 @@ from tests.support.options import ENCODERS
 GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it continues."
 INSTALL = "Install the package again: make setup"
 
-# Arguments, and all that is printed.
+# Arguments of a command, and the start of the message that it prints.
 REFUSED = {
     "encoder=residul": f"encoder = residul: no such option. Did you mean residual? Options: {', '.join(ENCODERS)}.\n",
     "lr=-1 prompt.length=0 data=jsonl": f"data.root = ???: {hinted('data.root', 'needs a value.')}\n"
@@ -44,7 +44,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("arguments", REFUSED)
-def test_a_refusal_is_a_message_and_nothing_else(arguments, command, start_folder):
+def test_a_refused_command_prints_only_a_message_and_writes_no_file(arguments, command, start_folder):
     done = command(*arguments.split())
     assert done.stdout.startswith(REFUSED[arguments])
     assert done.stdout.count("\n") == max(REFUSED[arguments].count("\n"), 1)
@@ -81,12 +81,12 @@ def test_help_lists_the_options_of_the_users_folders_and_packages(command, start
     assert f"\nencoder: {', '.join(sorted([*ENCODERS, 'own_gate', 'wide']))}\n" in done.stdout
 
 
-# What only a training finds: its errors are those that the command line turns into a message and exit code 2.
+# Errors that are found only at the start of a training. The command line turns them into a message and exit code 2.
 
 
 @pytest.fixture
 def release(tiny_cb, tmp_path):
-    """A small release: a function that changes one line of a split and returns overrides and the line's place."""
+    """Function that changes one line of a small release, and returns overrides and the line's position as FILE:LINE."""
     root = tmp_path / "release"
     shutil.copytree(tiny_cb[1].removeprefix("data.root="), root)
 
@@ -120,10 +120,10 @@ def changed(**fields):
     ],
 )
 def test_a_damaged_row_is_refused_before_anything_is_written(split, edit, reason, release, configure, tmp_path):
-    overrides, place = release(split, 7, edit)
+    overrides, position = release(split, 7, edit)
     with pytest.raises(DataError) as caught:
         train([configure(*overrides)])
-    assert str(caught.value).startswith(f"{place}: {reason}")
+    assert str(caught.value).startswith(f"{position}: {reason}")
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
@@ -131,12 +131,12 @@ def wrong_weights(tmp_path):
     return ["backbone.sha256=" + "0" * 64]
 
 
-def wrong_prompt(tmp_path):
+def prompt_of_another_width(tmp_path):
     np.save(tmp_path / "prompt.npy", np.zeros((10, 33), dtype=np.float32))
     return ["init=file", f"init.path={tmp_path}/prompt.npy"]
 
 
-def no_prompt(tmp_path):
+def text_as_prompt_file(tmp_path):
     (tmp_path / "prompt.npy").write_text("words")
     return ["init=file", f"init.path={tmp_path}/prompt.npy"]
 
@@ -150,12 +150,17 @@ def long_texts(tmp_path):
     [
         (wrong_weights, WeightsError, "/model.safetensors: its sha256 is ", f"{'0' * 64}. {INSTALL}"),
         (
-            wrong_prompt,
+            prompt_of_another_width,
             ConfigError,
             "init.path = {tmp_path}/prompt.npy: has shape [10, 33], needed is [10, 32] (prompt.length, backbone ",
             "width). Choose a prompt that was trained for this backbone.",
         ),
-        (no_prompt, ConfigError, "init.path = {tmp_path}/prompt.npy: cannot be read (", "Choose another file."),
+        (
+            text_as_prompt_file,
+            ConfigError,
+            "init.path = {tmp_path}/prompt.npy: cannot be read (",
+            "Choose another file.",
+        ),
         (
             long_texts,
             DataError,
@@ -183,7 +188,7 @@ def test_cut_texts_are_counted_in_the_record(configure, tiny_cb):
 
 @pytest.fixture
 def finished(configure, tiny_cb):
-    """A finished training: the configuration and its folder."""
+    """Configuration and run folder of a finished training."""
     config = configure(*tiny_cb, "trainer.epochs=1")
     [outcome] = train([config])
     return config, RunFolder(outcome.folder)
@@ -193,7 +198,7 @@ def contents(folder):
     return {entry.name: entry.read_bytes() for entry in folder.path.iterdir() if entry.is_file()}
 
 
-def test_damaged_files_of_a_run_are_refused_and_left_alone(finished):
+def test_damaged_files_of_a_run_are_refused_and_not_changed(finished):
     config, folder = finished
     record, state = folder.record.read_text(), folder.checkpoint.read_bytes()
     damages: list[tuple[type[RptError], str, bytes, str]] = [
@@ -221,7 +226,7 @@ def test_a_checkpoint_of_another_run_is_refused(finished, configure, tiny_cb):
         train([config])
 
 
-def test_training_again_loses_nothing_to_a_refusal(finished, tmp_path):
+def test_a_refused_rerun_changes_no_file_and_a_rerun_keeps_the_old_files(finished, tmp_path):
     config, folder = finished
     before = contents(folder)
     shutil.copytree(config.backbone.path, tmp_path / "bert")
@@ -232,11 +237,11 @@ def test_training_again_loses_nothing_to_a_refusal(finished, tmp_path):
     assert contents(folder) == before
     [again] = train([config.model_copy(update={"rerun": True})])
     assert again.folder == folder.path
-    aside = folder.path / "superseded" / "1"
-    assert {entry.name: entry.read_bytes() for entry in aside.iterdir()} == before
+    superseded = folder.path / "superseded" / "1"
+    assert {entry.name: entry.read_bytes() for entry in superseded.iterdir()} == before
 
 
-def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_cb, tmp_path):
+def test_a_full_disk_is_reported_and_the_run_can_be_resumed(configure, tiny_cb, tmp_path):
     config = configure(*tiny_cb, "trainer.epochs=1")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
@@ -254,10 +259,10 @@ def test_a_full_disk_is_said_and_the_same_command_then_goes_on(configure, tiny_c
     assert outcome.record.status == "finished"
 
 
-# The same through the command line.
+# Tests of the same errors through the command line.
 
 
-@pytest.mark.slow  # about 10 s: a process
+@pytest.mark.slow  # about 10 s: a new process imports torch
 def test_a_second_process_is_refused_a_run_that_is_being_trained(command, configure, tiny_bert, tiny_cb, tmp_path):
     config = configure(*tiny_cb, "trainer.epochs=1")
     [outcome] = train([config])
@@ -276,7 +281,7 @@ def test_a_second_process_is_refused_a_run_that_is_being_trained(command, config
 
 
 @pytest.mark.slow
-def test_the_command_survives_a_full_disk(command, start_folder, tiny_bert, tiny_cb):
+def test_a_command_on_a_full_disk_prints_no_traceback_and_can_be_resumed(command, start_folder, tiny_bert, tiny_cb):
     arguments = [*tiny_bert, *tiny_cb, "trainer.epochs=1"]
     done = command(*arguments, file_bytes=20_000)
     [folder] = (start_folder / "runs").iterdir()

@@ -1,4 +1,4 @@
-"""`trainer=ddp`: one run in several processes, here on two of a CPU, is the run of one process."""
+"""`trainer=ddp`: a run in two processes on the CPU has the results of a run in one process."""
 
 import json
 import os
@@ -23,12 +23,12 @@ RUN = Path(__file__).parents[2] / "run.py"
 TWO = ("trainer=ddp", "trainer.devices=2")
 SMALL = ("trainer.epochs=2", "backbone.dtype=float64", "trainer.device=cpu")
 
-pytestmark = pytest.mark.slow  # each starts a process that imports torch: 10 to 20 s
+pytestmark = pytest.mark.slow  # each test starts a process that imports torch: 10 to 20 s
 
 
 @pytest.fixture
 def one_and_two(request, tiny_cb, tmp_path):
-    """Train the same run in one process and in two; returns both outcomes."""
+    """Train the same run in one process and in two processes, and return both outcomes."""
 
     def run(backbone, *overrides):
         common = [*request.getfixturevalue(backbone), *tiny_cb, *SMALL, *overrides]
@@ -49,24 +49,24 @@ def predictions(outcome):
 @pytest.mark.parametrize(
     ("backbone", "overrides"),
     [
-        # Dropout, clipping and cuts of a forward; batches of 3 leave a last step of fewer rows, 31 = 10 * 3 + 1.
+        # Dropout, clipping, and several forward passes a step. The last batch of an epoch has 1 row: 31 = 10 * 3 + 1.
         ("tiny_bert", ["encoder=mlp", "encoder.dropout=0.2", "clip_norm=0.05", "trainer.batch_size=3"]),
         (
             "tiny_bert",
             ["trainer.token_budget=300", "trainer.eval_token_budget=400", "+trainer.lightning.detect_anomaly=true"],
         ),
-        # A small rate: at the default one the T5 amplifies any rounding, see `RUNS_AT_LOW_RATES`.
+        # The tiny T5 amplifies rounding errors at the default learning rate, see `RUNS_AT_LOW_RATES`.
         ("tiny_t5", ["encoder=lstm", "encoder.hidden_dim=16", "scorer=generate", "lr=0.003"]),
         ("tiny_llama", ["encoder=none", "trainer.tune=all"]),
     ],
 )
-def test_two_processes_train_the_run_of_one(backbone, overrides, one_and_two):
+def test_two_processes_give_the_results_of_one_process(backbone, overrides, one_and_two):
     one, two = one_and_two(backbone, *overrides)
     assert two.folder.name == one.folder.name
-    ours, theirs = curve(two), curve(one)
-    assert len(theirs["train/loss"]) >= 8
-    for name in theirs:
-        assert ours[name] == pytest.approx(theirs[name], abs=1e-9), name
+    actual, expected = curve(two), curve(one)
+    assert len(expected["train/loss"]) >= 8
+    for name in expected:
+        assert actual[name] == pytest.approx(expected[name], abs=1e-9), name
     assert predictions(two) == predictions(one)
     assert two.record.scores == one.record.scores
     for key in ("steps", "tokens", "parameters"):
@@ -79,7 +79,7 @@ def test_two_processes_train_the_run_of_one(backbone, overrides, one_and_two):
         torch.testing.assert_close(prompts[1], prompts[0], rtol=0, atol=1e-9)
 
 
-def test_more_ranks_than_forwards_and_rows_agree(one_and_two):
+def test_more_ranks_than_forward_passes_give_the_results_of_one_process(one_and_two):
     one, two = one_and_two("tiny_bert", "trainer.eval_token_budget=100000", "data.max_rows=9", "trainer.batch_size=2")
     assert predictions(two) == predictions(one)
     assert curve(two)["held_out/loss"] == pytest.approx(curve(one)["held_out/loss"], abs=1e-9)
@@ -87,7 +87,7 @@ def test_more_ranks_than_forwards_and_rows_agree(one_and_two):
 
 @pytest.fixture
 def two(tiny_bert, tiny_cb, tmp_path):
-    """The configuration of a run of two processes."""
+    """Make the configuration of a run in two processes."""
 
     def configure(folder, *overrides):
         own = [*TWO, *SMALL, "trainer.checkpoint_steps=3", f"output_dir={tmp_path / folder}"]
@@ -96,7 +96,7 @@ def two(tiny_bert, tiny_cb, tmp_path):
     return configure
 
 
-def test_an_interrupted_run_goes_on_in_two_processes_to_the_same_bits(two, monkeypatch):
+def test_an_interrupted_run_in_two_processes_resumes_to_the_same_bytes(two, monkeypatch):
     [whole] = train([two("whole")])
     from rpt.training.run import Run
 
@@ -127,7 +127,7 @@ def test_a_rank_that_raises_ends_the_training_with_its_traceback(two, monkeypatc
     monkeypatch.setattr(rpt.runs, "_follow", broken_follower)
     with pytest.raises(RankLost, match=r"(?s)^device 1 of this training ended with exit code 1:\n.*no such row"):
         train([two("runs")])
-    assert not list(tmp_path.glob("runs/*/run.json"))  # before the first step there is nothing to go on from
+    assert not list(tmp_path.glob("runs/*/run.json"))  # a run without a first step cannot be resumed
 
 
 def command(arguments, folder):
@@ -139,13 +139,16 @@ def command(arguments, folder):
 
 
 def children(process):
-    """Its ranks, by the name of what they run; a helper of multiprocessing is a child, too."""
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(pid) for pid in listed if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """Return the process ids of the other ranks: children whose command line has `spawn_main`.
+
+    Other children are helper processes of `multiprocessing`.
+    """
+    pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(pid) for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize("which", ["first", "other"])
-def test_a_killed_rank_ends_the_command_and_the_run_goes_on_later(which, tiny_bert, tiny_cb, tmp_path):
+def test_a_killed_rank_ends_all_ranks_and_the_run_is_interrupted(which, tiny_bert, tiny_cb, tmp_path):
     arguments = [*tiny_bert, *tiny_cb, *TWO, "trainer.device=cpu", "trainer.checkpoint_steps=3"]
     process = command([*arguments, "trainer.epochs=200"], tmp_path)
     while not list(tmp_path.glob("runs/*/last.ckpt")) and process.poll() is None:
@@ -165,7 +168,7 @@ def test_a_killed_rank_ends_the_command_and_the_run_goes_on_later(which, tiny_be
     assert not Path(f"/proc/{rank}").exists()
 
 
-def test_a_multirun_walks_through_its_points_once(tiny_bert, tiny_cb, tmp_path):
+def test_a_multirun_trains_each_point_once(tiny_bert, tiny_cb, tmp_path):
     arguments = [*tiny_bert, *tiny_cb, *TWO, "trainer.device=cpu", "trainer.epochs=1"]
     process = command(["-m", *arguments, "lr=0.01,0.03"], tmp_path)
     output, _ = process.communicate(timeout=300)

@@ -1,8 +1,8 @@
-"""README and docs: every command on them runs as written, and the files that they show work as they stand there.
+"""Every command in the README and in docs/ runs as it is written there, with the files that the pages show.
 
-Commands run in a copy of the checkout. Two things are added to those that train: a tiny backbone, where the command
-names none, and an end after a few rows. Models of the hub are tiny random ones, saved in the layout of its cache.
-Studies that stand in a table train one seed of one task, on the rows of the copy.
+Commands run in a copy of the checkout. A command that trains gets a limit on epochs and rows, and a tiny backbone if
+it names no backbone. Models of the hub are tiny random models, saved in the layout of the hub's cache. Studies in a
+table train one seed of one task, on the rows of the copy.
 """
 
 import json
@@ -28,12 +28,12 @@ HUB = {"google-t5/t5-base": "tiny_t5", "google-t5/t5-large": "tiny_t5", "google-
 
 
 def blocks(page: Path) -> list[tuple[str, str, str]]:
-    """The page's fences: language, title, text."""
+    """Return the fenced code blocks of a page as language, title and text."""
     return FENCE.findall(page.read_text())
 
 
 def commands(text: str, prompt: str = "") -> list[str]:
-    """Of a fence the lines that are commands, without prompt and remark."""
+    """Return the commands of a code block without the shell's prompt and without comments."""
     joined = text.replace("\\\n", " ")
     lines = (line.removeprefix(prompt) for line in joined.splitlines() if line.startswith(prompt))
     bare = (line.split("  #")[0].strip() for line in lines)
@@ -41,12 +41,12 @@ def commands(text: str, prompt: str = "") -> list[str]:
 
 
 def exported(text: str, checkout: Path) -> list[str]:
-    """The folders that a fence puts into PYTHONPATH for all later commands of its page."""
+    """Return the folders that a code block adds to PYTHONPATH for all later commands of the page."""
     return [path.replace("$PWD", str(checkout)) for path in re.findall(r"^export PYTHONPATH=(\S+)", text, re.MULTILINE)]
 
 
 def table_commands(page: Path) -> list[str]:
-    """The commands in the page's tables, each with what makes it small."""
+    """Return the commands in the tables of a page, with overrides for one task, one seed and few rows."""
     lines = [line for line in page.read_text().splitlines() if line.startswith("|")]
     found = [command for line in lines for command in IN_A_TABLE.findall(line)]
     few_shot = {command: " data.k_per_class=5" for command in found if "few_shot" in command}
@@ -54,18 +54,18 @@ def table_commands(page: Path) -> list[str]:
 
 
 PROMPTS = {"bash": "", "console": "$ "}
-"""What commands begin with in the fences that hold any; what else stands in `console` is their output."""
+"""Prompt of the shell by the language of a code block. Lines of a `console` block without the prompt are output."""
 
 
 def path_of(overrides: list[str]) -> Path:
-    """The folder of a fixture's tiny model."""
-    [path] = [one.partition("=")[2] for one in overrides if one.startswith("backbone.path=")]
+    """Return the folder of the tiny model that overrides choose."""
+    [path] = [text.partition("=")[2] for text in overrides if text.startswith("backbone.path=")]
     return Path(path)
 
 
 @pytest.fixture(scope="session")
 def hub_cache(request, tmp_path_factory) -> Path:
-    """The hub's cache, holding tiny models under the names of large ones."""
+    """A cache of the hub that holds tiny models under the names of published models."""
     cache = tmp_path_factory.mktemp("hub")
     for name, fixture in HUB.items():
         shutil.copytree(path_of(request.getfixturevalue(fixture)), new_snapshot(cache, name))
@@ -74,21 +74,21 @@ def hub_cache(request, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
-    """A copy of the checkout with rows in the release's layout, MRPC's among them."""
+    """A copy of the checkout with rows of SuperGLUE, MRPC and a task of capitals in the layout of the release."""
     from tests.support.samples import FOLDERS, sample_rows
 
-    place = tmp_path / "rpt"
-    shutil.copytree(ROOT, place, ignore=LEFT_OUT)
+    copy = tmp_path / "rpt"
+    shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
     for folder in FOLDERS:
-        write_rows(place / "superglue" / folder, sample_rows(folder))
+        write_rows(copy / "superglue" / folder, sample_rows(folder))
     labels = ("equivalent", "not_equivalent")
     pairs = [{"sentence1": f"It rains on day {day}.", "sentence2": f"Rain falls on day {day}."} for day in range(40)]
     rows = [{"idx": idx, **pair, "label": labels[idx % 2]} for idx, pair in enumerate(pairs)]
-    write_rows(place / "superglue" / "MRPC", {"train": rows, "val": rows[:8]})
+    write_rows(copy / "superglue" / "MRPC", {"train": rows, "val": rows[:8]})
     cities = [("Italy", ["Rome", "Roma"]), ("Spain", "Madrid")]
     asked = [{"idx": idx, "country": f"{cities[idx % 2][0]} {idx}", "answer": cities[idx % 2][1]} for idx in range(40)]
-    write_rows(place / "superglue" / "Capitals", {"train": asked, "val": asked[:8]})
-    return place
+    write_rows(copy / "superglue" / "Capitals", {"train": asked, "val": asked[:8]})
+    return copy
 
 
 def write_rows(folder: Path, splits: dict[str, list[dict]]) -> None:
@@ -97,25 +97,26 @@ def write_rows(folder: Path, splits: dict[str, list[dict]]) -> None:
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def as_run(line: str, tiny: list[str]) -> list[str]:
-    """A command as it is run here."""
+def shortened(line: str, tiny: list[str]) -> list[str]:
+    """Return the arguments of a command, with overrides that make its training short."""
     program, *rest = shlex.split(line)
     if program == "make":
         return ["make", "-n", *rest]
     if rest[0] != "run.py" or "--help" in rest:
         return [sys.executable, *rest]
-    is_paper = any(one.startswith(("experiment=paper/", "paper/")) for one in rest)
-    names_backbone = is_paper or "robustness" in rest or any(one.startswith("backbone=") for one in rest)
-    rows = 512 if any(one.startswith("data.k_per_class=") for one in rest) else 8  # of which few-shot takes its own
-    shared = ["backbone.dropout=false"] if is_paper else []  # else none of its runs would share a forward: minutes more
+    is_paper = any(text.startswith(("experiment=paper/", "paper/")) for text in rest)
+    names_backbone = is_paper or "robustness" in rest or any(text.startswith("backbone=") for text in rest)
+    rows = 512 if any(text.startswith("data.k_per_class=") for text in rest) else 8  # few-shot draws its own rows
+    # Runs with dropout in the backbone cannot share forward passes, so that training would take minutes longer.
+    shared = ["backbone.dropout=false"] if is_paper else []
     return [sys.executable, *rest, *([] if names_backbone else tiny), *shared, *FEW, f"data.max_rows={rows}"]
 
 
 def expected_refusal(line: str) -> str | None:
-    """What a command says that cannot run here; None where it must run."""
+    """Return the message of a command that must be refused, or None for a command that must succeed."""
     if "cluster=slurm" in line and shutil.which("srun") is None:
         return "there is no srun"
-    return "Set encoder.bottleneck_dim=128" if "bottleneck_dim=0" in line else None  # shown because it is refused
+    return "Set encoder.bottleneck_dim=128" if "bottleneck_dim=0" in line else None  # the page shows its refusal
 
 
 @pytest.mark.slow
@@ -128,7 +129,7 @@ def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, re
         **({"RAY_ADDRESS": request.getfixturevalue("ray_cluster")} if on_ray else {}),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_CACHE": str(hub_cache),
-        "PYTHONPATH": str(checkout),  # before the installed checkout
+        "PYTHONPATH": str(checkout),  # the copy takes precedence over the installed package
     }
     for language, title, text in blocks(page):
         if title:
@@ -136,41 +137,40 @@ def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, re
         for path in exported(text, checkout) if language == "bash" else []:
             environment["PYTHONPATH"] = f"{path}:{checkout}"
         for line in commands(text, PROMPTS[language]) if language in PROMPTS else []:
-            runs_or_is_refused(line, tiny_bert, checkout, environment)
+            assert_runs_or_is_refused(line, tiny_bert, checkout, environment)
     for line in table_commands(page):
-        runs_or_is_refused(line, tiny_bert, checkout, environment)
+        assert_runs_or_is_refused(line, tiny_bert, checkout, environment)
 
 
-def runs_or_is_refused(line: str, tiny: list[str], checkout: Path, environment: dict[str, str]) -> None:
-    """A command ends well; one that cannot run here says why."""
+def assert_runs_or_is_refused(line: str, tiny: list[str], checkout: Path, environment: dict[str, str]) -> None:
+    """Run a command. It must succeed, or fail with its `expected_refusal`."""
     done = subprocess.run(
-        as_run(line, tiny), cwd=checkout, env=environment, capture_output=True, text=True, check=False
+        shortened(line, tiny), cwd=checkout, env=environment, capture_output=True, text=True, check=False
     )
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     refusal = expected_refusal(line)
-    assert (done.returncode == 0) == (refusal is None), f"{line}\n{said}"
-    assert refusal is None or refusal in said, f"{line}\n{said}"
+    assert (done.returncode == 0) == (refusal is None), f"{line}\n{output}"
+    assert refusal is None or refusal in output, f"{line}\n{output}"
 
 
 def add(path: Path, text: str, *, appended: bool) -> None:
-    """Do what the page says of a file: a class goes to the end of its module, a YAML is a file of its own."""
-    path.parent.mkdir(parents=True, exist_ok=True)  # a project beside the checkout has folders of its own
+    """Write a file that a page shows. Python code is appended to an existing module, and YAML is a new file."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # the example of a user's own project has new folders
     path.write_text(f"{path.read_text()}\n\n{text}" if appended and path.exists() else text)
 
 
-def test_every_page_has_its_commands_in_fences_that_are_run():
-    # A fence of another kind would never be run: commands must not stand in one.
+def test_every_command_is_in_a_code_block_that_is_run():
     for page in PAGES:
         for language, _, text in blocks(page):
             assert language in PROMPTS or not commands(text), page
 
 
-def test_every_study_of_the_paper_stands_in_a_table_that_is_run():
+def test_every_study_of_the_paper_is_in_a_table_that_is_run():
     found = {command.split()[3] for command in table_commands(ROOT / "docs" / "paper.md")}
     assert found == {f"paper/{file.stem}" for file in (ROOT / "sweeps" / "paper").glob("*.yaml")} - {"paper/encoders"}
 
 
-def test_links_between_pages_lead_somewhere():
+def test_links_between_pages_have_existing_targets():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,4 +1,4 @@
-"""Packs in processes of their own, by submitit and by Ray: a worker may be killed, and nothing is trained twice."""
+"""Executors that train packs in worker processes, by submitit and by Ray, also when a worker is killed."""
 
 import csv
 import json
@@ -26,7 +26,8 @@ from rpt.sweep.point import Point, Result
 EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor, "inline": lambda options, folder: InlineExecutor()}
 RESULT_FILES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")
 EPOCHS = 30
-STEPS = {0: 4, 1: 4, 2: 8, 3: 8}  # an epoch, by the points' numbers: 32 rows in batches of 8 and 4
+STEPS = {0: 4, 1: 4, 2: 8, 3: 8}
+"""Steps of an epoch by the point's number: 32 training rows in batches of 8 or 4."""
 LOCAL = {"cluster": "local", "array_parallelism": 2}
 KINDS = [
     pytest.param("submitit", LOCAL, "submitit.core._submit", id="submitit"),
@@ -36,7 +37,7 @@ KINDS = [
 
 @pytest.fixture
 def packs(tiny_bert, tiny_cb, tmp_path):
-    """Two packs of two points each: they differ in their rate."""
+    """Make two packs with different batch sizes, each of two points with different learning rates."""
     common = [*tiny_bert, *tiny_cb, f"output_dir={tmp_path / 'runs'}", "trainer.checkpoint_steps=3"]
 
     def make(**values):
@@ -50,7 +51,7 @@ def packs(tiny_bert, tiny_cb, tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    """Train packs by an executor; returns what it reported, by the points' numbers."""
+    """Train packs with an executor, and return the results by the point's number."""
 
     def train(kind, options, packs):
         reported = []
@@ -62,7 +63,10 @@ def run(tmp_path):
 
 
 class Killer(threading.Thread):
-    """Sends a signal to one worker of a test, once every run of its pack has a checkpoint: one has its second."""
+    """Thread that sends a signal to a worker once every run of its pack has a checkpoint.
+
+    All runs have a first checkpoint when one run has a `previous.ckpt`, that is, a second checkpoint.
+    """
 
     def __init__(self, folder: Path, command: str, number: int) -> None:
         super().__init__(daemon=True)
@@ -72,8 +76,9 @@ class Killer(threading.Thread):
     def run(self) -> None:
         while not (trained := {str(path.with_name(".lock")) for path in self.folder.glob("runs/*/previous.ckpt")}):
             time.sleep(0.01)
-        found = [one for one in psutil.process_iter(["cmdline"]) if self.command in " ".join(one.info["cmdline"] or [])]
-        worker = next(one for one in found if trained & {file.path for file in one.open_files()})  # of one or two
+        processes = psutil.process_iter(["cmdline"])
+        workers = [process for process in processes if self.command in " ".join(process.info["cmdline"] or [])]
+        worker = next(process for process in workers if trained & {file.path for file in process.open_files()})
         os.kill(worker.pid, self.number)
         self.killed.append(worker.pid)
 
@@ -87,13 +92,13 @@ def members_of(result: Result) -> list[str]:
 
 
 def steps_of(result: Result) -> list[int]:
-    """The steps that the run was trained, as its curve has them; one that was trained twice is there twice."""
+    """Return the numbers of the training steps in the run's metrics.csv. A repeated step would occur twice."""
     with Path(result.folder, "metrics.csv").open() as file:
         return [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
 
 
-def left_by(result: Result) -> dict[str, bytes]:
-    """What the run left, byte by byte."""
+def files_of(result: Result) -> dict[str, bytes]:
+    """Return the bytes of a run's result files by name."""
     return {name: Path(result.folder, name).read_bytes() for name in RESULT_FILES}
 
 
@@ -101,9 +106,9 @@ def resumed(results: dict[int, Result]) -> list[bool]:
     return ["resumed" in record_of(results[number]) for number in range(4)]
 
 
-@pytest.mark.slow  # about 25 s: workers import torch, one of them twice, and the packs are trained here once more
+@pytest.mark.slow  # about 25 s: three workers import torch, and the test process trains both packs once more
 @pytest.mark.parametrize(("kind", "options", "command"), KINDS)
-def test_the_pack_of_a_killed_worker_goes_on_in_another(kind, options, command, packs, run, tmp_path, capfd):
+def test_another_worker_resumes_the_pack_of_a_killed_worker(kind, options, command, packs, run, tmp_path, capfd):
     killer = Killer(tmp_path, command, signal.SIGKILL)
     killer.start()
     exact = {"packing": {"exact": True}}
@@ -117,15 +122,15 @@ def test_the_pack_of_a_killed_worker_goes_on_in_another(kind, options, command, 
     for number, result in results.items():
         assert steps_of(result) == list(range(1, EPOCHS * STEPS[number] + 1))
         assert result.score == undisturbed[number].score
-        assert left_by(result) == left_by(undisturbed[number])
-    said = capfd.readouterr().err
-    assert "a worker was lost" in said
-    assert "its 2 points submitted again, tries left: 1" in said
+        assert files_of(result) == files_of(undisturbed[number])
+    errors = capfd.readouterr().err
+    assert "a worker was lost" in errors
+    assert "its 2 points submitted again, tries left: 1" in errors
 
 
-@pytest.mark.slow  # about 20 s, as above
+@pytest.mark.slow  # about 20 s: workers import torch
 @pytest.mark.parametrize(("kind", "options", "command"), KINDS)
-def test_a_pack_without_tries_left_is_interrupted_and_goes_on_next_time(kind, options, command, packs, run, tmp_path):
+def test_a_pack_without_tries_left_is_interrupted_and_can_be_resumed(kind, options, command, packs, run, tmp_path):
     Killer(tmp_path, command, signal.SIGKILL).start()
     results = run(kind, {**options, "retries": 0}, packs())
     lost = [result for result in results.values() if result.status != "finished"]
@@ -141,8 +146,8 @@ def test_a_pack_without_tries_left_is_interrupted_and_goes_on_next_time(kind, op
     assert resumed(again) == [number in {result.number for result in lost} for number in range(4)]
 
 
-@pytest.mark.slow  # about 20 s, as above
-def test_a_preempted_job_is_queued_again_and_goes_on(packs, run, tmp_path, capfd):
+@pytest.mark.slow  # about 20 s: workers import torch
+def test_a_preempted_job_is_queued_again_and_resumed(packs, run, tmp_path, capfd):
     killer = Killer(tmp_path, "submitit.core._submit", signal.SIGUSR2)
     killer.start()
     results = run("submitit", {**LOCAL, "retries": 0}, packs())
@@ -152,8 +157,8 @@ def test_a_preempted_job_is_queued_again_and_goes_on(packs, run, tmp_path, capfd
     assert "lost" not in capfd.readouterr().err
 
 
-@pytest.mark.slow  # about 15 s, as above
-def test_points_that_are_to_be_trained_anew_are_not_handed_in_again(packs, run, tmp_path):
+@pytest.mark.slow  # about 15 s: workers import torch
+def test_lost_points_of_a_rerun_are_not_submitted_again(packs, run, tmp_path):
     Killer(tmp_path, "submitit.core._submit", signal.SIGKILL).start()
     results = run("submitit", LOCAL, packs(rerun=True))
     lost = [result for result in results.values() if result.status != "finished"]
@@ -171,20 +176,20 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("options", "message"), WRONG)
-def test_a_wrong_option_is_refused_before_anything_is_handed_in(options, message, tmp_path):
+def test_a_wrong_option_is_refused_before_a_job_is_submitted(options, message, tmp_path):
     with pytest.raises(ConfigError) as refused:
         SubmititExecutor(options, tmp_path / "logs")
     assert str(refused.value).startswith(message)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_slurm_is_refused_where_there_is_none(monkeypatch, tmp_path):
+def test_slurm_is_refused_on_a_machine_without_slurm(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match=r"submitit.cluster = slurm: there is no srun on this machine. Start on a"):
         SubmititExecutor({"cluster": "slurm"}, tmp_path / "logs")
 
 
-def test_a_missing_package_is_said_with_the_command_that_installs_it():
+def test_the_error_of_a_missing_package_has_the_command_that_installs_it():
     with pytest.raises(ConfigError) as refused:
         require("no_such_package", "ray", "ray")
     assert str(refused.value) == (
@@ -203,7 +208,7 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it():
         (["MIG-a", "MIG-b"], 1, ["MIG-a", "MIG-b"]),
     ],
 )
-def test_the_gpus_of_a_machine_are_shared_out_among_its_workers(gpus, wanted, expected):
+def test_the_gpus_of_a_machine_are_divided_among_its_workers(gpus, wanted, expected):
     assert gpu_shares(gpus, wanted) == expected
 
 
@@ -212,9 +217,9 @@ def test_more_gpus_than_the_machine_has_are_refused():
         gpu_shares(["0"], 2)
 
 
-@pytest.mark.slow  # about 30 s: Ray starts a cluster, and each pack a process
-def test_a_running_ray_cluster_is_joined_and_stays(ray_cluster, packs, run, monkeypatch, tmp_path):
-    """Its node was started in another folder than the command is."""
+@pytest.mark.slow  # about 30 s: Ray starts a cluster, and a process for each pack
+def test_a_running_ray_cluster_is_used_and_not_ended(ray_cluster, packs, run, monkeypatch, tmp_path):
+    """The cluster's node was started in another folder than the command."""
     monkeypatch.setenv("RAY_ADDRESS", ray_cluster)
     monkeypatch.chdir(tmp_path)
     results = run("ray", {"address": "auto"}, packs(output_dir="relative"))
@@ -226,7 +231,7 @@ def test_a_running_ray_cluster_is_joined_and_stays(ray_cluster, packs, run, monk
     socket.create_connection((host, int(port)), 10).close()
 
 
-def test_a_ray_node_that_does_not_share_the_commands_folder_says_so(tmp_path):
+def test_a_ray_node_without_the_commands_folder_gives_an_error(tmp_path):
     folder = tmp_path / "gone"
     [result] = _train([Point(7, {}, "lr=1")], str(folder / "log"), str(folder))
     assert (result.number, result.status, result.is_held) == (7, "interrupted", False)
@@ -261,7 +266,7 @@ def test_a_ray_worker_may_write_a_checkpoint_when_the_command_is_interrupted(tmp
     assert saved.exists()
 
 
-@pytest.mark.slow  # about 10 s: Ray starts a cluster for the last of them
+@pytest.mark.slow  # about 10 s: Ray starts a cluster for the last parameters
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -272,14 +277,14 @@ def test_a_ray_worker_may_write_a_checkpoint_when_the_command_is_interrupted(tmp
     ],
 )
 def test_a_ray_cluster_that_cannot_train_a_pack_is_refused(options, message, packs, run, monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")  # where `auto` looks first, and a cluster of our own does not
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")  # the address that `auto` tries first
     with pytest.raises(ClusterError) as refused:
         run("ray", options, packs())
     assert str(refused.value).startswith(message)
 
 
 @pytest.mark.slow  # about 15 s: a worker imports torch
-def test_a_worker_of_this_machine_writes_a_checkpoint_when_the_command_stops_it(packs, tmp_path):
+def test_a_local_worker_writes_a_checkpoint_when_the_command_stops_it(packs, tmp_path):
     workers = LocalWorkers(tmp_path / "jobs", SubmititOptions())
     [pack, _] = packs()
     for point in pack:

@@ -1,4 +1,4 @@
-"""Machines that meet in one run folder, each of which sees the other by its lease alone."""
+"""Two machines that use one run folder. A machine knows of the other only by the lease file."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,10 @@ ENDED = lease.STALE_SECONDS + 1
 
 @pytest.fixture
 def settle(points, tmp_path, monkeypatch):
-    """Settle two points in packs of their own by an executor made of the first one's folder; returns it and results."""
+    """Train two points, each in its own pack; return the executor and the results by the point's number.
+
+    The argument is a function that makes the executor from the run folder of the first point.
+    """
     monkeypatch.setattr(coordinator, "POLL_SECONDS", 0.01)
 
     def start(make):
@@ -37,8 +40,14 @@ def settle(points, tmp_path, monkeypatch):
     return start
 
 
-class Late(InlineExecutor):
-    """Trains here, but comes too late for the first pack: another machine has begun it, and ends when all else has."""
+class OtherMachineIsFirst(InlineExecutor):
+    """Executor that finds the first pack in training on another machine, which finishes or dies at the end of a round.
+
+    Attributes:
+        folder: Run folder of the first point.
+        other_finishes: Whether the other machine finishes its pack. Otherwise its lease becomes stale.
+        rounds: Packs of each call of `run`, as numbers of points.
+    """
 
     def __init__(self, folder, other_finishes):
         self.folder, self.other_finishes = folder, other_finishes
@@ -59,14 +68,14 @@ class Late(InlineExecutor):
 
 
 @pytest.mark.parametrize("other_finishes", [True, False], ids=["that finishes", "that dies"])
-def test_a_pack_that_another_machine_holds_stays_open_until_that_ends(other_finishes, settle):
-    executor, results = settle(lambda folder: Late(folder, other_finishes))
+def test_a_pack_in_training_on_another_machine_is_trained_again_only_if_that_machine_dies(other_finishes, settle):
+    executor, results = settle(lambda folder: OtherMachineIsFirst(folder, other_finishes))
     assert [results[number].status for number in (0, 1)] == ["finished", "finished"]
     assert executor.rounds == [[[0], [1]], *([] if other_finishes else [[[0]]])]
 
 
-class Lost(InlineExecutor):
-    """An executor that has no tries left, whose last workers were on another machine and died a moment ago."""
+class WorkersDied(InlineExecutor):
+    """Executor without tries left. Its workers ran on another machine and have just died."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -79,8 +88,8 @@ class Lost(InlineExecutor):
             report(Result(point.number, "interrupted", error="a worker was lost"))
 
 
-def test_points_that_the_executor_gave_up_are_not_handed_out_again_when_the_dead_ones_lease_ends(settle, capsys):
-    executor, results = settle(Lost)
+def test_points_that_the_executor_gave_up_are_not_trained_again_when_the_lease_becomes_stale(settle, capsys):
+    executor, results = settle(WorkersDied)
     assert executor.rounds == 1
     assert [(results[number].status, results[number].error) for number in (0, 1)] == [
         ("interrupted", "a worker was lost")
@@ -89,7 +98,7 @@ def test_points_that_the_executor_gave_up_are_not_handed_out_again_when_the_dead
 
 
 def folder_of(runs, rate):
-    """The run's folder, found by its rate."""
+    """Return the folder of the run with a learning rate."""
     records = ((path.parent, json.loads(path.read_text())) for path in runs.glob("*/run.json"))
     return next(folder for folder, record in records if record["config"]["lr"] == rate)
 
@@ -99,34 +108,41 @@ def content(folder):
 
 
 @pytest.fixture
-def wake_late(monkeypatch, tmp_path):
-    """Let another machine have taken over the run of lr 0.03 before the seventh step; returns what its folder holds."""
-    step, found = PromptTuner.training_step, {}
+def taken_over_by_another_machine(monkeypatch, tmp_path):
+    """Let another machine take over the run with lr 0.03 before the seventh step.
+
+    The fixture is the content of the run folder at that time, by file name.
+    """
+    step, taken_over = PromptTuner.training_step, {}
 
     def stepping(self, batch, batch_idx):
-        if self.steps_done == 6 and not found:
+        if self.steps_done == 6 and not taken_over:
             folder = folder_of(tmp_path / "runs", 0.03)
             write_lease_of_another_machine(folder, age=ENDED)
-            found.update(content(folder))
+            taken_over.update(content(folder))
         step(self, batch, batch_idx)
 
     monkeypatch.setattr(PromptTuner, "training_step", stepping)
-    return found
+    return taken_over
 
 
-def test_a_training_that_lost_its_lease_stops_and_writes_over_nothing(wake_late, configure, tiny_cb, tmp_path):
+def test_a_training_that_lost_its_lease_stops_and_overwrites_no_file(
+    taken_over_by_another_machine, configure, tiny_cb, tmp_path
+):
     with pytest.raises(LeaseLost, match=r"process 12 on node7 has taken this run over, because .* Run the same comman"):
         train([configure(*tiny_cb, f"lr={rate}") for rate in (0.01, 0.03)])
     lost, kept = (folder_of(tmp_path / "runs", rate) for rate in (0.03, 0.01))
-    assert wake_late["last.ckpt"]
-    assert content(lost) == wake_late
+    assert taken_over_by_another_machine["last.ckpt"]
+    assert content(lost) == taken_over_by_another_machine
     assert json.loads((kept / "run.json").read_text())["status"] == "interrupted"
     assert not (kept / lease.NAME).exists()
 
 
-def test_a_sweep_waits_for_whoever_took_its_pack_over_and_trains_each_step_once(wake_late, sweep, capsys):
+def test_a_sweep_waits_for_the_machine_that_took_its_pack_over_and_trains_each_step_once(
+    taken_over_by_another_machine, sweep, capsys
+):
     results, _ = sweep(["lr=0.01", "lr=0.03"])
-    assert wake_late
+    assert taken_over_by_another_machine
     assert "process 12 on node7 has taken this run over" in capsys.readouterr().err
     for result in results:
         record = json.loads(Path(result.folder, "run.json").read_text())

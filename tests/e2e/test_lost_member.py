@@ -1,4 +1,7 @@
-"""A pack of which one run's folder is lost or damaged: the others go on, and the one begins anew or is named."""
+"""Resuming a pack in which the folder of one run is missing or damaged.
+
+The other runs are resumed. A run whose folder is missing starts again, and a damaged folder gives an error.
+"""
 
 import json
 import shutil
@@ -16,7 +19,7 @@ SEEDS = (0, 1, 2)
 
 @pytest.fixture
 def pack(stateful):
-    """Configurations of three runs, each of which has the bits that it has alone."""
+    """Make the configurations of a pack of three runs whose results equal those of single runs bit for bit."""
 
     def make(folder, *more):
         return [stateful(folder, *EXACT, *more, f"seed={seed}") for seed in SEEDS]
@@ -26,7 +29,7 @@ def pack(stateful):
 
 @pytest.fixture
 def interrupted(pack, stop, tmp_path):
-    """Break a pack in step 10, behind a checkpoint of step 8; returns the folders of its runs, by seed."""
+    """Interrupt a pack in step 10, after a checkpoint of step 8; return the folders of its runs by seed."""
 
     def make(*more):
         def broken():
@@ -35,10 +38,10 @@ def interrupted(pack, stop, tmp_path):
         stop([9], broken)
         with pytest.raises(RuntimeError, match="something broke"):
             train(pack("runs", *more))
-        found = {}
+        folders = {}
         for path in (tmp_path / "runs").glob("*/run.json"):
-            found[json.loads(path.read_text())["config"]["seed"]] = path.parent
-        return found
+            folders[json.loads(path.read_text())["config"]["seed"]] = path.parent
+        return folders
 
     return make
 
@@ -53,15 +56,15 @@ def lose_checkpoints(folder):
 
 
 @pytest.mark.parametrize("lose", [remove, lose_checkpoints])
-def test_a_lost_member_begins_anew_and_the_others_go_on_to_the_same_bytes(lose, pack, interrupted):
+def test_a_lost_run_starts_again_and_the_others_resume_to_the_same_bytes(lose, pack, interrupted):
     whole, folders = train(pack("whole")), interrupted()
     lose(folders[1])
     resumed = train(pack("runs"))
     assert [outcome.record.resumed_step for outcome in resumed] == [8, 0, 8]
     assert [outcome.record.pack.size for outcome in resumed] == [2, 1, 2]
-    for ours, theirs in zip(resumed, whole, strict=True):
-        assert contents(ours.folder) == contents(theirs.folder)
-        assert ours.check().record.warnings == theirs.record.warnings
+    for outcome, expected in zip(resumed, whole, strict=True):
+        assert contents(outcome.folder) == contents(expected.folder)
+        assert outcome.check().record.warnings == expected.record.warnings
 
 
 def damage_checkpoint(folder):
@@ -72,7 +75,7 @@ def damage_record(folder):
     (folder / "run.json").write_text("{")
 
 
-def put_a_link(folder):
+def add_link(folder):
     (folder / "adapter").symlink_to(folder)
 
 
@@ -81,10 +84,10 @@ def put_a_link(folder):
     [
         (damage_checkpoint, r"last\.ckpt: is damaged .* put previous\.ckpt in its place, or set rerun=true\."),
         (damage_record, r"run\.json: is .* Move the folder away, or set rerun=true to train again\."),
-        (put_a_link, r"adapter: is a link, .* Remove the link"),
+        (add_link, r"adapter: is a link, .* Remove the link"),
     ],
 )
-def test_a_damaged_member_is_named_and_the_others_go_on(damage, message, pack, interrupted):
+def test_a_damaged_run_gives_an_error_and_the_others_resume(damage, message, pack, interrupted):
     whole, folders = train(pack("whole")), interrupted()
     damage(folders[1])
     outcomes = train(pack("runs"))
@@ -95,43 +98,43 @@ def test_a_damaged_member_is_named_and_the_others_go_on(damage, message, pack, i
         assert contents(outcomes[index].folder) == contents(whole[index].folder)
     with pytest.raises(RptError, match=message):
         train(pack("runs")[1:2])
-    shutil.rmtree(folders[1])  # what the message says
+    shutil.rmtree(folders[1])  # the error message advises this
     assert contents(train(pack("runs"))[1].folder) == contents(whole[1].folder)
 
 
-def test_a_member_of_an_older_backup_goes_on_from_there_apart(pack, interrupted):
+def test_a_run_with_an_older_checkpoint_resumes_from_it_in_a_pack_of_its_own(pack, interrupted):
     whole, folders = train(pack("whole")), interrupted()
-    (folders[1] / "previous.ckpt").replace(folders[1] / "last.ckpt")  # of step 7
+    (folders[1] / "previous.ckpt").replace(folders[1] / "last.ckpt")  # the checkpoint of step 7
     for index in (0, 2):
         (folders[index] / "previous.ckpt").unlink()
     resumed = train(pack("runs"))
     assert [outcome.record.resumed_step for outcome in resumed] == [8, 7, 8]
-    for ours, theirs in zip(resumed, whole, strict=True):
-        assert contents(ours.folder) == contents(theirs.folder)
+    for outcome, expected in zip(resumed, whole, strict=True):
+        assert contents(outcome.folder) == contents(expected.folder)
 
 
-def test_a_member_that_ended_by_itself_does_not_keep_the_others(pack, interrupted):
+def test_a_run_that_was_finished_alone_does_not_stop_the_others_from_resuming(pack, interrupted):
     whole, _ = train(pack("whole")), interrupted()
     with pytest.raises(CheckpointError, match="was trained in a pack with other runs"):
-        train(pack("runs")[:2])  # the third could go on with them
+        train(pack("runs")[:2])  # the third run could be resumed together with these two
     train([pack("runs", "rerun=true")[2]])
     resumed = train(pack("runs"))
     assert [outcome.record.resumed_step for outcome in resumed] == [8, 8, 0]
-    for ours, theirs in zip(resumed, whole, strict=True):
-        assert contents(ours.folder) == contents(theirs.folder)
+    for outcome, expected in zip(resumed, whole, strict=True):
+        assert contents(outcome.folder) == contents(expected.folder)
 
 
-def test_runs_that_share_forwards_say_that_they_went_on_without_another(pack, interrupted):
+def test_runs_that_resume_without_a_run_of_their_pack_have_a_warning(pack, interrupted):
     folders = interrupted("packing.exact=false")
     remove(folders[1])
     resumed = train(pack("runs", "packing.exact=false"))
-    said = "resumed without 1 run of its pack, so not bit-exact"
-    assert [said in outcome.record.warnings for outcome in resumed] == [True, False, True]
+    warning = "resumed without 1 run of its pack, so not bit-exact"
+    assert [warning in outcome.record.warnings for outcome in resumed] == [True, False, True]
     assert {outcome.record.status for outcome in resumed} == {"finished"}
 
 
 @pytest.mark.parametrize("damage", [remove, damage_checkpoint, damage_record])
-def test_a_sweep_goes_on_without_the_member_and_names_it(damage, sweep, tmp_path, monkeypatch):
+def test_a_sweep_resumes_without_a_damaged_run_and_reports_it(damage, sweep, tmp_path, monkeypatch):
     from rpt.training.module import PromptTuner
 
     step = PromptTuner.training_step

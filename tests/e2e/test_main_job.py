@@ -1,4 +1,4 @@
-"""The main job on the real packaged backbone: the command of the README's first screen."""
+"""The first command of the README, with the real packaged backbone; and the official data."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_main_job_ends_in_a_number_above_majority_that_explains_itself(tmp_path):
+def test_the_main_job_scores_above_the_majority_baseline_and_prints_what_it_does(tmp_path):
     done = run("task=cb", "encoder=residual", f"output_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     [folder] = tmp_path.iterdir()
@@ -38,15 +38,15 @@ def test_the_main_job_ends_in_a_number_above_majority_that_explains_itself(tmp_p
     assert load_file(folder / "prompt.safetensors")["prompt"].shape == (10, 384)
     assert "SAMPLE rows made by this project" in done.stdout
     assert "majority" in done.stdout
-    said = done.stderr.splitlines()
-    assert said[:4] == [
+    lines = done.stderr.splitlines()
+    assert lines[:4] == [
         "loading PyTorch, Lightning and transformers",
         "reading the rows and the backbone's files",
         "loading the backbone and tokenising the rows",
         "training 450 steps in 10 epochs",
     ]
-    assert [line for line in said[4:] if not line.startswith("step ")] == ["scoring 256 reported rows"]  # no noise
-    assert sum(line.startswith("step 45 of 450 (epoch 1 of 10), loss ") for line in said) == 1
+    assert [line for line in lines[4:] if not line.startswith("step ")] == ["scoring 256 reported rows"]
+    assert sum(line.startswith("step 45 of 450 (epoch 1 of 10), loss ") for line in lines) == 1
 
     again = run("task=cb", "encoder=residual", f"output_dir={tmp_path}")
     assert again.returncode == 0
@@ -79,6 +79,6 @@ def test_the_official_release_has_its_official_counts(task, num_train, num_held_
 
 
 @pytest.mark.shared
-def test_a_partial_file_is_not_taken_for_the_official_one(shared_dir):
+def test_a_partial_file_of_the_official_release_is_refused(shared_dir):
     with pytest.raises(ConfigError, match=r"holds BoolQ/train\.partial\.jsonl, a part of the official train\.jsonl"):
         official("boolq", shared_dir)

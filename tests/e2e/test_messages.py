@@ -1,4 +1,4 @@
-"""Messages of the command line where nothing is wrong with a configuration: flags, pipes, names."""
+"""Output of the command line for flags and for closed pipes."""
 
 import os
 import subprocess
@@ -19,8 +19,8 @@ def test_a_sweeps_configuration_can_be_printed(command, start_folder):
 
 
 @pytest.mark.parametrize(("program", "code"), [([str(RUN), "--help"], 141), (["-m", "rpt.ledger", "--help"], 0)])
-def test_a_reader_that_leaves_ends_a_command_without_a_word(program, code):
-    """As `| head` does: the pipe is closed before the first line is written."""
+def test_a_command_with_a_closed_output_pipe_ends_without_a_message(program, code):
+    """The pipe is closed before the first line is written, as `| head` may do."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -28,4 +28,4 @@ def test_a_reader_that_leaves_ends_a_command_without_a_word(program, code):
     )
     os.close(writing)
     assert done.stderr == ""
-    assert done.returncode == code  # argparse itself takes no notice of a closed pipe
+    assert done.returncode == code  # argparse ignores a closed pipe and exits with 0

@@ -1,4 +1,4 @@
-"""Components in a user's own config folder and package, beside the shipped ones."""
+"""Components from a user's own config folder and package, together with the shipped components."""
 
 import json
 import os
@@ -125,7 +125,7 @@ output_dir: runs/later
 
 @pytest.fixture
 def lab(tmp_path):
-    """A project of one's own: a package and a config folder."""
+    """Folder of a user's project with a Python package and a config folder."""
     for name, text in FILES.items():
         path = tmp_path / "lab" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ def lab(tmp_path):
 
 @pytest.fixture
 def command(lab, tmp_path):
-    """Run `python run.py ARGUMENTS` with the project's package in PYTHONPATH."""
+    """Run `python run.py ARGUMENTS` with the user's package in PYTHONPATH."""
 
     def run(*arguments, package=True):
         paths = [str(RUN.parent), *([str(lab)] if package else [])]
@@ -159,7 +159,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("arguments", SHOWN)
-def test_own_and_shipped_files_are_found_beside_each_other(arguments, lab, command):
+def test_the_users_and_the_shipped_files_can_be_used_together(arguments, lab, command):
     done = command("--config-dir", str(lab / "conf"), "--cfg", "job", *arguments.split())
     assert done.returncode == 0, done.stdout
     assert [line for line in SHOWN[arguments] if line not in done.stdout] == []
@@ -185,7 +185,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("arguments", REFUSED)
-def test_refusals_list_own_options_and_studies(arguments, lab, command):
+def test_refusals_list_the_users_options_and_studies(arguments, lab, command):
     done = command("--config-dir", str(lab / "conf"), *arguments.split())
     assert done.stdout.startswith(REFUSED[arguments])
     assert done.returncode == 2
@@ -201,8 +201,8 @@ def test_a_package_that_python_does_not_find_is_refused_with_what_to_do(lab, com
     assert done.returncode == 2
 
 
-@pytest.mark.slow  # about 15 s: a sweep in a process of its own
-def test_a_sweep_over_own_and_shipped_encoders_trains(lab, command, tiny_bert, tiny_cb, tmp_path):
+@pytest.mark.slow  # about 15 s: a sweep in a new process
+def test_a_sweep_over_the_users_and_shipped_encoders_trains(lab, command, tiny_bert, tiny_cb, tmp_path):
     small = [*tiny_bert, *tiny_cb, "trainer.epochs=1"]
     done = command("--config-dir", str(lab / "conf"), "-cn", "factors", "task=swapped", *small)
     assert done.returncode == 0, done.stdout
@@ -215,7 +215,9 @@ def test_a_sweep_over_own_and_shipped_encoders_trains(lab, command, tiny_bert, t
     assert searched.stdout.splitlines()[-1] == "python -m rpt.report runs compares them"
 
 
-def test_parts_of_ones_own_train_a_run(lab, command, tiny_bert, tiny_cb, tmp_path):
+def test_a_run_trains_with_the_users_encoder_optimizer_scorer_logger_and_callback(
+    lab, command, tiny_bert, tiny_cb, tmp_path
+):
     parts = ["encoder=scaled", "optim=momentum", "scorer=smoothed", "logger=lines", "callbacks=[shouting,lr_monitor]"]
     small = [*tiny_bert, *tiny_cb, "trainer.epochs=2", "+trainer.lightning.log_every_n_steps=1"]
     done = command("--config-dir", str(lab / "conf"), *parts, *small)
@@ -242,7 +244,7 @@ def test_an_optimizer_of_torch_trains_by_one_option_file(lab, command, tiny_bert
 
 
 class Entry:
-    """A folder in Hydra's search path."""
+    """Stand-in for an entry of Hydra's search path."""
 
     def __init__(self, provider, path, schema="file"):
         self.provider, self.path, self.schema = provider, str(path), schema
@@ -251,7 +253,7 @@ class Entry:
 SHIPPED = [Entry("hydra", "hydra.conf", "pkg"), Entry("main", config_dir()), Entry("rpt studies", sweeps_dir())]
 
 
-def test_a_file_that_would_hide_behind_a_shipped_one_is_refused(tmp_path):
+def test_a_file_with_the_name_of_a_shipped_file_is_refused(tmp_path):
     for name in ("encoder/residual.yaml", "encoder/other.yaml", "learning_rate.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("# mine\n")
@@ -266,18 +268,18 @@ def test_a_file_that_would_hide_behind_a_shipped_one_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("path", "schema"), [("/nowhere", "file"), ("no_such_package.conf", "pkg")])
-def test_a_config_folder_that_is_not_there_is_refused(path, schema):
+def test_a_config_folder_that_does_not_exist_is_refused(path, schema):
     with pytest.raises(ConfigError, match="there is no such folder or package"):
         check_sources([*SHIPPED, Entry("hydra.searchpath in main", path, schema)])
 
 
-def test_a_package_is_searched_in_its_folder():
+def test_the_folder_of_a_package_in_the_search_path_is_found():
     [folder] = folders_of("pkg", "rpt.tasks")
     assert folder == RUN.parent / "rpt" / "tasks"
 
 
-def test_other_programs_with_hydra_are_left_alone():
-    """Hydra runs the plugin for every program of the environment."""
+def test_the_search_path_of_other_hydra_programs_is_not_changed():
+    """Hydra calls the plugin in every program of the Python environment."""
     from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 
     from hydra_plugins.rpt_packed.search_path import RptSearchPath

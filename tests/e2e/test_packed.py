@@ -1,4 +1,4 @@
-"""`hydra/launcher=packed`: a sweep as few trainings, whose runs are those of single runs."""
+"""`hydra/launcher=packed`: the points of a sweep train in packs, and each has the record of a single run."""
 
 import json
 import resource
@@ -33,20 +33,20 @@ def records(folder):
 
 
 def steps(folder):
-    """The steps of a run's curve, in the order in which they were written."""
+    """Return the numbers of the training steps in a run's metrics.csv, in the order of the lines."""
     lines = (folder / "metrics.csv").read_text().splitlines()
     return [int(line.split(",")[0]) for line in lines[1:] if line.split(",")[2]]
 
 
-def test_a_pack_leaves_the_records_of_single_runs(sweep, tmp_path):
+def test_every_point_of_a_pack_has_a_run_folder_with_a_record(sweep, tmp_path):
     results, new = sweep(POINTS)
     assert [result.status for result in results] == ["finished"] * 4
     assert list(new.values()) == [True] * 4
-    made = records(tmp_path / "runs")
-    assert [str(tmp_path / "runs" / name) for name in made] == sorted(result.folder for result in results)
-    assert {record["pack"]["size"] for record in made.values()} == {4}
+    written = records(tmp_path / "runs")
+    assert [str(tmp_path / "runs" / name) for name in written] == sorted(result.folder for result in results)
+    assert {record["pack"]["size"] for record in written.values()} == {4}
     assert {Path(result.folder).name: result.score for result in results} == {
-        name: record["scores"]["score"] for name, record in made.items()
+        name: record["scores"]["score"] for name, record in written.items()
     }
 
 
@@ -60,14 +60,14 @@ def test_a_finished_sweep_trains_nothing(sweep, tmp_path):
     assert after == before
 
 
-def test_a_larger_sweep_trains_only_what_is_missing(sweep, tmp_path):
+def test_a_larger_sweep_trains_only_the_new_points(sweep, tmp_path):
     sweep(POINTS[:2])
     _, new = sweep(POINTS, pack_size=1)
     assert list(new.values()) == [False, False, True, True]
     assert len(list((tmp_path / "runs" / "sweeps").glob("*.json"))) == 2
 
 
-def test_a_point_that_fails_fails_alone_and_is_tried_again_only_on_request(sweep, tmp_path):
+def test_a_point_that_fails_stops_no_other_point_and_is_tried_again_only_on_request(sweep, tmp_path):
     overrides = ["encoder=plain lr=1e30", "encoder=plain", "encoder=plain lr=0"]
     results, _ = sweep(overrides)
     assert [result.status for result in results] == ["failed", "finished", "refused"]
@@ -91,7 +91,7 @@ def test_a_value_that_only_the_data_refuses_stops_no_other_point_of_the_pack(swe
     assert results[1].error.startswith("warmup_steps = 8: must be less than the 8 steps of this training.")
 
 
-def test_points_that_are_the_same_run_are_named_and_trained_once(sweep, tmp_path, capsys):
+def test_points_that_are_the_same_run_are_reported_and_trained_once(sweep, tmp_path, capsys):
     results, new = sweep(["encoder=plain lr=0.3", "encoder=plain"])
     assert capsys.readouterr().out == "the same run 2 times, trained once: encoder=plain lr=0.3; encoder=plain\n"
     assert (results[0].folder, results[0].score) == (results[1].folder, results[1].score)
@@ -126,7 +126,7 @@ def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path):
     assert folder.read_record() == finished.updated(warnings=("by the other",))
 
 
-def test_while_a_pack_trains_each_run_tells_its_best_held_out_score_and_whether_it_has_left(sweep):
+def test_progress_reports_of_a_pack_have_the_best_held_out_score_and_status_of_each_run(sweep):
     overrides = ["encoder=plain", "encoder=residual", "encoder=mlp", "encoder=plain lr=1e30"]
     reports = []
     results, _ = sweep(overrides, "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01", watch=reports.append)
@@ -134,18 +134,22 @@ def test_while_a_pack_trains_each_run_tells_its_best_held_out_score_and_whether_
     after_evaluation = [report for report, following in pairs if report.rows == 0 and following.rows > 0]
     assert [report.share for report in after_evaluation] == [epoch / 6 for epoch in range(1, len(after_evaluation) + 1)]
     scores = [curve(Outcome(Path(result.folder), NOT_BEGUN))["held_out/score"] for result in results[:3]]
-    assert min(map(len, scores)) < 6  # one has stopped early
+    assert min(map(len, scores)) < 6  # a run has stopped early
     for epoch, report in enumerate(after_evaluation, 1):
         for name, of_run in zip(overrides, scores, strict=False):
-            has_left = epoch >= len(of_run) < 6
-            if epoch < 6 or has_left:  # the last epoch may also end the patience
-                assert report.runs[name].status == ("finished" if has_left else "running")
+            has_stopped = epoch >= len(of_run) < 6
+            if epoch < 6 or has_stopped:  # in the last epoch, a run may also stop early
+                assert report.runs[name].status == ("finished" if has_stopped else "running")
             assert report.runs[name].held_out == max(of_run[:epoch])
         assert report.runs[overrides[3]] == RunProgress("failed")
 
 
-class Shown:
-    """A screen that keeps what it is shown: lines, and the table between them whenever it is another."""
+class RecordingDisplay:
+    """Display of a sweep that keeps all lines, and the table whenever it has changed.
+
+    Attributes:
+        seen: Lines as strings and tables as lists, in the order of their display.
+    """
 
     def __init__(self):
         self.seen = []
@@ -164,38 +168,41 @@ class Shown:
 
 
 def test_the_table_of_a_sweep_fills_while_its_only_pack_trains(points, tmp_path):
-    shown = Shown()
-    lines = Lines(2, tmp_path / "runs", shown)
+    display = RecordingDisplay()
+    lines = Lines(2, tmp_path / "runs", display)
     results = launch(points(POINTS[:2]), Settings(), lines.report, tmp_path / "runs", lines.watch)
-    first_line = next(number for number, seen in enumerate(shown.seen) if isinstance(seen, str))
-    assert shown.seen[0] == []
-    while_training = shown.seen[1:first_line]
-    assert 1 <= len(while_training) <= 2  # an epoch each, if its scores are others
+    first_line = next(number for number, seen in enumerate(display.seen) if isinstance(seen, str))
+    assert display.seen[0] == []
+    while_training = display.seen[1:first_line]
+    assert 1 <= len(while_training) <= 2  # a table for each epoch that changes a score
     for table in while_training:
         assert {row.split("held-out so far  ")[1] for row in table} == set(POINTS[:2])
-    assert sorted(shown.seen[-1]) == sorted(
+    assert sorted(display.seen[-1]) == sorted(
         f"{result.score:.3f} reported  {name}" for result, name in zip(results, POINTS, strict=False)
     )
 
 
 @pytest.mark.slow  # about 10 s: a worker imports torch
-def test_what_workers_train_is_told_by_their_run_folders(sweep, monkeypatch):
+def test_the_progress_of_workers_is_read_from_their_run_folders(sweep, monkeypatch):
     monkeypatch.setattr(coordinator, "READ_SECONDS", 0.0)
     reports = []
     local = {"cluster": "local"}
     results, _ = sweep(POINTS[:2], "trainer.epochs=60", watch=reports.append, executor="submitit", submitit=local)
     for result, name in zip(results, POINTS, strict=False):
         assert result.status == "finished"
-        told = [report.runs[name].held_out for report in reports if report is not None and name in report.runs]
-        told = [score for score in told if score is not None]
-        assert told
-        assert told == sorted(told)
-        assert set(told) <= set(curve(Outcome(Path(result.folder), NOT_BEGUN))["held_out/score"])
+        scores = [report.runs[name].held_out for report in reports if report is not None and name in report.runs]
+        scores = [score for score in scores if score is not None]
+        assert scores
+        assert scores == sorted(scores)
+        assert set(scores) <= set(curve(Outcome(Path(result.folder), NOT_BEGUN))["held_out/score"])
 
 
 @pytest.fixture
 def interrupted(sweep, tmp_path, monkeypatch):
-    """A pack of three interrupted in its second epoch, by when its second run has failed; points and that run."""
+    """A pack of three points that was interrupted in its second epoch, after its second run had failed.
+
+    The fixture is the overrides of the points, and the name of the failed run's folder.
+    """
     overrides = ["encoder=plain", "encoder=plain lr=1e30", "encoder=residual"]
     step = PromptTuner.training_step
 
@@ -215,7 +222,7 @@ def interrupted(sweep, tmp_path, monkeypatch):
     return overrides, diverged
 
 
-def test_a_failed_run_that_rides_along_with_its_pack_is_not_counted_a_second_time(interrupted, sweep):
+def test_a_failed_run_in_a_resumed_pack_is_not_reported_a_second_time(interrupted, sweep):
     overrides, _ = interrupted
     reports = []
     _, new = sweep(overrides, watch=reports.append)
@@ -223,8 +230,8 @@ def test_a_failed_run_that_rides_along_with_its_pack_is_not_counted_a_second_tim
     assert {name for report in reports for name in report.runs} == {overrides[0], overrides[2]}
 
 
-def test_a_failed_run_rides_along_with_its_interrupted_pack_before_it_is_tried_again(interrupted, sweep, tmp_path):
-    """A pack goes on whole or not at all, so a retry must wait for its end."""
+def test_a_failed_run_is_tried_again_after_its_interrupted_pack_has_finished(interrupted, sweep, tmp_path):
+    """A pack can be resumed only with all its runs, so the failed run starts again when the pack has finished."""
     overrides, diverged = interrupted
     runs = tmp_path / "runs"
     results, new = sweep(overrides, retry_failed=True)
@@ -252,14 +259,14 @@ def raise_error():
         (raise_error, "ValueError", "shapes do not fit"),
     ],
 )
-def test_an_error_of_what_a_pack_shares_fails_no_point_and_the_same_sweep_goes_on(
+def test_an_error_of_the_whole_pack_interrupts_all_points_and_the_sweep_can_be_resumed(
     breaks, error, reason, sweep, tmp_path, monkeypatch
 ):
     overrides, calls = ["encoder=plain", "encoder=plain lr=1e30", "encoder=residual"], count()
     step, limits = PromptTuner.training_step, resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def breaking(self, batch, batch_idx):
-        if next(calls) == 6:  # behind a checkpoint, and after one run has diverged
+        if next(calls) == 6:  # after a checkpoint, and after a run has diverged
             breaks()
         step(self, batch, batch_idx)
 
@@ -268,7 +275,7 @@ def test_an_error_of_what_a_pack_shares_fails_no_point_and_the_same_sweep_goes_o
         results, _ = sweep(overrides)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert next(calls) == (8 if breaks is fill_the_disk else 7)  # it was tried once
+    assert next(calls) == (8 if breaks is fill_the_disk else 7)  # the pack was trained once
     assert [(result.status, reason in result.error) for result in results] == [("interrupted", True)] * 3
     runs = tmp_path / "runs"
     states = [read_state(path.parent) for path in runs.glob("*/run.json")]
@@ -284,16 +291,16 @@ def test_an_error_of_what_a_pack_shares_fails_no_point_and_the_same_sweep_goes_o
         assert not (runs / name / "superseded").exists()
 
 
-class Deadly(InlineExecutor):
-    """An executor whose workers die before they write anything."""
+class WorkersDie(InlineExecutor):
+    """Executor whose workers die before they write a file."""
 
     def run(self, packs, report, watch):
         for point in (point for pack in packs for point in pack):
             report(Result(point.number, "interrupted", error="a worker was lost"))
 
 
-def test_points_whose_workers_die_are_interrupted_and_not_tried_for_ever(points, tmp_path):
+def test_points_whose_workers_die_are_interrupted_after_a_limited_number_of_tries(points, tmp_path):
     prepared, results = prepare(points(POINTS[:2])), []
     ledger = register(prepared.runs, tmp_path / "runs")
-    Coordinator(ledger, prepared.runs, Deadly(), Settings(), lambda result, is_new: results.append(result)).run()
+    Coordinator(ledger, prepared.runs, WorkersDie(), Settings(), lambda result, is_new: results.append(result)).run()
     assert [(result.number, result.status) for result in results] == [(0, "interrupted"), (1, "interrupted")]

@@ -1,4 +1,4 @@
-"""`hydra/launcher=packed` on the command line: processes that are killed, that meet, and what they print."""
+"""`hydra/launcher=packed` on the command line: killed sweeps, simultaneous sweeps, and printed messages."""
 
 import json
 import os
@@ -22,12 +22,12 @@ def records(folder):
 
 
 def steps(folder):
-    """The steps of a run's curve, in the order in which they were written."""
+    """Return the numbers of the training steps in a run's metrics.csv, in the order of the lines."""
     lines = (folder / "metrics.csv").read_text().splitlines()
     return [int(line.split(",")[0]) for line in lines[1:] if line.split(",")[2]]
 
 
-def test_what_the_launcher_does_not_take_is_refused_before_anything_is_trained(command, start_folder):
+def test_wrong_options_of_the_launcher_are_refused_before_training(command, start_folder):
     done = command(*PACKED, "lr=1,2", "hydra.launcher.executor=inlin", "hydra.launcher.pack_size=0")
     assert done.stdout == (
         "hydra.launcher.executor = inlin: must be 'inline', 'submitit' or 'ray'.\n"
@@ -42,12 +42,15 @@ def start(arguments, folder):
     return subprocess.Popen(
         [sys.executable, str(RUN), *PACKED, *arguments],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a process in the background ignores Ctrl-C
     )  # fmt: skip
 
 
-def kill_in_its_middle(process, runs):
-    """Kill a sweep once a run of its first pack has its second checkpoint. Its workers may still hold its output."""
+def kill_in_first_pack(process, runs):
+    """Kill a sweep once a run of its first pack has a second checkpoint.
+
+    The pipe of its output is closed first, because its workers may keep the pipe open.
+    """
     while not list(runs.glob("*/previous.ckpt")) and process.poll() is None:
         time.sleep(0.02)
     process.kill()
@@ -56,7 +59,7 @@ def kill_in_its_middle(process, runs):
 
 
 def ledger(folder):
-    """What `python -m rpt.ledger` lists of the only sweep of an output folder, without its places."""
+    """Return what `python -m rpt.ledger --json` lists for the only sweep of an output folder, without the paths."""
     done = subprocess.run(
         [sys.executable, "-m", "rpt.ledger", folder.name, "--json"], cwd=folder.parent, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(RUN.parent)}, check=True,
@@ -65,10 +68,10 @@ def ledger(folder):
     return [{key: run[key] for key in ("name", "identity", "status", "score", "error")} for run in sweep["runs"]]
 
 
-@pytest.mark.slow  # about 40 s each: five sweeps in processes of their own
+@pytest.mark.slow  # about 40 s each: four sweeps in new processes
 @pytest.mark.parametrize("exact", ["true", "false"])
-def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_cb, start_folder):
-    """Two packs of three points, one of which diverges. The first pack is killed in its middle, the other before it."""
+def test_a_killed_sweep_is_resumed_and_repeats_no_step(exact, tiny_bert, tiny_cb, start_folder):
+    """A sweep of two packs is killed during the first pack. Each pack has three points, one of which diverges."""
     axes = ["encoder=plain,residual", "lr=0.01,0.03,1e30", "trainer.epochs=12", "trainer.checkpoint_steps=7"]
     arguments = [*tiny_bert, *tiny_cb, *axes, f"packing.exact={exact}", "hydra.launcher.pack_size=3"]
     whole = start([*arguments, "output_dir=whole"], start_folder)
@@ -76,7 +79,7 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_
 
     killed = start(arguments, start_folder)
     runs = start_folder / "runs"
-    kill_in_its_middle(killed, runs)
+    kill_in_first_pack(killed, runs)
     before = records(runs)
     assert {record["status"] for record in before.values()} == {"running"}
     states = [run["status"] for run in ledger(runs)]
@@ -102,9 +105,9 @@ def test_a_killed_sweep_goes_on_and_trains_nothing_twice(exact, tiny_bert, tiny_
     assert records(runs) == after
 
 
-@pytest.mark.slow  # about 40 s: three sweeps and two workers in processes of their own
-def test_the_workers_of_a_killed_controller_are_waited_for_and_train_nothing_twice(tiny_bert, tiny_cb, start_folder):
-    """Two packs of two points. The controller is killed while a worker trains the first; the second has none yet."""
+@pytest.mark.slow  # about 40 s: three sweeps and two workers in new processes
+def test_a_new_controller_waits_for_the_workers_of_a_killed_controller(tiny_bert, tiny_cb, start_folder):
+    """The sweep has two packs of two points. Its controller is killed while a worker trains the first pack."""
     axes = ["encoder=plain,residual", "lr=0.01,0.03", "trainer.epochs=30", "trainer.checkpoint_steps=7"]
     arguments = [*tiny_bert, *tiny_cb, *axes, "packing.exact=true", "hydra.launcher.pack_size=2"]
     whole = start([*arguments, "output_dir=whole"], start_folder)
@@ -112,23 +115,23 @@ def test_the_workers_of_a_killed_controller_are_waited_for_and_train_nothing_twi
 
     arguments += ["hydra.launcher.executor=submitit", "hydra.launcher.submitit.cluster=local"]
     runs = start_folder / "runs"
-    kill_in_its_middle(start(arguments, start_folder), runs)
+    kill_in_first_pack(start(arguments, start_folder), runs)
     begun = [RunFolder(path.parent).holder() for path in runs.glob("*/run.json")]
     [worker] = {holder.pid for holder in begun}
-    os.kill(worker, signal.SIGSTOP)  # so that the next controller meets it however long it takes to start
+    os.kill(worker, signal.SIGSTOP)  # the worker must still be in training when the next controller has started
     try:
         assert [run["status"] for run in ledger(runs)] == ["running"] * 2 + ["missing"] * 2
         again = start(arguments, start_folder)
-        said = []
+        lines = []
         for line in again.stdout:
-            said.append(line)
+            lines.append(line)
             if line.startswith("waiting for 2 points in training elsewhere: "):
                 break
     finally:
         os.kill(worker, signal.SIGCONT)
-    said.append(again.communicate()[0])
-    assert again.returncode == 0, said
-    assert f"waiting for 2 points in training elsewhere: process {worker} on " in "".join(said)
+    lines.append(again.communicate()[0])
+    assert again.returncode == 0, lines
+    assert f"waiting for 2 points in training elsewhere: process {worker} on " in "".join(lines)
     assert ledger(runs) == ledger(start_folder / "whole")
     for name, record in records(runs).items():
         assert "resumed" not in record
@@ -137,7 +140,7 @@ def test_the_workers_of_a_killed_controller_are_waited_for_and_train_nothing_twi
             assert (runs / name / file).read_bytes() == (start_folder / "whole" / name / file).read_bytes()
 
 
-@pytest.mark.slow  # about 15 s: two sweeps at once in processes of their own
+@pytest.mark.slow  # about 15 s: two simultaneous sweeps in new processes
 def test_two_controllers_of_one_sweep_train_each_run_once(tiny_bert, tiny_cb, start_folder):
     arguments = [*tiny_bert, *tiny_cb, "lr=0.01,0.03,0.1,0.3", "trainer.epochs=6", "hydra.launcher.pack_size=2"]
     both = [start(arguments, start_folder) for _ in range(2)]
@@ -148,15 +151,15 @@ def test_two_controllers_of_one_sweep_train_each_run_once(tiny_bert, tiny_cb, st
         assert steps(start_folder / "runs" / name) == list(range(1, 25))
 
 
-@pytest.mark.slow  # about 15 s: two sweeps in processes of their own
-def test_the_command_leaves_what_the_basic_launcher_leaves(tiny_bert, tiny_cb, command, start_folder):
+@pytest.mark.slow  # about 15 s: two sweeps in new processes
+def test_the_packed_launcher_writes_the_same_files_as_the_basic_launcher(tiny_bert, tiny_cb, command, start_folder):
     arguments = [*tiny_bert, *tiny_cb, "encoder=plain,residual", "lr=0.01,1e30,0", "trainer.epochs=1"]
     packed = command(*PACKED, *arguments, "output_dir=packed")
     basic = command("-m", *arguments, "output_dir=basic")
     assert packed.returncode == basic.returncode == 2
-    made, expected = records(start_folder / "packed"), records(start_folder / "basic")
-    assert made.keys() == expected.keys()
-    for name, record in made.items():
+    written, expected = records(start_folder / "packed"), records(start_folder / "basic")
+    assert written.keys() == expected.keys()
+    for name, record in written.items():
         files = [sorted(path.name for path in (start_folder / top / name).iterdir()) for top in ("packed", "basic")]
         assert files[0] == files[1]
         assert record["status"] == expected[name]["status"]
@@ -175,8 +178,8 @@ def test_the_command_leaves_what_the_basic_launcher_leaves(tiny_bert, tiny_cb, c
     assert "Traceback" not in packed.stdout
 
 
-@pytest.mark.slow  # about 10 s: a sweep in a process of its own
-def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_cb, start_folder):
+@pytest.mark.slow  # about 10 s: a sweep in a new process
+def test_ctrl_c_prints_in_one_line_what_is_kept_and_how_to_resume(tiny_bert, tiny_cb, start_folder):
     process = start([*tiny_bert, *tiny_cb, "lr=0.01,0.03", "trainer.epochs=300"], start_folder)
     while not list((start_folder / "runs").glob("*/last.ckpt")) and process.poll() is None:
         time.sleep(0.05)
@@ -192,7 +195,7 @@ def test_ctrl_c_says_in_one_line_what_is_kept_and_how_to_go_on(tiny_bert, tiny_c
     assert {record["status"] for record in records(start_folder / "runs").values()} == {"interrupted"}
 
 
-@pytest.mark.slow  # about 10 s: a sweep in a process of its own
+@pytest.mark.slow  # about 10 s: a sweep in a new process
 def test_a_full_disk_interrupts_points_and_fails_none(tiny_bert, tiny_cb, command):
     done = command(*PACKED, *tiny_bert, *tiny_cb, "lr=0.01,0.03", "trainer.epochs=1", file_bytes=20_000)
     lines = done.stdout.splitlines()
@@ -205,8 +208,8 @@ def test_a_full_disk_interrupts_points_and_fails_none(tiny_bert, tiny_cb, comman
     assert done.returncode == 2
 
 
-@pytest.mark.slow  # about 10 s: a sweep in a process of its own
-def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_bert, tiny_cb, command):
+@pytest.mark.slow  # about 10 s: a sweep in a new process
+def test_the_list_sweeper_is_supported_and_its_refused_points_end_with_code_2(tiny_bert, tiny_cb, command):
     lists = ["+hydra.sweeper.list_params.lr=[0.01,0.02,0]", "+hydra.sweeper.list_params.seed=[1,2,3]"]
     done = command(*PACKED, "hydra/sweeper=list", *lists, *tiny_bert, *tiny_cb, "trainer.epochs=1")
     lines = done.stdout.splitlines()
@@ -215,7 +218,7 @@ def test_the_list_sweeper_is_served_and_its_refused_points_end_with_code_2(tiny_
     assert done.returncode == 2
 
 
-@pytest.mark.slow  # about 10 s: a sweep in a process of its own
+@pytest.mark.slow  # about 10 s: a sweep in a new process
 def test_optuna_gets_the_held_out_scores_of_a_batch_that_is_one_pack(tiny_bert, one_label_cb, command, start_folder):
     (start_folder / "search.yaml").write_text(
         "defaults: [config, override /hydra/sweeper: optuna, override /hydra/launcher: packed, _self_]\n"
@@ -227,7 +230,7 @@ def test_optuna_gets_the_held_out_scores_of_a_batch_that_is_one_pack(tiny_bert, 
     assert done.stdout.count("2 points: 2 finished") == 2
     assert [record["pack"]["size"] for record in records(start_folder / "runs").values()] == [2] * 4
     found = (start_folder / "runs" / "optimization_results.yaml").read_text()
-    made = records(start_folder / "runs").values()
-    objectives = {record["best"]["held_out"]["score"]: record["scores"]["score"] for record in made}
+    written = records(start_folder / "runs").values()
+    objectives = {record["best"]["held_out"]["score"]: record["scores"]["score"] for record in written}
     assert all(held_out != reported for held_out, reported in objectives.items())
     assert f"best_value: {max(objectives)}\n" in found

@@ -1,4 +1,4 @@
-"""A finished run on a disk that cannot be written is read as finished, and an unfinished one is refused in a line."""
+"""On a read-only disk, a finished run is read as finished, and an unfinished run is refused with a one-line message."""
 
 import os
 import tempfile
@@ -12,19 +12,20 @@ from rpt.runs import train
 from rpt.tracking.run_state import read_state
 
 NOBODY = 65534
+"""User id of an unprivileged user."""
 
 
 @pytest.fixture
 def read_only(tmp_path, tmp_path_factory):
-    """Let this process write nowhere below `tmp_path`; call it once everything is there."""
+    """Function that makes `tmp_path` read-only for the test process. Call it once all files are written."""
     base = tmp_path_factory.getbasetemp()
     was_root = os.geteuid() == 0
 
     def protect():
         above = [folder for folder in base.parents if Path(tempfile.gettempdir()) in folder.parents]
         for path in [*above, base, *base.rglob("*")]:
-            if not path.is_symlink():  # other tests of this process leave links that lead nowhere
-                path.chmod(path.stat().st_mode | 0o055)  # also for a user who is not root, whom no mode keeps out
+            if not path.is_symlink():  # other tests leave broken links
+                path.chmod(path.stat().st_mode | 0o055)  # root ignores file modes, the user NOBODY does not
         for path in tmp_path.rglob("*"):
             path.chmod(0o555 if path.is_dir() else 0o444)
         tmp_path.chmod(0o555)
@@ -38,7 +39,7 @@ def read_only(tmp_path, tmp_path_factory):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def test_a_finished_run_is_finished_also_on_a_read_only_disk(configure, tiny_cb, read_only, capsys):
+def test_a_finished_run_on_a_read_only_disk_is_read_as_finished(configure, tiny_cb, read_only, capsys):
     config = configure(*tiny_cb, "trainer.epochs=1")
     first = train([config])[0]
     read_only()
@@ -51,7 +52,7 @@ def test_a_finished_run_is_finished_also_on_a_read_only_disk(configure, tiny_cb,
     assert read_state(first.folder).status == "finished"
 
 
-def test_a_finished_sweep_is_read_also_on_a_read_only_disk(sweep, read_only, tmp_path, capsys):
+def test_a_finished_sweep_on_a_read_only_disk_is_read_as_finished(sweep, read_only, tmp_path, capsys):
     before, _ = sweep(["lr=0.01", "lr=0.03"])
     read_only()
     after, new = sweep(["lr=0.01", "lr=0.03"])

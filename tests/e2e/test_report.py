@@ -1,4 +1,4 @@
-"""`python -m rpt.report` on a sweep that was really trained, and what it refuses."""
+"""`python -m rpt.report` on a trained sweep, and folders that it refuses."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ def test_a_sweep_is_trained_and_reported(command, start_folder, tiny_bert, tiny_
     out = start_folder / "runs" / "report"
     assert done.stdout.startswith("Does it train?\n\n")
     assert done.stdout.endswith("runs/report/index.html\n")
-    assert "SAMPLE" not in done.stdout  # tiny_cb lies in the official layout
+    assert "SAMPLE" not in done.stdout  # the report takes `tiny_cb` for official rows, because of its layout
     page = (out / "index.html").read_text()
     assert "Does it train?" in page
     assert {"tables/robustness.csv", "tables/scores.tex", "tables/runs.md", "figures/score-by-lr.pdf"} <= files(out)
@@ -57,16 +57,16 @@ def test_a_sweep_is_trained_and_reported(command, start_folder, tiny_bert, tiny_
     assert not list((start_folder / "runs").glob(".report*"))
 
 
-@pytest.mark.slow  # a process of its own
-def test_what_makes_no_study_is_refused_in_a_line_and_writes_nothing(start_folder):
+@pytest.mark.slow  # starts a new process
+def test_a_missing_folder_is_refused_in_a_line_and_nothing_is_written(start_folder):
     done = report("nowhere", cwd=start_folder)
     line = "nowhere: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
     assert list(start_folder.iterdir()) == []
 
 
-@pytest.mark.slow  # a process of its own
-def test_a_folder_of_other_things_is_not_replaced(start_folder):
+@pytest.mark.slow  # starts a new process
+def test_a_folder_with_other_files_is_not_replaced(start_folder):
     write_run(start_folder / "runs")
     (start_folder / "mine").mkdir()
     (start_folder / "mine" / "thesis.tex").write_text("years")
@@ -80,7 +80,7 @@ def test_a_folder_of_other_things_is_not_replaced(start_folder):
 
 
 @pytest.mark.slow
-def test_an_earlier_report_stays_whole_until_the_new_one_is_there(start_folder):
+def test_an_earlier_report_is_kept_until_the_new_report_is_complete(start_folder):
     runs = start_folder / "runs"
     write_run(runs, "seed=0")
     folder = write_run(runs, "seed=1")
@@ -88,7 +88,7 @@ def test_an_earlier_report_stays_whole_until_the_new_one_is_there(start_folder):
     before = {name: (start_folder / "out" / name).read_bytes() for name in files(start_folder / "out")}
     records = {path: path.read_text() for path in runs.glob("*/run.json")}
     for path in records:
-        path.write_text("{")  # no record is left to report on
+        path.write_text("{")  # no readable record is left
     done = report("runs", "--out", "out", cwd=start_folder)
     assert done.returncode == 2
     assert done.stderr.startswith("runs/")

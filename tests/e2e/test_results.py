@@ -1,4 +1,4 @@
-"""The numbers of `docs/results.md` are those of the run table beside it."""
+"""The numbers in `docs/results.md` agree with the tables of runs in `docs/results/`."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SAMPLE_ENCODERS = ["plain", "mlp", "residual", "lstm"]
 
 
 def section(name):
-    """The text of the results page about a backbone: `SmolLM2` or `MiniLM`."""
+    """Return the part of the results page about a backbone, `SmolLM2` or `MiniLM`."""
     language_model, encoder = (DOCS / "results.md").read_text().split("## MiniLM\n")
     return {"SmolLM2": language_model, "MiniLM": encoder}[name]
 
@@ -25,13 +25,13 @@ def runs():
 
 
 def cells(page, start):
-    """The cells of the table row that begins with a text."""
+    """Return the cells of the table row whose first cell is `start`."""
     [line] = [line for line in page.splitlines() if line.startswith(f"| {start} |") and "[" in line]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 @pytest.mark.parametrize("rate", ["0.003", "0.03", "0.3", "3", "30"])
-def test_scores_and_first_steps_are_means_over_the_runs_seeds(rate, runs):
+def test_scores_and_first_steps_are_means_over_seeds(rate, runs):
     row = cells(section("SmolLM2"), rate)
     for position, (encoder, num_seeds) in enumerate(ENCODERS.items()):
         of_point = runs[(runs.encoder == encoder) & (runs.lr == float(rate))]
@@ -40,7 +40,7 @@ def test_scores_and_first_steps_are_means_over_the_runs_seeds(rate, runs):
         assert float(row[4 + position]) == pytest.approx(of_point.first_step.mean(), rel=0.1)
 
 
-def test_the_average_over_the_sweep_and_its_difference_are_those_of_the_runs(runs):
+def test_averages_over_the_sweep_and_their_differences_agree_with_the_runs(runs):
     page = section("SmolLM2")
     row = cells(page, "averaged over the rates")
     means = runs.groupby("encoder").score.mean() * 100
@@ -51,7 +51,7 @@ def test_the_average_over_the_sweep_and_its_difference_are_those_of_the_runs(run
     assert f"{shared['residual'] - shared['mlp']:.1f} points\nhigher than prompts behind an MLP" in page
 
 
-def test_the_other_claims_of_the_page_hold_for_the_runs(runs):
+def test_the_other_claims_of_the_page_agree_with_the_runs(runs):
     prompts = runs[runs.encoder != "none"]
     failed = prompts[prompts.score <= prompts.majority].encoder.value_counts()
     assert failed.to_dict() == {"plain": 3, "mlp": 2}
@@ -74,7 +74,7 @@ def test_scores_of_the_study_on_sample_rows_are_means_over_three_seeds(rate, sam
         assert float(cell.split()[0]) == pytest.approx(100 * of_point.score.mean(), abs=0.051)
 
 
-def test_averages_and_tuned_scores_of_the_study_on_sample_rows_are_those_of_the_runs(sample_runs):
+def test_averages_and_tuned_scores_of_the_study_on_sample_rows_agree_with_the_runs(sample_runs):
     page = section("MiniLM")
     averages, tuned = cells(page, "averaged over the rates"), cells(page, "at the rate that the held-out rows choose")
     for position, encoder in enumerate(SAMPLE_ENCODERS, start=1):

@@ -1,4 +1,4 @@
-"""An interrupted training goes on to the same bytes as one that was left in peace."""
+"""A training that was interrupted and resumed ends with the same bytes as an uninterrupted training."""
 
 import json
 from itertools import count
@@ -25,15 +25,15 @@ def record(folder):
 
 @pytest.fixture
 def stop_saving(monkeypatch):
-    """Raise at the n-th checkpoint from now on, in its place or right behind it."""
+    """Raise an OSError at the n-th later checkpoint, instead of writing the checkpoint or after writing it."""
     save = checkpoint.save
 
-    def at(number, *, behind):
+    def at(number, *, after):
         calls = count(1)
 
         def saving(folder, state):
             is_now = next(calls) == number
-            if is_now and not behind:
+            if is_now and not after:
                 raise OSError("pulled the plug")
             save(folder, state)
             if is_now:
@@ -48,15 +48,16 @@ def raise_error():
     raise RuntimeError("something broke")
 
 
-def test_the_same_seed_twice_gives_the_same_bytes_and_another_seed_others(config):
-    first, second, other = (train([config(f, f"seed={s}")])[0] for f, s in (("one", 0), ("two", 0), ("three", 1)))
+def test_equal_seeds_give_equal_bytes_and_different_seeds_different_bytes(config):
+    runs = (("one", 0), ("two", 0), ("three", 1))
+    first, second, other = (train([config(folder, f"seed={seed}")])[0] for folder, seed in runs)
     assert contents(first.folder) == contents(second.folder)
     assert all(contents(first.folder)[name] != contents(other.folder)[name] for name in RESULT_FILES)
 
 
-def test_a_training_that_broke_at_any_step_ends_in_the_same_bytes(config, stop, tmp_path):
+def test_a_training_that_failed_at_several_steps_resumes_to_the_same_bytes(config, stop, tmp_path):
     whole = train([config("whole")])[0]
-    # In the first epoch before any checkpoint, at an epoch's start, its middle, behind a checkpoint, at the last step.
+    # Before the first checkpoint, at the start and in the middle of an epoch, after a checkpoint, and at the last step.
     steps = [2, 4, 9, 14, 19]
     stop(steps, raise_error)
     for _ in steps:
@@ -65,38 +66,38 @@ def test_a_training_that_broke_at_any_step_ends_in_the_same_bytes(config, stop, 
         assert record(only_run(tmp_path, "broken"))["status"] == "interrupted"
     resumed = train([config("broken")])[0]
     assert contents(resumed.folder) == contents(whole.folder)
-    assert len(resumed.record.resumed) == 4  # the first time there was nothing to go on from
+    assert len(resumed.record.resumed) == 4  # the first failure was before the first checkpoint
     for key in ("scores", "best", "steps", "tokens", "loss"):
         assert getattr(resumed.record, key) == getattr(whole.record, key), key
     assert resumed.record.error is None
 
 
-@pytest.mark.parametrize("behind", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_training_that_broke_at_a_checkpoint_ends_in_the_same_bytes(behind, config, stop_saving):
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_training_that_failed_at_a_checkpoint_resumes_to_the_same_bytes(after, config, stop_saving):
     whole = train([config("whole")])[0]
     for number in (1, 2, 3):
-        stop_saving(number, behind=behind)
+        stop_saving(number, after=after)
         with pytest.raises(OSError, match="plug"):
             train([config("broken")])
     assert contents(train([config("broken")])[0].folder) == contents(whole.folder)
 
 
 @pytest.mark.slow  # about 8 s each
-@pytest.mark.parametrize("behind", [False, True])
-def test_a_pack_whose_checkpoints_are_of_two_steps_goes_on_from_the_older(behind, config, stop_saving):
+@pytest.mark.parametrize("after", [False, True])
+def test_a_pack_with_checkpoints_of_two_steps_resumes_from_the_older_step(after, config, stop_saving):
     def pair(folder):
         return [config(folder, "prompt.length=4"), config(folder, "encoder=mlp", "seed=1")]
 
     whole = train(pair("whole"))
-    for number in (1, 2, 3, 5, 6):  # odd: the second run's checkpoint is a step behind the first's
-        stop_saving(number, behind=behind)
+    for number in (1, 2, 3, 5, 6):  # each checkpoint of the pack is written in two parts, one for each run
+        stop_saving(number, after=after)
         with pytest.raises(OSError, match="plug"):
             train(pair("broken"))
-    for ours, theirs in zip(train(pair("broken")[::-1])[::-1], whole, strict=True):
-        assert contents(ours.folder) == contents(theirs.folder)
+    for outcome, expected in zip(train(pair("broken")[::-1])[::-1], whole, strict=True):
+        assert contents(outcome.folder) == contents(expected.folder)
 
 
-def test_a_pack_that_broke_between_two_results_keeps_the_finished_one(config, monkeypatch):
+def test_a_pack_that_failed_between_the_results_of_two_runs_keeps_the_finished_run(config, monkeypatch):
     pair = [config("broken"), config("broken", "seed=1")]
     whole = train([config("whole"), config("whole", "seed=1")])
     write, calls = rpt.runs.write_results, count()
@@ -112,12 +113,12 @@ def test_a_pack_that_broke_between_two_results_keeps_the_finished_one(config, mo
     resumed = train(pair)
     assert not resumed[0].record.resumed
     assert resumed[1].record.resumed
-    for ours, theirs in zip(resumed, whole, strict=True):
-        assert contents(ours.folder) == contents(theirs.folder)
-        assert ours.record.pack == theirs.record.pack
+    for outcome, expected in zip(resumed, whole, strict=True):
+        assert contents(outcome.folder) == contents(expected.folder)
+        assert outcome.record.pack == expected.record.pack
 
 
-def test_half_a_pack_is_refused_while_it_has_steps_to_train_and_loses_nothing(config, stop):
+def test_half_of_an_interrupted_pack_is_refused_and_the_whole_pack_resumes(config, stop):
     pair, whole = [config("runs"), config("runs", "seed=1")], train([config("whole"), config("whole", "seed=1")])
     stop([9], raise_error)
     with pytest.raises(RuntimeError, match="something broke"):
@@ -126,22 +127,22 @@ def test_half_a_pack_is_refused_while_it_has_steps_to_train_and_loses_nothing(co
         train(pair[:1])
     with pytest.raises(CheckpointError, match="was trained in a pack"):
         train([pair[0], config("runs", "seed=1", "rerun=true")])
-    for ours, theirs in zip(train(pair), whole, strict=True):
-        assert contents(ours.folder) == contents(theirs.folder)
+    for outcome, expected in zip(train(pair), whole, strict=True):
+        assert contents(outcome.folder) == contents(expected.folder)
 
 
-def test_a_new_run_beside_an_interrupted_one_starts_and_the_other_goes_on(config, stop):
+def test_an_interrupted_run_and_a_new_run_can_be_trained_by_one_call(config, stop):
     whole = [train([config("whole", f"seed={seed}")])[0] for seed in (0, 1)]
     stop([9], raise_error)
     with pytest.raises(RuntimeError, match="something broke"):
         train([config("runs")])
     both = train([config("runs"), config("runs", "seed=1")])
     assert [bool(outcome.record.resumed) for outcome in both] == [True, False]
-    for ours, theirs in zip(both, whole, strict=True):
-        assert contents(ours.folder) == contents(theirs.folder)
+    for outcome, expected in zip(both, whole, strict=True):
+        assert contents(outcome.folder) == contents(expected.folder)
 
 
-def test_a_finished_run_trains_nothing_says_so_and_touches_no_file(config, stop, capsys):
+def test_a_finished_run_is_not_trained_again_and_no_file_is_changed(config, stop, capsys):
     folder = train([config("runs")])[0].folder
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != ".lock"}
     capsys.readouterr()
@@ -165,7 +166,7 @@ def test_rerun_trains_again_and_keeps_the_old_files(config):
     assert sorted(path.name for path in (first.folder / "superseded").iterdir()) == ["1", "2"]
 
 
-def test_a_resume_on_another_number_of_threads_goes_on_and_says_so_for_good(config, stop, monkeypatch):
+def test_a_resume_with_another_number_of_threads_adds_a_warning_to_the_record(config, stop, monkeypatch):
     stop([5, 10], raise_error)
     for threads in (1, 3):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
@@ -176,7 +177,7 @@ def test_a_resume_on_another_number_of_threads_goes_on_and_says_so_for_good(conf
     assert "resumed elsewhere, so not bit-exact: threads 1 -> 3" in done.record.warnings
 
 
-def test_a_resume_by_another_version_of_rpt_is_said_in_the_record(config, stop, monkeypatch):
+def test_a_resume_by_another_version_of_rpt_adds_a_warning_to_the_record(config, stop, monkeypatch):
     stop([5, 10], raise_error)
     for version in ("0.1.0", "0.2.0"):
         monkeypatch.setattr(recorder, "version", lambda package, version=version: version)
@@ -198,7 +199,7 @@ def test_a_checkpoint_without_a_version_is_resumed_without_a_warning(config, sto
     assert not any("version of rpt" in text for text in train([config("runs")])[0].record.warnings)
 
 
-def test_a_curve_that_somebody_cut_is_refused(config, stop, tmp_path):
+def test_a_resume_without_the_curve_is_refused(config, stop, tmp_path):
     stop([5], raise_error)
     with pytest.raises(RuntimeError, match="something broke"):
         train([config("runs")])

@@ -1,4 +1,4 @@
-"""A sweeper that searches maximises the score on the rows that select the checkpoint, and survives failed points."""
+"""A hyperparameter search maximises the score on the selection split, and continues after failed points."""
 
 import json
 import math
@@ -21,7 +21,7 @@ SEARCH = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_j
 
 
 def search(task, output_dir, *overrides):
-    """Search in this process with a function in the place of a training; returns the content of the results file."""
+    """Search in the test process with a function that replaces the training; return the content of the results file."""
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         GlobalHydra.instance().hydra.multirun("config", task, [*SEARCH, *overrides, f"output_dir={output_dir}"])
     return OmegaConf.to_container(OmegaConf.load(output_dir / "optimization_results.yaml"))
@@ -32,7 +32,7 @@ def no_failed_points():
     outcome.start()
 
 
-def test_optuna_maximises_without_being_asked(tmp_path):
+def test_optuna_maximises_by_default(tmp_path):
     axis = ["hydra/sweeper/sampler=grid", "lr=choice(0.01,0.1,1,10)", "seed=3"]
     found = search(lambda config: -abs(math.log10(config.lr)), tmp_path, *axis)
     assert found["best_params"] == {"lr": 1}
@@ -42,7 +42,7 @@ def test_optuna_maximises_without_being_asked(tmp_path):
     assert found["points"] == {"finished": 4, "failed": 0}
 
 
-def test_a_search_under_the_papers_protocol_says_that_it_uses_the_reported_rows(tmp_path):
+def test_the_results_of_a_search_with_the_paper_protocol_name_the_reported_rows_as_objective(tmp_path):
     found = search(lambda config: config.lr, tmp_path, "lr=choice(0.01,0.1)", "protocol=paper")
     assert found["objective"] == OBJECTIVES["validation"]
     assert "are reported too" in found["objective"]
@@ -56,8 +56,8 @@ def test_the_same_search_proposes_the_same_points(tmp_path):
     assert len(set(proposed[0])) == 6
 
 
-def test_failed_points_do_not_end_a_search_and_the_results_file_says_how_they_count(tmp_path, capsys):
-    """Half of the points raise, one has no objective. As many points are proposed as without failures."""
+def test_failed_points_do_not_end_a_search_and_are_in_the_results_file(tmp_path, capsys):
+    """Three of six points raise an error, and one has no objective. The search still proposes six points."""
     proposed = []
 
     def task(config):
@@ -74,14 +74,14 @@ def test_failed_points_do_not_end_a_search_and_the_results_file_says_how_they_co
         "seed=0": NO_OBJECTIVE, **{f"seed={seed}": f"seed {seed} diverged" for seed in (1, 3, 5)}
     }  # fmt: skip
     assert found["how_failed_points_count"].startswith("a failed point is one of the n_trials and has no value")
-    said = capsys.readouterr()
-    assert "4 points failed: a failed point is one of the n_trials" in said.out
-    assert "best of 6 points: 0.400 with seed=4" in said.out
-    assert f"failed: seed=0\n  {NO_OBJECTIVE}\n" in said.err
-    assert "Error executing job" not in said.err  # Hydra's own line, which would be printed for each failed point again
+    output = capsys.readouterr()
+    assert "4 points failed: a failed point is one of the n_trials" in output.out
+    assert "best of 6 points: 0.400 with seed=4" in output.out
+    assert f"failed: seed=0\n  {NO_OBJECTIVE}\n" in output.err
+    assert "Error executing job" not in output.err  # Hydra's message would repeat the message of rpt
 
 
-def test_a_search_without_a_finished_point_has_a_results_file_too(tmp_path, capsys):
+def test_a_search_without_a_finished_point_writes_a_results_file(tmp_path, capsys):
     def task(config):
         raise RuntimeError("diverged")
 
@@ -91,7 +91,7 @@ def test_a_search_without_a_finished_point_has_a_results_file_too(tmp_path, caps
     assert "no point of the search has a value" in capsys.readouterr().out
 
 
-def test_a_search_with_a_limit_of_failures_of_ones_own_ends_there(tmp_path):
+def test_a_search_ends_at_the_users_limit_of_failures(tmp_path):
     def task(config):
         raise RuntimeError("diverged")
 
@@ -102,7 +102,7 @@ def test_a_search_with_a_limit_of_failures_of_ones_own_ends_there(tmp_path):
 
 
 @pytest.mark.parametrize("direction", ["minimize", "[maximize,minimize]", "[minimize]"])
-def test_a_search_for_the_worst_run_is_refused_with_the_reason(direction, tmp_path, capsys):
+def test_a_search_that_minimises_is_refused_with_the_reason(direction, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         search(lambda config: 1.0, tmp_path / "runs", "lr=choice(1,2)", f"hydra.sweeper.direction={direction}")
     assert ended.value.code == 2
@@ -114,12 +114,12 @@ def test_a_search_for_the_worst_run_is_refused_with_the_reason(direction, tmp_pa
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_direction_that_is_maximised_is_taken_in_every_form(tmp_path):
+def test_a_list_with_the_direction_maximize_is_accepted(tmp_path):
     assert search(lambda config: 1.0, tmp_path, "lr=choice(1,2)", "hydra.sweeper.direction=[maximize]")["best_value"]
 
 
 def test_the_objective_is_the_held_out_score_of_the_selected_checkpoint(configure, one_label_cb, sweep, tmp_path):
-    """Alone, in a pack, and of runs that were finished before: never the score on the reported rows."""
+    """The objective is never the score on the reported rows: not of a single run, in a pack, or of a finished run."""
     [outcome] = train([configure(*one_label_cb, "encoder=plain", "lr=0.1")])
     record = json.loads((outcome.folder / "run.json").read_text())
     held_out, reported = record["best"]["held_out"]["score"], record["scores"]["score"]

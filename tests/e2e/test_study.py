@@ -1,4 +1,4 @@
-"""A study from `sweeps/`, as its file says to start it, on a tiny backbone."""
+"""Studies from `sweeps/` and rows of the paper's tables, started from the command line with a tiny backbone."""
 
 import json
 
@@ -8,12 +8,12 @@ from rpt.reproduce.__main__ import main
 
 
 @pytest.mark.slow  # about 30 s: a study of five runs, started twice
-def test_a_study_trains_into_its_own_folder_and_goes_on_from_there(tiny_bert, tiny_cb, command, start_folder):
+def test_a_study_trains_into_its_own_folder_and_is_not_trained_again(tiny_bert, tiny_cb, command, start_folder):
     small = [*tiny_bert, *tiny_cb, "lr=0.003,0.03", "seed=0", "trainer.epochs=1"]
     first = command("-cn", "learning_rate", *small)
     assert first.returncode == 0, first.stdout
     records = [json.loads(path.read_text()) for path in (start_folder / "runs" / "learning_rate").glob("*/run.json")]
-    assert len(records) == 9  # the head alone once
+    assert len(records) == 9  # four encoders at two rates, and the head alone once
     assert {record["pack"]["size"] for record in records} == {9}
     assert {record["config"]["group"] for record in records} == {"learning_rate"}
     assert {record["config"]["question"] for record in records} == {
@@ -25,8 +25,8 @@ def test_a_study_trains_into_its_own_folder_and_goes_on_from_there(tiny_bert, ti
 
 
 @pytest.mark.slow  # about 30 s: a run and its comparison
-def test_a_run_of_a_published_row_is_put_beside_the_papers_number(tiny_t5, tiny_cb, command, start_folder, capsys):
-    """On a tiny random T5 and few rows nothing may be concluded, and each reason is named."""
+def test_a_run_of_a_published_row_is_compared_with_the_papers_number(tiny_t5, tiny_cb, command, start_folder, capsys):
+    """With a tiny random T5 and few rows, the comparison has no verdict and lists every reason."""
     row = "experiment=paper/t5_base/residual_n10"
     done = command(row, *tiny_t5, *tiny_cb, "trainer.epochs=1", "backbone.text_limit=502")
     assert done.returncode == 0, done.stdout

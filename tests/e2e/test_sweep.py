@@ -1,4 +1,4 @@
-"""A sweep checks all its points before it trains any; a point that fails stops no other."""
+"""A sweep checks all its points before training starts, and a point that fails stops no other point."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def points(*overrides, name="config"):
         ("group='a,b','c'", ["group='a,b'", "group='c'"]),
         ("logger=[none],[wandb]", ["logger=[none]", "logger=[wandb]"]),
         ("+key=1,2", ["+key=1", "+key=2"]),
-        ("~lr seed=1,2", ["~lr=null seed=1", "~lr=null seed=2"]),  # which then deletes nothing: a bug of Hydra 1.3
+        ("~lr seed=1,2", ["~lr=null seed=1", "~lr=null seed=2"]),  # Hydra 1.3 has a bug: `~lr=null` deletes no key
         ("lr=1,2 lr=3", ["lr=3"]),
         ("lr=1", ["lr=1"]),
         ("lr=${nothing},1", ["lr=$\\{nothing\\}", "lr=1"]),
@@ -47,8 +47,8 @@ def test_a_grid_is_expanded_as_hydra_runs_it(overrides, expected):
     assert points(*overrides.split()) == expected
 
 
-def test_the_check_and_the_launcher_compose_a_point_and_the_sweeper_does_not(tmp_path, monkeypatch):
-    composed, seen, load = [], [], ConfigLoaderImpl.load_sweep_config
+def test_a_point_is_composed_only_once_by_hydra(tmp_path, monkeypatch):
+    composed, rates, load = [], [], ConfigLoaderImpl.load_sweep_config
 
     def count(self, master_config, sweep_overrides):
         composed.append(sweep_overrides)
@@ -57,14 +57,14 @@ def test_the_check_and_the_launcher_compose_a_point_and_the_sweeper_does_not(tmp
     monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", count)
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
-        hydra.multirun("config", lambda config: seen.append(config.lr), ["lr=1,2", f"output_dir={tmp_path}"])
-    assert seen == [1, 2]
+        hydra.multirun("config", lambda config: rates.append(config.lr), ["lr=1,2", f"output_dir={tmp_path}"])
+    assert rates == [1, 2]
     assert composed == [["lr=1", f"output_dir={tmp_path}"], ["lr=2", f"output_dir={tmp_path}"]]
 
 
 @pytest.fixture
 def study(tmp_path):
-    """A sweep file of one's own; the arguments that start it."""
+    """Write a sweep file of a user, and return the arguments that start it."""
     folder = tmp_path / "studies"
     folder.mkdir()
 
@@ -105,16 +105,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("arguments", REFUSED)
-def test_a_sweep_without_a_right_point_or_with_an_unknown_name_writes_nothing(arguments, command, start_folder):
-    done = command(arguments[0], "-m", *arguments[1:])  # the flag may stand anywhere
+def test_a_sweep_without_a_valid_point_or_with_an_unknown_name_writes_nothing(arguments, command, start_folder):
+    done = command(arguments[0], "-m", *arguments[1:])  # the flag -m may be at any position
     assert done.stdout == REFUSED[arguments]
     assert done.returncode == 2
     assert list(start_folder.iterdir()) == []
 
 
-def test_a_place_that_takes_no_folder_is_said_before_the_first_point(command, start_folder):
+def test_an_output_folder_that_cannot_be_created_is_refused_before_the_first_point(command, start_folder):
     if not Path("/proc/self").is_dir():
-        pytest.skip("needs /proc, where nobody can make a folder")
+        pytest.skip("needs /proc, in which no user can create a folder")
     done = command("-m", "output_dir=/proc/rpt")
     advice = "Free some space or set output_dir=DIR, then run the same command again: it continues."
     assert done.stdout == f"/proc/rpt: cannot be written (No such file or directory). {advice}\n"
@@ -122,7 +122,7 @@ def test_a_place_that_takes_no_folder_is_said_before_the_first_point(command, st
     assert list(start_folder.iterdir()) == []
 
 
-def test_a_study_in_a_file_is_checked_as_well(study, command, start_folder):
+def test_the_points_of_a_users_sweep_file_are_checked(study, command, start_folder):
     done = command(*study("encoder: 'mlp,residual', encoder.bottleneck_dim: 0"), "encoder=mlp")
     assert done.stdout == (
         "refused: encoder.bottleneck_dim=0\n"
@@ -147,13 +147,14 @@ def test_a_bug_in_a_point_keeps_its_traceback(second, code, capsys):
 
 
 def records(folder):
-    made = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
-    return {(one["config"]["lr"], one["config"]["prompt"]["length"]): one["status"] for one in made}
+    """Return the status of each run by its learning rate and prompt length."""
+    written = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
+    return {(record["config"]["lr"], record["config"]["prompt"]["length"]): record["status"] for record in written}
 
 
 @pytest.mark.slow
 def test_a_failing_point_stops_no_other(command, start_folder, tiny_bert, tiny_cb, tmp_path):
-    """Two points are refused at the start, one has damaged rows, one diverges, and one is trained."""
+    """Of eight points, four are refused, two have damaged rows, one diverges, and one finishes."""
     damaged = tmp_path / "damaged"
     (damaged / "CB").mkdir(parents=True)
     for split in ("train", "val"):
@@ -180,7 +181,7 @@ def test_a_failing_point_stops_no_other(command, start_folder, tiny_bert, tiny_c
     assert records(start_folder / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}
 
 
-def test_a_callback_that_raises_fails_its_point_alone(sweep):
+def test_a_callback_that_raises_fails_only_its_own_point(sweep):
     callback = "+callbacks.mine={_target_:tests.training.test_callbacks.Raising}"
     results, _ = sweep(["encoder=plain", f"encoder=plain {callback}", "encoder=residual"])
     assert [result.status for result in results] == ["finished", "failed", "finished"]

@@ -1,4 +1,4 @@
-"""`logger=wandb` on the command line: what a packed sweep tells W&B, without a login, without a network, and killed."""
+"""`logger=wandb` on the command line: what a packed sweep logs, also without login or network, and after a kill."""
 
 import csv
 import json
@@ -26,13 +26,13 @@ ONLINE = ("logger=wandb", "logger.wandb.mode=online")
 
 
 @pytest.fixture
-def nobody(tmp_path, monkeypatch):
-    """The environment of somebody who is not logged in, whose W&B writes nothing outside the test's folder."""
+def logged_out(tmp_path, monkeypatch):
+    """Environment variables under which W&B finds no login and writes no file outside the test's folder."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
-    places = {"NETRC": home / "netrc", "WANDB_CONFIG_DIR": home / "config", "WANDB_CACHE_DIR": home / "cache"}
-    return {name: str(place) for name, place in places.items()}
+    paths = {"NETRC": home / "netrc", "WANDB_CONFIG_DIR": home / "config", "WANDB_CACHE_DIR": home / "cache"}
+    return {name: str(path) for name, path in paths.items()}
 
 
 def records(folder):
@@ -40,46 +40,46 @@ def records(folder):
 
 
 def rows(folder):
-    """A run's curve, with the values that each row has."""
+    """Return the rows of a run's metrics.csv without empty cells."""
     with (folder / "metrics.csv").open() as file:
         return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
 
 
-@pytest.mark.slow  # about 20 s: a sweep in a process of its own, and W&B's
-def test_each_point_of_a_packed_sweep_is_a_run_in_wandb_that_ends_as_it_ended(
-    tiny_bert, tiny_cb, command, start_folder, nobody
+@pytest.mark.slow  # about 20 s: a sweep in a new process, and W&B's processes
+def test_each_point_of_a_packed_sweep_is_a_wandb_run_with_the_same_status_and_values(
+    tiny_bert, tiny_cb, command, start_folder, logged_out
 ):
     axes = ["encoder=plain,residual", "lr=0.01,0.03,1e30", "trainer.epochs=2"]
-    done = command(*PACKED, *tiny_bert, *tiny_cb, *axes, "logger=wandb", "group=study", **nobody)
+    done = command(*PACKED, *tiny_bert, *tiny_cb, *axes, "logger=wandb", "group=study", **logged_out)
     assert "6 points: 4 finished, 2 failed" in done.stdout
     runs = start_folder / "runs"
     found = records(runs)
     assert [record["pack"]["size"] for record in found.values()] == [6] * 6
-    told = {name: logged_runs(runs / name) for name in found}
-    assert {name: len(files) for name, files in told.items()} == dict.fromkeys(found, 1)
-    assert len({one.run.run_id for [one] in told.values()}) == 6
+    logged = {name: logged_runs(runs / name) for name in found}
+    assert {name: len(files) for name, files in logged.items()} == dict.fromkeys(found, 1)
+    assert len({content.run.run_id for [content] in logged.values()}) == 6
     for name, record in found.items():
-        [one] = told[name]
-        assert (one.run.run_id, one.run.display_name, one.run.run_group) == (
+        [content] = logged[name]
+        assert (content.run.run_id, content.run.display_name, content.run.run_group) == (
             run_id(Record.model_validate(record)),
             name,
             "study",
         )
-        assert {key: one.config[key] for key in record["config"]} == record["config"]
-        assert (one.exits, one.summary["status"]) == ([record["status"] == "failed"], record["status"])
+        assert {key: content.config[key] for key in record["config"]} == record["config"]
+        assert (content.exits, content.summary["status"]) == ([record["status"] == "failed"], record["status"])
         last = rows(runs / name)[-1]
-        assert {key: float(one.summary[key]) for key in last} == pytest.approx(last, rel=0, nan_ok=True)
-        assert {key: one.summary.get(key) for key in record.get("scores", {})} == record.get("scores", {})
+        assert {key: float(content.summary[key]) for key in last} == pytest.approx(last, rel=0, nan_ok=True)
+        assert {key: content.summary.get(key) for key in record.get("scores", {})} == record.get("scores", {})
 
 
-@pytest.mark.slow  # about 40 s: a sweep in processes of its own, twice
-def test_a_sweep_that_is_killed_leaves_whole_files_and_goes_on_in_the_same_wandb_runs(
-    tiny_bert, tiny_cb, command, start_folder, nobody
+@pytest.mark.slow  # about 40 s: a sweep is started twice in a new process
+def test_a_killed_sweep_leaves_complete_files_and_resumes_the_same_wandb_runs(
+    tiny_bert, tiny_cb, command, start_folder, logged_out
 ):
     axes = ["lr=0.01,0.03", "trainer.epochs=12", "trainer.checkpoint_steps=7", "logger=wandb"]
     arguments = [*PACKED, *tiny_bert, *tiny_cb, *axes]
     process = subprocess.Popen(
-        [sys.executable, str(RUN), *arguments], cwd=start_folder, env={**os.environ, **nobody},
+        [sys.executable, str(RUN), *arguments], cwd=start_folder, env={**os.environ, **logged_out},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     runs = start_folder / "runs"
@@ -95,7 +95,7 @@ def test_a_sweep_that_is_killed_leaves_whole_files_and_goes_on_in_the_same_wandb
         assert steps == list(range(1, len(steps) + 1))
         assert len(steps) >= 7
 
-    done = command(*arguments, **nobody)
+    done = command(*arguments, **logged_out)
     assert "2 points: 2 finished" in done.stdout
     for name, record in records(runs).items():
         assert record["status"] == "finished"
@@ -106,11 +106,11 @@ def test_a_sweep_that_is_killed_leaves_whole_files_and_goes_on_in_the_same_wandb
         assert logged_run(second).summary["score"] == record["scores"]["score"]
 
 
-def test_sending_at_once_without_a_login_is_refused_before_anything_is_sent(command, start_folder, nobody):
+def test_online_logging_without_a_login_is_refused_before_a_connection_is_made(command, start_folder, logged_out):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
-        done = command(*ONLINE, WANDB_BASE_URL=f"http://127.0.0.1:{server.getsockname()[1]}", **nobody)
-        with pytest.raises(BlockingIOError):  # nobody has knocked
+        done = command(*ONLINE, WANDB_BASE_URL=f"http://127.0.0.1:{server.getsockname()[1]}", **logged_out)
+        with pytest.raises(BlockingIOError):  # no client has connected
             server.accept()
     assert done.stdout == (
         "logger.wandb.mode = online: there is no W&B login on this machine. Run `wandb login`, or set "
@@ -120,26 +120,26 @@ def test_sending_at_once_without_a_login_is_refused_before_anything_is_sent(comm
     assert list(start_folder.iterdir()) == []
 
 
-@pytest.mark.slow  # about 30 s: a sweep in a process of its own, and W&B's, which knocks for 10 s
+@pytest.mark.slow  # about 30 s: a sweep in a new process, and W&B tries to connect for 10 s
 def test_without_a_network_the_runs_are_trained_and_kept_for_a_later_upload(
-    tiny_bert, tiny_cb, command, start_folder, nobody
+    tiny_bert, tiny_cb, command, start_folder, logged_out
 ):
     nowhere = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
     points = ["lr=0.01,0.03", "trainer.epochs=1"]
-    done = command(*PACKED, *tiny_bert, *tiny_cb, *points, *ONLINE, **nobody, **nowhere)
+    done = command(*PACKED, *tiny_bert, *tiny_cb, *points, *ONLINE, **logged_out, **nowhere)
     assert done.returncode == 0, done.stdout
     runs = start_folder / "runs"
     for name, record in records(runs).items():
         [warning] = [text for text in record["warnings"] if "logger" in text]
         assert warning.startswith("logger wandb keeps its files here: W&B could not be reached (AuthenticationError: ")
         assert warning.endswith(f"). `wandb sync runs/{name}/wandb/offline-*` uploads it later.")
-        [one] = logged_runs(runs / name)
-        assert (one.exits, one.run.run_id) == ([0], run_id(Record.model_validate(record)))
-        assert one.summary["score"] == record["scores"]["score"]
+        [content] = logged_runs(runs / name)
+        assert (content.exits, content.run.run_id) == ([0], run_id(Record.model_validate(record)))
+        assert content.summary["score"] == record["scores"]["score"]
 
 
 class LostServer(BaseHTTPRequestHandler):
-    """As much of W&B as the start of a run asks for. Afterwards it answers nobody, as if the network were gone."""
+    """Server that answers W&B's requests at the start of a run, and no request after that, like a lost network."""
 
     is_lost = False
 
@@ -167,7 +167,7 @@ class LostServer(BaseHTTPRequestHandler):
         """Write no line for a request."""
 
 
-SOON = """
+SHORT_TIMEOUT = """
 from rpt.tracking import wandb_logger
 wandb_logger.ENDING_SECONDS = 3.0
 from rpt.cli import main
@@ -175,17 +175,16 @@ main()
 """
 
 
-@pytest.mark.slow  # about 30 s: a training in a process of its own, and W&B's
-def test_a_network_that_is_lost_in_a_training_does_not_hold_up_its_end(
-    tiny_bert, tiny_cb, start_folder, nobody, monkeypatch
-):
+@pytest.mark.slow  # about 30 s: a training in a new process, and W&B's processes
+def test_a_training_ends_although_the_network_was_lost(tiny_bert, tiny_cb, start_folder, logged_out, monkeypatch):
     monkeypatch.setattr(LostServer, "is_lost", False)
     server = ThreadingHTTPServer(("127.0.0.1", 0), LostServer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    there = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": f"http://127.0.0.1:{server.server_port}"}
+    login = {"WANDB_API_KEY": "0" * 40, "WANDB_BASE_URL": f"http://127.0.0.1:{server.server_port}"}
     done = subprocess.run(
-        [sys.executable, "-c", SOON, *tiny_bert, *tiny_cb, "trainer.epochs=1", *ONLINE], cwd=start_folder, text=True,
-        env={**os.environ, **nobody, **there, "PYTHONPATH": str(RUN.parent)}, capture_output=True, check=False,
+        [sys.executable, "-c", SHORT_TIMEOUT, *tiny_bert, *tiny_cb, "trainer.epochs=1", *ONLINE], cwd=start_folder,
+        env={**os.environ, **logged_out, **login, "PYTHONPATH": str(RUN.parent)}, capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
     server.shutdown()
     server.server_close()

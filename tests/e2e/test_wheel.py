@@ -1,4 +1,4 @@
-"""An installed wheel works without the checkout: option files and studies travel inside it."""
+"""An installed wheel works without the checkout, because it contains the option files and studies."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ START = "from rpt.cli import main; main()"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds nothing but the installed wheel."""
+    """Folder that holds only the installed wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
@@ -39,10 +39,10 @@ def test_every_option_file_and_study_is_in_the_wheel(installed):
 
 @pytest.mark.slow
 def test_an_installed_wheel_composes_a_run_and_a_study(installed):
-    where = "import rpt.config.paths; print(rpt.config.paths.config_dir())"
+    code = "import rpt.config.paths; print(rpt.config.paths.config_dir())"
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     found = subprocess.run(
-        [sys.executable, "-c", where], cwd=installed.parent, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=installed.parent, env=environment, capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == str(installed / "rpt" / "conf")
     assert "bottleneck_dim: 128" in run(installed, "--cfg", "job").stdout
@@ -50,7 +50,7 @@ def test_an_installed_wheel_composes_a_run_and_a_study(installed):
 
 
 @pytest.mark.slow
-def test_an_installed_wheel_refuses_as_a_checkout_does(installed):
+def test_an_installed_wheel_refuses_an_unknown_option(installed):
     refused = run(installed, "encoder=residul")
     assert refused.returncode == 2
     assert "Did you mean residual?" in refused.stderr
