@@ -1,4 +1,4 @@
-"""Lightning callbacks of the user: they monitor what a run logs, are restored with it, and fail only their own run."""
+"""Lightning callbacks of a user monitor logged values, are restored with their run, and fail only their own run."""
 
 import json
 
@@ -19,11 +19,18 @@ STOPPING = ["callbacks=early_stopping", "callbacks.early_stopping.patience=1"]
 
 
 class Killed(BaseException):
-    """Exception that ends the process."""
+    """Exception in place of a kill signal: no handler for `Exception` catches it."""
 
 
-class Drop(Callback):
-    """Halves the learning rate after each epoch, down to a floor, and remembers what it has seen."""
+class HalveRate(Callback):
+    """Callback with a state: it lowers the learning rate after each epoch, and keeps a list of all steps.
+
+    Attributes:
+        kill_at: Number of steps after which `Killed` is raised; None never raises.
+        floor: Lower bound of the learning rate.
+        seen: Epoch, number of steps and batch index after each step.
+        is_armed: Whether `kill_at` is in effect.
+    """
 
     def __init__(self, kill_at: int | None = None, floor: float = 0.0) -> None:
         self.kill_at = kill_at
@@ -32,7 +39,7 @@ class Drop(Callback):
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         self.seen.append([trainer.current_epoch, trainer.global_step, batch_idx])
-        if trainer.global_step == self.kill_at and Drop.is_armed:
+        if trainer.global_step == self.kill_at and HalveRate.is_armed:
             raise Killed
 
     def on_train_epoch_end(self, trainer, pl_module):
@@ -51,7 +58,7 @@ class Drop(Callback):
 
 
 class Watching(Callback):
-    """Callback that keeps the values that it could monitor."""
+    """Callback that keeps the values that Lightning offers to callbacks."""
 
     logged: dict[str, dict[str, float]] = {}  # noqa: RUF012  (a test reads it)
 
@@ -73,7 +80,7 @@ class Raising(Callback):
         raise ValueError("a bug of the callback")
 
 
-class Odd(Callback):
+class TorchDtypeState(Callback):
     def state_dict(self):
         return {"dtype": torch.float32}
 
@@ -83,7 +90,7 @@ def own(name, **options):
     return f"+callbacks.mine={{_target_:{HERE}.{name}{values}}}"
 
 
-def test_early_stopping_ends_a_run_as_its_last_epoch_would(configure, tiny_cb):
+def test_a_run_that_stops_early_equals_a_run_with_fewer_epochs(configure, tiny_cb):
     [stopped] = train([configure(*tiny_cb, *STOPPING, "trainer.epochs=12", "lr=0.3")])
     record = stopped.check().record
     scores = curve(stopped)["held_out/score"]
@@ -91,12 +98,12 @@ def test_early_stopping_ends_a_run_as_its_last_epoch_would(configure, tiny_cb):
     assert (record.status, record.steps, len(scores)) == ("finished", 4 * epochs, epochs)
     [plain] = train([configure(*tiny_cb, f"trainer.epochs={epochs}", "lr=0.3")])
     assert contents(stopped.folder) == contents(plain.folder)
-    assert stopped.folder.name != plain.folder.name  # a callback may change the score, so it is part of the identity
+    assert stopped.folder.name != plain.folder.name  # callbacks may change the score, so the identity includes them
     [again] = train([configure(*tiny_cb, *STOPPING, "trainer.epochs=12", "lr=0.3")])
     assert again.record.steps == record.steps
 
 
-def test_a_callback_sees_what_the_curve_and_the_record_hold(configure, tiny_cb):
+def test_a_callback_sees_the_values_of_the_curve_and_of_the_record(configure, tiny_cb):
     [outcome] = train([configure(*tiny_cb, own("Watching"))])
     record = outcome.check().record
     last = {name: values[-1] for name, values in curve(outcome).items() if name.startswith(("train/", "held_out/"))}
@@ -108,14 +115,14 @@ def test_a_callback_sees_what_the_curve_and_the_record_hold(configure, tiny_cb):
 
 
 @pytest.mark.parametrize("kill_at", [2, 6, 8, 10, 12])
-def test_a_killed_run_goes_on_with_its_callbacks_to_the_same_bits(kill_at, configure, tiny_cb, monkeypatch):
-    options = [*tiny_cb, own("Drop", kill_at=kill_at), "trainer.epochs=3", "trainer.checkpoint_steps=1"]
+def test_a_killed_run_with_a_callback_resumes_to_the_same_bytes(kill_at, configure, tiny_cb, monkeypatch):
+    options = [*tiny_cb, own("HalveRate", kill_at=kill_at), "trainer.epochs=3", "trainer.checkpoint_steps=1"]
     [whole] = train([configure(*options)])
     expected = contents(whole.folder)
-    monkeypatch.setattr(Drop, "is_armed", True)
+    monkeypatch.setattr(HalveRate, "is_armed", True)
     with pytest.raises(Killed):
         train([configure(*options, "rerun=true")])
-    monkeypatch.setattr(Drop, "is_armed", False)
+    monkeypatch.setattr(HalveRate, "is_armed", False)
     [resumed] = train([configure(*options)])
     assert resumed.check().record.resumed_step == (kill_at - 1) // 4 * 4
     assert contents(resumed.folder) == expected
@@ -130,9 +137,9 @@ def test_a_callback_that_raises_fails_its_run_with_the_traceback(configure, tiny
     assert "in on_validation_end" in record["traceback"]
 
 
-def test_a_state_that_no_checkpoint_can_hold_is_refused(configure, tiny_cb):
-    with pytest.raises(ConfigError, match=r"callbacks\.mine = Odd: its state_dict holds a torch\.dtype\."):
-        train([configure(*tiny_cb, own("Odd"))])
+def test_a_callback_whose_state_cannot_be_saved_is_refused(configure, tiny_cb):
+    with pytest.raises(ConfigError, match=r"callbacks\.mine = TorchDtypeState: its state_dict holds a torch\.dtype\."):
+        train([configure(*tiny_cb, own("TorchDtypeState"))])
 
 
 @pytest.mark.parametrize(

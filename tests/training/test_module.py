@@ -1,4 +1,4 @@
-"""The module: changes by a step, independence of a row's score from other rows, gradients equal to autograd's."""
+"""The module `PromptTuner`: changes by a step, independence of rows in a batch, and gradients equal to autograd's."""
 
 from dataclasses import replace
 
@@ -40,21 +40,21 @@ def pair(tiny_bert, tiny_cb, assemble, loop):
 
 @pytest.fixture
 def gradients(monkeypatch):
-    """Keep the gradients instead of taking the optimizer's step."""
-    seen: list[dict[str, torch.Tensor]] = []
+    """List of the gradients of each run and step by parameter name. The optimizer takes no step."""
+    recorded: list[dict[str, torch.Tensor]] = []
 
     def step(run):
         named = run.trainable.named_parameters()
-        seen.append({name: value.grad.clone() for name, value in named if value.grad is not None})
+        recorded.append({name: value.grad.clone() for name, value in named if value.grad is not None})
         run.optimizer.zero_grad(set_to_none=True)
         return {}
 
     monkeypatch.setattr(Run, "step", step)
-    return seen
+    return recorded
 
 
 def scores(tuner, split, pairs, pad_id, extra=0):
-    """Scores of `(run, row)` pairs in one forward, which is padded by `extra` more tokens."""
+    """Return the scores of `(run, row)` pairs from one forward pass, which has `extra` more padding tokens."""
     rows = make_rows(split, pairs, pad_id, [1] * len(pairs))
     wider = {name: F.pad(getattr(rows, name), (0, extra)) for name in ("mask", "segments")}
     rows = replace(rows, ids=F.pad(rows.ids, (0, extra), value=pad_id), **wider)
@@ -63,7 +63,7 @@ def scores(tuner, split, pairs, pad_id, extra=0):
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_an_epoch_moves_every_trainable_parameter_and_no_weight_of_the_backbone(
+def test_an_epoch_changes_every_trainable_parameter_and_no_weight_of_the_backbone(
     encoder, configure, tiny_cb, assemble, loop
 ):
     tuner, data = assemble(configure(*tiny_cb, f"encoder={encoder}"))
@@ -75,8 +75,8 @@ def test_an_epoch_moves_every_trainable_parameter_and_no_weight_of_the_backbone(
     for index, step in enumerate(data.train_dataloader()):
         tuner.training_step(step, index)
 
-    still = [name for name, value in tuner.trainables.named_parameters() if torch.equal(value, before[name])]
-    assert still == []
+    unchanged = [name for name, value in tuner.trainables.named_parameters() if torch.equal(value, before[name])]
+    assert unchanged == []
     assert {name for name, value in tuner.named_parameters() if value.requires_grad} == {
         f"trainables.{name}" for name in before
     }
@@ -86,7 +86,7 @@ def test_an_epoch_moves_every_trainable_parameter_and_no_weight_of_the_backbone(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-def test_the_loaded_weights_are_the_files(dtype, configure, tiny_cb, assemble):
+def test_the_loaded_weights_equal_those_of_the_file(dtype, configure, tiny_cb, assemble):
     config = configure(*tiny_cb, f"backbone.dtype={dtype}")
     backbone = assemble(config)[0].backbone
     stored = load_file(f"{config.backbone.path}/model.safetensors")
@@ -96,7 +96,7 @@ def test_the_loaded_weights_are_the_files(dtype, configure, tiny_cb, assemble):
     assert backbone.fingerprint() == backbone.checkpoint_fingerprint
 
 
-def test_the_fingerprint_sees_a_single_changed_bit(configure, tiny_cb, assemble):
+def test_a_single_changed_bit_changes_the_fingerprint(configure, tiny_cb, assemble):
     backbone = assemble(configure(*tiny_cb))[0].backbone
     before = backbone.fingerprint()
     with torch.no_grad():
@@ -105,9 +105,9 @@ def test_the_fingerprint_sees_a_single_changed_bit(configure, tiny_cb, assemble)
     assert backbone.fingerprint() != before
 
 
-def test_the_backbone_stays_in_eval_mode_when_the_module_is_told_to_train(pair):
+def test_the_backbone_stays_in_eval_mode_when_the_module_is_set_to_train_mode(pair):
     tuner, data = pair
-    assert tuner.backbone.model.config.hidden_dropout_prob > 0  # it has dropout that could be switched on
+    assert tuner.backbone.model.config.hidden_dropout_prob > 0  # in train mode, the backbone would apply dropout
     tuner.eval().train()
     assert tuner.trainables.training
     assert not any(module.training for module in tuner.backbone.modules())
@@ -118,7 +118,7 @@ def test_the_backbone_stays_in_eval_mode_when_the_module_is_told_to_train(pair):
 
 @pytest.fixture(scope="module")
 def alone(pair):
-    """The scores of every train row by either run, each from a forward of its own."""
+    """Scores of every training row from both runs by `(run, row)`, each from a forward pass of its own."""
     tuner, data = pair
     return {(run, row): scores(tuner, data.train, [(run, row)], data.pad_id) for run in (0, 1) for row in range(32)}
 
@@ -131,46 +131,46 @@ def alone(pair):
 def test_a_score_depends_neither_on_padding_nor_on_the_other_rows(pair, alone, pairs, extra):
     tuner, data = pair
     together = scores(tuner, data.train, pairs, data.pad_id, extra)
-    torch.testing.assert_close(together, torch.cat([alone[one] for one in pairs]), **CLOSE)
+    torch.testing.assert_close(together, torch.cat([alone[pair] for pair in pairs]), **CLOSE)
 
 
 def test_different_rows_have_different_scores(alone):
-    # Else the test above could not fail.
+    # If all scores were equal, test_a_score_depends_neither_on_padding_nor_on_the_other_rows could not fail.
     assert torch.cat(list(alone.values())).std(dim=0).min() > 1e-3
 
 
 @pytest.mark.parametrize("budget", [1, 150, 100_000])
-def test_the_evaluations_token_budget_changes_no_score(pair, budget):
+def test_the_token_budget_of_the_evaluation_changes_no_score(pair, budget):
     tuner, data = pair
     data.eval_passes = EvalPasses(budget)
-    found = torch.zeros(len(data.reported), 3)
+    actual = torch.zeros(len(data.reported), 3)
     for rows in data.evaluation(data.reported, lambda: [True, False]):
         with torch.no_grad():
-            found[rows.row] = tuner.score(rows, [run.trainable.fold() for run in tuner.runs]).scores
+            actual[rows.row] = tuner.score(rows, [run.trainable.fold() for run in tuner.runs]).scores
     alone = [scores(tuner, data.reported, [(0, row)], data.pad_id) for row in range(len(data.reported))]
-    torch.testing.assert_close(found, torch.cat(alone), **CLOSE)
+    torch.testing.assert_close(actual, torch.cat(alone), **CLOSE)
 
 
 @pytest.mark.parametrize(("backbone", "task"), [("tiny_bert", "cb"), ("tiny_bert", "copa"), ("tiny_llama", "cb")])
-def test_halves_of_rows_are_the_rows_of_their_halves(backbone, task, request, assemble):
+def test_halves_of_a_batch_equal_batches_of_half_the_rows(backbone, task, request, assemble):
     overrides = [*request.getfixturevalue(backbone), f"task={task}", "data.max_rows=40"]
     _, data = assemble(check(compose(overrides)))
     pairs = [(0, row) for row in (3, 1, 4, 1, 5)]
 
-    def made(pairs):
+    def batch(pairs):
         terms = [7] * len(pairs)
         return make_rows(data.train, pairs, data.pad_id, terms, with_choices=data.with_choices)
 
-    whole = made(pairs)
-    for half, expected in zip(whole.halves(), (made(pairs[:2]), made(pairs[2:])), strict=True):
+    whole = batch(pairs)
+    for half, expected in zip(whole.halves(), (batch(pairs[:2]), batch(pairs[2:])), strict=True):
         for name, wanted in vars(expected).items():
-            found = getattr(half, name)
-            same = found == wanted if name in ("examples", "width") else torch.equal(found, wanted)
-            assert same, name
+            actual = getattr(half, name)
+            is_equal = actual == wanted if name in ("examples", "width") else torch.equal(actual, wanted)
+            assert is_equal, name
 
 
 @pytest.mark.parametrize("budget", [1, 150, 400])
-def test_cutting_a_step_into_several_forwards_keeps_its_loss_and_gradient(pair, gradients, budget):
+def test_a_step_in_several_forward_passes_has_the_loss_and_gradient_of_one_pass(pair, gradients, budget):
     tuner, data = pair
     step = next(iter(data.train_dataloader()))
     lengths = [len(run.trainable()) for run in tuner.runs]
@@ -188,7 +188,7 @@ def test_cutting_a_step_into_several_forwards_keeps_its_loss_and_gradient(pair, 
 
 
 def reference(tuner, data, rows, prompt_at, pooling, scale):
-    """The loss of one run in plain PyTorch: one row at a time, no padding, no packing, no detached prompt."""
+    """Compute the loss of one run in plain PyTorch: one row at a time, without padding, packs or a detached prompt."""
     [run], model = tuner.runs, tuner.backbone.model
     losses = []
     for row in rows:
@@ -196,7 +196,7 @@ def reference(tuner, data, rows, prompt_at, pooling, scale):
         prompt = scale * run.trainable.prompt.encoder(run.trainable.prompt.table)
         embeds = torch.cat([text[:prompt_at], prompt, text[prompt_at:]])[None]
         ids = data.train.inputs[row][0]
-        second = len(ids) - 1 - ids.index(ids[-1])  # tokens behind the first [SEP]
+        second = len(ids) - 1 - ids.index(ids[-1])  # number of tokens after the first [SEP]
         segments = torch.tensor([[0] * (len(ids) + len(prompt) - second) + [1] * second])
         hidden = model(inputs_embeds=embeds, token_type_ids=segments).last_hidden_state[0]
         texts = torch.cat([hidden[:prompt_at], hidden[prompt_at + len(prompt) :]])
@@ -208,11 +208,11 @@ def reference(tuner, data, rows, prompt_at, pooling, scale):
 
 @pytest.mark.parametrize("encoder", ["plain", "mlp", "residual", "lstm"])
 @pytest.mark.parametrize(("prompt_at", "pooling", "unit"), [("after_cls", "mean", "vocab"), ("front", "cls", "raw")])
-def test_loss_and_gradient_are_those_of_plain_autograd(
+def test_loss_and_gradient_equal_those_of_plain_autograd(
     encoder, prompt_at, pooling, unit, configure, tiny_cb, assemble, loop, gradients
 ):
-    place = [f"backbone.prompt_at={prompt_at}", f"backbone.pooling={pooling}"]
-    chosen = [f"encoder={encoder}", *place, f"prompt.unit={unit}"]
+    position = [f"backbone.prompt_at={prompt_at}", f"backbone.pooling={pooling}"]
+    chosen = [f"encoder={encoder}", *position, f"prompt.unit={unit}"]
     tuner, data = assemble(configure(*tiny_cb, *chosen))
     randomize_heads(loop(tuner))
     step = next(iter(data.train_dataloader()))

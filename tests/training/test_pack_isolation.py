@@ -1,4 +1,4 @@
-"""Runs of a pack do not affect each other: in exact mode to the last bit, if a run fails, and if memory runs out."""
+"""Runs of a pack do not affect each other: bit for bit in exact mode, when a run fails, and when memory runs out."""
 
 import copy
 import json
@@ -18,8 +18,8 @@ from rpt.training.module import PromptTuner
 from rpt.training.run import Run
 from tests.support.packs import EARLY_STOPPING, FAMILIES, RUNS, early_stopping_steps, files
 
-WILD = ["encoder=plain", "lr=1e6", "weight_decay=0.01", "seed=5"]
-"""A run whose table grows by 1e4 at every step, until it overflows."""
+DIVERGING = ["encoder=plain", "lr=1e6", "weight_decay=0.01", "seed=5"]
+"""Overrides of a run whose table grows by a factor of 1e4 at every step, until it overflows."""
 
 
 @pytest.mark.slow  # about 10 s each
@@ -27,43 +27,43 @@ WILD = ["encoder=plain", "lr=1e6", "weight_decay=0.01", "seed=5"]
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dtype, pack):
     shared = [*EARLY_STOPPING, "packing.exact=true", f"backbone.dtype={dtype}"]
-    together = train(pack("packed", backbone, *shared))
-    assert len(early_stopping_steps(together)) > 1
+    packed = train(pack("packed", backbone, *shared))
+    assert len(early_stopping_steps(packed)) > 1
     alone = [train([config])[0] for config in pack("alone", backbone, *shared)]
-    for ours, theirs in zip(together, alone, strict=True):
-        assert ours.folder.name == theirs.folder.name
-        assert files(ours) == files(theirs)
-        assert ours.record.best == theirs.record.best
-        assert ours.record.scores == theirs.record.scores
-    assert len({files(outcome)["metrics.csv"] for outcome in together}) == len(RUNS)
-    assert {outcome.record.pack.exact for outcome in together} == {True}
+    for outcome, expected in zip(packed, alone, strict=True):
+        assert outcome.folder.name == expected.folder.name
+        assert files(outcome) == files(expected)
+        assert outcome.record.best == expected.record.best
+        assert outcome.record.scores == expected.record.scores
+    assert len({files(outcome)["metrics.csv"] for outcome in packed}) == len(RUNS)
+    assert {outcome.record.pack.exact for outcome in packed} == {True}
 
 
-def test_a_run_that_turns_to_nan_leaves_the_bits_of_the_others_in_exact_mode(pack):
+def test_a_run_whose_loss_becomes_nan_does_not_change_the_others_in_exact_mode(pack):
     shared = ["packing.exact=true", "trainer.epochs=3"]
-    failed, *together = train(pack("packed", "tiny_bert", *shared, runs={"wild": WILD, **RUNS}))
+    failed, *packed = train(pack("packed", "tiny_bert", *shared, runs={"diverging": DIVERGING, **RUNS}))
     assert failed.record.status == "failed"
     assert failed.record.error == "its loss is not a number"
     assert 0 < failed.record.steps < 12
-    for ours, config in zip(together, pack("alone", "tiny_bert", *shared), strict=True):
-        assert files(ours) == files(train([config])[0])
+    for outcome, config in zip(packed, pack("alone", "tiny_bert", *shared), strict=True):
+        assert files(outcome) == files(train([config])[0])
 
 
 @pytest.mark.parametrize("exact", ["true", "false"])
-def test_a_stopped_run_keeps_the_bits_of_prompt_and_optimizer_while_others_train(exact, pack, monkeypatch):
+def test_the_state_of_a_stopped_run_does_not_change_while_others_train(exact, pack, monkeypatch):
     stopped, ended = {}, {}
     observe, restore_best = Run.observe, Run.restore_best
 
-    def kept(run):
+    def copied_state(run):
         return copy.deepcopy((run.trainable.state_dict(), run.optimizer.state_dict()["state"]))
 
     def stopping(run, *evaluation):
         observe(run, *evaluation)
         if run.has_stopped:
-            stopped.setdefault(run, kept(run))
+            stopped.setdefault(run, copied_state(run))
 
     def ending(run):
-        ended[run] = kept(run)
+        ended[run] = copied_state(run)
         restore_best(run)
 
     monkeypatch.setattr(Run, "observe", stopping)
@@ -72,12 +72,12 @@ def test_a_stopped_run_keeps_the_bits_of_prompt_and_optimizer_while_others_train
     last = max(outcome.record.steps for outcome in outcomes)
     assert early_stopping_steps(outcomes) - {last}
     for run, state in stopped.items():
-        assert len(state[1]) == len(list(run.trainable.parameters()))  # it has trained: there is a state of each
+        assert len(state[1]) == len(list(run.trainable.parameters()))  # a trained parameter has an optimizer state
         torch.testing.assert_close(ended[run], state, rtol=0, atol=0)
 
 
-def test_an_encoder_that_raises_fails_its_run_and_leaves_the_bits_of_the_others(pack, monkeypatch):
-    sound = train(pack("sound", "tiny_bert", "packing.exact=true"))
+def test_an_encoder_that_raises_fails_its_run_and_does_not_change_the_others(pack, monkeypatch):
+    undisturbed = train(pack("undisturbed", "tiny_bert", "packing.exact=true"))
     steps, encode = {}, Run.encode
 
     def breaks(run):
@@ -87,19 +87,19 @@ def test_an_encoder_that_raises_fails_its_run_and_leaves_the_bits_of_the_others(
         return encode(run)
 
     monkeypatch.setattr(Run, "encode", breaks)
-    sick = train(pack("sick", "tiny_bert", "packing.exact=true"))
-    assert [outcome.record.status for outcome in sick] == ["finished", "failed", "finished", "finished"]
-    assert sick[1].record.error == "ValueError: no such state"
-    assert "in breaks" in sick[1].record.traceback
+    failing = train(pack("failing", "tiny_bert", "packing.exact=true"))
+    assert [outcome.record.status for outcome in failing] == ["finished", "failed", "finished", "finished"]
+    assert failing[1].record.error == "ValueError: no such state"
+    assert "in breaks" in failing[1].record.traceback
     with pytest.raises(RunFailed, match=r"ValueError: no such state\. The traceback is in its run\.json\.$"):
-        sick[1].check()
-    assert sick[1].record.steps == 2
+        failing[1].check()
+    assert failing[1].record.steps == 2
     for index in (0, 2, 3):
-        assert files(sick[index]) == files(sound[index])
+        assert files(failing[index]) == files(undisturbed[index])
 
 
-def test_an_encoder_that_raises_in_the_evaluation_fails_its_run_alone(pack, monkeypatch):
-    configs = pack("sick", "tiny_bert")
+def test_an_encoder_that_raises_in_the_evaluation_fails_only_its_own_run(pack, monkeypatch):
+    configs = pack("failing", "tiny_bert")
     from rpt.training.run import Trainable
 
     fold = Trainable.fold
@@ -115,40 +115,40 @@ def test_an_encoder_that_raises_in_the_evaluation_fails_its_run_alone(pack, monk
     assert outcomes[2].record.error == "ValueError: cannot fold"
 
 
-def test_a_forward_that_does_not_fit_the_memory_is_cut_and_blames_no_run(pack, monkeypatch):
+def test_a_forward_pass_that_runs_out_of_memory_is_split_and_fails_no_run(pack, monkeypatch):
     fits = train(pack("fits", "tiny_bert", "backbone.dtype=float64"))
-    losses, most = HeadScorer.losses, 700  # tokens, padding included
+    losses, max_tokens = HeadScorer.losses, 700  # number of tokens with padding
 
     def out_of_memory(self, backbone, inserted, rows, heads):
-        if inserted.mask.numel() > most and len(rows.row) > 1:
+        if inserted.mask.numel() > max_tokens and len(rows.row) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return losses(self, backbone, inserted, rows, heads)
 
     monkeypatch.setattr(HeadScorer, "losses", out_of_memory)
     cut = train(pack("cut", "tiny_bert", "backbone.dtype=float64"))
-    for ours, theirs in zip(cut, fits, strict=True):
-        assert ours.record.status == "finished"
-        assert any(text.startswith("out of memory: forwards were cut to 512") for text in ours.record.warnings)
-        assert ours.record.loss == pytest.approx(theirs.record.loss, abs=1e-8)
-        assert ours.record.scores == theirs.record.scores
+    for outcome, expected in zip(cut, fits, strict=True):
+        assert outcome.record.status == "finished"
+        assert any(text.startswith("out of memory: forwards were cut to 512") for text in outcome.record.warnings)
+        assert outcome.record.loss == pytest.approx(expected.record.loss, abs=1e-8)
+        assert outcome.record.scores == expected.record.scores
 
 
 def records(configs):
-    """The records of a pack's runs, in the order of their folders."""
+    """Return the records of a pack's runs in the order of their folder names."""
     [folder] = {config.output_dir for config in configs}
     return [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*/run.json"))]
 
 
-def test_another_error_of_the_shared_forward_ends_the_pack_and_blames_it_on_no_run(pack, monkeypatch):
+def test_another_error_in_the_shared_forward_pass_interrupts_the_pack_and_fails_no_run(pack, monkeypatch):
     calls, losses = count(1), HeadScorer.losses
 
     def breaks(*arguments):
-        if next(calls) == 4 + 2:  # of the second epoch, behind a checkpoint
+        if next(calls) == 4 + 2:  # in the second epoch, after a checkpoint
             raise RuntimeError("shapes do not fit")
         return losses(*arguments)
 
     monkeypatch.setattr(HeadScorer, "losses", breaks)
-    configs = pack("broken", "tiny_bert", "trainer.token_budget=100000")  # a step is one forward
+    configs = pack("broken", "tiny_bert", "trainer.token_budget=100000")  # a step is one forward pass
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         train(configs)
     assert {record["status"] for record in records(configs)} == {"interrupted"}
@@ -158,7 +158,7 @@ def test_another_error_of_the_shared_forward_ends_the_pack_and_blames_it_on_no_r
     assert {record["resumed_step"] for record in records(configs)} == {4}
 
 
-def test_runs_over_a_backbone_that_changed_have_failed_for_nothing_goes_on_from_there(pack, monkeypatch):
+def test_a_changed_backbone_fails_all_runs_of_the_pack(pack, monkeypatch):
     step = PromptTuner.training_step
 
     def changes(self, batch, batch_idx):
@@ -180,11 +180,11 @@ SMALLER = "Before its first checkpoint a pack can be made smaller: hydra.launche
 
 @pytest.mark.parametrize("part", ["encode", "step"])
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError(GPU), RuntimeError(CPU)], ids=["gpu", "cpu"])
-def test_memory_that_runs_out_in_a_runs_own_part_is_not_the_runs_fault(part, error, pack, monkeypatch):
+def test_out_of_memory_in_the_encoder_or_optimizer_of_a_run_interrupts_the_pack(part, error, pack, monkeypatch):
     configs, act, calls = pack("full", "tiny_bert"), getattr(Run, part), count(1)
 
     def out_of_memory(run):
-        if next(calls) == 2:  # in the first step, by the second run
+        if next(calls) == 2:  # the second run in the first step
             raise error
         return act(run)
 
@@ -197,35 +197,39 @@ def test_memory_that_runs_out_in_a_runs_own_part_is_not_the_runs_fault(part, err
     assert {record["error"] for record in records(configs)} == {f"OutOfMemory: {caught.value}"}
 
 
-def out_of_memory_over(most, monkeypatch):
-    """Let no forward of an evaluation have more tokens than this, padding included; returns those that were made."""
-    score, made = HeadScorer.score, []
+def limit_evaluation(max_tokens, monkeypatch):
+    """Raise an out-of-memory error in every forward pass of an evaluation with more than `max_tokens` tokens.
+
+    Returns:
+        List to which each other forward pass appends its number of rows.
+    """
+    score, num_rows = HeadScorer.score, []
 
     def limited(self, backbone, inserted, rows, heads):
-        if inserted.mask.numel() > most:
+        if inserted.mask.numel() > max_tokens:
             raise torch.OutOfMemoryError(GPU)
-        made.append(len(rows.row))
+        num_rows.append(len(rows.row))
         return score(self, backbone, inserted, rows, heads)
 
     monkeypatch.setattr(HeadScorer, "score", limited)
-    return made
+    return num_rows
 
 
-def test_an_evaluation_that_does_not_fit_the_memory_is_cut_and_blames_no_run(pack, monkeypatch):
+def test_an_evaluation_that_runs_out_of_memory_is_split_and_fails_no_run(pack, monkeypatch):
     fits = train(pack("fits", "tiny_bert", "backbone.dtype=float64"))
-    made = out_of_memory_over(500, monkeypatch)
+    num_rows = limit_evaluation(500, monkeypatch)
     cut = train(pack("cut", "tiny_bert", "backbone.dtype=float64"))
-    assert 1 < max(made) < 20  # of the 20 reported rows
-    said = "out of memory: forwards of evaluations were cut, which changes the last bits"
-    for ours, theirs in zip(cut, fits, strict=True):
-        assert said in ours.record.warnings
-        assert said not in theirs.record.warnings
-        assert ours.record.loss == pytest.approx(theirs.record.loss, abs=1e-8)
-        assert ours.record.scores == theirs.record.scores
+    assert 1 < max(num_rows) < 20  # there are 20 reported rows
+    warning = "out of memory: forwards of evaluations were cut, which changes the last bits"
+    for outcome, expected in zip(cut, fits, strict=True):
+        assert warning in outcome.record.warnings
+        assert warning not in expected.record.warnings
+        assert outcome.record.loss == pytest.approx(expected.record.loss, abs=1e-8)
+        assert outcome.record.scores == expected.record.scores
 
 
-def test_a_row_of_an_evaluation_that_does_not_fit_the_memory_ends_the_pack(pack, monkeypatch):
-    out_of_memory_over(60, monkeypatch)
+def test_an_evaluation_in_which_a_single_row_runs_out_of_memory_interrupts_the_pack(pack, monkeypatch):
+    limit_evaluation(60, monkeypatch)
     configs = pack("full", "tiny_bert")
     with pytest.raises(OutOfMemory, match=r"^out of memory \(CUDA out of memory\. "):
         train(configs)
@@ -233,17 +237,18 @@ def test_a_row_of_an_evaluation_that_does_not_fit_the_memory_ends_the_pack(pack,
 
 
 @pytest.mark.parametrize("exact", ["true", "false"])
-def test_a_run_that_trains_nothing_rides_along_and_is_scored(exact, tiny_llama, tiny_cb, tmp_path):
+def test_a_run_without_trainable_parameters_can_be_in_a_pack(exact, tiny_llama, tiny_cb, tmp_path):
     def configs(folder):
         shared = [*tiny_llama, *tiny_cb, "trainer=debug", "trainer.token_budget=400", f"packing.exact={exact}"]
-        return [check(compose([*shared, one, f"output_dir={tmp_path / folder}"])) for one in ("encoder=none", "lr=0.1")]
+        shared.append(f"output_dir={tmp_path / folder}")
+        return [check(compose([*shared, own])) for own in ("encoder=none", "lr=0.1")]
 
-    together = train(configs("packed"))
+    packed = train(configs("packed"))
     alone = [train([config])[0] for config in configs("alone")]
-    for ours, theirs in zip(together, alone, strict=True):
-        assert ours.folder.name == theirs.folder.name
+    for outcome, expected in zip(packed, alone, strict=True):
+        assert outcome.folder.name == expected.folder.name
         for key in ("status", "steps", "scores", "best"):
             if key != "best" or exact == "true":
-                assert getattr(ours.record, key) == getattr(theirs.record, key), key
-    assert together[0].record.best is None
-    assert together[0].record.steps == 0
+                assert getattr(outcome.record, key) == getattr(expected.record, key), key
+    assert packed[0].record.best is None
+    assert packed[0].record.steps == 0

@@ -1,4 +1,4 @@
-"""A record counts the numbers that receive a gradient, and those that the exported prompt holds, of any encoder."""
+"""A record counts the parameters that receive a gradient and those of the exported prompt, for any encoder."""
 
 import copy
 
@@ -22,7 +22,7 @@ from rpt.config.options import PositiveInt
 
 
 class Factorised(nn.Module):
-    """A product of two factors in the table's place."""
+    """Product of two factors, which replaces the table."""
 
     def __init__(self, *, length: int, hidden: int, rank: PositiveInt) -> None:
         super().__init__()
@@ -55,14 +55,14 @@ class Factorised(nn.Module):
 
 
 class Halved(nn.Module):
-    """Encoder with a table of twice the prompt's length."""
+    """Encoder whose table has twice the length of the prompt."""
 
     def forward(self, prompt):
         return prompt[::2] + prompt[1::2]
 
 
 class Normalised(nn.Module):
-    """Encoder with running statistics of its input."""
+    """Encoder with batch normalisation, that is, with running statistics of its input."""
 
     def __init__(self):
         super().__init__()
@@ -96,7 +96,7 @@ def test_a_table_without_a_gradient_is_not_counted():
     ],
     ids=lambda encoder: type(encoder).__name__,
 )
-def test_an_encoder_that_uses_the_table_is_counted_whole(encoder):
+def test_all_parameters_of_an_encoder_that_uses_the_table_are_counted(encoder):
     prompt = soft_prompt(encoder, 2 * LENGTH)
     assert trained_parameters(prompt) == {name for name, _ in prompt.named_parameters()}
     assert count_params(prompt, trained_parameters(prompt)) == count_params(prompt)
@@ -118,18 +118,18 @@ def test_counting_changes_neither_the_prompt_nor_the_next_random_number():
         trained_parameters(prompt)
     assert all(torch.equal(value, before[name]) for name, value in prompt.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
-    assert all(one.grad is None for one in prompt.parameters())
+    assert all(parameter.grad is None for parameter in prompt.parameters())
     assert not prompt.encoder.training
 
 
-def test_a_prompt_that_nothing_trains_counts_nothing():
+def test_a_prompt_without_trained_parameters_has_a_count_of_zero():
     prompt = soft_prompt(Plain(length=LENGTH, hidden=HIDDEN)).requires_grad_(False)
     assert trained_parameters(prompt) == set()
 
 
 @pytest.fixture
 def record_of(tiny_bert, tiny_cb, tmp_path, monkeypatch):
-    """Train with a user's encoder; return the folder and the record."""
+    """Train with a user's encoder, and return the run folder and the record."""
     (tmp_path / "conf" / "encoder").mkdir(parents=True)
     (tmp_path / "counted_encoders.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -144,12 +144,12 @@ def record_of(tiny_bert, tiny_cb, tmp_path, monkeypatch):
     return make
 
 
-def test_the_record_of_a_factorised_encoder_counts_what_trains_and_what_the_file_holds(record_of):
+def test_the_record_of_a_factorised_encoder_counts_its_factors_and_the_exported_prompt(record_of):
     folder, record = record_of("Factorised")
     assert record.parameters.held == LENGTH * 4 + 4 * HIDDEN + HIDDEN
     assert record.parameters.paper == LENGTH * 4 + 4 * HIDDEN
     assert record.parameters.kept == load_file(folder / "prompt.safetensors")["prompt"].numel()
 
 
-def test_an_encoder_that_raises_fails_its_run_and_no_count(record_of):
+def test_an_encoder_that_raises_fails_its_run_and_not_the_count(record_of):
     assert record_of("Broken")[1].status == "failed"

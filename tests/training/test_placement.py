@@ -1,4 +1,4 @@
-"""A prompt behind the text of a decoder (`backbone.prompt_at=end`): training, packing, evaluation and loading."""
+"""A prompt after the text of a decoder (`backbone.prompt_at=end`): training, packing, evaluation and loading."""
 
 import lightning
 import pytest
@@ -11,16 +11,16 @@ END = ["backbone.prompt_at=end", "backbone.dtype=float64", "trainer.epochs=2"]
 COLUMNS = ("train/loss", "held_out/loss", "held_out/score")
 
 
-def test_packed_runs_behind_the_text_equal_runs_alone(pack):
-    together = train(pack("packed", "tiny_llama", *END, runs=RUNS_AT_LOW_RATES))
+def test_packed_runs_with_prompts_after_the_text_equal_runs_alone(pack):
+    packed = train(pack("packed", "tiny_llama", *END, runs=RUNS_AT_LOW_RATES))
     alone = [train([config])[0] for config in pack("alone", "tiny_llama", *END, runs=RUNS_AT_LOW_RATES)]
-    for first, second in zip(together, alone, strict=True):
+    for first, second in zip(packed, alone, strict=True):
         for column in COLUMNS:
             assert curve(first)[column] == pytest.approx(curve(second)[column], rel=1e-6), (first.folder.name, column)
         assert first.record.scores == second.record.scores
 
 
-def test_a_prompt_behind_the_text_is_trained_and_loaded_again(tiny_llama, tiny_cb, tmp_path):
+def test_a_prompt_after_the_text_is_trained_and_loaded(tiny_llama, tiny_cb, tmp_path):
     options = [*tiny_llama, *tiny_cb, *END, "encoder=residual", "lr=0.03", f"output_dir={tmp_path}"]
     outcome = train([rpt.compose(options)])[0]
     losses = curve(outcome)["train/loss"]
@@ -29,17 +29,17 @@ def test_a_prompt_behind_the_text_is_trained_and_loaded_again(tiny_llama, tiny_c
     run = rpt.load(outcome.folder)
     trainer = lightning.Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
     [again] = trainer.test(run.module, run.data, verbose=False)
-    assert again["reported/loss"] == pytest.approx(outcome.record.loss, rel=1e-6)  # logged as float32
+    assert again["reported/loss"] == pytest.approx(outcome.record.loss, rel=1e-6)  # Lightning stores it in float32
 
 
-def test_the_place_of_a_prompt_changes_the_run_and_its_numbers(tiny_llama, tiny_cb, tmp_path):
+def test_the_position_of_the_prompt_changes_the_identity_and_the_loss(tiny_llama, tiny_cb, tmp_path):
     options = [*tiny_llama, *tiny_cb, "encoder=plain", "trainer.epochs=1", f"output_dir={tmp_path}"]
     end, front = (train([rpt.compose([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
     assert end.record.identity_hash != front.record.identity_hash
     assert curve(end)["train/loss"] != curve(front)["train/loss"]
 
 
-def test_without_a_prompt_both_places_score_alike(tiny_llama, tiny_cb, tmp_path):
+def test_without_a_prompt_both_positions_have_equal_scores(tiny_llama, tiny_cb, tmp_path):
     options = [*tiny_llama, *tiny_cb, "encoder=none", "backbone.dtype=float64", f"output_dir={tmp_path}"]
     end, front = (train([rpt.compose([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
     assert end.record.loss == pytest.approx(front.record.loss, rel=1e-6)

@@ -1,4 +1,4 @@
-"""Progress of a training: lines in pipes and log files, a bar on a terminal, both in a notebook."""
+"""Display of the progress of a training: lines in pipes and log files, a bar on a terminal, both in a notebook."""
 
 import json
 import re
@@ -21,7 +21,7 @@ STAGES = ["reading the rows and the backbone's files", "loading the backbone and
 
 
 class Clock:
-    """Clock whose time a test sets."""
+    """Clock whose time is set by the test."""
 
     def __init__(self):
         self.now = 100.0
@@ -30,7 +30,7 @@ class Clock:
         return self.now
 
 
-# The log
+# Tests of the log
 
 
 def test_an_event_is_written_at_once_and_the_newest_state_once_a_minute():
@@ -46,12 +46,12 @@ def test_an_event_is_written_at_once_and_the_newest_state_once_a_minute():
 
 
 def test_a_state_is_described_at_most_once_a_second():
-    clock, asked = Clock(), []
+    clock, descriptions = Clock(), []
     log = ProgressLog(print, clock=clock)
     for _ in range(100):
         clock.now += 0.0625
-        log.update(lambda: asked.append(clock.now) or "state")
-    assert len(asked) == 7
+        log.update(lambda: descriptions.append(clock.now) or "state")
+    assert len(descriptions) == 7
 
 
 def test_the_thread_writes_while_the_main_thread_is_busy(monkeypatch):
@@ -64,20 +64,20 @@ def test_the_thread_writes_while_the_main_thread_is_busy(monkeypatch):
             three.set()
 
     log = ProgressLog(write, "reading 11 GB of weights").start()
-    assert three.wait(60)  # this thread gives no sign of its own
+    assert three.wait(60)  # the main thread only waits
     log.close()
     written = len(lines)
     assert set(lines) == {"reading 11 GB of weights"}
     assert len(lines) == written
 
 
-# A training
+# Tests of the output of a training
 
 
 def test_a_pipe_has_a_line_at_the_start_for_each_stage_and_each_evaluation(configure, tiny_cb, capsys):
     train([configure(*tiny_cb)])
-    said = capsys.readouterr()
-    lines = said.err.splitlines()
+    output = capsys.readouterr()
+    lines = output.err.splitlines()
     assert lines[:3] == [*STAGES, "training 8 steps in 2 epochs"]
     step = r"step {} of 8 \(epoch {} of 2\), loss \d\.\d{{3}}, held-out score \d\.\d{{3}}{}"
     for line, pattern in zip(
@@ -85,10 +85,10 @@ def test_a_pipe_has_a_line_at_the_start_for_each_stage_and_each_evaluation(confi
     ):
         assert re.fullmatch(pattern, line), line
     assert lines[5:] == ["scoring 20 reported rows"]
-    assert said.out.startswith("task ")  # what a program may read stays on stdout, alone
+    assert output.out.startswith("task ")  # stdout has only the results, which a program may read
 
 
-def test_a_pack_says_how_many_runs_train(configure, tiny_cb, capsys):
+def test_the_lines_of_a_pack_have_the_number_of_running_runs(configure, tiny_cb, capsys):
     train([configure(*tiny_cb, f"seed={seed}") for seed in (0, 1)])
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
     assert [re.sub(r"0\.\d+.*", "*", line) for line in lines] == [
@@ -97,12 +97,12 @@ def test_a_pack_says_how_many_runs_train(configure, tiny_cb, capsys):
     ]
 
 
-def test_a_minute_without_a_step_has_its_line_in_an_evaluation_too(configure, tiny_cb, capsys, monkeypatch):
+def test_a_line_is_printed_every_minute_also_in_an_evaluation(configure, tiny_cb, capsys, monkeypatch):
     monkeypatch.setattr(progress_log, "LINE_SECONDS", 0.0)
     monkeypatch.setattr(progress_log, "REFRESH_SECONDS", 0.0)
     train([configure(*tiny_cb)])
     lines = capsys.readouterr().err.splitlines()
-    assert any(line.endswith("; evaluating, 8 rows answered") for line in lines)  # held out of the 40 for training
+    assert any(line.endswith("; evaluating, 8 rows answered") for line in lines)  # the 8 held-out rows
     assert any(line.startswith("step 8 of 8") and line.endswith("; evaluating, 20 rows answered") for line in lines)
     assert any(re.match(r"step 1 of 8 \(epoch 1 of 2\), loss \d", line) for line in lines)
 
@@ -112,21 +112,21 @@ def test_progress_can_be_switched_off(configure, tiny_cb, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_program_that_watches_is_told_instead(configure, tiny_cb, capsys):
+def test_a_progress_callback_replaces_the_printed_lines(configure, tiny_cb, capsys):
     reports = []
     train([configure(*tiny_cb)], reports.append)
     assert capsys.readouterr().err == ""
     assert sum(report.rows for report in reports) == 64
     evaluations = [report for report in reports if report.rows == 0]
-    assert len(evaluations) >= 5  # each forward pass and each end of two evaluations, and of the last
+    assert len(evaluations) >= 5  # a report for each forward pass and for the end of each evaluation
 
 
 def test_a_terminal_has_a_bar(configure, tiny_cb, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     train([configure(*tiny_cb)])
-    said = capsys.readouterr().err
-    assert STAGES[1] in said
-    assert re.search(r"\| 0/8 \[", said)
+    errors = capsys.readouterr().err
+    assert STAGES[1] in errors
+    assert re.search(r"\| 0/8 \[", errors)
 
 
 @pytest.mark.parametrize("kernel", [object(), None])
@@ -135,9 +135,9 @@ def test_a_notebook_has_a_bar_and_lines(kernel, configure, tiny_cb, capsys, monk
     monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     assert progress.in_notebook() == (kernel is not None)
     train([configure(*tiny_cb)])
-    said = capsys.readouterr().err
-    assert ("| 0/8 [" in said) == (kernel is not None)
-    assert "step 4 of 8 (epoch 1 of 2)" in said
+    errors = capsys.readouterr().err
+    assert ("| 0/8 [" in errors) == (kernel is not None)
+    assert "step 4 of 8 (epoch 1 of 2)" in errors
 
 
 def test_the_log_of_a_worker_has_the_lines(configure, tiny_cb, capsys):
@@ -148,7 +148,7 @@ def test_the_log_of_a_worker_has_the_lines(configure, tiny_cb, capsys):
     assert "step 4 of 8 (epoch 1 of 2)" in capsys.readouterr().err
 
 
-# Start-up
+# Tests of the start of a training
 
 
 def python(code):
@@ -156,7 +156,7 @@ def python(code):
     return done.stdout, done.stderr
 
 
-def test_loading_is_announced_and_what_is_loaded_is_left_out_of_garbage_collections():
+def test_loading_libraries_prints_a_line_and_excludes_their_objects_from_garbage_collection():
     code = """
 import gc, json, sys
 from rpt.training.libraries import load_libraries
@@ -171,10 +171,10 @@ print(json.dumps({"frozen": gc.get_freeze_count(), "collects": gc.isenabled(), "
     found = json.loads(out)
     assert found["frozen"] > 100_000
     assert found["collects"]
-    assert found["loaded"] == ["lightning"]  # nothing that a run does not use
+    assert found["loaded"] == ["lightning"]  # packages that a run does not use are not loaded
 
 
-def test_a_collector_that_was_off_stays_off_and_nothing_is_said_where_that_is_asked_for():
+def test_loading_libraries_keeps_garbage_collection_off_and_can_be_silent():
     out, err = python(
         "import gc; gc.disable(); from rpt.training.libraries import load_libraries; load_libraries(announce=False);"
         "print(gc.isenabled())"

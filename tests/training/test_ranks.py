@@ -1,4 +1,4 @@
-"""The rows of a run are distributed over its devices, and wrong settings of devices are refused."""
+"""The rows of a run are distributed over its devices, and wrong numbers of devices are refused."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from rpt.training.ranks import ALONE, Ranks
 
 
 @given(costs=st.lists(st.integers(1, 100), max_size=40), shares=st.integers(1, 5))
-def test_every_row_is_dealt_once_and_no_share_costs_a_row_more_than_it_must(costs, shares):
+def test_every_row_is_in_one_share_and_shares_differ_by_at_most_the_cost_of_a_row(costs, shares):
     dealt = deal(costs, shares)
     assert sorted(position for share in dealt for position in share) == list(range(len(costs)))
     assert all(share == sorted(share) for share in dealt)
@@ -21,20 +21,20 @@ def test_every_row_is_dealt_once_and_no_share_costs_a_row_more_than_it_must(cost
     assert max(sums) - min(sums) <= max(costs, default=0)
 
 
-def test_one_share_is_all_rows_in_their_order():
+def test_a_single_share_has_all_rows_in_their_order():
     assert deal([3, 1, 2], 1) == [[0, 1, 2]]
 
 
-def test_the_shares_of_a_step_are_its_rows_over_the_terms_of_all(configure, tiny_cb, assemble):
+def test_the_shares_of_a_step_cover_its_rows_and_divide_by_the_number_of_all_rows(configure, tiny_cb, assemble):
     _, data = assemble(configure(*tiny_cb))
     step = next(iter(data.train_dataloader()))
-    cut = [rows for rank in range(3) for rows in forwards(step, [10], 300, rank=rank, num_ranks=3)]
-    assert sorted(torch.cat([rows.row for rows in cut]).tolist()) == sorted(step.row.tolist())
-    assert {float(terms) for rows in cut for terms in rows.terms_of_run} == {8.0}
-    assert sum(rows.num_tokens(0, 10) for rows in cut) == step.num_tokens(0, 10)
+    passes = [rows for rank in range(3) for rows in forwards(step, [10], 300, rank=rank, num_ranks=3)]
+    assert sorted(torch.cat([rows.row for rows in passes]).tolist()) == sorted(step.row.tolist())
+    assert {float(terms) for rows in passes for terms in rows.terms_of_run} == {8.0}
+    assert sum(rows.num_tokens(0, 10) for rows in passes) == step.num_tokens(0, 10)
 
 
-def test_the_forwards_of_an_evaluation_are_dealt_and_stay_as_they_are_alone(configure, tiny_cb, assemble):
+def test_ranks_share_the_forward_passes_of_an_evaluation_without_changing_them(configure, tiny_cb, assemble):
     _, data = assemble(configure(*tiny_cb, "trainer.eval_token_budget=400"))
 
     def forwards(ranks):
@@ -48,7 +48,7 @@ def test_the_forwards_of_an_evaluation_are_dealt_and_stay_as_they_are_alone(conf
     assert min(map(len, dealt)) > 0
 
 
-def test_alone_nothing_is_exchanged():
+def test_a_single_rank_exchanges_no_values():
     values = torch.tensor([1.0, 2.0])
     assert ALONE.sum(values) is values
     assert ALONE.gather("a") == ["a"]

@@ -57,7 +57,7 @@ def held_out(score, loss):
     return {"score": score, "loss": loss}
 
 
-def test_the_gradient_norm_is_that_of_all_parameters_of_the_run():
+def test_the_gradient_norm_covers_all_parameters_of_the_run():
     run = make_run()
     give_gradients(run, 0.5)
     numbers = LENGTH * HIDDEN + 2 * HIDDEN + 2
@@ -65,25 +65,25 @@ def test_the_gradient_norm_is_that_of_all_parameters_of_the_run():
 
 
 @pytest.mark.parametrize(("clip_norm", "factor"), [(None, 1.0), (1e6, 1.0), (0.1, 0.1)])
-def test_clipping_scales_the_runs_gradient_to_the_limit_and_never_up(clip_norm, factor):
+def test_clipping_scales_the_gradient_down_to_the_limit_and_never_up(clip_norm, factor):
     run = make_run(clip_norm=clip_norm)
     before = run.trainable.head.linear.bias.detach().clone()
     size = 1 / math.sqrt(LENGTH * HIDDEN + 2 * HIDDEN + 2)
-    give_gradients(run, size)  # norm 1
+    give_gradients(run, size)  # the gradient has a norm of 1
     assert run.step()["grad_norm"] == pytest.approx(1.0)
     moved = before - run.trainable.head.linear.bias.detach()
-    # SGD with its decay of 0.125 on a bias of zero: rate times gradient.
+    # The bias is zero, so that weight decay changes nothing: SGD moves it by learning rate times gradient.
     torch.testing.assert_close(moved, torch.full((2,), 0.01 * size * factor), rtol=1e-4, atol=0)
 
 
-def test_a_run_is_clipped_by_its_own_norm_alone():
-    loud, quiet = make_run(clip_norm=1.0), make_run(clip_norm=1.0)
-    give_gradients(loud, 100.0)
-    give_gradients(quiet, 0.001)
-    loud.step()
-    before = quiet.trainable.head.linear.bias.detach().clone()
-    quiet.step()
-    torch.testing.assert_close(before - quiet.trainable.head.linear.bias.detach(), torch.full((2,), 0.01 * 0.001))
+def test_a_run_is_clipped_by_its_own_gradient_norm():
+    large, small = make_run(clip_norm=1.0), make_run(clip_norm=1.0)
+    give_gradients(large, 100.0)
+    give_gradients(small, 0.001)
+    large.step()
+    before = small.trainable.head.linear.bias.detach().clone()
+    small.step()
+    torch.testing.assert_close(before - small.trainable.head.linear.bias.detach(), torch.full((2,), 0.01 * 0.001))
 
 
 def test_table_encoder_and_head_have_their_own_rates_and_decays():
@@ -97,7 +97,7 @@ def test_table_encoder_and_head_have_their_own_rates_and_decays():
     assert sum(map(len, owners)) == len(list(run.trainable.parameters()))
 
 
-def test_decay_is_of_each_group_and_decoupled_from_the_gradient():
+def test_each_group_has_its_weight_decay_which_is_decoupled_from_the_gradient():
     run = make_run(lambda groups: adamw(groups, betas=(0.9, 0.999), eps=1e-8), residual())
     with torch.no_grad():
         run.trainable.head.linear.weight.fill_(1.0)
@@ -114,15 +114,15 @@ def test_the_schedules_equal_those_of_transformers(name, warmup_steps):
     def optimizer():
         return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
 
-    ours = schedule(name, optimizer(), warmup_steps, 20)
-    scheduled = transformers.get_scheduler(
+    actual = schedule(name, optimizer(), warmup_steps, 20)
+    expected = transformers.get_scheduler(
         f"{name}_with_warmup" if name == "constant" else name, optimizer(), warmup_steps, 20
     )
-    assert ours.state_dict().keys() == scheduled.state_dict().keys()
-    for _ in range(22):  # also beyond the end
-        assert ours.get_last_lr() == scheduled.get_last_lr()
-        ours.optimizer.step(), scheduled.optimizer.step()
-        ours.step(), scheduled.step()
+    assert actual.state_dict().keys() == expected.state_dict().keys()
+    for _ in range(22):  # two steps more than the schedule has
+        assert actual.get_last_lr() == expected.get_last_lr()
+        actual.optimizer.step(), expected.optimizer.step()
+        actual.step(), expected.step()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_the_schedules_equal_those_of_transformers(name, warmup_steps):
         (("linear", 2, 6), [0, 1 / 2, 1, 3 / 4, 2 / 4, 1 / 4]),
     ],
 )
-def test_the_schedule_multiplies_every_rate(plan, factors):
+def test_the_schedule_multiplies_every_learning_rate(plan, factors):
     run = make_run(plan=plan, encoder=residual())
     seen = []
     for _ in factors:
@@ -168,7 +168,7 @@ def test_both_optimizers_lower_a_simple_loss(optimizer):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_gradient_that_is_no_number_fails_the_run_and_moves_nothing(value):
+def test_a_gradient_of_nan_or_infinity_fails_the_run_and_changes_no_parameter(value):
     run = make_run(clip_norm=1.0)
     before = {name: tensor.clone() for name, tensor in run.trainable.state_dict().items()}
     give_gradients(run, value)
@@ -179,14 +179,14 @@ def test_a_gradient_that_is_no_number_fails_the_run_and_moves_nothing(value):
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_held_out_loss_that_is_no_number_fails_the_run_and_is_never_the_best(loss):
+def test_a_held_out_loss_of_nan_or_infinity_fails_the_run_and_is_never_the_best(loss):
     run = make_run()
     run.observe(1, 4, held_out(0.5, loss))
     assert run.best is None
     assert (run.status, run.error) == ("failed", f"its held-out loss is {loss}")
 
 
-def test_the_best_state_has_the_highest_score_and_among_equals_the_lowest_loss():
+def test_the_best_state_has_the_highest_score_and_among_equal_scores_the_lowest_loss():
     run, states = make_run(), []
     evaluations = [(0.5, 1.0), (0.6, 2.0), (0.6, 1.5), (0.6, 1.5), (0.4, 0.1), (0.6, 1.6)]
     for epoch, (score, loss) in enumerate(evaluations, start=1):
@@ -203,7 +203,7 @@ def test_the_best_state_has_the_highest_score_and_among_equals_the_lowest_loss()
     ("patience", "scores", "stops_after"),
     [(1, [0.5, 0.4], 2), (2, [0.5, 0.4, 0.6, 0.6, 0.5], 5), (2, [0.5, 0.4, 0.6, 0.5], None), (None, [0.5] * 9, None)],
 )
-def test_a_run_stops_after_so_many_epochs_without_a_better_one(patience, scores, stops_after):
+def test_a_run_stops_after_as_many_epochs_without_improvement_as_its_patience(patience, scores, stops_after):
     run, stopped = make_run(patience=patience), None
     for epoch, score in enumerate(scores, start=1):
         run.observe(epoch, epoch, held_out(score, 1.0))
@@ -236,11 +236,11 @@ def test_a_restored_run_takes_the_same_next_step():
     for run in (first, second):
         steps(run, 3)
     pairs = zip(first.trainable.parameters(), second.trainable.parameters(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
+    assert all(torch.equal(parameter, other) for parameter, other in pairs)
     assert (second.steps, second.best) == (6, first.best)
 
 
-def test_a_restored_run_has_no_more_patience_than_before():
+def test_a_restored_run_has_the_patience_that_was_left():
     first, second = make_run(patience=2), make_run(patience=2)
     first.observe(1, 4, held_out(0.5, 1.0))
     first.observe(2, 8, held_out(0.4, 1.0))
@@ -250,7 +250,7 @@ def test_a_restored_run_has_no_more_patience_than_before():
     assert second.status == "finished"
 
 
-def test_a_stream_is_repeated_by_its_seed_and_leaves_the_programs_generator_alone():
+def test_a_stream_is_reproducible_by_its_seed_and_does_not_change_the_global_generator():
     def draws(stream):
         with stream.active():
             return torch.rand(3)
@@ -258,21 +258,21 @@ def test_a_stream_is_repeated_by_its_seed_and_leaves_the_programs_generator_alon
     torch.manual_seed(5)
     expected = torch.rand(2)
     torch.manual_seed(5)
-    one, same, other = RandomStream(1, CPU), RandomStream(1, CPU), RandomStream(2, CPU)
-    first = draws(one)
+    stream, same, other = RandomStream(1, CPU), RandomStream(1, CPU), RandomStream(2, CPU)
+    first = draws(stream)
     assert not torch.equal(first, draws(other))
-    position = one.state()
-    second = draws(one)
+    position = stream.state()
+    second = draws(stream)
     assert not torch.equal(first, second)
     assert torch.equal(draws(same), first)
     assert torch.equal(draws(same), second)
-    one.restore(position)
-    assert torch.equal(draws(one), second)
+    stream.restore(position)
+    assert torch.equal(draws(stream), second)
     assert torch.equal(torch.rand(2), expected)
 
 
-def test_a_stream_draws_other_numbers_than_a_generator_of_the_same_seed():
-    # An init draws from such a generator; the encoder's first weights must not repeat the table's numbers.
+def test_a_stream_draws_different_numbers_than_a_generator_of_the_same_seed():
+    # An init draws the table from such a generator. The encoder's initial weights must not repeat the table's numbers.
     with RandomStream(3, CPU).active():
         encoder = torch.rand(100)
     table = torch.rand(100, generator=torch.Generator().manual_seed(3))
