@@ -35,27 +35,27 @@ COPY = r"Copy the whole model( again)?, or name another folder\.$"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Undamaged folders, by the kind of their model."""
-    made = {}
+    """Undamaged model folders by the type of their model."""
+    folders = {}
     for name in ("bert", "llama", "t5"):
-        made[name] = tmp_path_factory.mktemp(name)
-        save_as_published(name, make_model(name), made[name])
-    return made
+        folders[name] = tmp_path_factory.mktemp(name)
+        save_as_published(name, make_model(name), folders[name])
+    return folders
 
 
 @pytest.fixture
 def folder(request, whole, tmp_path):
-    """A copy of a model folder that a test may damage."""
+    """Copy a model folder, so that a test may damage the copy."""
 
     def copied(name):
-        place = tmp_path / "model"
-        shutil.copytree(whole[name], place)
-        return place
+        path = tmp_path / "model"
+        shutil.copytree(whole[name], path)
+        return path
 
     return copied
 
 
-# Found by the configuration check: a name, the model, what is done to its folder, what is said.
+# Damage that the configuration check finds. Each case has the model's type, the damage and the error message.
 CHECKED = {
     "config null": ("bert", text("config.json", "null"), rf"config\.json: holds a JSON null, .*\. {COPY}"),
     "config list": ("bert", text("config.json", "[]"), rf"config\.json: holds a JSON array, .*\. {COPY}"),
@@ -100,37 +100,29 @@ CHECKED = {
     ),
     "weights empty": ("bert", text("model.safetensors", ""), rf"model\.safetensors: is empty\. {COPY}"),
     "weights foreign": ("bert", text("model.safetensors", "words" * 9), rf"is not a safetensors file, or .*\. {COPY}"),
-    "weights truncate_to_half": (
+    "weights half": (
         "bert",
         raw(lambda old: old[: len(old) // 2]),
         r"is cut off: its header describes \d+ bytes, it has",
     ),
     "weights long": ("bert", raw(lambda old: old + b"\0"), rf"has bytes behind its end: .*\. {COPY}"),
-    "header truncate_to_half": (
-        "bert",
-        raw(lambda old: old[:99]),
-        r"is not a safetensors file, or its header is damaged",
-    ),
+    "header half": ("bert", raw(lambda old: old[:99]), r"is not a safetensors file, or its header is damaged"),
     "GPTQ": (
         "llama",
         config(quantization_config={"quant_method": "gptq", "bits": 4}),
-        r"cast_to_float8 weights \(gptq in config",
+        r"quantised weights \(gptq in config",
     ),
-    "cast_to_float8 oddly": (
+    "quantised oddly": (
         "llama",
         config(quantization_config=4),
-        r"holds cast_to_float8 weights \(quantization_config in config",
+        r"holds quantised weights \(quantization_config in config",
     ),
     "fp8": (
         "llama",
         weights(cast_to_float8),
-        r"holds \S+ as F8_E4M3: its weights are cast_to_float8, .*\. Name a folder with",
+        r"holds \S+ as F8_E4M3: its weights are quantised, .*\. Name a folder with",
     ),
-    "4-bit": (
-        "llama",
-        weights(cast_queries_to_uint8),
-        r"holds \S+q_proj\.weight as U8: its weights are cast_to_float8",
-    ),
+    "4-bit": ("llama", weights(cast_queries_to_uint8), r"holds \S+q_proj\.weight as U8: its weights are quantised"),
     "index null": ("bert", index(None), r"index\.json: holds a JSON null"),
     "index number": (
         "bert",
@@ -153,7 +145,7 @@ CHECKED = {
     "file": ("bert", None, r"is a file\. Set backbone\.path to its folder: "),
 }
 
-# Found when the backbone is loaded.
+# Damage that is found when the backbone is loaded. Each case has the same entries as in `CHECKED`.
 LOADED = {
     "width text": ("bert", config(hidden_size="wide"), rf"config\.json describes no model .*hidden_size.*\. {COPY}"),
     "width null": ("llama", config(hidden_size=None), r"config\.json describes no model"),
@@ -198,7 +190,7 @@ LOADED = {
         as_pickle(lambda stored, path: path.write_text("words")),
         rf"\.bin: cannot be read .*\. {COPY}$",
     ),
-    "pickle truncate_to_half": (
+    "pickle half": (
         "bert",
         as_pickle(lambda stored, path: (torch.save(stored, path), truncate_to_half(path))),
         r"\.bin: cannot be read",
@@ -227,9 +219,9 @@ def values():
     return compose(["backbone=local", "backbone.name=broken", "backbone.path=DIR", "task=cb", *few])
 
 
-def checked(values, place):
+def checked(values, path):
     given = copy.deepcopy(values)
-    given["backbone"]["path"] = str(place)
+    given["backbone"]["path"] = str(path)
     return check(given)
 
 
@@ -240,34 +232,34 @@ def assert_one_line(message):
 
 @pytest.mark.parametrize("case", CHECKED)
 def test_a_broken_folder_is_refused_by_the_check(case, folder, values):
-    name, damage, said = CHECKED[case]
-    place = folder(name)
+    name, damage, message = CHECKED[case]
+    path = folder(name)
     if damage is None:
-        place = place / "config.json"
+        path = path / "config.json"
     else:
-        checked(values, place)  # whole, it is accepted
-        damage(place)
-    with pytest.raises(ConfigError, match=said) as caught:
-        checked(values, place)
-    assert str(caught.value).startswith(f"backbone.path = {place}: ")
-    assert str(place) in str(caught.value).partition(": ")[2]
+        checked(values, path)  # the undamaged folder is accepted
+        damage(path)
+    with pytest.raises(ConfigError, match=message) as caught:
+        checked(values, path)
+    assert str(caught.value).startswith(f"backbone.path = {path}: ")
+    assert str(path) in str(caught.value).partition(": ")[2]
     assert_one_line(str(caught.value))
 
 
 @pytest.mark.parametrize("case", LOADED)
 def test_a_broken_folder_is_refused_when_it_is_loaded(case, folder, capfd):
-    name, damage, said = LOADED[case]
-    place = folder(name)
-    damage(place)
-    family = family_of(place)
-    with pytest.raises(WeightsError, match=said) as caught:
-        load_backbone(place, family=family, dtype=torch.float32, attention="eager", expected_sha256=None)
-    assert str(caught.value).startswith(str(place))
+    name, damage, message = LOADED[case]
+    path = folder(name)
+    damage(path)
+    family = family_of(path)
+    with pytest.raises(WeightsError, match=message) as caught:
+        load_backbone(path, family=family, dtype=torch.float32, attention="eager", expected_sha256=None)
+    assert str(caught.value).startswith(str(path))
     assert_one_line(str(caught.value))
     assert "this ran" not in capfd.readouterr().out
 
 
-def test_what_was_trained_is_no_backbone(tmp_path):
+def test_folders_of_adapters_and_runs_are_refused_as_backbones(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(
         NoSuchBackbone, match=r"holds a PEFT adapter, not a model\. .* init\.path=\S+adapter_model\.saf"
@@ -286,17 +278,17 @@ def test_a_path_that_cannot_be_a_folder_is_refused(path):
         locate(None, path, None, None)
 
 
-def test_heads_poolers_and_buffers_are_no_quantised_weights(whole):
-    for place in whole.values():
-        refuse_unsound(place)  # BERT's has position ids of integers
+def test_heads_poolers_and_buffers_are_not_taken_for_quantised_weights(whole):
+    for path in whole.values():
+        refuse_unsound(path)  # BERT's position ids are integers
 
 
-def test_a_link_that_leads_nowhere_is_a_missing_file(whole, values, tmp_path):
+def test_a_broken_link_is_a_missing_file(whole, values, tmp_path):
     config = checked(values, whole["bert"])
-    gone = tmp_path / "gone"
-    shutil.copytree(whole["bert"], gone)
-    (gone / "tokenizer.json").unlink()
-    (gone / "tokenizer.json").symlink_to("tokenizer.json")  # a link to itself
-    moved = config.model_copy(update={"backbone": config.backbone.model_copy(update={"path": str(gone)})})
+    broken = tmp_path / "broken"
+    shutil.copytree(whole["bert"], broken)
+    (broken / "tokenizer.json").unlink()
+    (broken / "tokenizer.json").symlink_to("tokenizer.json")  # a link to itself
+    moved = config.model_copy(update={"backbone": config.backbone.model_copy(update={"path": str(broken)})})
     with pytest.raises(WeightsError, match="has no tokenizer"):
         find_backbone(moved)

@@ -63,10 +63,7 @@ def run(tmp_path):
 
 
 class Killer(threading.Thread):
-    """Thread that sends a signal to a worker once every run of its pack has a checkpoint.
-
-    All runs have a first checkpoint when one run has a `previous.ckpt`, that is, a second checkpoint.
-    """
+    """Thread that sends a signal to a worker once all runs of its pack have a checkpoint, and one a second."""
 
     def __init__(self, folder: Path, command: str, number: int) -> None:
         super().__init__(daemon=True)

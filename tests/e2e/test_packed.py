@@ -145,11 +145,7 @@ def test_progress_reports_of_a_pack_have_the_best_held_out_score_and_status_of_e
 
 
 class RecordingDisplay:
-    """Display of a sweep that keeps all lines, and the table whenever it has changed.
-
-    Attributes:
-        seen: Lines as strings and tables as lists, in the order of their display.
-    """
+    """Display that keeps all lines of a sweep as strings, and each changed table as a list."""
 
     def __init__(self):
         self.seen = []
@@ -199,10 +195,7 @@ def test_the_progress_of_workers_is_read_from_their_run_folders(sweep, monkeypat
 
 @pytest.fixture
 def interrupted(sweep, tmp_path, monkeypatch):
-    """A pack of three points that was interrupted in its second epoch, after its second run had failed.
-
-    The fixture is the overrides of the points, and the name of the failed run's folder.
-    """
+    """Overrides of three points whose pack was interrupted in its second epoch, and the folder name of a failed run."""
     overrides = ["encoder=plain", "encoder=plain lr=1e30", "encoder=residual"]
     step = PromptTuner.training_step
 
