@@ -1,4 +1,4 @@
-"""Flags of Lightning's Trainer: what they change, that they are resumed, and which are refused."""
+"""Flags of Lightning's Trainer: their effect, resumed runs with flags, and flags that are refused."""
 
 import inspect
 
@@ -95,11 +95,11 @@ def test_limits_shorten_epochs_and_evaluations_and_are_resumed(configure, tiny_c
     assert contents(resumed.folder) == expected
 
 
-def test_a_limit_holds_for_each_run_of_a_pack(pack):
+def test_a_limit_applies_to_each_run_of_a_pack(pack):
     limits = [f"{FLAG}.limit_train_batches=2", f"{FLAG}.limit_val_batches=1", "packing.exact=true"]
-    together = train(pack("together", "tiny_bert", *limits)[:2])
+    outcomes = train(pack("together", "tiny_bert", *limits)[:2])
     alone = [outcome for config in pack("alone", "tiny_bert", *limits)[:2] for outcome in train([config])]
-    for packed, single in zip(together, alone, strict=True):
+    for packed, single in zip(outcomes, alone, strict=True):
         assert packed.check().record.steps == single.check().record.steps == 4
         assert contents(packed.folder) == contents(single.folder)
 

@@ -1,4 +1,4 @@
-"""With `prompt.unit=vocab` a training does not depend on the scale of the backbone's vocabulary."""
+"""With `prompt.unit=vocab`, a training does not depend on the scale of the backbone's embedding table."""
 
 import json
 import re
@@ -16,7 +16,10 @@ from rpt.runs import train
 from tests.support.packs import curve
 
 T5_OUTPUTS = re.compile(r"SelfAttention\.o\.|EncDecAttention\.o\.|\.wo\.")
-"""T5's layers that write into the residual stream, which starts with the embeddings. Its norms divide by the scale."""
+"""Names of T5's layers that write into the residual stream, which starts with the embeddings.
+
+If these layers and the embeddings are multiplied by a scale, T5's layer norms remove the scale.
+"""
 
 RUN = [
     "task=cb",
@@ -35,11 +38,11 @@ def option(overrides, key):
 
 
 def rescaled(overrides, scale, folder, is_scaled, **config):
-    """Write a copy of a tiny backbone, in float64, some of whose weights are multiplied by a scale."""
+    """Write a float64 copy of a tiny backbone in which the weights chosen by `is_scaled` are multiplied by a scale."""
     source = Path(option(overrides, "backbone.path"))
     shutil.copytree(source, folder)
     tensors = {name: value.double() for name, value in load_file(source / "model.safetensors").items()}
-    if "shared.weight" in tensors:  # an output layer of its own, which the scale of the vocabulary does not reach
+    if "shared.weight" in tensors:  # T5 gets a separate output layer, because the scale must not change it
         tensors["lm_head.weight"] = tensors["shared.weight"].clone()
     changed = {name: value * scale if is_scaled(name) else value for name, value in tensors.items()}
     save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
@@ -51,7 +54,7 @@ def rescaled(overrides, scale, folder, is_scaled, **config):
 
 @pytest.fixture
 def bert(tiny_bert, tmp_path):
-    def make(scale):  # the norm behind the embeddings removes their scale
+    def make(scale):  # BERT's layer norm after the embeddings removes the scale
         name = tmp_path / f"bert{scale}"
         return rescaled(tiny_bert, scale, name, lambda weight: "embeddings.weight" in weight, layer_norm_eps=1e-30)
 
@@ -78,24 +81,24 @@ def losses(make, scale, tiny_cb, folder, *more):
 
 
 @pytest.mark.parametrize("family", ["bert", "t5"])
-def test_a_rescaled_vocabulary_trains_alike_in_the_vocabularys_unit(family, tiny_cb, tmp_path, request):
+def test_in_the_vocab_unit_a_rescaled_vocabulary_gives_the_same_losses(family, tiny_cb, tmp_path, request):
     make = request.getfixturevalue(family)
     curves = [losses(make, scale, tiny_cb, tmp_path, "prompt.unit=vocab") for scale in SCALES]
-    assert max(curves[1]) > 1.05 * min(curves[1]), "nothing is learned, so nothing is compared"
+    assert max(curves[1]) > 1.05 * min(curves[1]), "the loss does not change, so that the comparison shows nothing"
     for other in (curves[0], curves[2]):
-        assert other == pytest.approx(curves[1], rel=1e-5)  # a table is float32
+        assert other == pytest.approx(curves[1], rel=1e-5)  # the prompt's table is in float32
 
 
 @pytest.mark.parametrize("family", ["bert", "t5"])
-def test_a_rescaled_vocabulary_trains_otherwise_in_the_raw_unit(family, tiny_cb, tmp_path, request):
+def test_in_the_raw_unit_a_rescaled_vocabulary_gives_different_losses(family, tiny_cb, tmp_path, request):
     make = request.getfixturevalue(family)
     curves = [losses(make, scale, tiny_cb, tmp_path, "prompt.unit=raw") for scale in SCALES]
     for other in (curves[0], curves[2]):
         assert other != pytest.approx(curves[1], rel=1e-2)
 
 
-def test_the_scale_that_a_backbone_states_decides(tiny_bert, tiny_cb, tmp_path):
-    """The paper's models set `prompt_scale: 1`: their prompts are trained as in the raw unit, to the last bit."""
+def test_the_prompt_scale_of_a_backbone_replaces_the_computed_scale(tiny_bert, tiny_cb, tmp_path):
+    """The paper's models set `prompt_scale: 1`, so that their prompts train exactly as in the raw unit."""
     options = [*tiny_bert, *tiny_cb, "encoder=residual", "trainer.epochs=1", f"output_dir={tmp_path}"]
     stated = train([rpt.compose([*options, "prompt.unit=vocab", "backbone.prompt_scale=1.0"])])[0]
     raw = train([rpt.compose([*options, "prompt.unit=raw"])])[0]
@@ -104,37 +107,38 @@ def test_the_scale_that_a_backbone_states_decides(tiny_bert, tiny_cb, tmp_path):
     assert stated.record.identity_hash != raw.record.identity_hash
 
 
-def test_the_record_holds_the_prompts_size_at_the_start_and_at_the_end(tiny_bert, tiny_cb, tmp_path):
+def test_the_record_has_the_norm_of_the_prompt_at_the_start_and_at_the_end(tiny_bert, tiny_cb, tmp_path):
     options = [*tiny_bert, *tiny_cb, "encoder=residual", "trainer.epochs=1", f"output_dir={tmp_path}"]
     record = train([rpt.compose([*options, "prompt.unit=vocab"])])[0].record
     facts = record.prompt
     embedding = load_file(Path(option(tiny_bert, "backbone.path")) / "model.safetensors")
     rms = root_mean_square(embedding["embeddings.word_embeddings.weight"].bfloat16().float())
-    assert facts.vocabulary_rms == pytest.approx(rms, rel=1e-2)  # the backbone's dtype may be bfloat16
+    assert facts.vocabulary_rms == pytest.approx(rms, rel=1e-2)  # the tolerance allows for bfloat16
     assert facts.scale == pytest.approx(facts.vocabulary_rms / T5_RMS)
     assert 0.5 < facts.start_norm_ratio < 2
-    assert 0 < facts.start_update_ratio < 0.2  # an update of rms 1 on a table of T5's rms
+    assert 0 < facts.start_update_ratio < 0.2  # the encoder's update has an rms of 1, the table has T5's rms
     assert 0 < facts.first_step < 0.2
     assert facts.end_norm_ratio != facts.start_norm_ratio
     assert facts.end_update_ratio != facts.start_update_ratio
     assert not [warning for warning in record.warnings if "vocabulary" in warning]
 
 
-def test_the_first_step_is_the_first_with_a_gradient_at_the_prompt(tiny_bert, tiny_cb, tmp_path):
-    # The head starts at zero, so that only the second step has a gradient. Adam then moves each number by 0.744 lr:
-    # 0.1 / (1 - 0.9^2) divided by the root of 0.001 / (1 - 0.999^2). Gradients near Adam's epsilon move less.
+def test_the_recorded_first_step_is_the_first_step_with_a_gradient_at_the_prompt(tiny_bert, tiny_cb, tmp_path):
+    # The head starts at zero, so that the prompt has no gradient before the second step. In this step Adam changes each
+    # number by 0.744 lr: 0.1 / (1 - 0.9^2) divided by the root of 0.001 / (1 - 0.999^2). The change is smaller if a
+    # gradient is near Adam's epsilon.
     options = [*tiny_bert, *tiny_cb, "encoder=plain", "trainer.epochs=1", f"output_dir={tmp_path}"]
     facts = train([rpt.compose([*options, "prompt.unit=vocab", "lr=0.3", "weight_decay=0"])])[0].record.prompt
     assert facts.first_step == pytest.approx(0.744 * 0.3 / (facts.start_norm_ratio * T5_RMS), rel=0.05)
 
 
-def test_a_prompt_far_from_the_vocabulary_is_warned_of(tiny_bert, tiny_cb, tmp_path):
+def test_a_prompt_far_from_the_vocabulary_gives_a_warning(tiny_bert, tiny_cb, tmp_path):
     options = [*tiny_bert, *tiny_cb, "encoder=plain", "init=uniform", "init.high=90", "init.low=-90", "lr=1e-4"]
     record = train([rpt.compose([*options, "prompt.unit=raw", "trainer.epochs=1", f"output_dir={tmp_path}"])])[0].record
     warnings = [warning for warning in record.warnings if "vocabulary" in warning]
     assert len(warnings) == 1
     assert re.match(r"prompt far .*: it starts at \d+ times and ends at \d+ times the vocabulary's rms;", warnings[0])
-    assert record.prompt.start_update_ratio is None  # no skip connection
+    assert record.prompt.start_update_ratio is None  # the encoder has no skip connection
 
 
 @pytest.mark.parametrize(("fill", "state"), [(0.0, "all zero"), (float("inf"), "not all finite")])
@@ -148,7 +152,7 @@ def test_a_vocabulary_without_a_scale_is_refused(fill, state, tiny_bert, tiny_cb
         train([config])
 
 
-def test_t5s_scale_is_that_of_its_published_weights():
+def test_the_scale_of_t5_equals_that_of_its_published_weights():
     """The test is skipped unless the real weights are in the cache."""
     from huggingface_hub import try_to_load_from_cache
 
