@@ -1,4 +1,4 @@
-"""A study of any key is compared along that key."""
+"""A report compares the values of the key that a study varies."""
 
 import math
 import re
@@ -18,27 +18,28 @@ from rpt.report.tables.study import tables
 from tests.support.report_fixture import by_name, write_run
 
 SURE = {"run_std": 0.01, "rows": 200, "diagnostics": False}
+"""Options of runs with so little noise that differences in skill are significant."""
 
 
 @pytest.fixture(scope="module")
 def clipping(tmp_path_factory):
-    """The study of docs/first-study.md: clipping helps plain and does nothing for residual."""
+    """The study of docs/first-study.md: gradient clipping helps plain and has no effect on residual."""
     root = tmp_path_factory.mktemp("clipping")
     for seed in range(3):
         for rate in (0.03, 3):
             for clip in ("null", "0.5"):
-                at = (f"lr={rate}", f"clip_norm={clip}", f"seed={seed}")
-                write_run(root, "encoder=plain", *at, skill=0.9 if clip == "0.5" else 0.4, **SURE)
-                write_run(root, "encoder=residual", *at, skill=0.7, **SURE)
+                setting = (f"lr={rate}", f"clip_norm={clip}", f"seed={seed}")
+                write_run(root, "encoder=plain", *setting, skill=0.9 if clip == "0.5" else 0.4, **SURE)
+                write_run(root, "encoder=residual", *setting, skill=0.7, **SURE)
     return collect(root)
 
 
-def test_a_key_that_a_study_varies_beside_the_learning_rate_is_its_question(clipping):
+def test_a_key_that_a_study_varies_besides_the_learning_rate_is_its_question(clipping):
     assert [axis.key for axis in clipping.axes] == ["lr", "clip_norm"]
     assert [axis.key for axis in asked_axes(clipping)] == ["clip_norm"]
 
 
-def test_its_values_are_compared_for_each_encoder_averaged_over_the_rest(clipping):
+def test_values_of_the_key_are_compared_for_each_encoder_averaged_over_the_other_axes(clipping):
     numbers = measure(clipping)
     found = [pair for pair in numbers.by_value if pair.axis == "clip_norm"]
     assert [(pair.first, pair.first_value, pair.second_value, pair.num_points) for pair in found] == [
@@ -57,7 +58,7 @@ def test_its_values_are_compared_for_each_encoder_averaged_over_the_rest(clippin
     assert [pair.verdict for pair in found] == ["higher", "open"]
 
 
-def test_the_answer_names_them_first_and_by_number(clipping):
+def test_the_answer_starts_with_the_number_of_supported_differences(clipping):
     parts = answer(clipping, measure(clipping))
     assert any(
         sentence == "Along clip_norm, of 2 differences the data support plain with 0.5 above plain with null."
@@ -70,10 +71,10 @@ def test_the_answer_names_them_first_and_by_number(clipping):
     assert part.sentences[1].startswith("Whether residual with clip_norm 0.5 scores higher than with null")
 
 
-def test_they_have_a_table_and_a_figure_and_the_main_figure_runs_along_the_key(clipping):
+def test_the_key_has_a_table_and_a_figure_and_is_the_axis_of_the_main_figure(clipping):
     numbers = measure(clipping)
-    made = {table.name: table for table in tables(clipping, numbers, [])}
-    rows = [row for row in by_name(made["comparisons_by_value"]) if row["axis"] == "clip_norm"]
+    by_table = {table.name: table for table in tables(clipping, numbers, [])}
+    rows = [row for row in by_name(by_table["comparisons_by_value"]) if row["axis"] == "clip_norm"]
     assert [(row["encoder"], row["ours"], row["theirs"], row["settings"]) for row in rows] == [
         ("plain", "0.5", "null", 2),
         ("residual", "0.5", "null", 2),
@@ -84,7 +85,7 @@ def test_they_have_a_table_and_a_figure_and_the_main_figure_runs_along_the_key(c
     assert f"plain: 0.5 - null {value:.1f} [" in figures["differences-by-clip_norm"].alt
 
 
-def test_two_seeds_are_told_as_a_difference_of_two_named_values(tmp_path):
+def test_with_two_seeds_the_answer_is_a_difference_without_a_verdict(tmp_path):
     for seed in range(2):
         for clip, skill in (("null", 0.4), ("0.5", 0.9)):
             write_run(tmp_path, "encoder=plain", f"clip_norm={clip}", f"seed={seed}", skill=skill, **SURE)
@@ -95,7 +96,7 @@ def test_two_seeds_are_told_as_a_difference_of_two_named_values(tmp_path):
     )
 
 
-def test_numbers_are_compared_with_the_smallest_and_the_answer_takes_the_largest(tmp_path):
+def test_values_are_compared_with_the_smallest_and_the_answer_has_the_largest(tmp_path):
     for seed in range(3):
         for length, skill in ((2, 0.4), (10, 0.6), (50, 0.9)):
             write_run(tmp_path, f"prompt.length={length}", f"seed={seed}", skill=skill, **SURE)
@@ -111,7 +112,7 @@ def test_numbers_are_compared_with_the_smallest_and_the_answer_takes_the_largest
         ("trainer.epochs", (2, 5)), ("encoder.shared", ("true", "false")), ("clip_norm", ("null", 1.0)),
     ],
 )  # fmt: skip
-def test_any_key_is_compared_along_itself(tmp_path, key, values):
+def test_the_values_of_any_key_are_compared(tmp_path, key, values):
     for seed in range(3):
         for value, skill in zip(values, (0.4, 0.9), strict=True):
             write_run(tmp_path, f"{key}={value}", f"seed={seed}", skill=skill, **SURE)
@@ -126,7 +127,7 @@ def test_any_key_is_compared_along_itself(tmp_path, key, values):
     assert name in {figure.name for figure in draw(study, numbers, [])}
 
 
-def test_learning_rates_are_exploratory_beside_several_encoders(tmp_path):
+def test_comparisons_of_learning_rates_are_exploratory_in_a_study_of_encoders(tmp_path):
     for seed in range(3):
         for encoder in ("plain", "residual"):
             for rate in (0.01, 0.1):
@@ -137,7 +138,7 @@ def test_learning_rates_are_exploratory_beside_several_encoders(tmp_path):
     assert "Along" not in " ".join(map(str, answer(study, numbers)))
 
 
-def test_the_documented_study_says_how_many_runs_its_grid_has():
+def test_the_documented_study_has_the_number_of_runs_of_its_grid():
     text = (Path(__file__).parents[2] / "docs" / "first-study.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml title=sweeps/clipping.yaml\n(.*?)```", text, re.S)
     params = yaml.safe_load(block)["hydra"]["sweeper"]["params"]
@@ -145,5 +146,5 @@ def test_the_documented_study_says_how_many_runs_its_grid_has():
         int(found[1]) if (found := re.fullmatch(r"range\((\d+)\)", str(value))) else len(str(value).split(","))
         for value in params.values()
     ]
-    (said,) = re.findall(r"# .* (\d+) runs;", block)
-    assert int(said) == math.prod(counts)
+    (stated,) = re.findall(r"# .* (\d+) runs;", block)
+    assert int(stated) == math.prod(counts)

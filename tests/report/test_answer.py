@@ -1,4 +1,4 @@
-"""The words of a report claim nothing that its numbers do not carry, and answer what was asked."""
+"""The sentences of a report claim only what its numbers support, and answer the question of the study."""
 
 import math
 
@@ -18,7 +18,7 @@ from rpt.stats.estimate import Comparison, Estimate
 from tests.support.report_fixture import by_name, write_run
 
 SURE = {"run_std": 0.01, "rows": 200}
-"""Runs that differ in little but what they are made to differ in."""
+"""Options of runs with so little noise that differences in skill are significant."""
 
 
 def pair(low, high, p_holm=0.01, second="plain", where="sweep", task="cb", first="residual", needed=12):
@@ -28,7 +28,7 @@ def pair(low, high, p_holm=0.01, second="plain", where="sweep", task="cb", first
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_below_three_seeds_there_are_points_only_and_it_is_said_once(tmp_path, seeds):
+def test_below_three_seeds_there_are_no_intervals_and_the_reason_is_given_once(tmp_path, seeds):
     for seed in range(seeds):
         write_run(tmp_path, "encoder=none", f"seed={seed}")
         for encoder, skill in (("plain", 0.5), ("mlp", 0.6), ("residual", 0.9)):
@@ -37,12 +37,12 @@ def test_below_three_seeds_there_are_points_only_and_it_is_said_once(tmp_path, s
     study = collect(tmp_path)
     diagnoses = diagnose(study)
     numbers = measure(study, diagnoses)
-    made = tables(study, numbers, diagnoses)
+    all_tables = tables(study, numbers, diagnoses)
     assert not any(
-        isinstance(cell, Estimate) and cell.has_interval for table in made for row in table.rows for cell in row
+        isinstance(cell, Estimate) and cell.has_interval for table in all_tables for row in table.rows for cell in row
     )
-    assert not {"p", "p_holm", "verdict"} & {column.name for table in made for column in table.columns}
-    assert not any("95 %" in table.caption for table in made)
+    assert not {"p", "p_holm", "verdict"} & {column.name for table in all_tables for column in table.columns}
+    assert not any("95 %" in table.caption for table in all_tables)
     text = " ".join(map(str, answer(study, numbers)))
     assert text.count("Fewer than 3 seeds tell nothing of other seeds") == 1
     assert "[" not in text
@@ -52,7 +52,7 @@ def test_below_three_seeds_there_are_points_only_and_it_is_said_once(tmp_path, s
     assert not any("95 %" in figure.caption for figure in figures)
     words = answer(study, numbers)
     first = headline(study, numbers, words)
-    page = render(study, made, words, figures, diagnoses, headline=first, out=tmp_path / "report", command="x")
+    page = render(study, all_tables, words, figures, diagnoses, headline=first, out=tmp_path / "report", command="x")
     assert page.count("Fewer than 3 seeds tell nothing of other seeds") == 1
     assert 'class="interval">[' not in page
 
@@ -63,7 +63,7 @@ def test_a_difference_that_rounds_to_zero_has_no_minus_sign():
     assert interval(tiny, 100.0, 2, "+") == "-0.01 [-0.02, 0.00]"
 
 
-def test_a_clear_study_is_answered(tmp_path):
+def test_a_study_with_large_differences_is_answered(tmp_path):
     for seed in range(4):
         for encoder, skill in (("plain", 0.45), ("residual", 0.92)):
             for rate in (0.01, 0.1):
@@ -96,20 +96,20 @@ def test_a_clear_study_is_answered(tmp_path):
          "a difference of one point on 56 examples."),
     ],
 )  # fmt: skip
-def test_a_difference_is_claimed_only_with_interval_and_p(low, high, p, verdict, words):
-    one = pair(low, high, p)
-    assert one.verdict == verdict
-    assert difference(one) == words
+def test_a_difference_is_claimed_only_if_interval_and_p_value_support_it(low, high, p, verdict, words):
+    compared = pair(low, high, p)
+    assert compared.verdict == verdict
+    assert difference(compared) == words
 
 
-def test_several_tasks_are_counted():
+def test_the_sentence_on_several_tasks_counts_verdicts():
     pairs = [pair(0.01, 0.02, task="cb"), pair(-0.02, 0.02, 0.9, task="rte"), pair(-0.03, -0.01, task="wic")]
     assert overall("residual", pairs) == (
         "Against plain, of 3 tasks: residual scores higher in 1, residual scores lower in 1, the data cannot tell in 1."
     )
 
 
-def test_baselines_are_beaten_or_not():
+def test_the_sentence_on_baselines_has_all_three_verdicts():
     pairs = [
         pair(0.01, 0.03, second="head alone", where="tuned"),
         pair(-0.03, -0.01, second="head alone", where="tuned", first="plain"),
@@ -129,24 +129,24 @@ def test_baselines_are_beaten_or_not():
         (None, ""),
     ],
 )
-def test_seeds_are_promised_only_where_they_would_do(needed, words):
+def test_a_number_of_seeds_is_given_only_if_more_seeds_would_suffice(needed, words):
     assert difference(pair(-0.01, 0.05, 0.2, needed=needed)).endswith(f"p 0.200 after Holm.{words}")
 
 
-def test_an_encoder_below_the_majority_line_is_said_to_be(tmp_path):
+def test_an_encoder_below_the_majority_baseline_is_named(tmp_path):
     for seed in range(4):
         for encoder, skill in (("plain", 0.1), ("residual", 0.92)):
             write_run(tmp_path, f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
     numbers = measure(collect(tmp_path))
     rows = numbers.robustness
     line = f"the majority answer's {100 * rows[0].curve.points[0].majority:.1f}"
-    said = f"Tuned on the held-out rows, residual scored above {line}; plain scored below {line}."
-    assert above_majority(rows, numbers.majority) == said
+    expected = f"Tuned on the held-out rows, residual scored above {line}; plain scored below {line}."
+    assert above_majority(rows, numbers.majority) == expected
 
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
-    """Three encoders that are told apart, and nothing else that varies."""
+    """Study of three encoders with large differences, in which no other key varies."""
     root = tmp_path_factory.mktemp("three")
     for seed in range(4):
         for encoder, skill in (("plain", 0.4), ("mlp", 0.65), ("residual", 0.92)):
@@ -158,9 +158,9 @@ def test_three_encoders_are_ranked_with_what_the_data_support(three):
     numbers = measure(three)
     scores = {row.method: f"{row.method} {100 * row.tuned.value:.1f} [" for row in numbers.robustness}
     (line,) = [line for line in answer(three, numbers)[1].sentences if line.startswith("Ranked by")]
-    places = [line.index(scores[method]) for method in ("residual", "mlp", "plain")]
+    positions = [line.index(scores[method]) for method in ("residual", "mlp", "plain")]
     assert line.startswith("Ranked by the score, each tuned on the held-out rows: residual ")
-    assert places == sorted(places)
+    assert positions == sorted(positions)
     assert line.endswith("; of 2 differences from residual the data support residual above plain, residual above mlp.")
 
 
@@ -171,12 +171,12 @@ def test_several_tasks_are_ranked_on_each_and_on_average(tmp_path):
                 write_run(tmp_path, f"task={task}", f"encoder={encoder}", f"seed={seed}", skill=skill, **SURE)
     study = collect(tmp_path)
     numbers = measure(study)
-    of = {(row.task, row.method): row.tuned.value for row in numbers.robustness}
-    on_rte = "residual" if of["rte", "residual"] > of["rte", "plain"] else "plain"
+    score_of = {(row.task, row.method): row.tuned.value for row in numbers.robustness}
+    on_rte = "residual" if score_of["rte", "residual"] > score_of["rte", "plain"] else "plain"
     highest = "residual on cb and rte" if on_rte == "residual" else "residual on cb; plain on rte"
     ranked, mean, supported, counted = answer(study, numbers)[0].sentences
     assert ranked == f"Highest score, each tuned on the held-out rows: {highest}."
-    first = 50 * (of["cb", "residual"] + of["rte", "residual"])
+    first = 50 * (score_of["cb", "residual"] + score_of["rte", "residual"])
     assert mean.startswith(f"Ranked by the mean over 2 tasks: residual {first:.1f} [")
     assert supported == (
         "Of 2 differences from residual the data support residual above plain on cb, "
@@ -185,26 +185,26 @@ def test_several_tasks_are_ranked_on_each_and_on_average(tmp_path):
     assert counted == f"Against plain, of 2 tasks: residual scores higher in 1, {CANNOT_TELL} in 1."
 
 
-def test_an_init_study_says_how_much_the_start_matters(tmp_path):
+def test_a_study_of_inits_reports_the_spread_over_inits_and_over_seeds(tmp_path):
     for init, skill in (("vocab", 0.9), ("uniform", 0.6)):
         for seed in range(4):
             write_run(tmp_path, f"init={init}", f"seed={seed}", skill=skill, **SURE)
     study = collect(tmp_path)
     numbers = measure(study)
-    [one] = numbers.robustness
-    means = one.curve.scores.mean(axis=1)
-    assert one.apart.value == pytest.approx(means.max() - means.min())
-    assert 0 < one.apart.low < one.apart.value < one.apart.high
-    assert one.within.value == pytest.approx(one.curve.scores.var(axis=1, ddof=1).mean() ** 0.5)
+    [measured] = numbers.robustness
+    means = measured.curve.scores.mean(axis=1)
+    assert measured.apart.value == pytest.approx(means.max() - means.min())
+    assert 0 < measured.apart.low < measured.apart.value < measured.apart.high
+    assert measured.within.value == pytest.approx(measured.curve.scores.var(axis=1, ddof=1).mean() ** 0.5)
     text = " ".join(map(str, answer(study, numbers)))
     assert (
-        f"Spread over initialisation, the best less the worst, in points: residual {100 * one.apart.value:.1f} ["
+        f"Spread over initialisation, the best less the worst, in points: residual {100 * measured.apart.value:.1f} ["
         in text
     )
     assert (
-        f"Standard deviation over seeds of one initialisation, in points: residual {100 * one.within.value:.1f} ["
+        f"Standard deviation over seeds of one initialisation, in points: residual {100 * measured.within.value:.1f} ["
         in text
     )
     (table,) = [table for table in tables(study, numbers, []) if table.name == "robustness"]
     (row,) = by_name(table)
-    assert (row["spread_points"], row["spread_within"]) == (one.apart, one.within)
+    assert (row["spread_points"], row["spread_within"]) == (measured.apart, measured.within)

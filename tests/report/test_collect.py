@@ -1,4 +1,4 @@
-"""A study is read from run folders alone, and only from those that can be compared."""
+"""A study is read from run folders, and folders whose runs cannot be compared are refused."""
 
 import json
 
@@ -39,7 +39,7 @@ def axes(study):
     return [(axis.key, axis.values, axis.is_log) for axis in study.axes]
 
 
-def test_a_study_of_rates_is_read_whole(rates):
+def test_a_study_of_learning_rates_is_read_completely(rates):
     study = collect(rates)
     assert study.name == "learning_rate"
     assert study.question == QUESTION
@@ -53,7 +53,7 @@ def test_a_study_of_rates_is_read_whole(rates):
     assert all(run.values == {} for run in study.baselines)
 
 
-def test_a_curve_holds_every_seed_at_every_point(rates):
+def test_a_curve_has_every_seed_at_every_point(rates):
     study = collect(rates)
     plain = study.curve("cb", "plain")
     assert plain.values == RATES
@@ -65,7 +65,7 @@ def test_a_curve_holds_every_seed_at_every_point(rates):
     assert plain.scores == pytest.approx(np.array([scores[rate] for rate in RATES]))
 
 
-def test_a_run_that_diverged_counts_with_the_majority_answer(rates):
+def test_a_run_that_diverged_has_the_score_of_the_majority_baseline(rates):
     point = collect(rates).curve("cb", "plain").points[-1]
     assert [run.diverged for run in point.runs] == [True, True, False]
     units = point.units(64)
@@ -79,12 +79,12 @@ def test_the_tuned_point_is_chosen_without_the_reported_rows(tmp_path):
     for folder in tmp_path.iterdir():
         held_out = {"score": 0.9 if "lr0.1-" in folder.name else 0.2}
         edit(folder, best={"epoch": 1, "step": 1, "held_out": held_out})
-    found = collect(tmp_path).curve("cb", "plain")
-    assert found.tuned.values == {"lr": 0.1}
-    assert found.tuned.scores.mean() < found.scores.mean(axis=1).max()
+    curve = collect(tmp_path).curve("cb", "plain")
+    assert curve.tuned.values == {"lr": 0.1}
+    assert curve.tuned.scores.mean() < curve.scores.mean(axis=1).max()
 
 
-def test_an_axis_is_what_runs_differ_in(tmp_path):
+def test_a_key_in_which_runs_differ_is_an_axis(tmp_path):
     for init in ("vocab", "uniform"):
         grid(tmp_path, f"init={init}", "prompt.length=5", "group=null")
         grid(tmp_path, f"init={init}", "prompt.length=10", "group=null")
@@ -92,18 +92,17 @@ def test_an_axis_is_what_runs_differ_in(tmp_path):
     assert axes(study)[0] == ("prompt.length", (5, 10), True)
     assert (study.axes[1].key, set(study.axes[1].values)) == ("init", {"vocab", "uniform"})
     assert study.name == "none"
-    found = study.curves
-    assert len(found) == 4
-    assert {one.setting["init"] for one in found} == {"vocab", "uniform"}
+    assert len(study.curves) == 4
+    assert {curve.setting["init"] for curve in study.curves} == {"vocab", "uniform"}
 
 
-def test_options_of_one_init_are_told_apart_beside_another(tmp_path):
+def test_the_axis_of_inits_has_the_options_in_which_one_init_varies(tmp_path):
     for init in ("init=uniform", "init=vocab init.num_tokens=100", "init=vocab init.num_tokens=200"):
         write_run(tmp_path, *init.split())
     assert set(collect(tmp_path).axes[0].values) == {"uniform", "vocab num_tokens=100", "vocab num_tokens=200"}
 
 
-def test_an_encoders_own_key_is_an_axis_where_runs_of_that_encoder_differ(tmp_path):
+def test_a_key_of_an_encoder_is_an_axis_if_runs_of_that_encoder_differ_in_it(tmp_path):
     for width in (5, 50):
         write_run(tmp_path, "encoder=residual", f"encoder.bottleneck_dim={width}")
     write_run(tmp_path, "encoder=lstm")
@@ -116,13 +115,13 @@ def test_an_encoders_own_key_is_an_axis_where_runs_of_that_encoder_differ(tmp_pa
     ]
 
 
-def test_encoders_that_differ_in_width_alone_make_no_axis(tmp_path):
+def test_a_key_that_differs_only_between_encoders_is_no_axis(tmp_path):
     write_run(tmp_path, "encoder=residual", "encoder.bottleneck_dim=64")
     write_run(tmp_path, "encoder=mlp", "encoder.bottleneck_dim=32")
     assert collect(tmp_path).axes == ()
 
 
-def test_keys_that_go_together_are_one_axis(tmp_path):
+def test_keys_that_vary_together_are_one_axis(tmp_path):
     for rate in (0.1, 0.01):
         write_run(tmp_path, f"lr={rate}", f"encoder_lr={rate / 10}")
     study = collect(tmp_path)
@@ -130,7 +129,7 @@ def test_keys_that_go_together_are_one_axis(tmp_path):
     assert study.notes == ("encoder_lr is not compared separately: in all runs its value follows from lr.",)
 
 
-def test_the_order_of_rows_is_no_axis_while_it_follows_the_seed(tmp_path):
+def test_the_order_of_rows_is_no_axis_if_it_follows_from_the_seed(tmp_path):
     write_run(tmp_path, "seed=1")
     write_run(tmp_path, "seed=2")
     assert collect(tmp_path).axes == ()
@@ -138,15 +137,15 @@ def test_the_order_of_rows_is_no_axis_while_it_follows_the_seed(tmp_path):
     assert [axis.key for axis in collect(tmp_path).axes] == ["data.order_seed"]
 
 
-def test_a_baseline_has_the_axes_that_it_feels(tmp_path):
+def test_a_baseline_has_only_the_axes_that_change_its_score(tmp_path):
     for count in (5, 20):
         write_run(tmp_path, "encoder=residual", f"data.k_per_class={count}", f"lr={1 / count}", "seed=0")
         write_run(tmp_path, "encoder=residual", f"data.k_per_class={count}", f"lr={2 / count}", "seed=0")
         write_run(tmp_path, "encoder=none", f"data.k_per_class={count}", "seed=0")
     study = collect(tmp_path)
     assert [run.values for run in study.baselines] == [{"data.k_per_class": 5}, {"data.k_per_class": 20}]
-    alike = [point for point in study.baseline_points if agree(point.values, {"data.k_per_class": 20})]
-    assert [point.values["data.k_per_class"] for point in alike] == [20]
+    matching = [point for point in study.baseline_points if agree(point.values, {"data.k_per_class": 20})]
+    assert [point.values["data.k_per_class"] for point in matching] == [20]
 
 
 @pytest.mark.parametrize(
@@ -160,11 +159,11 @@ def test_a_baseline_has_the_axes_that_it_feels(tmp_path):
 def test_baselines_have_names(overrides, method, tmp_path):
     best = {"best": None} if method == "zero-shot" else {}
     write_run(tmp_path, *overrides, **best)
-    write_run(tmp_path, *(one for one in overrides if one.startswith("backbone")))
+    write_run(tmp_path, *(text for text in overrides if text.startswith("backbone")))
     assert [run.method for run in collect(tmp_path).baselines] == [method]
 
 
-def test_a_baseline_of_another_group_belongs_where_it_was_made_alike(tmp_path):
+def test_a_baseline_of_another_group_is_used_if_its_settings_agree(tmp_path):
     grid(tmp_path, "group=lengths", encoders=("residual",))
     write_run(tmp_path, "encoder=none", "group=rates", "seed=0")
     write_run(tmp_path, "encoder=none", "group=rates", "seed=1", "trainer.epochs=3")
@@ -203,7 +202,7 @@ MIXED = {
 
 
 @pytest.mark.parametrize("message", MIXED)
-def test_what_was_not_made_alike_is_refused(message, tmp_path):
+def test_runs_that_cannot_be_compared_are_refused(message, tmp_path):
     first = write_run(tmp_path, "seed=0")
     second = write_run(tmp_path, "seed=1")
     edit(second, **MIXED[message])
@@ -214,7 +213,7 @@ def test_what_was_not_made_alike_is_refused(message, tmp_path):
     assert "name one study with --group" in str(error.value)
 
 
-def test_tasks_have_data_of_their_own(tmp_path):
+def test_each_task_has_its_own_number_of_sampling_units(tmp_path):
     write_run(tmp_path, "task=rte")
     write_run(tmp_path, "task=multirc")
     study = collect(tmp_path)
@@ -225,14 +224,14 @@ def test_tasks_have_data_of_their_own(tmp_path):
 def test_the_same_point_twice_is_refused(tmp_path):
     write_run(tmp_path / "a", "seed=1")
     write_run(tmp_path / "b", "seed=1")
-    for place in ("a", "b"):
-        for folder in (tmp_path / place).iterdir():
-            folder.rename(tmp_path / f"{folder.name}-{place}")
+    for parent in ("a", "b"):
+        for folder in (tmp_path / parent).iterdir():
+            folder.rename(tmp_path / f"{folder.name}-{parent}")
     with pytest.raises(StudyError, match=r"are the same point, residual with seed 1. Move one of them away."):
         collect(tmp_path)
 
 
-def test_unfinished_runs_are_named_and_left_out(tmp_path):
+def test_unfinished_runs_are_listed_and_left_out(tmp_path):
     write_run(tmp_path, "seed=0")
     running = write_run(tmp_path, "seed=1", status="running")
     write_run(tmp_path, "seed=2", "group=other", status="running")
@@ -241,7 +240,7 @@ def test_unfinished_runs_are_named_and_left_out(tmp_path):
     assert study.unfinished == {running: "interrupted"}
 
 
-def test_missing_seeds_are_told_and_left_out_of_curves(tmp_path):
+def test_seeds_that_a_point_lacks_are_noted_and_left_out_of_curves(tmp_path):
     grid(tmp_path, "lr=0.1", encoders=("plain",), seeds=(0, 1, 2))
     grid(tmp_path, "lr=0.2", encoders=("plain",), seeds=(1, 2))
     study = collect(tmp_path)
@@ -252,13 +251,13 @@ def test_missing_seeds_are_told_and_left_out_of_curves(tmp_path):
     )
 
 
-def test_a_protocol_that_chooses_on_the_reported_rows_is_told(tmp_path):
+def test_a_protocol_that_selects_checkpoints_on_the_reported_rows_is_noted(tmp_path):
     write_run(tmp_path, "protocol=paper")
     (note,) = collect(tmp_path).notes
     assert note.startswith("This protocol chooses checkpoints on the reported rows.")
 
 
-def test_several_commits_and_warnings_are_told(tmp_path):
+def test_several_commits_and_warnings_are_noted(tmp_path):
     write_run(tmp_path, "seed=0", warnings=["constant prediction"])
     folder = write_run(tmp_path, "seed=1")
     edit(folder, environment__git={"commit": "a" * 40, "dirty": True})
@@ -269,7 +268,7 @@ def test_several_commits_and_warnings_are_told(tmp_path):
     )
 
 
-def test_predictions_must_give_the_records_score(tmp_path):
+def test_predictions_that_do_not_give_the_score_of_the_record_are_refused(tmp_path):
     folder = write_run(tmp_path)
     lines = (folder / "predictions.jsonl").read_text().splitlines()
     (folder / "predictions.jsonl").write_text("\n".join(lines[:-9]))
@@ -280,7 +279,7 @@ def test_predictions_must_give_the_records_score(tmp_path):
         collect(tmp_path)
 
 
-def test_what_is_no_study_is_refused(tmp_path):
+def test_a_folder_without_a_study_is_refused(tmp_path):
     with pytest.raises(RptError, match=r"holds no finished run of a prompt. Name the output_dir of a sweep"):
         collect(tmp_path)
     with pytest.raises(RptError, match="is no folder"):

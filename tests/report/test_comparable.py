@@ -1,4 +1,4 @@
-"""Runs that differ in code are refused, and runs that differ in the unit unless the study compares units."""
+"""Runs that differ in code are refused. Runs that differ in the unit are refused unless the study compares units."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def set_encoder_hash(folder, value):
     path.write_text(json.dumps(record))
 
 
-def test_code_hashes_that_differ_late_are_refused_and_shown_whole(tmp_path):
+def test_code_hashes_that_differ_only_near_their_end_are_shown_in_full(tmp_path):
     first, second = write_run(tmp_path, "seed=0"), write_run(tmp_path, "seed=1")
     set_encoder_hash(first, "a" * 63 + "0")
     set_encoder_hash(second, "a" * 63 + "1")
@@ -28,7 +28,7 @@ def test_code_hashes_that_differ_late_are_refused_and_shown_whole(tmp_path):
         collect(tmp_path)
 
 
-def test_code_hashes_that_differ_early_are_shown_short(tmp_path):
+def test_code_hashes_that_differ_near_their_start_are_shortened(tmp_path):
     first, second = write_run(tmp_path, "seed=0"), write_run(tmp_path, "seed=1")
     set_encoder_hash(first, "0" * 64)
     set_encoder_hash(second, "1" * 64)
@@ -37,7 +37,7 @@ def test_code_hashes_that_differ_early_are_shown_short(tmp_path):
 
 
 def set_unit(folder, unit):
-    """Write the unit of the prompt into a record; None removes it, as in a record of an older rpt."""
+    """Write the unit of the prompt into a record. None removes the key, which records of an older rpt lack."""
     path = folder / "run.json"
     record = json.loads(path.read_text())
     record["config"]["prompt"].pop("unit", None)
@@ -45,9 +45,9 @@ def set_unit(folder, unit):
     path.write_text(json.dumps(record))
 
 
-def write_units(root, *of_encoders, rates=(0.01, 0.1)):
-    """Write a run for each (encoder, unit) at each rate, with three seeds; the rate is a number of the unit."""
-    for encoder, unit in of_encoders:
+def write_units(root, *encoders_and_units, rates=(0.01, 0.1)):
+    """Write three runs, with seeds 0 to 2, for each (encoder, unit) at each learning rate."""
+    for encoder, unit in encoders_and_units:
         for rate in rates:
             for seed in range(3):
                 point = (f"encoder={encoder}", f"lr={rate}", f"prompt.unit={unit}", f"seed={seed}")
@@ -73,7 +73,7 @@ def test_a_study_of_units_has_the_unit_as_an_axis_and_compares_encoders_in_equal
     assert "unit" not in by_name({table.name: table for table in tables(study, numbers, [])}["runs"])[0]
 
 
-def test_encoders_that_differ_in_the_unit_are_refused_with_both_names_and_advice(tmp_path):
+def test_encoders_that_differ_in_the_unit_are_refused_with_advice(tmp_path):
     with pytest.raises(StudyError) as refused:
         collect(write_units(tmp_path, ("plain", "raw"), ("residual", "vocab")))
     message = str(refused.value)
@@ -81,7 +81,7 @@ def test_encoders_that_differ_in_the_unit_are_refused_with_both_names_and_advice
     assert message.endswith("To compare both, train each encoder with both values of prompt.unit.")
 
 
-def test_a_unit_that_goes_with_the_rate_is_no_axis(tmp_path):
+def test_a_unit_that_varies_together_with_the_learning_rate_is_no_axis(tmp_path):
     write_units(tmp_path, ("residual", "raw"), rates=(0.01,))
     write_units(tmp_path, ("residual", "vocab"), rates=(0.3,))
     with pytest.raises(StudyError, match="differs, raw and vocab"):

@@ -1,4 +1,4 @@
-"""Figures of runs that differ in their evaluations, their backbones and their sweeps show each run's own numbers."""
+"""The numbers in the figures, for runs with different evaluation epochs, backbones and sweeps."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ from tests.support.report_fixture import write_run, write_study
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory):
-    """A study of two tasks, two encoders, two rates and three seeds, with its numbers."""
+    """A study of two tasks, two encoders, two learning rates and three seeds, and its numbers."""
     root = tmp_path_factory.mktemp("tasks")
     options = {"tasks": ("cb", "rte"), "methods": ("plain", "residual"), "rates": (0.003, 0.03), "diverged": ()}
     study = collect(write_study(root, diagnostics=False, **options))
@@ -39,8 +39,8 @@ def text(estimate, scale, decimals):
     return f"{value} [{low}, {high}]"
 
 
-def thin(folder, start):
-    """Keep the evaluations of every second epoch, from `start` on, with the epoch as score."""
+def keep_every_second_epoch(folder, start):
+    """Keep only every second evaluation of a run's curve, from the index `start`, and set its score to epoch / 10."""
     path = folder / "metrics.csv"
     rows = [row for row in csv.DictReader(io.StringIO(path.read_text())) if row["held_out/score"]]
     text = io.StringIO()
@@ -54,16 +54,16 @@ def test_a_mean_over_runs_is_taken_at_equal_epochs(tmp_path):
     for seed in (0, 1):
         write_run(tmp_path, f"seed={seed}")
     whole = diagnose(collect(tmp_path))[0].histories[0]
-    thin(collect(tmp_path).runs[1].folder, 1)
-    (one,) = diagnose(collect(tmp_path))
-    epochs, mean = mean_of(one, "score")
+    keep_every_second_epoch(collect(tmp_path).runs[1].folder, 1)
+    (diagnosis,) = diagnose(collect(tmp_path))
+    epochs, mean = mean_of(diagnosis, "score")
     assert epochs.tolist() == [2, 4, 6, 8, 10]
     np.testing.assert_allclose(mean, (whole.score[1::2] + epochs / 10) / 2)
 
 
 def test_runs_without_a_common_epoch_have_no_mean(tmp_path):
     for seed in (0, 1):
-        thin(write_run(tmp_path, f"seed={seed}"), seed)
+        keep_every_second_epoch(write_run(tmp_path, f"seed={seed}"), seed)
     study = collect(tmp_path)
     diagnoses = diagnose(study)
     assert [len(numbers) for numbers in mean_of(diagnoses[0], "score")] == [0, 0]
@@ -72,7 +72,7 @@ def test_runs_without_a_common_epoch_have_no_mean(tmp_path):
     prompt_figures(study, diagnoses)
 
 
-def test_the_band_of_each_encoder_is_its_backbones(tmp_path):
+def test_the_norms_of_the_vocabulary_are_those_of_each_runs_backbone(tmp_path):
     for encoder, mean in (("plain", 1.4), ("residual", 30.0)):
         path = write_run(tmp_path, f"encoder={encoder}") / "diagnostics.json"
         values = json.loads(path.read_text())
@@ -83,7 +83,7 @@ def test_the_band_of_each_encoder_is_its_backbones(tmp_path):
     assert "vocabulary plain 1.40 and residual 30.00." in alt
 
 
-def test_a_task_without_a_sweep_keeps_its_differences_beside_one_with(tmp_path):
+def test_a_task_without_a_sweep_has_differences_next_to_a_task_with_a_sweep(tmp_path):
     write_study(
         tmp_path, methods=("plain", "residual"), rates=(0.003, 0.03), seeds=(0, 1), diverged=(), baselines=False
     )
@@ -114,13 +114,13 @@ def test_the_interval_panel_has_every_statistic_of_each_task_and_over_tasks(task
     assert over.worst.value == pytest.approx(np.mean([of_task.mean(axis=1).min() for of_task in scores]))
     assert over.tuned.value == pytest.approx(np.mean([curve.tuned.scores.mean() for curve in curves]))
     statistics = {"mean": "average", "interquartile mean": "middle", "worst setting": "worst", "tuned": "tuned"}
-    for row, where in ((cb, "cb"), (over, "over 2 tasks")):
+    for row, label in ((cb, "cb"), (over, "over 2 tasks")):
         for title, name in statistics.items():
-            parts = [part for part in figure.alt.split(f"{where}, ") if part.startswith(title)]
+            parts = [part for part in figure.alt.split(f"{label}, ") if part.startswith(title)]
             assert f"residual {text(getattr(row, name), 100, 1)}" in parts[0].partition("].")[0] + "]"
 
 
-def test_the_tables_beside_the_panels_have_the_same_numbers(tasks):
+def test_the_tables_of_intervals_and_probabilities_have_the_measured_numbers(tasks):
     study, numbers = tasks
     rows = [*csv.DictReader(io.StringIO(to_csv(interval_table(study, numbers.summaries))))]
     assert [(row["task"], row["encoder"]) for row in rows] == [
@@ -140,8 +140,8 @@ def test_the_probability_figure_has_every_encoder_and_baseline_of_each_task_and_
     (figure,) = improvement(study, numbers)
     assert len(numbers.improvements) == 6
     for row in numbers.improvements:
-        where = row.tasks[0] if len(row.tasks) == 1 else "over 2 tasks"
-        group = figure.alt.split(f"{where}, probability: ")[1]
+        label = row.tasks[0] if len(row.tasks) == 1 else "over 2 tasks"
+        group = figure.alt.split(f"{label}, probability: ")[1]
         assert f"residual > {row.other} {text(row.probability, 1, 2)}" in group
 
 
@@ -153,7 +153,7 @@ def write_panels(root, lengths):
     return root
 
 
-def test_panels_beyond_a_figure_go_into_the_next(tmp_path):
+def test_panels_that_do_not_fit_a_figure_go_into_a_second_figure(tmp_path):
     study = collect(write_panels(tmp_path, range(1, MOST_PANELS + 2)))
     numbers = measure(study)
     with style():
@@ -169,7 +169,7 @@ def test_tasks_that_a_figure_leaves_out_are_named():
     assert not_shown(names) == f" Not shown: task{MOST_PANELS} and task{MOST_PANELS + 1}."
 
 
-def test_a_baseline_is_drawn_in_panels_of_its_own_setting_alone(tmp_path):
+def test_a_baseline_is_drawn_only_in_panels_of_its_own_setting(tmp_path):
     for rows in (20, 40):
         for encoder in ("none", "plain", "residual"):
             rates = ("lr=0.003",) if encoder == "none" else ("lr=0.003", "lr=0.03")

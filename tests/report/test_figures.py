@@ -1,4 +1,4 @@
-"""Figures: what they show, how they are written, and what is said to who cannot see them."""
+"""Figures: their content, their files, and their alternative texts for readers who cannot see them."""
 
 import json
 import struct
@@ -18,7 +18,7 @@ from rpt.report.read.diagnostics import diagnose
 from rpt.report.read.run import Axis
 from tests.support.report_fixture import write_run, write_study
 
-pytestmark = pytest.mark.slow  # half a minute: every figure in three formats
+pytestmark = pytest.mark.slow  # about 30 s: every figure is written in three formats
 
 SMALL = {"methods": ("plain", "residual"), "rates": (0.003, 0.03, 3.0), "seeds": (0, 1, 2)}
 
@@ -40,7 +40,7 @@ def figures(rates):
 
 @pytest.fixture
 def panel_axes(rates):
-    """The main panel, drawn."""
+    """The drawn axes of the main panel, the panel, and its study."""
     study, numbers, _ = rates
     (panel,) = panels_of(study, numbers, study.axes[0])
     ax = Drawing().subplots()
@@ -48,32 +48,32 @@ def panel_axes(rates):
     return ax, panel, study
 
 
-def test_a_study_of_rates_has_every_kind_of_figure(figures):
+def test_a_study_of_learning_rates_has_every_kind_of_figure(figures):
     assert [*figures] == [
         "score-by-lr", "profile", "improvement", "intervals", "differences", "convergence", "prompt-first-step",
         "prompt-gate", "prompt-drift", "prompt-norms", "prompt-cosines",
     ]  # fmt: skip
 
 
-def test_the_profiles_alternative_text_has_the_medians(rates, figures):
+def test_the_alternative_text_of_the_profile_has_the_medians(rates, figures):
     study, _, _ = rates
     for curve in study.curves:
         assert f"{curve.method} {100 * float(np.median(curve.scores)):.1f}" in figures["profile"].alt
 
 
-def test_the_sizes_of_first_steps_are_those_of_the_records(figures):
+def test_the_first_steps_are_those_of_the_records(figures):
     alt = figures["prompt-first-step"].alt
     assert "plain from 0.003 to 3, residual from 0.03 to 30 of the prompt's norm" in alt
 
 
-def test_runs_without_a_recorded_first_step_or_a_second_encoder_have_no_such_figures(tmp_path):
+def test_runs_without_a_first_step_or_a_second_encoder_lack_the_figures_of_them(tmp_path):
     old = read(write_study(tmp_path / "old", **SMALL, prompt=None))
     assert "prompt-first-step" not in {figure.name for figure in draw(*old)}
     single = read(write_study(tmp_path / "single", **{**SMALL, "methods": ("plain",)}))
     assert not {"profile", "prompt-first-step"} & {figure.name for figure in draw(*single)}
 
 
-def test_files_are_what_a_journal_takes(figures):
+def test_files_have_the_fonts_and_widths_that_journals_require(figures):
     for figure in figures.values():
         pdf, png = figure.files["pdf"], figure.files["png"]
         assert pdf.startswith(b"%PDF")
@@ -91,7 +91,7 @@ def test_equal_numbers_give_equal_files_without_dates(rates, figures):
     assert b"dc:date" not in figures["intervals"].files["svg"]
 
 
-def test_drawing_leaves_the_settings_of_others_alone(rates):
+def test_drawing_does_not_change_the_settings_of_matplotlib(rates):
     import matplotlib
 
     before = dict(matplotlib.rcParams)
@@ -99,7 +99,7 @@ def test_drawing_leaves_the_settings_of_others_alone(rates):
     assert dict(matplotlib.rcParams) == before
 
 
-def test_figures_of_sample_rows_are_marked_for_all_readers(figures):
+def test_figures_of_sample_rows_are_marked_in_the_file_and_the_alternative_text(figures):
     for figure in figures.values():
         assert f"<!-- {SAMPLE_MARK} -->".encode() in figure.files["svg"]
         assert figure.alt.startswith(SAMPLE_MARK)
@@ -116,7 +116,7 @@ def test_figures_of_real_rows_are_not_marked(tmp_path):
         assert SAMPLE_MARK not in figure.alt
 
 
-def test_every_seed_is_a_dot_and_a_run_that_diverged_a_cross_on_the_majority_line(panel_axes):
+def test_every_run_is_a_dot_and_a_diverged_run_a_cross_at_the_majority_baseline(panel_axes):
     ax, panel, study = panel_axes
     marks = {marker: [line for line in ax.lines if line.get_marker() == marker] for marker in (".", "x")}
     diverged = [run for run in study.runs if run.diverged]
@@ -128,14 +128,14 @@ def test_every_seed_is_a_dot_and_a_run_that_diverged_a_cross_on_the_majority_lin
     assert seen == pytest.approx(sorted(100 * run.score for run in study.runs if not run.diverged))
 
 
-def test_the_axis_is_logarithmic_with_ticks_at_the_very_values(panel_axes):
+def test_the_axis_is_logarithmic_with_ticks_at_the_learning_rates(panel_axes):
     ax, _, _ = panel_axes
     assert [text.get_text() for text in ax.get_xticklabels()] == ["0.003", "0.03", "3"]
     assert ax.get_xticks() == pytest.approx(np.log10([0.003, 0.03, 3]))
     assert ax.get_xlabel() == "learning rate (log scale)"
 
 
-def test_lines_are_means_and_bands_their_intervals(panel_axes):
+def test_lines_show_means_and_bands_show_intervals(panel_axes):
     ax, panel, _ = panel_axes
     (residual,) = (line for line in panel.prompts if line.method == "residual")
     means = [100 * score.score.value for score in residual.points]
@@ -147,7 +147,7 @@ def test_lines_are_means_and_bands_their_intervals(panel_axes):
     assert any(set(np.round(highs, 6)) <= set(np.round(band, 6)) for band in bands)
 
 
-def test_the_head_alone_is_a_level_line_beside_the_majority(panel_axes):
+def test_the_head_alone_and_the_majority_baseline_are_horizontal_lines(panel_axes):
     ax, panel, _ = panel_axes
     (head,) = panel.baselines
     assert head.is_everywhere
@@ -155,9 +155,10 @@ def test_the_head_alone_is_a_level_line_beside_the_majority(panel_axes):
     assert sorted(levels) == pytest.approx(sorted([100 * head.points[0].score.value, 100 * panel.majority]))
 
 
-def test_alternative_text_says_the_numbers(rates, figures):
+def test_the_alternative_text_has_the_numbers(rates, figures):
     _, numbers, _ = rates
-    best = max((one for one in numbers.points if one.point.method == "residual"), key=lambda one: one.score.value)
+    measured = (scored for scored in numbers.points if scored.point.method == "residual")
+    best = max(measured, key=lambda scored: scored.score.value)
     alt = figures["score-by-lr"].alt
     assert f"to {points(best.score.value)} at {best.point.values['lr']:g}" in alt
     assert "2 runs diverged" in alt
@@ -166,7 +167,7 @@ def test_alternative_text_says_the_numbers(rates, figures):
         assert any(sign.isdigit() for sign in figure.alt)
 
 
-def test_looks_differ_in_colour_or_ink_marker_and_line(rates):
+def test_styles_of_encoders_differ_in_colour_marker_and_line(rates):
     looks = [*LOOKS.values(), *OTHERS]
     assert len({look.marker for look in looks}) == len(looks)
     assert len({str(look.line) for look in looks}) == len(looks)
@@ -183,7 +184,7 @@ def test_a_study_of_seeds_alone_shows_the_encoders_side_by_side(tmp_path):
     assert names == ["score-by-encoder", "improvement", "differences", "convergence"]
 
 
-def test_two_axes_give_a_figure_each_with_the_other_in_panels(tmp_path):
+def test_each_of_two_axes_has_a_figure_with_panels_for_the_other_axis(tmp_path):
     for rate in (0.003, 0.03):
         for length in (5, 20):
             write_run(tmp_path, f"lr={rate}", f"prompt.length={length}", diagnostics=False)
@@ -191,10 +192,10 @@ def test_two_axes_give_a_figure_each_with_the_other_in_panels(tmp_path):
     panels = panels_of(study, numbers, study.axes[0])
     assert [dict(panel.setting) for panel in panels] == [{"prompt.length": 5}, {"prompt.length": 20}]
     names = [figure.name for figure in draw(study, numbers, diagnoses)]
-    assert names[:2] == ["score-by-prompt-length", "score-by-lr"]  # what is asked first
+    assert names[:2] == ["score-by-prompt-length", "score-by-lr"]  # the question's axis comes first
 
 
-def test_an_encoder_without_the_axis_is_a_level_line(tmp_path):
+def test_an_encoder_without_the_axis_is_a_horizontal_line(tmp_path):
     write_run(tmp_path, "encoder=plain", diagnostics=False)
     for width in (5, 50):
         write_run(tmp_path, "encoder=residual", f"encoder.bottleneck_dim={width}", diagnostics=False)
@@ -212,7 +213,7 @@ def test_many_panels_go_into_several_figures(tmp_path):
     assert names[:3] == ["score-by-prompt-length", "score-by-lr-1", "score-by-lr-2"]
 
 
-def test_texts_stand_side_by_side_and_numbers_by_size():
+def test_texts_have_equal_distances_on_the_axis_and_numbers_their_values():
     texts = AxisScale(Axis("init", "initialisation", ("vocab", "normal"), is_log=False))
     assert not texts.is_spaced
     assert texts.places == [0, 1]

@@ -1,4 +1,4 @@
-"""A report replaces an earlier report and no file of anybody else's."""
+"""A report replaces an earlier report, and no file that rpt has not written."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from rpt.report.read.run import StudyError
 FIRST = {"index.html": b"one", "figures/forest.svg": b"<svg/>", "tables/runs.csv": b"a,b\n"}
 SECOND = {"index.html": b"two", "tables/runs.csv": b"a,b\n1,2\n"}
 
-DIES = """
+PUBLISH_AND_EXIT = """
 import os, pathlib, sys
 from rpt.report.page import folder
 
@@ -24,44 +24,44 @@ folder.publish(pathlib.Path(sys.argv[1]), {"index.html": b"killed", "figures/a.s
 """
 
 
-def content(place):
-    return {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+def content(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def reports(place):
-    """Return the files of a report's folder, without its manifest."""
-    return {name: found for name, found in content(place).items() if name != module.MANIFEST}
+def report_files(folder):
+    """Return the files of a report's folder without its manifest."""
+    return {name: data for name, data in content(folder).items() if name != module.MANIFEST}
 
 
 @pytest.fixture
 def out(tmp_path):
-    """A report's folder, below a folder of somebody else's."""
+    """Path of a report in a folder that has a file of the user."""
     (tmp_path / "paper").mkdir()
     (tmp_path / "paper" / ".report.notes").write_text("theirs")
     return tmp_path / "paper" / "report"
 
 
-def test_a_report_replaces_an_earlier_one_and_leaves_nothing_beside_it(out):
+def test_a_report_replaces_an_earlier_report_and_leaves_no_temporary_files(out):
     publish(out, FIRST)
-    assert reports(out) == FIRST
+    assert report_files(out) == FIRST
     publish(out, SECOND)
-    assert reports(out) == SECOND
+    assert report_files(out) == SECOND
     assert sorted(path.name for path in out.iterdir()) == ["index.html", "manifest.json", "tables"]
     assert sorted(path.name for path in out.parent.iterdir()) == [".report.notes", "report"]
 
 
 @pytest.mark.parametrize("name", ["figures/mine.pdf", "index.html", "tables/deep/er.csv", "notes.txt", ".gitignore"])
-def test_a_folder_with_a_file_that_no_manifest_lists_is_left_as_it_is(name, out):
+def test_a_folder_with_a_file_that_no_manifest_lists_is_refused_and_not_changed(name, out):
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text("theirs")
     message = rf"report: is no report of rpt, it holds {name}, and a report replaces its folder\. Name another folder"
-    for act in (refuse_other_folder, lambda place: publish(place, FIRST)):
+    for act in (refuse_other_folder, lambda folder: publish(folder, FIRST)):
         with pytest.raises(StudyError, match=message):
             act(out)
     assert content(out) == {name: b"theirs"}
 
 
-def test_a_file_that_was_added_or_changed_is_not_lost(out):
+def test_a_report_with_an_added_or_changed_file_is_not_replaced(out):
     publish(out, FIRST)
     (out / "figures" / "mine.svg").write_text("theirs")
     with pytest.raises(StudyError, match=r"it holds figures/mine\.svg, and a report replaces its folder"):
@@ -76,15 +76,15 @@ def test_a_file_that_was_added_or_changed_is_not_lost(out):
 @pytest.mark.parametrize(
     "manifest", [b"{", b"[]", b'{"made_by": "rpt.report"}', b'{"made_by": 1, "files": {}}', b"[" * 99999]
 )
-def test_a_damaged_or_foreign_manifest_makes_no_file_ours(manifest, out):
+def test_a_report_with_a_damaged_or_foreign_manifest_is_not_replaced(manifest, out):
     publish(out, FIRST)
     (out / module.MANIFEST).write_bytes(manifest)
     with pytest.raises(StudyError, match=r"is no report of rpt, it holds figures/forest\.svg"):
         publish(out, SECOND)
-    assert reports(out) == FIRST
+    assert report_files(out) == FIRST
 
 
-def test_links_are_not_ours(out, tmp_path):
+def test_links_are_not_replaced(out, tmp_path):
     (tmp_path / "theirs").mkdir()
     publish(out, FIRST)
     (out / "index.html").unlink()
@@ -98,24 +98,24 @@ def test_links_are_not_ours(out, tmp_path):
 
 
 @pytest.mark.parametrize("moment", ["write", "swap"])
-def test_the_drafts_of_a_killed_report_go_with_the_next_one(moment, out):
+def test_the_next_report_removes_the_temporary_files_of_a_killed_report(moment, out):
     publish(out, FIRST)
-    done = subprocess.run([sys.executable, "-c", DIES, str(out), moment], check=False)
+    done = subprocess.run([sys.executable, "-c", PUBLISH_AND_EXIT, str(out), moment], check=False)
     assert done.returncode == 9
-    left = [path for path in out.parent.iterdir() if path.name.endswith(".rpt-draft")]
-    assert len(left) == 1
-    (left[0] / "theirs").write_text("put here by somebody")
-    theirs = out.with_name(".report.mine.rpt-draft")
-    theirs.mkdir()
+    drafts = [path for path in out.parent.iterdir() if path.name.endswith(".rpt-draft")]
+    assert len(drafts) == 1
+    (drafts[0] / "theirs").write_text("put here by somebody")
+    foreign_draft = out.with_name(".report.mine.rpt-draft")
+    foreign_draft.mkdir()
     publish(out, SECOND)
-    assert reports(out) == SECOND
-    assert content(left[0]) == {"theirs": b"put here by somebody"}
-    assert theirs.is_dir()
+    assert report_files(out) == SECOND
+    assert content(drafts[0]) == {"theirs": b"put here by somebody"}
+    assert foreign_draft.is_dir()
 
 
-def test_two_processes_do_not_write_one_report(out, monkeypatch):
+def test_two_processes_cannot_write_one_report_at_once(out, monkeypatch):
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
     with module._locked(out), pytest.raises(StudyError, match="another process writes this report"):
         publish(out, FIRST)
     publish(out, FIRST)
-    assert reports(out) == FIRST
+    assert report_files(out) == FIRST

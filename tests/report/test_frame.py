@@ -1,4 +1,4 @@
-"""The runs of a study as a tidy frame, and the groups that points and curves are made of."""
+"""The runs of a study as a data frame, and its groups, from which points and curves are built."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from rpt.report.read.frame import ABSENT, frame_of, groups
 from tests.support.null_studies import null_study
 
 
-def test_groups_come_in_the_order_of_their_first_item_and_null_is_not_an_absent_axis():
+def test_groups_are_in_the_order_of_their_first_item_and_null_differs_from_an_absent_axis():
     settings = [{"clip_norm": 0.5}, {"clip_norm": None}, {}, {"clip_norm": 0.5}, {"clip_norm": None}, {}]
     frame = frame_of(list("abcdef"), settings)
     assert frame["clip_norm"].tolist() == [0.5, None, ABSENT, 0.5, None, ABSENT]
@@ -26,7 +26,7 @@ def test_the_frame_of_a_study_has_a_row_for_each_run():
     assert chosen == study.curve("cb", "plain").tuned.values["lr"]
 
 
-def test_points_and_curves_are_made_once():
+def test_points_and_curves_are_built_once():
     study = null_study(0, 0.1, methods=("plain",), rates=(0.01, 0.1))
     assert study.curves is study.curves
     assert all(point in study.points for curve in study.curves for point in curve.points)

@@ -1,4 +1,4 @@
-"""The probability of a higher score pairs runs as the comparisons do: by task, point and seed."""
+"""The probability of a higher score is computed from runs at equal tasks, points and seeds."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ SMALL = {"methods": ("plain", "residual"), "rates": (0.003, 0.03), "diverged": (
 
 
 def share(pairs):
-    """Share of pairs of runs in which the first scores higher, averaged over points."""
-    shares = [np.mean((one[:, None] > other) + 0.5 * (one[:, None] == other)) for one, other in pairs]
+    """Return the share of pairs of runs in which the first scores higher, averaged over points; a tie counts half."""
+    shares = [np.mean((first[:, None] > other) + 0.5 * (first[:, None] == other)) for first, other in pairs]
     return pytest.approx(np.mean(shares))
 
 
@@ -28,7 +28,7 @@ def test_encoders_and_baselines_are_compared_at_equal_points_and_seeds(tmp_path)
     assert plain.probability.value == share(zip(scores, curves["plain"].scores, strict=True))
     assert plain.probability.seeds == 3
     assert (head.other, head.num_points) == ("head alone", 2)
-    assert head.probability.value == share((one, study.baseline_points[0].scores) for one in scores)
+    assert head.probability.value == share((values, study.baseline_points[0].scores) for values in scores)
 
 
 def test_an_encoder_without_the_axis_has_the_same_runs_at_every_point(tmp_path):
@@ -41,10 +41,11 @@ def test_an_encoder_without_the_axis_has_the_same_runs_at_every_point(tmp_path):
     (sweep,) = [pair for pair in compare_all(study, study.curves) if pair.where == "sweep"]
     assert (found.other, found.num_points) == (sweep.second, sweep.num_points) == ("plain", 2)
     curves = {curve.method: curve for curve in study.curves}
-    assert found.probability.value == share((one, curves["plain"].scores[0]) for one in curves["residual"].scores)
+    pairs = ((scores, curves["plain"].scores[0]) for scores in curves["residual"].scores)
+    assert found.probability.value == share(pairs)
 
 
-def test_answers_without_randomness_have_one_run_for_all_seeds(tmp_path):
+def test_a_baseline_without_randomness_is_paired_with_all_seeds(tmp_path):
     write_run(tmp_path, "encoder=none", "backbone=smollm2", "group=g")
     for seed in range(3):
         write_run(tmp_path, "encoder=residual", "backbone=smollm2", "prompt.unit=vocab", f"seed={seed}", "group=g")
@@ -55,7 +56,7 @@ def test_answers_without_randomness_have_one_run_for_all_seeds(tmp_path):
     assert found.probability.has_interval
 
 
-def test_several_tasks_have_a_mean_that_no_unit_of_the_prompt_is_averaged_into(tmp_path):
+def test_several_tasks_have_a_mean_for_each_unit_of_the_prompt(tmp_path):
     for task in ("cb", "rte"):
         for encoder in ("plain", "residual"):
             for unit in ("raw", "vocab"):
@@ -68,7 +69,7 @@ def test_several_tasks_have_a_mean_that_no_unit_of_the_prompt_is_averaged_into(t
         assert over == pytest.approx((cb + rte) / 2)
 
 
-def test_a_task_without_the_other_encoder_leaves_no_mean_over_tasks(tmp_path):
+def test_there_is_no_mean_over_tasks_if_a_task_lacks_the_other_encoder(tmp_path):
     write_study(tmp_path, **SMALL, baselines=False)
     for seed in range(3):
         write_run(tmp_path, "task=rte", "encoder=residual", "lr=0.03", f"seed={seed}", "group=learning_rate")

@@ -1,4 +1,4 @@
-"""The page says how many seeds would show a difference, by the numbers of the power analysis."""
+"""The page gives the number of seeds that would show a difference, from the power analysis."""
 
 import math
 
@@ -24,7 +24,7 @@ def pair(needed, observed, value=0.023, seeds=3):
     return Pair("cb", "residual", "plain", "sweep", {}, compared, 0.3, needed, 56, 5, seeds_for_observed=observed)
 
 
-def test_both_numbers_are_told_with_what_they_assume():
+def test_both_numbers_are_given_with_their_assumptions():
     assert list(more_seeds(pair(40, 9, value=-0.023), LABEL)) == [
         "The number above is residual less plain, averaged over the sweep, from 3 seeds and 56 examples.",
         "About 40 seeds would show a difference of one point.",
@@ -34,7 +34,7 @@ def test_both_numbers_are_told_with_what_they_assume():
     ]
 
 
-def test_where_no_number_of_seeds_suffices_it_names_the_examples():
+def test_if_no_number_of_seeds_suffices_the_page_asks_for_more_examples():
     sentences = list(more_seeds(pair(math.inf, 9), LABEL))
     assert (
         "No number of seeds would show a difference of one point on 56 examples: that needs more examples." in sentences
@@ -59,7 +59,7 @@ def test_an_observed_difference_of_zero_has_no_number():
     assert not any("observed" in text for text in more_seeds(pair(40, None, value=0.0), LABEL))
 
 
-def test_the_numbers_are_of_the_power_analysis_of_the_headlines_comparison(tmp_path):
+def test_the_numbers_are_from_the_power_analysis_of_the_comparison_in_the_headline(tmp_path):
     for seed in range(4):
         for encoder, skill in (("plain", 0.6), ("residual", 0.7)):
             for rate in (0.01, 0.1):
@@ -77,7 +77,7 @@ def test_the_numbers_are_of_the_power_analysis_of_the_headlines_comparison(tmp_p
     assert not any(word in " ".join(sentences) for word in (CANNOT_TELL, "scores higher", "beats"))
 
 
-def test_a_study_of_one_encoder_says_nothing_of_seeds(tmp_path):
+def test_a_study_of_one_encoder_has_no_numbers_of_seeds(tmp_path):
     for seed in range(3):
         write_run(tmp_path, f"seed={seed}", diagnostics=False)
     study = collect(tmp_path)

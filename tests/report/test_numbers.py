@@ -1,4 +1,4 @@
-"""The numbers of a report are those of its runs."""
+"""The numbers of a report agree with its runs."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def found(study, numbers):
     return {table.name: table for table in tables(study, numbers, diagnose(study))}
 
 
-def test_every_point_has_the_mean_of_its_runs(study, found):
+def test_every_point_has_mean_and_standard_deviation_of_its_runs(study, found):
     rows = by_name(found["scores"])
     assert len(rows) == len(METHODS) * len(RATES)
     for row in rows:
@@ -52,7 +52,7 @@ def test_every_point_has_the_mean_of_its_runs(study, found):
 
 
 def test_convergence_counts_epochs_until_a_run_is_within_a_point_of_its_best(study, numbers, found):
-    tuned = {one.method: one.curve.tuned for one in numbers.robustness}
+    tuned = {measured.method: measured.curve.tuned for measured in numbers.robustness}
     rows = by_name(found["convergence"])
     assert [row["encoder"] for row in rows] == list(METHODS)
     for row in rows:
@@ -65,9 +65,9 @@ def test_convergence_counts_epochs_until_a_run_is_within_a_point_of_its_best(stu
         assert row["runs"] == 3
 
 
-def test_robustness_follows_the_curve(numbers, found):
-    for row, one in zip(by_name(found["robustness"]), numbers.robustness, strict=True):
-        means = one.curve.scores.mean(axis=1)
+def test_the_table_of_robustness_agrees_with_the_curves(numbers, found):
+    for row, measured in zip(by_name(found["robustness"]), numbers.robustness, strict=True):
+        means = measured.curve.scores.mean(axis=1)
         assert row["best"].value == pytest.approx(means.max())
         assert row["worst"].value == pytest.approx(means.min())
         assert row["average"].value == pytest.approx(means.mean())
@@ -78,8 +78,8 @@ def test_robustness_follows_the_curve(numbers, found):
     assert plain["failed_share"].value == pytest.approx(plain["failed"] / plain["runs"])
 
 
-def test_differences_are_those_of_the_means(study, numbers, found):
-    means = {one.method: one.curve.scores.mean() for one in numbers.robustness}
+def test_differences_are_differences_of_means(study, numbers, found):
+    means = {measured.method: measured.curve.scores.mean() for measured in numbers.robustness}
     rows = [row for row in by_name(found["comparisons"]) if row["compared"].startswith("averaged over 3 points")]
     assert len(rows) == 6
     for row in rows:
@@ -87,61 +87,61 @@ def test_differences_are_those_of_the_means(study, numbers, found):
     assert {row["ours"] for row in rows[:3]} == {"residual"}
 
 
-def test_the_answer_is_one_family_and_the_rest_of_the_page_another(numbers):
-    every = [*numbers.sweep, *numbers.tuned, *numbers.by_point, *numbers.by_value, *numbers.majority, *numbers.paces]
+def test_the_answer_and_the_exploratory_comparisons_are_two_families_for_holm(numbers):
+    pairs = [*numbers.sweep, *numbers.tuned, *numbers.by_point, *numbers.by_value, *numbers.majority, *numbers.paces]
     for name in ("answer", "exploratory"):
-        members = [one for one in every if one.family == name]
-        assert [one.p_holm for one in members] == pytest.approx(holm([one.comparison.p for one in members]))
-    told = [(one.first, one.second) for one in every if one.family == "answer"]
+        family = [pair for pair in pairs if pair.family == name]
+        assert [pair.p_holm for pair in family] == pytest.approx(holm([pair.comparison.p for pair in family]))
+    of_answer = [(pair.first, pair.second) for pair in pairs if pair.family == "answer"]
     of_residual = [("residual", other) for other in ("plain", "mlp", "lstm", "head alone")]
-    assert sorted(told) == sorted([*of_residual, *((method, "majority") for method in METHODS)])
+    assert sorted(of_answer) == sorted([*of_residual, *((method, "majority") for method in METHODS)])
 
 
-def test_a_claim_of_the_words_rests_on_the_answers_family_alone(study, numbers):
-    open_ones = [replace(pair, p_holm=1.0) if pair.family == "answer" else pair for pair in numbers.sweep]
-    sure = [replace(pair, p_holm=0.0) for pair in open_ones if pair.family == "exploratory"]
-    kept = [pair for pair in open_ones if pair.family == "answer"]
-    text = " ".join(map(str, answer(study, replace(numbers, sweep=[*kept, *sure]))))
-    assert len(sure) == 3
+def test_sentences_claim_only_differences_of_the_family_of_the_answer(study, numbers):
+    not_significant = [replace(pair, p_holm=1.0) if pair.family == "answer" else pair for pair in numbers.sweep]
+    exploratory = [replace(pair, p_holm=0.0) for pair in not_significant if pair.family == "exploratory"]
+    of_answer = [pair for pair in not_significant if pair.family == "answer"]
+    text = " ".join(map(str, answer(study, replace(numbers, sweep=[*of_answer, *exploratory]))))
+    assert len(exploratory) == 3
     assert "of 3 differences from residual the data support none" in text
 
 
-def test_every_table_of_sample_rows_says_so(found):
+def test_the_caption_of_every_table_names_sample_rows(found):
     names = "robustness comparisons scores baselines runs diagnostics convergence paces"
     assert {*names.split()} <= found.keys()
     assert all(table.caption.startswith("SAMPLE DATA: not a SuperGLUE score. ") for table in found.values())
 
 
-def test_every_file_of_a_table_of_sample_rows_says_so(found):
+def test_every_file_of_a_table_names_sample_rows(found):
     for table in found.values():
         lines = [*csv.DictReader(io.StringIO(to_csv(table)))]
         assert [line["data"] for line in lines] == ["sample"] * len(table.rows)
         assert all("SAMPLE DATA: not a SuperGLUE score." in to_text(table) for to_text in (to_markdown, to_latex))
 
 
-def test_every_table_is_latex_that_stock_pdflatex_reads(tmp_path):
-    """It stops on signs that are not ASCII, and messages may have any."""
+def test_every_table_in_latex_has_only_ascii_characters(tmp_path):
+    """pdflatex stops at characters that are not ASCII. Warnings of runs may have any characters."""
     rates = (0.01, 0.3, 3.0)
     options = {"methods": ("plain",), "run_std": 0.0, "diverged": (), "baselines": False}
     study = collect(write_study(tmp_path, rates=rates, warnings=["caf\u00e9 \u2265 \u4e2d\u00df\x07"], **options))
-    made = {table.name: to_latex(table) for table in tables(study, measure(study), diagnose(study))}
-    assert all(text.isascii() for text in made.values())
-    assert r"caf\'e $\geq$ \texttt{U+4E2D}\ss{} " in made["runs"]
+    latex = {table.name: to_latex(table) for table in tables(study, measure(study), diagnose(study))}
+    assert all(text.isascii() for text in latex.values())
+    assert r"caf\'e $\geq$ \texttt{U+4E2D}\ss{} " in latex["runs"]
 
 
-def test_tables_of_official_rows_do_not(tmp_path):
+def test_tables_of_official_rows_do_not_name_sample_rows(tmp_path):
     for seed in (0, 1):
         write_run(tmp_path, f"seed={seed}", "data=hub")
     study = collect(tmp_path)
     numbers = measure(study)
     diagnoses = diagnose(study)
-    made = tables(study, numbers, diagnoses)
-    assert not any("SAMPLE" in table.caption for table in made)
-    assert {table.data for table in made} == {"hub"}
+    all_tables = tables(study, numbers, diagnoses)
+    assert not any("SAMPLE" in table.caption for table in all_tables)
+    assert {table.data for table in all_tables} == {"hub"}
     assert not any("SAMPLE" in str(part) for part in answer(study, numbers))
 
 
-def test_every_run_is_listed_and_those_that_failed_say_why(study, found):
+def test_every_run_is_listed_and_failed_runs_have_their_error(study, found):
     rows = by_name(found["runs"])
     assert {row["folder"] for row in rows} == {run.folder.name for run in (*study.runs, *study.baselines)}
     diverged = [row for row in rows if row["status"] == "diverged"]
@@ -163,7 +163,7 @@ def test_diagnostics_are_optional(tmp_path):
 
 
 def test_diagnostics_are_read(study):
-    diagnosis = next(one for one in diagnose(study) if one.point.method == "residual")
+    diagnosis = next(diagnosis for diagnosis in diagnose(study) if diagnosis.point.method == "residual")
     assert diagnosis.cosines.shape == (3, 3)
     assert np.diag(diagnosis.cosines) == pytest.approx(1)
     assert 0 < diagnosis.mean_cosine < 1
@@ -175,7 +175,7 @@ def test_diagnostics_are_read(study):
     assert diagnosis.histories[0].score[int(diagnosis.epochs[0]) - 1] >= best - 0.01
 
 
-def test_damaged_diagnostics_count_as_missing_and_are_named(tmp_path):
+def test_damaged_diagnostics_are_treated_as_missing_and_listed(tmp_path):
     folder = write_run(tmp_path)
     (folder / "diagnostics.json").write_text('{"nearest": []}')
     (found,) = diagnose(collect(tmp_path))
@@ -184,7 +184,7 @@ def test_damaged_diagnostics_count_as_missing_and_are_named(tmp_path):
     assert found.damaged == (f"{folder}/diagnostics.json: cannot be read (it has no norms). {advice}",)
 
 
-def test_small_words(study):
+def test_values_settings_lists_and_plurals_as_text(study):
     assert [value_text(value) for value in (None, True, 0.0003, 10, "vocab")] == [
         "null",
         "true",

@@ -1,4 +1,4 @@
-"""How soon encoders are trained is told in epochs, and only where a score that both reach tells it."""
+"""The report compares how many epochs encoders need to reach the same held-out score."""
 
 import csv
 import json
@@ -13,8 +13,8 @@ from rpt.report.tables.study import tables
 from tests.support.report_fixture import by_name, write_run
 
 
-def train_as(folder, scores):
-    """Put other held-out scores, one an epoch, into a run's curve."""
+def set_curve(folder, scores):
+    """Replace the curve of a run by held-out scores, one for each epoch."""
     with (folder / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "epoch", "held_out/score", "held_out/loss"])
@@ -22,10 +22,12 @@ def train_as(folder, scores):
 
 
 def pace_study(root, curves, seeds=4, task="cb"):
-    """Runs of encoders whose curves are given, the same for every seed."""
+    """Write runs of encoders with given curves, which are the same for every seed; return the study and diagnoses."""
     for encoder, scores in curves.items():
         for seed in range(seeds):
-            train_as(write_run(root, f"task={task}", f"encoder={encoder}", f"seed={seed}", "group=convergence"), scores)
+            set_curve(
+                write_run(root, f"task={task}", f"encoder={encoder}", f"seed={seed}", "group=convergence"), scores
+            )
     study = collect(root)
     return study, diagnose(study)
 
@@ -42,13 +44,13 @@ def test_a_study_of_convergence_is_answered_by_epochs(tmp_path):
         "Epochs until both have the same held-out score, residual less the other, p after Holm: "
         "plain -5.0 [-5.6, -4.4] (p below 0.001); residual needs fewer epochs than plain."
     )
-    made = {table.name: table for table in tables(study, measure(study, diagnoses), diagnoses)}
-    (row,) = by_name(made["paces"])
+    by_table = {table.name: table for table in tables(study, measure(study, diagnoses), diagnoses)}
+    (row,) = by_name(by_table["paces"])
     assert (row["ours"], row["theirs"], row["verdict"], row["seeds"]) == ("residual", "plain", "fewer", 4)
-    assert [row["epochs"].value for row in by_name(made["convergence"])] == [7, 2]
+    assert [row["epochs"].value for row in by_name(by_table["convergence"])] == [7, 2]
 
 
-def test_the_same_answer_comes_last_where_something_else_was_asked(tmp_path):
+def test_the_answer_on_convergence_comes_last_in_a_study_of_another_question(tmp_path):
     study, diagnoses = pace_study(tmp_path, {"plain": SLOW, "residual": FAST})
     for folder in tmp_path.iterdir():
         record = json.loads((folder / "run.json").read_text())
@@ -60,50 +62,51 @@ def test_the_same_answer_comes_last_where_something_else_was_asked(tmp_path):
     assert len(short) == 2
 
 
-def test_an_encoder_that_stays_low_is_not_the_faster_one(tmp_path):
-    """It is at its own best after three epochs, the other after eight; but that other passed it after one."""
+def test_an_encoder_with_low_scores_is_not_reported_as_faster(tmp_path):
+    """Plain has its own best score after 3 epochs, residual after 8. Residual has that score of plain after 1 epoch."""
     low = [0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
     high = [0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9]
     study, diagnoses = pace_study(tmp_path, {"plain": low, "residual": high})
-    assert [one.epochs[0] for one in diagnoses] == [3, 8]
-    (one,) = measure(study, diagnoses).paces
-    assert one.comparison.difference.value == -2
-    assert one.verdict == "fewer"
+    assert [diagnosis.epochs[0] for diagnosis in diagnoses] == [3, 8]
+    (pace,) = measure(study, diagnoses).paces
+    assert pace.comparison.difference.value == -2
+    assert pace.verdict == "fewer"
 
 
-def test_equal_epochs_leave_open_what_lies_within_an_epoch(tmp_path):
-    (one,) = paces(*pace_study(tmp_path, {"plain": FAST, "residual": FAST}))
-    difference = one.comparison.difference
-    assert (difference.value, one.verdict) == (0, "open")
+def test_the_interval_of_equal_epochs_covers_half_an_epoch_on_both_sides(tmp_path):
+    (pace,) = paces(*pace_study(tmp_path, {"plain": FAST, "residual": FAST}))
+    difference = pace.comparison.difference
+    assert (difference.value, pace.verdict) == (0, "open")
     assert difference.low < -0.5 < 0.5 < difference.high
 
 
-def test_one_seed_tells_no_pace(tmp_path):
+def test_with_one_seed_there_is_a_difference_in_epochs_without_a_verdict(tmp_path):
     found = paces(*pace_study(tmp_path, {"plain": SLOW, "residual": FAST}, seeds=1))
     assert how_soon("residual", found) == (
         "Epochs until both have the same held-out score, residual less the other: plain -5.0."
     )
 
 
-def test_a_run_that_diverged_has_no_pace(tmp_path):
+def test_a_run_that_diverged_is_left_out_of_the_comparison_of_epochs(tmp_path):
     pace_study(tmp_path, {"plain": SLOW, "residual": FAST}, seeds=3)
-    train_as(write_run(tmp_path, "seed=3", "group=convergence", status="failed"), SLOW)
-    train_as(write_run(tmp_path, "encoder=plain", "seed=3", "group=convergence"), FAST)
+    set_curve(write_run(tmp_path, "seed=3", "group=convergence", status="failed"), SLOW)
+    set_curve(write_run(tmp_path, "encoder=plain", "seed=3", "group=convergence"), FAST)
     study = collect(tmp_path)
-    (one,) = paces(study, diagnose(study))
-    assert (one.comparison.difference.value, one.comparison.difference.seeds) == (-5, 3)
+    (pace,) = paces(study, diagnose(study))
+    assert (pace.comparison.difference.value, pace.comparison.difference.seeds) == (-5, 3)
 
 
-def test_pace_is_adjusted_with_the_answer_or_with_what_is_exploratory(tmp_path):
+def test_comparisons_of_epochs_belong_to_the_answer_or_are_exploratory(tmp_path):
     curves = {"plain": SLOW, "mlp": [0.3, 0.3, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7], "residual": FAST}
     study, diagnoses = pace_study(tmp_path, curves)
     found = measure(study, diagnoses).paces
-    assert [(one.first, one.second) for one in found] == [("residual", "plain"), ("residual", "mlp"), ("plain", "mlp")]
-    assert [one.family for one in found] == ["answer", "answer", "exploratory"]
-    assert [one.verdict for one in found] == ["fewer", "fewer", "more"]
+    encoders = [(pace.first, pace.second) for pace in found]
+    assert encoders == [("residual", "plain"), ("residual", "mlp"), ("plain", "mlp")]
+    assert [pace.family for pace in found] == ["answer", "answer", "exploratory"]
+    assert [pace.verdict for pace in found] == ["fewer", "fewer", "more"]
 
 
-def test_pace_on_several_tasks_is_counted(tmp_path):
+def test_the_sentence_on_epochs_counts_verdicts_over_several_tasks(tmp_path):
     for task in ("cb", "rte"):
         pace_study(tmp_path, {"plain": SLOW, "residual": FAST if task == "cb" else SLOW}, task=task)
     study = collect(tmp_path)

@@ -1,4 +1,4 @@
-"""The page as text: what it says, what it links, and what it can never do."""
+"""The HTML page of a report: its text, its links, and its protection against code in run folders."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ COMMAND = "python -m rpt.report runs/few"
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Two encoders at two rates, and the head alone; one run is still going on."""
+    """Study of two encoders at two learning rates and the head alone. One run is unfinished."""
     runs = tmp_path_factory.mktemp("runs")
     for seed in ("seed=0", "seed=1"):
         write_run(runs, "encoder=none", seed)
@@ -42,7 +42,7 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def parts(study):
-    """What a page is made of."""
+    """Tables, answer, figures and diagnoses of the study, the arguments of `render`."""
     diagnoses = diagnose(study)
     numbers = measure(study, diagnoses)
     return (
@@ -78,15 +78,15 @@ def test_equal_studies_give_equal_pages(study, parts, first, out, page):
     assert render(study, *parts, headline=first, out=out, command=COMMAND) == page
 
 
-def test_nothing_is_loaded_from_anywhere(page):
+def test_the_page_loads_no_other_files(page):
     loaded = re.findall(r'<(?:img|script|link|iframe|source|object|embed)\b[^>]*?(?:src|href)="([^"]{0,40})', page)
-    assert len(loaded) == 1 + 11  # an empty icon and the figures
+    assert len(loaded) == 1 + 11  # an empty icon and 11 figures
     assert {value.split(":")[0] for value in loaded} == {"data"}
     assert "@import" not in page
     assert "url(" not in page
 
 
-def test_the_policy_allows_this_style_and_this_script_alone(page):
+def test_the_content_security_policy_allows_only_the_pages_own_style_and_script(page):
     for tag in ("style", "script"):
         (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.S)
         checksum = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
@@ -95,7 +95,7 @@ def test_the_policy_allows_this_style_and_this_script_alone(page):
     assert "unsafe" not in page
 
 
-def test_whatever_runs_say_is_text(page):
+def test_html_in_warnings_of_runs_is_escaped(page):
     assert "constant prediction: &lt;b&gt;all&lt;/b&gt;" in page
     assert "<b>" not in page
 
@@ -108,7 +108,7 @@ def test_the_question_comes_before_the_answer_and_the_main_figure_before_the_tab
     assert study.question is None or study.question in page
 
 
-def test_sample_rows_are_named_first_and_real_ones_are_not_called_so(study, page, tmp_path):
+def test_the_banner_names_sample_rows_and_is_missing_for_real_rows(study, page, tmp_path):
     assert "no number here is a SuperGLUE score" in page
     folder = write_run(tmp_path)
     record = json.loads((folder / "run.json").read_text())
@@ -119,8 +119,8 @@ def test_sample_rows_are_named_first_and_real_ones_are_not_called_so(study, page
     assert "SuperGLUE CB from jsonl" in real
 
 
-def test_the_page_says_once_that_rows_are_sample_rows_and_every_file_of_it(page, parts):
-    """Pictures carry the mark too, for they are copied alone."""
+def test_the_page_names_sample_rows_once_and_every_table_and_figure_has_the_mark(page, parts):
+    """Figures have the mark, too, because readers copy them without the page."""
     words = re.sub(r'alt="[^"]*"', "", re.sub(r"<style>.*?</style>", "", page, flags=re.S))
     assert "SAMPLE DATA" not in words
     assert words.count("Sample data.") == 1
@@ -138,7 +138,7 @@ def test_the_first_screen_has_the_answer_its_number_and_the_main_figure(page, pa
     assert page.count(f'id="figure-{parts[2][0].name}"') == 1
 
 
-def test_the_headline_is_the_difference_that_the_answer_begins_with(tmp_path):
+def test_the_headline_is_the_first_difference_of_the_answer(tmp_path):
     for seed in range(3):
         for encoder, skill in (("plain", 0.5), ("residual", 0.9)):
             for rate in (0.01, 0.1):
@@ -153,7 +153,7 @@ def test_the_headline_is_the_difference_that_the_answer_begins_with(tmp_path):
     assert found.label == "points, residual less plain, averaged over the sweep"
 
 
-def test_a_study_of_one_encoder_is_headed_by_its_score(tmp_path):
+def test_the_headline_of_a_study_of_one_encoder_is_its_score(tmp_path):
     for seed in range(3):
         write_run(tmp_path, f"seed={seed}")
     study = collect(tmp_path)
@@ -169,7 +169,7 @@ def test_every_run_is_linked_relative_to_the_page(study, page, out):
     assert sorted((out / link).resolve() for link in links) == sorted(folder.resolve() for folder in folders)
 
 
-def test_every_table_and_figure_names_its_files(parts, page):
+def test_every_table_and_figure_links_its_files(parts, page):
     found, _, figures, _ = parts
     for table in found:
         assert all(f'href="tables/{table.name}.{ending}"' in page for ending in ("csv", "md", "tex"))
@@ -189,12 +189,12 @@ def test_an_estimate_is_sorted_by_its_value_and_shown_with_its_interval(study, o
     assert "Further tables" in page
 
 
-def test_what_is_infinite_is_sorted_behind_all_numbers(study, out):
+def test_infinity_is_sorted_after_all_numbers(study, out):
     page = with_tables(study, out, Table("odd", "Odd", "", [Column("n", "n")], [[12], [math.inf]]))
     assert 'data-order="Infinity">inf<' in page
 
 
-def test_the_task_has_a_column_only_where_there_are_several(study, out, tmp_path):
+def test_the_task_has_a_column_only_in_a_study_of_several_tasks(study, out, tmp_path):
     odd = Table("odd", "Odd", "", [Column("task", "task"), Column("x", "x")], [["cb", 1]])
     assert '<th scope="col">task</th>' not in with_tables(study, out, odd)
     for task in ("cb", "rte"):
@@ -202,7 +202,7 @@ def test_the_task_has_a_column_only_where_there_are_several(study, out, tmp_path
     assert '<th scope="col">task</th>' in with_tables(collect(tmp_path), tmp_path / "report", odd)
 
 
-def test_unfinished_runs_are_listed_with_their_state(study, page):
+def test_unfinished_runs_are_listed_with_their_status(study, page):
     ((folder, reason),) = study.unfinished.items()
     assert f"{folder.name}</a>: {reason}" in page
     assert "1 folder without a finished run" in page
@@ -220,7 +220,7 @@ def test_facts_come_from_the_records(study):
     assert "359 train, 89 held out, 64 reported" in found["data"]
 
 
-def test_commands_repeat_the_report_and_a_run(study, tmp_path):
+def test_the_page_has_the_commands_that_repeat_the_report_and_a_run(study, tmp_path):
     assert [command for _, command in commands(study, COMMAND)] == [
         COMMAND,
         f"python -m rpt.replay {study.runs[0].folder}",
@@ -230,7 +230,7 @@ def test_commands_repeat_the_report_and_a_run(study, tmp_path):
     assert "python run.py -cn learning_rate" in [command for _, command in shipped]
 
 
-def test_nearest_tokens_are_those_of_each_seed_and_long_prompts_are_cut(tmp_path):
+def test_the_table_of_nearest_tokens_has_each_seed_and_truncates_long_prompts(tmp_path):
     write_run(tmp_path, f"prompt.length={MOST_TOKENS + 5}", "seed=3")
     read = collect(tmp_path)
     (found,) = nearest_tables(read, diagnose(read))
@@ -245,9 +245,9 @@ def test_nearest_tokens_are_those_of_each_seed_and_long_prompts_are_cut(tmp_path
     assert f"The first {MOST_TOKENS} of {MOST_TOKENS + 5}" in page
 
 
-def test_templates_travel_with_the_package():
+def test_the_templates_have_the_file_types_of_the_package_data():
     import rpt.report.page
 
     folder = Path(rpt.report.page.__file__).parent / "templates"
     endings = {path.suffix for path in folder.iterdir()}
-    assert endings == {".j2", ".css", ".js"}  # what pyproject.toml names as package data
+    assert endings == {".j2", ".css", ".js"}  # pyproject.toml lists these types as package data

@@ -1,4 +1,4 @@
-"""A record that a report cannot read is refused by its file and key, with what to do."""
+"""A record that a report cannot read gives an error with its file, its key and advice."""
 
 import json
 
@@ -17,9 +17,9 @@ AWAY = "Move the folder away, or set rerun=true to train again."
 
 @pytest.fixture
 def refusal(tmp_path):
-    """What is said of a folder whose second run has another record; a function of how that is changed."""
+    """Function that changes the record of one of two runs, and returns the message about this record."""
 
-    def said(change, **options):
+    def message_after(change, **options):
         write_run(tmp_path, "seed=0")
         path = write_run(tmp_path, "seed=1", **options) / "run.json"
         path.write_text(json.dumps(change(json.loads(path.read_text()))))
@@ -29,11 +29,11 @@ def refusal(tmp_path):
         assert message.startswith(f"{path}: ")
         return message.removeprefix(f"{path}: ")
 
-    return said
+    return message_after
 
 
-def place_of(record, key):
-    """The section that holds a dotted key, and the key's own name."""
+def section_of(record, key):
+    """Return the section that holds a dotted key, and the last part of the key."""
     *sections, name = key.split(".")
     for section in sections:
         record = record[section]
@@ -42,7 +42,7 @@ def place_of(record, key):
 
 def without(key):
     def change(record):
-        section, name = place_of(record, key)
+        section, name = section_of(record, key)
         del section[name]
         return record
 
@@ -51,7 +51,7 @@ def without(key):
 
 def with_value(key, value):
     def change(record):
-        section, name = place_of(record, key)
+        section, name = section_of(record, key)
         section[name] = value
         return record
 
@@ -63,23 +63,22 @@ def test_a_record_of_another_program_is_refused(refusal):
 
 
 @pytest.mark.parametrize("status", ["finished", "failed", "running"])
-def test_a_record_without_config_is_refused_in_any_state(refusal, status):
-    said = refusal(without("config"), status=status)
-    assert said == f"has no config. {OLDER}"
+def test_a_record_without_config_is_refused_with_any_status(refusal, status):
+    assert refusal(without("config"), status=status) == f"has no config. {OLDER}"
 
 
 @pytest.mark.parametrize("status", ["finished", "running"])
-def test_a_record_without_its_group_is_refused_in_any_state(refusal, status):
+def test_a_record_without_its_group_is_refused_with_any_status(refusal, status):
     assert refusal(without("config.group"), status=status) == f"has no config.group. {OLDER}"
 
 
 def test_a_status_that_rpt_does_not_write_is_refused(refusal):
-    said = refusal(with_value("status", "ok"))
-    assert said == f"status = ok: rpt writes running, interrupted, finished, failed. {AWAY}"
+    message = f"status = ok: rpt writes running, interrupted, finished, failed. {AWAY}"
+    assert refusal(with_value("status", "ok")) == message
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "named"),
     [
         ("scores", "scores"),
         ("scores.score", "scores.score"),
@@ -93,18 +92,18 @@ def test_a_status_that_rpt_does_not_write_is_refused(refusal):
         ("config.seed", "config.seed"),
     ],
 )
-def test_a_finished_record_that_lacks_something_is_refused(refusal, key, said):
-    assert refusal(without(key)) == f"has no {said}. {OLDER}"
+def test_a_finished_record_that_lacks_a_key_is_refused(refusal, key, named):
+    assert refusal(without(key)) == f"has no {named}. {OLDER}"
 
 
-def test_all_that_is_missing_is_named_at_once(refusal):
+def test_the_message_has_all_missing_keys(refusal):
     assert (
         refusal(lambda record: without("scores")(without("task.name")(record))) == f"has no task.name, scores. {OLDER}"
     )
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("scores.score", None, f"scores.score = None: must be a number. {AGAIN}"),
         ("config.seed", "one", f"config.seed = one: must be a whole number. {AGAIN}"),
@@ -117,8 +116,8 @@ def test_all_that_is_missing_is_named_at_once(refusal):
         ),
     ],
 )
-def test_a_value_of_another_kind_is_refused(refusal, key, value, said):
-    assert refusal(with_value(key, value)) == said
+def test_a_value_of_another_type_is_refused(refusal, key, value, message):
+    assert refusal(with_value(key, value)) == message
 
 
 def test_a_run_that_diverged_needs_no_scores(tmp_path):
@@ -127,7 +126,7 @@ def test_a_run_that_diverged_needs_no_scores(tmp_path):
     assert [run.diverged for run in collect(tmp_path).runs] == [False, True]
 
 
-def test_records_of_schema_2_are_read_among_themselves_alone(tmp_path):
+def test_records_of_schema_2_are_compared_only_with_each_other(tmp_path):
     for seed in (0, 1):
         path = write_run(tmp_path, f"seed={seed}", schema=2) / "run.json"
         record = json.loads(path.read_text())
@@ -140,13 +139,13 @@ def test_records_of_schema_2_are_read_among_themselves_alone(tmp_path):
         collect(tmp_path)
 
 
-def test_an_unfinished_run_of_another_version_is_listed_as_ever(tmp_path):
+def test_an_unfinished_run_with_an_old_schema_is_listed_as_unfinished(tmp_path):
     write_run(tmp_path, "seed=0")
     older = write_run(tmp_path, "seed=1", status="running", schema=1)
     assert [*collect(tmp_path).unfinished] == [older]
 
 
-def test_predictions_that_are_no_lines_are_refused(tmp_path):
+def test_predictions_that_are_not_json_objects_are_refused(tmp_path):
     folder = write_run(tmp_path)
     (folder / "predictions.jsonl").write_text("3\n")
     with pytest.raises(
@@ -159,22 +158,22 @@ def test_the_command_ends_with_the_message_and_no_traceback(tmp_path, capsys):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "run.json").write_text('{"status": "finished"}')
     assert main([str(tmp_path)]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == f"{tmp_path}/a/run.json: has no schema, so it is no record of rpt. {FOREIGN}\n"
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == f"{tmp_path}/a/run.json: has no schema, so it is no record of rpt. {FOREIGN}\n"
     assert not (tmp_path / "report").exists()
 
 
-def test_the_report_goes_on_without_damaged_files_and_names_them(tmp_path, capsys):
+def test_the_report_leaves_damaged_files_out_and_lists_them(tmp_path, capsys):
     whole, lost, without_curve = (write_run(tmp_path, f"seed={seed}") for seed in range(3))
     (lost / "run.json").write_text("{")
     (without_curve / "metrics.csv").write_text("step,held_out/score\n1,high\n")
     assert main([str(tmp_path)]) == 2
-    said = capsys.readouterr()
-    first, second = said.err.splitlines()
+    output = capsys.readouterr()
+    first, second = output.err.splitlines()
     assert first.startswith(f"{lost}/run.json: is not JSON (")
     assert second.startswith(f"{without_curve}/metrics.csv: cannot be read (")
-    assert said.out.endswith(f"{tmp_path}/report/index.html\n")
+    assert output.out.endswith(f"{tmp_path}/report/index.html\n")
     page = (tmp_path / "report" / "index.html").read_text()
     assert "2 files that cannot be read" in page
     assert page.count(f"{lost}/run.json: is not JSON") == 1

@@ -1,4 +1,4 @@
-"""The encoder that a report is about: a study may name it, and the report treats no encoder name specially."""
+"""The leader and the reference of a report: a study may name them, and no encoder name is special."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.support.report_fixture import write_run
 @pytest.mark.parametrize(
     ("stated", "methods", "leader", "reference"),
     [
-        (Roles(), ("plain", "mlp", "residual"), "residual", "plain"),  # the default of conf/config.yaml
+        (Roles(), ("plain", "mlp", "residual"), "residual", "plain"),  # the defaults of conf/config.yaml
         (Roles(), ("gated", "plain"), "gated", "plain"),
         (Roles("plain"), ("plain", "mlp", "residual"), "plain", "mlp"),
         (Roles(None, "mlp"), ("plain", "mlp", "residual"), "residual", "mlp"),
@@ -39,7 +39,7 @@ def three_encoders(root, *overrides):
     return collect(root)
 
 
-def test_comparisons_answer_and_headline_follow_the_named_encoders(tmp_path):
+def test_comparisons_answer_and_headline_use_the_named_encoders(tmp_path):
     study = three_encoders(tmp_path, "report.leader=plain", "report.reference=residual")
     assert couples(study) == [("plain", "mlp"), ("plain", "residual"), ("mlp", "residual")]
     numbers = measure(study)
@@ -57,7 +57,7 @@ def test_a_named_encoder_without_runs_is_noted(tmp_path):
     assert study.notes == ("report.leader names gated, which cannot be the leader here: residual is.",)
 
 
-def test_a_panel_without_the_leader_shows_its_own_first_encoder(tmp_path):
+def test_a_panel_without_the_leader_shows_the_first_encoder_of_its_task(tmp_path):
     for task, encoders in (("cb", ("plain", "residual")), ("rte", ("plain", "mlp"))):
         for encoder in encoders:
             for seed in range(3):
@@ -70,11 +70,11 @@ def test_a_panel_without_the_leader_shows_its_own_first_encoder(tmp_path):
     assert figure.title == "Score of one encoder less that of the others"
 
 
-def test_an_encoder_of_ones_own_has_the_same_look_in_every_study():
+def test_an_encoder_of_the_user_has_the_same_style_in_every_study():
     names = [f"own{number}" for number in range(12)]
     looks = looks_of(null_study(0, 0.1, methods=("plain", *names), rates=(0.01,)))
     kinds = {(look.colour, look.marker, str(look.line)) for look in looks.values()}
-    assert len(kinds) == len(looks) == 14  # with the head alone
+    assert len(kinds) == len(looks) == 14  # 13 encoders and the head alone
     for name in names:
         alone = looks_of(null_study(0, 0.1, methods=("residual", name), rates=(0.01,)))[name]
         again = looks_of(null_study(1, 0.1, methods=(name, "mlp"), rates=(0.01, 0.1)))[name]

@@ -39,20 +39,20 @@ def test_csv_keeps_every_digit():
     ]
 
 
-def test_csv_says_on_every_line_whose_rows_it_rests_on():
+def test_every_line_of_a_csv_file_has_the_data_source():
     rows = list(csv.reader(io.StringIO(to_csv(replace(TABLE, data="hub")))))
     assert [row[0] for row in rows] == ["data", "hub", "hub"]
     assert [row[1:] for row in rows] == list(csv.reader(io.StringIO(to_csv(TABLE))))
 
 
-def test_markdown_escapes_what_it_would_read():
+def test_markdown_escapes_its_special_characters():
     assert to_markdown(TABLE) == (
         "## 50 % & more\\_\n\n| name | a\\|b | p | n |\n| --- | ---: | ---: | ---: |\n"
         "| \\<script\\>\\_ | 61.2 [50.0, 70.0] | \\<0.001 | 1 |\n| x,y | 60.0 |  | 2 |\n\nSAMPLE {x}\n"
     )
 
 
-def test_latex_escapes_what_it_would_read():
+def test_latex_escapes_its_special_characters():
     text = to_latex(TABLE)
     assert r"\caption{50 \% \& more\_. SAMPLE \{x\}}" in text
     assert r"name & a\textbar{}b & p & n \\" in text
@@ -61,11 +61,11 @@ def test_latex_escapes_what_it_would_read():
 
 
 @given(st.text())
-def test_latex_is_ascii_whatever_a_cell_holds(text):
-    made = to_latex(Table("any", "Any", "", [Column("x", "x")], [[text]]))
-    assert made.isascii()
-    assert all(sign.isprintable() or sign == "\n" for sign in made)
-    assert made.count("\n") == to_latex(Table("any", "Any", "", [Column("x", "x")], [["x"]])).count("\n")
+def test_latex_is_ascii_for_any_text_in_a_cell(text):
+    latex = to_latex(Table("any", "Any", "", [Column("x", "x")], [[text]]))
+    assert latex.isascii()
+    assert all(sign.isprintable() or sign == "\n" for sign in latex)
+    assert latex.count("\n") == to_latex(Table("any", "Any", "", [Column("x", "x")], [["x"]])).count("\n")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex: apt install texlive-latex-recommended")
@@ -83,7 +83,7 @@ def test_latex_compiles(tmp_path):
         (-math.inf, 1, "-inf"), (0.0004, 3, "<0.001"), (1.25, 0, "1"), ("a", 1, "a"),
     ],
 )  # fmt: skip
-def test_cells_are_written_for_people(cell, decimals, text):
+def test_cells_are_formatted_for_readers(cell, decimals, text):
     assert cell_text(cell, Column("x", "x", decimals)) == text
 
 
@@ -101,15 +101,15 @@ def test_cells_are_written_for_people(cell, decimals, text):
         "\N{FULLWIDTH EQUALS SIGN}1",
     ],
 )
-def test_no_spreadsheet_takes_a_field_for_a_formula(text):
-    """The signs that OWASP names, also behind blanks."""
+def test_a_field_that_a_spreadsheet_would_read_as_a_formula_is_quoted(text):
+    """The parameters have the characters that OWASP lists, also after white space."""
     table = Table("odd", "Odd", "", [Column("x", "x")], [[text]])
     (_, (field,)) = csv.reader(io.StringIO(to_csv(table), newline=""))
     assert field == f"'{text}".replace("\r", "\n")
 
 
 @pytest.mark.parametrize("cell", ["-0.5", "+3", "1e-05", "-1E+9", ".5", "null", "a=b", "cb-sample", "", -3])
-def test_what_is_no_formula_stays_as_it_is(cell):
+def test_a_field_that_is_no_formula_is_not_changed(cell):
     table = Table("odd", "Odd", "", [Column("x", "x"), Column("y", "y")], [[cell, 1]])
     assert next(csv.DictReader(io.StringIO(to_csv(table))))["x"] == str(cell)
 
@@ -124,10 +124,10 @@ def test_what_is_no_formula_stays_as_it_is(cell):
 )  # fmt: skip
 def test_markdown_has_no_live_link(text):
     table = Table("odd", text, text, [Column("x", text)], [[text]])
-    made = to_markdown(table)
-    page = MarkdownIt("commonmark").enable("table").render(made)
+    markdown = to_markdown(table)
+    page = MarkdownIt("commonmark").enable("table").render(markdown)
     assert not re.search(r"<(a|img)\b", page)
     without_comments = html.unescape(re.sub(r"<!-- -->", "", page))
-    assert text in without_comments  # the reader sees the text as it is
-    # A comment ends the text in which GitHub's own links would be found.
-    assert not any(re.search(r"://|www\.|\w@\w|(?<!\w)@\w|#\d", part) for part in re.split("<!-- -->", made))
+    assert text in without_comments  # a reader sees the unchanged text
+    # GitHub turns URLs, mentions and issue numbers into links, unless a comment interrupts them.
+    assert not any(re.search(r"://|www\.|\w@\w|(?<!\w)@\w|#\d", part) for part in re.split("<!-- -->", markdown))
