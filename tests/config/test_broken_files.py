@@ -29,7 +29,7 @@ ADVICE = "Mend the file; a text that holds a sign such as : or { needs quotes."
         (b"name: \xff", ": is not UTF-8 text (invalid start byte, byte 6). Save the file as UTF-8."),
     ],
 )
-def test_a_file_that_is_no_yaml_is_named_with_its_line(content, reason, tmp_path):
+def test_the_error_of_a_file_that_is_no_yaml_has_its_line(content, reason, tmp_path):
     file = tmp_path / "task" / "own.yaml"
     file.parent.mkdir()
     file.write_bytes(content)
@@ -38,7 +38,7 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(content, reason, tmp_path
     assert explain(caught.value) == f"{file}{reason}"
 
 
-def test_a_value_that_cannot_be_read_is_not_refused_without_words(tmp_path):
+def test_a_value_that_cannot_be_read_is_refused_with_a_message(tmp_path):
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "own.yaml").write_text("folder: ${oc.env:HOME")
     with pytest.raises(USER_ERRORS) as caught:
@@ -47,7 +47,7 @@ def test_a_value_that_cannot_be_read_is_not_refused_without_words(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[" * 1000 + "]" * 1000, "name: own\nfields: " + "{a: " * 2000, "- " * 3000])
-def test_a_file_that_is_nested_too_deeply_is_named_with_its_line(content, tmp_path):
+def test_the_error_of_a_file_that_is_nested_too_deeply_has_its_line(content, tmp_path):
     file = tmp_path / "task" / "own.yaml"
     file.parent.mkdir()
     file.write_text(content)
@@ -70,13 +70,13 @@ def test_the_command_refuses_a_file_that_is_nested_too_deeply(tmp_path):
     assert ended.stderr == f"{file}:1: is nested too deeply. Mend the file: a configuration has a few levels.\n"
 
 
-def test_a_name_that_the_file_system_refuses_is_explained():
+def test_a_name_that_is_too_long_for_the_file_system_is_refused():
     with pytest.raises(USER_ERRORS) as caught, odd_files_refused():
         Path("x" * 300).is_dir()
     advice = "Use names of at most 255 bytes, also in the defaults of a configuration file."
     assert explain(caught.value) == f"{'x' * 40}... (300 characters): the name of a file is too long. {advice}"
 
 
-def test_another_error_of_the_file_system_is_passed_on():
+def test_another_error_of_the_file_system_is_not_caught():
     with pytest.raises(FileNotFoundError), odd_files_refused():
         Path("/nowhere").stat()

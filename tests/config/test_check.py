@@ -29,7 +29,7 @@ LONG_NAME = f"{'x' * 40}... (300 characters): is too long. The run's folder is n
 LONG_NAME += "the encoder, which have at most 180 characters together."
 PATH = "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden]."
 
-# Overrides, and the whole message.
+# Each entry of the three tables: overrides, and the whole message that refuses them.
 VALUES = {
     "prompt.length=0": f"prompt.length = 0: must be greater than 0. {LENGTH}",
     "prompt.length=true": f"prompt.length = true: must be a whole number. {LENGTH}",
@@ -163,8 +163,8 @@ UNKNOWN = {
 
 
 def refusal(overrides: list[str]) -> str:
-    """The message that a user sees."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011  (`explain` takes whatever Hydra raises)
+    """Return the message that a user sees."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011  (`explain` accepts any exception of Hydra)
         check(compose(overrides))
     return explain(caught.value)
 
@@ -175,22 +175,22 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(overrides):
 
 
 @pytest.mark.parametrize("overrides", RELATIONS)
-def test_what_does_not_go_together_is_refused_with_what_to_do(overrides):
+def test_settings_that_contradict_each_other_are_refused_with_advice(overrides):
     assert refusal(overrides.split()) == RELATIONS[overrides]
 
 
 @pytest.mark.parametrize("overrides", UNKNOWN)
-def test_an_unknown_name_is_refused_with_what_was_probably_meant(overrides):
+def test_an_unknown_name_is_refused_with_similar_names(overrides):
     assert refusal(overrides.split()) == UNKNOWN[overrides]
 
 
-def test_all_problems_are_told_at_once_sorted_by_key():
+def test_all_problems_are_reported_at_once_sorted_by_key():
     overrides = ["lr=-1", "prompt.length=0", "encoder.bottleneck_dim=0", "data=jsonl", "+foo=1", "schedule=x"]
     keys = [line.partition(" = ")[0] for line in refusal(overrides).splitlines()]
     assert keys == ["data.root", "encoder.bottleneck_dim", "foo", "lr", "prompt.length", "schedule"]
 
 
-def test_a_key_with_several_faults_is_told_once():
+def test_a_key_with_several_problems_is_reported_once():
     assert refusal(["init=file", "init.path=???"]).count("init.path =") == 1
 
 
@@ -208,7 +208,7 @@ def test_loggers_compose(override, names):
 
 
 @pytest.mark.parametrize(("text", "value"), [("1e-5", 1e-5), ("1.0e-5", 1e-5), ("1", 1.0), ("1E+2", 100.0)])
-def test_numbers_may_be_written_as_people_write_them(text, value):
+def test_numbers_may_be_written_in_several_notations(text, value):
     assert check(compose([f"lr={text}"])).lr == value
 
 
@@ -268,24 +268,24 @@ def test_a_backbone_whose_config_is_damaged_is_refused(tmp_path):
         ),
     ],
 )
-def test_an_option_file_of_ones_own_is_checked_too(group, text, message, tmp_path):
+def test_an_option_file_of_the_user_is_checked(group, text, message, tmp_path):
     (tmp_path / group).mkdir()
     (tmp_path / group / "mine.yaml").write_text(text)
     assert refusal([f"hydra.searchpath=[{tmp_path}]", f"{group}=mine"]) == message
 
 
-def test_a_start_from_the_labels_needs_room_for_each():
+def test_the_init_from_labels_needs_a_virtual_token_for_each_label():
     advice = "init=labels needs a virtual token for each of the 3 labels. Set prompt.length=3 or more, or init=vocab."
     assert refusal(["init=labels", "prompt.length=2"]) == f"prompt.length = 2: {advice}"
     check(compose(["init=labels", "prompt.length=3"]))
 
 
-def test_what_hydra_composed_is_never_taken_unchecked():
+def test_a_composed_configuration_without_a_section_is_refused():
     with pytest.raises(ConfigError, match=r"^trainer = \?\?\?: needs a value\.$"):
         check({key: value for key, value in compose([]).items() if key != "trainer"})
 
 
-def test_a_refusal_does_not_wait_for_torch():
+def test_a_configuration_is_checked_without_importing_torch():
     code = (
         "import sys; from rpt.config.check import check; from rpt.config.compose import compose\n"
         "try: check(compose(['lr=-1']))\nexcept ValueError: print('torch' in sys.modules)"

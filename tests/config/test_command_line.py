@@ -40,7 +40,7 @@ def home(monkeypatch):
         ("question=~/b", "question=~/b"),
     ],
 )
-def test_arguments_are_put_as_hydra_takes_them(given, expected):
+def test_arguments_are_rewritten_for_hydra(given, expected):
     assert prepared(given.split()) == expected.split()
 
 
@@ -57,12 +57,12 @@ def test_arguments_are_put_as_hydra_takes_them(given, expected):
         ("hydra.searchpath=[file:///nowhere]", "/nowhere: there is no such config folder."),
     ],
 )  # fmt: skip
-def test_flags_that_do_not_go_together_are_refused(given, start):
+def test_flags_that_exclude_each_other_are_refused(given, start):
     assert refusal(prepared(given.split())).startswith(start)
 
 
 @pytest.mark.parametrize("given", ["--cfg job --resolve", "-m lr=1", "--help", "hydra.searchpath=[pkg://mylab.conf]"])
-def test_flags_that_go_together_are_not_refused(given):
+def test_flags_that_can_be_combined_are_not_refused(given):
     assert refusal(prepared(given.split())) is None
 
 
@@ -72,13 +72,13 @@ def test_config_folders_are_found_in_every_form():
 
 
 @pytest.mark.parametrize(("given", "expected"), [("-cn x", True), ("--config-name=x", True), ("-cd x -m", False)])
-def test_a_named_study_is_seen(given, expected):
+def test_the_name_of_a_study_is_recognised(given, expected):
     assert names_study(given.split()) is expected
 
 
 @pytest.mark.parametrize("key", ["data.root", "output_dir", "backbone.path"])
 def test_the_home_folder_is_expanded_in_every_path_of_a_configuration(key):
-    """`~` is also expanded in a study's file, which no shell reads."""
+    """rpt expands `~` itself, because no shell expands it in the file of a study."""
     group, _, name = key.rpartition(".")
     values = compose(["data=jsonl", f"{key}='~/place'"])
     assert (values[group] if group else values)[name] == "/home/me/place"
@@ -147,5 +147,5 @@ def test_the_command_refuses_a_value_that_is_nested_too_deeply():
 
 
 @pytest.mark.parametrize("given", ["+task=inf", "~task=nan", "~logger=[]", "task@other=1", "hydra/launcher=true"])
-def test_a_group_takes_only_names_also_where_it_is_added_moved_or_removed(given):
+def test_a_group_that_is_added_moved_or_removed_takes_only_names_of_options(given):
     assert unnamed_option([given]).startswith(f"{given}: a group takes the name of an option. ")

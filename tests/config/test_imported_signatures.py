@@ -32,7 +32,7 @@ number = 3
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """The name of an importable module with constructors of a user's own."""
+    """Name of an importable module that has constructors of a user."""
     (tmp_path / "constructors_of_mine.py").write_text(SOURCE)
     (tmp_path / "fails_of_mine.py").write_text("from torch import nn as Mine\nraise RuntimeError('no licence')\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -44,7 +44,7 @@ def problems(group, target, **options):
     return [str(problem) for problem in check_component(group, {"_target_": target, **options})]
 
 
-def test_options_of_other_packages_pass(module):
+def test_valid_options_of_other_packages_are_accepted(module):
     assert problems("optim", "torch.optim.SGD", momentum=0.9, nesterov=True) == []
     assert problems("optim", "torch.optim.AdamW", betas=[0.9, 0.99]) == []
     assert problems("encoder", f"{module}.Inherits", width=3, folder="x", unknown=1) == []
@@ -78,11 +78,11 @@ def test_options_of_other_packages_pass(module):
         ),
     ],
 )
-def test_a_wrong_option_is_named(group, target, options, message, module):
+def test_a_wrong_option_is_refused(group, target, options, message, module):
     assert problems(group, target, **options) == [message]
 
 
-def test_a_module_that_cannot_be_imported_names_file_and_line(module, tmp_path):
+def test_the_error_of_a_module_that_cannot_be_imported_has_file_and_line(module, tmp_path):
     assert problems("optim", "fails_of_mine.Mine") == [
         "optim._target_ = fails_of_mine.Mine: cannot be imported (RuntimeError: no licence, in "
         f"{tmp_path}/fails_of_mine.py, line 2)."
@@ -94,11 +94,11 @@ def built(group, target, *arguments, **options):
     return construct(group, component, *arguments)
 
 
-def test_a_constructor_gets_its_options_in_their_types(module):
+def test_a_constructor_gets_its_options_with_the_types_of_its_signature(module):
     assert built("encoder", f"{module}.Inherits", width=3, shape=[4, 5]).options == (3, (4, 5), None, {})
 
 
-def test_an_optimizer_that_requires_a_rate_gets_it(module):
+def test_an_optimizer_that_requires_a_learning_rate_gets_it(module):
     component = coerce(Component.model_validate({"_target_": f"{module}.needs_rate"}), "optim")
     assert construct_with_known("optim", component, {"lr": 0.3, "weight_decay": 1.0}, "groups") == ("groups", 0.3, 0.9)
 

@@ -1,4 +1,4 @@
-"""Relations between valid settings are reported together with wrong settings elsewhere, even in the same section."""
+"""Contradictions between valid settings are reported together with wrong values, also of the same section."""
 
 import pytest
 
@@ -16,12 +16,12 @@ def keys_of(*overrides):
     return [problem.key for problem in caught.value.problems]
 
 
-def test_the_valid_part_of_a_valid_configuration_is_the_whole():
+def test_the_valid_part_of_a_valid_configuration_is_the_whole_configuration():
     values = compose(["task=multirc", "logger=[wandb,tensorboard]"])
     assert valid_part(Config, values) == Config.model_validate(values)
 
 
-def test_wrong_and_unset_values_are_missing_and_not_replaced_by_defaults():
+def test_the_valid_part_lacks_wrong_and_unset_values_and_has_no_defaults_for_them():
     values = compose(["backbone=local", "lr=-1", "task.labels=[a]", "+task.derived=3"])
     part = valid_part(Config, values)
     for section, name in ((part, "lr"), (part.task, "labels"), (part.task, "derived"), (part.backbone, "path")):
@@ -30,7 +30,7 @@ def test_wrong_and_unset_values_are_missing_and_not_replaced_by_defaults():
     assert part.task.name == "cb"
     assert part.optim.options["eps"] == 1e-8
     with pytest.raises(AttributeError, match="learning_rate"):
-        getattr(part, "learning_rate")  # noqa: B009  (no field of the schema)
+        getattr(part, "learning_rate")  # noqa: B009  (the schema has no such field)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_wrong_and_unset_values_are_missing_and_not_replaced_by_defaults():
         (["backbone=local", "backbone.family=causal", "scorer=head"], ["backbone.path", "scorer.name"]),
     ],
 )  # fmt: skip
-def test_relations_among_the_valid_settings_are_reported_too(overrides, keys):
+def test_contradictions_between_valid_settings_are_reported_with_wrong_values(overrides, keys):
     assert keys_of(*overrides) == keys
 
 
 @pytest.mark.parametrize("section", ["task", "data", "backbone", "encoder", "init", "scorer", "trainer", "prompt"])
-def test_a_section_that_is_no_section_ends_only_the_rules_that_need_it(section, tmp_path):
+def test_a_number_in_place_of_a_section_skips_only_the_rules_that_need_the_section(section, tmp_path):
     (tmp_path / "file").touch()
     values = compose([f"output_dir={tmp_path}/file/runs"])
     with pytest.raises(ConfigError) as caught:
@@ -58,7 +58,7 @@ def test_a_section_that_is_no_section_ends_only_the_rules_that_need_it(section, 
     assert [problem.key for problem in caught.value.problems] == sorted([section, "output_dir"])
 
 
-def test_a_record_of_a_version_with_a_csv_logger_and_published_numbers_is_still_read():
+def test_a_record_of_an_older_version_with_removed_keys_is_read():
     csv = {"kind": "csv", "project": None, "entity": None, "mode": "offline", "name": None, "tags": []}
     values = compose([])
     older = {**values, "logger": {"csv": csv}, "expected": [{"source": "Table 1"}]}

@@ -1,4 +1,4 @@
-"""A component's options are checked against its constructor's signature, which is read without running code."""
+"""The options of a component are checked against its constructor's signature, which is read without running code."""
 
 import sys
 
@@ -35,7 +35,7 @@ def computed(*, width: int = len("abc")): ...
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """The name of an importable module with components of a user's own."""
+    """Name of an importable module that has components of a user."""
     (tmp_path / "components_of_mine.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))
     signature.cache_clear()
@@ -47,7 +47,7 @@ def problems(target, group="encoder", **options):
     return [str(problem) for problem in check_component(group, {"_target_": target, "_partial_": True, **options})]
 
 
-def test_right_options_pass(module):
+def test_valid_options_are_accepted(module):
     assert problems(f"{module}.Mine", width=3, kind="b", pair=[0.25, 2], share=0.5, name="x", size=2, rates=[1.0]) == []
     assert problems(f"{module}.Bare") == []
     assert problems(f"{module}.function", "init", scale=0.5) == []
@@ -73,11 +73,11 @@ def test_right_options_pass(module):
         ),
     ],
 )
-def test_a_wrong_option_is_named_with_what_is_allowed(options, message, module):
+def test_a_wrong_option_is_refused_with_the_allowed_values(options, message, module):
     assert problems(f"{module}.Mine", **options) == [message]
 
 
-def test_what_only_the_builder_knows_is_no_option(module):
+def test_an_argument_that_rpt_passes_is_no_option(module):
     assert problems(f"{module}.Mine", width=3, hidden=8) == [
         "encoder.hidden = 8: no such key. Keys here: kind, name, pair, rates, share, size, width."
     ]
@@ -113,7 +113,7 @@ def test_what_only_the_builder_knows_is_no_option(module):
         ),
     ],
 )
-def test_a_target_that_cannot_be_read_is_named(target, reason, module):
+def test_a_target_that_cannot_be_read_is_refused(target, reason, module):
     advice = "Name a class or function that exists."
     if reason.startswith("there is no module"):
         advice += " A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
@@ -123,8 +123,8 @@ def test_a_target_that_cannot_be_read_is_named(target, reason, module):
 def test_a_target_in_a_package_does_not_run_the_package(tmp_path, monkeypatch):
     folder = tmp_path / "package_of_mine" / "inner"
     folder.mkdir(parents=True)
-    for place in (folder, folder.parent):
-        (place / "__init__.py").write_text("raise SystemExit('the check has run the package')")
+    for package in (folder, folder.parent):
+        (package / "__init__.py").write_text("raise SystemExit('the check has run the package')")
     (folder / "encoders.py").write_text("class Mine:\n    def __init__(self, *, width: int): ...\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert problems("package_of_mine.inner.encoders.Mine", width=3) == []
@@ -134,23 +134,23 @@ def test_a_target_in_a_package_does_not_run_the_package(tmp_path, monkeypatch):
         locate("package_of_mine.inner", "model", None, None)
 
 
-def test_a_source_that_is_no_python_is_named(tmp_path, monkeypatch):
+def test_a_source_that_is_no_python_is_refused(tmp_path, monkeypatch):
     (tmp_path / "broken_of_mine.py").write_text("class Mine(:\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     [problem] = problems("broken_of_mine.Mine")
     assert "broken_of_mine.py: cannot be read as Python (" in problem
 
 
-def test_a_named_absence_has_nothing_to_check():
+def test_a_component_with_the_target_null_has_no_problems():
     assert list(check_component("encoder", {"_target_": None, "_partial_": True})) == []
 
 
-def test_what_is_no_group_of_keys_is_left_to_the_schema():
+def test_a_number_in_place_of_a_component_is_refused_by_the_schema_only():
     assert list(check_component("encoder", 3)) == []
 
 
 @pytest.mark.parametrize(("group", "count"), [("encoder", 14), ("init", 6), ("optim", 2)])
-def test_every_shipped_option_passes_its_own_check(group, count):
+def test_the_options_of_every_shipped_component_are_valid(group, count):
     given = {"text": "init.text=words", "file": "init.path=/nowhere.npy"}
     options = sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
     assert len(options) == count
@@ -159,6 +159,6 @@ def test_every_shipped_option_passes_its_own_check(group, count):
         assert list(check_component(group, values)) == []
 
 
-def test_a_signature_names_what_is_missing():
+def test_the_error_of_an_unknown_target_has_its_module_and_name():
     with pytest.raises(UnknownTarget, match=r"^rpt\.training\.optimizers holds no 'sgd'$"):
         signature("rpt.training.optimizers.sgd")
