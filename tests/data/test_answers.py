@@ -1,4 +1,4 @@
-"""A decoder is scored on the tokens that an answer has behind its source, as plain transformers tokenises them."""
+"""A decoder is scored on the tokens that an answer has after its source, as transformers tokenises the joint text."""
 
 import json
 from pathlib import Path
@@ -48,26 +48,26 @@ each_type = pytest.mark.parametrize("model_type", CONFIGS)
 
 
 def mistral_v1(texts, template="<s> $A"):
-    """A tokenizer in the shape of Mistral's first: a space before every text, no split into words, byte fallback."""
+    """Make a tokenizer like that of Mistral v1: a space before every text, no split into words, and byte fallback."""
     special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
     words = Tokenizer(models.BPE(unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     words.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=900, special_tokens=special, show_progress=False))
-    learnt = json.loads(words.to_str())["model"]
-    vocab = {**learnt["vocab"], "▁▁": len(learnt["vocab"])}
-    merges = [("▁", "▁"), *map(tuple, learnt["merges"])]
-    made = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))
-    made.add_special_tokens(special[:3])
-    made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-    made.decoder = decoders.Sequence(
+    trained = json.loads(words.to_str())["model"]
+    vocab = {**trained["vocab"], "▁▁": len(trained["vocab"])}
+    merges = [("▁", "▁"), *map(tuple, trained["merges"])]
+    bpe = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    bpe.add_special_tokens(special[:3])
+    bpe.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    bpe.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    ids = [(token, made.token_to_id(token)) for token in ("<s>", "</s>") if token in template]
-    made.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
-    return PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+    ids = [(token, bpe.token_to_id(token)) for token in ("<s>", "</s>") if token in template]
+    bpe.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
 
 
-def saved(folder, model_type, tokenizer):
+def save_model(folder, model_type, tokenizer):
     """Save a tiny random model in the hub's layout."""
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(CONFIGS[model_type](vocab_size=len(tokenizer), **SIZES))
@@ -77,12 +77,12 @@ def saved(folder, model_type, tokenizer):
 
 @pytest.fixture(scope="module")
 def folders(sample_texts, tmp_path_factory):
-    """A folder of each model type around one tokenizer, and a folder whose tokenizer's template ends in `</s>`."""
-    made = {name: tmp_path_factory.mktemp(name) for name in (*CONFIGS, "ended")}
-    for name, folder in made.items():
+    """Model folders: one of each type with the same tokenizer, and `ended`, whose tokenizer appends `</s>`."""
+    by_name = {name: tmp_path_factory.mktemp(name) for name in (*CONFIGS, "ended")}
+    for name, folder in by_name.items():
         template = "<s> $A </s>" if name == "ended" else "<s> $A"
-        saved(folder, name if name in CONFIGS else "llama", mistral_v1(sample_texts, template))
-    return made
+        save_model(folder, name if name in CONFIGS else "llama", mistral_v1(sample_texts, template))
+    return by_name
 
 
 def configured(folder, *overrides):
@@ -91,26 +91,26 @@ def configured(folder, *overrides):
 
 
 def texts_of(config, split):
-    """Each row's source text, its choices, and what it trains to write, without any tokenizer."""
+    """Yield the source text, the choices and the target text of each row, without a tokenizer."""
     form = config.task.formats.causal
     task = build_task(config)
     for example in task.examples(build_source(config).splits[split]):
         yield form.source.format_map(example.fields), example.choices, example.gold
 
 
-def behind(tokenizer, source, text):
-    """An answer's tokens in the joint text, by transformers' tokenizer alone."""
+def joint_tokens(tokenizer, source, text):
+    """Split the tokens of `source text` into those of the source and those of the answer with its end token."""
     before, joint = tokenizer(source)["input_ids"], tokenizer(f"{source} {text}")["input_ids"]
     assert joint[: len(before)] == before
     return before, [*joint[len(before) :], tokenizer.eos_token_id]
 
 
-# SentencePiece decoders
+# Tests of decoders with SentencePiece-like tokenizers
 
 
 @pytest.mark.parametrize("task", ["cb", "copa", "record"])
 @each_type
-def test_a_choice_has_the_likelihood_that_transformers_gives_it_in_the_joint_text(model_type, task, folders, tmp_path):
+def test_the_score_of_a_choice_is_its_log_likelihood_in_the_joint_text(model_type, task, folders, tmp_path):
     folder = folders[model_type]
     rows = 15 if task == "cb" else 6
     config = configured(folder, f"task={task}", f"data.max_rows={rows}", f"output_dir={tmp_path}")
@@ -121,8 +121,9 @@ def test_a_choice_has_the_likelihood_that_transformers_gives_it_in_the_joint_tex
     for line, (source, choices, _) in zip(lines, texts_of(config, "val"), strict=True):
         expected = []
         for choice in choices:
-            before, ids = behind(tokenizer, source, choice)
-            assert tokenizer(f" {choice}", add_special_tokens=False)["input_ids"] != ids[:-1]  # alone: one more space
+            before, ids = joint_tokens(tokenizer, source, choice)
+            # Tokenised without the source, the choice has one more space.
+            assert tokenizer(f" {choice}", add_special_tokens=False)["input_ids"] != ids[:-1]
             with torch.no_grad():
                 logits = model(input_ids=torch.tensor([[*before, *ids]])).logits[0, len(before) - 1 : -1]
             expected.append(float(logits.log_softmax(dim=1).gather(1, torch.tensor(ids)[:, None]).sum()))
@@ -131,7 +132,7 @@ def test_a_choice_has_the_likelihood_that_transformers_gives_it_in_the_joint_tex
 
 
 @pytest.mark.parametrize("task", ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"])
-def test_what_is_trained_and_ranked_has_the_tokens_of_the_joint_text(task, folders):
+def test_targets_and_choices_have_the_tokens_of_the_joint_text(task, folders):
     config = configured(folders["mistral"], f"task={task}", "data.max_rows=5", "backbone.text_limit=1000")
     backbone = build.build_backbone(config, torch.device("cpu"))
     reader = build_task(config)
@@ -139,15 +140,15 @@ def test_what_is_trained_and_ranked_has_the_tokens_of_the_joint_text(task, folde
         config, backbone.tokenizer, reader, list(reader.examples(build_source(config).splits["train"]))
     )
     for row, (source, choices, gold) in enumerate(texts_of(config, "train")):
-        before, output = behind(backbone.tokenizer, source, gold)
+        before, output = joint_tokens(backbone.tokenizer, source, gold)
         assert (list(found.inputs[row]), list(found.outputs[row])) == ([before], output)
-        assert list(found.choices[row]) == [behind(backbone.tokenizer, source, choice)[1] for choice in choices]
+        assert list(found.choices[row]) == [joint_tokens(backbone.tokenizer, source, choice)[1] for choice in choices]
 
 
 @pytest.fixture(scope="module")
 def decoders_by_kind(folders, tiny_llama):
-    places = {"pieces": folders["mistral"], "bytes": tiny_llama[2].partition("=")[2]}
-    return {kind: CausalTokenizer(load_tokenizer(Path(place), "causal")) for kind, place in places.items()}
+    paths = {"pieces": folders["mistral"], "bytes": tiny_llama[2].partition("=")[2]}
+    return {kind: CausalTokenizer(load_tokenizer(Path(path), "causal")) for kind, path in paths.items()}
 
 
 words = st.lists(
@@ -158,7 +159,7 @@ words = st.lists(
 @pytest.mark.parametrize("kind", ["pieces", "bytes"])
 @settings(max_examples=80)
 @given(source=words.map(" ".join), answer=words.map(" ".join), joined=st.sampled_from(["", ":", " ", "\n"]))
-def test_behind_any_source_an_answer_has_its_own_tokens_or_none(kind, decoders_by_kind, source, answer, joined):
+def test_an_answer_has_its_tokens_of_the_joint_text_or_is_refused(kind, decoders_by_kind, source, answer, joined):
     backbone, source = decoders_by_kind[kind], source + joined
     [[found]] = backbone.answers(backbone.sources([source]), [[answer]])
     before, joint = (backbone.tokenizer(text)["input_ids"] for text in (source, f"{source} {answer}"))
@@ -176,7 +177,7 @@ def test_an_answer_that_changes_the_tokens_of_its_source_is_refused(decoders_by_
     )
 
 
-def test_a_byte_level_decoder_keeps_the_tokens_of_a_space_and_the_text_alone(decoders_by_kind):
+def test_with_a_byte_level_tokenizer_an_answer_has_the_tokens_of_a_space_and_its_text(decoders_by_kind):
     backbone = decoders_by_kind["bytes"]
     sources = [f"{'rain ' * count}\nIs this right?\nAnswer:" for count in range(30)]
     for row in backbone.answers(backbone.sources(sources), [["no", "yes", "Ann Lee"]] * 30):
@@ -184,10 +185,10 @@ def test_a_byte_level_decoder_keeps_the_tokens_of_a_space_and_the_text_alone(dec
         assert row == [[*ids, backbone.tokenizer.eos_token_id] for ids in alone]
 
 
-# Control tokens
+# Tests of control tokens
 
 
-def test_a_source_does_not_end_in_the_end_marker_of_the_tokenizers_template(folders):
+def test_the_end_token_that_a_tokenizer_appends_is_removed_from_a_source(folders):
     config = configured(folders["ended"], "task=cb", "data.max_rows=5")
     plain = AutoTokenizer.from_pretrained(folders["llama"])
     backbone = build.build_backbone(config, torch.device("cpu"))
@@ -196,21 +197,21 @@ def test_a_source_does_not_end_in_the_end_marker_of_the_tokenizers_template(fold
     found = build_encoded(config, backbone.tokenizer, reader, list(reader.examples(build_source(config).splits["val"])))
     for row, (source, choices, _) in enumerate(texts_of(config, "val")):
         assert list(found.inputs[row]) == [plain(source)["input_ids"]]
-        assert list(found.choices[row]) == [behind(plain, source, choice)[1] for choice in choices]
+        assert list(found.choices[row]) == [joint_tokens(plain, source, choice)[1] for choice in choices]
     row = Example(idx=0, fields={"text": "rain " * 50}, choices=("no", "yes"), target=0)
     [[ids]] = encode_texts(CausalTokenizer(backbone.tokenizer), [row], "{text} Answer:", "text", 30).inputs
     assert (len(ids), ids[0], backbone.tokenizer.eos_token_id in ids) == (30, 1, False)
 
 
-TYPED = "He wrote {} twice: {}, and went on."
+SENTENCE = "He wrote {} twice: {}, and went on."
 
 
-def test_a_control_token_in_a_text_stays_text(minilm_tokenizer, tiny_t5_tokenizer, decoders_by_kind):
+def test_a_control_token_in_a_text_is_tokenised_as_text(minilm_tokenizer, tiny_t5_tokenizer, decoders_by_kind):
     tokenizers = {"minilm": minilm_tokenizer, "t5": tiny_t5_tokenizer}
     tokenizers |= {kind: backbone.tokenizer for kind, backbone in decoders_by_kind.items()}
     for name, tokenizer in tokenizers.items():
         for token in tokenizer.all_special_tokens:
-            text = TYPED.format(token, token)
+            text = SENTENCE.format(token, token)
             [found] = tokenize(tokenizer, [text], template=False)
             assert not {*found.ids} & ({*tokenizer.all_special_ids} - {tokenizer.unk_token_id}), (name, token)
             read = tokenizer.decode(found.ids).lower().replace(" ", "")
@@ -218,7 +219,7 @@ def test_a_control_token_in_a_text_stays_text(minilm_tokenizer, tiny_t5_tokenize
                 assert read == text.lower().replace(" ", ""), (name, token)
 
 
-def test_a_control_token_in_a_pair_stays_text_and_counts_as_its_characters(tiny_t5_tokenizer):
+def test_a_control_token_in_a_pair_is_tokenised_as_its_characters(tiny_t5_tokenizer):
     end = tiny_t5_tokenizer.eos_token_id
     signs = [tiny_t5_tokenizer.convert_tokens_to_ids(sign) for sign in "</s>"]
     row = Example(idx=0, fields={"a": "rain </s> rain", "b": "sun </s>"}, choices=("x", "y"), target=0)
@@ -229,7 +230,7 @@ def test_a_control_token_in_a_pair_stays_text_and_counts_as_its_characters(tiny_
     assert cut == whole[: whole.index(end) - 4] + whole[whole.index(end) :]
 
 
-def test_a_control_token_in_a_source_neither_ends_it_nor_moves_the_cut(decoders_by_kind):
+def test_a_control_token_in_a_source_neither_ends_nor_changes_its_truncation(decoders_by_kind):
     backbone = decoders_by_kind["pieces"]
     row = Example(idx=0, fields={"text": "rain </s> " * 30}, choices=("no", "yes"), target=0)
     [[whole]] = encode_texts(backbone, [row], "{text} Answer:", "text", 1000).inputs
@@ -239,11 +240,16 @@ def test_a_control_token_in_a_source_neither_ends_it_nor_moves_the_cut(decoders_
     assert backbone.tokenizer.decode(ids).endswith("Answer:")
 
 
-# Choices that look the same
+# Tests of choices with equal tokens
 
 
 def copa(folder, tied):
-    """40 train and 20 validation rows; the choices of the first `tied` of each are signs that no vocabulary knows."""
+    """Write 40 training and 20 validation rows of COPA, and return the overrides that choose them.
+
+    Args:
+        folder: Root of the data.
+        tied: Number of rows of each split whose choices are emojis, which no vocabulary in the tests has.
+    """
     (folder / "COPA").mkdir(parents=True)
     for split, count in (("train", 40), ("val", 20)):
         rows = []
@@ -256,7 +262,7 @@ def copa(folder, tied):
     return ["task=copa", "data=jsonl", f"data.root={folder}", "protocol=paper"]
 
 
-def test_rows_whose_choices_are_the_same_tokens_are_counted_in_the_record(configure, tmp_path):
+def test_rows_whose_choices_have_equal_tokens_are_counted_in_the_record(configure, tmp_path):
     [outcome] = train([configure(*copa(tmp_path / "rows", tied=1), "trainer.epochs=1")])
     assert outcome.record.data.tied == {"train": 1, "held_out": 1, "reported": 1}
     assert "tied choices: 1 of 20 reported rows have choices of the same tokens; the first of them wins" in (
@@ -264,7 +270,7 @@ def test_rows_whose_choices_are_the_same_tokens_are_counted_in_the_record(config
     )
 
 
-def test_too_many_rows_whose_choices_are_the_same_tokens_are_refused(configure, tmp_path):
+def test_too_many_rows_whose_choices_have_equal_tokens_are_refused(configure, tmp_path):
     with pytest.raises(DataError) as caught:
         train([configure(*copa(tmp_path / "rows", tied=3))])
     assert str(caught.value) == (
@@ -274,7 +280,7 @@ def test_too_many_rows_whose_choices_are_the_same_tokens_are_refused(configure, 
     )
 
 
-def test_label_texts_that_are_the_same_tokens_are_refused(tiny_t5):
+def test_label_texts_with_equal_tokens_are_refused(tiny_t5):
     same = "task.formats.seq2seq.choices=['\U0001f600','\U0001f601','\U0001f602']"
     config = check(compose([*tiny_t5, "task=cb", "data.max_rows=20", same]))
     with pytest.raises(DataError, match=r"rows have choices that the tokenizer cannot tell apart"):
@@ -282,7 +288,7 @@ def test_label_texts_that_are_the_same_tokens_are_refused(tiny_t5):
 
 
 @pytest.mark.slow
-def test_the_answers_of_the_real_decoder_have_the_tokens_that_they_have_alone():
+def test_with_the_real_decoder_an_answer_has_the_tokens_of_a_space_and_its_text():
     for name in ("boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"):
         config = check(compose(["backbone=smollm2", f"task={name}", "data.max_rows=20", "encoder=none"]))
         backbone = build.build_backbone(config, torch.device("cpu"))

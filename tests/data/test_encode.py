@@ -1,4 +1,4 @@
-"""A limit on the text cuts the end of the passage and nothing else."""
+"""A text over the limit loses only the end of its passage."""
 
 import re
 from pathlib import Path
@@ -34,11 +34,11 @@ def pairs(tokenizer, examples, limit, candidate=None, second="{question}"):
 
 @pytest.fixture(scope="session")
 def backbones(tiny_t5, tiny_llama):
-    """The tokenizer of sources and answers of a language model of each family."""
+    """Tokenizers of sources and answers for a tiny language model of each family, by the fixture of the model."""
 
     def load(overrides, family):
-        place = next(value.partition("=")[2] for value in overrides if value.startswith("backbone.path="))
-        return text_tokenizer(family, load_tokenizer(Path(place), family))
+        path = next(value.partition("=")[2] for value in overrides if value.startswith("backbone.path="))
+        return text_tokenizer(family, load_tokenizer(Path(path), family))
 
     return {"tiny_t5": load(tiny_t5, "seq2seq"), "tiny_llama": load(tiny_llama, "causal")}
 
@@ -47,7 +47,7 @@ def written(backbone, examples, limit, template=TEMPLATE, cut="passage"):
     return encode_texts(backbone, examples, template, cut, limit)
 
 
-# Pairs
+# Tests of pairs
 
 
 @quick
@@ -69,7 +69,7 @@ def test_a_pair_keeps_its_second_text_and_the_beginning_of_its_first(minilm_toke
     assert found.num_cut == (len(first) > room)
 
 
-def test_each_choice_makes_a_pair_of_its_own_and_is_never_cut(minilm_tokenizer):
+def test_each_choice_is_in_a_pair_of_its_own_and_is_never_truncated(minilm_tokenizer):
     rows = [
         example(idx=1, choices=("a dog", "the old grey cat", "Ann"), passage="rain " * 20),
         example(idx=2, choices=("yes", "no"), passage="sun " * 3),
@@ -88,7 +88,7 @@ def test_each_choice_makes_a_pair_of_its_own_and_is_never_cut(minilm_tokenizer):
     assert (found.num_cut, found.cut_share, found.lengths) == (1, 0.5, [12, 9])
 
 
-def test_a_pair_brings_nothing_to_be_written_and_one_term_of_the_loss(minilm_tokenizer):
+def test_a_pair_has_no_target_text_and_one_term_of_the_loss(minilm_tokenizer):
     found = pairs(minilm_tokenizer, [example(passage="rain", question="wet")], 12)
     assert (found.outputs, found.choices, found.longest_output, found.terms(0)) == ([[]], [[]], 0, 1)
 
@@ -103,18 +103,18 @@ def test_a_choice_over_the_limit_is_refused_with_its_row(minilm_tokenizer):
     assert str(caught.value) == message
 
 
-# Texts
+# Tests of source texts
 
 
 def squeezed(text):
-    """Remove what a tokenizer may lose: white space, unknown characters, and half a character at a cut."""
+    """Remove characters that a tokenizer may lose: white space, unknown characters, and a character cut in half."""
     return re.sub(r"[^!-~]", "", text)
 
 
 @pytest.mark.parametrize("family", LANGUAGE)
 @quick
 @given(kept=texts, passage=texts, question=texts, room=st.integers(3, 60))
-def test_a_source_loses_the_end_of_its_passage_alone(family, backbones, kept, passage, question, room):
+def test_a_source_loses_only_the_end_of_its_passage(family, backbones, kept, passage, question, room):
     backbone, row = backbones[family], example(kept=kept, passage=passage, question=question)
     rows = [example(kept=kept, passage="", question=question), row]
     [[bare], [whole]] = written(backbone, rows, 10_000).inputs
@@ -131,7 +131,7 @@ def test_a_source_loses_the_end_of_its_passage_alone(family, backbones, kept, pa
 
 
 @pytest.mark.parametrize("family", LANGUAGE)
-def test_what_is_read_of_a_cut_source_is_its_template_with_a_shorter_passage(family, backbones):
+def test_a_truncated_source_is_its_template_with_a_shorter_passage(family, backbones):
     backbone = backbones[family]
     row = example(kept="the sun", passage="It rained all day, and " * 9 + "then it was over", question="was it wet")
     [[whole]] = written(backbone, [row], 10_000).inputs
@@ -144,7 +144,7 @@ def test_what_is_read_of_a_cut_source_is_its_template_with_a_shorter_passage(fam
     assert row.fields["passage"].startswith(head.removeprefix("choice: the sun passage: "))
 
 
-def test_the_source_of_t5_ends_in_its_end_marker_however_much_was_cut(backbones):
+def test_a_truncated_source_of_t5_ends_with_one_end_token(backbones):
     backbone = backbones["tiny_t5"]
     row = example(kept="a", passage="rain " * 60, question="b")
     for limit in (40, 50, 60):
@@ -154,7 +154,7 @@ def test_the_source_of_t5_ends_in_its_end_marker_however_much_was_cut(backbones)
 
 @pytest.mark.parametrize("family", LANGUAGE)
 @pytest.mark.parametrize(("cut", "named"), [(None, "none of its fields"), ("kept", "kept")])
-def test_a_source_that_cannot_be_cut_enough_is_refused(family, cut, named, backbones):
+def test_a_source_that_cannot_be_truncated_to_the_limit_is_refused(family, cut, named, backbones):
     row = example(idx=(5, 1), kept="a", passage="rain " * 60, question="b")
     [[whole]] = written(backbones[family], [row], 10_000).inputs
     with pytest.raises(DataError) as caught:
@@ -166,7 +166,7 @@ def test_a_source_that_cannot_be_cut_enough_is_refused(family, cut, named, backb
 
 
 @pytest.mark.parametrize("family", LANGUAGE)
-def test_what_is_written_is_the_right_choice_and_ends_in_the_end_marker(family, backbones):
+def test_the_target_text_is_the_right_choice_and_ends_with_the_end_token(family, backbones):
     backbone = backbones[family]
     rows = [example(idx=1, passage="a"), example(idx=2, choices=("it rained", "no"), passage="b " * 40)]
     found = written(backbone, rows, 20, template="{passage}")
@@ -181,14 +181,14 @@ def test_what_is_written_is_the_right_choice_and_ends_in_the_end_marker(family, 
     assert (found.num_cut, found.cut_share) == (1, 0.5)
 
 
-def test_only_the_causal_family_puts_a_space_before_what_is_written(backbones):
+def test_only_the_causal_family_has_a_space_before_the_answer(backbones):
     for family, expected in (("tiny_llama", " yes<|endoftext|>"), ("tiny_t5", "yes</s>")):
         backbone = backbones[family]
         [[ids]] = backbone.answers(backbone.sources(["Answer:"]), [["yes"]])
         assert backbone.tokenizer.decode(ids) == expected
 
 
-def test_rendering_says_where_the_passage_stands():
+def test_rendering_returns_the_position_of_the_passage():
     fields = {"a": "rain", "b": "{sun}"}
     assert render("x {a} {{y}} {b}.", fields, "b") == ("x rain {y} {sun}.", (11, 16))
     assert render("x {a} {b}", fields, None) == ("x rain {sun}", None)

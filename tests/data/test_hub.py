@@ -1,4 +1,7 @@
-"""The hub's flattened view becomes the release's rows again, whatever its layout on disk; what cannot is named."""
+"""Rows of the hub's flattened view are converted to rows of the release, from every layout of files.
+
+A file or row that cannot be converted gives an error.
+"""
 
 import json
 import os
@@ -28,14 +31,14 @@ NOT_HERE = (
 )
 
 
-# The view, written here as the hub's loading script writes it, independently of the code under test
+# Functions that flatten rows as the loading script of the hub does, independently of the tested code
 
 
 def flattened(folder, rows):
-    """Rows of the release in the hub's view."""
+    """Convert rows of the release to rows of the hub's view."""
     flat = {"MultiRC": flat_multirc, "ReCoRD": flat_record}.get(folder)
     if flat is not None:
-        return [made for row in rows for made in flat(row)]
+        return [flat_row for row in rows for flat_row in flat(row)]
     return [{**unnested(row), "label": label_number(folder, row)} for row in rows]
 
 
@@ -64,13 +67,14 @@ def flat_multirc(row):
 
 def flat_record(row):
     text = row["passage"]["text"]
-    spans = [(text[one["start"] : one["end"] + 1], one["start"], one["end"] + 1) for one in row["passage"]["entities"]]
+    entities = row["passage"]["entities"]
+    spans = [(text[span["start"] : span["end"] + 1], span["start"], span["end"] + 1) for span in entities]
     for query in row["qas"]:
         yield {
             "passage": text,
             "query": query["query"],
             "entities": sorted({span[0] for span in spans}),
-            "entity_spans": [dict(zip(SPAN, span, strict=True)) for span in sorted(spans, key=lambda one: one[1])],
+            "entity_spans": [dict(zip(SPAN, span, strict=True)) for span in sorted(spans, key=lambda span: span[1])],
             "answers": sorted({answer["text"] for answer in query.get("answers", ())}),
             "idx": {"passage": row["idx"], "query": query["idx"]},
         }
@@ -84,7 +88,7 @@ def features_of(folder, rows):
 
 
 def write_view(root, folder, rows, layout=LAYOUTS[0], features=None):
-    """Store `rows`, by split, as Parquet files in the hub's layout, in groups of at most 1,000 rows."""
+    """Write rows by split to Parquet files in a layout of the hub, in row groups of at most 1,000 rows."""
     for split, of_split in rows.items():
         path = root / folder.lower() / layout.format(split=VIEW_SPLITS[split])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,12 +107,12 @@ def read(row):
 
 
 @pytest.fixture(autouse=True)
-def quiet():
-    """Writing Parquet files draws bars, which the code under test does not ask for."""
+def no_progress_bars():
+    """Switch off the progress bars of `datasets`, which are shown when Parquet files are written."""
     datasets.disable_progress_bars()
 
 
-# There and back
+# Tests of the conversion
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -130,59 +134,59 @@ def test_the_view_becomes_the_rows_of_the_release(folder, tmp_path):
     [f"{folder}/{split}" for folder in ("CB", "COPA", "MultiRC", "RTE", "WSC") for split in ("train", "val", "test")]
     + ["BoolQ/val", "BoolQ/test"],
 )
-def test_official_rows_survive_the_view(shared_dir, name):
+def test_official_rows_that_are_flattened_are_converted_back(shared_dir, name):
     rows = [row for _, row in read_rows(shared_dir / "superglue" / f"{name}.jsonl")]
     folder = name.split("/")[0]
-    placed = [(f"v:{number}", row) for number, row in enumerate(flattened(folder, rows))]
-    assert [row for _, row in canonical(folder, placed)] == [read(row) for row in rows]
+    numbered = [(f"v:{number}", row) for number, row in enumerate(flattened(folder, rows))]
+    assert [row for _, row in canonical(folder, numbered)] == [read(row) for row in rows]
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_official_records_keep_entities_and_answers_but_not_which_mentions_were_marked(shared_dir, split):
+def test_official_rows_of_record_keep_queries_and_the_texts_of_answers(shared_dir, split):
     rows = [row for _, row in read_rows(shared_dir / "superglue" / "ReCoRD" / f"{split}.partial.jsonl")]
     found = [row for _, row in canonical("ReCoRD", [("v:1", row) for row in flattened("ReCoRD", rows)])]
     assert [row["passage"] for row in found] == [row["passage"] for row in rows]
-    for one, other in zip(found, rows, strict=True):
-        for query, official in zip(one["qas"], other["qas"], strict=True):
+    for row, official_row in zip(found, rows, strict=True):
+        for query, official in zip(row["qas"], official_row["qas"], strict=True):
             assert (query["query"], query["idx"]) == (official["query"], official["idx"])
             texts = [{answer["text"] for answer in asked.get("answers", ())} for asked in (query, official)]
             assert texts[0] == texts[1]
 
 
-def test_unlabelled_rows_have_no_label_as_in_the_release():
+def test_unlabelled_rows_are_converted_to_rows_without_a_label():
     for folder in FOLDERS:
         rows = unlabelled_rows(folder)
-        placed = [("v:1", row) for row in flattened(folder, rows)]
-        assert [row for _, row in canonical(folder, placed)] == [read(row) for row in rows]
+        numbered = [("v:1", row) for row in flattened(folder, rows)]
+        assert [row for _, row in canonical(folder, numbered)] == [read(row) for row in rows]
 
 
-def test_a_row_has_the_place_of_the_first_that_it_was_made_of(tmp_path):
+def test_a_converted_row_has_the_position_of_its_first_row_in_the_view(tmp_path):
     root = write_view(tmp_path, "MultiRC", sample_view("MultiRC"))
     answers = [len(q["answers"]) for q in sample_rows("MultiRC")["val"][0]["passage"]["questions"]]
-    places = [place for place, _ in hub_source(root, "MultiRC", 2).splits["val"]]
-    assert places == [f"{root}/multirc/validation:1", f"{root}/multirc/validation:{1 + sum(answers)}"]
+    positions = [position for position, _ in hub_source(root, "MultiRC", 2).splits["val"]]
+    assert positions == [f"{root}/multirc/validation:1", f"{root}/multirc/validation:{1 + sum(answers)}"]
 
 
-def test_inclusive_ends_and_columns_of_spans_are_understood():
+def test_spans_with_inclusive_ends_and_spans_as_columns_are_read():
     row = sample_view("ReCoRD")["val"][0]
     inclusive = [{**span, "end": span["end"] - 1} for span in row["entity_spans"]]
     columns = {key: [span[key] for span in row["entity_spans"]] for key in SPAN}
-    made = [list(canonical("ReCoRD", [("v:1", {**row, "entity_spans": spans})])) for spans in (inclusive, columns)]
-    assert made == 2 * [list(canonical("ReCoRD", [("v:1", row)]))]
+    converted = [list(canonical("ReCoRD", [("v:1", {**row, "entity_spans": spans})])) for spans in (inclusive, columns)]
+    assert converted == 2 * [list(canonical("ReCoRD", [("v:1", row)]))]
 
 
-# The files
+# Tests of the files
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_that_the_hub_has_had_is_read(layout, tmp_path):
+def test_files_in_every_layout_of_the_hub_are_read(layout, tmp_path):
     root = write_view(tmp_path, "CB", sample_view("CB"), layout)
     assert [row for _, row in hub_source(root, "CB", 5).splits["train"]] == sample_rows("CB")["train"][:5]
 
 
 def put_into_cache(tmp_path, monkeypatch, revision):
-    """Lay a view out as the hub's client keeps it: blobs, and a snapshot of links to them."""
+    """Write a view in the layout of the hub's cache, with blobs and a snapshot of links, and return the snapshot."""
     repository = tmp_path / "cache" / "datasets--aps--super_glue"
     snapshot = repository / "snapshots" / ("0" * 40) / "cb"
     snapshot.mkdir(parents=True)
@@ -204,7 +208,7 @@ def test_a_cached_copy_is_read_without_a_network(revision, tmp_path, monkeypatch
     assert source.splits["val"][0][0] == "aps/super_glue/cb/validation:1"
 
 
-def test_half_a_cached_copy_is_not_taken(tmp_path, monkeypatch):
+def test_an_incomplete_cached_copy_is_refused(tmp_path, monkeypatch):
     snapshot = put_into_cache(tmp_path, monkeypatch, "main")
     (snapshot / "validation-00000-of-00001.parquet").unlink()
     assert refusal("aps/super_glue") == NOT_HERE.format(reason="HF_HUB_OFFLINE is set")
@@ -216,29 +220,29 @@ def refusal(hub_id, folder="CB"):
     return str(caught.value)
 
 
-def test_without_network_or_cache_one_line_says_what_to_do(tmp_path, monkeypatch):
+def test_without_network_and_cache_the_error_has_advice(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     assert refusal("aps/super_glue") == NOT_HERE.format(reason="HF_HUB_OFFLINE is set")
 
 
-def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path):
+def test_there_is_one_request_to_a_hub_that_cannot_be_reached(tmp_path):
     code = "from rpt.data.sources import hub_source; hub_source('aps/super_glue', 'CB')"
-    # Port 9 of this machine: nobody listens there.
-    places = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, **places}, capture_output=True, text=True)
+    # No program listens at port 9 of this machine.
+    hub = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, **hub}, capture_output=True, text=True)
     reason = "the hub does not give it (ConnectError: [Errno 111] Connection refused)"
     assert run.stderr.splitlines()[-1] == "rpt.errors.DataError: " + NOT_HERE.format(reason=reason)
     assert "Retrying" not in run.stderr
 
 
-def test_what_is_neither_folder_nor_id_is_named():
+def test_a_hub_id_that_is_neither_a_folder_nor_an_id_is_refused():
     assert refusal("a/b/c") == "data.hub_id=a/b/c: is no folder and no data set's id. Set data.hub_id=aps/super_glue."
 
 
 @pytest.mark.parametrize(
     "missing", ["validation-00000-of-00001.parquet", "train-00000-of-00001.parquet", "train-00001-of-00002.parquet"]
 )
-def test_a_folder_without_all_its_files_is_named(missing, tmp_path):
+def test_a_folder_that_lacks_a_file_is_refused(missing, tmp_path):
     write_view(tmp_path, "CB", sample_view("CB"))
     if "00002" in missing:
         (tmp_path / "cb" / LAYOUTS[0].format(split="train")).rename(tmp_path / "cb" / "train-00000-of-00002.parquet")
@@ -250,7 +254,7 @@ def test_a_folder_without_all_its_files_is_named(missing, tmp_path):
     )
 
 
-def test_a_damaged_file_is_named(tmp_path):
+def test_a_damaged_file_is_refused(tmp_path):
     write_view(tmp_path, "CB", sample_view("CB"))
     path = tmp_path / "cb" / LAYOUTS[0].format(split="validation")
     path.write_bytes(path.read_bytes()[:-100])
@@ -259,7 +263,7 @@ def test_a_damaged_file_is_named(tmp_path):
     assert message.endswith("Fetch it again.")
 
 
-def test_an_empty_split_is_named(tmp_path):
+def test_an_empty_split_is_refused(tmp_path):
     rows = sample_view("CB")
     write_view(tmp_path, "CB", {**rows, "val": []}, features=features_of("CB", rows["train"]))
     assert refusal(tmp_path) == f"{tmp_path}/cb: its val split is empty. Fetch it again, or use data=jsonl."
@@ -277,17 +281,17 @@ def test_labels_numbered_in_another_order_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_view_of_records_own_size_streams(tmp_path):
-    queries = 100_730  # of the official train split
+def test_a_view_with_the_size_of_record_is_read_in_a_small_part_of_its_memory(tmp_path):
+    queries = 100_730  # number of queries in the official train split
     row = sample_view("ReCoRD")["val"][0]
     rows = [{**row, "idx": {"passage": number // 2, "query": number}} for number in range(queries)]
     write_view(tmp_path, "ReCoRD", {"train": rows, "val": rows[:2]}, features=features_of("ReCoRD", rows[:1]))
     del rows
     path = tmp_path / "record" / LAYOUTS[0].format(split="train")
     whole = datasets.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "arrow")).data.nbytes
-    before, seen, most = pyarrow.total_allocated_bytes(), 0, 0
+    before, num_queries, peak = pyarrow.total_allocated_bytes(), 0, 0
     for _, row in hub_rows(str(tmp_path), "ReCoRD")["train"]:
-        seen += len(row["qas"])
-        most = max(most, pyarrow.total_allocated_bytes() - before)
-    assert seen == queries
-    assert most < whole / 20
+        num_queries += len(row["qas"])
+        peak = max(peak, pyarrow.total_allocated_bytes() - before)
+    assert num_queries == queries
+    assert peak < whole / 20

@@ -1,4 +1,4 @@
-"""A row that is not of the hub's view is refused with its place; `test_hub.py` has the rows that are."""
+"""Rows that do not follow the hub's view are refused with their position. `test_hub.py` tests rows that follow it."""
 
 import pytest
 
@@ -58,7 +58,7 @@ OTHER = {**MULTIRC, "idx": {"paragraph": 1, "question": 1, "answer": 1}}
         ("ReCoRD", [{**RECORD, "answers": ["Eve"]}], "f:1: the answer 'Eve' is none of the passage's entity_spans."),
     ],
 )
-def test_a_row_that_is_not_of_the_view_is_named(folder, rows, reason):
+def test_a_row_that_does_not_follow_the_view_is_refused(folder, rows, reason):
     with pytest.raises(DataError) as caught:
         list(canonical(folder, [(f"f:{number}", row) for number, row in enumerate(rows, start=1)]))
     assert str(caught.value) == reason

@@ -1,4 +1,4 @@
-"""JSON lines are written and read in one way, whatever their texts hold."""
+"""JSON lines are written and read without loss, also with unusual line separators in their texts."""
 
 import json
 
@@ -12,7 +12,7 @@ SEPARATORS = [chr(code) for code in range(0x3000) if len(f"a{chr(code)}b".splitl
 
 
 @pytest.mark.parametrize("separator", [*SEPARATORS, "\r\n", "\ud800"], ids=ascii)
-def test_a_json_line_stays_one_line_whatever_its_text_holds(separator, tmp_path):
+def test_a_text_with_a_line_separator_is_written_in_one_line(separator, tmp_path):
     assert {"\n", "\x85", "\u2028", "\u2029"} <= set(SEPARATORS)
     values = [{"predicted": f"a{separator}b"}, {"predicted": "second"}]
     files.write_json_lines(tmp_path / "a", values)
@@ -36,7 +36,7 @@ def test_the_official_rte_test_row_with_a_line_separator_is_written_and_read(sha
     assert files.read_json_lines(tmp_path / "a") == rows
 
 
-def test_rows_that_git_lfs_has_not_fetched_are_refused_as_such(tmp_path):
+def test_a_pointer_of_git_lfs_in_place_of_rows_is_refused_with_advice(tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(DataError, match=r"train\.jsonl: is a pointer of git-lfs, .*Run git lfs pull in its folder\."):

@@ -1,4 +1,4 @@
-"""Rows with the same text are held out together, and the held-out part of each class is near to its share."""
+"""Rows with the same text are held out together, and about the wanted share of each class is held out."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -24,33 +24,36 @@ def rows_of(targets):
 
 
 def idx_of(examples):
-    return [one.idx for one in examples]
+    return [row.idx for row in examples]
 
 
 def per_class(examples):
-    return Counter(one.target for one in examples)
+    return Counter(row.target for row in examples)
 
 
-# Texts that several rows share: the number of the text, and the rows' labels.
+# For each row the number of its text, which several rows may share, and its label.
 TEXTS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=2, max_size=80)
 
 
-def rows_with_texts(made):
-    """Rows whose premises are few, so that several share one; a blank more or a capital makes no other text."""
+def rows_with_texts(texts_and_labels):
+    """Make rows from numbers of texts and labels. Equal texts may differ in white space and capital letters."""
     return [
         replace(example(idx, label), fields={"premise": f" {'Tt'[idx % 2]}ext {text}", "hypothesis": str(idx)})
-        for idx, (text, label) in enumerate(made)
+        for idx, (text, label) in enumerate(texts_and_labels)
     ]
 
 
 def texts_of(examples):
-    return {one.fields["premise"].strip().lower() for one in examples}
+    return {row.fields["premise"].strip().lower() for row in examples}
 
 
 @given(TEXTS, st.floats(0.01, 0.99), SEEDS, st.booleans())
-def test_no_text_is_on_both_sides_and_no_side_is_empty(made, share, seed, stratified):
+def test_no_text_is_in_both_parts_and_no_part_is_empty(made, share, seed, stratified):
     examples = rows_with_texts(made)
-    if len(texts_of(examples)) in (1, len(examples)):  # nothing to hold out, or nothing to keep together
+    if len(texts_of(examples)) in (
+        1,
+        len(examples),
+    ):  # a single text cannot be held out, and unique texts have no groups
         return
     train, held = hold_out(examples, share, seed, stratified=stratified, same_side=("premise",))
     assert train
@@ -61,8 +64,8 @@ def test_no_text_is_on_both_sides_and_no_side_is_empty(made, share, seed, strati
 
 
 @given(st.lists(st.integers(0, 2), min_size=60, max_size=200), st.floats(0.1, 0.5), SEEDS)
-def test_no_further_group_would_bring_the_classes_nearer_to_their_shares(targets, share, seed):
-    # Every third row has a twin.
+def test_no_further_group_of_rows_would_bring_the_classes_nearer_to_their_shares(targets, share, seed):
+    # Two of three rows have the same text.
     made = [(number - (number % 3 == 1), target) for number, target in enumerate(targets)]
     train, held = hold_out(rows_with_texts(made), share, seed, stratified=True, same_side=("premise",))
     totals, counts = Counter(targets), Counter(per_class(held))
@@ -76,12 +79,12 @@ def test_no_further_group_would_bring_the_classes_nearer_to_their_shares(targets
         groups[example.fields["premise"].strip().lower()][example.target] += 1
     for group in groups.values():
         with_group = counts + group
-        if all(with_group[target] < totals[target] for target in group):  # every class keeps rows to train on
+        if all(with_group[target] < totals[target] for target in group):  # every class keeps training rows
             assert distance(with_group) >= distance(counts)
 
 
-def test_a_class_of_two_texts_is_on_both_sides():
-    # Of the second class there are two rows, each beside many rows of the first.
+def test_a_class_of_two_rows_is_in_both_parts():
+    # The second class has two rows. Each has the same text as several rows of the first class.
     made = [(text, 0) for text in range(8) for _ in range(6)] + [(0, 1), (1, 1)]
     for seed in range(20):
         parts = hold_out(rows_with_texts(made), 0.2, seed, stratified=True, same_side=("premise",))
@@ -89,22 +92,24 @@ def test_a_class_of_two_texts_is_on_both_sides():
 
 
 @pytest.mark.parametrize("same_side", [(), ("premise", "hypothesis")])
-def test_equal_rows_are_never_on_both_sides(same_side):
+def test_equal_rows_are_in_one_part(same_side):
     fields = [{"premise": f"p{number % 30}", "hypothesis": f"h{number % 30}"} for number in range(60)]
-    examples = [replace(one, fields=texts) for one, texts in zip(rows_of([0, 1] * 30), fields, strict=True)]
+    examples = [replace(row, fields=texts) for row, texts in zip(rows_of([0, 1] * 30), fields, strict=True)]
     train, held = hold_out(examples, 0.2, 0, stratified=True, same_side=same_side)
-    assert not {one.fields["premise"] for one in train} & {one.fields["premise"] for one in held}
+    assert not {row.fields["premise"] for row in train} & {row.fields["premise"] for row in held}
     assert len(held) == 12
 
 
-def test_a_text_keeps_rows_together_whichever_of_the_fields_it_stands_in():
+def test_rows_with_a_common_text_in_different_fields_are_one_group():
     pairs = [("a", "b"), ("c", "d"), ("b", "e"), ("f", "g"), ("E ", "h")]
-    examples = [replace(example(at, 0), fields={"one": one, "two": two}) for at, (one, two) in enumerate(pairs)]
+    examples = [
+        replace(example(idx, 0), fields={"one": first, "two": second}) for idx, (first, second) in enumerate(pairs)
+    ]
     assert groups_of(examples, ("one", "two")) == [[0, 2, 4], [1], [3]]
     assert groups_of(examples, ("one",)) == groups_of(examples, ()) == [[0], [1], [2], [3], [4]]
 
 
-def test_a_field_that_a_row_has_not_is_named():
+def test_a_same_side_field_that_a_row_lacks_is_refused():
     with pytest.raises(
         DataError, match=r"^row idx 0: has no text 'text', which task\.same_side names; it has premise\.$"
     ):

@@ -1,4 +1,4 @@
-"""`TaskData` by itself: every task under Lightning's own Trainer, without the weights of a backbone."""
+"""`TaskData` without a backbone: every task trains a plain module with a plain Lightning Trainer."""
 
 import shutil
 from pathlib import Path
@@ -20,15 +20,19 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers",
     "ignore:.*logging interval",
 )
-MOST_CHOICES = 64
+MAX_CHOICES = 64
 
 
 class BagOfWords(lightning.LightningModule):
-    """A classifier that knows nothing of rpt but the fields of a batch."""
+    """Classifier that uses only the fields of a batch and no other part of rpt.
+
+    Attributes:
+        seen: Last batch of each stage: `train`, `validate` and `test`.
+    """
 
     def __init__(self, vocabulary=40_000):
         super().__init__()
-        self.words, self.classes = nn.Embedding(vocabulary, 8), nn.Linear(8, MOST_CHOICES)
+        self.words, self.classes = nn.Embedding(vocabulary, 8), nn.Linear(8, MAX_CHOICES)
         self.seen = {}
 
     def training_step(self, rows, index):
@@ -48,7 +52,7 @@ def data_of(*overrides):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_task_trains_a_plain_module_under_a_plain_trainer(task, tiny_bert, tmp_path):
+def test_every_task_trains_a_plain_module_with_a_plain_trainer(task, tiny_bert, tmp_path):
     data = data_of(*tiny_bert, f"task={task}", "data=sample", "data.max_rows=24", "backbone.text_limit=400")
     module = BagOfWords()
     trainer = lightning.Trainer(fast_dev_run=True, accelerator="cpu", default_root_dir=tmp_path)
@@ -68,7 +72,7 @@ def test_every_task_trains_a_plain_module_under_a_plain_trainer(task, tiny_bert,
 
 
 @pytest.mark.parametrize("backbone", ["tiny_t5", "tiny_llama"])
-def test_a_language_models_batches_hold_what_may_be_written(backbone, request):
+def test_batches_of_a_language_model_have_target_texts_or_choices(backbone, request):
     data = data_of(*request.getfixturevalue(backbone), "task=copa", "data.max_rows=12")
     data.setup("fit")
     [train, *_], [evaluated, *_] = data.train_dataloader(), data.test_dataloader()
@@ -76,7 +80,7 @@ def test_a_language_models_batches_hold_what_may_be_written(backbone, request):
     assert len(evaluated.written) == 2 * len(evaluated)  # both alternatives of each row
 
 
-def test_the_weights_are_not_read(tiny_bert, tmp_path):
+def test_the_weights_of_the_backbone_are_not_read(tiny_bert, tmp_path):
     folder = shutil.copytree(Path(tiny_bert[2].removeprefix("backbone.path=")), tmp_path / "broken")
     config = check(compose([*tiny_bert, "data.max_rows=24", "backbone.sha256=null", f"backbone.path={folder}"]))
     (folder / "model.safetensors").write_bytes(b"no weights")
@@ -88,7 +92,7 @@ def test_the_weights_are_not_read(tiny_bert, tmp_path):
         build_backbone(config, torch.device("cpu"))
 
 
-def test_each_epoch_holds_every_row_once_in_an_order_of_its_own(tiny_bert, tiny_cb, tmp_path):
+def test_each_epoch_has_every_row_once_in_another_order(tiny_bert, tiny_cb, tmp_path):
     data, module = data_of(*tiny_bert, *tiny_cb), BagOfWords()
     data.setup()
     first, orders = [row for rows in data.train_dataloader() for row in rows.row.tolist()], []
