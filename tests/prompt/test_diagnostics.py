@@ -1,4 +1,4 @@
-"""Prompt diagnostics say what training did to a prompt, and change no bit of it."""
+"""Prompt diagnostics: norms, drift, gate and nearest tokens, which do not change the prompt."""
 
 import csv
 import json
@@ -20,8 +20,8 @@ LENGTH, HIDDEN, VOCAB = 3, 8, 50
 NETWORK = {"bottleneck_dim": 4, "activation": "relu", "layer_norm": True, "dropout": 0.5, "shared": True}
 
 
-class Words:
-    """A tokenizer whose vocabulary is smaller than the embedding table that it belongs to."""
+class SmallTokenizer:
+    """Tokenizer whose vocabulary is smaller than the embedding table."""
 
     def __len__(self):
         return VOCAB - 2
@@ -46,7 +46,7 @@ def soft_prompt(encoder):
 
 @pytest.fixture(scope="module")
 def trained(tiny_bert, tiny_cb, tmp_path_factory):
-    """A run of each kind, trained once for all tests here."""
+    """Trained runs with a plain, a residual and no prompt, by the name of the encoder."""
     root = tmp_path_factory.mktemp("runs")
     shared = [*tiny_bert, *tiny_cb, f"output_dir={root}", "trainer.epochs=3", "logger=[]"]
     return {name: train([check(compose([*shared, f"encoder={name}"]))])[0] for name in ("plain", "residual", "none")}
@@ -57,15 +57,15 @@ def curve(outcome):
         return list(csv.DictReader(file))
 
 
-def found(outcome):
+def diagnostics_of(outcome):
     return json.loads((outcome.folder / "diagnostics.json").read_text())
 
 
-# The numbers
+# Tests of the functions in `rpt.prompt.diagnostics`
 
 
 @pytest.mark.parametrize("rows", [7, 4096])
-def test_nearest_tokens_are_those_of_the_whole_table_however_it_is_cut(rows, embedding, monkeypatch):
+def test_nearest_tokens_do_not_depend_on_the_size_of_the_blocks_of_rows(rows, embedding, monkeypatch):
     monkeypatch.setattr(diagnostics, "ROWS", rows)
     encoded = soft_prompt(Plain).fold()
     ids, cosines = diagnostics.nearest(encoded, embedding, diagnostics.row_norms(embedding), count=5)
@@ -79,28 +79,28 @@ def test_nearest_tokens_are_those_of_the_whole_table_however_it_is_cut(rows, emb
 
 
 @pytest.mark.parametrize("rows", [7, 4096])
-def test_norms_are_those_of_every_row_of_the_vocabulary(rows, embedding, monkeypatch):
+def test_norms_of_the_vocabulary_do_not_depend_on_the_size_of_the_blocks_of_rows(rows, embedding, monkeypatch):
     monkeypatch.setattr(diagnostics, "ROWS", rows)
     prompt = soft_prompt(Plain)
-    said = diagnostics.diagnose(prompt, prompt.fold(), prompt.fold(), embedding, Words())
+    facts = diagnostics.diagnose(prompt, prompt.fold(), prompt.fold(), embedding, SmallTokenizer())
     lengths = np.linalg.norm(embedding.float().numpy().astype(np.float64), axis=1)
     expected = {"mean": lengths.mean(), "std": lengths.std(), "min": 0.0, "max": lengths.max()}
-    assert said["vocab_norm"] == pytest.approx(expected, rel=1e-6)
-    assert said["norms"] == pytest.approx(np.linalg.norm(prompt.fold().numpy(), axis=1), rel=1e-6)
+    assert facts["vocab_norm"] == pytest.approx(expected, rel=1e-6)
+    assert facts["norms"] == pytest.approx(np.linalg.norm(prompt.fold().numpy(), axis=1), rel=1e-6)
 
 
-def test_a_prompt_made_of_tokens_lies_on_them_and_has_not_moved(embedding):
+def test_a_prompt_of_token_embeddings_has_these_nearest_tokens_and_no_drift(embedding):
     prompt = SoftPrompt(embedding[[5, 49, 7]].float(), Plain(length=LENGTH, hidden=HIDDEN))
-    said = diagnostics.diagnose(prompt, prompt.fold(), prompt.fold(), embedding, Words())
-    assert [tokens[0][0] for tokens in said["nearest"]] == ["word5", "row 49", "word7"]
-    assert [tokens[0][1] for tokens in said["nearest"]] == pytest.approx([1, 1, 1], rel=1e-6)
-    assert [len(tokens) for tokens in said["nearest"]] == [5, 5, 5]
-    assert said["drift"] == [0, 0, 0]
-    assert said["gate"] is None
+    facts = diagnostics.diagnose(prompt, prompt.fold(), prompt.fold(), embedding, SmallTokenizer())
+    assert [tokens[0][0] for tokens in facts["nearest"]] == ["word5", "row 49", "word7"]
+    assert [tokens[0][1] for tokens in facts["nearest"]] == pytest.approx([1, 1, 1], rel=1e-6)
+    assert [len(tokens) for tokens in facts["nearest"]] == [5, 5, 5]
+    assert facts["drift"] == [0, 0, 0]
+    assert facts["gate"] is None
     assert diagnostics.movement(prompt, prompt.fold(), prompt.fold())["prompt/drift"] == 0
 
 
-def test_drift_is_how_far_a_prompt_is_from_its_start_in_lengths_of_the_start():
+def test_drift_is_the_distance_from_the_start_relative_to_the_norm_of_the_start():
     prompt = soft_prompt(Plain)
     start = prompt.fold()
     moved = start.clone()
@@ -111,11 +111,11 @@ def test_drift_is_how_far_a_prompt_is_from_its_start_in_lengths_of_the_start():
         "prompt/norm": pytest.approx(float(moved.norm(dim=1).mean()), rel=1e-6),
         "prompt/drift": pytest.approx(2 * first / total, rel=1e-6),
     }
-    said = diagnostics.diagnose(prompt, start, moved, torch.eye(HIDDEN), Words())
-    assert said["drift"] == pytest.approx([2, 0, 0], rel=1e-6)
+    facts = diagnostics.diagnose(prompt, start, moved, torch.eye(HIDDEN), SmallTokenizer())
+    assert facts["drift"] == pytest.approx([2, 0, 0], rel=1e-6)
 
 
-def test_the_gate_is_what_the_residual_network_adds_to_each_row_of_the_table():
+def test_the_gate_is_the_norm_of_the_residual_networks_output_relative_to_the_table():
     prompt = soft_prompt(Residual)
     prompt.eval()
     with torch.no_grad():
@@ -128,24 +128,24 @@ def test_the_gate_is_what_the_residual_network_adds_to_each_row_of_the_table():
     )
 
 
-def test_a_residual_network_that_adds_nothing_has_a_closed_gate():
+def test_a_residual_network_with_an_output_of_zero_has_a_gate_of_zero():
     prompt = soft_prompt(Residual)
-    torch.nn.init.zeros_(prompt.encoder.phi.norm.weight)  # its shift is zero from the start
+    torch.nn.init.zeros_(prompt.encoder.phi.norm.weight)  # the bias of a new layer norm is zero
     assert diagnostics.gates(prompt, prompt.fold()).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("encoder", [Plain, MLP])
-def test_an_encoder_without_a_skip_has_no_gate(encoder):
+def test_an_encoder_without_a_skip_connection_has_no_gate(encoder):
     prompt = soft_prompt(encoder)
     assert diagnostics.gates(prompt, prompt.fold()) is None
     assert set(diagnostics.movement(prompt, prompt.fold(), prompt.fold())) == {"prompt/norm", "prompt/drift"}
 
 
-# In a run
+# Tests of the diagnostics of a trained run
 
 
 @pytest.mark.parametrize("encoder", ["plain", "residual"])
-def test_the_curve_has_them_at_each_evaluation(encoder, trained):
+def test_the_curve_has_the_diagnostics_at_each_evaluation(encoder, trained):
     rows = curve(trained[encoder])
     columns = diagnostics.COLUMNS if encoder == "residual" else diagnostics.COLUMNS[:2]
     for row in rows:
@@ -160,29 +160,29 @@ def test_the_curve_has_them_at_each_evaluation(encoder, trained):
 
 
 @pytest.mark.parametrize("encoder", ["plain", "residual"])
-def test_the_file_is_of_the_prompt_that_is_kept_and_agrees_with_the_curve(encoder, trained, assemble):
+def test_the_file_describes_the_exported_prompt_and_agrees_with_the_curve(encoder, trained, assemble):
     outcome = trained[encoder]
-    said, prompt = found(outcome), load_file(outcome.folder / "prompt.safetensors")["prompt"]
-    assert said["norms"] == pytest.approx(prompt.norm(dim=1).tolist(), rel=1e-6)
+    facts, prompt = diagnostics_of(outcome), load_file(outcome.folder / "prompt.safetensors")["prompt"]
+    assert facts["norms"] == pytest.approx(prompt.norm(dim=1).tolist(), rel=1e-6)
     [best] = [row for row in curve(outcome) if row["held_out/score"] and int(row["step"]) == outcome.record.best.step]
-    assert float(best["prompt/norm"]) == pytest.approx(np.mean(said["norms"]), rel=1e-12)
-    assert (said["gate"] is None) == (encoder == "plain")
+    assert float(best["prompt/norm"]) == pytest.approx(np.mean(facts["norms"]), rel=1e-12)
+    assert (facts["gate"] is None) == (encoder == "plain")
     if encoder == "residual":
-        assert float(best["prompt/gate"]) == pytest.approx(np.mean(said["gate"]), rel=1e-12)
-    assert [len(tokens) for tokens in said["nearest"]] == [5] * 10
-    for tokens in said["nearest"]:
+        assert float(best["prompt/gate"]) == pytest.approx(np.mean(facts["gate"]), rel=1e-12)
+    assert [len(tokens) for tokens in facts["nearest"]] == [5] * 10
+    for tokens in facts["nearest"]:
         cosines = [cosine for _, cosine in tokens]
         assert cosines == sorted(cosines, reverse=True)
         assert all(-1 <= cosine <= 1.000001 for cosine in cosines)
 
 
-def test_the_drift_is_from_the_prompt_that_the_seed_gives(configure, tiny_cb, assemble):
+def test_the_drift_is_relative_to_the_initial_prompt_of_the_seed(configure, tiny_cb, assemble):
     config = configure(*tiny_cb)
     start = assemble(config)[0].runs[0].trainable.fold().double()
     outcome = train([config])[0]
     kept = load_file(outcome.folder / "prompt.safetensors")["prompt"].double()
     expected = (kept - start).norm(dim=1) / start.norm(dim=1)
-    assert found(outcome)["drift"] == pytest.approx(expected.tolist(), rel=1e-9)
+    assert diagnostics_of(outcome)["drift"] == pytest.approx(expected.tolist(), rel=1e-9)
 
 
 def test_a_run_without_a_prompt_has_neither_columns_nor_a_file(trained):
@@ -190,7 +190,7 @@ def test_a_run_without_a_prompt_has_neither_columns_nor_a_file(trained):
     assert not (trained["none"].folder / "diagnostics.json").exists()
 
 
-def test_a_run_whose_prompt_cannot_be_encoded_at_the_start_fails_alone(configure, tiny_cb, monkeypatch):
+def test_a_run_whose_encoder_raises_at_the_start_fails_and_the_other_finishes(configure, tiny_cb, monkeypatch):
     forward = Residual.forward
 
     def breaks(encoder, prompt):
@@ -199,7 +199,7 @@ def test_a_run_whose_prompt_cannot_be_encoded_at_the_start_fails_alone(configure
         return forward(encoder, prompt)
 
     monkeypatch.setattr(Residual, "forward", breaks)
-    sick, sound = train([configure(*tiny_cb, f"prompt.length={length}") for length in (2, 10)])
-    assert (sick.record.status, sick.record.error) == ("failed", "ValueError: no such state")
-    assert sound.record.status == "finished"
-    assert not (sick.folder / "diagnostics.json").exists()
+    failing, healthy = train([configure(*tiny_cb, f"prompt.length={length}") for length in (2, 10)])
+    assert (failing.record.status, failing.record.error) == ("failed", "ValueError: no such state")
+    assert healthy.record.status == "finished"
+    assert not (failing.folder / "diagnostics.json").exists()

@@ -1,4 +1,4 @@
-"""Equations, starts and counts of the encoders that follow the four of the paper."""
+"""Equations, initial prompts and parameter counts of the encoders that are not in the paper."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def low_rank(rank, length=6, hidden=12, start="init"):
         ),
     ],
 )  # fmt: skip
-def test_an_encoder_trains_as_many_numbers_as_its_source_says(encoder, length, hidden, count):
+def test_an_encoder_has_the_parameter_count_of_its_publication(encoder, length, hidden, count):
     prompt = SoftPrompt(table(table_rows(encoder, length), hidden), encoder)
     assert count_params(prompt, trained_parameters(prompt)).held == count
     assert prompt.fold().shape == (length, hidden)
@@ -58,7 +58,7 @@ def test_an_encoder_trains_as_many_numbers_as_its_source_says(encoder, length, h
 @pytest.mark.parametrize(
     ("encoder", "count"),
     [
-        # Source: Residual Prompt Tuning, appendix A.6, for one block: 2 d m + 2 d + d n without biases.
+        # Residual Prompt Tuning, appendix A.6, gives 2 d m + 2 d + d n for one block without biases.
         (Gated(length=10, hidden=768, gate=0.1, **(NETWORK | {"bottleneck_dim": 128})), 205_824 + 768),
         (Stacked(length=10, hidden=768, num_blocks=2, **(NETWORK | {"bottleneck_dim": 128})), 2 * 198_144 + 7_680),
         (
@@ -69,11 +69,11 @@ def test_an_encoder_trains_as_many_numbers_as_its_source_says(encoder, length, h
     ],
     ids=["gated", "depth", "inception"],
 )  # fmt: skip
-def test_encoders_with_phi_count_as_the_residual_encoder_does(encoder, count):
+def test_variants_of_the_residual_encoder_have_the_parameter_counts_of_its_formula(encoder, count):
     assert count_params(SoftPrompt(table(10, 768), encoder)).paper == count
 
 
-def test_low_rank_at_full_rank_is_a_plain_table():
+def test_low_rank_at_full_rank_starts_at_the_table():
     prompt = SoftPrompt(table(), low_rank(6))
     torch.testing.assert_close(prompt(), table(), rtol=0, atol=1e-5)
     wide = SoftPrompt(table(12, 6), low_rank(6, 12, 6))
@@ -87,7 +87,7 @@ def test_low_rank_starts_at_the_best_approximation_of_its_rank():
     torch.testing.assert_close(SoftPrompt(table(), low_rank(2))(), expected, rtol=0, atol=1e-5)
 
 
-def test_dpts_own_start_is_uniform_within_a_half():
+def test_the_initial_factors_of_dpt_are_uniform_in_minus_a_half_to_a_half():
     torch.manual_seed(0)
     prompt = SoftPrompt(table(100, 768), low_rank(10, 100, 768, start="source"))
     for factor in prompt.state_dict().values():
@@ -95,7 +95,7 @@ def test_dpts_own_start_is_uniform_within_a_half():
         assert float(factor.std(correction=0)) == pytest.approx(12**-0.5, rel=0.05)
 
 
-def test_lopt_fits_its_start_to_the_table_and_keeps_the_table():
+def test_lopt_starts_near_the_table_and_does_not_train_the_table():
     errors = []
     for rank in (1, 3, 6):
         prompt = SoftPrompt(table(), LoPT(length=6, hidden=12, rank=rank, activation="gelu", start="init"))
@@ -113,7 +113,7 @@ def test_lopt_starts_from_a_table_with_equal_rows():
     torch.testing.assert_close(prompt(), torch.ones(6, 12), rtol=0, atol=1e-5)
 
 
-def test_ulpts_frozen_map_is_drawn_again_from_the_seed():
+def test_the_frozen_map_of_ulpt_is_determined_by_the_seed():
     def encoder(seed):
         torch.manual_seed(seed)
         return ULPT(length=6, hidden=12, rank=3, start="source")
@@ -121,27 +121,27 @@ def test_ulpts_frozen_map_is_drawn_again_from_the_seed():
     assert torch.equal(encoder(1).map, encoder(1).map)
     assert not torch.equal(encoder(1).map, encoder(2).map)
     assert float(encoder(1).map.abs().max()) <= (6 / 15) ** 0.5
-    made = encoder(1)
-    assert not made.map.requires_grad
+    ulpt = encoder(1)
+    assert not ulpt.map.requires_grad
     with torch.no_grad():
-        made.scale.copy_(torch.linspace(0, 1, 12))
-        made.shift.fill_(0.5)
-    expected = torch.stack([made.scale * (row @ made.map) + 0.5 for row in made.codes])
-    torch.testing.assert_close(made(), expected)
+        ulpt.scale.copy_(torch.linspace(0, 1, 12))
+        ulpt.shift.fill_(0.5)
+    expected = torch.stack([ulpt.scale * (row @ ulpt.map) + 0.5 for row in ulpt.codes])
+    torch.testing.assert_close(ulpt(), expected)
 
 
-def test_ulpt_starts_at_the_tables_best_approximation():
+def test_ulpt_at_full_rank_starts_at_the_table():
     prompt = SoftPrompt(table(), ULPT(length=6, hidden=12, rank=12, start="init"))
     torch.testing.assert_close(prompt(), table(), rtol=0, atol=1e-4)
 
 
-def test_rank_one_is_the_tables_entries_times_an_outer_product():
+def test_rank_one_multiplies_the_table_by_an_outer_product():
     encoder = RankOne(length=6, hidden=12, around_one=True)
     gate = 1 + encoder.rows.flatten()[:, None] * encoder.columns.flatten()[None]
     torch.testing.assert_close(encoder(table()), table() * gate)
 
 
-def test_a_gate_of_one_and_a_single_block_are_the_residual_encoder():
+def test_a_gate_of_one_and_a_single_block_equal_the_residual_encoder():
     residual = Residual(length=6, hidden=12, **NETWORK)
     gated, block = (
         Gated(length=6, hidden=12, gate=1.0, **NETWORK),
@@ -153,7 +153,7 @@ def test_a_gate_of_one_and_a_single_block_are_the_residual_encoder():
     assert torch.equal(block(table()), residual(table()))
 
 
-def test_the_second_block_reads_the_first_ones_output():
+def test_the_second_block_reads_the_output_of_the_first_block():
     two = Stacked(length=6, hidden=12, num_blocks=2, **NETWORK)
     first = table() + two.blocks[0](table())
     assert torch.equal(two(table()), first + two.blocks[1](first))
@@ -179,7 +179,7 @@ def test_accept_mixes_each_part_of_a_token_from_a_codebook():
     torch.testing.assert_close(encoder(), torch.stack(rows))
 
 
-def test_accept_with_as_many_codewords_as_a_part_is_wide_is_a_plain_table():
+def test_accept_with_as_many_codewords_as_dimensions_of_a_sub_space_starts_at_the_table():
     prompt = SoftPrompt(table(), ACCEPT(length=6, hidden=12, subspace_dim=4, codewords=4, start="init"))
     torch.testing.assert_close(prompt(), table(), rtol=0, atol=1e-5)
 
@@ -204,6 +204,6 @@ def test_accept_with_as_many_codewords_as_a_part_is_wide_is_a_plain_table():
         ),
     ],
 )  # fmt: skip
-def test_a_size_without_a_meaning_is_refused(build, message):
+def test_a_size_that_is_not_possible_is_refused(build, message):
     with pytest.raises(ConfigError, match=message):
         build()

@@ -1,4 +1,4 @@
-"""The initialisations one by one: which rows they take, and what they refuse."""
+"""Each initialisation: the embeddings that it uses, and the settings that it refuses."""
 
 import pickle
 import string
@@ -21,7 +21,7 @@ HIDDEN = 4
 
 @pytest.fixture(scope="module")
 def source(minilm_tokenizer: Any) -> InitSource:
-    """Row i of the embedding holds the number i, so that a prompt tells its tokens."""
+    """Source in which row i of the embedding has the value i, so that a prompt reveals its tokens."""
     rows = torch.arange(len(minilm_tokenizer), dtype=torch.float64)[:, None].repeat(1, HIDDEN)
     return InitSource(rows, minilm_tokenizer, choices=("entailment", "neutral", "uncrossable"))
 
@@ -35,13 +35,13 @@ def tokens_of(prompt: Tensor, source: InitSource) -> list[str]:
     return tokens
 
 
-def test_berts_most_frequent_tokens_are_english_words(minilm_tokenizer):
+def test_the_most_frequent_tokens_of_bert_are_english_words(minilm_tokenizer):
     ids = frequent_token_ids(minilm_tokenizer, 12)
     words = "the of and in to was he is as for on with"
     assert minilm_tokenizer.convert_ids_to_tokens(ids) == words.split(" ")
 
 
-def test_nothing_that_stands_for_no_text_is_frequent(minilm_tokenizer):
+def test_frequent_tokens_exclude_special_unused_and_one_character_tokens(minilm_tokenizer):
     ids = frequent_token_ids(minilm_tokenizer, 100_000)
     tokens = minilm_tokenizer.convert_ids_to_tokens(ids)
     assert 20_000 < len(ids) == len(set(ids)) < len(minilm_tokenizer)
@@ -52,7 +52,7 @@ def test_nothing_that_stands_for_no_text_is_frequent(minilm_tokenizer):
 
 
 @pytest.mark.shared
-def test_t5s_most_frequent_tokens_are_english_words(shared_dir):
+def test_the_most_frequent_tokens_of_t5_are_english_words(shared_dir):
     folder = shared_dir / "t5-tokenizer"
     if not folder.is_dir():
         pytest.skip(f"no T5 tokenizer at {folder}")
@@ -65,21 +65,21 @@ def test_t5s_most_frequent_tokens_are_english_words(shared_dir):
 
 
 class ByteLevel:
-    """A tokenizer of the GPT-2 kind with the hard cases of its vocabulary, and no more."""
+    """Byte-level tokenizer like GPT-2's, whose vocabulary has only difficult cases."""
 
     all_special_ids = (0,)
-    added_tokens_decoder = {9: "<|user|>"}  # noqa: RUF012 (as transformers has it)
+    added_tokens_decoder = {9: "<|user|>"}  # noqa: RUF012 (transformers has the same attribute)
     tokens = ("<|end|>", "!", "Ġ", "ĠĠ", "Ċ", "Ã", "<0x0A>", "Ġthe", "ing", "<|user|>", "ĠCB")
 
     def get_vocab(self) -> dict[str, int]:
-        # In no order, as a real vocabulary may be.
+        # The order of the entries is reversed, because a real vocabulary may have any order.
         return {token: index for index, token in reversed(list(enumerate(self.tokens)))}
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         return "".join(tokens).translate(str.maketrans("ĠĊÃ", " \n\N{REPLACEMENT CHARACTER}"))
 
 
-def test_a_byte_level_vocabulary_gives_words_without_bytes_and_blanks():
+def test_frequent_tokens_of_a_byte_level_vocabulary_exclude_bytes_and_spaces():
     assert frequent_token_ids(ByteLevel(), 100) == (7, 8, 10)
     assert frequent_token_ids(ByteLevel(), 2) == (7, 8)
 
@@ -108,14 +108,14 @@ def test_a_vocabulary_without_words_is_refused():
     )
 
 
-def test_uniform_stays_within_its_bounds_and_fills_them(source):
+def test_uniform_covers_the_range_between_its_bounds(source):
     prompt = init.uniform(source, 2000, rng(), low=-0.5, high=0.25)
     assert prompt.min().item() == pytest.approx(-0.5, abs=1e-3)
     assert prompt.max().item() == pytest.approx(0.25, abs=1e-3)
     assert prompt.mean().item() == pytest.approx(-0.125, abs=0.01)
 
 
-def test_uniform_refuses_bounds_the_wrong_way_round(source):
+def test_uniform_refuses_a_lower_bound_above_the_upper_bound(source):
     with pytest.raises(ConfigError) as error:
         init.uniform(source, 2, rng(), low=0.5, high=-0.5)
     assert str(error.value) == "init.low = 0.5: must be below init.high, which is -0.5."
@@ -127,7 +127,7 @@ def test_normal_has_its_standard_deviation(source):
     assert prompt.mean().item() == pytest.approx(0, abs=1e-3)
 
 
-def test_labels_come_first_in_label_order_as_the_mean_of_their_tokens(source):
+def test_the_first_rows_are_means_of_the_label_tokens_in_label_order(source):
     prompt = init.labels(source, 5, rng(), num_tokens=2)
     for row, choice in zip(prompt, source.choices, strict=False):
         ids = source.tokenizer.convert_tokens_to_ids(source.tokenizer.tokenize(choice))
@@ -159,7 +159,7 @@ def test_labels_that_cannot_be_used_are_refused(source, choices, length, message
     ("length", "tokens"),
     [(2, "true or"), (3, "true or false"), (7, "true or false true or false true")],
 )
-def test_a_text_is_repeated_or_cut_to_the_length(source, length, tokens):
+def test_a_text_is_repeated_or_truncated_to_the_length(source, length, tokens):
     prompt = init.from_text(source, length, rng(), text="True or false")
     assert tokens_of(prompt, source) == tokens.split()
 
@@ -171,7 +171,7 @@ def test_an_empty_text_is_refused(source):
 
 
 def refusal(source: InitSource, path: Path) -> str:
-    """What is said about this file, without its key and name."""
+    """Return the message that refuses a file, without the key and the path."""
     with pytest.raises(ConfigError) as error:
         init.from_file(source, 2, rng(), path=str(path))
     start = f"init.path = {path}: "
@@ -190,7 +190,7 @@ def test_a_numpy_prompt_is_read_in_any_precision(source, tmp_path, dtype):
 
 
 @pytest.mark.parametrize("names", [["anything"], ["prompt", "other"], ["other", "prompt_embeddings"]], ids=str)
-def test_a_safetensors_prompt_is_read_by_its_name_or_as_the_only_one(source, tmp_path, names):
+def test_a_safetensors_prompt_is_read_by_its_name_or_as_the_only_tensor(source, tmp_path, names):
     tensors = {name: torch.zeros(1) for name in names if name == "other"}
     tensors |= {name: torch.tensor(PROMPT).bfloat16() for name in names if name != "other"}
     save_file(tensors, tmp_path / "prompt.safetensors")
@@ -199,7 +199,7 @@ def test_a_safetensors_prompt_is_read_by_its_name_or_as_the_only_one(source, tmp
 
 
 @pytest.mark.shared
-def test_a_prompt_published_by_others_is_read(minilm_tokenizer, shared_dir):
+def test_a_published_prompt_is_read(minilm_tokenizer, shared_dir):
     path = shared_dir / "google-prompts" / "t5_1_1_lm100k_base.rte.npy"
     if not path.is_file():
         pytest.skip(f"no published prompt at {path}")
@@ -228,7 +228,7 @@ def test_a_prompt_of_another_shape_is_refused(source, tmp_path, shape):
     ],
     ids=["nan", "infinite", "beyond float32", "integers"],
 )
-def test_values_that_are_no_finite_floats_are_refused(source, tmp_path, values):
+def test_values_that_are_not_finite_float32_numbers_are_refused(source, tmp_path, values):
     np.save(tmp_path / "p.npy", values)
     assert refusal(source, tmp_path / "p.npy") == ("holds values that are no finite floats. Choose a trained prompt.")
 
@@ -242,12 +242,12 @@ def test_a_missing_file_or_another_kind_of_file_is_refused(source, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"not a prompt"], ids=["empty", "text"])
 def test_a_damaged_file_is_refused(source, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    said = refusal(source, tmp_path / name)
-    assert said.startswith("cannot be read (")
-    assert said.endswith("). Choose another file.")
+    message = refusal(source, tmp_path / name)
+    assert message.startswith("cannot be read (")
+    assert message.endswith("). Choose another file.")
 
 
-def test_a_truncated_array_or_one_that_needs_pickle_is_refused(source, tmp_path):
+def test_a_truncated_array_and_an_array_with_pickled_objects_are_refused(source, tmp_path):
     np.save(tmp_path / "whole.npy", PROMPT)
     (tmp_path / "p.npy").write_bytes((tmp_path / "whole.npy").read_bytes()[:-4])
     assert refusal(source, tmp_path / "p.npy").startswith("cannot be read (")
@@ -264,7 +264,7 @@ def test_a_file_of_several_unknown_tensors_is_refused(source, tmp_path):
     )
 
 
-def test_a_config_error_names_every_problem_sorted_by_key():
+def test_the_message_of_a_config_error_has_every_problem_sorted_by_key():
     lr, encoder = Problem("lr", -1, "must be positive."), Problem("encoder.shared", True, "is odd.")
     error = ConfigError([lr, encoder, Problem("encoder_lr", None, "must be set.")])
     assert str(error).splitlines() == [
@@ -276,7 +276,7 @@ def test_a_config_error_names_every_problem_sorted_by_key():
     assert isinstance(error, ValueError)
 
 
-def test_a_config_error_survives_the_way_between_processes():
+def test_a_config_error_can_be_pickled():
     error = ConfigError.of("lr", -1, "must be positive.")
     again = pickle.loads(pickle.dumps(error))
     assert isinstance(again, ConfigError)

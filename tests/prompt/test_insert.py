@@ -1,4 +1,4 @@
-"""Insertion against a naive loop over rows, for any lengths, runs and padding."""
+"""Insertion of prompts is compared with a simple loop over rows, for any lengths, runs and padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,15 @@ class Batch:
 
 
 def make_batch(lengths: Sequence[int], runs: Sequence[int], tokens: Sequence[int], padding: int, at: int) -> Batch:
-    """Prompts of these lengths, rows of these runs with so many tokens, all numbers different."""
+    """Make a batch of random numbers.
+
+    Args:
+        lengths: Length of each run's prompt.
+        runs: Run of each row.
+        tokens: Number of text tokens of each row.
+        padding: Number of padding tokens after the longest text.
+        at: Number of text tokens before the prompt.
+    """
     rng = torch.Generator().manual_seed(0)
     width = max(tokens) + padding
     return Batch(
@@ -47,8 +55,8 @@ def batches(draw: st.DrawFn) -> Batch:
     return make_batch(lengths, runs, tokens, padding=draw(st.integers(0, 2)), at=draw(st.integers(0, 2)))
 
 
-def naive(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Row by row, by hand: the embeddings, the mask, where the text is, and the segments."""
+def inserted_row_by_row(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute the embeddings, the mask, the mask of the text, and the segments in a loop over rows."""
     rows, texts, segments = [], [], []
     for b, k in enumerate(batch.run.tolist()):
         text = batch.embeds[b][batch.mask[b].bool()]
@@ -71,91 +79,90 @@ def gradients(embeds: Tensor, prompts: Sequence[Tensor]) -> list[Tensor]:
     loss = (embeds * direction).sum()
     if not loss.requires_grad:
         return [torch.zeros_like(prompt) for prompt in prompts]
-    found = torch.autograd.grad(loss, prompts, allow_unused=True, materialize_grads=True)
-    return list(found)
+    return list(torch.autograd.grad(loss, prompts, allow_unused=True, materialize_grads=True))
 
 
 @settings(max_examples=200)
 @given(batch=batches())
 def test_insertion_equals_a_loop_over_rows(batch):
-    ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at, batch.segments)
-    embeds, mask, text, segments = naive(batch)
-    assert torch.equal(ours.segments, segments.reshape(ours.segments.shape))
-    assert torch.equal(ours.embeds, embeds)
-    assert torch.equal(ours.mask, mask.reshape(ours.mask.shape))
-    assert torch.equal(ours.text, text.reshape(ours.text.shape))
-    for mine, loops in zip(gradients(ours.embeds, batch.prompts), gradients(embeds, batch.prompts), strict=True):
-        torch.testing.assert_close(mine, loops, rtol=0, atol=1e-6)
+    inserted = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at, batch.segments)
+    embeds, mask, text, segments = inserted_row_by_row(batch)
+    assert torch.equal(inserted.segments, segments.reshape(inserted.segments.shape))
+    assert torch.equal(inserted.embeds, embeds)
+    assert torch.equal(inserted.mask, mask.reshape(inserted.mask.shape))
+    assert torch.equal(inserted.text, text.reshape(inserted.text.shape))
+    actual, expected = gradients(inserted.embeds, batch.prompts), gradients(embeds, batch.prompts)
+    for gradient, expected_gradient in zip(actual, expected, strict=True):
+        torch.testing.assert_close(gradient, expected_gradient, rtol=0, atol=1e-6)
 
 
 @settings(max_examples=100)
 @given(batch=batches())
-def test_padding_stands_at_the_right_end_only(batch):
-    ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
-    lengths = ours.mask.sum(dim=1)
-    width = ours.mask.shape[1]
-    assert torch.equal(ours.mask.bool(), torch.arange(width) < lengths[:, None])
+def test_padding_is_only_at_the_right_end(batch):
+    inserted = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
+    lengths = inserted.mask.sum(dim=1)
+    width = inserted.mask.shape[1]
+    assert torch.equal(inserted.mask.bool(), torch.arange(width) < lengths[:, None])
     assert width == lengths.max()
-    assert not ours.embeds[ours.mask == 0].any()
-    assert torch.equal(ours.text.sum(dim=1), batch.mask.sum(dim=1))
+    assert not inserted.embeds[inserted.mask == 0].any()
+    assert torch.equal(inserted.text.sum(dim=1), batch.mask.sum(dim=1))
 
 
 @pytest.mark.parametrize("other", [3, 1, 5], ids=["same", "shorter", "longer"])
-def test_a_runs_rows_and_gradient_are_those_it_has_alone(other):
-    """The same bits beside prompts of the same, a shorter and a longer length."""
+def test_rows_and_gradient_of_a_run_do_not_depend_on_the_length_of_another_prompt(other):
     batch = make_batch([3, other], runs=[1, 0, 1, 0, 0], tokens=[4, 2, 1, 4, 3], padding=1, at=1)
-    prompt, mine = batch.prompts[0], batch.run == 0
-    together = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
-    alone = insert([prompt], torch.zeros(3).long(), batch.embeds[mine], batch.mask[mine], batch.at)
+    prompt, rows = batch.prompts[0], batch.run == 0
+    packed = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
+    alone = insert([prompt], torch.zeros(3).long(), batch.embeds[rows], batch.mask[rows], batch.at)
     width = alone.mask.shape[1]
-    assert torch.equal(together.embeds[mine, :width], alone.embeds)
-    assert torch.equal(together.mask[mine, :width], alone.mask)
-    assert torch.equal(together.text[mine, :width], alone.text)
+    assert torch.equal(packed.embeds[rows, :width], alone.embeds)
+    assert torch.equal(packed.mask[rows, :width], alone.mask)
+    assert torch.equal(packed.text[rows, :width], alone.text)
 
     direction = torch.randn(alone.embeds.shape, generator=torch.Generator().manual_seed(1))
-    (packed,) = torch.autograd.grad((together.embeds[mine, :width] * direction).sum(), prompt)
-    (single,) = torch.autograd.grad((alone.embeds * direction).sum(), prompt)
-    assert torch.equal(packed, single)
+    (gradient,) = torch.autograd.grad((packed.embeds[rows, :width] * direction).sum(), prompt)
+    (gradient_alone,) = torch.autograd.grad((alone.embeds * direction).sum(), prompt)
+    assert torch.equal(gradient, gradient_alone)
 
 
-def test_a_run_that_diverged_does_not_reach_the_others():
+def test_a_run_that_diverged_does_not_change_the_others():
     batch = make_batch([2, 2], runs=[0, 1], tokens=[3, 3], padding=0, at=0)
     with torch.no_grad():
         batch.prompts[1].fill_(torch.nan)
-    ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
-    (gradient,) = torch.autograd.grad(ours.embeds[0].sum(), batch.prompts[0])
-    assert ours.embeds[0].isfinite().all()
+    inserted = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
+    (gradient,) = torch.autograd.grad(inserted.embeds[0].sum(), batch.prompts[0])
+    assert inserted.embeds[0].isfinite().all()
     assert gradient.isfinite().all()
 
 
-def test_a_run_without_rows_is_left_out_of_the_graph_and_of_the_width():
+def test_the_prompt_of_a_run_without_rows_has_no_gradient_and_does_not_widen_the_batch():
     batch = make_batch([2, 9], runs=[0, 0], tokens=[3, 2], padding=4, at=0)
-    ours = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
-    ours.embeds.sum().backward()
-    assert ours.embeds.shape == (2, 5, HIDDEN)
+    inserted = insert(batch.prompts, batch.run, batch.embeds, batch.mask, batch.at)
+    inserted.embeds.sum().backward()
+    assert inserted.embeds.shape == (2, 5, HIDDEN)
     assert batch.prompts[1].grad is None
 
 
 @pytest.mark.parametrize("lengths", [[2, 2], [2, 1]], ids=["one length", "mixed lengths"])
-def test_the_result_has_the_texts_dtype_and_the_gradient_the_prompts(lengths):
+def test_the_result_has_the_dtype_of_the_text_and_the_gradient_that_of_the_prompt(lengths):
     batch = make_batch(lengths, runs=[0, 1, 0], tokens=[3, 2, 1], padding=0, at=1)
     embeds = batch.embeds.bfloat16()
-    ours = insert(batch.prompts, batch.run, embeds, batch.mask.bool(), batch.at)
-    ours.embeds.float().sum().backward()
-    assert ours.embeds.dtype == torch.bfloat16
-    assert ours.mask.dtype == torch.int64
+    inserted = insert(batch.prompts, batch.run, embeds, batch.mask.bool(), batch.at)
+    inserted.embeds.float().sum().backward()
+    assert inserted.embeds.dtype == torch.bfloat16
+    assert inserted.mask.dtype == torch.int64
     assert batch.prompts[0].grad is not None
     assert batch.prompts[0].grad.dtype == torch.float32
-    # Two rows of run 0, so the sum's gradient is 2 at each of its numbers.
+    # Run 0 has two rows, so that the gradient of the sum is 2 for each number of its prompt.
     assert torch.equal(batch.prompts[0].grad, torch.full((2, HIDDEN), 2.0))
 
 
-def test_the_prompt_stands_behind_the_first_token():
-    """The docstring's picture, number by number: C is 1, words are 2, the prompts 7 and 8."""
+def test_the_prompt_is_inserted_after_the_first_token():
+    """The batch is that of the docstring of `insert`: [CLS] is 1, words are 2, and the prompts are 7 and 8."""
     prompts = [torch.full((3, 1), 7.0), torch.full((1, 1), 8.0)]
     embeds = torch.tensor([[1, 2, 2, 2, 0], [1, 2, 2, 2, 2], [1, 2, 0, 0, 0]]).float()[..., None]
-    ours = insert(prompts, torch.tensor([0, 1, 1]), embeds, embeds[..., 0] > 0, at=1)
-    assert ours.embeds[..., 0].tolist() == [
+    inserted = insert(prompts, torch.tensor([0, 1, 1]), embeds, embeds[..., 0] > 0, at=1)
+    assert inserted.embeds[..., 0].tolist() == [
         [1, 7, 7, 7, 2, 2, 2],
         [1, 8, 2, 2, 2, 2, 0],
         [1, 8, 2, 0, 0, 0, 0],

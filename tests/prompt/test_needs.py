@@ -1,4 +1,4 @@
-"""The needs that an encoder may state: what the framework gives it, and how its parameters are trained."""
+"""Needs that an encoder may state: the inputs that rpt passes to it, and the training of its parameters."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ from torch import nn
 
 
 class Basis(nn.Module):
-    """Reads a table of another height."""
+    """Encoder whose table has `basis` rows."""
 
     def __init__(self, *, length: int, hidden: int, basis: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Basis(nn.Module):
 
 
 class Words(nn.Module):
-    """Mixes the first rows of the vocabulary."""
+    """Encoder that mixes the first `count` embeddings of the vocabulary."""
 
     def __init__(self, *, length: int, hidden: int, vocabulary, count: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Words(nn.Module):
 
 @pytest.fixture
 def configure(tiny_bert, tiny_cb, tmp_path, monkeypatch):
-    """Make a configuration with an encoder of the user's own."""
+    """Make a configuration with an encoder of a user."""
     (tmp_path / "conf" / "encoder").mkdir(parents=True)
     (tmp_path / "needy_encoders.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -64,7 +64,7 @@ def configure(tiny_bert, tiny_cb, tmp_path, monkeypatch):
     return make
 
 
-def test_a_table_of_another_height_is_drawn_trained_and_counted(configure, assemble):
+def test_a_table_with_another_number_of_rows_is_drawn_trained_and_counted(configure, assemble):
     config = configure("Basis", "basis: 23")
     [run] = assemble(config)[0].runs
     assert run.trainable.prompt.table.shape == (23, 32)
@@ -75,12 +75,12 @@ def test_a_table_of_another_height_is_drawn_trained_and_counted(configure, assem
     assert (outcome.record.parameters.held, outcome.record.parameters.kept) == (trained, 10 * 32)
 
 
-def test_an_init_that_cannot_fill_the_table_names_the_encoders_number_of_rows(configure, assemble):
+def test_the_error_of_an_init_that_cannot_fill_the_table_has_the_number_of_rows(configure, assemble):
     with pytest.raises(ConfigError, match=r"^init = labels: cannot fill the 2 rows of this encoder's table \("):
         assemble(configure("Basis", "basis: 2", "init=labels"))
 
 
-def test_an_encoder_gets_the_vocabulary_in_the_prompts_unit(configure, assemble):
+def test_an_encoder_gets_the_vocabulary_in_the_unit_of_the_prompt(configure, assemble):
     config = configure("Words", "count: 6")
     tuner, _ = assemble(config)
     prompt = tuner.runs[0].trainable.prompt
@@ -88,17 +88,23 @@ def test_an_encoder_gets_the_vocabulary_in_the_prompts_unit(configure, assemble)
     torch.testing.assert_close(prompt.encoder.words * prompt.scale, tuner.backbone.embedding[:6])
     assert prompt.encoder.seen.shape == (10, 32)
     assert list(dict(prompt.named_parameters())) == ["encoder.mix"]
-    assert bytes_of_run(config) == (10 * 32 + 3 * 32) * 4 * COPIES  # without its values, a table's memory is assumed
+    # The estimate does not build the encoder, and assumes the memory of a table.
+    assert bytes_of_run(config) == (10 * 32 + 3 * 32) * 4 * COPIES
     assert train([config])[0].record.parameters.held == 10 * 6
 
 
-def test_a_name_that_rpt_gives_is_no_option(configure):
+def test_an_argument_that_rpt_passes_is_no_option(configure):
     with pytest.raises(ConfigError, match=r"encoder\.vocabulary = 3: no such key"):
         configure("Words", "count: 6\nvocabulary: 3")
 
 
-class Two(nn.Module):
-    """Names a group for one of its two parameters."""
+class TwoParameters(nn.Module):
+    """Encoder with two parameters, the second of which is in named groups.
+
+    Args:
+        groups: Keyword arguments of each group.
+        own: Whether the encoder has `start_from`, so that its parameters replace the table.
+    """
 
     def __init__(self, *groups, own):
         super().__init__()
@@ -124,17 +130,19 @@ DECAYS = {"table": 0.5, "encoder": 0.25, "head": 0.125, "body": 0.0}
         (True, {"lr": 2.0, "weight_decay": 0.0}, [(3, 0.3, 0.5), (4, 2.0, 0.0)]),
     ],
 )
-def test_a_named_group_has_its_own_rate_and_decay_and_own_state_is_trained_as_a_table(own, group, expected):
-    trainable = Trainable(SoftPrompt(torch.zeros(3, 8), Two(group, own=own)), None, None, 8)
-    made = parameter_groups(trainable, RATES, DECAYS)
-    found = [(sum(one.numel() for one in group["params"]), group["lr"], group["weight_decay"]) for group in made]
+def test_a_named_group_has_its_rate_and_decay_and_an_encoder_without_a_table_those_of_the_table(own, group, expected):
+    trainable = Trainable(SoftPrompt(torch.zeros(3, 8), TwoParameters(group, own=own)), None, None, 8)
+    groups = parameter_groups(trainable, RATES, DECAYS)
+    sizes = [sum(parameter.numel() for parameter in group["params"]) for group in groups]
+    found = [(size, group["lr"], group["weight_decay"]) for size, group in zip(sizes, groups, strict=True)]
     assert found == expected
 
 
-def test_a_parameter_of_two_groups_and_a_foreign_one_are_refused():
-    with pytest.raises(ConfigError, match=r"^encoder\._target_ = Two: parameter_groups\(\) names a tensor of 'mine'"):
-        groups_of(Two({}, {}, own=False))
-    stray = Two(own=False)
+def test_a_parameter_in_two_groups_and_a_parameter_of_another_module_are_refused():
+    message = r"^encoder\._target_ = TwoParameters: parameter_groups\(\) names a tensor of 'mine'"
+    with pytest.raises(ConfigError, match=message):
+        groups_of(TwoParameters({}, {}, own=False))
+    stray = TwoParameters(own=False)
     stray.groups = [ParameterGroup("stray", [nn.Parameter(torch.zeros(2))])]
     with pytest.raises(ConfigError, match="names a tensor of 'stray'"):
         groups_of(stray)

@@ -1,4 +1,4 @@
-"""The soft prompt's own behaviour; what holds for every encoder is in the conformance tests."""
+"""Behaviour of `SoftPrompt`. `tests/conformance/` tests requirements on every encoder."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def residual(length: int, hidden: int, bottleneck_dim: int, *, shared: bool = Tr
 @pytest.mark.parametrize(
     ("hidden", "bottleneck_dim", "length", "paper", "held"),
     [
-        # Source: Residual Prompt Tuning, appendix A.6: 2 d m + 2 d + d n; with biases m + d more.
+        # Residual Prompt Tuning, appendix A.6, gives 2 d m + 2 d + d n. Biases add m + d.
         pytest.param(768, 250, 100, 462_336, 463_354, id="t5-base, the paper's 462K"),
         pytest.param(768, 800, 10, 1_238_016, 1_239_584, id="t5-base, the published code's width"),
         pytest.param(768, 128, 10, 205_824, 206_720, id="t5-base, our default width"),
@@ -31,30 +31,30 @@ def residual(length: int, hidden: int, bottleneck_dim: int, *, shared: bool = Tr
         pytest.param(512, 400, 100, 461_824, 462_736, id="t5-small"),
     ],
 )
-def test_a_residual_prompt_has_the_papers_parameter_count(hidden, bottleneck_dim, length, paper, held):
+def test_a_residual_prompt_has_the_parameter_count_of_the_paper(hidden, bottleneck_dim, length, paper, held):
     prompt = SoftPrompt(torch.zeros(length, hidden), residual(length, hidden, bottleneck_dim))
     assert count_params(prompt) == ParamCount(paper=paper, held=held)
 
 
-def test_a_per_token_encoder_counts_once_per_virtual_token():
+def test_a_per_token_encoder_is_counted_once_per_virtual_token():
     shared = count_params(residual(10, 16, 4))
     own = count_params(residual(10, 16, 4, shared=False))
     assert own == ParamCount(paper=10 * shared.paper, held=10 * shared.held)
 
 
-def test_a_plain_prompt_counts_its_table():
+def test_the_count_of_a_plain_prompt_is_the_size_of_its_table():
     prompt = SoftPrompt(torch.zeros(100, 768), Plain(length=100, hidden=768))
     assert count_params(prompt) == ParamCount(paper=76_800, held=76_800)
 
 
-def test_an_lstm_counts_four_gates_in_two_directions_and_its_head():
+def test_the_count_of_an_lstm_has_four_gates_in_two_directions_and_the_output_layers():
     encoder = LSTM(length=10, hidden=16, hidden_dim=3, num_layers=1, dropout=0.0)
     weights = 2 * 4 * 3 * (16 + 3) + 6 * 6 + 6 * 16
-    biases = 2 * 4 * 3 * 2 + 6 + 16  # torch keeps two biases per gate
+    biases = 2 * 4 * 3 * 2 + 6 + 16  # torch has two biases per gate
     assert count_params(encoder) == ParamCount(paper=weights, held=weights + biases)
 
 
-def test_a_frozen_number_is_not_counted():
+def test_a_frozen_parameter_is_not_counted():
     prompt = SoftPrompt(torch.zeros(10, 16), residual(10, 16, 4))
     prompt.encoder.requires_grad_(False)
     assert count_params(prompt) == ParamCount(paper=160, held=160)
@@ -69,7 +69,7 @@ def test_the_table_is_a_float32_copy_of_the_init():
     assert torch.equal(prompt.table.detach(), torch.ones(2, 3))
 
 
-def test_an_encoder_that_raises_leaves_the_mode_as_it_was():
+def test_an_encoder_that_raises_in_fold_stays_in_train_mode():
     class Broken(torch.nn.Module):
         def forward(self, prompt):
             raise RuntimeError("broken")

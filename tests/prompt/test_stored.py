@@ -1,4 +1,4 @@
-"""Prompts that others have trained as `init=file`: folders of runs and of PEFT, published arrays, round trips."""
+"""Stored prompts as `init=file`: folders of runs and of PEFT, published arrays, and round trips of an export."""
 
 import json
 
@@ -20,27 +20,27 @@ pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is d
 
 
 def path_of(overrides):
-    return next(one.partition("=")[2] for one in overrides if one.startswith("backbone.path="))
+    return next(text.partition("=")[2] for text in overrides if text.startswith("backbone.path="))
 
 
 @pytest.fixture
 def run(tiny_t5, tmp_path):
-    """A finished run on the tiny T5, whose encoder is folded into its prompt."""
+    """Folder of a finished run on the tiny T5."""
     config = rpt.compose([*tiny_t5, *FEW, f"output_dir={tmp_path / 'runs'}"])
     [outcome] = rpt.train([config])
     return outcome.check().folder
 
 
 @pytest.mark.parametrize("form", ["peft", "npy", "safetensors"])
-def test_a_prompt_is_the_same_bit_by_bit_after_a_round_trip(form, run, tiny_t5, tmp_path):
+def test_a_prompt_is_equal_bit_for_bit_after_a_round_trip(form, run, tiny_t5, tmp_path):
     prompt = load_file(run / "prompt.safetensors")["prompt"]
     export(run, form, tmp_path / "out")
-    away = tmp_path / "out"
-    if form == "peft":  # loaded and saved by PEFT itself
+    stored_at = tmp_path / "out"
+    if form == "peft":  # PEFT loads the exported adapter and saves it again
         model = AutoModelForSeq2SeqLM.from_pretrained(path_of(tiny_t5))
-        away = tmp_path / "saved"
-        PeftModel.from_pretrained(model, tmp_path / "out").save_pretrained(away)
-    options = ["init=file", f"init.path={away}", "encoder=plain", "prompt.unit=raw"]
+        stored_at = tmp_path / "saved"
+        PeftModel.from_pretrained(model, tmp_path / "out").save_pretrained(stored_at)
+    options = ["init=file", f"init.path={stored_at}", "encoder=plain", "prompt.unit=raw"]
     config = rpt.compose([*tiny_t5, *FEW, *options, f"output_dir={tmp_path / 'back'}"])
     module = rpt.PromptTuner.from_config(config, rpt.TaskData(config))
     back = module.runs[0].trainable.fold().numpy()
@@ -48,7 +48,7 @@ def test_a_prompt_is_the_same_bit_by_bit_after_a_round_trip(form, run, tiny_t5, 
     assert back.tobytes() == prompt.tobytes()
 
 
-def test_the_folder_of_a_run_starts_another_run_and_its_file_has_the_same_identity(run, tiny_t5, tmp_path):
+def test_the_folder_of_a_run_and_its_prompt_file_start_the_same_run(run, tiny_t5, tmp_path):
     names = set()
     for path in (run, run / "prompt.safetensors"):
         config = rpt.compose([*tiny_t5, *FEW, "init=file", f"init.path={path}", f"output_dir={tmp_path / 'next'}"])
@@ -76,13 +76,13 @@ def test_the_vectors_that_peft_inserts_are_read_from_its_folder(family, method, 
     found = [read_prompt(str(path)) for path in (tmp_path / "adapter", tmp_path / "adapter/adapter_model.safetensors")]
     assert all(torch.equal(prompt, expected) for prompt in found)
     is_halved = family == "tiny_t5" and submodules is None
-    said = "has 4 virtual tokens for the encoder and 4 for the decoder; the encoder's are used\n"
-    assert capsys.readouterr().err.count(said) == int(is_halved)
+    message = "has 4 virtual tokens for the encoder and 4 for the decoder; the encoder's are used\n"
+    assert capsys.readouterr().err.count(message) == int(is_halved)
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("task", ["mrpc", "rte", "sst2"])
-def test_googles_prompts_are_read_as_they_stand(task, shared_dir):
+def test_the_published_prompts_of_google_are_read_without_a_change(task, shared_dir):
     path = shared_dir / "google-prompts" / f"t5_1_1_lm100k_base.{task}.npy"
     if not path.is_file():
         pytest.skip(f"no published prompt at {path}")

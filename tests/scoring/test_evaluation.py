@@ -1,4 +1,4 @@
-"""An answer does not depend on the rows that are evaluated together with it."""
+"""The answer to a row does not depend on the other rows of the evaluation."""
 
 import json
 from dataclasses import replace
@@ -35,14 +35,14 @@ SCORED = {
     ),
     "causal, generate": ("tiny_llama", ["task=copa", "data.max_rows=8", "scorer=generate"]),
 }
-ROUNDING = 5e-5  # of float32, in sums of up to a hundred nats
-COARSE = "backbone.dtype=bfloat16"
+ROUNDING = 5e-5  # rounding error of float32 in log-likelihoods of up to a hundred nats
+BFLOAT16 = "backbone.dtype=bfloat16"
 
 
 def evaluated(tuner, data, order):
-    """Evaluate reported rows in an order: the answer to each row by its idx, and the shapes of the forward passes.
+    """Evaluate reported rows in an order; return the answers by idx, and the shapes of the forward passes.
 
-    A row that fills up a forward pass has the same answer at each of its positions.
+    A forward pass of a fixed shape may be filled up with copies of a row. All copies must have the same answer.
     """
     split, order = data.reported, list(order)
     lists = {
@@ -55,17 +55,17 @@ def evaluated(tuner, data, order):
     for rows in data.evaluation(part, lambda: [True]):
         shapes.add((len(rows), rows.width))
         with torch.no_grad():
-            said = tuner.score(rows, prompts)
-        for at, row in enumerate(rows.row.tolist()):
-            text = None if said.texts is None else said.texts[at]
-            scores = said.scores[at][said.scores[at] > -torch.inf].tolist()
-            answer = (scores, float(said.losses[at]), text)
+            output = tuner.score(rows, prompts)
+        for position, row in enumerate(rows.row.tolist()):
+            text = None if output.texts is None else output.texts[position]
+            scores = output.scores[position][output.scores[position] > -torch.inf].tolist()
+            answer = (scores, float(output.losses[position]), text)
             assert found.setdefault(part.examples[row].idx, answer) == answer
     return found, shapes
 
 
-def spread_heads(tuner):
-    """Heads start at zero, from which all scores are alike."""
+def randomize_heads(tuner):
+    """Set heads to random weights, because a head of zeros gives every row the same score."""
     torch.manual_seed(1)
     for run in tuner.runs:
         if run.trainable.head is not None:
@@ -73,11 +73,14 @@ def spread_heads(tuner):
 
 
 def expected_shapes(tuner, data, prompt_length):
-    """Number of rows and width of the forward passes in bfloat16, which follow from each row alone."""
+    """Return the shapes of forward passes in bfloat16, as number of rows and width.
+
+    The shape of a forward pass follows from each of its rows, without the other rows.
+    """
     if data.eval_passes == EvalPasses(1):
         assert isinstance(tuner.backbone, LanguageModel)
         return {(1, None)}
-    if max(map(len, data.reported.inputs)) > 1:  # a text for each choice
+    if max(map(len, data.reported.inputs)) > 1:  # rows with a text for each choice
         return {(1, None)}
     step, budget = (CACHED_WIDTH_STEP, CACHED_TOKENS) if tuner.prompt_at is None else (WIDTH_STEP, FIXED_TOKENS)
     widths = {-(-(prompt_length + length) // step) * step for length in data.reported.lengths}
@@ -86,15 +89,15 @@ def expected_shapes(tuner, data, prompt_length):
 
 
 @pytest.mark.parametrize("way", SCORED)
-def test_in_bfloat16_a_score_has_the_same_bits_beside_any_other_rows(way, request, assemble):
+def test_in_bfloat16_the_bits_of_a_score_do_not_depend_on_other_rows(way, request, assemble):
     backbone, chosen = SCORED[way]
-    tuner, data = assemble(check(compose([*request.getfixturevalue(backbone), *chosen, COARSE, "prompt.length=3"])))
-    spread_heads(tuner)
+    tuner, data = assemble(check(compose([*request.getfixturevalue(backbone), *chosen, BFLOAT16, "prompt.length=3"])))
+    randomize_heads(tuner)
     assert tuner.backbone.dtype == torch.bfloat16
     count = len(data.reported)
     whole, shapes = evaluated(tuner, data, range(count))
     assert shapes == expected_shapes(tuner, data, 3)
-    assert len({str(said) for said in whole.values()}) > 1
+    assert len({str(answer) for answer in whole.values()}) > 1
     assert evaluated(tuner, data, reversed(range(count)))[0] == whole
     few, _ = evaluated(tuner, data, [2, 0])
     assert few == {idx: whole[idx] for idx in few}
@@ -102,10 +105,10 @@ def test_in_bfloat16_a_score_has_the_same_bits_beside_any_other_rows(way, reques
 
 
 @pytest.mark.parametrize("way", ["class head", "seq2seq, rank", "causal, rank"])
-def test_in_float32_other_rows_and_the_budget_move_a_score_by_rounding_alone(way, request, assemble):
+def test_in_float32_other_rows_and_the_token_budget_change_a_score_only_by_rounding(way, request, assemble):
     backbone, chosen = SCORED[way]
     tuner, data = assemble(check(compose([*request.getfixturevalue(backbone), *chosen, "prompt.length=3"])))
-    spread_heads(tuner)
+    randomize_heads(tuner)
     assert data.eval_passes == EvalPasses(EVALUATION_TOKENS["cpu"])
     count = len(data.reported)
     whole, shapes = evaluated(tuner, data, range(count))
@@ -120,13 +123,13 @@ def test_in_float32_other_rows_and_the_budget_move_a_score_by_rounding_alone(way
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        ([COARSE], (FIXED_TOKENS, False, True)),
-        ([COARSE, "trainer.eval_token_budget=1"], (1, True, False)),
-        ([COARSE, "trainer.eval_token_budget=900"], (900, False, False)),
+        ([BFLOAT16], (FIXED_TOKENS, False, True)),
+        ([BFLOAT16, "trainer.eval_token_budget=1"], (1, True, False)),
+        ([BFLOAT16, "trainer.eval_token_budget=900"], (900, False, False)),
         ([], (8192, False, False)),
     ],
 )
-def test_the_record_says_whether_rows_shared_forward_passes(overrides, expected, configure, tiny_cb):
+def test_the_record_holds_whether_rows_shared_forward_passes(overrides, expected, configure, tiny_cb):
     [outcome] = train([configure(*tiny_cb, "trainer.epochs=1", *overrides)])
     names = ("token_budget", "one_row_per_forward", "fixed_shapes")
     assert outcome.record.evaluation.model_dump() == dict(zip(names, expected, strict=True))
@@ -135,7 +138,7 @@ def test_the_record_says_whether_rows_shared_forward_passes(overrides, expected,
 
 
 @given(lengths=st.lists(st.integers(1, 700), min_size=1, max_size=40), data=st.data())
-def test_the_shape_of_a_fixed_forward_pass_follows_from_each_of_its_rows_alone(lengths, data):
+def test_the_shape_of_a_fixed_forward_pass_follows_from_each_of_its_rows(lengths, data):
     counts = data.draw(st.lists(st.integers(1, 3), min_size=len(lengths), max_size=len(lengths)))
     passes = EvalPasses(FIXED_TOKENS, has_fixed_shapes=True, max_width=700)
     plan = plan_passes(passes, lengths, counts)
@@ -147,7 +150,7 @@ def test_the_shape_of_a_fixed_forward_pass_follows_from_each_of_its_rows_alone(l
             assert counts[row] > 1 or lengths[row] <= width <= 700
 
 
-def test_a_text_of_a_fixed_width_has_its_own_values_and_padding_behind_them():
+def test_a_text_that_is_padded_to_a_fixed_width_keeps_its_values():
     embeds, mask = torch.randn(2, 3, 4), torch.tensor([[1, 1, 1], [1, 0, 0]])
     segments = torch.tensor([[0, 0, 1], [0, 0, 0]])
     narrow = insert([torch.randn(2, 4)], torch.tensor([0, 0]), embeds, mask, 1, segments)
@@ -165,9 +168,9 @@ def test_a_text_of_a_fixed_width_has_its_own_values_and_padding_behind_them():
     [["backbone=minilm"], ["backbone=smollm2", "encoder=none"], ["backbone=smollm2", "backbone.prompt_at=end"]],
     ids=["minilm", "smollm2", "smollm2, behind cached texts"],
 )
-def test_on_a_real_backbone_a_score_has_the_same_bits_beside_any_other_rows(chosen, assemble):
-    tuner, data = assemble(check(compose([*chosen, COARSE, "task=cb", "data.max_rows=15", "trainer.device=cpu"])))
-    spread_heads(tuner)
+def test_with_a_real_backbone_the_bits_of_a_score_do_not_depend_on_other_rows(chosen, assemble):
+    tuner, data = assemble(check(compose([*chosen, BFLOAT16, "task=cb", "data.max_rows=15", "trainer.device=cpu"])))
+    randomize_heads(tuner)
     whole, shapes = evaluated(tuner, data, range(8))
     assert shapes <= expected_shapes(tuner, data, data.prompt_lengths[0])
     for order in ([5, 3, 0], [7, 6, 5, 4, 3, 2, 1, 0], [2, 1]):

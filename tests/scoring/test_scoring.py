@@ -1,4 +1,4 @@
-"""Scores of every backbone family and scorer: what they depend on, and what they do not."""
+"""Scores of every backbone family and scorer do not depend on padding, other rows, or the order of choices."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from rpt.scoring.language import RankScorer
 from rpt.scoring.predictions import Part, gather
 from rpt.scoring.scorer import by_row
 
-# A backbone, a task, and how it is scored. COPA and ReCoRD bring choices of their own, ReCoRD not equally many.
+# Backbone, task and scorer of each case. Rows of COPA and ReCoRD have their own choices; in ReCoRD their number varies.
 SCORED = {
     "class head": ("tiny_bert", ["task=cb"]),
     "head per choice": ("tiny_bert", ["task=record", "data.max_rows=3"]),
@@ -34,7 +34,7 @@ quick = settings(max_examples=8)
 
 @pytest.fixture(scope="module")
 def scored(request, assemble):
-    """Two runs of different prompt lengths over one backbone, and their data, of each way of scoring."""
+    """Make, for a case of `SCORED`, a pack of two runs with different prompt lengths and its data."""
     known = {}
 
     def make(way):
@@ -45,7 +45,7 @@ def scored(request, assemble):
             tuner, data = assemble(*(check(compose([*shared, *chosen, *more])) for more in own))
             torch.manual_seed(1)
             for run in tuner.runs:
-                if run.trainable.head is not None:  # a head starts at zero, from which all scores are alike
+                if run.trainable.head is not None:  # a head of zeros would give every row the same score
                     torch.nn.init.normal_(run.trainable.head.linear.weight, std=0.5)
             known[way] = tuner, data
         return known[way]
@@ -53,8 +53,8 @@ def scored(request, assemble):
     return make
 
 
-def answered(tuner, split, pairs, pad_id, extra=0):
-    """What one forward says of `(run, row)` pairs, with `extra` more tokens of padding everywhere."""
+def score(tuner, split, pairs, pad_id, extra=0):
+    """Return the output of one forward pass for `(run, row)` pairs, with `extra` more padding tokens."""
     rows = make_rows(split, pairs, pad_id, [1] * len(pairs), with_choices=tuner.scorer.with_choices)
     wider = {
         name: F.pad(getattr(rows, name), (0, extra), value=pad_id if name in ("ids", "written") else 0)
@@ -67,14 +67,14 @@ def answered(tuner, split, pairs, pad_id, extra=0):
 
 @pytest.fixture(scope="module")
 def alone(scored):
-    """What is said of each row by either run in a forward of its own."""
+    """Return, for a case of `SCORED`, the outputs by `(run, row)`, each from a forward pass of its own."""
     known = {}
 
     def make(way):
         if way not in known:
             tuner, data = scored(way)
             pairs = [(run, row) for run in (0, 1) for row in range(ROWS)]
-            known[way] = {pair: answered(tuner, data.reported, [pair], data.pad_id) for pair in pairs}
+            known[way] = {pair: score(tuner, data.reported, [pair], data.pad_id) for pair in pairs}
         return known[way]
 
     return make
@@ -88,29 +88,29 @@ def alone(scored):
 )
 def test_an_answer_depends_neither_on_padding_nor_on_the_other_rows(way, scored, alone, pairs, extra):
     (tuner, data), expected = scored(way), alone(way)
-    together = answered(tuner, data.reported, pairs, data.pad_id, extra)
+    output = score(tuner, data.reported, pairs, data.pad_id, extra)
     losses = torch.cat([expected[pair].losses for pair in pairs])
-    torch.testing.assert_close(together.losses, losses, rtol=1e-9, atol=1e-9)
-    if together.texts is not None:
-        assert together.texts == [text for pair in pairs for text in expected[pair].texts]
-    for found, pair in zip(together.scores, pairs, strict=True):
+    torch.testing.assert_close(output.losses, losses, rtol=1e-9, atol=1e-9)
+    if output.texts is not None:
+        assert output.texts == [text for pair in pairs for text in expected[pair].texts]
+    for scores, pair in zip(output.scores, pairs, strict=True):
         [single] = expected[pair].scores
-        torch.testing.assert_close(found[: len(single)], single, rtol=1e-9, atol=1e-9)
-        assert bool((found[len(single) :] == -torch.inf).all())
+        torch.testing.assert_close(scores[: len(single)], single, rtol=1e-9, atol=1e-9)
+        assert bool((scores[len(single) :] == -torch.inf).all())
 
 
 @each_way
 def test_different_rows_and_prompts_have_different_answers(way, alone):
-    # Else the test above could not fail.
-    losses = torch.cat([one.losses for one in alone(way).values()]).reshape(2, ROWS)
+    # If all answers were equal, test_an_answer_depends_neither_on_padding_nor_on_the_other_rows could not fail.
+    losses = torch.cat([output.losses for output in alone(way).values()]).reshape(2, ROWS)
     assert losses.std(dim=1).min() > 1e-3
     assert (losses[0] - losses[1]).abs().max() > 1e-3
     if "generate" in way:
-        assert len({text for one in alone(way).values() for text in one.texts}) > 2
+        assert len({text for output in alone(way).values() for text in output.texts}) > 2
 
 
 def permuted(split, orders):
-    """The same rows with their choices in another order."""
+    """Return a copy of a split in which the choices of each row have another order."""
     examples = [
         replace(example, choices=tuple(example.choices[at] for at in order), target=order.index(example.target))
         for example, order in zip(split.examples, orders, strict=True)
@@ -130,38 +130,39 @@ def test_choices_in_another_order_have_the_same_scores_in_that_order(way, scored
     tuner, rows = scored(way)
     split, pairs = rows.reported, [(0, row) for row in range(len(rows.reported))]
     orders = [data.draw(st.permutations(range(len(example.choices)))) for example in split.examples]
-    turned = permuted(split, orders)
-    found, expected = (answered(tuner, each, pairs, rows.pad_id) for each in (turned, split))
-    for ours, theirs, order in zip(found.scores, expected.scores, orders, strict=True):
-        torch.testing.assert_close(ours[: len(order)], theirs[order], rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(found.losses, expected.losses, rtol=1e-9, atol=1e-9)
-    at = torch.arange(len(pairs))
-    ours, theirs = (
-        gather(tuner.task, [Part(at, one.examples, said)]) for one, said in ((turned, found), (split, expected))
+    reordered = permuted(split, orders)
+    actual, expected = (score(tuner, each, pairs, rows.pad_id) for each in (reordered, split))
+    for scores, expected_scores, order in zip(actual.scores, expected.scores, orders, strict=True):
+        torch.testing.assert_close(scores[: len(order)], expected_scores[order], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(actual.losses, expected.losses, rtol=1e-9, atol=1e-9)
+    indices = torch.arange(len(pairs))
+    predictions, expected_predictions = (
+        gather(tuner.task, [Part(indices, part.examples, output)])
+        for part, output in ((reordered, actual), (split, expected))
     )
-    assert [answer.text for answer in ours.answers] == [answer.text for answer in theirs.answers]
-    assert [answer.choice for answer in ours.answers] == [
-        order.index(answer.choice) for answer, order in zip(theirs.answers, orders, strict=True)
+    assert [answer.text for answer in predictions.answers] == [answer.text for answer in expected_predictions.answers]
+    assert [answer.choice for answer in predictions.answers] == [
+        order.index(answer.choice) for answer, order in zip(expected_predictions.answers, orders, strict=True)
     ]
 
 
-def test_rows_of_one_forward_may_have_unequally_many_choices(scored):
+def test_rows_of_one_forward_pass_may_have_different_numbers_of_choices(scored):
     for way in ("head per choice", "seq2seq, rank", "causal, rank many"):
         tuner, data = scored(way)
         counts = [len(example.choices) for example in data.reported.examples]
         assert len(set(counts)) > 1
-        scores = answered(tuner, data.reported, [(0, row) for row in range(len(counts))], data.pad_id).scores
+        scores = score(tuner, data.reported, [(0, row) for row in range(len(counts))], data.pad_id).scores
         assert scores.shape == (len(counts), max(counts))
         assert scores.isfinite().sum(dim=1).tolist() == counts
 
 
 @pytest.mark.parametrize("way", ["seq2seq, rank", "causal, rank"])
-def test_length_normalised_scores_are_means_over_a_choices_tokens(way, scored, monkeypatch):
+def test_length_normalised_scores_are_means_over_the_tokens_of_a_choice(way, scored, monkeypatch):
     tuner, data = scored(way)
     split, pairs = data.reported, [(1, row) for row in range(ROWS)]
-    sums = answered(tuner, split, pairs, data.pad_id).scores
+    sums = score(tuner, split, pairs, data.pad_id).scores
     monkeypatch.setattr(tuner, "scorer", RankScorer(length_normalised=True))
-    means = answered(tuner, split, pairs, data.pad_id).scores
+    means = score(tuner, split, pairs, data.pad_id).scores
     lengths = [list(map(len, split.choices[row])) for row in range(ROWS)]
     assert len({length for row in lengths for length in row}) > 1
     for mean, total, counts in zip(means, sums, lengths, strict=True):
@@ -169,7 +170,7 @@ def test_length_normalised_scores_are_means_over_a_choices_tokens(way, scored, m
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 2**31 - 1))
-def test_a_table_holds_each_row_and_minus_infinity_behind_it(counts, seed):
+def test_scores_by_row_are_filled_up_with_minus_infinity(counts, seed):
     values = torch.randn(sum(counts), generator=torch.Generator().manual_seed(seed))
     row_of = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     table = by_row(values, row_of, len(counts))
@@ -180,7 +181,7 @@ def test_a_table_holds_each_row_and_minus_infinity_behind_it(counts, seed):
 
 
 @pytest.mark.parametrize("way", ["seq2seq, rank", "causal, rank", "seq2seq, generate", "causal, generate"])
-def test_a_language_models_training_loss_is_that_of_the_right_text(way, scored):
+def test_the_training_loss_of_a_language_model_is_the_loss_of_the_right_text(way, scored):
     tuner, data = scored(way)
     split = data.reported
     rows = make_rows(split, [(0, row) for row in range(ROWS)], data.pad_id, [1] * ROWS)
@@ -188,10 +189,10 @@ def test_a_language_models_training_loss_is_that_of_the_right_text(way, scored):
     with torch.no_grad():
         losses = tuner.scorer.losses(tuner.backbone, tuner._inserted(rows, prompts), rows, [None, None])
     if tuner.scorer.with_choices:
-        scores = answered(tuner, split, [(0, row) for row in range(ROWS)], data.pad_id).scores
+        scores = score(tuner, split, [(0, row) for row in range(ROWS)], data.pad_id).scores
         expected = -scores[torch.arange(ROWS), rows.target]
     else:
-        expected = answered(tuner, split, [(0, row) for row in range(ROWS)], data.pad_id).losses
+        expected = score(tuner, split, [(0, row) for row in range(ROWS)], data.pad_id).losses
     torch.testing.assert_close(losses, expected, rtol=1e-9, atol=1e-9)
 
 
