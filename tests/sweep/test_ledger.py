@@ -1,4 +1,4 @@
-"""The ledger lists the runs of a sweep with their states."""
+"""The ledger of a sweep lists its runs with their statuses."""
 
 import json
 import os
@@ -20,7 +20,7 @@ MOVE = "Move it away and start the sweep again: finished runs are found by their
 
 @pytest.fixture
 def runs(configure, tmp_path):
-    """Three runs that have not been begun, below `tmp_path/runs`."""
+    """Three runs without folders, whose output folder is `tmp_path/runs`."""
     config = configure()
     names = ("lr=1", "lr=2", "lr=3")
     return [
@@ -34,7 +34,7 @@ def write(run, record):
     (run.folder / "run.json").write_text(json.dumps(record))
 
 
-def test_a_sweep_is_named_by_its_runs_in_whatever_order(runs, tmp_path):
+def test_the_name_of_a_sweep_depends_on_its_runs_and_not_on_their_order(runs, tmp_path):
     first = register(runs, tmp_path / "runs")
     assert first.path.parent == tmp_path / "runs" / "sweeps"
     assert [(entry.name, entry.identity, entry.folder) for entry in first.entries] == [
@@ -46,11 +46,11 @@ def test_a_sweep_is_named_by_its_runs_in_whatever_order(runs, tmp_path):
     assert register(runs[:2], tmp_path / "runs").path != first.path
 
 
-def test_a_ledger_moves_with_its_runs(runs, tmp_path):
-    made = register(runs, tmp_path / "runs")
+def test_a_ledger_can_be_moved_with_its_runs(runs, tmp_path):
+    registered = register(runs, tmp_path / "runs")
     write(runs[0], {"status": "finished", "scores": {"score": 0.5}})
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
-    moved = read(tmp_path / "elsewhere" / "sweeps" / made.path.name)
+    moved = read(tmp_path / "elsewhere" / "sweeps" / registered.path.name)
     assert moved.states()["id-lr=1"] == RunState("finished", 0.5)
 
 
@@ -72,7 +72,7 @@ def test_a_ledger_moves_with_its_runs(runs, tmp_path):
         ({"status": "interrupted", "error": "disk full"}, [], RunState("interrupted", error="disk full")),
     ],
 )  # fmt: skip
-def test_where_a_run_stands_is_read_from_its_folder(record, files, state, tmp_path):
+def test_the_state_of_a_run_is_read_from_its_folder(record, files, state, tmp_path):
     if record is not None:
         (tmp_path / "run.json").write_text(json.dumps(record))
     for name in files:
@@ -80,7 +80,7 @@ def test_where_a_run_stands_is_read_from_its_folder(record, files, state, tmp_pa
     assert read_state(tmp_path) == state
 
 
-def test_a_run_whose_record_cannot_be_read_counts_as_failed(tmp_path):
+def test_a_run_whose_record_cannot_be_read_has_the_status_failed(tmp_path):
     (tmp_path / "run.json").write_text("{")
     state = read_state(tmp_path)
     assert state.status == "failed"
@@ -99,7 +99,7 @@ def test_a_run_whose_record_cannot_be_read_counts_as_failed(tmp_path):
         ),
     ],
 )
-def test_a_ledger_that_cannot_be_read_is_refused_with_what_to_do(content, message, runs, tmp_path, capsys):
+def test_a_ledger_that_cannot_be_read_is_refused_with_advice(content, message, runs, tmp_path, capsys):
     path = register(runs, tmp_path / "runs").path
     path.write_text(content)
     with pytest.raises(LedgerError, match=f"{path}: {message}.*{MOVE}"):
@@ -109,9 +109,9 @@ def test_a_ledger_that_cannot_be_read_is_refused_with_what_to_do(content, messag
     assert [sweep.path for sweep in found] == [other.path]
     assert len(errors) == 1
     assert command.main([str(tmp_path / "runs")]) == 2
-    shown = capsys.readouterr()
-    assert "1 runs: 1 missing" in shown.out
-    assert shown.err.startswith(f"{path}: ")
+    output = capsys.readouterr()
+    assert "1 runs: 1 missing" in output.out
+    assert output.err.startswith(f"{path}: ")
 
 
 def test_the_ledger_of_an_older_rpt_is_read(runs, tmp_path):
@@ -122,13 +122,13 @@ def test_the_ledger_of_an_older_rpt_is_read(runs, tmp_path):
 
 
 def test_the_table_has_a_line_for_each_run(runs, tmp_path, capsys):
-    made = register(runs, tmp_path / "runs")
+    registered = register(runs, tmp_path / "runs")
     write(runs[0], {"status": "finished", "scores": {"score": 0.5}})
     write(runs[1], {"status": "failed", "error": "its loss is not a number"})
     write(runs[2], {"status": "interrupted", "error": "StorageError: no space left"})
     assert command.main([str(tmp_path / "runs")]) == 0
     assert capsys.readouterr().out == (
-        f"{made.path}  started {made.started}  3 runs: 1 finished, 1 failed, 1 interrupted\n"
+        f"{registered.path}  started {registered.started}  3 runs: 1 finished, 1 failed, 1 interrupted\n"
         "  finished     0.500  lr=1  run-lr=1\n"
         "  failed              lr=2  run-lr=2  its loss is not a number\n"
         "  interrupted         lr=3  run-lr=3  StorageError: no space left\n"
@@ -148,7 +148,7 @@ def test_a_folder_without_sweeps_is_refused(tmp_path, capsys):
     assert capsys.readouterr().err == message
 
 
-def test_the_ledger_waits_for_no_heavy_library():
+def test_the_ledger_imports_no_heavy_library():
     heavy = ("torch", "transformers", "lightning", "datasets")
     modules = "rpt.ledger, rpt.sweep.launch, hydra_plugins.rpt_packed.launcher"
     code = f"import sys, {modules}; print(*(name for name in {heavy} if name in sys.modules))"

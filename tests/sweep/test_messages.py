@@ -1,4 +1,4 @@
-"""Messages on the progress of a sweep, on a terminal and in a file."""
+"""Messages about the progress of a sweep, on a terminal and in a file."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from rpt.training.live_progress import PackProgress, RunProgress
 
 
 class Clock:
-    """Clock whose time a test sets."""
+    """Clock whose time is set by the test."""
 
     def __init__(self):
         self.now = 100.0
@@ -29,7 +29,7 @@ def clock():
 
 
 def log(clock):
-    """The lines of a sweep of ten points, not on a terminal."""
+    """Return the messages of a sweep of ten points that are not written to a terminal."""
     return Lines(10, Path("runs"), Log(10, clock), clock)
 
 
@@ -38,22 +38,23 @@ def finish(lines, number, score, is_new=True):
 
 
 def progress_of(*statuses, first=0):
-    """Runs of the points from `first` on, without an evaluation yet."""
+    """Return the progress of runs without an evaluation. The first run belongs to the point with the number `first`."""
     return {f"lr={number}": RunProgress(status) for number, status in enumerate(statuses, first)}
 
 
-def test_counts_rate_and_time_left(clock):
+def test_the_message_has_counts_rate_and_time_left(clock):
     lines = log(clock)
     finish(lines, 0, 0.5, is_new=False)
     finish(lines, 1, 0.6)
     lines.watch(PackProgress(progress_of(*["running"] * 4, first=2)))
     clock.now += 10
     lines.watch(PackProgress(progress_of("failed", *["running"] * 3, first=2), share=0.25, rows=800))
-    # In 10 s: one point, one that failed, and a quarter of three: 2.75 of 10; 1 more was there before. 6.25 are left.
+    # In 10 s, 2.75 points were done: one finished, one failed, and a quarter of three. An earlier command had finished
+    # one point, so that 6.25 of 10 points are left.
     assert lines.how_far() == "2 of 10 points finished, 3 running, 1 failed, 80 examples/s, 0:00:23 left"
 
 
-def test_a_run_that_has_stopped_is_done_and_one_that_is_reported_is_counted_once(clock):
+def test_a_stopped_run_counts_as_finished_and_a_reported_run_is_counted_once(clock):
     lines = log(clock)
     lines.watch(PackProgress(progress_of("finished", "failed", "running", "running"), share=0.5))
     assert lines.how_far().startswith("1 of 10 points finished, 2 running, 1 failed")
@@ -67,14 +68,14 @@ def test_a_run_that_has_stopped_is_done_and_one_that_is_reported_is_counted_once
     assert lines.how_far().startswith("2 of 10 points finished, 0 running, 1 failed, 1 interrupted")
 
 
-def test_folders_alone_give_counts_without_rate(clock):
+def test_progress_that_is_read_from_folders_has_counts_without_a_rate(clock):
     lines = log(clock)
     clock.now += 60
     lines.watch(PackProgress(progress_of("running", "running", "finished", "finished", "finished", "failed")))
     assert lines.how_far() == "3 of 10 points finished, 2 running, 1 failed, 0:01:30 left"
 
 
-def test_the_rate_is_that_of_the_last_half_minute(clock):
+def test_the_rate_is_the_mean_of_the_last_half_minute(clock):
     lines = log(clock)
     for rows in (1000, 1000, 10, 10, 10, 10):
         clock.now += 10
@@ -82,10 +83,10 @@ def test_the_rate_is_that_of_the_last_half_minute(clock):
     assert ", 1 examples/s" in lines.how_far()
 
 
-def test_a_file_has_a_line_at_the_start_a_point_and_a_minute_with_the_point_that_leads(clock, capsys, monkeypatch):
+def test_a_file_has_a_line_at_the_start_for_each_point_and_each_minute(clock, capsys, monkeypatch):
     lines = log(clock)
     out = sys.stdout
-    monkeypatch.setattr(sys, "stdout", io.StringIO())  # as an executor does while it trains
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # an executor redirects stdout while it trains
     for scores in 7 * [(None, None)] + 6 * [(0.5, 0.75)]:
         clock.now += 10
         runs = {f"lr={number}": RunProgress("running", score) for number, score in enumerate(scores, 7)}
@@ -104,7 +105,7 @@ def test_a_file_has_a_line_at_the_start_a_point_and_a_minute_with_the_point_that
     ]
 
 
-def test_the_table_has_the_best_five_the_best_first(clock):
+def test_the_table_has_the_best_five_points_in_descending_order(clock):
     lines = log(clock)
     for number, score in enumerate((0.1, 0.9, 0.3, 0.7, 0.5, 0.6)):
         finish(lines, number, score)
@@ -112,7 +113,7 @@ def test_the_table_has_the_best_five_the_best_first(clock):
     assert lines.best() == [f"{score:.3f} reported  lr={number}" for score, number in best]
 
 
-def test_held_out_scores_of_runs_that_train_stand_below_the_reported_ones_and_say_what_they_are(clock):
+def test_held_out_scores_of_runs_in_training_are_below_reported_scores_and_marked(clock):
     lines = log(clock)
     finish(lines, 0, 0.5)
     scores = (0.1, 0.2, 0.9, 0.4, 0.5, 0.6)
@@ -127,7 +128,7 @@ def test_held_out_scores_of_runs_that_train_stand_below_the_reported_ones_and_sa
 
 
 def lines_on_screen(text):
-    """The lines that a terminal shows after it has received a text with control sequences."""
+    """Return the lines that a terminal shows after it has received a text with control sequences."""
     rows, row, column = [""], 0, 0
     for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
         if part == "\n":
@@ -152,23 +153,23 @@ def wide_terminal(monkeypatch):
 
 
 @pytest.mark.usefixtures("wide_terminal")
-def test_a_terminal_shows_bar_and_table_and_is_clean_at_the_end(clock, capsys):
+def test_a_terminal_shows_bar_and_table_and_removes_them_at_the_end(clock, capsys):
     lines = Lines(10, Path("runs"), Terminal(10, clock), clock)
     finish(lines, 1, 0.625)
     clock.now += 1
     lines.watch(PackProgress(progress_of(*["running"] * 4, first=2), share=0.5, rows=80))
-    shown = capsys.readouterr()
-    assert shown.out == "[ 1/10] score 0.625  lr=1\n"
-    bar, best = lines_on_screen(shown.err)
+    output = capsys.readouterr()
+    assert output.out == "[ 1/10] score 0.625  lr=1\n"
+    bar, best = lines_on_screen(output.err)
     assert bar.endswith("  30% 1 of 10 points finished, 4 running, 0 failed, 80 examples/s, 0:00:02 left")
     assert best == "0.625 reported  lr=1"
-    assert "\x1b[?25l" not in shown.err.rpartition("\x1b[?25h")[2]  # the cursor stays visible
+    assert "\x1b[?25l" not in output.err.rpartition("\x1b[?25h")[2]  # the cursor stays visible
     lines.close()
-    assert lines_on_screen(shown.err + capsys.readouterr().err) == []
+    assert lines_on_screen(output.err + capsys.readouterr().err) == []
 
 
 @pytest.mark.usefixtures("wide_terminal")
-def test_a_permanent_line_stands_above_the_display(clock, capsys):
+def test_a_permanent_line_is_above_the_display(clock, capsys):
     terminal = Terminal(10, clock)
     terminal.show(1.0, lambda: "begun", list)
     terminal.write("failed: lr=1", is_error=True)
@@ -176,13 +177,13 @@ def test_a_permanent_line_stands_above_the_display(clock, capsys):
     line, bar, best = lines_on_screen(capsys.readouterr().err)
     assert line == "failed: lr=1"
     assert bar.endswith(" 20% on it")
-    assert best.startswith("[b]first[/b] xxx")  # a name is no markup
-    assert len(best) == 100  # too long a line is cut, not wrapped
+    assert best.startswith("[b]first[/b] xxx")  # markup in a name is shown as text
+    assert len(best) == 100  # a line that is too long is truncated and not wrapped
     terminal.close()
 
 
 @pytest.mark.usefixtures("wide_terminal")
-def test_a_table_that_becomes_shorter_leaves_nothing_of_itself(clock, capsys):
+def test_a_table_that_becomes_shorter_leaves_no_old_lines(clock, capsys):
     terminal = Terminal(10, clock)
     for table in (["first", "second"], ["third"]):
         clock.now += 1
@@ -193,7 +194,7 @@ def test_a_table_that_becomes_shorter_leaves_nothing_of_itself(clock, capsys):
     terminal.close()
 
 
-def test_a_bar_is_for_terminals_that_want_one(monkeypatch):
+def test_a_bar_is_shown_only_on_a_terminal_and_only_if_it_is_switched_on(monkeypatch):
     assert isinstance(screen(3, wants_bar=True), Log)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert isinstance(screen(3, wants_bar=False), Log)
@@ -202,7 +203,7 @@ def test_a_bar_is_for_terminals_that_want_one(monkeypatch):
     terminal.close()
 
 
-def test_points_that_are_the_same_run_are_not_finished_already(clock, capsys):
+def test_points_that_are_the_same_run_are_counted_as_such(clock, capsys):
     lines = log(clock)
     finish(lines, 0, 0.5)
     for number, status, score in ((1, "finished", 0.5), (2, "finished", 0.5)):
@@ -214,7 +215,7 @@ def test_points_that_are_the_same_run_are_not_finished_already(clock, capsys):
     assert "10 points: 1 finished, 2 the same run as another" in capsys.readouterr().out
 
 
-def test_a_reason_is_said_once(clock, capsys):
+def test_a_reason_of_several_points_is_printed_once(clock, capsys):
     lines = log(clock)
     for number in range(3):
         lines.report(Point(number, {}, f"lr={number}"), Result(number, "failed", error="no rows\nin it"), True)

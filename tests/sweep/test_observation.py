@@ -1,4 +1,4 @@
-"""Progress of runs that workers train, read from the run folders."""
+"""The progress of runs that workers train is read from the run folders."""
 
 import pytest
 
@@ -14,7 +14,7 @@ COLUMNS = ("step", "train/loss", "held_out/score")
 
 @pytest.fixture
 def begun(tmp_path):
-    """A run's folder while it trains, and its curve."""
+    """Folder and curve of a run in training."""
     folder = RunFolder(tmp_path / "run")
     folder.open()
     curve = Curve(folder.curve, COLUMNS)
@@ -24,14 +24,14 @@ def begun(tmp_path):
 
 
 def add(curve, *scores):
-    """A step and an evaluation for each score."""
+    """Write a training step and an evaluation for each score."""
     for step, score in enumerate(scores, 1):
         curve.add({"step": step, "train/loss": 9.0})
         curve.add({"step": step, "held_out/score": score})
     curve.flush()
 
 
-def test_a_run_in_training_tells_its_best_held_out_score_as_far_as_it_is_written(begun):
+def test_the_progress_of_a_run_has_the_best_held_out_score_in_its_curve(begun):
     folder, curve = begun
     reader = ProgressReader()
 
@@ -48,7 +48,7 @@ def test_a_run_in_training_tells_its_best_held_out_score_as_far_as_it_is_written
     assert read() == {"id": RunProgress("finished", 0.875)}
 
 
-def test_a_curve_is_read_again_only_once_it_has_grown(begun):
+def test_a_curve_is_read_again_only_if_it_has_grown(begun):
     folder, curve = begun
     add(curve, 0.25)
     reader, states = ProgressReader(), {"id": RunState("running")}
@@ -59,7 +59,7 @@ def test_a_curve_is_read_again_only_once_it_has_grown(begun):
     assert reader.read({"id": folder.path}, states) == {"id": RunProgress("running", 0.5)}
 
 
-def test_runs_that_nobody_trains_or_has_trained_are_left_out(tmp_path):
+def test_interrupted_and_missing_runs_are_left_out(tmp_path):
     statuses = ("running", "finished", "failed", "interrupted", "missing")
     states = {status: RunState(status) for status in statuses}
     found = ProgressReader().read({status: tmp_path / status for status in statuses}, states)
@@ -74,7 +74,7 @@ def test_runs_that_nobody_trains_or_has_trained_are_left_out(tmp_path):
     ("content", "best"),
     [
         (b"step,held_out/score\n1,0.5\n1,\n2,0.25\n", 0.5),
-        (b"step,held_out/score\n1,0.5\n2,0.7", 0.5),  # the last line is being written, as 0.75
+        (b"step,held_out/score\n1,0.5\n2,0.7", 0.5),  # the last line is incomplete
         (b"step,held_out/score\n", None),
         (b"step\n1\n", None),
         (b"", None),
@@ -82,7 +82,7 @@ def test_runs_that_nobody_trains_or_has_trained_are_left_out(tmp_path):
         (b"step,held_out/score\n1,half\n", None),
     ],
 )
-def test_only_whole_lines_of_a_curve_count_and_damage_is_no_error(content, best, tmp_path):
+def test_only_complete_lines_of_a_curve_are_read_and_damage_is_no_error(content, best, tmp_path):
     path = tmp_path / "metrics.csv"
     assert best_held_out(path) is None
     path.write_bytes(content)

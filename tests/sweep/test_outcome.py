@@ -1,4 +1,4 @@
-"""The state of a sweep that Hydra's plugins and the command line share, and points that are checked once a process."""
+"""The state of a sweep that Hydra's plugins and the command line share. A process checks each point once."""
 
 import pickle
 
@@ -11,7 +11,7 @@ from rpt.sweep.point import Point
 from rpt.sweep.prepare import prepare
 
 
-def test_a_point_is_named_by_the_overrides_that_are_its_own():
+def test_the_name_of_a_point_leaves_out_the_overrides_of_all_points():
     state = outcome.start()
     state.given = ["task=cb", "rerun=True"]
     assert outcome.current() is state
@@ -19,7 +19,7 @@ def test_a_point_is_named_by_the_overrides_that_are_its_own():
     assert state.name(["task=cb"]) == "task=cb"
 
 
-def test_the_report_command_is_named_once_and_only_if_a_point_has_a_score():
+def test_the_report_command_is_given_once_and_only_if_a_point_has_a_score():
     state = outcome.start()
     assert state.report_command() is None
     state.unreported = "my runs"
@@ -31,7 +31,7 @@ def test_the_report_command_is_named_once_and_only_if_a_point_has_a_score():
     assert state.report_command() is None
 
 
-def test_a_checked_point_is_not_checked_again_in_this_process(configure):
+def test_a_checked_point_is_not_checked_again_in_the_same_process(configure):
     config = configure()
     point = Point(0, {"lr": "wrong"}, "seed=0", config)
     assert point.checked() is config
@@ -40,9 +40,9 @@ def test_a_checked_point_is_not_checked_again_in_this_process(configure):
     assert run.point.checked() is config
 
 
-def test_another_process_checks_the_values_of_a_point_itself(configure):
+def test_a_point_is_checked_again_in_another_process(configure):
     values = compose(["lr=-1"])
-    sent = pickle.loads(pickle.dumps(Point(0, values, "lr=-1", configure())))
-    assert sent.values == values
+    unpickled = pickle.loads(pickle.dumps(Point(0, values, "lr=-1", configure())))
+    assert unpickled.values == values
     with pytest.raises(ConfigError, match=r"^lr = -1: must be greater than 0"):
-        sent.checked()
+        unpickled.checked()

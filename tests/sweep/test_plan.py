@@ -23,7 +23,7 @@ NO_MEMORY_LIMIT = (None, lambda config: 0)
 
 @pytest.fixture
 def runs(configure):
-    """Runs of given overrides, named by their numbers; nothing is read or written."""
+    """Make runs from overrides without reading or writing files. A run is named by its number."""
 
     def make(*points):
         configs = [configure(*point.split()) for point in points]
@@ -36,8 +36,8 @@ def numbers(packs):
     return [[run.point.number for run in pack] for pack in packs]
 
 
-def missing(made):
-    return {run.identity_hash: RunState("missing") for run in made}
+def missing(prepared):
+    return {run.identity_hash: RunState("missing") for run in prepared}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def missing(made):
         "logger=[]",
     ],
 )  # fmt: skip
-def test_runs_may_share_a_pack_whatever_belongs_to_one_of_them(other, configure):
+def test_runs_that_differ_in_a_key_of_a_run_may_share_a_pack(other, configure):
     assert pack_key(configure(other)) == pack_key(configure())
 
 
@@ -61,22 +61,22 @@ def test_runs_may_share_a_pack_whatever_belongs_to_one_of_them(other, configure)
         "backbone.pooling=cls", "backbone.text_limit=9", "data.max_cut_share=0.5", "packing.exact=true",
     ],
 )  # fmt: skip
-def test_runs_do_not_share_a_pack_where_one_value_serves_them_all(other, configure):
+def test_runs_that_differ_in_a_key_of_the_whole_pack_do_not_share_a_pack(other, configure):
     assert pack_key(configure(other)) != pack_key(configure())
 
 
-def test_runs_are_grouped_by_key_in_their_order(runs):
-    made = runs("lr=1", "trainer.batch_size=4", "lr=2", "lr=3 trainer.batch_size=4", "lr=4")
-    packs = plan(made, missing(made), Limits(64, *NO_MEMORY_LIMIT))
+def test_runs_are_grouped_by_pack_key_in_their_order(runs):
+    prepared = runs("lr=1", "trainer.batch_size=4", "lr=2", "lr=3 trainer.batch_size=4", "lr=4")
+    packs = plan(prepared, missing(prepared), Limits(64, *NO_MEMORY_LIMIT))
     assert numbers(packs) == [[0, 2, 4], [1, 3]]
 
 
 @pytest.mark.parametrize(
     ("count", "most", "sizes"), [(6, 64, [6]), (7, 3, [2, 2, 3]), (8, 4, [4, 4]), (3, 1, [1, 1, 1]), (5, 4, [2, 3])]
 )
-def test_packs_are_the_fewest_and_of_nearly_equal_size(count, most, sizes, runs):
-    made = runs(*(f"seed={seed}" for seed in range(count)))
-    packs = plan(made, missing(made), Limits(most, *NO_MEMORY_LIMIT))
+def test_packs_are_as_few_as_possible_and_of_nearly_equal_size(count, most, sizes, runs):
+    prepared = runs(*(f"seed={seed}" for seed in range(count)))
+    packs = plan(prepared, missing(prepared), Limits(most, *NO_MEMORY_LIMIT))
     assert [len(pack) for pack in packs] == sizes
     assert [number for pack in numbers(packs) for number in pack] == list(range(count))
 
@@ -85,9 +85,9 @@ def test_packs_are_the_fewest_and_of_nearly_equal_size(count, most, sizes, runs)
     ("budget", "expected"),
     [(100, [[0, 1, 2, 3]]), (26, [[0, 1], [2, 3]]), (14, [[0], [1], [2], [3]]), (1, [[0], [1], [2], [3]])],
 )
-def test_a_pack_that_does_not_fit_memory_is_split_and_a_run_too_large_is_alone(budget, expected, runs, capsys):
-    made = runs("prompt.length=10", "prompt.length=2", "prompt.length=10", "prompt.length=5")
-    packs = plan(made, missing(made), Limits(64, budget * 2**20, lambda config: config.prompt.length * 2**20))
+def test_a_pack_that_does_not_fit_memory_is_split_and_a_run_that_is_too_large_is_alone(budget, expected, runs, capsys):
+    prepared = runs("prompt.length=10", "prompt.length=2", "prompt.length=10", "prompt.length=5")
+    packs = plan(prepared, missing(prepared), Limits(64, budget * 2**20, lambda config: config.prompt.length * 2**20))
     assert numbers(packs) == expected
     message = (
         f"4 runs in {len(packs)} packs instead of 1, to fit memory: their trainable states take 27.0 MiB, "
@@ -99,51 +99,49 @@ def test_a_pack_that_does_not_fit_memory_is_split_and_a_run_too_large_is_alone(b
 @pytest.mark.parametrize(
     ("workers", "expected"), [(1, [5, 3]), (2, [5, 3]), (3, [2, 3, 1, 2]), (8, [1, 1, 1, 2, 1, 1, 1]), (99, [1] * 8)]
 )
-def test_every_worker_has_a_pack_where_there_are_runs_enough(workers, expected, runs):
-    made = runs(*(f"seed={seed}" for seed in range(5)), *(f"trainer.batch_size=4 seed={seed}" for seed in range(3)))
-    packs = plan(made, missing(made), Limits(64, *NO_MEMORY_LIMIT, workers=workers))
+def test_every_worker_has_a_pack_if_there_are_enough_runs(workers, expected, runs):
+    prepared = runs(*(f"seed={seed}" for seed in range(5)), *(f"trainer.batch_size=4 seed={seed}" for seed in range(3)))
+    packs = plan(prepared, missing(prepared), Limits(64, *NO_MEMORY_LIMIT, workers=workers))
     assert [len(pack) for pack in packs] == expected
     assert [number for pack in numbers(packs) for number in pack] == list(range(8))
 
 
 def test_a_run_that_trains_the_backbone_has_a_pack_of_its_own(runs):
-    made = runs("trainer.tune=all encoder=none", "trainer.tune=all encoder=none seed=1", "seed=2", "seed=3")
-    packs = plan(made, missing(made), Limits(64, *NO_MEMORY_LIMIT))
+    prepared = runs("trainer.tune=all encoder=none", "trainer.tune=all encoder=none seed=1", "seed=2", "seed=3")
+    packs = plan(prepared, missing(prepared), Limits(64, *NO_MEMORY_LIMIT))
     assert numbers(packs) == [[0], [1], [2, 3]]
 
 
-def test_an_interrupted_pack_goes_on_whole_whatever_its_size(runs):
-    made = runs(*(f"seed={seed}" for seed in range(6)))
+def test_an_interrupted_pack_is_resumed_as_a_whole_whatever_its_size(runs):
+    prepared = runs(*(f"seed={seed}" for seed in range(6)))
     members = ("id1", "id3", "id4", "gone")
     begun = RunState("interrupted", members=members)
-    states = missing(made) | {"id1": begun, "id4": begun}  # the third was killed before it had written anything
-    packs = plan(made, states, Limits(2, *NO_MEMORY_LIMIT))
+    states = missing(prepared) | {"id1": begun, "id4": begun}  # id3 was killed before it had written a file
+    packs = plan(prepared, states, Limits(2, *NO_MEMORY_LIMIT))
     assert numbers(packs) == [[1, 3, 4], [0], [2, 5]]
 
 
-def test_a_run_that_has_no_checkpoint_to_go_on_from_joins_a_new_pack(runs):
-    made = runs("seed=0", "seed=1")
-    states = missing(made) | {"id0": RunState("interrupted")}
-    assert numbers(plan(made, states, Limits(64, *NO_MEMORY_LIMIT))) == [[0, 1]]
+def test_an_interrupted_run_without_a_checkpoint_is_put_into_a_new_pack(runs):
+    prepared = runs("seed=0", "seed=1")
+    states = missing(prepared) | {"id0": RunState("interrupted")}
+    assert numbers(plan(prepared, states, Limits(64, *NO_MEMORY_LIMIT))) == [[0, 1]]
 
 
 @pytest.mark.parametrize(
     "encoder",
     ["plain", "none", "lstm", "residual encoder.shared=false", "superpos", "low_rank", "lopt", "ulpt", "accept"],
 )
-def test_the_memory_of_a_run_is_five_times_what_it_trains(encoder, configure, tiny_cb, assemble):
+def test_the_memory_of_a_run_is_five_times_that_of_its_trained_parameters(encoder, configure, tiny_cb, assemble):
     config = configure(*tiny_cb, "prompt.length=7", *f"encoder={encoder}".split())
     tuner, _ = assemble(config)
     groups = parameter_groups(tuner.runs[0].trainable, dict.fromkeys(("table", "encoder", "head", "body"), 1.0), {
         "table": 0.0, "encoder": 0.0, "head": 0.0, "body": 0.0})  # fmt: skip
     trained = sum(parameter.numel() for group in groups for parameter in group["params"])
-    biases = 3  # of the head, which the estimate leaves out
+    biases = 3  # the estimate leaves out the biases of the head
     assert bytes_of_run(config) == (trained - biases) * 4 * COPIES
 
 
-def test_half_of_the_free_memory_may_go_to_runs_and_a_container_counts_by_its_own_limit(
-    configure, tmp_path, monkeypatch
-):
+def test_the_memory_budget_is_half_of_the_free_memory_or_of_the_limit_of_a_container(configure, tmp_path, monkeypatch):
     config = configure("trainer.device=cpu")
     (tmp_path / "meminfo").write_text("MemTotal: 900 kB\nMemAvailable: 400 kB\n")
     monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
@@ -167,7 +165,7 @@ def test_half_of_the_free_memory_may_go_to_runs_and_a_container_counts_by_its_ow
     ],
     ids=["version 2", "version 1"],
 )
-def test_what_a_container_keeps_of_files_is_free(limit, used, cached, configure, tmp_path, monkeypatch):
+def test_the_inactive_file_cache_of_a_container_counts_as_free(limit, used, cached, configure, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
     (tmp_path / "memory").mkdir()
@@ -188,7 +186,7 @@ def test_what_a_container_keeps_of_files_is_free(limit, used, cached, configure,
         ("ray", {}, "cpu", None),
     ],
 )
-def test_half_of_the_memory_of_a_worker_without_a_gpu_may_go_to_runs_where_options_tell_it(
+def test_the_memory_budget_of_a_worker_without_a_gpu_is_half_of_the_memory_in_its_options(
     executor, options, device, expected, configure, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("rpt.sweep.executors.submitit.visible_gpus", lambda: ["0"])
@@ -208,21 +206,21 @@ def test_rows_and_weights_are_read_once_for_a_whole_sweep(configure, tmp_path, t
     assert (provenance.data_checksum(config), provenance.backbone_sha256(config)) == first
 
 
-def test_points_that_cannot_be_trained_and_points_that_are_the_same_run_are_told_apart(tiny_bert, tiny_cb, tmp_path):
+def test_preparing_separates_runs_from_refused_and_failed_points_and_repeated_runs(tiny_bert, tiny_cb, tmp_path):
     (tmp_path / "CB").mkdir()
     for split in ("train", "val"):
         (tmp_path / "CB" / f"{split}.jsonl").write_text("{\n")
     overrides = ["lr=1", "lr=0", f"data.root={tmp_path}", "lr=1 logger=[]", "lr=2"]
-    points = [Point(number, compose([*tiny_bert, *tiny_cb, *one.split()]), one) for number, one in enumerate(overrides)]
-    made = prepare(points)
-    assert [run.point.number for run in made.runs] == [0, 4]
-    assert [(result.number, result.status) for result in made.results] == [(1, "refused"), (2, "failed")]
-    assert made.results[0].error.startswith("lr = 0: must be greater than 0")
-    assert made.results[1].error.startswith(f"{tmp_path}/CB/train.jsonl:1: is not JSON (")
-    assert [(point.name, first) for point, first in made.twins] == [("lr=1 logger=[]", 0)]
+    points = [Point(number, compose([*tiny_bert, *tiny_cb, *own.split()]), own) for number, own in enumerate(overrides)]
+    prepared = prepare(points)
+    assert [run.point.number for run in prepared.runs] == [0, 4]
+    assert [(result.number, result.status) for result in prepared.results] == [(1, "refused"), (2, "failed")]
+    assert prepared.results[0].error.startswith("lr = 0: must be greater than 0")
+    assert prepared.results[1].error.startswith(f"{tmp_path}/CB/train.jsonl:1: is not JSON (")
+    assert [(point.name, first) for point, first in prepared.twins] == [("lr=1 logger=[]", 0)]
 
 
-def test_the_memory_of_a_head_is_that_of_the_states_not_of_the_narrower_embedding(tiny_cb, tmp_path):
+def test_the_memory_of_a_head_follows_from_the_hidden_size_and_not_from_a_smaller_embedding(tiny_cb, tmp_path):
     save_as_published("electra small", make_model("electra small"), tmp_path)
     named = ["backbone=local", "backbone.name=narrow", f"backbone.path={tmp_path}", "encoder=plain", "prompt.length=7"]
     config = check(compose([*tiny_cb, *named]))

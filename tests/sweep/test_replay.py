@@ -1,4 +1,4 @@
-"""A replay trains a run of a pack alone, and prints and judges the differences. It does not trust the run's folder."""
+"""A replay trains a run again and evaluates the differences. It executes no code that the run's folder names."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from rpt.tracking.record import Record
 
 @pytest.fixture(scope="module")
 def originals(tiny_bert, tiny_cb, tmp_path_factory):
-    """Two runs that were trained together, each with bits of its own; no test changes them."""
+    """Folders of two different runs of an exact pack, which no test changes."""
     root = tmp_path_factory.mktemp("originals")
     shared = [*tiny_bert, *tiny_cb, "packing.exact=true", "trainer.epochs=1", f"output_dir={root}"]
     configs = [check(compose([*shared, *own])) for own in ([], ["seed=1", "lr=0.1"])]
@@ -32,7 +32,7 @@ def originals(tiny_bert, tiny_cb, tmp_path_factory):
 
 @pytest.fixture
 def packed(originals, tmp_path):
-    """Copies of the two runs."""
+    """Copies of the two folders in `originals`, which a test may change."""
     return [shutil.copytree(folder, tmp_path / folder.name) for folder in originals]
 
 
@@ -50,12 +50,12 @@ def refusal(folder, config_dirs=()):
     return str(error.value)
 
 
-def test_a_run_of_an_exact_pack_comes_out_the_same_alone(packed):
+def test_the_replay_of_a_run_of_an_exact_pack_is_identical(packed):
     before = {path.name: path.read_bytes() for path in packed[0].iterdir() if path.is_file()}
     found = replay(packed[0])
     assert found.curve == {"train/loss": 0.0, "held_out/loss": 0.0}
     assert (found.prompt, found.same_answers) == (0.0, 1.0)
-    assert all(then == now for then, now in found.scores.values())
+    assert all(original == repeated for original, repeated in found.scores.values())
     assert {path.name: path.read_bytes() for path in packed[0].iterdir() if path.is_file()} == before
     assert "100.0% are the same" in report(found)
     assert report(found).endswith("identical: every compared number has the same bits")
@@ -69,8 +69,8 @@ def command(run):
 
 
 def test_the_command_repeats_a_run_and_refuses_a_damaged_one(packed):
-    code, said, _ = command(packed[0])
-    assert (code, said.splitlines()[-1]) == (0, "identical: every compared number has the same bits")
+    code, output, _ = command(packed[0])
+    assert (code, output.splitlines()[-1]) == (0, "identical: every compared number has the same bits")
     (packed[1] / "metrics.csv").unlink()
     code, _, errors = command(packed[1])
     assert (code, errors.count("\n")) == (2, 1)
@@ -81,7 +81,7 @@ def results(folder):
     return read_results(folder, Record.read(folder))
 
 
-def test_what_differs_is_said(packed):
+def test_the_report_lists_differences(packed):
     found = compare(results(packed[0]), results(packed[1]))
     assert found.curve["train/loss"] > 0
     assert found.prompt > 0
@@ -89,7 +89,7 @@ def test_what_differs_is_said(packed):
     assert found.verdict.startswith("NOT expected: machine, versions, code and forward passes are the same")
 
 
-# Whether a difference is expected
+# Tests of whether a difference is expected
 
 SAME = {"train/loss": 0.0, "held_out/loss": 0.0}
 APART = {"train/loss": 1e-3, "held_out/loss": 0.0}
@@ -124,7 +124,7 @@ def test_a_record_has_no_reason_to_differ_from_itself(packed):
     assert reasons_to_differ(record, record) == []
 
 
-def test_in_float64_sharing_forwards_explains_rounding_alone():
+def test_in_float64_shared_forward_passes_explain_only_rounding_errors():
     shared = ("the run shared its forward passes in a pack of 9, which sums in another order",)
     tiny = Comparison({"train/loss": 1e-9, "held_out/loss": 0.0}, 1e-9, 1.0, {}, shared, is_float64=True)
     large = Comparison(APART, 1e-3, 1.0, {}, shared, is_float64=True)
@@ -143,16 +143,16 @@ def test_in_float64_sharing_forwards_explains_rounding_alone():
         Comparison(SAME, 0.0, 1.0, {"score": (0.5, 0.6)}),
     ],
 )
-def test_any_number_that_differs_without_a_reason_is_not_expected(found):
+def test_a_difference_without_a_reason_is_not_expected(found):
     assert not found.is_identical
     assert not found.is_expected
     assert "NOT expected" in report(found)
 
 
-# What is refused before anything is trained
+# Tests of folders that are refused before training
 
 
-def test_what_is_no_finished_run_is_refused(packed, tmp_path):
+def test_a_folder_without_a_finished_run_is_refused(packed, tmp_path):
     assert refusal(tmp_path).startswith(f"replay = {tmp_path}: holds no record of a run")
     edit(packed[0], lambda record: record.update(status="interrupted"))
     assert "is not finished. Finish it first" in refusal(packed[0])
@@ -181,7 +181,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_folder_is_refused_with_the_file(damage, packed):
+def test_the_error_of_a_damaged_folder_names_the_file(damage, packed):
     name, content = DAMAGES[damage]
     (packed[0] / name).unlink()
     if content is not None:
@@ -191,25 +191,24 @@ def test_a_damaged_folder_is_refused_with_the_file(damage, packed):
 
 @pytest.mark.parametrize("key", ["scores", "environment", "data", "pack", "warnings", "backbone", "chosen", "config"])
 @pytest.mark.parametrize("value", [None, 3, {}, {"encoder": 3}, "text"], ids=repr)
-def test_a_record_of_odd_shape_is_refused(key, value, packed):
+def test_a_record_with_a_value_of_a_wrong_type_is_refused(key, value, packed):
     edit(packed[0], lambda record: record.update({key: value}))
     assert refusal(packed[0])
 
 
 def test_a_run_of_another_version_is_refused(packed):
     edit(packed[0], lambda record: record.update(schema=2))
-    said = refusal(packed[0])
-    assert "was trained by another version of rpt (schema 2). Replay it with the rpt that made it" in said
+    assert "was trained by another version of rpt (schema 2). Replay it with the rpt that made it" in refusal(packed[0])
 
 
-def test_a_run_of_other_code_is_refused(packed, monkeypatch):
+def test_a_run_of_another_training_version_is_refused(packed, monkeypatch):
     monkeypatch.setattr(identity, "TRAINING_VERSION", identity.TRAINING_VERSION + 1)
-    said = refusal(packed[0])
-    assert "cannot be repeated as it was: rpt's training version was" in said
-    assert "Restore what it was trained with" in said
+    message = refusal(packed[0])
+    assert "cannot be repeated as it was: rpt's training version was" in message
+    assert "Restore what it was trained with" in message
 
 
-def test_a_link_in_the_place_of_the_repetition_is_refused(packed, tmp_path):
+def test_a_link_in_place_of_the_replay_folder_is_refused(packed, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (packed[0] / "replay").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="holds a link named replay, which is not followed"):
@@ -217,27 +216,27 @@ def test_a_link_in_the_place_of_the_repetition_is_refused(packed, tmp_path):
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-# A record names no code
+# Tests of records that name code
 
 
 @pytest.fixture
 def trap(tmp_path, monkeypatch):
-    """A package that writes a file when it is imported, or when one of its annotations is evaluated."""
+    """Name of a class in a package that writes a file if it is imported or if its annotations are evaluated."""
     folder = tmp_path / "modules" / "trap"
     folder.mkdir(parents=True)
-    marker = tmp_path / "sprung"
-    spring = f"open({str(marker)!r}, 'w')"
-    (folder / "__init__.py").write_text(f"{spring}\n")
-    (folder / "parts.py").write_text(f"class Part:\n    def __init__(self, *, width: {spring} = 1): ...\n")
+    marker = tmp_path / "executed"
+    statement = f"open({str(marker)!r}, 'w')"
+    (folder / "__init__.py").write_text(f"{statement}\n")
+    (folder / "parts.py").write_text(f"class Part:\n    def __init__(self, *, width: {statement} = 1): ...\n")
     (folder / "model").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path / "modules"))
     yield "trap.parts.Part"
-    assert not marker.exists(), "the trap was sprung"
+    assert not marker.exists(), "the code that a record names was executed"
     assert not [name for name in sys.modules if name.partition(".")[0] == "trap"]
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("key", "value"),
     [
         ("encoder._target_", "trap.parts.Part"),
         ("init._target_", "trap.parts.Part"),
@@ -248,12 +247,12 @@ def trap(tmp_path, monkeypatch):
         ("data.hub_id", "stranger/rows"),
     ],
 )
-def test_code_that_a_record_names_is_refused_and_not_run(place, value, packed, trap):
-    group, _, key = place.partition(".")
-    edit(packed[0], lambda record: record["config"][group].update({key: value}))
-    said = refusal(packed[0])
-    assert said.startswith(f"{place} = {value}: is ")
-    assert "A record chooses code by an option's name alone" in said
+def test_code_that_a_record_names_is_refused_and_not_executed(key, value, packed, trap):
+    group, _, name = key.partition(".")
+    edit(packed[0], lambda record: record["config"][group].update({name: value}))
+    message = refusal(packed[0])
+    assert message.startswith(f"{key} = {value}: is ")
+    assert "A record chooses code by an option's name alone" in message
 
 
 @pytest.mark.parametrize("shape", ["callback", "scorer", "scorer's option file"])
@@ -268,21 +267,19 @@ def test_callbacks_and_scorers_that_a_record_names_are_refused_and_not_imported(
 @pytest.mark.parametrize(
     "option", ["../../tmp/encoder", "/tmp/encoder", "a,b", "a b", "", "plain}", "${oc.env:HOME}", 3]
 )
-def test_an_option_that_is_no_name_is_refused(option, packed):
+def test_an_option_that_is_not_a_plain_name_is_refused(option, packed):
     edit(packed[0], lambda record: record["chosen"].update(encoder=option))
     assert refusal(packed[0]).startswith("chosen.encoder = ")
 
 
-def test_an_option_that_is_not_here_is_refused_with_what_to_do(packed):
+def test_an_option_without_a_file_is_refused_with_advice(packed):
     edit(packed[0], lambda record: record["chosen"].update(encoder="mine"))
-    said = refusal(packed[0])
-    assert "encoder = mine: no such option" in said
-    assert "name the folder that holds it: --config-dir DIR" in said
+    message = refusal(packed[0])
+    assert "encoder = mine: no such option" in message
+    assert "name the folder that holds it: --config-dir DIR" in message
 
 
-def test_a_component_of_the_users_own_is_taken_from_the_folder_that_she_names(
-    tiny_bert, tiny_cb, tmp_path, monkeypatch
-):
+def test_an_encoder_of_the_user_is_replayed_if_its_config_folder_is_given(tiny_bert, tiny_cb, tmp_path, monkeypatch):
     (tmp_path / "conf" / "encoder").mkdir(parents=True)
     (tmp_path / "conf" / "encoder" / "mine.yaml").write_text("_target_: encoder_of_hers.Mine\n_partial_: true\n")
     source = "import torch\n\nclass Mine(torch.nn.Module):\n    def __init__(self, *, length: int, hidden: int):\n"

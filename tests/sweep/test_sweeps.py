@@ -1,4 +1,4 @@
-"""Every study composes, is accepted at every point, and trains no point less than a run of its own."""
+"""Every study in `sweeps/` composes, has valid points, and trains each point as long as a single run."""
 
 import math
 import re
@@ -26,10 +26,10 @@ from rpt.tracking.identity import digest, identity
 STUDIES = sorted(file.relative_to(sweeps_dir()).with_suffix("").as_posix() for file in sweeps_dir().glob("*.yaml"))
 PAPER = sorted(f"paper/{file.stem}" for file in (sweeps_dir() / "paper").glob("*.yaml"))
 CHECKS = ("matrix",)
-"""Sweeps that test whether all combinations run, and are not studies."""
+"""Sweeps that only test whether all combinations of options run."""
 
 FEWER_EPOCHS = {"robustness": 4}
-"""Studies of a language model, whose number of epochs was chosen by held-out scores of its own."""
+"""Number of epochs of the studies of a language model. It was chosen by held-out scores."""
 
 QUESTIONS = {
     *("learning_rate", "prompt_length", "init", "few_shot", "encoders", "bottleneck", "sharing", "seeds"),
@@ -44,7 +44,7 @@ def main_job():
 
 @pytest.fixture(autouse=True)
 def hydra():
-    """Hydra as `python run.py -cn STUDY` has it."""
+    """Initialise Hydra as `python run.py -cn STUDY` does."""
     outcome.start()
     search = create_config_search_path(str(config_dir()))
     search.prepend("command-line", f"file://{sweeps_dir()}", anchor="schema")
@@ -59,21 +59,24 @@ def start(name, *overrides):
 
 
 def one_axis_at_a_time(points):
-    """The first point and those that differ from it in one value: each option of each axis once."""
+    """Return the first point, and the points that differ from it in one value."""
     return [point for point in points if sum(map(str.__ne__, point, points[0])) <= 1]
 
 
 def accepted(config, points):
-    found = [sweep.examine(config, point) for point in points]
+    """Check that all points are valid, and return their configurations."""
+    examined = [sweep.examine(config, point) for point in points]
     refused = {
-        " ".join(point): str(why) for point, why in zip(points, found, strict=True) if isinstance(why, Exception)
+        " ".join(point): str(result)
+        for point, result in zip(points, examined, strict=True)
+        if isinstance(result, Exception)
     }
     assert refused == {}
-    return [one.values for one in found]
+    return [result.values for result in examined]
 
 
 def head(name):
-    """The comment on top of a study's file, and its question."""
+    """Return the question of a study, and the whole comment at the top of its file."""
     lines = (sweeps_dir() / f"{name}.yaml").read_text().splitlines()
     lines = [line.removeprefix("# ") for line in lines if line != "# @package _global_"]
     comment = lines[: lines.index("defaults:")]
@@ -86,7 +89,7 @@ def test_every_question_has_a_study():
 
 
 @pytest.mark.parametrize("name", [*STUDIES, *PAPER])
-def test_a_study_says_what_it_asks_how_to_start_it_and_what_it_costs(name):
+def test_a_study_has_its_question_its_command_and_its_cost(name):
     question, comment = head(name)
     assert question.endswith("?")
     assert f"python run.py -cn {name}" in comment
@@ -103,7 +106,7 @@ def test_a_study_says_what_it_asks_how_to_start_it_and_what_it_costs(name):
 
 
 @pytest.mark.parametrize("name", [*STUDIES, *(pytest.param(name, marks=pytest.mark.slow) for name in PAPER)])
-def test_every_value_of_every_axis_is_accepted_and_trains_no_less_than_a_run(name, main_job):
+def test_every_value_of_every_axis_is_valid_and_trains_as_long_as_a_single_run(name, main_job):
     config = start(name, "seed=0")
     for values in accepted(config, one_axis_at_a_time(sweep.expand(config))):
         trainer = values["trainer"]
@@ -118,55 +121,59 @@ def steps(config):
     return config.trainer.epochs * math.ceil(len(rows) / config.trainer.batch_size)
 
 
-def test_few_rows_are_trained_on_for_as_many_steps_as_all(main_job):
+def test_few_shot_runs_train_at_least_as_many_steps_as_the_main_job(main_job):
     config = start("few_shot", "seed=0", "encoder=residual")
     few = [check(values) for values in accepted(config, sweep.expand(config))]
-    assert [one.data.k_per_class for one in few] == [5, 10, 20]
-    assert min(steps(one) for one in few) >= steps(main_job) == 450
+    assert [config.data.k_per_class for config in few] == [5, 10, 20]
+    assert min(steps(config) for config in few) >= steps(main_job) == 450
 
 
-def test_the_papers_few_shot_study_says_how_few_steps_its_twenty_epochs_are():
+def test_the_comment_of_the_papers_few_shot_study_has_its_numbers_of_steps():
     config = start("paper/few_shot", "seed=0", "task=rte", "experiment=paper/t5_large/residual_n100")
     few = [check(values) for values in accepted(config, sweep.expand(config))]
-    taken = [one.trainer.epochs * math.ceil(2 * one.data.k_per_class / one.trainer.batch_size) for one in few]
-    assert taken == [40, 100, 500]
+    num_steps = [
+        config.trainer.epochs * math.ceil(2 * config.data.k_per_class / config.trainer.batch_size) for config in few
+    ]
+    assert num_steps == [40, 100, 500]
     assert "40 steps at k=5, 100 at k=20 and 500 at k=100" in head("paper/few_shot")[1]
 
 
-def runs(values):
-    """Number of different runs of the points."""
-    return len({digest(identity(check(one), "data", "weights")) for one in values})
+def count_runs(configurations):
+    """Return the number of different runs among configurations of points."""
+    return len({digest(identity(check(values), "data", "weights")) for values in configurations})
 
 
-def stated(name):
+def stated_runs(name):
+    """Return the number of runs that the comment of a study states."""
     found = re.search(r"(\d+) runs", head(name)[1])
     assert found
     return int(found[1])
 
 
-@pytest.mark.slow  # about 60 s: 700 points
+@pytest.mark.slow  # about 60 s: the studies have 700 points
 @pytest.mark.parametrize("name", [*STUDIES, *PAPER])
-def test_every_point_is_accepted_and_there_are_as_many_runs_as_the_file_says(name):
+def test_every_point_is_valid_and_the_number_of_runs_is_the_stated_number(name):
     config = start(name)
-    assert runs(accepted(config, sweep.expand(config))) == stated(name)
+    assert count_runs(accepted(config, sweep.expand(config))) == stated_runs(name)
 
 
-def test_the_head_alone_is_trained_once_a_seed_whatever_the_prompt_would_be():
+def test_the_head_alone_is_trained_once_per_seed():
     config = start("learning_rate", "lr=0.003,0.03", "seed=0,1")
-    points = [Point(at, values, str(at)) for at, values in enumerate(accepted(config, sweep.expand(config)))]
-    made = prepare(points)
-    assert (len(points), len(made.runs), len(made.twins), made.results) == (20, 18, 2, [])
-    assert [run.config.seed for run in made.runs if not run.config.has_prompt] == [0, 1]
+    configurations = accepted(config, sweep.expand(config))
+    points = [Point(number, values, str(number)) for number, values in enumerate(configurations)]
+    prepared = prepare(points)
+    assert (len(points), len(prepared.runs), len(prepared.twins), prepared.results) == (20, 18, 2, [])
+    assert [run.config.seed for run in prepared.runs if not run.config.has_prompt] == [0, 1]
 
 
-def test_the_learning_rate_study_has_the_main_jobs_order_of_rates_inside(main_job):
+def test_the_rate_of_the_main_job_is_well_within_the_range_of_the_learning_rate_study(main_job):
     rates = [float(value) for value in start("learning_rate").hydra.sweeper.params.lr.split(",")]
     assert min(rates) * 10 < main_job.lr < max(rates) / 10
     assert len(rates) >= 5
 
 
 @pytest.mark.parametrize("name", [name for name in STUDIES if name not in CHECKS])
-def test_a_study_can_be_put_to_another_task_other_data_and_other_values(name):
+def test_task_data_seeds_and_epochs_of_a_study_can_be_changed(name):
     given = ["task=rte", "data.k_per_class=8", "seed=7,8", "trainer.epochs=2"]
     config = start(name, *given)
     points = sweep.expand(config)
@@ -175,7 +182,7 @@ def test_a_study_can_be_put_to_another_task_other_data_and_other_values(name):
     assert {override for point in points for override in point if override.startswith("seed=")} == {"seed=7", "seed=8"}
 
 
-def test_the_papers_study_takes_rows_of_ones_own(tmp_path):
+def test_the_papers_study_can_be_trained_on_files_of_the_user(tmp_path):
     for split in ("train", "val"):
         (tmp_path / "WiC").mkdir(exist_ok=True)
         (tmp_path / "WiC" / f"{split}.jsonl").touch()
@@ -192,7 +199,7 @@ def test_the_papers_study_takes_rows_of_ones_own(tmp_path):
     assert last["data"]["source"] == "jsonl"
 
 
-def test_make_study_reports_the_folder_that_the_study_writes():
+def test_make_study_reports_on_the_output_folder_of_the_study():
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
     folder = re.search(r"^STUDY \?= (.*)$", makefile, re.MULTILINE)
     assert folder

@@ -1,4 +1,4 @@
-"""Number of times that the pack of a lost worker is submitted again."""
+"""The pack of a lost worker is submitted again a limited number of times."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,7 +14,7 @@ HELD = [Result(point.number, "interrupted", error="another trains it", is_held=T
 
 
 class ScriptedPool:
-    """Workers with given results."""
+    """Pool of workers whose jobs end with given results."""
 
     def __init__(self, *ends):
         self.ends = list(ends)
@@ -27,8 +27,8 @@ class ScriptedPool:
 
 
 @pytest.fixture
-def hand_out():
-    """Hand out the pack to workers of given ends; returns what was reported of it."""
+def run_pack():
+    """Run the pack on workers with given results, and return the results that were reported."""
     losses = Counter()
 
     def start(*ends):
@@ -40,8 +40,8 @@ def hand_out():
     return start
 
 
-def test_a_pack_is_interrupted_when_its_tries_are_used(hand_out, capsys):
-    reported = hand_out(DIES, DIES, DIES)
+def test_a_pack_is_interrupted_when_its_tries_are_used(run_pack, capsys):
+    reported = run_pack(DIES, DIES, DIES)
     assert [(result.number, result.status, result.is_held) for result in reported] == [
         (3, "interrupted", False),
         (4, "interrupted", False),
@@ -53,8 +53,8 @@ def test_a_pack_is_interrupted_when_its_tries_are_used(hand_out, capsys):
     ]
 
 
-def test_a_pack_that_somebody_held_has_the_tries_that_it_had_left(hand_out):
-    assert hand_out(DIES, HELD) == HELD
-    assert hand_out(DIES, HELD) == HELD
-    [first, _] = hand_out(DIES)
+def test_a_pack_that_another_process_trained_meanwhile_keeps_its_number_of_tries(run_pack):
+    assert run_pack(DIES, HELD) == HELD
+    assert run_pack(DIES, HELD) == HELD
+    [first, _] = run_pack(DIES)
     assert first.error.startswith("a worker was lost (killed; its log: worker.log). Run the same command again: ")
