@@ -16,7 +16,7 @@ from tests.support.resuming import contents
 
 @pytest.fixture
 def begin(configure, tiny_cb, monkeypatch):
-    """Break a training in its eighth step, behind checkpoints of steps 4 and 6; returns its config and folder."""
+    """Interrupt a training in step 8, after checkpoints of steps 4 and 6; return its configuration and folder."""
 
     def make(*more):
         config = configure(*tiny_cb, "trainer.checkpoint_steps=2", "prompt.length=4", *more)
@@ -38,11 +38,17 @@ def begin(configure, tiny_cb, monkeypatch):
 
 
 def change(path, name, value):
-    """Put a value in the place of another; `...` removes it, and a function makes it from the old value."""
+    """Change a value of a checkpoint.
+
+    Args:
+        path: File of the checkpoint.
+        name: Keys that lead to the value.
+        value: New value, or a function that makes it from the old value. `...` removes the key.
+    """
     state = torch.load(path, weights_only=True)
     inner = state
-    *way, last = name
-    for key in way:
+    *parents, last = name
+    for key in parents:
         inner = inner[key]
     if value is ...:
         del inner[last]
@@ -51,6 +57,7 @@ def change(path, name, value):
     torch.save(state, path)
 
 
+# Each case: the keys that lead to a value, the wrong value, and the reason in the error message.
 WRONG = {
     "no steps": (("steps_done",), ..., "steps_done is no count"),
     "steps as text": (("steps_done",), "6", "steps_done is no count"),
@@ -115,16 +122,16 @@ WRONG = {
 def test_every_wrong_value_is_refused_with_the_file_and_the_reason(begin):
     config, folder = begin()
     whole = (folder / "last.ckpt").read_bytes()
-    record, found = (folder / "run.json").read_bytes(), {}
+    record, messages = (folder / "run.json").read_bytes(), {}
     for case, (name, value, _) in WRONG.items():
         (folder / "last.ckpt").write_bytes(whole)
         change(folder / "last.ckpt", name, value)
         with pytest.raises(CheckpointError) as caught:
             train([config])[0].check()
-        found[case] = str(caught.value)
+        messages[case] = str(caught.value)
         assert (folder / "run.json").read_bytes() == record
     expected = {case: f"{folder}/last.ckpt: is damaged ({reason}). {ADVICE}" for case, (_, _, reason) in WRONG.items()}
-    assert found == expected
+    assert messages == expected
 
 
 def test_a_checkpoint_with_the_status_of_an_earlier_version_is_resumed(begin):
@@ -135,7 +142,7 @@ def test_a_checkpoint_with_the_status_of_an_earlier_version_is_resumed(begin):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
-def test_what_the_message_advises_leads_to_the_same_bytes(optimizer, begin):
+def test_a_run_resumed_from_the_previous_checkpoint_ends_with_the_same_bytes(optimizer, begin):
     config, folder = begin(f"optim={optimizer}")
     change(folder / "last.ckpt", ("run", "optimizer", "state"), lambda old: {index: {} for index in old})
     with pytest.raises(CheckpointError, match=r"last\.ckpt: is damaged \(run\.optimizer\.state\.0\.\w+ is missing\)"):
@@ -148,7 +155,7 @@ def test_what_the_message_advises_leads_to_the_same_bytes(optimizer, begin):
     assert contents(folder) == kept
 
 
-def test_a_check_that_runs_out_of_memory_does_not_call_the_checkpoint_damaged(begin, monkeypatch):
+def test_running_out_of_memory_while_a_checkpoint_is_checked_is_not_reported_as_damage(begin, monkeypatch):
     config, _ = begin()
 
     def full(*arguments, **options):

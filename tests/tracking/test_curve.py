@@ -1,4 +1,4 @@
-"""A run's curve is exact, is truncated when the run is resumed, and survives changes of its file."""
+"""A run's curve is exact and is truncated when the run is resumed. Changes of its file by others do no harm."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ def refuse(handle):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_curve_reads_back_exactly_and_is_cut_back_on_resume(tmp_path):
+def test_a_curve_is_written_exactly_and_truncated_on_resume(tmp_path):
     curve = Curve(tmp_path / "metrics.csv", ("step", "loss"))
     curve.start(0)
     curve.add({"step": 1, "loss": 0.1 + 0.2})
@@ -33,12 +33,12 @@ def test_a_curve_reads_back_exactly_and_is_cut_back_on_resume(tmp_path):
     assert again.size == len(curve.path.read_bytes())
 
 
-def test_rows_are_not_lost_when_the_disk_is_full_for_a_while(tmp_path, monkeypatch):
+def test_rows_are_not_lost_when_the_disk_is_full_temporarily(tmp_path, monkeypatch):
     curve = Curve(tmp_path / "metrics.csv", ("step",))
     curve.start(0)
     curve.add({"step": 1})
     with monkeypatch.context() as full:
-        full.setattr(module.os, "fsync", refuse)  # behind the write, of which any part may have come to the disk
+        full.setattr(module.os, "fsync", refuse)  # fails after the write, of which a part may be on the disk
         with pytest.raises(StorageError, match=r"metrics\.csv: cannot be written \(No space left on device\)\."):
             curve.flush()
     curve.flush()
@@ -47,24 +47,24 @@ def test_rows_are_not_lost_when_the_disk_is_full_for_a_while(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("left", "found"),
+    ("changed", "expected"),
     [(None, "step\n3\n"), ("", "step\n3\n"), ("step\n1\n2", "step\n1\n3\n"), ("step\n1\n2\n4\n", "step\n1\n2\n3\n")],
     ids=["removed", "emptied", "cut", "added to"],
 )
-def test_a_curve_that_somebody_changes_meanwhile_has_its_header_and_whole_lines(left, found, tmp_path):
+def test_a_curve_whose_file_is_changed_during_training_has_its_header_and_complete_lines(changed, expected, tmp_path):
     curve = Curve(tmp_path / "metrics.csv", ("step",))
     curve.start(0)
     for step in (1, 2):
         curve.add({"step": step})
     curve.flush()
     curve.path.unlink()
-    if left is not None:
-        curve.path.write_text(left)
+    if changed is not None:
+        curve.path.write_text(changed)
     curve.add({"step": 3})
     curve.flush()
-    assert curve.path.read_text() == found
-    assert curve.is_torn == (left is None or len(left) < len("step\n1\n2\n"))
-    assert curve.size == len(found)
+    assert curve.path.read_text() == expected
+    assert curve.is_torn == (changed is None or len(changed) < len("step\n1\n2\n"))
+    assert curve.size == len(expected)
 
 
 def test_a_curve_is_not_written_through_a_link(tmp_path):
@@ -75,7 +75,7 @@ def test_a_curve_is_not_written_through_a_link(tmp_path):
     assert (tmp_path / "theirs").read_text() == "precious\n"
 
 
-def test_a_curve_that_was_cut_by_hand_is_refused(tmp_path):
+def test_a_curve_that_is_shorter_than_at_the_checkpoint_is_refused(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("step\n")
     with pytest.raises(CheckpointError) as caught:

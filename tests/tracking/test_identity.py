@@ -1,4 +1,4 @@
-"""A run's identity covers everything that can change its score, and nothing else."""
+"""The identity of a run covers exactly the settings that can change its score."""
 
 import importlib
 import shutil
@@ -34,7 +34,7 @@ SAME = hash_of()
         "backbone.revision=abc",
     ],
 )
-def test_what_cannot_change_the_number_is_no_part_of_the_identity(override):
+def test_a_setting_that_cannot_change_the_score_is_not_part_of_the_identity(override):
     assert hash_of(override) == SAME
 
 
@@ -51,34 +51,34 @@ def test_what_cannot_change_the_number_is_no_part_of_the_identity(override):
         "optim.eps=1e-7",
     ],
 )
-def test_what_can_change_the_number_is_part_of_the_identity(override):
+def test_a_setting_that_can_change_the_score_is_part_of_the_identity(override):
     assert hash_of(override) != SAME
 
 
-def test_dropout_that_is_off_leaves_the_identity_of_runs_from_before_there_was_a_choice():
+def test_the_default_of_dropout_is_not_in_the_identity_so_that_older_runs_keep_theirs():
     assert "dropout" not in identity(check(compose([])), "data", "weights")["backbone"]
 
 
-def test_other_rows_or_other_weights_make_another_run():
+def test_other_rows_and_other_weights_give_another_identity():
     assert hash_of(data="other") != SAME
     assert hash_of(weights="other") != SAME
 
 
-def test_a_folder_is_named_by_its_choices_and_its_hash():
+def test_the_name_of_a_folder_has_the_options_and_the_hash():
     plain = check(compose(["encoder=plain", "lr=1e-5", "prompt.length=20", "seed=3"]))
     assert folder_name(plain, "0123456789abcdef") == "cb-sample-minilm-plain-n20-lr1e-05-s3-0123456789"
     bare = check(compose(["encoder=none", "head_lr=0.001"]))
     assert folder_name(bare, "0123456789abcdef") == "cb-sample-minilm-none-lr0.001-s0-0123456789"
 
 
-def test_without_a_prompt_its_settings_make_no_other_run():
+def test_without_a_prompt_settings_of_the_prompt_do_not_change_the_identity():
     bare = [check(compose(["encoder=none", *more])) for more in ([], ["lr=0.3", "prompt.length=5", "init=normal"])]
     assert identity(bare[0], "data", "w") == identity(bare[1], "data", "w")
     other_head = check(compose(["encoder=none", "head_lr=0.5"]))
     assert identity(other_head, "data", "w") != identity(bare[0], "data", "w")
 
 
-def test_a_prompt_file_counts_by_its_content_and_not_by_its_path(tmp_path):
+def test_the_identity_depends_on_the_content_of_a_prompt_file_and_not_on_its_path(tmp_path):
     def identity_of(name: str, content: bytes) -> object:
         path = tmp_path / name
         path.write_bytes(content)
@@ -89,24 +89,24 @@ def test_a_prompt_file_counts_by_its_content_and_not_by_its_path(tmp_path):
     assert identity_of("one.npy", b"2") != first
 
 
-@pytest.mark.parametrize(("written", "meant"), [("encoder.dropout=0", "encoder.dropout=0.0"), ("lr=1", "lr=1.0")])
-def test_a_number_written_in_two_ways_is_one_run(written, meant):
-    assert hash_of(written) == hash_of(meant)
+@pytest.mark.parametrize(("first", "second"), [("encoder.dropout=0", "encoder.dropout=0.0"), ("lr=1", "lr=1.0")])
+def test_two_notations_of_a_number_give_one_identity(first, second):
+    assert hash_of(first) == hash_of(second)
 
 
-def test_zero_shot_is_one_run_whatever_a_training_would_have_been():
+def test_settings_of_training_do_not_change_the_identity_of_a_zero_shot_run():
     zero = [
         check(compose(["backbone=smollm2", "encoder=none", *more]))
         for more in ([], ["seed=3", "head_lr=0.5", "trainer.epochs=3", "lr=0.3", "init=normal"])
     ]
     assert not zero[0].is_trained
     assert identity(zero[0], "data", "files") == identity(zero[1], "data", "files")
-    names = {folder_name(one, "0123456789abcdef") for one in zero}
+    names = {folder_name(config, "0123456789abcdef") for config in zero}
     assert names == {"cb-sample-smollm2-none-zeroshot-0123456789"}
     assert check(compose(["backbone=smollm2", "encoder=none", "trainer.tune=all"])).is_trained
 
 
-def test_the_files_of_a_backbone_count_beside_its_weights(tiny_bert, tmp_path):
+def test_the_hash_of_a_backbone_covers_its_configuration_and_tokenizer(tiny_bert, tmp_path):
     folder = tmp_path / "bert"
     shutil.copytree(tiny_bert[2].removeprefix("backbone.path="), folder)
     before = files_sha256(folder, "weights")
@@ -119,7 +119,7 @@ def test_the_files_of_a_backbone_count_beside_its_weights(tiny_bert, tmp_path):
     assert files_sha256(folder, "weights") == before
 
 
-# The code
+# Tests of code as a part of the identity
 
 
 ENCODER = """
@@ -136,7 +136,7 @@ FACTOR = 2.0
 """
 
 
-def test_an_encoder_with_another_formula_is_another_run(tmp_path, monkeypatch):
+def test_another_formula_of_the_encoder_gives_another_identity(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     chosen = ["encoder=plain", "encoder._target_=encoder_of_mine.Mine"]
 
@@ -153,7 +153,7 @@ def test_an_encoder_with_another_formula_is_another_run(tmp_path, monkeypatch):
     source_hash.cache_clear()
 
 
-def test_another_version_of_the_training_is_another_run(monkeypatch):
+def test_another_training_version_gives_another_identity(monkeypatch):
     monkeypatch.setattr(identities, "TRAINING_VERSION", identities.TRAINING_VERSION + 1)
     assert hash_of() != SAME
 
@@ -168,17 +168,17 @@ def test_the_code_of_every_chosen_component_is_part_of_the_identity():
     assert [*zero] == ["training", "task.reader", "scorer"]
 
 
-def test_a_scorer_is_known_by_its_class():
+def test_the_class_of_every_scorer_exists():
     for target in SCORERS.values():
         module, _, name = target.rpartition(".")
         assert hasattr(importlib.import_module(module), name)
 
 
-def test_a_reader_that_is_not_there_is_refused():
+def test_a_reader_that_does_not_exist_is_refused():
     with pytest.raises(ConfigError, match=r"^task\.reader = nowhere\.Reader: there is no module 'nowhere'"):
         identify(check(compose(["task.reader=nowhere.Reader"])), "data", "weights")
 
 
-def test_an_option_in_a_folder_names_no_folder():
+def test_the_name_of_a_folder_has_no_slash_of_an_option():
     config = check(compose([])).model_copy(update={"chosen": {"encoder": "../mine/special"}})
     assert folder_name(config, "0123456789abcdef") == "cb-sample-minilm-...mine.special-n10-lr0.3-s0-0123456789"

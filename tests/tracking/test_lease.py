@@ -1,4 +1,4 @@
-"""The lock (on one machine) and the lease (on others) show which process trains a run."""
+"""The lock shows other processes of the same machine, and the lease other machines, which process trains a run."""
 
 import errno
 import json
@@ -18,7 +18,7 @@ from rpt.tracking.record import Record
 from rpt.tracking.run_state import read_state
 from tests.support.leases import write_lease_of_another_machine
 
-HOLDS = """
+HOLD_OPEN = """
 import sys, pathlib, time
 from rpt.tracking.record import Record
 from rpt.tracking.folder import RunFolder
@@ -31,55 +31,55 @@ time.sleep(600)
 
 @pytest.fixture
 def holder(tmp_path):
-    """A process that has a run's folder open, and the folder."""
-    place = tmp_path / "run"
-    process = subprocess.Popen([sys.executable, "-c", HOLDS, str(place)], stdout=subprocess.PIPE, text=True)
+    """A process that trains in a run folder, and the folder."""
+    folder = tmp_path / "run"
+    process = subprocess.Popen([sys.executable, "-c", HOLD_OPEN, str(folder)], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "open\n"
-    yield process, place
+    yield process, folder
     process.kill()
     process.wait()
     process.stdout.close()
 
 
-def begun_elsewhere(place, *, age):
-    """Write the lease that another machine would have written some seconds ago."""
-    RunFolder(place).write_record(Record(status="running"))
-    write_lease_of_another_machine(place, age=age)
+def begin_on_another_machine(folder, *, age):
+    """Write a record of a run in training, and the lease of another machine that renewed it `age` seconds ago."""
+    RunFolder(folder).write_record(Record(status="running"))
+    write_lease_of_another_machine(folder, age=age)
 
 
 def test_a_run_is_running_until_its_process_is_killed(holder):
-    process, place = holder
-    assert read_state(place).status == "running"
-    assert read_state(place).holder.startswith(f"process {process.pid} on ")
+    process, folder = holder
+    assert read_state(folder).status == "running"
+    assert read_state(folder).holder.startswith(f"process {process.pid} on ")
     with pytest.raises(FolderInUse, match="another process is training this run"):
-        RunFolder(place).open()
+        RunFolder(folder).open()
     process.kill()
     process.wait()
-    assert (place / lease.NAME).exists()
-    assert read_state(place).status == "interrupted"
+    assert (folder / lease.NAME).exists()
+    assert read_state(folder).status == "interrupted"
 
 
-def test_a_dead_process_of_this_machine_is_succeeded_at_once(holder):
-    process, place = holder
+def test_the_folder_of_a_dead_process_of_this_machine_can_be_opened_at_once(holder):
+    process, path = holder
     process.kill()
     process.wait()
-    folder = RunFolder(place)
+    folder = RunFolder(path)
     folder.open()
-    assert read_state(place).status == "running"
+    assert read_state(path).status == "running"
     folder.close()
-    assert read_state(place).status == "interrupted"
-    assert not (place / lease.NAME).exists()
+    assert read_state(path).status == "interrupted"
+    assert not (path / lease.NAME).exists()
 
 
-def test_a_fresh_lease_of_another_machine_keeps_a_folder_closed(tmp_path):
-    begun_elsewhere(tmp_path, age=10)
+def test_a_folder_with_a_fresh_lease_of_another_machine_cannot_be_opened(tmp_path):
+    begin_on_another_machine(tmp_path, age=10)
     assert read_state(tmp_path).holder == "process 12 on node7"
     with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
         RunFolder(tmp_path).open()
 
 
-def test_a_lease_that_nobody_renews_is_taken_over(tmp_path):
-    begun_elsewhere(tmp_path, age=lease.STALE_SECONDS + 1)
+def test_a_stale_lease_is_taken_over(tmp_path):
+    begin_on_another_machine(tmp_path, age=lease.STALE_SECONDS + 1)
     assert read_state(tmp_path).status == "interrupted"
     folder = RunFolder(tmp_path)
     folder.open()
@@ -88,7 +88,7 @@ def test_a_lease_that_nobody_renews_is_taken_over(tmp_path):
     assert lease.read(tmp_path) is None
 
 
-def test_a_lease_is_renewed_while_it_is_held_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_lease_is_renewed_while_it_is_held_and_removed_at_the_end(tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.01)
     folder = RunFolder(tmp_path / "run")
     folder.open()
@@ -103,17 +103,17 @@ def test_a_lease_is_renewed_while_it_is_held_and_leaves_nothing(tmp_path, monkey
 
 def test_a_process_that_lost_its_lease_does_not_take_it_back(tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.5)
-    mine = lease.Lease(tmp_path)
-    assert mine.take() is None
+    lost = lease.Lease(tmp_path)
+    assert lost.take() is None
     write_lease_of_another_machine(tmp_path, age=0)
     [renewing] = [thread for thread in threading.enumerate() if thread.name == f"lease of {tmp_path.name}"]
     renewing.join(timeout=60)
     assert not renewing.is_alive()
-    mine.give_back()
+    lost.give_back()
     assert lease.read(tmp_path).host == "node7"
 
 
-def test_lock_and_lease_stay_when_a_training_is_set_aside(tmp_path):
+def test_lock_and_lease_stay_when_the_files_of_a_training_are_superseded(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open()
     folder.write_record(Record(status="failed"))
@@ -123,7 +123,7 @@ def test_lock_and_lease_stay_when_a_training_is_set_aside(tmp_path):
     folder.close()
 
 
-def test_half_a_lease_is_none(tmp_path):
+def test_an_incomplete_lease_is_ignored(tmp_path):
     (tmp_path / lease.NAME).write_text('{"host": ')
     assert lease.read(tmp_path) is None
     folder = RunFolder(tmp_path)
@@ -132,17 +132,16 @@ def test_half_a_lease_is_none(tmp_path):
     folder.close()
 
 
-def test_a_lock_that_this_machine_sees_outlives_the_lease_of_another(holder):
-    """A file system shows locks to all machines, and the holder is suspended or cannot renew its lease."""
-    _, place = holder
-    write_lease_of_another_machine(place, age=lease.STALE_SECONDS + 1)
-    assert read_state(place).holder == "process 12 on node7"
+def test_a_held_lock_takes_precedence_over_a_stale_lease_of_another_machine(holder):
+    """Some file systems show locks to all machines. A holder that is suspended does not renew its lease."""
+    _, folder = holder
+    write_lease_of_another_machine(folder, age=lease.STALE_SECONDS + 1)
+    assert read_state(folder).holder == "process 12 on node7"
 
 
-def test_of_two_machines_that_take_a_dead_lease_one_gives_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        lease.json, "dump", lambda value, file: write_lease_of_another_machine(tmp_path, age=0)
-    )  # it comes between
+def test_if_two_machines_take_a_stale_lease_only_one_gets_it(tmp_path, monkeypatch):
+    # While this process writes its lease, another machine writes one first.
+    monkeypatch.setattr(lease.json, "dump", lambda value, file: write_lease_of_another_machine(tmp_path, age=0))
     with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
         RunFolder(tmp_path).open()
     assert lease.read(tmp_path).host == "node7"
@@ -153,7 +152,7 @@ def test_a_lease_that_was_lost_once_stays_lost(tmp_path):
     folder.open()
     folder.check_lease()
     write_lease_of_another_machine(folder.path, age=0)
-    for _ in range(2):  # also when the other has given it back
+    for _ in range(2):  # the second time, the other machine has given the lease back
         with pytest.raises(LeaseLost, match=r"run: process 12 on node7 has taken this run over, because this process "):
             folder.check_lease()
         (folder.path / lease.NAME).unlink(missing_ok=True)
@@ -164,19 +163,19 @@ def test_a_lease_that_was_lost_once_stays_lost(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [3 * 3600, lease.STALE_SECONDS + 5])
-def test_a_dead_holder_whose_clock_was_ahead_is_watched_and_then_succeeded(seconds, tmp_path, monkeypatch):
+def test_a_lease_from_the_future_that_is_not_renewed_is_taken_over(seconds, tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "WATCH_SECONDS", 0.3)
-    begun_elsewhere(tmp_path, age=-seconds)
+    begin_on_another_machine(tmp_path, age=-seconds)
     assert read_state(tmp_path).status == "running"
     folder = RunFolder(tmp_path)
-    folder.open()  # after 0.3 seconds
+    folder.open()  # waits 0.3 seconds for a renewal
     assert lease.read(tmp_path).is_here
     folder.close()
 
 
-def test_a_living_holder_whose_clock_is_ahead_keeps_its_run(tmp_path, monkeypatch):
+def test_a_lease_from_the_future_that_is_renewed_is_not_taken_over(tmp_path, monkeypatch):
     monkeypatch.setattr(lease, "WATCH_SECONDS", 30)
-    begun_elsewhere(tmp_path, age=-3600)
+    begin_on_another_machine(tmp_path, age=-3600)
     renewing = threading.Timer(0.3, write_lease_of_another_machine, (tmp_path,), {"age": -3605})
     renewing.start()
     with pytest.raises(FolderInUse, match="process 12 on node7 is training this run"):
@@ -184,8 +183,8 @@ def test_a_living_holder_whose_clock_is_ahead_keeps_its_run(tmp_path, monkeypatc
     renewing.join()
 
 
-def test_a_refusal_names_the_lease(tmp_path):
-    begun_elsewhere(tmp_path, age=10)
+def test_the_error_of_a_folder_in_use_names_the_lease_file(tmp_path):
+    begin_on_another_machine(tmp_path, age=10)
     with pytest.raises(FolderInUse, match=rf"Its lease is {tmp_path}/\.lease: remove that file if you are certain"):
         RunFolder(tmp_path).open()
     assert lease.read(tmp_path).host == "node7"
@@ -199,7 +198,7 @@ def test_a_refusal_names_the_lease(tmp_path):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_lease_with_a_value_of_another_kind_is_none(change, tmp_path):
+def test_a_lease_with_a_value_of_a_wrong_type_is_ignored(change, tmp_path):
     write_lease_of_another_machine(tmp_path, age=0)
     path = tmp_path / lease.NAME
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -208,7 +207,7 @@ def test_a_lease_with_a_value_of_another_kind_is_none(change, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b"\xff", b"7"], ids=["deep", "list", "no text", "number"])
-def test_a_lease_that_is_none_is_no_traceback(content, tmp_path):
+def test_a_lease_file_without_a_lease_is_ignored(content, tmp_path):
     (tmp_path / lease.NAME).write_bytes(content)
     assert lease.read(tmp_path) is None
 
@@ -224,12 +223,12 @@ def test_a_full_disk_leaves_no_lease(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-# File systems without locks
+# Tests with a file system without locks
 
 
 @pytest.fixture(params=[errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP], ids=errno.errorcode.get)
 def no_locks(request, monkeypatch):
-    """A file system that has no flock."""
+    """Let `flock` raise the error of a file system that has no locks."""
 
     def refuse(handle, operation):
         raise OSError(request.param, os.strerror(request.param))
@@ -238,7 +237,7 @@ def no_locks(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_the_lease_alone_says_who_trains_a_run(tmp_path):
+def test_without_locks_the_lease_shows_which_process_trains_a_run(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open()
     folder.write_record(Record(status="running"))
@@ -252,34 +251,34 @@ def test_without_locks_the_lease_alone_says_who_trains_a_run(tmp_path):
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_a_dead_process_of_this_machine_is_succeeded_at_once(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+def test_without_locks_the_folder_of_a_dead_process_of_this_machine_can_be_opened_at_once(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
-    begun_elsewhere(tmp_path, age=1)
+    begin_on_another_machine(tmp_path, age=1)
     path = tmp_path / lease.NAME
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"machine": lease.machine(), "pid": gone.pid}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"machine": lease.machine(), "pid": ended.pid}))
     assert read_state(tmp_path).status == "interrupted"
     folder = RunFolder(tmp_path)
     folder.open()
     folder.close()
 
 
-# What a killed process leaves
+# Tests of the files that a killed process leaves
 
 
-def test_a_finished_folder_is_tidied_of_what_a_killed_process_left(holder):
-    process, place = holder
+def test_tidying_a_finished_folder_removes_the_lock_and_lease_of_a_killed_process(holder):
+    process, path = holder
     process.kill()
     process.wait()
-    folder = RunFolder(place)
+    folder = RunFolder(path)
     folder.write_record(Record(status="finished"))
-    (place / ".notes").write_text("theirs")
-    assert sorted(path.name for path in place.iterdir()) == [lease.NAME, ".lock", ".notes", "run.json"]
+    (path / ".notes").write_text("theirs")
+    assert sorted(entry.name for entry in path.iterdir()) == [lease.NAME, ".lock", ".notes", "run.json"]
     folder.tidy()
-    assert sorted(path.name for path in place.iterdir()) == [".notes", "run.json"]
+    assert sorted(entry.name for entry in path.iterdir()) == [".notes", "run.json"]
 
 
 def test_a_folder_in_use_is_not_tidied(holder):
-    _, place = holder
-    RunFolder(place).tidy()
-    assert read_state(place).status == "running"
+    _, folder = holder
+    RunFolder(folder).tidy()
+    assert read_state(folder).status == "running"

@@ -43,7 +43,7 @@ class Partial(Logger):
 
 @pytest.fixture(scope="module")
 def plain_curve(tiny_bert, tiny_cb, tmp_path_factory):
-    """metrics.csv of a run without any logger."""
+    """Content of metrics.csv of a run without loggers."""
     from rpt.config.check import check
     from rpt.config.compose import compose
 
@@ -56,7 +56,7 @@ def test_without_loggers_the_curve_is_written(plain_curve):
     assert len(plain_curve.splitlines()) == 1 + STEPS + EPOCHS
 
 
-def test_tensorboard_writes_a_file_that_its_reader_reads(configure, tiny_cb, plain_curve):
+def test_the_file_of_tensorboard_has_curve_scores_and_hyperparameters(configure, tiny_cb, plain_curve):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import plugin_data_pb2
 
@@ -69,19 +69,19 @@ def test_tensorboard_writes_a_file_that_its_reader_reads(configure, tiny_cb, pla
     assert [event.step for event in reader.Scalars("held_out/score")] == [4, 8]
     assert reader.Scalars("summary/score")[0].value == pytest.approx(outcome.score)
     assert reader.Scalars("summary/failed")[0].value == (outcome.score <= outcome.record.majority["score"])
-    [told] = reader.Tensors("config/text_summary")
-    assert '"bottleneck_dim": 128' in told.tensor_proto.string_val[0].decode()
+    [config_text] = reader.Tensors("config/text_summary")
+    assert '"bottleneck_dim": 128' in config_text.tensor_proto.string_val[0].decode()
     [started] = [tag for tag in reader.PluginTagToContent("hparams") if tag.endswith("session_start_info")]
     content = plugin_data_pb2.HParamsPluginData.FromString(reader.PluginTagToContent("hparams")[started])
-    told = content.session_start_info.hparams
-    assert (told["lr"].number_value, told["encoder"].string_value) == (0.3, "residual")
-    assert told["encoder.bottleneck_dim"].number_value == 128
+    hyperparameters = content.session_start_info.hparams
+    assert (hyperparameters["lr"].number_value, hyperparameters["encoder"].string_value) == (0.3, "residual")
+    assert hyperparameters["encoder.bottleneck_dim"].number_value == 128
     assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
 
 
-@pytest.mark.parametrize("place", ["init", "log", "finish"])
-def test_a_logger_that_raises_is_dropped_with_a_warning_and_changes_no_bit(
-    place, configure, tiny_cb, plain_curve, monkeypatch
+@pytest.mark.parametrize("method", ["init", "log", "finish"])
+def test_a_logger_that_raises_is_dropped_with_a_warning_and_does_not_change_the_curve(
+    method, configure, tiny_cb, plain_curve, monkeypatch
 ):
     calls = []
 
@@ -91,7 +91,7 @@ def test_a_logger_that_raises_is_dropped_with_a_warning_and_changes_no_bit(
 
         def act(self, now):
             calls.append(now)
-            if now == place:
+            if now == method:
                 raise ConnectionError("no route to host")
 
         def log(self, values):
@@ -104,7 +104,7 @@ def test_a_logger_that_raises_is_dropped_with_a_warning_and_changes_no_bit(
     outcome = train([configure(*tiny_cb, "logger=[tensorboard]")])[0]
     warning = "logger tensorboard failed and was dropped: ConnectionError: no route to host"
     assert outcome.record.warnings.count(warning) == 1
-    assert calls.count(place) == 1
+    assert calls.count(method) == 1
     assert outcome.record.status == "finished"
     assert json.loads((outcome.folder / "run.json").read_text())["warnings"].count(warning) == 1
     assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
@@ -112,22 +112,22 @@ def test_a_logger_that_raises_is_dropped_with_a_warning_and_changes_no_bit(
 
 @pytest.mark.parametrize("num_runs", [1, 2])
 @pytest.mark.parametrize("method", ["constructor", "log_hyperparams", "log_metrics", "finalize"])
-def test_a_lightning_logger_that_raises_is_dropped_from_its_own_run_alone(
+def test_a_lightning_logger_that_raises_is_dropped_only_from_its_own_run(
     method, num_runs, configure, tiny_cb, plain_curve
 ):
     logger = "+logger.mine={_target_:tests.tracking.test_loggers.Partial,raises_in:"
     methods = [method, "none"][:num_runs]
     configs = [configure(*tiny_cb, f"{logger}{name}}}", f"seed={seed}") for seed, name in enumerate(methods)]
-    broken, *whole = [outcome.check() for outcome in train(configs)]
+    broken, *healthy = [outcome.check() for outcome in train(configs)]
     [warning] = logger_warnings(broken)
     assert warning.startswith("logger mine failed and was dropped: ")
     assert f"ConnectionError: no route to host in {method}" in warning
-    num_lines = STEPS + EPOCHS + 1  # steps, evaluations and the summary
+    num_lines = STEPS + EPOCHS + 1  # a line for each step and evaluation, and for the summary
     assert len(logged_steps(broken)) == (num_lines if method == "finalize" else 0)
-    for outcome in whole:
+    for outcome in healthy:
         assert logger_warnings(outcome) == []
         assert len(logged_steps(outcome)) == num_lines
-    if not whole:
+    if not healthy:
         assert (broken.folder / "metrics.csv").read_bytes() == plain_curve
 
 
@@ -161,7 +161,7 @@ def test_each_run_of_a_pack_has_its_own_logger(configure, tiny_cb, monkeypatch):
     assert ends == [(outcome.folder.name, steps, outcome.score, True) for outcome in outcomes]
 
 
-def test_a_logger_that_ends_finds_the_runs_last_record_and_all_its_files(configure, tiny_cb, monkeypatch):
+def test_when_a_logger_is_finished_all_files_of_the_run_are_written(configure, tiny_cb, monkeypatch):
     seen = {}
 
     class Spy:
@@ -182,7 +182,7 @@ def test_a_logger_that_ends_finds_the_runs_last_record_and_all_its_files(configu
     assert set(seen) == set(names.split())
 
 
-def test_a_record_that_cannot_be_written_is_no_success_to_a_logger(configure, tiny_cb, monkeypatch):
+def test_a_logger_is_finished_without_success_if_the_record_cannot_be_written(configure, tiny_cb, monkeypatch):
     ends = []
 
     class Spy:

@@ -1,4 +1,4 @@
-"""An interrupted run that different code began is not silently replaced by a new run."""
+"""If other code began an interrupted run, a training is refused instead of starting a new run silently."""
 
 import json
 
@@ -21,7 +21,7 @@ def small(configure, tiny_cb):
 
 @pytest.fixture
 def begun(small):
-    """Train a run, and change its folder to the folder of an interrupted run with another record; return the folder."""
+    """Train a run, and turn its folder into that of an interrupted run with another record and identity."""
 
     def make(change, status="interrupted"):
         folder = train([small()])[0].folder
@@ -52,25 +52,25 @@ def older(record):
     ],
     ids=["encoder", "reader", "training", "task", "schema 2"],
 )
-def test_a_run_that_other_code_began_is_refused_with_what_to_do(change, reason, begun, small):
+def test_a_run_that_other_code_began_is_refused_with_advice(change, reason, begun, small):
     folder = begun(change)
     with pytest.raises(ConfigError) as error:
         train([small()])
-    said = str(error.value)
-    assert said.startswith(
+    message = str(error.value)
+    assert message.startswith(
         f"rerun = false: {folder} holds an interrupted training of this run, and the present code cannot resume it"
     )
-    assert reason in said
-    assert said.endswith(CURE)
+    assert reason in message
+    assert message.endswith(CURE)
     assert [entry.name for entry in folder.parent.iterdir()] == [folder.name]
 
 
-def test_rerun_trains_with_the_code_of_now_and_keeps_the_other_folder(begun, small):
+def test_rerun_trains_with_the_present_code_and_keeps_the_other_folder(begun, small):
     folder = begun(lambda record: record["code"].update(encoder="0" * 64))
     again = train([small("rerun=true")])[0]
     assert again.folder != folder
     assert folder.is_dir()
-    assert train([small()])[0].folder == again.folder  # finished, so nothing is refused any more
+    assert train([small()])[0].folder == again.folder  # the new run is finished, so that no error is raised
 
 
 @pytest.mark.parametrize(
@@ -82,28 +82,28 @@ def test_rerun_trains_with_the_code_of_now_and_keeps_the_other_folder(begun, sma
     ],
     ids=["another setting", "other rows, schema 2", "another batch size, schema 2"],
 )
-def test_a_run_of_another_setting_is_in_nobodys_way(change, begun, small):
+def test_an_interrupted_run_of_another_setting_does_not_prevent_a_training(change, begun, small):
     begun(change)
     assert train([small()])[0].record.status == "finished"
 
 
-def test_a_finished_run_of_other_code_is_in_nobodys_way(begun, small):
+def test_a_finished_run_of_other_code_does_not_prevent_a_training(begun, small):
     begun(lambda record: record["code"].update(encoder="0" * 64), status="finished")
     assert train([small()])[0].record.status == "finished"
 
 
-def test_a_run_without_a_checkpoint_is_in_nobodys_way(begun, small):
+def test_an_interrupted_run_without_a_checkpoint_does_not_prevent_a_training(begun, small):
     folder = begun(lambda record: record["code"].update(encoder="0" * 64))
     for checkpoint in folder.glob("*.ckpt"):
         checkpoint.unlink()
     assert train([small()])[0].record.status == "finished"
 
 
-def test_a_sweep_refuses_that_point_alone(begun, small):
+def test_a_sweep_refuses_only_the_point_that_other_code_began(begun, small):
     folder = begun(lambda record: record["code"].update(encoder="0" * 64))
     values = [config.model_dump(by_alias=True, mode="json") for config in (small(), small("encoder=plain"))]
-    made = prepare([Point(number, one, f"point {number}") for number, one in enumerate(values)])
-    assert not made.results[1:], made.results[1].error
-    assert [(result.number, result.status) for result in made.results] == [(0, "refused")]
-    assert str(folder) in made.results[0].error
-    assert [run.point.number for run in made.runs] == [1]
+    prepared = prepare([Point(number, config, f"point {number}") for number, config in enumerate(values)])
+    assert not prepared.results[1:], prepared.results[1].error
+    assert [(result.number, result.status) for result in prepared.results] == [(0, "refused")]
+    assert str(folder) in prepared.results[0].error
+    assert [run.point.number for run in prepared.runs] == [1]

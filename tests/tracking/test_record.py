@@ -1,4 +1,4 @@
-"""A record with values of a wrong kind gives a message of one line, and the ledger shows the other runs."""
+"""A record with values of a wrong type gives a one-line error, and the ledger still lists the other runs."""
 
 import json
 
@@ -24,7 +24,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("record", "problem"), ODD)
-def test_a_value_of_another_kind_is_refused(record, problem, tmp_path):
+def test_a_value_of_a_wrong_type_is_refused(record, problem, tmp_path):
     path = tmp_path / "run.json"
     path.write_text(json.dumps(record))
     with pytest.raises(RecordError) as error:
@@ -33,17 +33,20 @@ def test_a_value_of_another_kind_is_refused(record, problem, tmp_path):
 
 
 @pytest.mark.parametrize(("record", "problem"), ODD)
-def test_an_odd_record_hides_no_other_run_of_the_ledger(record, problem, configure, tmp_path, capsys):
+def test_the_ledger_lists_other_runs_next_to_a_run_with_a_wrong_record(record, problem, configure, tmp_path, capsys):
     folders = [tmp_path / name for name in ("odd", "whole")]
-    runs = [Prepared(Point(at, {}, f"lr={at}"), configure(), str(at), folder) for at, folder in enumerate(folders)]
+    runs = [
+        Prepared(Point(number, {}, f"lr={number}"), configure(), str(number), folder)
+        for number, folder in enumerate(folders)
+    ]
     register(runs, tmp_path)
     for folder, content in zip(folders, (record, {"status": "finished", "scores": {"score": 0.5}}), strict=True):
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps(content))
     assert ledger.main([str(tmp_path)]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[1].startswith(f"  failed              lr=0  odd  {folders[0]}/run.json: {problem}.")
-    assert said[2] == "  finished     0.500  lr=1  whole"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith(f"  failed              lr=0  odd  {folders[0]}/run.json: {problem}.")
+    assert lines[2] == "  finished     0.500  lr=1  whole"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_an_odd_record_hides_no_other_run_of_the_ledger(record, problem, configu
         ({"ledger": []}, "is no ledger of rpt (ledger = []: must be a whole number)"),
     ],
 )
-def test_a_ledger_of_another_shape_is_refused(change, problem, configure, tmp_path, capsys):
+def test_a_ledger_with_a_value_of_a_wrong_type_is_refused(change, problem, configure, tmp_path, capsys):
     path = register([Prepared(Point(0, {}, "lr=0"), configure(), "0", tmp_path / "run")], tmp_path).path
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     assert ledger.main([str(tmp_path)]) == 2
@@ -81,16 +84,16 @@ def test_a_file_of_few_levels_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("value", [True, "1", None, float("nan"), float("inf"), 2**63, [1]])
-def test_what_is_no_number_is_refused(value):
+def test_a_value_that_is_no_finite_number_is_not_accepted(value):
     assert not any(kind.accepts(value) for kind in (NUMBER, WHOLE, NATURAL))
 
 
-def test_missing_keys_and_odd_values_are_named():
+def test_missing_keys_and_wrong_values_are_listed():
     kinds = {"a.b.c": NUMBER, "a.b.d": NUMBER, "a.e": WHOLE}
     assert problems_of({"a": {"e": 0.5}}, kinds) == (["a.b"], ["a.e = 0.5: must be a whole number"])
     assert problems_of(3, kinds) == (["a"], [])
 
 
-def test_a_quoted_value_is_short_and_on_one_line():
+def test_a_value_in_a_message_is_shortened_and_on_one_line():
     assert shown("a\n\u2028b") == "a b"
     assert shown("x" * 1000) == "x" * LONGEST_VALUE + "..."

@@ -17,5 +17,5 @@ def test_every_attribute_of_the_record_is_documented():
     assert len(sections) == 13
 
 
-def test_the_table_in_the_documentation_is_the_table_of_the_model():
+def test_the_table_in_the_documentation_agrees_with_the_model():
     assert table() in DOCS.read_text(encoding="utf-8"), "update it: python -m tests.support.record_table"

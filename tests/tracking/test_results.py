@@ -1,4 +1,4 @@
-"""The files of a run explain its score, and the score can be computed from them."""
+"""The files of a run hold everything that its score depends on, and the score can be computed from them."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,8 @@ REQUIRED = {
     "best.held_out": "score accuracy f1_macro loss",
 }
 
-# Prompt 10 x 32, bottleneck 16. Weights 2 * 16 * 32, biases 16 + 32, LayerNorm 2 * 32; head 32 * 3 + 3.
+# The prompt has 10 x 32 numbers. The residual encoder with a bottleneck of 16 has 2 * 16 * 32 weights, 16 + 32 biases
+# and a LayerNorm of 2 * 32. The head has 32 * 3 + 3.
 PARAMETERS = {
     "plain": {"paper": 320, "held": 320, "kept": 320, "head": 99, "body": 0},
     "residual": {"paper": 320 + 1024 + 64, "held": 320 + 1024 + 64 + 48, "kept": 320, "head": 99, "body": 0},
@@ -47,7 +48,7 @@ PARAMETERS = {
 
 @pytest.fixture(scope="module")
 def trained(tiny_bert, tiny_cb, tmp_path_factory):
-    """A run of each kind, trained once for all tests here."""
+    """Configurations and outcomes of runs with a plain, a residual and no prompt, by the name of the encoder."""
     from rpt.config.check import check
     from rpt.config.compose import compose
 
@@ -62,15 +63,15 @@ def lines(outcome):
     return [json.loads(line) for line in (outcome.folder / "predictions.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("place", REQUIRED)
-def test_the_record_has_every_key(place, trained):
+@pytest.mark.parametrize("section", REQUIRED)
+def test_the_record_has_every_key(section, trained):
     record = json.loads((trained["residual"][1].folder / "run.json").read_text())
-    for key in place.split(".") if place else ():
+    for key in section.split(".") if section else ():
         record = record[key]
-    assert set(REQUIRED[place].split()) == set(record)
+    assert set(REQUIRED[section].split()) == set(record)
 
 
-def test_the_record_says_what_was_trained_on_what(trained, assemble):
+def test_the_record_has_status_data_backbone_and_costs(trained, assemble):
     config, outcome = trained["residual"]
     record = outcome.record
     assert record.status == "finished"
@@ -84,7 +85,7 @@ def test_the_record_says_what_was_trained_on_what(trained, assemble):
     assert record.identity_hash[:10] in outcome.folder.name
     assert record.steps == 8
     lengths = assemble(config)[1].train.lengths
-    assert record.tokens == 2 * sum(10 + length for length in lengths)  # epochs, rows, prompt and text
+    assert record.tokens == 2 * sum(10 + length for length in lengths)  # two epochs; each row has prompt and text
 
 
 @pytest.mark.parametrize("encoder", PARAMETERS)
@@ -106,7 +107,7 @@ def test_every_validation_row_is_predicted_once_and_in_order(encoder, trained):
 
 
 @pytest.mark.parametrize("encoder", PARAMETERS)
-def test_the_predictions_give_the_records_score_again(encoder, trained):
+def test_the_score_of_the_record_can_be_computed_from_the_predictions(encoder, trained):
     record, found = trained[encoder][1].record, lines(trained[encoder][1])
     target, predicted = ([line[key] for line in found] for key in ("target", "predicted"))
     accuracy, f1 = accuracy_score(target, predicted), f1_score(target, predicted, average="macro", zero_division=0)
@@ -119,7 +120,7 @@ def test_the_predictions_give_the_records_score_again(encoder, trained):
 
 
 @pytest.mark.parametrize("encoder", PARAMETERS)
-def test_prompt_and_head_files_alone_give_the_predictions_to_the_last_bit(encoder, trained, assemble):
+def test_the_files_of_prompt_and_head_give_the_predictions_bit_for_bit(encoder, trained, assemble):
     config, outcome = trained[encoder]
     tuner, data = assemble(config)
     head = tuner.runs[0].trainable.head
@@ -140,7 +141,7 @@ def test_prompt_and_head_files_alone_give_the_predictions_to_the_last_bit(encode
     assert [found[row] for row in range(20)] == [line["scores"] for line in lines(outcome)]
 
 
-def test_the_prompt_file_is_the_fold_of_the_best_state(configure, tiny_cb, assemble):
+def test_the_prompt_file_has_the_folded_prompt_of_the_best_state(configure, tiny_cb, assemble):
     config = configure(*tiny_cb, "trainer.epochs=5", "lr=0.1", "head_lr=0.3")
     outcome = train([config])[0]
     state = torch.load(outcome.folder / "last.ckpt", weights_only=True)["run"]
@@ -150,11 +151,11 @@ def test_the_prompt_file_is_the_fold_of_the_best_state(configure, tiny_cb, assem
     tuner.runs[0].restore_best()
     best = tuner.runs[0].trainable.fold()
     assert torch.equal(load_file(outcome.folder / "prompt.safetensors")["prompt"], best)
-    assert state["best"]["epoch"] < 5  # so that the best state is not merely the last
+    assert state["best"]["epoch"] < 5  # the best state must differ from the last state
     assert not torch.equal(best, last)
 
 
-def test_a_run_at_the_majoritys_score_says_so(trained):
+def test_a_run_with_the_score_of_the_majority_baseline_has_a_warning(trained):
     for _, outcome in trained.values():
         is_low = outcome.score <= outcome.record.majority["score"]
         assert is_low == any(text.startswith("at or below majority") for text in outcome.record.warnings)

@@ -1,4 +1,4 @@
-"""The hash of a component's source changes with the code that computes its numbers, and with nothing else."""
+"""The hash of a component's source changes if and only if the code that computes its results changes."""
 
 import sys
 from pathlib import Path
@@ -86,7 +86,7 @@ def lab(tmp_path, monkeypatch):
         ("layers.py", "depth(hidden)", "depth(2 * hidden)"),
     ],
 )
-def test_what_computes_the_number_changes_the_hash(file, before, after, lab):
+def test_a_change_of_the_computation_changes_the_hash(file, before, after, lab):
     assert lab(file, before, after) != lab()
 
 
@@ -106,24 +106,24 @@ def test_what_computes_the_number_changes_the_hash(file, before, after, lab):
         ("__init__.py", "\n", "\nVERSION = 2\n"),
     ],
 )
-def test_what_cannot_change_the_number_leaves_the_hash(file, before, after, lab):
+def test_a_change_without_effect_on_the_computation_does_not_change_the_hash(file, before, after, lab):
     assert lab(file, before, after) == lab()
 
 
-def test_a_name_that_a_package_exports_is_followed_to_its_definition(lab):
+def test_the_hash_of_an_exported_name_covers_its_definition(lab):
     exported = "mylab.Exported"
     assert lab("deep.py", "hidden + 1", "hidden + 2", target=exported) != lab(target=exported)
 
 
-def test_parts_of_rpt_that_a_component_builds_on_are_followed(lab, tmp_path, monkeypatch):
-    """A stand-in for rpt's own component packages: the hash must see a change inside them."""
+def test_the_hash_of_a_users_component_covers_the_component_packages_of_rpt(lab, tmp_path, monkeypatch):
+    """The package `mylab` stands in for a component package of rpt."""
     monkeypatch.setattr("rpt.tracking.source.COMPONENTS", ("mylab",))
     (tmp_path / "outside.py").write_text("from mylab.base import Base\n\nclass Mine(Base):\n    pass\n")
     target = "outside.Mine"
     assert lab("base.py", "class Base:\n    rate = 1", "class Base:\n    rate = 2", target=target) != lab(target=target)
 
 
-def test_a_library_counts_by_its_version(monkeypatch):
+def test_the_hash_of_a_class_of_a_library_depends_on_the_version_of_the_library(monkeypatch):
     source_hash.cache_clear()
     before = source_hash("torch.optim.SGD")
     monkeypatch.setattr("rpt.tracking.source.version", lambda package: "1.0")
@@ -140,24 +140,24 @@ def test_a_library_counts_by_its_version(monkeypatch):
         ("Mine", r"^there is no module '' with a source text$"),
     ],
 )
-def test_a_component_without_a_source_is_named(target, message, lab):
+def test_a_component_without_a_source_is_refused(target, message, lab):
     with pytest.raises(NoSource, match=message):
         lab(target=target)
 
 
-def test_a_source_that_is_no_python_is_named_with_its_line(lab):
+def test_the_error_of_a_source_that_is_no_python_has_its_line(lab):
     with pytest.raises(NoSource, match=r"base\.py: cannot be read as Python \(.*line 1"):
         lab("base.py", "class Base:", "class Base")
 
 
-def test_finding_a_module_imports_nothing(lab):
+def test_a_module_is_found_without_an_import(lab):
     lab()
     assert find_module("mylab.encoders").origin.endswith("mylab/encoders.py")
     assert find_module("mylab.apart") is not None
     assert [find_module(name) for name in ("mylab.nothing", "", "mylab.", ".mylab", "no_such.module")] == [None] * 5
 
 
-def test_every_component_package_is_one_of_rpt():
+def test_every_component_package_exists():
     root = Path(__file__).parents[2]
     paths = [root / name.replace(".", "/") for name in COMPONENTS]
     assert all(path.is_dir() or path.with_suffix(".py").is_file() for path in paths)

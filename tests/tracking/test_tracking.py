@@ -1,4 +1,4 @@
-"""The files of a run are complete, are written by one process, and are moved aside instead of deleted."""
+"""The files of a run are written completely, by one process, and are superseded instead of deleted."""
 
 import errno
 import json
@@ -33,7 +33,7 @@ def names(folder):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A run folder of which this process has the lock."""
+    """A run folder whose lock this process holds."""
     folder = RunFolder(tmp_path / "run")
     folder.open()
     yield folder
@@ -47,14 +47,14 @@ def refuse(handle):
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    """Make every later write fail as on a full disk."""
+    """Let every write of a file fail as on a full disk."""
     monkeypatch.setattr(files.os, "fsync", refuse)
 
 
-# Files
+# Tests of files
 
 
-def test_a_file_is_replaced_and_the_old_one_kept_where_asked(tmp_path):
+def test_a_file_is_replaced_and_the_old_file_is_kept_on_request(tmp_path):
     path, kept = tmp_path / "a", tmp_path / "b"
     files.write_atomic(path, b"one", keep=kept)
     assert not kept.exists()
@@ -63,13 +63,13 @@ def test_a_file_is_replaced_and_the_old_one_kept_where_asked(tmp_path):
     assert names(tmp_path) == ["a", "b"]
 
 
-def test_a_file_is_readable_for_whom_any_new_file_is(tmp_path):
+def test_a_file_has_the_mode_of_a_plainly_written_file(tmp_path):
     files.write_atomic(tmp_path / "ours", b"one")
     (tmp_path / "plain").write_bytes(b"one")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path, full_disk):
+def test_a_full_disk_leaves_the_old_file_and_no_temporary_file(tmp_path, full_disk):
     path = tmp_path / "a"
     path.write_bytes(b"one")
     with pytest.raises(StorageError) as caught:
@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path, full_disk):
     assert names(tmp_path) == ["a"]
 
 
-def test_an_interrupt_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
+def test_an_interrupt_leaves_the_old_file_and_no_temporary_file(tmp_path, monkeypatch):
     def interrupt(handle):
         raise KeyboardInterrupt
 
@@ -90,16 +90,16 @@ def test_an_interrupt_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
     assert names(tmp_path) == ["a"]
 
 
-def test_json_has_no_infinity(tmp_path):
+def test_nan_and_infinity_are_written_as_null(tmp_path):
     files.write_json(tmp_path / "a", {"loss": float("nan"), "all": [float("inf"), (1.5, "é")]})
     assert json.loads((tmp_path / "a").read_text()) == {"loss": None, "all": [None, [1.5, "é"]]}
 
 
-# The folder and its lock
+# Tests of the folder and its lock
 
 
-def opened_elsewhere(path):
-    """Error message of another process that opens the folder; empty if it can."""
+def error_of_another_process(path):
+    """Open a folder in a new process; return the error message, which is empty on success."""
     code = f"from pathlib import Path; from rpt.tracking.folder import RunFolder; RunFolder(Path({str(path)!r})).open()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stderr
@@ -109,12 +109,12 @@ def test_a_second_process_is_refused_until_the_first_ends(folder):
     advice = "Wait until it ends. The same command then prints the result, or resumes the run."
     lock = f"It holds the lock of {folder.path}/.lock."
     message = f"FolderInUse: {folder.path}: another process is training this run. {advice} {lock}\n"
-    assert opened_elsewhere(folder.path).endswith(message)
+    assert error_of_another_process(folder.path).endswith(message)
     folder.close()
-    assert opened_elsewhere(folder.path) == ""
+    assert error_of_another_process(folder.path) == ""
 
 
-def test_a_folder_that_nothing_was_written_to_goes_with_its_lock(tmp_path):
+def test_an_empty_folder_is_removed_when_it_is_closed(tmp_path):
     folder = RunFolder(tmp_path / "runs" / "run")
     folder.open()
     folder.close()
@@ -125,7 +125,7 @@ def test_a_folder_that_nothing_was_written_to_goes_with_its_lock(tmp_path):
     assert names(folder.path) == ["run.json"]
 
 
-def test_a_refused_process_takes_nothing_away(folder):
+def test_a_refused_process_removes_no_file(folder):
     other = RunFolder(folder.path)
     with pytest.raises(FolderInUse):
         other.open()
@@ -133,12 +133,12 @@ def test_a_refused_process_takes_nothing_away(folder):
     assert names(folder.path) == [".lease", ".lock"]
 
 
-@pytest.mark.parametrize(("place", "reason"), [("file", "Not a directory"), ("/proc", "No such file or directory")])
-def test_a_place_that_takes_no_folder_is_refused(place, reason, tmp_path):
-    if place == "/proc" and not Path("/proc/self").is_dir():
-        pytest.skip("needs /proc, where nobody can make a folder")
+@pytest.mark.parametrize(("parent", "reason"), [("file", "Not a directory"), ("/proc", "No such file or directory")])
+def test_a_folder_that_cannot_be_created_is_refused(parent, reason, tmp_path):
+    if parent == "/proc" and not Path("/proc/self").is_dir():
+        pytest.skip("needs /proc, in which no user can create a folder")
     (tmp_path / "file").touch()
-    path = tmp_path / place / "run"
+    path = tmp_path / parent / "run"
     with pytest.raises(StorageError) as caught:
         RunFolder(path).open()
     assert str(caught.value) == f"{path}: cannot be written ({reason}). {GOES_ON}"
@@ -159,7 +159,7 @@ def test_a_damaged_record_is_refused(text, reason, folder):
     assert str(caught.value) == f"{folder.record}: {reason} {AWAY}"
 
 
-def test_an_earlier_training_is_set_aside_whole(folder):
+def test_all_files_of_an_earlier_training_are_superseded(folder):
     for text in ("one", "two"):
         folder.record.write_text(text)
         (folder.adapter).mkdir()
@@ -167,12 +167,12 @@ def test_an_earlier_training_is_set_aside_whole(folder):
         folder.supersede()
         assert names(folder.path) == [".lease", ".lock", "superseded"]
     for number, text in (("1", "one"), ("2", "two")):
-        aside = folder.path / "superseded" / number
-        assert names(aside) == ["adapter", "run.json"]
-        assert (aside / "adapter" / "file").read_text() == text
+        superseded = folder.path / "superseded" / number
+        assert names(superseded) == ["adapter", "run.json"]
+        assert (superseded / "adapter" / "file").read_text() == text
 
 
-def test_drafts_of_a_killed_writer_are_swept_up_and_no_file_of_anybody_else(folder, monkeypatch):
+def test_temporary_files_of_a_killed_process_are_removed_and_no_other_files(folder, monkeypatch):
     with monkeypatch.context() as killed:
         killed.setattr(Path, "replace", refuse)
         killed.setattr(Path, "unlink", refuse)
@@ -181,34 +181,34 @@ def test_drafts_of_a_killed_writer_are_swept_up_and_no_file_of_anybody_else(fold
             with pytest.raises(StorageError):
                 files.write_atomic(path, b"half")
     assert len(names(folder.path)) == 5
-    theirs = [".notes", ".gitignore", ".last.ckpt.old", ".mine.rpt-draft", ".theirs.a1b2c3d4.rpt-draft", ".lease.txt"]
-    for name in theirs:
+    others = [".notes", ".gitignore", ".last.ckpt.old", ".mine.rpt-draft", ".theirs.a1b2c3d4.rpt-draft", ".lease.txt"]
+    for name in others:
         (folder.path / name).touch()
     (folder.path / ".git").mkdir()
     folder.record.touch()
     folder.sweep_up()
-    assert names(folder.path) == sorted([".lease", ".lock", "adapter", "run.json", ".git", *theirs])
+    assert names(folder.path) == sorted([".lease", ".lock", "adapter", "run.json", ".git", *others])
     assert names(folder.adapter) == []
     folder.close()
     folder.open()
-    assert set(theirs) < set(names(folder.path))
+    assert set(others) < set(names(folder.path))
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "run.json", "last.ckpt", "adapter", ".lock", "superseded", "wandb"])
-def test_a_link_in_a_run_folder_is_refused_and_what_it_leads_to_is_not_touched(name, tmp_path):
-    theirs = tmp_path / "theirs"
-    theirs.write_text("precious")
+def test_a_link_in_a_run_folder_is_refused_and_its_target_is_not_changed(name, tmp_path):
+    target = tmp_path / "theirs"
+    target.write_text("precious")
     path = tmp_path / "run"
     path.mkdir()
-    (path / name).symlink_to(theirs)
+    (path / name).symlink_to(target)
     reason = "cannot be written" if name == ".lock" else "is a link, and a run does not write through links"
     with pytest.raises(StorageError, match=reason):
         RunFolder(path).open()
-    assert theirs.read_text() == "precious"
+    assert target.read_text() == "precious"
     assert names(path) == [name]
 
 
-def test_an_adapter_is_written_beside_what_else_lies_in_its_folder(tmp_path):
+def test_writing_an_adapter_keeps_other_files_of_its_folder(tmp_path):
     folder = tmp_path / "adapter"
     folder.mkdir()
     for name in ("README.md", "adapter_config.json"):
@@ -220,10 +220,10 @@ def test_an_adapter_is_written_beside_what_else_lies_in_its_folder(tmp_path):
     assert json.loads((folder / "adapter_config.json").read_text())["num_virtual_tokens"] == 2
 
 
-# Checkpoints
+# Tests of checkpoints
 
 
-def test_the_newest_checkpoint_is_read_and_the_one_before_kept(folder):
+def test_the_last_checkpoint_is_read_and_the_previous_checkpoint_is_kept(folder):
     assert checkpoint.load(folder, "me") is None
     for step in (1, 2):
         checkpoint.save(folder, {"identity_hash": "me", "step": step, "state": torch.ones(2)})
@@ -251,14 +251,14 @@ def test_a_file_of_any_bytes_is_refused(tmp_path_factory, content):
 
 
 @given(st.data())
-def test_a_single_changed_byte_is_never_taken_for_the_state(tmp_path_factory, data):
+def test_a_checkpoint_with_a_changed_byte_is_refused_or_has_the_same_state(tmp_path_factory, data):
     folder = RunFolder(tmp_path_factory.mktemp("run"))
     state = {"identity_hash": "me", "state": torch.arange(100.0)}
     checkpoint.save(folder, state)
     content = bytearray(folder.checkpoint.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     folder.checkpoint.write_bytes(content)
-    with suppress(CheckpointError):  # not raised where the byte is a file's time, say
+    with suppress(CheckpointError):  # some bytes, such as the time of a file, do not change the state
         assert torch.equal(checkpoint.load(folder, "me")["state"], state["state"])
 
 
@@ -279,21 +279,21 @@ def test_a_checkpoint_of_another_schema_is_refused(schema, folder):
     assert str(caught.value) == f"{folder.checkpoint}: {found}. {checkpoint.OTHER_VERSION}"
 
 
-def test_a_file_of_tensors_alone_is_no_checkpoint(folder):
+def test_a_file_of_tensors_without_an_identity_is_refused(folder):
     torch.save({"weight": torch.ones(2)}, folder.checkpoint)
     with pytest.raises(CheckpointError) as caught:
         checkpoint.load(folder, "me")
     assert str(caught.value) == f"{folder.checkpoint}: is no checkpoint of rpt. {CURES}"
 
 
-class Exploit:
+class MakesFolderWhenUnpickled:
     def __reduce__(self):
         return (os.mkdir, ("pwned",))
 
 
-def test_no_code_runs_from_a_checkpoint(folder, monkeypatch):
+def test_code_in_a_checkpoint_is_not_executed(folder, monkeypatch):
     monkeypatch.chdir(folder.path)
-    torch.save({"identity_hash": "me", "state": Exploit()}, folder.checkpoint)
+    torch.save({"identity_hash": "me", "state": MakesFolderWhenUnpickled()}, folder.checkpoint)
     with pytest.raises(CheckpointError, match=r"last\.ckpt: is damaged \(Weights only load failed"):
         checkpoint.load(folder, "me")
     assert not Path("pwned").exists()
