@@ -1,4 +1,4 @@
-"""Every served model type is loaded from files in the hub's layout, tied and untied, and gives its own numbers."""
+"""Every supported model type is loaded from its published files, tied and untied, and gives the model's outputs."""
 
 import json
 import shutil
@@ -22,8 +22,8 @@ def load(folder, attention="eager", dtype=torch.float32):
     return load_backbone(folder, family=kind, dtype=dtype, attention=attention, expected_sha256=None)
 
 
-def numbers_of(model, family):
-    """Logits of a language model, last states of an encoder, on fixed input embeddings."""
+def outputs_of(model, family):
+    """Return the logits of a language model or the last states of an encoder, for fixed input embeddings."""
     width = model.get_input_embeddings().weight.shape[1]
     embeds = torch.randn(2, 5, width, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -34,27 +34,27 @@ def numbers_of(model, family):
         return model(inputs_embeds=embeds).logits
 
 
-def test_every_served_type_is_here():
-    served = {kind for kinds in FAMILIES.values() for kind in kinds}
-    assert {MAKERS[name][1]().model_type for name in MAKERS} == served
+def test_every_supported_type_is_tested():
+    supported = {model_type for model_types in FAMILIES.values() for model_type in model_types}
+    assert {MAKERS[name][1]().model_type for name in MAKERS} == supported
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_published_folder_gives_the_numbers_of_its_model(name, tmp_path):
+def test_a_loaded_backbone_has_the_outputs_of_the_saved_model(name, tmp_path):
     model = make_model(name)
     model.set_attn_implementation("eager")
     save_as_published(name, model, tmp_path)
     backbone = load(tmp_path)
     family = family_of(tmp_path)
-    expected = numbers_of(model, family)
+    expected = outputs_of(model, family)
     assert expected.std() > 0.01
-    torch.testing.assert_close(numbers_of(backbone.model, family), expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(outputs_of(backbone.model, family), expected, rtol=1e-6, atol=1e-6)
     assert backbone.fingerprint() == backbone.checkpoint_fingerprint
     stored = load_file(tmp_path / "model.safetensors")
     assert ("embed_out.weight" in stored) == (name == "gpt_neox")
 
 
-def test_a_narrow_embedding_has_a_prompt_of_its_width_and_a_head_of_the_states(tmp_path):
+def test_the_prompt_has_the_width_of_a_narrow_embedding_and_the_head_that_of_the_states(tmp_path):
     save_as_published("electra small", make_model("electra small"), tmp_path)
     backbone = load(tmp_path)
     assert (backbone.hidden_size, backbone.state_size) == (16, 32)
@@ -62,12 +62,12 @@ def test_a_narrow_embedding_has_a_prompt_of_its_width_and_a_head_of_the_states(t
     assert states.shape == (1, 3, 32)
 
 
-@pytest.mark.parametrize("place", ["front", "after_cls"])
-def test_a_prompt_and_a_head_are_trained_on_a_narrow_embedding(place, tiny_cb, tmp_path):
+@pytest.mark.parametrize("prompt_at", ["front", "after_cls"])
+def test_a_prompt_and_a_head_are_trained_on_a_narrow_embedding(prompt_at, tiny_cb, tmp_path):
     save_as_published("electra small", make_model("electra small"), tmp_path / "model")
     few = ["trainer=debug", "data.max_rows=8", "prompt.length=2", "data.max_cut_share=1", f"output_dir={tmp_path}"]
     named = ["backbone=local", "backbone.name=narrow", f"backbone.path={tmp_path / 'model'}", "trainer.device=cpu"]
-    [outcome] = train([check(compose([*tiny_cb, *named, *few, f"backbone.prompt_at={place}", "encoder=residual"]))])
+    [outcome] = train([check(compose([*tiny_cb, *named, *few, f"backbone.prompt_at={prompt_at}", "encoder=residual"]))])
     assert outcome.record.status == "finished"
     assert load_file(outcome.folder / "prompt.safetensors")["prompt"].shape == (2, 16)
     assert load_file(outcome.folder / "head.safetensors")["linear.weight"].shape == (3, 32)
@@ -75,7 +75,7 @@ def test_a_prompt_and_a_head_are_trained_on_a_narrow_embedding(place, tiny_cb, t
 
 @pytest.mark.parametrize("name", ["gpt2, tied", "bert"])
 @pytest.mark.parametrize("is_zip", [True, False], ids=["torch 1.6", "older torch"])
-def test_weights_of_every_torch_are_read(name, is_zip, tmp_path):
+def test_weight_files_of_old_and_new_versions_of_torch_are_read(name, is_zip, tmp_path):
     model = make_model(name)
     model.set_attn_implementation("eager")
     save_as_published(name, model, tmp_path)
@@ -84,14 +84,14 @@ def test_weights_of_every_torch_are_read(name, is_zip, tmp_path):
     torch.save(stored, tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=is_zip)
     family = family_of(tmp_path)
     torch.testing.assert_close(
-        numbers_of(load(tmp_path).model, family), numbers_of(model, family), rtol=1e-6, atol=1e-6
+        outputs_of(load(tmp_path).model, family), outputs_of(model, family), rtol=1e-6, atol=1e-6
     )
 
 
-# The output layer
+# Tests of the output layer
 
 
-def test_an_output_layer_of_its_own_is_loaded_where_the_config_says_tied(tmp_path):
+def test_a_stored_output_layer_is_loaded_even_if_the_config_says_tied(tmp_path):
     model = make_model("llama")
     save_as_published("llama", model, tmp_path)
     edit_config(tmp_path, lambda config: {**config, "tie_word_embeddings": True})
@@ -100,7 +100,7 @@ def test_an_output_layer_of_its_own_is_loaded_where_the_config_says_tied(tmp_pat
     assert not torch.equal(loaded, model.get_input_embeddings().weight)
 
 
-def test_a_missing_output_layer_is_refused_where_the_config_says_untied(tmp_path):
+def test_a_missing_output_layer_is_refused_if_the_config_says_untied(tmp_path):
     for name in ("llama, tied", "t5"):
         folder = tmp_path / name
         save_as_published(name, make_model(name), folder)
@@ -109,8 +109,8 @@ def test_a_missing_output_layer_is_refused_where_the_config_says_untied(tmp_path
             load(folder)
 
 
-def test_a_t5_that_hides_its_output_layer_is_refused(tmp_path):
-    """A T5 whose config.json says that it is tied scales its last states, which is wrong for an output layer."""
+def test_a_t5_with_an_output_layer_whose_config_does_not_say_untied_is_refused(tmp_path):
+    """transformers scales the last states of a tied T5, which is wrong for a T5 with a separate output layer."""
     save_as_published("t5 1.1", make_model("t5 1.1"), tmp_path)
     left_out = ("tie_word_embeddings", "scale_decoder_outputs")
     edit_config(tmp_path, lambda config: {key: config[key] for key in config if key not in left_out})
@@ -118,7 +118,7 @@ def test_a_t5_that_hides_its_output_layer_is_refused(tmp_path):
         load(tmp_path)
 
 
-def test_a_copy_of_a_shared_table_must_be_a_copy(tmp_path):
+def test_an_embedding_of_the_encoder_that_differs_from_the_shared_embedding_is_refused(tmp_path):
     save_as_published("t5", make_model("t5"), tmp_path)
     other = {"encoder.embed_tokens.weight": torch.zeros(VOCAB, 32)}
     edit_weights(tmp_path, lambda tensors: tensors | other)
@@ -126,7 +126,7 @@ def test_a_copy_of_a_shared_table_must_be_a_copy(tmp_path):
         load(tmp_path)
 
 
-# Tensors without a use
+# Tests of tensors that the model does not use
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_copy_of_a_shared_table_must_be_a_copy(tmp_path):
         ("t5", "decoder.block.1.layer.1.EncDecAttention.q.scale"),
     ],
 )
-def test_a_tensor_without_a_use_is_refused(name, key, tmp_path):
+def test_a_tensor_that_the_model_does_not_use_is_refused(name, key, tmp_path):
     save_as_published(name, make_model(name), tmp_path)
     edit_weights(tmp_path, lambda tensors: tensors | {key: torch.zeros(2)})
     with pytest.raises(WeightsError, match=r"no use for: .*Copy the whole model again|the weight files hold 3 layers"):

@@ -1,4 +1,4 @@
-"""A GGUF file whose head is damaged, foreign or too large for the file is refused in one line."""
+"""A GGUF file whose head is damaged, foreign or describes too large a model is refused with a one-line message."""
 
 import struct
 
@@ -61,21 +61,21 @@ def test_a_head_that_describes_no_model_is_refused_in_one_line(name, tmp_path, m
     with pytest.raises(WeightsError) as loaded:
         dequantized(path)
     for error in (checked, loaded):
-        said = str(error.value)
-        assert said.startswith(f"{path}: ")
-        assert message in said
-        assert said.endswith("or name another folder.")
-        assert "\n" not in said
+        text = str(error.value)
+        assert text.startswith(f"{path}: ")
+        assert message in text
+        assert text.endswith("or name another folder.")
+        assert "\n" not in text
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_context_length_of_another_type_is_not_taken_for_endless(tmp_path):
+def test_a_context_length_of_a_wrong_type_is_refused(tmp_path):
     (tmp_path / "a.gguf").write_bytes(head_of(LLAMA, entry("llama.context_length", 8, text("9"))))
     with pytest.raises(files.NoSuchBackbone, match=r"a\.gguf: has llama\.context_length = '9' in its head"):
         files.num_positions(tmp_path)
 
 
-def test_a_foreign_architecture_is_named_with_those_that_are_served(tmp_path):
+def test_an_unsupported_architecture_is_refused_with_the_supported_architectures(tmp_path):
     (tmp_path / "a.gguf").write_bytes(head_of(entry("general.architecture", 8, text("mamba"))))
     with pytest.raises(
         files.NoSuchBackbone, match=r"holds a model of type gguf mamba, which rpt does not support.*llama"
@@ -83,7 +83,7 @@ def test_a_foreign_architecture_is_named_with_those_that_are_served(tmp_path):
         files.family_of(tmp_path)
 
 
-def test_a_tensor_type_that_the_library_does_not_know_is_one_line(tmp_path, monkeypatch):
+def test_an_unknown_tensor_type_is_refused_with_a_one_line_message(tmp_path, monkeypatch):
     monkeypatch.setenv("RPT_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "other.gguf"
     tensor = text("token_embd.weight") + struct.pack("<IQQIQ", 2, 2, 2, 255, 0)  # two dimensions of 2, type 255

@@ -1,4 +1,4 @@
-"""`backbone.dropout=true`: the frozen model's dropout acts in training only, and draws from each run's stream."""
+"""`backbone.dropout=true`: the frozen model applies dropout only in training, from the random stream of each run."""
 
 import pytest
 import torch
@@ -9,36 +9,36 @@ from rpt.errors import ConfigError
 from rpt.runs import train
 from tests.support.packs import RUNS, configs_of, curve, files
 
-ON = "backbone.dropout=true"
+DROPOUT = "backbone.dropout=true"
 
 
 @pytest.mark.parametrize("backbone", ["tiny_bert", pytest.param("tiny_t5", marks=pytest.mark.slow)])
-def test_a_pack_gives_every_run_the_bytes_that_it_has_alone(backbone, pack):
-    together = train(pack("packed", backbone, ON))
-    alone = [train([config])[0] for config in pack("alone", backbone, ON)]
-    for ours, theirs in zip(together, alone, strict=True):
-        assert files(ours) == files(theirs)
-    assert len({files(outcome)["metrics.csv"] for outcome in together}) == len(RUNS)
-    assert {outcome.record.pack.exact for outcome in together} == {True}
-    assert {outcome.record.environment.bits["forwards"] for outcome in together} == {"own"}
+def test_runs_of_a_pack_with_dropout_have_the_same_bytes_as_alone(backbone, pack):
+    packed = train(pack("packed", backbone, DROPOUT))
+    alone = [train([config])[0] for config in pack("alone", backbone, DROPOUT)]
+    for outcome, expected in zip(packed, alone, strict=True):
+        assert files(outcome) == files(expected)
+    assert len({files(outcome)["metrics.csv"] for outcome in packed}) == len(RUNS)
+    assert {outcome.record.pack.exact for outcome in packed} == {True}
+    assert {outcome.record.environment.bits["forwards"] for outcome in packed} == {"own"}
 
 
-def test_it_is_drawn_from_the_seed_and_changes_the_first_step(configure, tiny_cb, tmp_path):
+def test_dropout_is_drawn_from_the_seed_and_changes_the_first_step(configure, tiny_cb, tmp_path):
     def first_gradient(folder, *overrides):
         [outcome] = train([configure(*tiny_cb, "encoder=plain", f"output_dir={tmp_path / folder}", *overrides)])
         return curve(outcome)["train/grad_norm"][0]
 
-    assert first_gradient("on", ON) == first_gradient("again", ON)
-    assert first_gradient("on", ON) != first_gradient("off")
+    assert first_gradient("on", DROPOUT) == first_gradient("again", DROPOUT)
+    assert first_gradient("on", DROPOUT) != first_gradient("off")
     shared = ["encoder=none", "data.order_seed=0"]
     off = [first_gradient(f"off{seed}", *shared, f"seed={seed}") for seed in (0, 1)]
-    assert off[0] == off[1]  # nothing else is drawn that the first gradient would feel
-    on = [first_gradient(f"on{seed}", ON, *shared, f"seed={seed}") for seed in (0, 1)]
+    assert off[0] == off[1]  # without dropout, the first gradient does not depend on the seed
+    on = [first_gradient(f"on{seed}", DROPOUT, *shared, f"seed={seed}") for seed in (0, 1)]
     assert on[0] != on[1]
 
 
-def test_it_is_off_wherever_nothing_is_trained(configure, tiny_cb, assemble, loop):
-    packs = [assemble(configure(*tiny_cb, one)) for one in (ON, "backbone.dropout=false")]
+def test_dropout_is_off_in_evaluations(configure, tiny_cb, assemble, loop):
+    packs = [assemble(configure(*tiny_cb, override)) for override in (DROPOUT, "backbone.dropout=false")]
     scores = []
     for tuner, data in packs:
         loop(tuner).train()
@@ -56,20 +56,20 @@ def test_it_is_off_wherever_nothing_is_trained(configure, tiny_cb, assemble, loo
     assert not any(module.training for module in tuner.backbone.modules())
 
 
-def test_a_model_that_has_none_is_refused(tiny_llama, tiny_cb, tmp_path):
-    config = check(compose([*tiny_llama, *tiny_cb, ON, f"output_dir={tmp_path / 'runs'}"]))
+def test_a_model_without_dropout_is_refused(tiny_llama, tiny_cb, tmp_path):
+    config = check(compose([*tiny_llama, *tiny_cb, DROPOUT, f"output_dir={tmp_path / 'runs'}"]))
     with pytest.raises(ConfigError, match=r"^backbone\.dropout = true: this model has no dropout\. Set backbone\.d"):
         train([config])
 
 
 @pytest.mark.parametrize("devices", ["2", "auto"])
-def test_devices_that_share_rows_are_refused(devices):
+def test_dropout_with_several_devices_is_refused(devices):
     with pytest.raises(
         ConfigError, match=rf"^backbone\.dropout = true: does not go with trainer\.devices={devices}\. "
     ):
-        check(compose(["trainer=ddp", f"trainer.devices={devices}", ON]))
+        check(compose(["trainer=ddp", f"trainer.devices={devices}", DROPOUT]))
 
 
-def test_the_paper_s_rows_have_it_on_as_the_published_code():
+def test_experiments_of_the_paper_have_dropout_like_the_published_code():
     assert check(compose(["experiment=paper/t5_base/residual_n10", "data=hub"])).backbone.dropout
     assert configs_of("backbone.dropout=false")[0].backbone.dropout is False

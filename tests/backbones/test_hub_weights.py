@@ -1,6 +1,6 @@
-"""Backbones of the hub: which files are fetched, that the cache is enough afterwards, and one clear line otherwise.
+"""Backbones of the hub are downloaded once, only with the needed files, and are then read from the cache.
 
-The hub is a small server on this machine, which the real client of a process of its own is pointed at.
+A small local server takes the role of the hub. The real client connects to it, in a new process.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ OPTIONS = sorted(path.stem for path in (config_dir() / "backbone").glob("*.yaml"
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
-    """The part of the hub's interface that is used to fetch a public model."""
+    """Server with the part of the hub's interface that the client uses to download a public model."""
 
     protocol_version = "HTTP/1.1"
 
@@ -94,7 +94,7 @@ def hub():
 
 @pytest.fixture
 def ask(tmp_path):
-    """Evaluate an expression on `rpt.backbones.files` in a new process; return its value, or the line of its error."""
+    """Evaluate an expression on `rpt.backbones.files` in a new process, and return its value or its error message."""
 
     def run(expression, port, offline=False):
         code = (
@@ -103,8 +103,8 @@ def ask(tmp_path):
             "except files.NoSuchBackbone as error: print(json.dumps(f'refused: {error}'))\n"
             "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
         )
-        place = {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HOME": str(tmp_path / "home")}
-        environment = {**os.environ, **place, "HF_HUB_OFFLINE": str(int(offline)), "HF_HUB_DISABLE_XET": "1"}
+        client = {"HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HOME": str(tmp_path / "home")}
+        environment = {**os.environ, **client, "HF_HUB_OFFLINE": str(int(offline)), "HF_HUB_DISABLE_XET": "1"}
         done = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -118,7 +118,7 @@ def locate(hub_id, revision=None):
     return f"files.locate(None, None, {hub_id!r}, {revision!r})"
 
 
-def test_a_model_is_fetched_once_and_its_needed_files_alone(hub, ask, tmp_path):
+def test_only_the_needed_files_of_a_model_are_downloaded(hub, ask, tmp_path):
     folder = Path(ask(locate(SERVED), hub.server_port))
     assert folder.is_relative_to(tmp_path / "home")
     found = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -126,9 +126,9 @@ def test_a_model_is_fetched_once_and_its_needed_files_alone(hub, ask, tmp_path):
     assert set(hub.fetched) == set(found)
 
 
-def test_what_was_fetched_is_found_without_the_hub(hub, ask):
+def test_a_downloaded_model_is_found_without_the_hub(hub, ask):
     assert ask(f"files.cached({SERVED!r}, None)", hub.server_port) is None
-    assert hub.fetched == []  # asking the cache reaches nothing
+    assert hub.fetched == []  # looking into the cache makes no request
     folder = ask(locate(SERVED), hub.server_port)
     hub.fetched.clear()
     for offline in (False, True):
@@ -138,9 +138,9 @@ def test_what_was_fetched_is_found_without_the_hub(hub, ask):
     assert hub.fetched == []
 
 
-def test_half_a_model_in_the_cache_is_completed(hub, ask):
+def test_an_incomplete_model_in_the_cache_is_completed(hub, ask):
     folder = Path(ask(locate(SERVED), hub.server_port))
-    (folder / "model.safetensors").unlink()  # as a program leaves it that needed the config alone
+    (folder / "model.safetensors").unlink()  # a program that needs only the config leaves such a folder
     assert ask(f"files.cached({SERVED!r}, None)", hub.server_port, offline=True) is None
     assert ask(locate(SERVED), hub.server_port) == str(folder)
     assert (folder / "model.safetensors").read_bytes() == CONTENT["model.safetensors"]
@@ -155,31 +155,31 @@ def test_half_a_model_in_the_cache_is_completed(hub, ask):
         ("no name", None, "no name is no name of a model on the hub. Set backbone.hub_id=OWNER/NAME."),
     ],
 )
-def test_what_the_hub_does_not_give_is_one_clear_line(hub, ask, hub_id, revision, message):
-    said = ask(locate(hub_id, revision), hub.server_port)
-    assert said.startswith(f"refused: {message}")
-    assert "\n" not in said
+def test_a_model_that_the_hub_does_not_provide_is_refused_with_a_one_line_message(hub, ask, hub_id, revision, message):
+    answer = ask(locate(hub_id, revision), hub.server_port)
+    assert answer.startswith(f"refused: {message}")
+    assert "\n" not in answer
 
 
 @pytest.mark.parametrize(("offline", "why"), [(True, "HF_HUB_OFFLINE is set"), (False, "ConnectError")])
-def test_a_hub_out_of_reach_is_one_clear_line_that_says_what_to_do(ask, tmp_path, offline, why):
-    with socket.socket() as nobody:  # bound and not listening: the port refuses
-        nobody.bind(("127.0.0.1", 0))
-        said = ask(locate("Qwen/Qwen3-0.6B"), nobody.getsockname()[1], offline=offline)
-    where = f"is not in the cache at {tmp_path / 'home' / 'hub'} and the hub cannot be reached ({why})"
-    cure = "fetch it on a machine that reaches the hub, copy it here, and run backbone=local backbone.path=DIR"
-    assert said == f"refused: Qwen/Qwen3-0.6B {where}: {cure} backbone.name=qwen3_0.6b"
+def test_a_hub_that_cannot_be_reached_gives_a_one_line_message_with_advice(ask, tmp_path, offline, why):
+    with socket.socket() as closed:  # a bound port without a listening server refuses connections
+        closed.bind(("127.0.0.1", 0))
+        answer = ask(locate("Qwen/Qwen3-0.6B"), closed.getsockname()[1], offline=offline)
+    reason = f"is not in the cache at {tmp_path / 'home' / 'hub'} and the hub cannot be reached ({why})"
+    advice = "fetch it on a machine that reaches the hub, copy it here, and run backbone=local backbone.path=DIR"
+    assert answer == f"refused: Qwen/Qwen3-0.6B {reason}: {advice} backbone.name=qwen3_0.6b"
 
 
 @pytest.mark.slow  # waits until the client gives up
-def test_a_hub_that_never_answers_is_given_up(ask):
+def test_a_hub_that_never_answers_gives_an_error(ask):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         assert "the hub cannot be reached (ReadTimeout)" in ask(locate(SERVED), silent.getsockname()[1])
 
 
-def test_a_pickle_is_wanted_only_where_there_are_no_tensors():
+def test_pytorch_files_are_needed_only_if_there_are_no_safetensors_files():
     common = ["config.json", "spiece.model", "vocab.txt", "README.md", "coreml/config.json", "tf_model.h5"]
     pickles = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin", "training_args.bin"]
     shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -188,14 +188,14 @@ def test_a_pickle_is_wanted_only_where_there_are_no_tensors():
     assert needed_files([*common, *pickles]) == texts + pickles[:2]
 
 
-def test_every_option_is_a_backbone_whose_first_line_names_model_licence_and_size():
+def test_the_first_line_of_every_option_has_model_licence_and_size():
     assert len(OPTIONS) >= 26
     for option in OPTIONS:
         values = compose([f"backbone={option}", "backbone.path=DIR"])["backbone"]
         section = BackboneConfig.model_validate(values)
         assert section.name == option
-        places = [section.package is not None, section.hub_id is not None, option == "local"]
-        assert sum(places) == 1, option
+        sources = [section.package is not None, section.hub_id is not None, option == "local"]
+        assert sum(sources) == 1, option
         first = (config_dir() / "backbone" / f"{option}.yaml").read_text().partition("\n")[0]
         if option == "local":
             continue
@@ -209,7 +209,7 @@ def test_every_option_is_a_backbone_whose_first_line_names_model_licence_and_siz
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_a_language_models_prompt_stands_in_front_and_an_encoders_fits_its_positions(option):
+def test_the_prompt_is_at_the_front_of_a_language_model_and_fits_the_positions_of_an_encoder(option):
     section = BackboneConfig.model_validate(compose([f"backbone={option}", "backbone.path=DIR"])["backbone"])
     if section.family == "encoder":
         assert section.prompt_at == "after_cls"

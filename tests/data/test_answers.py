@@ -244,12 +244,7 @@ def test_a_control_token_in_a_source_neither_ends_nor_changes_its_truncation(dec
 
 
 def copa(folder, tied):
-    """Write 40 training and 20 validation rows of COPA, and return the overrides that choose them.
-
-    Args:
-        folder: Root of the data.
-        tied: Number of rows of each split whose choices are emojis, which no vocabulary in the tests has.
-    """
+    """Write rows of COPA, and return their overrides. The choices of the first `tied` rows have equal tokens."""
     (folder / "COPA").mkdir(parents=True)
     for split, count in (("train", 40), ("val", 20)):
         rows = []
