@@ -179,7 +179,10 @@ def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
     source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config), scale)
     sizes = {"length": config.prompt.length, "hidden": backbone.hidden_size}
     encoder = construct_with_known("encoder", config.encoder, {"vocabulary": source}, **sizes)
-    return SoftPrompt(_initial_table(config, source, table_rows(encoder, config.prompt.length)), encoder, scale)
+    prompt = SoftPrompt(_initial_table(config, source, table_rows(encoder, config.prompt.length)), encoder, scale)
+    if config.prompt.freeze is not None:
+        prompt.freeze(config.prompt.freeze)
+    return prompt
 
 
 def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tensor, "rows hidden"]:

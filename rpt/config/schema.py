@@ -218,13 +218,15 @@ class PromptConfig(Section):
 
     length: PositiveInt
     unit: Literal["raw", "vocab"] = "raw"  # default for older records without the key
+    freeze: Literal["table", "encoder"] | None = None  # default for older records without the key
 
 
 class ReportConfig(Section):
-    """Encoders that the report of a study compares first; null: chosen by the rules of `rpt.report.read.roles`."""
+    """Names in a study's report: leader and reference, which it compares first, and the name of a run's own method."""
 
     leader: str | None = None
     reference: str | None = None
+    method: Annotated[str | None, Field(pattern=r"^[\w ,.+()-]{1,40}$")] = None
 
 
 class Config(Section):

@@ -3,11 +3,13 @@
 import copy
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rpt.errors import ConfigError
 from rpt.prompt.layers import PerTokenLinear
 from rpt.prompt.needs import give_start, has_own_state
 
@@ -52,6 +54,20 @@ class SoftPrompt(nn.Module):
         """Compute the encoded prompt, which is inserted into the input."""
         encoded: Tensor = self.encoder() if self.table is None else self.encoder(self.table)
         return self.scale * encoded
+
+    def freeze(self, part: Literal["table", "encoder"]) -> None:
+        """Exclude the table or the encoder from training, so that it keeps its initial values.
+
+        Raises:
+            ConfigError: The prompt has no such part: the encoder holds the trained numbers itself, or has none.
+        """
+        frozen = [self.table] if part == "table" else list(self.encoder.parameters())
+        if self.table is None or not frozen:
+            name = type(self.encoder).__name__
+            reason = "trains its own numbers in place of a table" if self.table is None else "has no trained numbers"
+            raise ConfigError.of("prompt.freeze", part, f"{name} {reason}. Set prompt.freeze=null, or another encoder.")
+        for parameter in frozen:
+            parameter.requires_grad_(False)
 
     @torch.no_grad()
     def fold(self) -> Float[Tensor, "length hidden"]:

@@ -156,6 +156,8 @@ def _drop_unset(config: Config, parts: dict[str, Any]) -> None:
     is_scaled = config.has_prompt and config.prompt.unit == "vocab"
     if not is_scaled:
         del parts["prompt"]["unit"]
+    if not config.has_prompt or config.prompt.freeze is None:
+        del parts["prompt"]["freeze"]
     if not is_scaled or config.backbone.prompt_scale is None:
         del parts["backbone"]["prompt_scale"]
     if config.scorer.component is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -288,12 +288,16 @@ def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict
         members += [("table" if prompt.table is None else "encoder", group) for group in groups_of(prompt.encoder)]
     for name, module in (("head", trainable.head), ("body", trainable.body)):
         members.append((name, ParameterGroup(name, [] if module is None else list(module.parameters()))))
-    trained = [member for member in members if member[1].parameters] or [("table", ParameterGroup("table", []))]
+    trained = [(kind, group, params) for kind, group in members if (params := _not_frozen(group.parameters))]
     return [
         {
-            "params": list(group.parameters),
+            "params": params,
             "lr": rates[kind] if group.lr is None else group.lr,
             "weight_decay": decays[kind] if group.weight_decay is None else group.weight_decay,
         }
-        for kind, group in trained
+        for kind, group, params in trained or [("table", ParameterGroup("table", []), [])]
     ]
+
+
+def _not_frozen(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    return [parameter for parameter in parameters if parameter.requires_grad]

@@ -46,7 +46,7 @@ BASELINES = ("head alone", "zero-shot", "fine-tuning")
 """Names of the methods that train no prompt (`encoder=none`)."""
 
 
-OF_ONE_ENCODER = ("encoder.", "prompt.unit", "prompt.length")
+OF_ONE_ENCODER = ("encoder.", "prompt.unit", "prompt.length", "prompt.freeze")
 """Prefixes of keys that are an axis only if runs of the same encoder differ in them.
 
 For example, a study that trains two encoders in two units of the prompt does not compare the units.
@@ -54,10 +54,13 @@ For example, a study that trains two encoders in two units of the prompt does no
 
 
 def method_of(record: Record) -> str:
-    """Return the encoder's option in the configuration (`residual`), or the baseline's name (`head alone`)."""
+    """Return the name of a run's method: its `report.method`, its encoder's option, or a baseline's name (`head alone`).
+
+    `report.method` lets a study compare variants of one encoder like encoders, such as `residual` without LayerNorm.
+    """
     encoder = str(record.chosen.get("encoder"))
     if encoder != "none":
-        return encoder
+        return (record.config.get("report") or {}).get("method") or encoder
     if record.config["trainer"]["tune"] == "all":
         return "fine-tuning"
     return "head alone" if record.backbone.family == "encoder" else "zero-shot"
