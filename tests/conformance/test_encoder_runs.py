@@ -11,7 +11,9 @@ from tests.support.packs import configs_of
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "encoder").glob("*.yaml"))
 ENCODERS = [path.stem for path in FILES if path.stem != "none"]
-RUNS = {name: [f"encoder={name}", f"seed={seed}"] for seed, name in enumerate(ENCODERS)}
+FREEZES = {f"residual, frozen {part}": ["encoder=residual", f"prompt.freeze={part}"] for part in ("table", "encoder")}
+OPTIONS = {**{name: [f"encoder={name}"] for name in ENCODERS}, **FREEZES}
+RUNS = {name: [*options, f"seed={seed}"] for seed, (name, options) in enumerate(OPTIONS.items())}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def same_bits(first, second):
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-each = pytest.mark.parametrize("index", range(len(ENCODERS)), ids=ENCODERS)
+each = pytest.mark.parametrize("index", range(len(RUNS)), ids=list(RUNS))
 
 
 @each
@@ -72,7 +74,7 @@ def test_a_resumed_pack_ends_with_the_same_bits(packed, assemble, loop):
     for run, state in zip(resumed.runs, halfway, strict=True):
         run.restore(state)
     steps(loop(resumed), data, 6)
-    for name, run, whole in zip(ENCODERS, resumed.runs, tuner.runs, strict=True):
+    for name, run, whole in zip(RUNS, resumed.runs, tuner.runs, strict=True):
         assert same_bits(run.trainable.state_dict(), whole.trainable.state_dict()), name
         assert torch.equal(run.trainable.fold(), whole.trainable.fold()), name
 

@@ -1,11 +1,15 @@
 """Behaviour of `SoftPrompt`. `tests/conformance/` tests requirements on every encoder."""
 
+import copy
+
 import pytest
 import torch
 
 from rpt.errors import ConfigError
 from rpt.prompt.encoders import LSTM, Plain, Residual
+from rpt.prompt.factorised import LowRank
 from rpt.prompt.soft_prompt import ParamCount, SoftPrompt, count_params
+from rpt.training.run import Trainable, parameter_groups
 
 
 def residual(length: int, hidden: int, bottleneck_dim: int, *, shared: bool = True) -> Residual:
@@ -88,3 +92,36 @@ def test_dropout_without_effect_is_refused():
         "encoder.dropout = 0.05: has no effect with one layer, it acts between layers. "
         "Set encoder.dropout=0.0 or encoder.num_layers=2."
     )
+
+
+@pytest.mark.parametrize(("part", "moves"), [("table", "encoder"), ("encoder", "table")])
+def test_a_frozen_part_keeps_its_values_and_the_other_part_is_trained(part, moves):
+    prompt = SoftPrompt(torch.ones(10, 16), residual(10, 16, 4))
+    prompt.freeze(part)
+    before = copy.deepcopy(prompt.state_dict())
+    trainable = Trainable(prompt, None, None, 16)
+    rates = dict.fromkeys(("table", "encoder", "head", "body"), 0.1)
+    groups = parameter_groups(trainable, rates, rates)
+    assert sum(len(group["params"]) for group in groups) == sum(name.startswith(moves) for name in before)
+    optimizer = torch.optim.AdamW(groups)
+    prompt().square().sum().backward()
+    optimizer.step()
+    changed = {name for name, value in prompt.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {name for name in before if name.startswith(moves)}
+    assert count_params(prompt).held == sum(before[name].numel() for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "part", "reason"),
+    [
+        (Plain(length=4, hidden=8), "encoder", "Plain has no trained numbers"),
+        (
+            LowRank(length=4, hidden=8, rank=2, start="init"),
+            "table",
+            "LowRank trains its own numbers in place of a table",
+        ),
+    ],
+)
+def test_freezing_a_part_that_the_prompt_lacks_is_refused(encoder, part, reason):
+    with pytest.raises(ConfigError, match=reason):
+        SoftPrompt(torch.randn(4, 8), encoder).freeze(part)

@@ -51,6 +51,20 @@ def test_comparisons_answer_and_headline_use_the_named_encoders(tmp_path):
     assert study.notes == ()
 
 
+def test_variants_of_one_encoder_are_compared_under_their_own_names(tmp_path):
+    for variant in (
+        (),
+        ("encoder.layer_norm=false", "report.method=no norm"),
+        ("prompt.freeze=table", "report.method=frozen"),
+    ):
+        for seed in range(3):
+            write_run(tmp_path, "encoder=residual", *variant, f"seed={seed}", diagnostics=False)
+    study = collect(tmp_path)
+    assert set(study.methods) == {"residual", "no norm", "frozen"}
+    assert [axis.key for axis in study.axes] == []
+    assert couples(study) == [("residual", "no norm"), ("residual", "frozen"), ("no norm", "frozen")]
+
+
 def test_a_named_encoder_without_runs_is_noted(tmp_path):
     study = three_encoders(tmp_path, "report.leader=gated")
     assert study.leader == "residual"

@@ -54,7 +54,7 @@ For example, a study that trains two encoders in two units of the prompt does no
 
 
 def method_of(record: Record) -> str:
-    """Return the name of a run's method: its `report.method`, its encoder's option, or a baseline's name (`head alone`).
+    """Return the name of a run's method: `report.method`, the encoder's option, or a baseline's name (`head alone`).
 
     `report.method` lets a study compare variants of one encoder like encoders, such as `residual` without LayerNorm.
     """
