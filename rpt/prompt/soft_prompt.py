@@ -61,12 +61,12 @@ class SoftPrompt(nn.Module):
         Raises:
             ConfigError: The prompt has no such part: the encoder holds the trained numbers itself, or has none.
         """
-        frozen = [self.table] if part == "table" else list(self.encoder.parameters())
-        if self.table is None or not frozen:
+        of_encoder = list(self.encoder.parameters())
+        if self.table is None or (part == "encoder" and not of_encoder):
             name = type(self.encoder).__name__
             reason = "trains its own numbers in place of a table" if self.table is None else "has no trained numbers"
             raise ConfigError.of("prompt.freeze", part, f"{name} {reason}. Set prompt.freeze=null, or another encoder.")
-        for parameter in frozen:
+        for parameter in [self.table] if part == "table" else of_encoder:
             parameter.requires_grad_(False)
 
     @torch.no_grad()
