@@ -44,6 +44,11 @@ class ParameterGroup:
     lr: float | None = None
     weight_decay: float | None = None
 
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """Parameters of the group that are not frozen (`prompt.freeze`)."""
+        return [parameter for parameter in self.parameters if parameter.requires_grad]
+
 
 def has_own_state(encoder: nn.Module) -> bool:
     """Whether the encoder trains its own numbers (it has `start_from`), so that the prompt has no table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -288,16 +288,12 @@ def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict
         members += [("table" if prompt.table is None else "encoder", group) for group in groups_of(prompt.encoder)]
     for name, module in (("head", trainable.head), ("body", trainable.body)):
         members.append((name, ParameterGroup(name, [] if module is None else list(module.parameters()))))
-    trained = [(kind, group, params) for kind, group in members if (params := _not_frozen(group.parameters))]
+    trained = [member for member in members if member[1].trained] or [("table", ParameterGroup("table", []))]
     return [
         {
-            "params": params,
+            "params": group.trained,
             "lr": rates[kind] if group.lr is None else group.lr,
             "weight_decay": decays[kind] if group.weight_decay is None else group.weight_decay,
         }
-        for kind, group, params in trained or [("table", ParameterGroup("table", []), [])]
+        for kind, group in trained
     ]
-
-
-def _not_frozen(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-    return [parameter for parameter in parameters if parameter.requires_grad]

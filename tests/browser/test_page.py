@@ -195,6 +195,17 @@ def test_the_first_screen_has_answer_number_and_figure(open_page, name):
     assert max(ends.values()) <= 900
 
 
+def test_what_would_change_the_answer_stands_beside_the_figure_or_below_it(open_page):
+    """On a desktop the text is on the first screen, to the left of the figure; on a phone it follows the figure."""
+    box = "one => one.getBoundingClientRect()"
+    wide, narrow = (open_page(WIDTHS[name]) for name in ("desktop", "phone"))
+    text, figure = (wide.locator(name).first.evaluate(box) for name in ("#changes", "#answer figure"))
+    assert text["bottom"] <= 900
+    assert text["right"] <= figure["left"]
+    text, figure = (narrow.locator(name).first.evaluate(box) for name in ("#changes", "#answer figure"))
+    assert text["top"] >= figure["bottom"]
+
+
 @pytest.mark.parametrize("name", WIDTHS)
 def test_a_table_that_is_wider_than_its_box_says_so(open_page, name):
     page = open_page(WIDTHS[name])

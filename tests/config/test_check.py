@@ -143,12 +143,12 @@ UNKNOWN = {
     f"paper/t5_base/residual_n10? Options: {EXPERIMENTS}",
     "logger=[none,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: none, tensorboard, wandb.",
     "encoderr=plain": f"encoderr: no such key. Did you mean encoder? The keys are: {ROOT_KEYS}",
-    "prompt.lenght=3": "prompt.lenght: no such key. Did you mean length? prompt has: length, unit.",
+    "prompt.lenght=3": "prompt.lenght: no such key. Did you mean length? prompt has: freeze, length, unit.",
     "encoder.bottleneck=3": "encoder.bottleneck: no such key. Did you mean bottleneck_dim? encoder has: activation, "
     "bottleneck_dim, dropout, layer_norm, shared.",
     "encoder=plain encoder.dropout=0.1": "encoder.dropout: no such key. encoder has: none.",
     "+lrr=1": f"lrr = 1: no such key. Did you mean lr? Keys here: {ROOT_KEYS}",
-    "+prompt.size=1": "prompt.size = 1: no such key. Keys here: length, unit.",
+    "+prompt.size=1": "prompt.size = 1: no such key. Keys here: freeze, length, unit.",
     "+encoder.bottleneck=1": "encoder.bottleneck = 1: no such key. Did you mean bottleneck_dim? Keys here: activation, "
     "bottleneck_dim, dropout, layer_norm, shared.",
     "+chosen.task=x": "chosen = {'task': 'x'}: no such key. Options are chosen as GROUP=OPTION.",
