@@ -26,8 +26,9 @@ def originals(tiny_bert, tiny_cb, tmp_path_factory):
     """Folders of two different runs of an exact pack, which no test changes."""
     root = tmp_path_factory.mktemp("originals")
     shared = [*tiny_bert, *tiny_cb, "packing.exact=true", "trainer.epochs=1", f"output_dir={root}"]
-    configs = [check(compose([*shared, *own])) for own in ([], ["seed=1", "lr=0.1"])]
-    return [outcome.folder for outcome in train(configs)]
+    return [
+        outcome.folder for outcome in train([check(compose([*shared, *own])) for own in ([], ["seed=1", "lr=0.1"])])
+    ]
 
 
 @pytest.fixture
