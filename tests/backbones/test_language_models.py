@@ -1,4 +1,4 @@
-"""Runs of language models: without a prompt, with every weight trained, and interrupted."""
+"""Runs of language models: zero-shot, full fine-tuning, and resumed after an interruption."""
 
 import csv
 import json
@@ -41,12 +41,12 @@ def train_losses(outcome):
         return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
 
 
-# Zero-shot
+# Tests of zero-shot runs
 
 
 @pytest.mark.parametrize("scorer", SCORERS)
 @each_family
-def test_without_a_prompt_nothing_is_trained_and_a_score_is_reported(family, scorer, configure):
+def test_a_run_without_a_prompt_trains_no_parameters_and_reports_a_score(family, scorer, configure):
     outcome = train([configure(family, "encoder=none", f"scorer={scorer}")])[0]
     record = outcome.record
     assert (record.status, record.steps, record.tokens, record.best) == ("finished", 0, 0, None)
@@ -59,20 +59,20 @@ def test_without_a_prompt_nothing_is_trained_and_a_score_is_reported(family, sco
 
 
 @each_family
-def test_a_zero_shot_answer_needs_no_training_rows_order_or_epochs(family, configure):
+def test_zero_shot_answers_do_not_depend_on_seed_epochs_or_batch_size(family, configure):
     first = train([configure(family, "encoder=none")])[0]
     other = train([configure(family, "encoder=none", "seed=1", "trainer.epochs=1", "trainer.batch_size=2")])[0]
     assert lines(first) == lines(other)
 
 
-# Full fine-tuning
+# Tests of full fine-tuning
 
 
 @each_family
 def test_full_fine_tuning_changes_the_weights_and_lowers_the_loss(family, configure):
     outcome = train([configure(family, *TUNE, "trainer.epochs=5")])[0]
     record, losses = outcome.record, train_losses(outcome)
-    steps = len(losses) // 5  # of an epoch
+    steps = len(losses) // 5  # number of steps of an epoch
     assert sum(losses[-steps:]) < 0.8 * sum(losses[:steps])
     assert record.status == "finished"
     assert record.config["trainer"]["tune"] == "all"
@@ -83,13 +83,14 @@ def test_full_fine_tuning_changes_the_weights_and_lowers_the_loss(family, config
         "head": 0,
         "body": record.backbone.parameters,
     }
-    prints = {when: getattr(record.backbone, f"fingerprint_{when}") for when in ("checkpoint", "before", "after")}
-    assert prints["checkpoint"] == prints["before"] != prints["after"]
+    times = ("checkpoint", "before", "after")
+    fingerprints = {time: getattr(record.backbone, f"fingerprint_{time}") for time in times}
+    assert fingerprints["checkpoint"] == fingerprints["before"] != fingerprints["after"]
     assert record.adapter == "there is no prompt"
 
 
 @each_family
-def test_fine_tuning_moves_every_weight_and_leaves_the_file_alone(family, configure, assemble, loop):
+def test_fine_tuning_changes_every_weight_and_not_the_weight_file(family, configure, assemble, loop):
     config = configure(family, *TUNE)
     [file] = weight_files(Path(config.backbone.path))
     stored = file.read_bytes()
@@ -98,9 +99,9 @@ def test_fine_tuning_moves_every_weight_and_leaves_the_file_alone(family, config
     before = {name: value.detach().clone() for name, value in tuner.backbone.named_parameters()}
     for index, step in enumerate(data.train_dataloader()):
         tuner.training_step(step, index)
-    still = [name for name, value in tuner.backbone.named_parameters() if torch.equal(value, before[name])]
-    assert still == []
-    assert not any(module.training for module in tuner.backbone.modules())  # no dropout here either
+    unchanged = [name for name, value in tuner.backbone.named_parameters() if torch.equal(value, before[name])]
+    assert unchanged == []
+    assert not any(module.training for module in tuner.backbone.modules())  # fine-tuning uses no dropout
     assert file.read_bytes() == stored
 
 
@@ -111,20 +112,20 @@ def test_a_pack_of_fully_tuned_runs_is_refused(configure):
     assert str(caught.value) == "trainer.tune = all: a run that trains the backbone shares it with no other."
 
 
-# Resume
+# Tests of resumed runs
 
 
 @pytest.fixture
 def stop_at(monkeypatch):
-    """Raise an error once in the middle of a step."""
+    """Raise an error once, at the start of the training step with a given number."""
     step = PromptTuner.training_step
 
     def at(number):
-        left = [number]
+        remaining = [number]
 
         def training_step(self, batch, batch_idx):
-            if left and self.steps_done == left[0]:
-                left.pop()
+            if remaining and self.steps_done == remaining[0]:
+                remaining.pop()
                 raise RuntimeError("something broke")
             step(self, batch, batch_idx)
 
@@ -148,7 +149,7 @@ def whole_and_resumed(config, stop_at, tmp_path):
 
 
 @each_family
-def test_an_interrupted_rank_run_ends_in_the_same_bytes(family, configure, stop_at, tmp_path):
+def test_an_interrupted_run_with_scorer_rank_resumes_to_the_same_bytes(family, configure, stop_at, tmp_path):
     options = ["scorer=rank", "encoder.dropout=0.3", "lr=0.1", "trainer.checkpoint_steps=2"]
     whole, resumed = whole_and_resumed(lambda *more: configure(family, *options, *more), stop_at, tmp_path)
     assert contents(resumed) == contents(whole)
@@ -157,14 +158,14 @@ def test_an_interrupted_rank_run_ends_in_the_same_bytes(family, configure, stop_
 
 
 @each_family
-def test_an_interrupted_fine_tuning_ends_in_the_same_bytes(family, configure, stop_at, tmp_path):
+def test_an_interrupted_fine_tuning_resumes_to_the_same_bytes(family, configure, stop_at, tmp_path):
     whole, resumed = whole_and_resumed(lambda *more: configure(family, *TUNE, *more), stop_at, tmp_path)
     files = ("predictions.jsonl", "metrics.csv")
     assert contents(resumed, files) == contents(whole, files)
-    assert resumed.record.backbone == whole.record.backbone  # also the weights that the training began with
+    assert resumed.record.backbone == whole.record.backbone  # the fingerprints before and after training agree
 
 
-def test_what_is_written_must_fit_the_positions_too(tiny_llama, tmp_path):
+def test_prompt_text_and_target_must_fit_the_positions(tiny_llama, tmp_path):
     folder = tmp_path / "short"
     shutil.copytree(tiny_llama[2].removeprefix("backbone.path="), folder)
     config = json.loads((folder / "config.json").read_text())
@@ -179,17 +180,17 @@ def test_what_is_written_must_fit_the_positions_too(tiny_llama, tmp_path):
 
 
 def texts_of(overrides):
-    """Token ids of every source."""
+    """Return the token ids of every source."""
     data = TaskData(check(compose(overrides)))
     data.setup()
     return [text for split in (data.train, data.held_out, data.reported) for [text] in split.inputs]
 
 
-def test_a_tokenizer_without_an_end_marker_is_refused(tiny_llama, tmp_path):
+def test_a_tokenizer_without_an_end_token_is_refused(tiny_llama, tmp_path):
     folder = tmp_path / "endless"
     shutil.copytree(tiny_llama[2].removeprefix("backbone.path="), folder)
-    told = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps({**told, "eos_token": None}))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "eos_token": None}))
     few = ["task=cb", "data.max_rows=16", "trainer=debug", f"output_dir={tmp_path}", f"backbone.path={folder}"]
     with pytest.raises(WeightsError, match=r"its tokenizer has no end marker\. Name an eos_token in"):
         train([check(compose([*tiny_llama, *few]))])

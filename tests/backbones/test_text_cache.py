@@ -1,4 +1,4 @@
-"""A prompt behind the text: cached texts give the log-likelihoods of plain transformers on the whole sequence."""
+"""With a prompt after the text, cached texts give the log-likelihoods of transformers for the whole sequence."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.support.models import LABELS, make_model, save_as_published, tokenize
 
 KINDS = ["llama, tied", "qwen3", "gpt2", "gpt_neox", "phi3"]
 ROUNDING = 1e-5
-"""Largest difference in nats. Softmax and rotary positions are float32 in transformers, also in a float64 model."""
+"""Largest difference in nats. transformers computes softmax and rotary positions in float32, even in float64 models."""
 
 TEXTS = ["word1 word2 word3 word4 word5", "word7", "word8 word9 word10"]
 
@@ -39,13 +39,13 @@ def batch():
 
 
 def choices():
-    """The first three labels as one token each, for each of the three rows."""
+    """Return three choices of one token for each of three rows: token ids, mask, and the row of each choice."""
     ids = torch.cat([ids_of(label) for label in LABELS[:3]] * 3)[:, None]
     return ids, torch.ones_like(ids), torch.arange(3).repeat_interleave(3)
 
 
-def behind(backbone, ids, mask, prompts, run):
-    """Embeddings of last token and prompt, and the context in front of them."""
+def after_text(backbone, ids, mask, prompts, run):
+    """Return the embeddings of the last text token and the prompt, and the cached context of the text before them."""
     last = ids.gather(1, mask.sum(dim=1, keepdim=True) - 1)
     inserted = insert(prompts, run, backbone.embed(last), torch.ones_like(last), 1)
     return inserted, backbone.read(ids, mask)
@@ -57,14 +57,14 @@ def test_cached_texts_give_the_likelihoods_and_gradients_of_the_whole_sequence(f
     generator = torch.Generator().manual_seed(0)
     shape = (4, backbone.hidden_size)
     prompt = (0.3 * torch.randn(shape, generator=generator, dtype=torch.float64)).requires_grad_()
-    inserted, context = behind(backbone, ids, mask, [prompt], torch.zeros(3, dtype=torch.int64))
+    inserted, context = after_text(backbone, ids, mask, [prompt], torch.zeros(3, dtype=torch.int64))
     written, written_mask, row_of = choices()
     values = backbone.log_likelihoods(inserted.embeds, inserted.mask, written, written_mask, row_of, context)[:, 0]
     [gradient] = torch.autograd.grad(values.sum(), prompt)
 
     embed = plain.get_input_embeddings()
     expected = []
-    for text in texts:  # text and prompt as one sequence, without padding, cache or masks of ours
+    for text in texts:  # each text is one sequence with the prompt, without padding, cache or a mask
         logits = plain(inputs_embeds=torch.cat([embed(text), prompt])[None]).logits[0, -1]
         expected += [logits.log_softmax(dim=0)[label] for label in written[:3, 0]]
     expected = torch.stack(expected)
@@ -74,34 +74,34 @@ def test_cached_texts_give_the_likelihoods_and_gradients_of_the_whole_sequence(f
     assert gradient.abs().max() > 1e-3
 
 
-def test_a_prompt_of_length_zero_gives_the_text_alone(backbone):
+def test_a_prompt_of_length_zero_gives_the_likelihoods_of_the_text(backbone):
     _, ids, mask = batch()
     empty = [torch.zeros(0, backbone.hidden_size, dtype=torch.float64)]
     run = torch.zeros(3, dtype=torch.int64)
-    inserted, context = behind(backbone, ids, mask, empty, run)
+    inserted, context = after_text(backbone, ids, mask, empty, run)
     front = insert(empty, run, backbone.embed(ids), mask, 0)
     cached = backbone.log_likelihoods(inserted.embeds, inserted.mask, *choices(), context)
     whole = backbone.log_likelihoods(front.embeds, front.mask, *choices())
     assert float((cached - whole).abs().max()) < ROUNDING
 
 
-def test_a_text_is_computed_once_and_its_bits_do_not_depend_on_its_companions(backbone):
+def test_a_text_is_computed_once_and_its_bits_do_not_depend_on_other_texts(backbone):
     _, ids, mask = batch()
-    together = backbone.read(ids, mask)
-    assert backbone.texts.num_computed == 2  # the text of one token has no token in front of its last
+    batched = backbone.read(ids, mask)
+    assert backbone.texts.num_computed == 2  # the text of one token has no token before its last token
     alone = backbone.read(ids[2:], mask[2:])
     assert backbone.texts.num_computed == 2
-    assert torch.equal(together.states[2, ..., : alone.states.shape[4], :], alone.states[0])
-    assert together.mask.tolist() == [[1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 0, 0]]
+    assert torch.equal(batched.states[2, ..., : alone.states.shape[4], :], alone.states[0])
+    assert batched.mask.tolist() == [[1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 0, 0]]
     assert backbone.read(ids[1:2], mask[1:2]) is None
 
 
-def test_the_cache_keeps_to_its_bound_and_stays_right():
+def test_the_cache_stays_within_its_size_and_returns_the_right_states():
     def states(ids):
         return ids.double().expand(1, 2, 1, -1)[..., None]
 
     texts = [torch.tensor([number, number]) for number in (3, 4, 5)]
-    small = TextCache(states, max_bytes=2 * 2 * 2 * 8)  # two texts of two tokens
+    small = TextCache(states, max_bytes=2 * 2 * 2 * 8)  # room for two texts of two tokens
     for _ in range(2):
         context = small.context(texts)
         assert context.states[:, 0, 0, 0, :, 0].tolist() == [[3, 3], [4, 4], [5, 5]]
