@@ -1,4 +1,4 @@
-"""`adapter/` against PEFT itself: it loads there, and gives the same hidden states."""
+"""PEFT loads the exported `adapter/`, and computes the same hidden states as rpt."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from rpt.runs import train
 from rpt.tracking.adapter import base_model
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT 0.21 asks for it
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT 0.21 uses it
 def test_an_adapter_gives_peft_the_same_hidden_states(configure, tiny_cb, assemble):
     config = configure(*tiny_cb, "backbone.prompt_at=front", "prompt.length=6", "lr=0.1")
     outcome = train([config])[0]
@@ -25,21 +25,21 @@ def test_an_adapter_gives_peft_the_same_hidden_states(configure, tiny_cb, assemb
     prompt = load_file(outcome.folder / "prompt.safetensors")["prompt"]
     tuner, data = assemble(config)
     rows = make_rows(data.reported, [(0, row) for row in range(8)], data.pad_id, [1] * 8)
-    ours = insert([prompt], rows.run, tuner.backbone.embed(rows.ids), rows.mask, 0, rows.segments)
+    inserted = insert([prompt], rows.run, tuner.backbone.embed(rows.ids), rows.mask, 0, rows.segments)
     with torch.no_grad():
-        expected = tuner.backbone(ours.embeds, ours.mask, ours.segments)
-        theirs = PeftModel.from_pretrained(tuner.backbone.model, outcome.folder / "adapter").eval()
-        # PEFT embeds padding as [PAD], we put zeros there; no row looks at either.
-        read = {"input_ids": rows.ids, "attention_mask": rows.mask, "token_type_ids": rows.segments}
-        found = theirs(**read).last_hidden_state
-    seen = ours.mask.bool()
-    assert theirs.peft_config["default"].num_virtual_tokens == 6
-    assert found.shape == expected.shape
-    assert not bool(seen.all())  # some rows are padded
-    assert float((found - expected)[seen].abs().max()) == 0.0
+        rpt_states = tuner.backbone(inserted.embeds, inserted.mask, inserted.segments)
+        peft_model = PeftModel.from_pretrained(tuner.backbone.model, outcome.folder / "adapter").eval()
+        # PEFT embeds padding as [PAD] and rpt as zeros. The mask hides both.
+        inputs = {"input_ids": rows.ids, "attention_mask": rows.mask, "token_type_ids": rows.segments}
+        peft_states = peft_model(**inputs).last_hidden_state
+    is_token = inserted.mask.bool()
+    assert peft_model.peft_config["default"].num_virtual_tokens == 6
+    assert peft_states.shape == rpt_states.shape
+    assert not bool(is_token.all())  # some rows are padded
+    assert float((peft_states - rpt_states)[is_token].abs().max()) == 0.0
 
 
-def test_the_adapters_files_are_those_that_peft_writes(configure, tiny_cb, tmp_path):
+def test_the_adapter_has_the_files_that_peft_writes(configure, tiny_cb, tmp_path):
     outcome = train([configure(*tiny_cb, "backbone.prompt_at=front", "encoder=plain")])[0]
     folder = outcome.folder / "adapter"
     assert sorted(path.name for path in folder.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
@@ -57,7 +57,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.mark.parametrize(
-    ("overrides", "place", "base"),
+    ("overrides", "path", "base"),
     [
         (["backbone=minilm"], "/x/gt/model", ("sentence-transformers/all-MiniLM-L6-v2", None)),
         (["backbone=smollm2"], "/x/llm", ("HuggingFaceTB/SmolLM2-135M-Instruct", None)),
@@ -67,9 +67,9 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
         (["backbone=minilm", "backbone.package=null", "backbone.path=/m"], "/m", ("/m", None)),  # other weights
     ],
 )
-def test_the_adapter_names_the_weights_that_the_prompt_was_trained_for(overrides, place, base):
+def test_the_adapter_names_the_model_that_the_prompt_was_trained_for(overrides, path, base):
     section = compose(overrides)["backbone"]
-    assert base_model(BackboneConfig.model_validate(section), Path(place)) == base
+    assert base_model(BackboneConfig.model_validate(section), Path(path)) == base
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_adapter_names_the_weights_that_the_prompt_was_trained_for(overrides
         (["backbone.prompt_at=front", "encoder=none"], "there is no prompt"),
     ],
 )
-def test_where_peft_cannot_represent_the_prompt_the_record_says_why(overrides, reason, configure, tiny_cb):
+def test_if_peft_cannot_represent_the_prompt_the_record_has_the_reason(overrides, reason, configure, tiny_cb):
     outcome = train([configure(*tiny_cb, "trainer.epochs=1", *overrides)])[0]
     assert outcome.record.adapter.startswith(reason)
     assert not (outcome.folder / "adapter").exists()

@@ -1,4 +1,4 @@
-"""Cheaper layers of a Llama against transformers' own layers."""
+"""The fused layers of a Llama are compared with the layers of transformers."""
 
 import copy
 
@@ -11,7 +11,7 @@ from rpt.backbones.frozen import fingerprint
 from rpt.backbones.fused import REPLACEMENTS, GroupedAttention, fuse
 from tests.support.models import MAKERS, VOCAB
 
-# Largest relative distance of gradients. The softmax is float32 in every dtype.
+# Largest relative distance of gradients, by dtype. The softmax is computed in float32 in every dtype.
 TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 0.03}
 LENGTHS = (9, 14, 6)
 
@@ -19,7 +19,7 @@ LENGTHS = (9, 14, 6)
 def plain(name="llama", dtype=torch.float32, **changes):
     torch.manual_seed(0)
     config = MAKERS[name][1]()
-    config.update({"head_dim": 16, **changes})  # 16 has an inverse root that is a power of two
+    config.update({"head_dim": 16, **changes})  # the scaling 1 / sqrt(16) is a power of two
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     return model.to(dtype).eval().requires_grad_(False)
 
@@ -31,7 +31,7 @@ def fused(model):
 
 
 def loss_and_gradient(model, dtype):
-    """Cross-entropy of random labels at the slots that are no padding, logits, and the loss's gradient to a prompt."""
+    """Return the cross-entropy of random labels without padding, the logits, and the gradient of a prompt."""
     rng = torch.Generator().manual_seed(1)
     prompt = torch.randn(5, 32, dtype=torch.float64, generator=rng).to(dtype).requires_grad_(True)
     text = torch.randn(3, max(LENGTHS) - 5, 32, dtype=torch.float64, generator=rng).to(dtype)
@@ -45,13 +45,13 @@ def loss_and_gradient(model, dtype):
 
 
 def distance(value, reference):
-    """Euclidean distance, relative to the norm of the reference."""
+    """Return the Euclidean distance, relative to the norm of the reference."""
     return float((value.double() - reference.double()).norm() / reference.double().norm())
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
 @pytest.mark.parametrize("dtype", TOLERANCES)
-def test_a_fused_llama_has_the_bits_of_the_loss_and_the_gradient_of_transformers(dtype, kv_heads):
+def test_a_fused_llama_has_the_same_bits_of_loss_and_logits_and_nearly_the_same_gradient(dtype, kv_heads):
     model = plain(dtype=dtype, num_key_value_heads=kv_heads)
     loss, logits, gradient = loss_and_gradient(fused(model), dtype)
     expected, expected_logits, expected_gradient = loss_and_gradient(model, dtype)
@@ -67,7 +67,7 @@ def test_rounding_errors_in_bfloat16_are_not_larger_than_those_of_transformers()
     assert 0 < distance(changed, exact) < 1.1 * distance(original, exact)
 
 
-def test_a_fused_llama_runs_the_fused_layers():
+def test_all_layers_of_a_fused_llama_are_replaced():
     model = plain()
     types = {type(module) for module in fused(model).modules()}
     assert {*REPLACEMENTS} <= {type(module) for module in model.modules()}
@@ -104,7 +104,7 @@ def test_trainable_weights_get_the_gradients_of_transformers():
         loss_and_gradient(each, torch.float32)
     for (name, weight), changed in zip(model.named_parameters(), other.parameters(), strict=True):
         if "embed_tokens" in name:
-            continue  # the test gives embeddings, not token ids
+            continue  # the input are embeddings and not token ids
         torch.testing.assert_close(changed.grad, weight.grad, rtol=0, atol=1e-5 * float(weight.grad.abs().max()))
     assert model.model.norm.weight.grad.abs().max() > 0
 
@@ -115,7 +115,7 @@ def test_a_head_whose_scaling_is_no_power_of_two_has_the_attention_of_transforme
     assert torch.equal(logits, expected)
 
 
-def test_dropout_of_attention_is_that_of_transformers():
+def test_dropout_of_attention_equals_that_of_transformers():
     model = plain(attention_dropout=0.5).train()
     results = []
     for each in (model, fused(model)):

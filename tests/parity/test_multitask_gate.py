@@ -1,4 +1,4 @@
-"""The gate of rank one against PEFT's multitask prompt tuning with the same weights."""
+"""The encoder `rank_one` is compared with PEFT's multitask prompt tuning of the same weights."""
 
 import peft
 import torch
@@ -11,7 +11,7 @@ from rpt.prompt.factorised import RankOne
 LENGTH, HIDDEN = 7, 16
 
 
-def test_without_the_one_it_is_pefts_gate_of_a_single_task():
+def test_rank_one_that_is_not_around_one_equals_the_gate_of_peft_for_a_single_task():
     torch.manual_seed(0)
     config = MultitaskPromptTuningConfig(
         task_type=TaskType.SEQ_2_SEQ_LM,
@@ -23,11 +23,14 @@ def test_without_the_one_it_is_pefts_gate_of_a_single_task():
         num_tasks=1,
         num_ranks=1,
     )
-    theirs = MultitaskPromptEmbedding(config, nn.Embedding(3, HIDDEN))
-    ours = RankOne(length=LENGTH, hidden=HIDDEN, around_one=False)
-    state = {"rows": theirs.prefix_task_cols[0].detach(), "columns": theirs.prefix_task_rows[0].detach()}
-    ours.load_state_dict(state, strict=True)
+    peft_embedding = MultitaskPromptEmbedding(config, nn.Embedding(3, HIDDEN))
+    encoder = RankOne(length=LENGTH, hidden=HIDDEN, around_one=False)
+    state = {
+        "rows": peft_embedding.prefix_task_cols[0].detach(),
+        "columns": peft_embedding.prefix_task_rows[0].detach(),
+    }
+    encoder.load_state_dict(state, strict=True)
     with torch.no_grad():
-        expected = theirs(torch.arange(LENGTH)[None], torch.tensor([0]))[0]
-        actual = ours(theirs.embedding.weight)
+        expected = peft_embedding(torch.arange(LENGTH)[None], torch.tensor([0]))[0]
+        actual = encoder(peft_embedding.embedding.weight)
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-7, msg=lambda text: f"peft {peft.__version__}: {text}")

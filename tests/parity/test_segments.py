@@ -1,4 +1,4 @@
-"""Segment ids of pairs against transformers and PEFT as their users call them: `model(**tokenizer(first, second))`."""
+"""Segment ids of pairs equal those of `model(**tokenizer(first, second))` in transformers and PEFT."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from rpt.data.loaders import make_rows
 from rpt.prompt.insert import insert
 from rpt.tasks.example import Example
 
-VOCAB = 30_522  # of the tokenizer
+VOCAB = 30_522  # size of the tokenizer's vocabulary
 SIZES = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -43,7 +43,7 @@ CONFIGS = {
 }
 WITH_SEGMENTS = ("bert", "electra", "electra small", "deberta-v2 with segments")
 PAIRS = [("It rained all day.", "The ground was wet."), ("Ann sings", "Ann, who lives far away, does not sing at all")]
-PROMPT = 4
+PROMPT_LENGTH = 4
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
@@ -58,7 +58,7 @@ def rows_of(tokenizer):
 
 @pytest.fixture
 def both(request, minilm_tokenizer, tmp_path):
-    """Our backbone, and a folder of its files with a classifier for the other libraries."""
+    """Name of a model type, rpt's backbone of it, and a folder that transformers and PEFT load with a classifier."""
     torch.manual_seed(0)
     AutoModelForSequenceClassification.from_config(CONFIGS[request.param]).save_pretrained(tmp_path)
     minilm_tokenizer.save_pretrained(tmp_path)
@@ -68,44 +68,45 @@ def both(request, minilm_tokenizer, tmp_path):
     return request.param, load_backbone(Path(tmp_path / "bare"), **options), tmp_path
 
 
-def called(model, tokenizer, name):
-    """What a user gives to a model: all that the tokenizer of its type makes of pairs."""
+def states_of_library(model, tokenizer, name):
+    """Call a model with the output of its tokenizer; return the inputs and the last hidden states."""
     batch = dict(tokenizer(*map(list, zip(*PAIRS, strict=True)), padding=True, return_tensors="pt"))
-    if name not in WITH_SEGMENTS:  # the tokenizers of these types make none
+    if name not in WITH_SEGMENTS:  # the tokenizers of these types make no segment ids
         del batch["token_type_ids"]
     with torch.no_grad():
         return batch, model(**batch, output_hidden_states=True).hidden_states[-1]
 
 
-def seen(backbone, prompt, rows, segments):
-    ours = insert([prompt], rows.run, backbone.embed(rows.ids), rows.mask, 0, segments)
+def states_of_rpt(backbone, prompt, rows, segments):
+    """Return rpt's last hidden states, and which positions are tokens."""
+    inserted = insert([prompt], rows.run, backbone.embed(rows.ids), rows.mask, 0, segments)
     with torch.no_grad():
-        return backbone(ours.embeds, ours.mask, ours.segments), ours.mask.bool()
+        return backbone(inserted.embeds, inserted.mask, inserted.segments), inserted.mask.bool()
 
 
 @pytest.mark.parametrize("both", CONFIGS, indirect=True)
-def test_a_pair_has_the_states_that_transformers_gives_its_users(both, minilm_tokenizer):
+def test_a_pair_has_the_hidden_states_of_transformers(both, minilm_tokenizer):
     name, backbone, folder = both
     rows = rows_of(minilm_tokenizer)
     model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
-    batch, theirs = called(model, minilm_tokenizer, name)
+    batch, expected = states_of_library(model, minilm_tokenizer, name)
     assert torch.equal(batch["input_ids"], rows.ids)
     no_prompt = torch.zeros(0, backbone.embedding.shape[1])
-    found, mask = seen(backbone, no_prompt, rows, rows.segments)
-    assert float((found - theirs)[mask].abs().max()) < 1e-5
+    found, mask = states_of_rpt(backbone, no_prompt, rows, rows.segments)
+    assert float((found - expected)[mask].abs().max()) < 1e-5
     assert backbone.has_segments == (name in WITH_SEGMENTS)
-    flat, _ = seen(backbone, no_prompt, rows, torch.zeros_like(rows.segments))
+    flat, _ = states_of_rpt(backbone, no_prompt, rows, torch.zeros_like(rows.segments))
     assert (float((found - flat)[mask].abs().max()) > 0.1) == (name in WITH_SEGMENTS)
 
 
 @pytest.mark.parametrize("both", WITH_SEGMENTS[:2], indirect=True)
-def test_behind_a_prompt_a_pair_has_the_states_that_peft_gives_its_users(both, minilm_tokenizer):
+def test_a_pair_with_a_prompt_has_the_hidden_states_of_peft(both, minilm_tokenizer):
     name, backbone, folder = both
     rows = rows_of(minilm_tokenizer)
     model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
-    config = PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=PROMPT, token_dim=32)
+    config = PromptTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=PROMPT_LENGTH, token_dim=32)
     model = get_peft_model(model, config).eval()
     prompt = model.get_prompt(batch_size=1)[0].detach()
-    _, theirs = called(model, minilm_tokenizer, name)
-    found, mask = seen(backbone, prompt, rows, rows.segments)
-    assert float((found - theirs)[mask].abs().max()) < 1e-5
+    _, expected = states_of_library(model, minilm_tokenizer, name)
+    found, mask = states_of_rpt(backbone, prompt, rows, rows.segments)
+    assert float((found - expected)[mask].abs().max()) < 1e-5

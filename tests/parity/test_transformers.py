@@ -1,4 +1,4 @@
-"""Likelihoods, training loss and ranking against transformers' own losses, the prompt concatenated by hand."""
+"""Log-likelihoods, training loss and ranking are compared with losses of transformers on concatenated embeddings."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ from transformers import (
 )
 
 from rpt.backbones.causal import CausalBackbone
-from rpt.backbones.files import FAMILIES as SERVED
+from rpt.backbones.files import FAMILIES as SUPPORTED
 from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.config.check import check
 from rpt.config.compose import compose
@@ -24,23 +24,30 @@ TYPES = ("llama", "mistral", "qwen2", "qwen3", "olmo2", "phi3", "gpt_neox", "gpt
 CONFIGS = {name: MAKERS[name][1]() for name in TYPES}
 CONFIGS["t5 1.1"].tie_word_embeddings = False
 FAMILIES = {"tiny_t5": AutoModelForSeq2SeqLM, "tiny_llama": AutoModelForCausalLM}
-IGNORED = -100  # transformers' label of a position that has no loss
-LENGTHS = (5, 7, 3)  # tokens of prompt and source
-TEXTS = ((2, 0), (4, 0), (1, 1), (3, 2), (4, 2), (1, 2))  # tokens of what is written, and the row that it stands behind
+IGNORED = -100
+"""Label that transformers leaves out of the loss."""
+
+LENGTHS = (5, 7, 3)
+"""Number of tokens of prompt and source in each row."""
+
+TEXTS = ((2, 0), (4, 0), (1, 1), (3, 2), (4, 2), (1, 2))
+"""For each target text its number of tokens and its row."""
 
 
-# Likelihoods
+# Tests of log-likelihoods
 
 
 def tiny(name, attention):
     torch.manual_seed(0)
-    auto, made = (AutoModelForSeq2SeqLM, Seq2SeqBackbone) if "t5" in name else (AutoModelForCausalLM, CausalBackbone)
+    auto, backbone = (
+        (AutoModelForSeq2SeqLM, Seq2SeqBackbone) if "t5" in name else (AutoModelForCausalLM, CausalBackbone)
+    )
     model = auto.from_config(CONFIGS[name], attn_implementation=attention).double()
-    return made(model, None, "")
+    return backbone(model, None, "")
 
 
-def ragged():
-    """Three padded sources, six padded texts behind them, and a weight for each token of these."""
+def padded_batch():
+    """Return three padded sources and six padded target texts, the row of each text, and a weight of each token."""
     rng = torch.Generator().manual_seed(0)
     widest, longest = max(LENGTHS), max(length for length, _ in TEXTS)
     embeds = torch.randn(len(LENGTHS), widest, 32, dtype=torch.float64, generator=rng)
@@ -51,8 +58,8 @@ def ragged():
     return embeds, mask, ids, id_mask, torch.tensor([row for _, row in TEXTS]), weights
 
 
-def one_by_one(backbone, embeds, ids):
-    """Every text behind its own source in a forward of its own, without any padding."""
+def likelihoods_one_by_one(backbone, embeds, ids):
+    """Compute the log-likelihoods of every text after its source in a forward pass of its own, without padding."""
     found = []
     for text, (length, row) in zip(ids, TEXTS, strict=True):
         source, labels = embeds[row, : LENGTHS[row]], text[:length]
@@ -66,36 +73,36 @@ def one_by_one(backbone, embeds, ids):
     return torch.stack(found)
 
 
-def test_every_language_model_type_that_is_served_is_here():
-    assert {config.model_type for config in CONFIGS.values()} == {*SERVED["seq2seq"], *SERVED["causal"]}
+def test_every_supported_language_model_type_is_tested():
+    assert {config.model_type for config in CONFIGS.values()} == {*SUPPORTED["seq2seq"], *SUPPORTED["causal"]}
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_many_texts_behind_many_sources_have_the_likelihoods_of_each_alone(name, attention):
+def test_texts_in_a_padded_batch_have_the_likelihoods_of_each_text_alone(name, attention):
     backbone = tiny(name, attention)
-    embeds, mask, ids, id_mask, row_of, weights = ragged()
+    embeds, mask, ids, id_mask, row_of, weights = padded_batch()
     results = []
     for likelihoods in (
         lambda leaf: backbone.log_likelihoods(leaf, mask, ids, id_mask, row_of),
-        lambda leaf: one_by_one(backbone, leaf, ids),
+        lambda leaf: likelihoods_one_by_one(backbone, leaf, ids),
     ):
         leaf = embeds.clone().requires_grad_(True)
         values = likelihoods(leaf)
         (values * weights).sum().backward()
         results.append((values.detach(), leaf.grad))
-    (ours, our_gradient), (theirs, their_gradient) = results
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
-    assert ours.std() > 0.1  # else any text would do
-    # Norms or softmax of most of these models are float32 inside transformers.
-    scale = float(their_gradient.abs().max())
-    torch.testing.assert_close(our_gradient, their_gradient, rtol=0, atol=1e-6 * scale)
+    (batched, batched_gradient), (expected, expected_gradient) = results
+    torch.testing.assert_close(batched, expected, rtol=0, atol=1e-10)
+    assert batched.std() > 0.1  # the likelihoods must differ between texts
+    # transformers computes the norms or the softmax of most of these models in float32.
+    scale = float(expected_gradient.abs().max())
+    torch.testing.assert_close(batched_gradient, expected_gradient, rtol=0, atol=1e-6 * scale)
 
 
 @pytest.mark.parametrize("name", ["llama", "t5"])
-def test_what_padding_holds_changes_no_likelihood(name):
+def test_the_values_of_padding_change_no_likelihood(name):
     backbone = tiny(name, "sdpa")
-    embeds, mask, ids, id_mask, row_of, _ = ragged()
+    embeds, mask, ids, id_mask, row_of, _ = padded_batch()
     expected = backbone.log_likelihoods(embeds, mask, ids, id_mask, row_of)
     embeds = embeds.masked_fill(mask[..., None] == 0, 7.0)
     found = backbone.log_likelihoods(embeds, mask, ids.masked_fill(id_mask == 0, 9), id_mask, row_of)
@@ -103,7 +110,7 @@ def test_what_padding_holds_changes_no_likelihood(name):
     assert bool((found[id_mask == 0] == 0).all())
 
 
-# Losses
+# Tests of losses
 
 
 @pytest.fixture
@@ -115,8 +122,8 @@ def configure(request, tmp_path):
     return build
 
 
-def their_loss(model, prompt, sources, targets):
-    """Transformers' loss, a mean over all that is written, with the prompt in front of every source."""
+def transformers_loss(model, prompt, sources, targets):
+    """Return the loss of transformers with the prompt before every source: a mean over all target tokens."""
     embed = model.get_input_embeddings()
     read, labels = [], []
     for source, target in zip(sources, targets, strict=True):
@@ -135,7 +142,7 @@ def their_loss(model, prompt, sources, targets):
 
 @pytest.mark.parametrize("encoder", ["plain", "residual"])
 @pytest.mark.parametrize("backbone", FAMILIES)
-def test_the_training_loss_and_its_gradient_are_transformers_own(backbone, encoder, configure, assemble, loop):
+def test_the_training_loss_and_its_gradient_equal_those_of_transformers(backbone, encoder, configure, assemble, loop):
     config = configure(backbone, "task=record", "data.max_rows=3", "backbone.text_limit=500", f"encoder={encoder}")
     tuner, data = assemble(config)
     loop(tuner)
@@ -147,16 +154,16 @@ def test_the_training_loss_and_its_gradient_are_transformers_own(backbone, encod
     for rows in batches:
         tuner.training_step(step_rows(split, [rows], data.pad_id), 0)
         prompt = run.trainable()
-        expected = their_loss(
+        expected = transformers_loss(
             model, prompt, [split.inputs[row][0] for row in rows], [split.outputs[row] for row in rows]
         )
         (gradient,) = torch.autograd.grad(expected, run.trainable.prompt.table)
         assert tuner.last_step[0]["loss"] == pytest.approx(expected.item(), rel=1e-6)
         torch.testing.assert_close(gradients[-1], gradient, rtol=0, atol=1e-4 * float(gradient.abs().max()))
-    assert len({len(split.outputs[row]) for row in batches[0]}) > 1  # else a mean over rows would be the same
+    assert len({len(split.outputs[row]) for row in batches[0]}) > 1  # means over rows and over tokens must differ
 
 
-def test_with_dropout_on_it_is_that_of_transformers_in_training_mode(configure, assemble, loop):
+def test_the_training_loss_with_dropout_equals_that_of_transformers_in_train_mode(configure, assemble, loop):
     small = ["task=record", "data.max_rows=3", "backbone.text_limit=500", "encoder=plain"]
     config = configure("tiny_t5", *small, "backbone.dropout=true")
     tuner, data = assemble(config)
@@ -169,12 +176,12 @@ def test_with_dropout_on_it_is_that_of_transformers_in_training_mode(configure, 
     for row in range(3):
         tuner.training_step(step_rows(split, [[row]], data.pad_id), 0)
         with stream.active(), torch.no_grad():
-            expected = their_loss(model, run.trainable(), [split.inputs[row][0]], [split.outputs[row]])
+            expected = transformers_loss(model, run.trainable(), [split.inputs[row][0]], [split.outputs[row]])
         assert tuner.last_step[0]["loss"] == pytest.approx(float(expected), rel=1e-6)
 
 
 def ranked(config, folder):
-    """Each reported row's candidates, and minus transformers' loss of each, each in a forward of its own."""
+    """Yield the choices of each reported row and their scores: the negative loss of transformers for each choice."""
     from rpt import build
     from rpt.data.inputs import build_source
     from rpt.data.prepare import build_encoded, build_task
@@ -189,7 +196,7 @@ def ranked(config, folder):
         prompt = load_file(folder / "prompt.safetensors")["prompt"]
     with torch.no_grad():
         for example, [source], candidates in zip(examples, encoded.inputs, encoded.choices, strict=True):
-            means = [float(their_loss(model, prompt, [source], [ids])) for ids in candidates]
+            means = [float(transformers_loss(model, prompt, [source], [ids])) for ids in candidates]
             terms = [1 if config.scorer.length_normalised else len(ids) for ids in candidates]
             yield example.choices, [-mean * count for mean, count in zip(means, terms, strict=True)]
 
@@ -203,7 +210,7 @@ def ranked(config, folder):
     ],
 )
 @pytest.mark.parametrize("backbone", FAMILIES)
-def test_a_rank_run_answers_with_the_candidate_of_least_loss_in_transformers(backbone, chosen, configure):
+def test_the_scorer_rank_answers_with_the_choice_of_lowest_loss_in_transformers(backbone, chosen, configure):
     config = configure(backbone, *chosen)
     outcome = train([config])[0]
     lines = list(map(json.loads, (outcome.folder / "predictions.jsonl").read_text().splitlines()))
