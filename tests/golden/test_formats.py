@@ -1,7 +1,7 @@
-"""What T5 reads and is trained to write: three train rows of every task, as text and as T5's own token ids.
+"""Input and target of T5 for three training rows of every task, as text and as token ids, equal stored values.
 
-The rows are those of the sample data, the vocabulary is T5's real one. They change only when a format, the sample
-data or T5's tokenizer changes. To make them again:
+The rows are sample rows, and the tokenizer is that of the published T5. The stored values change only if a format, the
+sample rows or T5's tokenizer change. To write them again:
 
     RPT_MAKE_GOLDEN=1 python -m pytest tests/golden/test_formats.py
 """
@@ -29,19 +29,20 @@ FORMATS = {
 ROWS = 3
 
 
-def same(formats):
-    """Formats under their names, those left out that read as an earlier one does."""
-    return {name: rows for at, (name, rows) in enumerate(formats.items()) if rows not in list(formats.values())[:at]}
+def different_formats(formats):
+    """Return the formats by name without those whose rows equal the rows of an earlier format."""
+    all_rows = list(formats.values())
+    return {name: rows for number, (name, rows) in enumerate(formats.items()) if rows not in all_rows[:number]}
 
 
 @pytest.fixture(scope="module")
 def backbone(real_tiny_t5):
-    """Loaded once: it takes half a second, most of it the tokenizer's."""
+    """The backbone, which is loaded once, because loading takes half a second."""
     return build.build_backbone(check(compose(real_tiny_t5)), torch.device("cpu"))
 
 
 def rendered(config, source, backbone):
-    """The first train rows, each as what T5 reads and what it is to write, in text and in ids."""
+    """Return input, target and choices of the first training rows, as text and as token ids."""
     task = build_task(config)
     examples = task.training(list(task.examples(source.splits["train"])))[:ROWS]
     encoded = build_encoded(config, backbone.tokenizer, task, examples)
@@ -60,11 +61,11 @@ def rendered(config, source, backbone):
 
 @pytest.mark.shared
 @pytest.mark.parametrize("task", TASKS)
-def test_t5_reads_and_writes_the_stored_rows(task, real_tiny_t5, backbone):
+def test_inputs_and_targets_of_t5_equal_the_stored_rows(task, real_tiny_t5, backbone):
     shared = [*real_tiny_t5, f"task={task}", "data.max_rows=20", "backbone.text_limit=512"]
     configs = {name: check(compose([*shared, *chosen])) for name, chosen in FORMATS.items()}
     source = build_source(configs["paper"])
-    found = same({name: rendered(config, source, backbone) for name, config in configs.items()})
+    found = different_formats({name: rendered(config, source, backbone) for name, config in configs.items()})
     stored = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("RPT_MAKE_GOLDEN") == "1":
         stored = {**stored, task: found}
@@ -80,7 +81,7 @@ def test_every_task_is_stored_with_three_rows_of_each_format():
         assert all(len(rows) == ROWS for rows in formats.values())
 
 
-def test_every_source_and_target_ends_in_the_end_marker_and_nothing_is_unknown():
+def test_every_source_and_target_ends_with_the_end_token_and_no_source_has_unknown_tokens():
     for formats in json.loads(GOLDEN.read_text()).values():
         for row in (row for rows in formats.values() for row in rows):
             assert row["source"].endswith("</s>")

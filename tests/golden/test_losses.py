@@ -1,8 +1,8 @@
-"""The numbers of small trainings on tiny backbones, held against stored ones: every encoder, every scorer.
+"""Losses and scores of small trainings on tiny backbones equal stored values, for every encoder and scorer.
 
-They change only when initialisation, data order, forward, gradient, optimizer, selection or metrics change. A run's
-identity holds `TRAINING_VERSION` (`rpt/tracking/identity.py`), so that runs of before the change are other runs.
-Whoever changes a number raises it, and then makes the numbers again:
+The values change only if initialisation, data order, forward pass, gradient, optimizer, selection or metrics change.
+The identity of a run contains `TRAINING_VERSION` (`rpt/tracking/identity.py`), so that runs from before a change have
+another identity. After a change of values, raise `TRAINING_VERSION` and write the values again:
 
     RPT_MAKE_GOLDEN=1 python -m pytest tests/golden/test_losses.py
 """
@@ -25,12 +25,12 @@ GOLDEN = Path(__file__).with_name("losses.json")
 ENCODERS = ["plain", "mlp", "residual", "lstm"]
 SCORERS = {"rank": ["tiny_llama", "scorer=rank"], "generate": ["tiny_t5", "scorer=generate"]}
 SHIPPED = "shipped unit and rate"
-TOLERANCE = 1e-4  # relative; other machines and versions of torch round differently
+TOLERANCE = 1e-4  # relative tolerance, because other machines and versions of torch round differently
 RAISE = "Raise TRAINING_VERSION in rpt/tracking/identity.py, then make the numbers again: RPT_MAKE_GOLDEN=1"
 
 
 def numbers(outcome):
-    """The first five losses, the losses of the held-out rows, and the last loss and scores."""
+    """Return the first five training losses, the held-out losses, and the loss and scores on the reported rows."""
     with (outcome.folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     return {
@@ -45,13 +45,17 @@ def is_same(found, stored):
 
 
 def merged(stored, name, found, training_version):
-    """The stored numbers with those of one training; refused where numbers change and the version stays."""
+    """Add the values of a training to the stored values.
+
+    Raises:
+        AssertionError: If stored values change and the training version is the stored version.
+    """
     old = stored.get("numbers", {}).get(name)
     if old is not None and not is_same(found, old) and stored["training_version"] == training_version:
         raise AssertionError(f"{name}: the numbers differ from the stored ones. {RAISE}")
     made_by = {package: version(package) for package in ("torch", "transformers")}
     kept = {**stored.get("numbers", {}), name: found}
-    if stored.get("training_version") != training_version:  # the others are made again in the same call
+    if stored.get("training_version") != training_version:  # pytest writes the values of the other trainings again, too
         kept = {name: found}
     return {"training_version": training_version, "made_by": made_by, "numbers": kept}
 
@@ -71,7 +75,7 @@ def compare():
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_training_of_each_encoder_gives_the_stored_numbers(encoder, configure, tiny_cb, compare):
-    # A head_lr of 0.1: the head starts at zero, and only its size lets the prompt's gradient show in the losses.
+    # The head starts at zero. With a head_lr of 0.1 it grows enough for the prompt to change the first five losses.
     rates = ["lr=0.1", "head_lr=0.1", "encoder_lr=0.01"]
     compare(encoder, configure(*tiny_cb, f"encoder={encoder}", "prompt.unit=raw", *rates))
 
@@ -88,18 +92,18 @@ def test_a_training_with_the_shipped_unit_and_rate_gives_the_stored_numbers(conf
     compare(SHIPPED, configure(*tiny_cb, "head_lr=0.1"))
 
 
-def test_the_stored_losses_tell_the_encoders_apart():
+def test_the_stored_losses_of_encoders_differ():
     stored = json.loads(GOLDEN.read_text())["numbers"]
     assert sorted(stored) == sorted([*ENCODERS, *SCORERS, SHIPPED])
     fifths = sorted(stored[encoder]["train/loss"][4] for encoder in ENCODERS)
     assert all(high > low * (1 + 10 * TOLERANCE) for low, high in itertools.pairwise(fifths))
 
 
-def test_the_stored_numbers_are_those_of_this_version_of_the_training():
+def test_the_stored_values_have_the_present_training_version():
     assert json.loads(GOLDEN.read_text())["training_version"] == TRAINING_VERSION, RAISE
 
 
-def test_other_numbers_are_stored_under_another_version_alone():
+def test_changed_values_are_stored_only_with_another_training_version():
     found = {"train/loss": [1.0], "held_out/loss": [2.0], "reported": [0.5]}
     other = {**found, "held_out/loss": [2.1]}
     stored = merged({}, "plain", found, 1)
