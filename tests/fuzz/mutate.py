@@ -1,7 +1,7 @@
-"""Damage JSON values and files at random, and run what a command runs on them under a time limit.
+"""Damage JSON values and files at random, and call a function on them under a time limit.
 
-A fuzz test makes a valid input, damages it with a seeded generator, and hands it to the function of a command.
-`outcome` then allows two endings: the input is accepted, or an `RptError` refuses it.
+A fuzz test makes a valid input, damages it with a seeded random generator, and passes it to the function of a command.
+`outcome` allows two results: the function accepts the input, or it raises an `RptError`.
 """
 
 import copy
@@ -15,25 +15,25 @@ from rpt.errors import RptError
 from rpt.system.reading import LFS_POINTER
 
 SECONDS = 20
-"""Most seconds that one case may take, also on a busy machine."""
+"""Time limit of a case in seconds. It leaves room for a busy machine."""
 
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 7, 2**31, 2**63, 10**30, 0.5, -0.0, 1e308, float("nan"), float("inf")),
     *("", "x", "0", "\u2028\x00", "../../x", "é" * 300, "[]"),
     *([], {}, [[]], [None], {"": None}, {"a": {"b": [1, "2"]}}, ["x"] * 50),
 )
-"""Values of every JSON type, at and beyond the ends of what a number or a text can be."""
+"""Values of every JSON type, including extreme numbers and unusual texts."""
 
 DEEP = 2_000
-"""Levels of a nested value: more than Python's parser or a recursive walk can take."""
+"""Levels of a nested value, more than Python's parser or a recursive function can handle."""
 
 
-class TookTooLong(Exception):
-    """A case has run into the time limit."""
+class TimeLimitExceeded(Exception):
+    """A case has exceeded the time limit."""
 
 
 def mutate_json(value: Any, random: Random) -> Any:
-    """A copy of a JSON value with one to three random changes."""
+    """Return a copy of a JSON value with one to three random changes."""
     changed = copy.deepcopy(value)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         changed = _change(changed, random)
@@ -41,10 +41,10 @@ def mutate_json(value: Any, random: Random) -> Any:
 
 
 def _change(value: Any, random: Random) -> Any:
-    places = list(_places(value))
-    if not places or random.random() < 0.02:
+    positions = list(_positions(value))
+    if not positions or random.random() < 0.02:
         return random.choice(ODD_VALUES)
-    container, key = random.choice(places)
+    container, key = random.choice(positions)
     kind = random.choice(("odd", "odd", "odd", "remove", "add", "wrap", "text", "swap", "number"))
     old = container[key]
     if kind == "remove":
@@ -56,8 +56,8 @@ def _change(value: Any, random: Random) -> Any:
     elif kind == "text":
         container[key] = str(old)
     elif kind == "swap":
-        other, place = random.choice(places)
-        container[key], other[place] = copy.deepcopy(other[place]), copy.deepcopy(old)
+        other, other_key = random.choice(positions)
+        container[key], other[other_key] = copy.deepcopy(other[other_key]), copy.deepcopy(old)
     elif kind == "number" and type(old) in (int, float):
         container[key] = random.choice((-old, old + 1, old * 2, old / 3, old * 1000, old - 1))
     else:
@@ -65,16 +65,16 @@ def _change(value: Any, random: Random) -> Any:
     return value
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container of a JSON value with each of its keys or indices."""
+def _positions(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every container of a JSON value with each of its keys or indices."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield value, key
-        yield from _places(item)
+        yield from _positions(item)
 
 
 def mutate_bytes(content: bytes, random: Random) -> bytes:
-    """A copy of a file's content with one random damage."""
+    """Return a copy of a file's content with one random damage."""
     size = len(content)
     start = random.randrange(size + 1)
     end = min(size, start + random.choice((1, 2, 8, 100, size)))
@@ -100,10 +100,10 @@ def mutate_bytes(content: bytes, random: Random) -> bytes:
 
 @contextmanager
 def limit(seconds: int = SECONDS) -> Iterator[None]:
-    """Raise `TookTooLong` inside a block that lasts too long."""
+    """Raise `TimeLimitExceeded` inside a block that takes longer than the limit."""
 
     def stop(*_: object) -> None:
-        raise TookTooLong(f"over {seconds} s")
+        raise TimeLimitExceeded(f"over {seconds} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(seconds)
@@ -115,14 +115,17 @@ def limit(seconds: int = SECONDS) -> Iterator[None]:
 
 
 def outcome(function: Callable[[], Any], seconds: int = SECONDS) -> str:
-    """How a case ended: `accepted`, `refused: MESSAGE`, or `broken: ERROR`, which no case may."""
+    """Return `accepted`, `refused: MESSAGE` for an `RptError`, or `broken: ERROR` for any other error.
+
+    A fuzz test fails if the outcome of a case is `broken`.
+    """
     try:
         with limit(seconds):
             function()
     except RptError as error:
         message = str(error)
         return f"refused: {message}" if message.strip() else "broken: a refusal without words"
-    except BaseException as error:  # a panic of Rust code is no Exception
+    except BaseException as error:  # a panic in Rust code is a BaseException
         if isinstance(error, KeyboardInterrupt):
             raise
         return f"broken: {type(error).__name__}: {str(error)[:300]}"

@@ -1,4 +1,4 @@
-"""Damaged checkpoints: no traceback and no hang."""
+"""A damaged checkpoint is accepted or refused, without a traceback and within a time limit."""
 
 import copy
 import io
@@ -18,7 +18,7 @@ from tests.fuzz.mutate import ODD_VALUES, mutate_bytes, outcome
 
 CASES = 200
 SECONDS = 25
-"""Time of each optimizer after which no further case begins."""
+"""Time in seconds after which no further case of an optimizer starts."""
 
 HASH = "0123456789abcdef"
 ODD_TENSORS = (
@@ -29,19 +29,19 @@ ODD_TENSORS = (
 ODD = (*ODD_VALUES, *ODD_TENSORS, (1, 2), {1, 2}, {0: torch.zeros(1)})
 
 
-def places(value):
-    """Every container of a state with each of its keys or indices."""
+def positions(value):
+    """Yield every container of a state with each of its keys or indices."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield value, key
-        yield from places(item)
+        yield from positions(item)
 
 
 def mutate(state, random):
-    """A copy of a state with one or two values removed, replaced, wrapped, cut or added."""
+    """Return a copy of a state in which one or two values are removed, replaced, wrapped, truncated or added."""
     changed = copy.deepcopy(state)
     for _ in range(random.choice((1, 1, 2))):
-        container, key = random.choice(list(places(changed)))
+        container, key = random.choice(list(positions(changed)))
         old = container[key]
         kind = random.choice(("odd", "odd", "remove", "wrap", "text", "cut", "add"))
         if kind == "remove":
@@ -60,7 +60,7 @@ def mutate(state, random):
 
 
 def damaged(state, random):
-    """The bytes of a damaged checkpoint: its values, its bytes, its schema, or a file of another kind."""
+    """Return the bytes of a checkpoint with damaged values, bytes or schema, or the bytes of another file."""
     kind = random.choice(("values",) * 6 + ("bytes",) * 3 + ("schema", "foreign"))
     if kind == "values":
         return stored(mutate(state, random))
@@ -79,13 +79,13 @@ def stored(value):
 
 
 def cases():
-    """The numbers of the cases, until the time is over."""
+    """Yield the numbers of the cases until the time is over."""
     begun = time.monotonic()
     return takewhile(lambda _: time.monotonic() < begun + SECONDS, range(CASES))
 
 
 def whole_state(recorder, tuner):
-    """The content of the checkpoint that the recorder writes for a pack of one run."""
+    """Write a checkpoint of a pack of one run, and return its content."""
     counts = {"steps_done": tuner.steps_done, "epochs_done": tuner.epochs_done, "token_budget": None, "pack": [HASH]}
     recorder.folder.open()
     recorder.start({"environment": {"bits": {"torch": "2"}}}, None)
@@ -113,10 +113,10 @@ def test_a_damaged_checkpoint_is_accepted_or_refused(optimizer, configure, tiny_
     endings, broken = Counter(), {}
 
     def resume():
-        made, errors = packs([Recorder(config, Identity(HASH, "", {}), folder, ("accuracy",))], 2)
+        resumable, errors = packs([Recorder(config, Identity(HASH, "", {}), folder, ("accuracy",))], 2)
         for error in errors.values():
             raise error
-        [pack] = made
+        [pack] = resumable
         restore(tuner, pack.checkpoints, data.steps_per_epoch)
         if tuner.runs[0].is_active:
             one_step()

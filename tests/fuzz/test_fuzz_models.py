@@ -1,4 +1,4 @@
-"""Damaged model folders: no traceback and no hang, whatever their files hold."""
+"""A damaged model folder is accepted or refused, without a traceback and within a time limit."""
 
 import copy
 import json
@@ -17,25 +17,25 @@ from tests.support.by_hand import assemble, without_trainer
 from tests.support.models import make_model, save_as_published
 
 CASES = 200
-"""Damaged folders of each model."""
+"""Number of damaged folders of each model."""
 
 MODELS = ("bert", "llama, tied", "t5 1.1", "gpt2")
 PICKLED = "gpt2"
-"""The model whose weights lie in a PyTorch file."""
+"""Model whose weights are in a PyTorch file."""
 
 JSON_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 
 
 @pytest.fixture(scope="module")
 def values(tiny_cb):
-    """A checked command's values, in which only the backbone's folder is missing."""
+    """Values of a valid configuration without the folder of the backbone."""
     few = ["trainer=debug", "trainer.batch_size=4", "data.max_rows=8", "prompt.length=2", "backbone.text_limit=40"]
     more = ["backbone.dtype=float32", "trainer.device=cpu", "data.max_cut_share=1"]
     return compose([*tiny_cb, "backbone=local", "backbone.name=fuzzed", "backbone.path=DIR", *few, *more])
 
 
 def run(values, folder):
-    """What the command does with a backbone up to the end of its first training step."""
+    """Load a backbone and take its first training step, as a command does."""
     given = copy.deepcopy(values)
     given["backbone"]["path"] = str(folder)
     config = check(given)
@@ -44,7 +44,7 @@ def run(values, folder):
 
 
 def damage(folder, random):
-    """Change one file of a model folder; returns what was done."""
+    """Damage one file of a model folder, and return a description of the damage."""
     files = sorted(file for file in folder.iterdir() if file.is_file())
     if random.random() < 0.7:
         file = folder / random.choice((*JSON_FILES, "config.json", "config.json", "config.json"))
@@ -70,11 +70,11 @@ def test_a_damaged_model_folder_is_accepted_or_refused(name, values, tmp_path):
     for case in range(CASES):
         folder = tmp_path / str(case)
         shutil.copytree(whole, folder)
-        what = damage(folder, Random(f"{name} {case}"))
+        description = damage(folder, Random(f"{name} {case}"))
         ending = outcome(lambda folder=folder: run(values, folder))
         endings[ending.partition(":")[0]] += 1
         if ending.startswith("broken"):
-            broken[f"{case}: {what}"] = ending
+            broken[f"{case}: {description}"] = ending
         shutil.rmtree(folder)
     assert broken == {}
     assert endings["refused"] > CASES // 4

@@ -1,4 +1,4 @@
-"""Damaged command lines: each is accepted or refused with a message, in process and by the command itself."""
+"""A damaged command line is accepted or refused with a message, in the test process and by the command itself."""
 
 import subprocess
 import sys
@@ -20,10 +20,10 @@ from tests.fuzz.mutate import outcome
 
 ROOT = Path(__file__).parents[2]
 CASES = 600
-"""Damaged command lines."""
+"""Number of damaged command lines."""
 
 COMMANDS = 6
-"""Refused command lines that the command itself gets as well."""
+"""Number of refused command lines that are also started in a new process."""
 
 VALID = {
     "lr": ("0.01", "1e-4", "3"),
@@ -42,7 +42,7 @@ VALID = {
     "--config-dir": ("conf", "."),
     "-cd": ("conf",),
 }
-"""Keys and flags, each with values that are accepted or nearly so."""
+"""Keys and flags, each with values that are valid or almost valid."""
 
 ODD_KEYS = ("+new", "++lr", "~lr", "~task", "+task", "task@data", "hydra/launcher", "init.path", "replay", "x" * 300)
 ODD_VALUES = (
@@ -55,8 +55,8 @@ SIGNS = "[]{}()'\"\\$,:=~+@#% \té\u2028\x000"
 
 
 def damaged(random):
-    """One or two overrides or flags: a valid one, one with an odd key or value, or one with a changed sign."""
-    made = []
+    """Return one or two overrides or flags: valid, with an odd key or value, or with a changed character."""
+    arguments = []
     for _ in range(random.choice((1, 1, 2))):
         key = random.choice(tuple(VALID))
         value = random.choice(VALID[key])
@@ -69,8 +69,8 @@ def damaged(random):
         if kind == "sign":
             start = random.randrange(len(text) + 1)
             text = text[:start] + random.choice(SIGNS) + text[start + random.choice((0, 1)) :]
-        made += text.split("=", 1) if text.startswith(("-cn=", "-cd=")) else [text]
-    return made
+        arguments += text.split("=", 1) if text.startswith(("-cn=", "-cd=")) else [text]
+    return arguments
 
 
 def composed(arguments):
@@ -93,14 +93,14 @@ def composed(arguments):
 
 
 def accept(arguments, monkeypatch):
-    """Do what the command does up to the training."""
+    """Do what the command does before training."""
     arguments = prepared(arguments)
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     if message := refusal(arguments) or unnamed_option(arguments):
         raise RptError(message)
     try:
         check(composed(arguments))
-    except USER_ERRORS as error:  # as `rpt.cli` takes them
+    except USER_ERRORS as error:  # `rpt.cli` handles the same errors
         raise RptError(explain(error)) from error
 
 
@@ -115,7 +115,7 @@ def test_damaged_command_lines_are_accepted_or_refused(monkeypatch, tmp_path):
         endings[ending.partition(":")[0]] += 1
         if ending.startswith("broken"):
             broken[str(arguments)[:200]] = ending
-        elif ending.startswith("refused") and "\0" not in "".join(arguments):  # no process can be given a null byte
+        elif ending.startswith("refused") and "\0" not in "".join(arguments):  # a process cannot get a null byte
             refused.append(arguments)
     assert broken == {}
     assert endings["refused"] > CASES // 4

@@ -1,4 +1,4 @@
-"""Damaged files of `init=file`: no traceback and no hang."""
+"""A damaged file of `init=file` is accepted or refused, without a traceback and within a time limit."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from rpt.prompt.init import InitSource
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 
 CASES = 200
-"""Damaged files of each format."""
+"""Number of damaged files of each format."""
 
 SOURCE = InitSource(torch.zeros(3, 4), None, choices=())
 SHAPES = ("(2, 4)", "(2,)", "()", "(-1, 4)", "(0, 0)", "(2, 10**9)", "(4611686018427387904, 4)", "(True, 4)", "None")
@@ -35,7 +35,7 @@ ORDERS = ("False", "True", "None", "'x'")
 
 
 def npy(random):
-    """A file of NumPy's format with a header of random entries."""
+    """Return the bytes of a file in NumPy's format with random entries in its header."""
     entries = {"descr": random.choice(DTYPES), "fortran_order": random.choice(ORDERS), "shape": random.choice(SHAPES)}
     if random.random() < 0.1:
         del entries[random.choice(list(entries))]
@@ -48,7 +48,7 @@ def npy(random):
 
 
 def safetensors(whole, random):
-    """A safetensors file with a header that was changed."""
+    """Return the bytes of a safetensors file with a changed header."""
     length = int.from_bytes(whole[:8], "little")
     header = json.dumps(mutate_json(json.loads(whole[8 : 8 + length]), random)).encode()
     return len(header).to_bytes(8, "little") + header + whole[8 + length :]

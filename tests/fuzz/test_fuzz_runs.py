@@ -1,6 +1,6 @@
-"""Damaged run folders: no traceback and no hang, and the undamaged runs stay in the report, the ledger and the table.
+"""Damaged run folders cause no traceback, and undamaged runs stay in the report, the ledger and the comparison.
 
-Each case copies valid run folders, damages one file at random, and calls the function behind a command in process.
+Each case copies valid run folders, damages one file at random, and calls the function of a command.
 """
 
 import contextlib
@@ -34,10 +34,10 @@ from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 from tests.support.report_fixture import write_run
 
 CASES = {"report": 200, "ledger": 350, "reproduce": 200, "replay": 150}
-"""Damaged folders for each command."""
+"""Number of damaged folders for each command."""
 
-WRITTEN = 3
-"""Accepted cases of a report of which the whole report is written."""
+NUM_WRITTEN = 3
+"""Number of accepted cases for which the whole report is written."""
 
 
 def damage(file, random):
@@ -62,8 +62,8 @@ def fuzz(name, whole, files, command, tmp_path):
         name: Key of `CASES`.
         whole: The undamaged folder.
         files: Files that may be damaged, relative to `whole`; a file is drawn as often as it is listed.
-        command: Function of the copy's path.
-        tmp_path: Folder for the copies.
+        command: Function that is called with the path of the copy.
+        tmp_path: Folder that gets the copies.
     """
     endings, broken = Counter(), {}
     assert outcome(lambda: command(whole)) == "accepted"
@@ -84,7 +84,7 @@ def fuzz(name, whole, files, command, tmp_path):
 
 
 def output_of(main, folder):
-    """Exit code, output and errors of a command."""
+    """Return exit code, output and errors of a command."""
     out, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         code = main([str(folder)])
@@ -115,25 +115,28 @@ def test_damaged_runs_are_left_out_of_a_report(tmp_path):
         found, words = tables(study, numbers, diagnoses), answer(study, numbers)
         first = headline(study, numbers, words)
         render(study, found, words, [], diagnoses, headline=first, out=folder / "report", command="report")
-        for message in (*study.damaged, *(message for one in diagnoses for message in one.damaged)):
+        for message in (*study.damaged, *(message for diagnosis in diagnoses for message in diagnosis.damaged)):
             assert message.startswith(str(folder))
             assert len(message.splitlines()) == 1
-        if len(reported) < WRITTEN:
+        if len(reported) < NUM_WRITTEN:
             reported.append(write_report(folder, tmp_path / "reports" / str(len(reported)), None, "report"))
 
     endings = fuzz("report", root, files, report, tmp_path)
-    assert len(reported) == WRITTEN
+    assert len(reported) == NUM_WRITTEN
     assert endings["accepted"] > CASES["report"] // 2
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300, method="thread")
-def test_damaged_runs_and_leases_are_lines_of_the_ledger(configure, tmp_path):
+def test_the_ledger_has_a_line_for_each_damaged_run_and_lease(configure, tmp_path):
     root = tmp_path / "runs"
     root.mkdir()
     folders = [write_run(root, f"seed={seed}", rows=8, status=status) for seed, status in enumerate(STATUSES)]
     config = configure()
-    runs = [Prepared(Point(at, {}, f"seed={at}"), config, folder.name, folder) for at, folder in enumerate(folders)]
+    runs = [
+        Prepared(Point(number, {}, f"seed={number}"), config, folder.name, folder)
+        for number, folder in enumerate(folders)
+    ]
     register(runs[:2], root)
     register(runs, root)
     for folder in folders:

@@ -1,4 +1,4 @@
-"""Damaged task descriptions and rows: no traceback, no hang, and nothing half-written."""
+"""Damaged task descriptions and rows are accepted or refused, without a traceback or an incomplete run folder."""
 
 import copy
 import json
@@ -19,31 +19,31 @@ from tests.support.by_hand import assemble, without_trainer
 
 TASKS = Path(__file__).parents[2] / "conf" / "task"
 CASES = 180
-"""Damaged inputs of each kind."""
+"""Number of damaged inputs of each kind."""
 
-SHOWN = ("cb", "wsc", "multirc", "record")
-"""Tasks whose rows are damaged: flat rows, spans, and both kinds of rows that nest."""
+DAMAGED_TASKS = ("cb", "wsc", "multirc", "record")
+"""Tasks whose rows are damaged. Their rows are flat, have spans, or are nested in two ways."""
 
 
 @pytest.fixture
 def values(tiny_bert, tiny_t5, tmp_path):
-    """Make the values of a command over a few rows in a folder of the test's own."""
+    """Make the values of a configuration with a few rows in the folder of the test."""
 
     def make(task, backbone, *more):
         tiny = {"encoder": tiny_bert, "seq2seq": tiny_t5}[backbone]
         small = ["trainer=debug", "trainer.batch_size=4", "prompt.length=2", "logger=[]", "trainer.epochs=1"]
-        places = ["data=jsonl", f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", f"task={task}"]
-        return compose([*tiny, *small, *places, *more])
+        folders = ["data=jsonl", f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", f"task={task}"]
+        return compose([*tiny, *small, *folders, *more])
 
     return make
 
 
 def sample(task):
-    """The task's description, and a few of its packaged rows by split."""
-    described = yaml.safe_load((TASKS / f"{task}.yaml").read_text())
-    folder = Path(__file__).parents[2] / "rpt" / "data" / "samples" / described["folder"]
+    """Return the description of a task, and a few of its sample rows by split."""
+    description = yaml.safe_load((TASKS / f"{task}.yaml").read_text())
+    folder = Path(__file__).parents[2] / "rpt" / "data" / "samples" / description["folder"]
     count = 3 if task in ("multirc", "record") else 16
-    return described, {
+    return description, {
         split: (folder / f"{split}.jsonl").read_text().splitlines()[:count] for split in ("train", "val")
     }
 
@@ -55,14 +55,14 @@ def write(root, folder, splits):
 
 
 def step(values):
-    """What a training does with a task up to the end of its first step."""
+    """Build a training, and take its first step."""
     config = check(copy.deepcopy(values))
     tuner, data = assemble([config])
     without_trainer(tuner).training_step(next(iter(data.train_dataloader())), 0)
 
 
-def judged(cases):
-    """How the cases ended, counted, and those that broke."""
+def run_cases(cases):
+    """Run cases; return how many had each outcome, and the errors of the broken cases."""
     endings, broken = Counter(), {}
     for name, run in cases:
         ending = outcome(run)
@@ -76,17 +76,17 @@ def judged(cases):
 @pytest.mark.timeout(900, method="thread")
 @pytest.mark.parametrize(("task", "backbone"), [("cb", "encoder"), ("wsc", "seq2seq")])
 def test_a_damaged_task_description_is_accepted_or_refused(task, backbone, values, tmp_path):
-    described, splits = sample(task)
-    write(tmp_path, described["folder"], splits)
+    description, splits = sample(task)
+    write(tmp_path, description["folder"], splits)
     whole = values(task, backbone)
     step(whole)
 
     def cases():
         for case in range(CASES):
-            damaged = mutate_json(described, Random(f"{task} {case}"))
+            damaged = mutate_json(description, Random(f"{task} {case}"))
             yield f"{case}: {damaged}", lambda damaged=damaged: step({**whole, "task": damaged})
 
-    endings, broken = judged(cases())
+    endings, broken = run_cases(cases())
     assert broken == {}
     assert endings["refused"] > CASES // 4
     assert endings["accepted"] > CASES // 20
@@ -103,7 +103,7 @@ def test_a_damaged_task_file_is_accepted_or_refused(values, tmp_path):
     def composed():
         try:
             check(values("fuzzed", "encoder", f"hydra.searchpath=[file://{tmp_path / 'conf'}]"))
-        except USER_ERRORS as error:  # as `rpt.cli` takes them
+        except USER_ERRORS as error:  # `rpt.cli` handles the same errors
             raise RptError(explain(error)) from error
 
     def cases():
@@ -112,7 +112,7 @@ def test_a_damaged_task_file_is_accepted_or_refused(values, tmp_path):
             file.write_bytes(damaged)
             yield f"{case}: {file.read_bytes()[:300]!r}", composed
 
-    endings, broken = judged(cases())
+    endings, broken = run_cases(cases())
     assert broken == {}
     assert endings["refused"] > CASES // 8
     assert endings["accepted"] > 1
@@ -120,10 +120,10 @@ def test_a_damaged_task_file_is_accepted_or_refused(values, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900, method="thread")
-@pytest.mark.parametrize("task", SHOWN)
+@pytest.mark.parametrize("task", DAMAGED_TASKS)
 def test_damaged_rows_are_accepted_or_refused(task, values, tmp_path):
-    described, splits = sample(task)
-    write(tmp_path, described["folder"], splits)
+    description, splits = sample(task)
+    write(tmp_path, description["folder"], splits)
     whole = values(task, "encoder")
     step(whole)
 
@@ -132,22 +132,22 @@ def test_damaged_rows_are_accepted_or_refused(task, values, tmp_path):
             random = Random(f"{task} {case}")
             split = random.choice(("train", "train", "val"))
             lines = list(splits[split])
-            at = random.randrange(len(lines))
-            lines[at] = json.dumps(mutate_json(json.loads(lines[at]), random))
-            write(tmp_path, described["folder"], {**splits, split: lines})
+            number = random.randrange(len(lines))
+            lines[number] = json.dumps(mutate_json(json.loads(lines[number]), random))
+            write(tmp_path, description["folder"], {**splits, split: lines})
             if random.random() < 0.3:
-                file = tmp_path / described["folder"] / f"{split}.jsonl"
+                file = tmp_path / description["folder"] / f"{split}.jsonl"
                 file.write_bytes(mutate_bytes(file.read_bytes(), random))
-            yield f"{case}: {split} line {at}: {lines[at][:300]}", lambda: step(whole)
+            yield f"{case}: {split} line {number}: {lines[number][:300]}", lambda: step(whole)
 
-    endings, broken = judged(cases())
+    endings, broken = run_cases(cases())
     assert broken == {}
     assert endings["refused"] > CASES // 10
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300, method="thread")
-def test_a_refused_row_leaves_no_folder_behind(values, tmp_path):
+def test_a_refused_row_leaves_no_run_folder(values, tmp_path):
     _, splits = sample("cb")
     whole = values("cb", "encoder")
     endings = Counter()
