@@ -1,15 +1,21 @@
-"""Studies made of a known truth, for measuring how often an interval holds it."""
+"""Simulated studies with known expected scores, to measure the coverage of intervals."""
 
 import numpy as np
 import pytest
 from scipy.special import expit
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
-EXAMPLES_SD, POINT_SD = 1.5, 0.8  # of the logit: how hard an example is everywhere, and more or less so at one point
+# Standard deviations of the difficulty of an example, in logits: over all points, and at a single point.
+EXAMPLES_SD, POINT_SD = 1.5, 0.8
 
 
 def _logits(scores, spread):
-    """Logits whose expected probability, over a normal effect of such a spread, is each of the scores."""
+    """Return logits whose expected probability is each of the scores, if a normal effect is added to the logit.
+
+    Args:
+        scores: Expected probabilities.
+        spread: Standard deviation of the effect for each score.
+    """
     logits = np.zeros(len(scores))
     for _ in range(100):
         probability = expit(logits[:, None] + spread[:, None] * NODES) @ WEIGHTS / WEIGHTS.sum()
@@ -20,10 +26,10 @@ def _logits(scores, spread):
 
 @pytest.fixture(scope="session")
 def make_studies():
-    """Draw studies `[studies, points, seeds, examples]` of answers that are right (1) or wrong.
+    """Draw studies `[studies, points, seeds, examples]` of answers that are right (1) or wrong (0).
 
-    Every example is as hard for all points and seeds, a bit harder or easier at one point, and every run has its own
-    deviation. `scores` are what new seeds score on new examples; `seeds_sd` is a run's deviation, in logits.
+    The difficulty of an example has a part that all points and seeds share and a part of each point. `scores` are the
+    expected scores of new seeds on new examples. `seeds_sd` is the standard deviation between runs, in logits.
     """
 
     def make(count, scores, num_seeds, num_units, seeds_sd=0.25, examples_sd=EXAMPLES_SD):
@@ -43,9 +49,9 @@ def make_studies():
 
 @pytest.fixture(scope="session")
 def coverage():
-    """The share of estimates, in per cent, whose interval holds the truth."""
+    """Return the percentage of estimates whose interval contains the true value."""
 
     def share(estimates, truth):
-        return 100 * np.mean([one.low - 1e-9 <= truth <= one.high + 1e-9 for one in estimates])
+        return 100 * np.mean([estimate.low - 1e-9 <= truth <= estimate.high + 1e-9 for estimate in estimates])
 
     return share

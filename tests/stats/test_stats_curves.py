@@ -1,4 +1,4 @@
-"""Best and worst cases of curves: by hand, what is always true, and how often intervals hold the truth."""
+"""Best and worst points of curves: known cases, properties of all intervals, and the coverage of intervals."""
 
 import math
 
@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as npst
 from rpt.stats import curves
 from rpt.stats.mean import mean
 
-# What new seeds score on new examples, and the deviation of a run, in logits (0.25 is about 4 points at 75 %).
+# Expected scores of new seeds on new examples, and the standard deviation between runs in logits. A deviation of 0.25
+# is about 4 points at 75 %.
 SCENARIOS = {
     "peak": ((0.70, 0.80, 0.75, 0.60), 0.25),
     "at the edge": ((0.80, 0.77, 0.70, 0.60), 0.25),
@@ -25,13 +26,13 @@ SCENARIOS = {
 }
 
 
-def exactly(*means, num_seeds=3):
-    """Units of runs that score so and differ in nothing."""
+def units_without_variation(*means, num_seeds=3):
+    """Return units of runs in which all seeds and examples of a point have the same score."""
     return np.repeat(np.array(means)[:, None, None], num_seeds, axis=1).repeat(3, axis=2)
 
 
-def test_curves_that_are_known_exactly_have_narrow_intervals():
-    units = exactly(0.70, 0.80, 0.78, 0.40)
+def test_curves_without_variation_have_narrow_intervals():
+    units = units_without_variation(0.70, 0.80, 0.78, 0.40)
     assert curves.best(units).value == pytest.approx(0.80)
     assert curves.worst(units).value == pytest.approx(0.40)
     found = curves.apart(units)
@@ -56,21 +57,21 @@ SHAPES = st.tuples(st.just(4), st.integers(3, 4), st.integers(2, 5))
 
 @settings(max_examples=50)
 @given(npst.arrays(float, SHAPES, elements=st.sampled_from([0.0, 0.5, 1.0])))
-def test_intervals_hold_their_value_and_are_possible(units):
+def test_intervals_contain_their_value_and_stay_between_0_and_1(units):
     for found in (curves.best(units), curves.worst(units), curves.apart(units)):
         assert -1e-12 <= found.low <= found.value + 1e-12
         assert found.value - 1e-12 <= found.high <= 1 + 1e-12
 
 
-def test_equal_points_have_no_better_and_no_worse(make_studies, coverage):
-    """The best of five equal points looks better than they are, often by more than its own interval."""
+def test_intervals_of_best_and_spread_are_corrected_for_the_selection_among_equal_points(make_studies, coverage):
+    """The best of five equal points has a score above the expected score, often by more than its own interval."""
     studies = make_studies(400, [0.75] * 5, 10, 256, seeds_sd=0.3)
     own = [mean(max(units, key=np.mean)) for units in studies]
     corrected = [curves.best(units) for units in studies]
     assert coverage(own, 0.75) < 91
     assert 92 <= coverage(corrected, 0.75) <= 98
     apart = [curves.apart(units) for units in studies]
-    assert np.mean([one.value for one in apart]) > 0.01
+    assert np.mean([estimate.value for estimate in apart]) > 0.01
     assert coverage(apart, 0.0) >= 95
 
 
@@ -78,14 +79,14 @@ def test_equal_points_have_no_better_and_no_worse(make_studies, coverage):
 @pytest.mark.parametrize(("num_seeds", "num_units"), [(3, 56), (3, 256), (5, 56), (10, 256)])
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_coverage_of_curves(make_studies, coverage, scenario, num_seeds, num_units):
-    """Nowhere below 92 %; more than 98 % where the truth is the end of what is possible."""
+    """The coverage is at least 92 %. It may exceed 98 % if the true value is a bound of the possible values."""
     scores, seeds_sd = SCENARIOS[scenario]
     studies = make_studies(500, scores, num_seeds, num_units, seeds_sd)
-    held = {
+    coverages = {
         "worst": coverage([curves.worst(units) for units in studies], min(scores)),
         "apart": coverage([curves.apart(units) for units in studies], max(scores) - min(scores)),
         "best": coverage([curves.best(units) for units in studies], max(scores)),
         "average": coverage([curves.average(units) for units in studies], np.mean(scores)),
     }
-    assert min(held.values()) >= 91.5, held  # 92, less what 500 studies can be off by
-    assert held["average"] <= 98, held
+    assert min(coverages.values()) >= 91.5, coverages  # 92, with 0.5 for the sampling error of 500 studies
+    assert coverages["average"] <= 98, coverages

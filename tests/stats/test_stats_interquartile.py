@@ -1,4 +1,4 @@
-"""The interquartile mean: scipy's value, the interval of a mean, and how often it holds the truth."""
+"""The interquartile mean is compared with scipy, and the coverage of its interval is measured."""
 
 import numpy as np
 import pytest
@@ -8,23 +8,23 @@ from rpt.stats.interquartile import interquartile_mean
 from rpt.stats.mean import mean
 
 
-def test_it_is_the_trimmed_mean_of_all_runs(make_studies):
-    (one,), (other,) = make_studies(1, [0.4, 0.7], 5, 56), make_studies(1, [0.6] * 3, 3, 80)
-    assert interquartile_mean([one]).value == pytest.approx(trim_mean(one.mean(axis=2).ravel(), 0.25))
-    flat = np.concatenate([one.mean(axis=2).ravel(), other.mean(axis=2).ravel()])
-    assert interquartile_mean([one, other]).value == pytest.approx(trim_mean(flat, 0.25))
+def test_the_value_is_the_trimmed_mean_of_all_runs(make_studies):
+    (first,), (second,) = make_studies(1, [0.4, 0.7], 5, 56), make_studies(1, [0.6] * 3, 3, 80)
+    assert interquartile_mean([first]).value == pytest.approx(trim_mean(first.mean(axis=2).ravel(), 0.25))
+    flat = np.concatenate([first.mean(axis=2).ravel(), second.mean(axis=2).ravel()])
+    assert interquartile_mean([first, second]).value == pytest.approx(trim_mean(flat, 0.25))
 
 
-def test_where_no_run_is_left_out_it_is_the_mean_with_its_interval(make_studies):
+def test_if_no_run_is_left_out_it_equals_the_mean_with_its_interval(make_studies):
     ((units,),) = make_studies(1, [0.7], 3, 56)
     assert interquartile_mean([units[None]]) == mean(units)
 
 
-def test_a_run_that_fails_does_not_move_it(make_studies):
+def test_a_failed_run_does_not_change_the_value(make_studies):
     (units,) = make_studies(1, [0.6] * 4, 5, 56)
     worse = units.copy()
-    at = np.unravel_index(units.mean(axis=2).argmin(), units.shape[:2])
-    worse[at] = 0
+    lowest = np.unravel_index(units.mean(axis=2).argmin(), units.shape[:2])
+    worse[lowest] = 0
     assert interquartile_mean([worse]).value == pytest.approx(interquartile_mean([units]).value)
 
 

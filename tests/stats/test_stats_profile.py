@@ -1,4 +1,4 @@
-"""Performance profiles and probabilities of improvement: known cases, and how often an interval holds the truth."""
+"""Performance profiles and probabilities of improvement: known cases, and the coverage of their intervals."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_a_profile_is_the_share_of_runs_above_each_threshold():
     assert (profiled.share <= profiled.high).all()
 
 
-def test_where_seeds_agree_the_band_is_wilsons_for_as_many_runs():
+def test_the_band_is_wilsons_interval_where_the_runs_of_a_point_have_equal_scores():
     profiled = profile(np.array([[0.7] * 3, [0.5] * 3]), np.array([0.4, 0.6, 0.8]))
     assert profiled.share.tolist() == [1, 0.5, 0]
     for index, count in enumerate((6, 3, 0)):
@@ -26,14 +26,14 @@ def test_where_seeds_agree_the_band_is_wilsons_for_as_many_runs():
         assert (profiled.low[index], profiled.high[index]) == (pytest.approx(low), pytest.approx(high))
 
 
-def test_where_whole_seeds_fail_the_band_is_wider_than_for_single_runs_that_fail():
+def test_the_band_is_wider_when_all_runs_of_a_seed_fail_than_when_single_runs_fail():
     single = profile(np.array([[0.0, 1, 1, 1, 1], [1, 0, 1, 1, 1]]), np.array([0.5]))
     whole = profile(np.array([[0.0, 1, 1, 1, 1], [0, 1, 1, 1, 1]]), np.array([0.5]))
     assert single.share == whole.share == [0.8]
     assert whole.low < single.low < single.high < whole.high
 
 
-def test_below_three_seeds_there_are_shares_only():
+def test_shares_of_fewer_than_three_seeds_have_no_interval():
     profiled = profile(np.array([[0.2, 0.8]]), np.array([0.5]))
     assert profiled.share.tolist() == [0.5]
     assert np.isnan([*profiled.low, *profiled.high]).all()
@@ -48,7 +48,7 @@ def test_the_probability_is_the_mean_of_mann_whitneys_statistic_over_points():
     assert estimate.seeds == 5
 
 
-def test_the_probability_of_the_other_is_its_mirror_image():
+def test_swapping_the_methods_mirrors_the_probability_and_its_interval():
     estimate, mirrored = probability_of_improvement(FIRST, SECOND), probability_of_improvement(SECOND, FIRST)
     assert (mirrored.value, mirrored.low, mirrored.high) == pytest.approx(
         (1 - estimate.value, 1 - estimate.high, 1 - estimate.low)
@@ -59,12 +59,12 @@ def test_equal_scores_count_half():
     assert probability_of_improvement(np.full((2, 3), 0.5), np.full((2, 3), 0.5)).value == 0.5
 
 
-def test_against_a_method_without_randomness_it_is_a_share_of_runs():
+def test_the_interval_against_a_method_without_randomness_is_wilsons():
     estimate = probability_of_improvement(np.full((2, 3), 0.5), np.full((2, 1), 0.4))
     assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(6, 6, method="wilson"))
 
 
-def test_over_tasks_it_is_their_mean_with_a_narrower_interval():
+def test_the_probability_over_tasks_is_their_mean_with_a_narrower_interval():
     tasks = [(FIRST, SECOND), (FIRST[:2], FIRST[2:]), (SECOND, FIRST)]
     single = [probability_of_improvement(*task) for task in tasks]
     pooled = probability_over_tasks(tasks)
@@ -73,9 +73,9 @@ def test_over_tasks_it_is_their_mean_with_a_narrower_interval():
 
 
 def draw(studies, num_seeds, means, sd, of_seeds=0.0, failing=0.0):
-    """Draw scores `[studies, points, seeds]`, where `of_seeds` of the variance is equal at all points of a seed.
+    """Draw scores `[studies, points, seeds]`. The share `of_seeds` of the variance is common to all points of a seed.
 
-    A share `failing` of the runs has the majority answer's score, and the runs of one seed fail together more often.
+    The share `failing` of the runs has the score of the majority answer. Runs of one seed tend to fail together.
     """
 
     def effects():
@@ -100,7 +100,7 @@ SINGLE = {"means": [0.57], "sd": 0.03}
 @pytest.mark.slow
 @pytest.mark.parametrize("num_seeds", [3, 5, 10])
 @pytest.mark.parametrize("truth", [LEVEL, SHARED, SLOPE, FAILING, WILD, SINGLE])
-def test_bands_hold_the_share_of_new_seeds(num_seeds, truth):
+def test_bands_contain_the_share_of_new_seeds(num_seeds, truth):
     many = draw(20_000, 10, **truth)
     thresholds = np.unique(np.quantile(many, [0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95])) + 1e-9
     shares = np.array([(many > threshold).mean() for threshold in thresholds])
@@ -117,8 +117,8 @@ def test_bands_hold_the_share_of_new_seeds(num_seeds, truth):
     ("one", "other"),
     [(LEVEL, LEVEL), (SHARED, SHARED), (SHARED, SLOPE), (SHARED, FAILING), (LEVEL, WILD), (SINGLE, SINGLE)],
 )
-def test_intervals_hold_the_probability_of_new_seeds(num_seeds, one, other):
-    """Nine pairs at a single point allow a coverage of 90 or 100 % only."""
+def test_intervals_contain_the_probability_of_new_seeds(num_seeds, one, other):
+    """A single point with three seeds has nine pairs. Its interval can only have a coverage of 90 or 100 %."""
     many, others = draw(20_000, 10, **one), draw(20_000, 10, **other)
     pairs = many[..., None], others[:, :, None]
     truth = np.mean((pairs[0] > pairs[1]) + 0.5 * (pairs[0] == pairs[1]))
@@ -130,7 +130,7 @@ def test_intervals_hold_the_probability_of_new_seeds(num_seeds, one, other):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_seeds", [3, 5, 10])
-def test_intervals_hold_the_mean_probability_over_tasks(num_seeds):
+def test_intervals_contain_the_mean_probability_over_tasks(num_seeds):
     tasks = [(SHARED, SHARED), (SHARED, SLOPE), (LEVEL, WILD)]
     many = [(draw(20_000, 10, **one), draw(20_000, 10, **other)) for one, other in tasks]
     truth = np.mean([(first[..., None] > second[:, :, None]).mean() for first, second in many])
