@@ -1,4 +1,4 @@
-"""Metrics equal scikit-learn's and hand-computed values, and have the properties of every score."""
+"""Metrics equal those of scikit-learn and values computed by hand, and have the properties of every score."""
 
 import math
 from dataclasses import replace
@@ -20,8 +20,8 @@ def example(idx, target, num_choices=2, group=None, answers=()):
     return Example(idx=idx, fields={}, choices=choices, target=target, group=group, answers=answers)
 
 
-def of_choices(targets, predicted, num_choices=2, groups=None):
-    """Rows and answers by index of the choice; None is an answer that is none of them."""
+def choice_rows(targets, predicted, num_choices=2, groups=None):
+    """Return examples and answers from indices of choices. None is an answer that matches no choice."""
     groups = groups or [None] * len(targets)
     rows = [
         example(idx, target, num_choices, group)
@@ -31,22 +31,22 @@ def of_choices(targets, predicted, num_choices=2, groups=None):
     return rows, answers
 
 
-def of_texts(*pairs):
-    """Rows with several right texts, and what was written."""
+def text_rows(*pairs):
+    """Return examples with several right texts, and a written answer to each."""
     rows = [example(idx, 0, answers=right) for idx, (right, _) in enumerate(pairs)]
-    return rows, [Answer(None, written) for _, written in pairs]
+    return rows, [Answer(None, drawn_texts) for _, drawn_texts in pairs]
 
 
 @st.composite
-def drawn(draw):
-    """Targets, choices, number of choices and groups: classes may be absent in either or in both.
+def drawn_columns(draw):
+    """Draw targets, chosen choices, number of choices and groups. A class may be absent from targets or answers.
 
-    The rows are made of them in the test: beartype draws which element of a list it looks at, and Hypothesis lets
-    nobody else draw while it does.
+    The test itself makes the examples of them. Beartype checks a randomly chosen element of each list, and Hypothesis
+    forbids other random numbers while it draws.
     """
     num_choices, rows = draw(st.integers(2, 11)), draw(st.integers(1, 40))
-    some = [sorted(draw(st.sets(st.integers(0, num_choices - 1), min_size=1))) for _ in range(2)]
-    columns = (some[0], [*some[1], None], [None, 0, 1, (1, 2)])
+    classes = [sorted(draw(st.sets(st.integers(0, num_choices - 1), min_size=1))) for _ in range(2)]
+    columns = (classes[0], [*classes[1], None], [None, 0, 1, (1, 2)])
     targets, predicted, groups = (
         draw(st.lists(st.sampled_from(column), min_size=rows, max_size=rows)) for column in columns
     )
@@ -54,103 +54,104 @@ def drawn(draw):
 
 
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
-written = st.lists(st.tuples(st.lists(texts, min_size=1, max_size=3).map(tuple), texts), min_size=1, max_size=8)
+drawn_texts = st.lists(st.tuples(st.lists(texts, min_size=1, max_size=3).map(tuple), texts), min_size=1, max_size=8)
 
 
-# Classes
+# Tests of metrics of classes
 
 
-@given(drawn())
-def test_accuracy_is_scikit_learns_and_an_answer_of_no_class_is_wrong(made):
-    targets, predicted, num_choices, _ = made
-    rows, answers = of_choices(*made)
-    theirs = accuracy_score(targets, [num_choices if choice is None else choice for choice in predicted])
-    assert METRICS["accuracy"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+@given(drawn_columns())
+def test_accuracy_equals_that_of_scikit_learn_and_an_answer_of_no_class_is_wrong(columns):
+    targets, predicted, num_choices, _ = columns
+    rows, answers = choice_rows(*columns)
+    expected = accuracy_score(targets, [num_choices if choice is None else choice for choice in predicted])
+    assert METRICS["accuracy"](rows, answers) == pytest.approx(expected, rel=1e-12)
 
 
-@given(drawn())
-def test_macro_f1_is_scikit_learns_over_the_classes_that_occur(made):
-    targets, predicted, num_choices, _ = made
-    rows, answers = of_choices(*made)
+@given(drawn_columns())
+def test_macro_f1_equals_that_of_scikit_learn_over_the_classes_that_occur(columns):
+    targets, predicted, num_choices, _ = columns
+    rows, answers = choice_rows(*columns)
     occurring = sorted({*targets, *predicted} - {None})
     numbers = [num_choices if choice is None else choice for choice in predicted]
-    theirs = f1_score(targets, numbers, labels=occurring, average="macro", zero_division=0)
-    assert METRICS["f1_macro"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+    expected = f1_score(targets, numbers, labels=occurring, average="macro", zero_division=0)
+    assert METRICS["f1_macro"](rows, answers) == pytest.approx(expected, rel=1e-12)
 
 
-@given(drawn())
-def test_f1a_is_scikit_learns_binary_f1_over_all_rows(made):
-    targets, predicted, num_choices, _ = made
-    rows, answers = of_choices(*made)
+@given(drawn_columns())
+def test_f1a_equals_the_binary_f1_of_scikit_learn_over_all_rows(columns):
+    targets, predicted, num_choices, _ = columns
+    rows, answers = choice_rows(*columns)
     numbers = [num_choices if choice is None else choice for choice in predicted]
-    theirs = f1_score(targets, numbers, labels=[1], average="macro", zero_division=1)
-    assert METRICS["f1a"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+    expected = f1_score(targets, numbers, labels=[1], average="macro", zero_division=1)
+    assert METRICS["f1a"](rows, answers) == pytest.approx(expected, rel=1e-12)
 
 
-@given(drawn())
-def test_macro_f1_is_what_scikit_learn_gives_by_default(made):
-    targets, predicted, num_choices, groups = made
+@given(drawn_columns())
+def test_macro_f1_equals_the_default_of_scikit_learn(columns):
+    targets, predicted, num_choices, groups = columns
     predicted = [0 if choice is None else choice for choice in predicted]
-    rows, answers = of_choices(targets, predicted, num_choices, groups)
-    theirs = f1_score(targets, predicted, average="macro")
-    assert METRICS["f1_macro"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+    rows, answers = choice_rows(targets, predicted, num_choices, groups)
+    expected = f1_score(targets, predicted, average="macro")
+    assert METRICS["f1_macro"](rows, answers) == pytest.approx(expected, rel=1e-12)
 
 
-@given(drawn())
-def test_f1a_is_that_of_the_script_that_multirc_is_published_with(made):
-    targets, predicted, _, _ = made
-    rows, answers = of_choices(*made)
-    # Precision and recall are 1 where nothing was chosen, or nothing is right.
+@given(drawn_columns())
+def test_f1a_equals_that_of_the_published_multirc_script(columns):
+    targets, predicted, _, _ = columns
+    rows, answers = choice_rows(*columns)
+    # Precision is 1 where no answer was chosen, and recall is 1 where no answer is right.
     chosen, right = [choice == 1 for choice in predicted], [target == 1 for target in targets]
-    both = sum(one and other for one, other in zip(chosen, right, strict=True))
+    both = sum(is_chosen and is_right for is_chosen, is_right in zip(chosen, right, strict=True))
     precision = both / sum(chosen) if any(chosen) else 1.0
     recall = both / sum(right) if any(right) else 1.0
-    theirs = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    assert METRICS["f1a"](rows, answers) == pytest.approx(theirs, rel=1e-12)
+    expected = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    assert METRICS["f1a"](rows, answers) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("predicted", "score"), [([0, 0, 0], 1.0), ([0, 1, 0], 0.0), ([0, None, 0], 1.0)])
 def test_f1a_of_rows_without_a_right_answer(predicted, score):
-    assert METRICS["f1a"](*of_choices([0, 0, 0], predicted)) == score
+    assert METRICS["f1a"](*choice_rows([0, 0, 0], predicted)) == score
 
 
-def test_every_metric_has_a_rule_for_the_record():
+def test_every_metric_has_a_text_of_its_rule_for_the_record():
     assert list(RULES) == list(METRICS)
 
 
 def test_macro_f1_leaves_out_a_class_that_is_neither_right_nor_answered():
-    # Neutral is absent: entailment 2*1/(2*1+0+1) = 2/3, contradiction 2*1/(2*1+1+0) = 2/3.
-    rows, answers = of_choices([0, 0, 1], [0, 1, 1], num_choices=3)
+    # Class 2 does not occur. F1 of class 0 is 2*1/(2*1+0+1) = 2/3, F1 of class 1 is 2*1/(2*1+1+0) = 2/3.
+    rows, answers = choice_rows([0, 0, 1], [0, 1, 1], num_choices=3)
     assert METRICS["f1_macro"](rows, answers) == pytest.approx(2 / 3)
-    # Answered once, it counts with 0.
-    rows, answers = of_choices([0, 0, 1], [0, 2, 1], num_choices=3)
+    # Class 2 is answered once and never right. It counts with an F1 of 0.
+    rows, answers = choice_rows([0, 0, 1], [0, 2, 1], num_choices=3)
     assert METRICS["f1_macro"](rows, answers) == pytest.approx((2 / 3 + 1 + 0) / 3)
 
 
-def test_an_answer_of_no_class_adds_no_class_and_no_false_alarm():
-    rows, answers = of_choices([0, 0, 1], [0, None, 1], num_choices=3)
+def test_an_answer_of_no_class_adds_no_class_and_no_false_positive():
+    rows, answers = choice_rows([0, 0, 1], [0, None, 1], num_choices=3)
     assert METRICS["accuracy"](rows, answers) == pytest.approx(2 / 3)
     assert METRICS["f1_macro"](rows, answers) == pytest.approx((2 / 3 + 1) / 2)
     assert METRICS["f1a"](rows, answers) == 1.0
 
 
-# Groups
+# Tests of metrics of groups
 
 
 def test_multirc_pools_f1_over_answers_and_counts_questions_whose_answers_are_all_right():
-    # Three questions, their rows interleaved; the second is wholly right, an answer of the first is off-label.
+    # The rows of three questions are interleaved. All answers to the second question are right. One answer to the
+    # first question matches no choice.
     groups = [(0, 0), (0, 1), (0, 0), (1, 0), (0, 1), (1, 0)]
-    rows, answers = of_choices([1, 1, 0, 1, 0, 0], [1, 1, None, 0, 0, 1], groups=groups)
-    # Choice 1: hits 2, false alarms 1, misses 1.
+    rows, answers = choice_rows([1, 1, 0, 1, 0, 0], [1, 1, None, 0, 0, 1], groups=groups)
+    # Choice 1 has 2 true positives, 1 false positive and 1 false negative.
     assert evaluate(["f1a", "em"], rows, answers) == pytest.approx({"f1a": 2 / 3, "em": 1 / 3, "score": 1 / 2})
 
 
-def test_a_row_of_no_group_is_judged_by_itself():
-    rows, answers = of_choices([1, 1, 1, 1], [1, 0, 1, 0], groups=[None, None, 0, 0])
+def test_a_row_without_a_group_is_scored_as_a_group_of_its_own():
+    rows, answers = choice_rows([1, 1, 1, 1], [1, 0, 1, 0], groups=[None, None, 0, 0])
     assert METRICS["em"](rows, answers) == pytest.approx(1 / 3)
 
 
-# Texts
+# Tests of metrics of texts
 
 
 @pytest.mark.parametrize(
@@ -167,18 +168,18 @@ def test_a_row_of_no_group_is_judged_by_itself():
         (("Roe",), "", 0, 0, 0),
     ],
 )
-def test_a_text_is_scored_by_the_best_of_the_right_ones(right, text, f1, of_sets, em):
-    rows, answers = of_texts((right, text))
+def test_a_text_has_its_best_score_over_the_right_texts(right, text, f1, of_sets, em):
+    rows, answers = text_rows((right, text))
     expected = {"f1": f1, "f1_of_sets": of_sets, "em": em, "score": (f1 + of_sets + em) / 3}
     assert evaluate(["f1", "f1_of_sets", "em"], rows, answers) == pytest.approx(expected)
 
 
-def test_a_text_is_scored_by_the_right_choice_where_a_row_names_no_answers():
+def test_a_text_is_scored_against_the_right_choice_where_a_row_has_no_answers():
     row = replace(example(0, 1), choices=("Bob", "Ann Roe"))
     assert METRICS["f1"]([row], [Answer(None, "Ann")]) == pytest.approx(2 / 3)
 
 
-def test_a_row_is_right_by_its_choice_or_by_one_of_its_texts():
+def test_an_answer_is_right_by_its_choice_or_by_one_of_the_right_texts():
     assert is_right(example(0, 1), Answer(1, "anything"))
     assert not is_right(example(0, 1), Answer(0, "c1"))
     assert not is_right(example(0, None), Answer(None, "c1"))
@@ -186,50 +187,50 @@ def test_a_row_is_right_by_its_choice_or_by_one_of_its_texts():
     assert not is_right(example(0, 0, answers=("Roe",)), Answer(0, "c0"))
 
 
-# What is true of every metric
+# Tests of properties of every metric
 
 
-@given(drawn())
-def test_every_metric_lies_between_0_and_1_and_the_score_is_their_mean(made):
-    values = evaluate(NAMES, *of_choices(*made))
+@given(drawn_columns())
+def test_every_metric_lies_between_0_and_1_and_the_score_is_their_mean(columns):
+    values = evaluate(NAMES, *choice_rows(*columns))
     assert set(values) == {*NAMES, "score"}
     assert all(0 <= value <= 1 for value in values.values())
     assert values["score"] == pytest.approx(math.fsum(values[name] for name in NAMES) / len(NAMES), rel=1e-12)
 
 
-@given(written)
-def test_every_metric_of_texts_lies_between_0_and_1(made):
-    values = evaluate(("f1", "f1_of_sets", "em"), *of_texts(*made))
+@given(drawn_texts)
+def test_every_metric_of_texts_lies_between_0_and_1(pairs):
+    values = evaluate(("f1", "f1_of_sets", "em"), *text_rows(*pairs))
     assert all(0 <= value <= 1 for value in values.values())
     assert values["em"] <= values["f1"]
     assert values["f1_of_sets"] <= values["f1"]
 
 
-@given(drawn())
-def test_perfect_answers_score_exactly_1(made):
-    rows, _ = of_choices(*made)
+@given(drawn_columns())
+def test_perfect_answers_score_exactly_1(columns):
+    rows, _ = choice_rows(*columns)
     answers = [Answer(row.target, row.gold) for row in rows]
     assert evaluate(NAMES, rows, answers) == dict.fromkeys((*NAMES, "score"), 1.0)
 
 
-@given(written)
-def test_perfect_texts_score_exactly_1(made):
-    rows, _ = of_texts(*made)
+@given(drawn_texts)
+def test_perfect_texts_score_exactly_1(pairs):
+    rows, _ = text_rows(*pairs)
     answers = [Answer(None, row.answers[-1]) for row in rows]
     assert evaluate(["f1", "em"], rows, answers) == {"f1": 1.0, "em": 1.0, "score": 1.0}
 
 
-@given(drawn())
-def test_renaming_the_classes_changes_no_metric_that_treats_them_alike(made):
-    rows, answers = of_choices(*made)
-    last = made[2] - 1
+@given(drawn_columns())
+def test_renaming_the_classes_changes_no_metric_that_is_symmetric_in_them(columns):
+    rows, answers = choice_rows(*columns)
+    last = columns[2] - 1
     renamed = [replace(row, choices=row.choices[::-1], target=last - row.target) for row in rows]
-    same = [answer if answer.choice is None else replace(answer, choice=last - answer.choice) for answer in answers]
+    moved = [answer if answer.choice is None else replace(answer, choice=last - answer.choice) for answer in answers]
     names = [name for name in NAMES if name != "f1a"]
-    assert evaluate(names, renamed, same) == pytest.approx(evaluate(names, rows, answers))
+    assert evaluate(names, renamed, moved) == pytest.approx(evaluate(names, rows, answers))
 
 
-@given(drawn())
-def test_the_order_of_the_rows_changes_no_metric(made):
-    rows, answers = of_choices(*made)
+@given(drawn_columns())
+def test_the_order_of_the_rows_changes_no_metric(columns):
+    rows, answers = choice_rows(*columns)
     assert evaluate(NAMES, rows[::-1], answers[::-1]) == pytest.approx(evaluate(NAMES, rows, answers))

@@ -1,4 +1,4 @@
-"""Input and output texts of T5 for one row of each task, in T5's formats and in the published code's."""
+"""Input and output texts for one row of each task, in T5's own format and in the published code's format."""
 
 import importlib
 from pathlib import Path
@@ -82,22 +82,22 @@ def config_of(name):
 
 
 @each_task
-def test_t5_reads_and_writes_what_it_was_trained_on(name):
+def test_the_texts_for_t5_have_the_format_of_its_pretraining(name):
     config = config_of(name)
     assert rendered(name, config, config.formats.referent or config.formats.seq2seq) == T5[name]
 
 
 @each_task
-def test_the_published_codes_format_is_kept(name):
+def test_the_texts_under_the_papers_protocol_have_the_published_codes_format(name):
     config = config_of(name)
     assert rendered(name, config, config.paper.seq2seq) == PUBLISHED[name]
 
 
-def test_the_slips_that_define_a_published_number_are_named():
-    named = {name: len(config_of(name).paper.habits) for name in ROWS}
-    assert {name: count for name, count in named.items() if count} == {"cb": 1, "multirc": 2, "record": 4, "wsc": 3}
+def test_tasks_list_the_habits_of_the_published_code():
+    counts = {name: len(config_of(name).paper.habits) for name in ROWS}
+    assert {name: count for name, count in counts.items() if count} == {"cb": 1, "multirc": 2, "record": 4, "wsc": 3}
 
 
 @each_task
-def test_every_task_passes_the_check(name):
+def test_the_configuration_of_every_task_passes_the_check(name):
     assert check(compose([f"task={name}"])).task == config_of(name)

@@ -1,4 +1,4 @@
-"""MultiRC: a passage with questions becomes an example for each answer."""
+"""The reader of MultiRC makes an example of each answer to each question of a passage."""
 
 import pytest
 
@@ -39,12 +39,12 @@ def test_each_answer_is_an_example_in_the_group_of_its_question():
     assert TASK.training(made) == made
 
 
-def test_an_empty_answer_is_one_as_in_the_release():
+def test_an_empty_answer_is_accepted_because_the_release_has_some():
     [made] = examples(passage(question(3, answer(5, 0, ""))))
     assert made.fields["answer"] == ""
 
 
-def test_the_same_number_in_another_passage_is_another_answer():
+def test_answers_of_different_passages_may_have_the_same_idx():
     assert len(examples(passage(question(0, answer(0, 1))), passage(question(0, answer(0, 1)), idx=8))) == 2
     with pytest.raises(DataError, match=r"^f:2: idx \(7, 0, 0\) was already used at f:1; each must be unique\.$"):
         examples(passage(question(0, answer(0, 1))), passage(question(0, answer(0, 0))))
@@ -84,7 +84,7 @@ def test_the_same_number_in_another_passage_is_another_answer():
         ),
     ],
 )
-def test_whatever_is_wrong_inside_a_passage_is_named_with_its_path(row, reason):
+def test_an_error_inside_a_passage_is_reported_with_the_path_of_its_field(row, reason):
     with pytest.raises(DataError) as caught:
         examples(row)
     assert str(caught.value) == f"f:1: {reason}"

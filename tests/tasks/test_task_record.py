@@ -1,4 +1,4 @@
-"""ReCoRD: an article's entities are the candidates, and several of them may be right."""
+"""The reader of ReCoRD takes an article's entities as candidates. Several of them may be right."""
 
 import pytest
 
@@ -46,41 +46,41 @@ def test_each_query_is_an_example_whose_candidates_are_the_entities_in_order_of_
     assert made[1].fields["entities_by_semicolon"] == "Ann Roe; Bob; Roe"
 
 
-def test_highlights_are_sentences():
+def test_highlights_become_sentences_of_the_passage():
     [made] = examples(CHOICE, article(query(3, "Bob")))
     assert made.fields["passage"] == 'Ann Roe met Bob. "Hello," said Roe to Bob. Roe met Bob. Bob left'
     assert made.fields["text"] == TEXT
 
 
-def test_a_query_trains_once_for_each_right_candidate():
+def test_a_query_gives_a_training_example_for_each_right_candidate():
     made = examples(CHOICE, article(query(3, "Roe", "Ann Roe"), query(4, "Bob")))
     trained = CHOICE.training(made)
     assert [(one.idx, one.gold) for one in trained] == [((7, 3, 0), "Roe"), ((7, 3, 1), "Ann Roe"), ((7, 4, 0), "Bob")]
     assert CHOICE.is_stratified is False
 
 
-def test_a_right_text_that_is_no_entity_stays_right_but_trains_nothing():
+def test_a_right_text_that_is_no_entity_counts_as_right_and_gives_no_training_example():
     [made] = examples(CHOICE, article(query(3, "Hello", "Bob")))
     assert (made.answers, made.gold) == (("Hello", "Bob"), "Bob")
     assert [one.gold for one in CHOICE.training([made])] == ["Bob"]
     assert evaluate(["em", "f1"], [made], [CHOICE.read(made, "hello")]) == {"em": 1.0, "f1": 1.0, "score": 1.0}
 
 
-def test_a_candidate_fills_every_gap_of_the_query():
+def test_a_candidate_replaces_every_placeholder_of_the_query():
     [made] = examples(CHOICE, article(query(3, "Bob", text="@placeholder and @placeholder's dog")))
     texts = CHOICE.candidate(made, 0)
     assert (texts["choice"], texts["filled"]) == ("Ann Roe", "Ann Roe and Ann Roe's dog")
 
 
 @pytest.mark.parametrize(("text", "choice"), [(" BOB.", 1), ("the Roe", 2), ("Ann", None), ("", None)])
-def test_what_is_written_is_compared_as_the_metric_compares(text, choice):
+def test_a_written_text_is_matched_to_a_candidate_by_the_normalisation_of_the_metric(text, choice):
     [made] = examples(CHOICE, article(query(3, "Bob")))
     assert CHOICE.read(made, text) == Answer(choice, text)
 
 
-def test_the_majority_is_the_entity_mentioned_most_and_the_first_of_several():
+def test_the_majority_answer_is_the_entity_mentioned_most_and_the_first_one_of_a_tie():
     [made] = examples(CHOICE, article(query(3, "Bob")))
-    assert CHOICE.majority([made]) == [Answer(1, "Bob")]  # two mentions, as Roe has, and Bob's first comes first
+    assert CHOICE.majority([made]) == [Answer(1, "Bob")]  # Bob and Roe have two mentions each, and Bob's are earlier
     [more] = examples(CHOICE, article(query(3, "Bob"), entities=ENTITIES[1:]))
     assert CHOICE.majority([more]) == [Answer(2, "Roe")]
 
@@ -91,7 +91,7 @@ def test_the_published_framing_writes_all_answers_and_compares_the_output_with_e
     assert JOINED.training(made) == made
     answers = [JOINED.read(one, one.gold) for one in made]
     assert [answer.choice for answer in answers] == [None, 1]
-    # "ann roe roe" has two words in common with "ann roe", of 3 and of 2: 2 * 2 / 5.
+    # The words are compared as sets: "ann roe roe" and "ann roe" share 2 words of 3 + 2, so F1 is 2 * 2 / 5.
     assert evaluate(["f1_of_sets", "em"], made, answers) == pytest.approx({"f1_of_sets": 0.9, "em": 0.5, "score": 0.7})
 
 
@@ -136,7 +136,7 @@ def test_the_published_framing_writes_all_answers_and_compares_the_output_with_e
         ),
     ],
 )
-def test_whatever_is_wrong_inside_an_article_is_named_with_its_path(row, reason):
+def test_an_error_inside_an_article_is_reported_with_the_path_of_its_field(row, reason):
     with pytest.raises(DataError) as caught:
         examples(CHOICE, row)
     assert str(caught.value) == f"f:1: {reason}"

@@ -1,4 +1,4 @@
-"""COPA and WiC: texts that the readers add to a row."""
+"""The readers of COPA and WiC add texts to a row."""
 
 import pytest
 
@@ -34,13 +34,13 @@ WIC_ROW = {
 }
 
 
-def only(task, row):
+def only_example(task, row):
     [example] = task.examples([("f:1", row)])
     return example
 
 
-def test_copas_events_go_on_with_the_premise():
-    example = only(COPA, COPA_ROW)
+def test_copas_alternatives_continue_the_sentence_of_the_premise():
+    example = only_example(COPA, COPA_ROW)
     assert example.choices == ("I turned off the stove.", "the water boiled.")
     assert example.target == 1
     assert "{stem} {connector} {ending2}".format_map(example.fields) == "The kettle whistled because the water boiled."
@@ -50,8 +50,8 @@ def test_copas_events_go_on_with_the_premise():
     ("question", "connector", "asks"),
     [("cause", "because", "What was the cause?"), ("effect", "so", "What happened as a result?")],
 )
-def test_copas_question_is_put_in_words(question, connector, asks):
-    example = only(COPA, {**COPA_ROW, "question": question})
+def test_copas_question_gives_a_connector_and_a_written_question(question, connector, asks):
+    example = only_example(COPA, {**COPA_ROW, "question": question})
     assert (example.fields["connector"], example.fields["asks"]) == (connector, asks)
 
 
@@ -65,18 +65,18 @@ def test_copas_question_is_put_in_words(question, connector, asks):
         ("Iron rusts.", "iron rusts."),
     ],
 )
-def test_copas_events_begin_small_unless_their_first_word_never_does(choice, ending):
-    assert only(COPA, {**COPA_ROW, "choice1": choice}).choices[0] == ending
+def test_copas_alternatives_begin_in_lower_case_unless_their_first_word_is_always_upper_case(choice, ending):
+    assert only_example(COPA, {**COPA_ROW, "choice1": choice}).choices[0] == ending
 
 
-def test_copas_question_must_be_a_known_one():
+def test_an_unknown_copa_question_is_refused():
     with pytest.raises(DataError) as caught:
-        only(COPA, {**COPA_ROW, "question": "why"})
+        only_example(COPA, {**COPA_ROW, "question": "why"})
     assert str(caught.value) == "f:1: question = 'why' is unknown; allowed are 'cause', 'effect'."
 
 
-def test_wics_word_is_marked_where_the_row_says():
-    fields = only(WIC, WIC_ROW).fields
+def test_wics_word_is_marked_at_the_positions_of_the_row():
+    fields = only_example(WIC, WIC_ROW).fields
     assert (fields["marked1"], fields["marked2"]) == ("*Banks* are closed.", "We sat on the *bank*.")
     assert [fields[name] for name in ("start1", "end1", "start2", "end2")] == ["0", "5", "14", "18"]
 
@@ -99,13 +99,13 @@ def test_wics_word_is_marked_where_the_row_says():
 )
 def test_wics_positions_must_lie_in_the_sentence(change, reason):
     with pytest.raises(DataError) as caught:
-        only(WIC, {**WIC_ROW, **change})
+        only_example(WIC, {**WIC_ROW, **change})
     assert str(caught.value) == f"f:1: {reason}"
 
 
-def test_a_wic_row_without_positions_is_told_what_it_lacks():
+def test_a_wic_row_without_a_position_is_refused_with_the_name_of_the_field():
     with pytest.raises(DataError) as caught:
-        only(WIC, {key: value for key, value in WIC_ROW.items() if key != "end2"})
+        only_example(WIC, {key: value for key, value in WIC_ROW.items() if key != "end2"})
     assert str(caught.value) == (
         "f:1: lacks the field 'end2'; a wic row has word, sentence1, sentence2, start1, end1, start2, end2, idx, label."
     )

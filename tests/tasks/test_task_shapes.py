@@ -1,4 +1,4 @@
-"""Tasks need only what their backbone reads: one sentence on an encoder, and answers in free text."""
+"""Tasks with one sentence and one template, and tasks whose answers are free text."""
 
 import json
 import os
@@ -44,28 +44,28 @@ PLACES = [("France", "Paris"), ("Italy", ["Rome", "Roma"]), ("Spain", "Madrid"),
 WRITTEN = Written(name="capitals", fields=("country",), labels=None, choices=None, framing="written")
 
 
-class ByLetters(Task):
-    """A reader of a user's own, whose examples have a text to write and nothing else."""
+class OutputOnly(Task):
+    """A user's reader whose examples have an output text, and neither choices nor a target."""
 
     has_own_choices = True
     framings = ("written",)
 
     def read_row(self, row):
-        """The example of a row."""
+        """Yield the example of a row."""
         yield Example(idx=row.idx(), fields={"country": row.text("country")}, choices=(), target=None, output="Rome")
 
 
-class Silent(ByLetters):
+class WithoutAnswers(OutputOnly):
     """A reader whose examples have no answer."""
 
     def read_row(self, row):
-        """The example of a row."""
+        """Yield the example of a row."""
         yield Example(idx=row.idx(), fields={"country": row.text("country")}, choices=(), target=None)
 
 
 @pytest.fixture
 def values(tmp_path):
-    """Make the values of a command whose task is a dictionary and whose rows are given."""
+    """Write rows to files, and compose a configuration whose task is given as a dictionary."""
 
     def make(task, rows, *overrides):
         folder = tmp_path / "rows" / task["folder"]
@@ -90,11 +90,11 @@ def capitals():
     return [{"idx": at, "country": f"{PLACES[at % 4][0]} {at // 4}", "answer": PLACES[at % 4][1]} for at in range(16)]
 
 
-def test_one_sentence_needs_one_template_for_the_chosen_backbone(values, tiny_bert, capsys):
+def test_a_task_needs_a_format_for_the_chosen_backbone_only(values, tiny_bert, capsys):
     config = check(values(SENTENCE, moods(), *tiny_bert))
     [outcome] = train([config])
     lines = [json.loads(line) for line in (outcome.folder / "predictions.jsonl").read_text().splitlines()]
-    assert {line["predicted"] for line in lines} <= {"true", "false"}  # the labels' own texts
+    assert {line["predicted"] for line in lines} <= {"true", "false"}  # the texts of the labels
     assert [line["idx"] for line in lines] == [f"m{at}" for at in range(16)]
     assert outcome.record.data.rows.model_dump() == {"train": 12, "held_out": 4, "reported": 16}
 
@@ -116,13 +116,13 @@ def test_free_text_is_trained_predicted_and_reported(backbone, values, request, 
         assert {(line["choice"], line["target_choice"]) for line in lines} == {(None, None)}
         assert outcome.record.off_label_share is None
         assert not any("off label" in warning for warning in outcome.record.warnings)
-        # The most frequent text, the first of four that are alike.
+        # The majority answer is the most frequent text. Four texts are equally frequent, and the first is taken.
         assert outcome.record.majority == {"em": 0.25, "f1": 0.25, "score": 0.25}
     assert report([str(tmp_path / "runs")]) == 0
     assert "capitals: Capitals from jsonl" in (tmp_path / "runs" / "report" / "index.html").read_text()
 
 
-def test_a_written_text_is_right_without_case_punctuation_and_articles():
+def test_case_punctuation_and_articles_of_a_written_text_do_not_matter():
     [example] = WRITTEN.examples([("f:1", {"idx": 0, "country": "Italy", "answer": ["Rome", "the City"]})])
     from rpt.tasks.metrics import evaluate
 
@@ -132,15 +132,15 @@ def test_a_written_text_is_right_without_case_punctuation_and_articles():
 
 
 @pytest.mark.parametrize("answer", ["", " ", [], ["Rome", " "], 7, None, ["Rome", 7]])
-def test_an_answer_that_is_no_text_is_named(answer):
+def test_an_answer_that_is_no_text_is_refused_with_its_line(answer):
     with pytest.raises(DataError, match=r"^f:1: answer = .* is neither a text nor a list of one text or more\.$"):
         list(WRITTEN.examples([("f:1", {"idx": 0, "country": "Italy", "answer": answer})]))
 
 
-def test_a_reader_of_a_users_own_needs_only_a_text_to_write(values, tiny_llama):
-    task = {**CAPITALS, "reader": f"{__name__}.ByLetters"}
+def test_a_users_reader_needs_only_an_output_text(values, tiny_llama):
+    task = {**CAPITALS, "reader": f"{__name__}.OutputOnly"}
     [outcome] = train([check(values(task, capitals(), *tiny_llama))])
-    assert outcome.record.majority["em"] == 1.0  # every row is to be answered by the same text
+    assert outcome.record.majority["em"] == 1.0  # the right answer to every row is the same text
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,15 @@ def test_a_reader_of_a_users_own_needs_only_a_text_to_write(values, tiny_llama):
         ),
     ],
 )
-def test_what_does_not_go_with_free_text_is_refused(change, overrides, message, values, tiny_llama):
+def test_scorers_metrics_and_formats_that_free_text_does_not_allow_are_refused(
+    change, overrides, message, values, tiny_llama
+):
     with pytest.raises(ConfigError) as caught:
         check(values({**CAPITALS, **change}, capitals(), *tiny_llama, *overrides))
     assert str(caught.value) == message
 
 
-def test_a_task_that_the_published_code_does_not_know_is_refused_under_its_protocol(values, tiny_t5):
+def test_a_task_without_a_paper_section_is_refused_under_the_papers_protocol(values, tiny_t5):
     with pytest.raises(
         ConfigError, match=r"^protocol = paper: needs task\.paper, .* task=capitals has none\. Set protocol"
     ):
@@ -175,7 +177,7 @@ def test_a_task_that_the_published_code_does_not_know_is_refused_under_its_proto
 
 
 @pytest.mark.parametrize("template", ["{text:>9}", "{text!r}", "{text:{text}}"])
-def test_a_template_takes_no_format_specification(template, values, tiny_bert):
+def test_a_template_with_a_format_specification_is_refused(template, values, tiny_bert):
     task = {**SENTENCE, "formats": {"encoder": {"first": template}}}
     with pytest.raises(ConfigError, match=r"holds a format specification\. Write \{FIELD\} alone\.$"):
         check(values(task, moods(), *tiny_bert))
@@ -190,12 +192,12 @@ def test_a_template_takes_no_format_specification(template, values, tiny_bert):
         ("rpt.tasks.row.Row", r"is no subclass of rpt\.tasks\.task\.Task"),
     ],
 )
-def test_a_reader_that_is_none_is_refused(reader, reason, values, tiny_bert):
+def test_a_name_that_is_no_reader_is_refused(reader, reason, values, tiny_bert):
     with pytest.raises(ConfigError, match=rf"^task\.reader = {reader}: {reason}"):
         build_task(check(values({**SENTENCE, "reader": reader}, moods(), *tiny_bert)))
 
 
-def test_a_reader_without_labels_is_told_of_the_one_for_free_text(values, tiny_llama):
+def test_the_error_of_a_reader_without_labels_names_the_reader_for_free_text(values, tiny_llama):
     task = {**CAPITALS, "reader": "rpt.tasks.task.Task", "framing": "choice"}
     task.pop("framing")
     task["formats"] = {"causal": {"source": "The capital of {country} is"}}
@@ -205,20 +207,20 @@ def test_a_reader_without_labels_is_told_of_the_one_for_free_text(values, tiny_l
         build_task(check(values(task, capitals(), *tiny_llama)))
 
 
-def test_an_example_without_an_answer_is_named_by_its_line():
-    task = Silent(name="t", fields=("country",), labels=None, choices=None, framing="written")
+def test_an_example_without_an_answer_is_refused_with_its_line():
+    task = WithoutAnswers(name="t", fields=("country",), labels=None, choices=None, framing="written")
     with pytest.raises(DataError, match=r"^f:1: the task's reader gives idx 0 neither a target nor an output\.$"):
         list(task.examples([("f:1", {"idx": 0, "country": "Italy"})]))
 
 
 class Careless(Task):
-    """A reader with a bug: it takes a text for a number."""
+    """A reader with a bug: it converts a text to a number."""
 
     def derived(self, row, texts):
         return {"length": str(int(texts["text"]))}
 
 
-def test_an_error_of_a_readers_own_code_names_the_row():
+def test_an_error_inside_a_users_reader_names_the_row():
     task = Careless(name="mood", fields=("text",), labels=(False, True), choices=("no", "yes"))
     rows = [(f"rows:{line}", {"idx": line, "text": text, "label": True}) for line, text in ((1, "7"), (2, "seven"))]
     with pytest.raises(ReaderError) as caught:
@@ -228,7 +230,7 @@ def test_an_error_of_a_readers_own_code_names_the_row():
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_the_command_names_the_row_before_the_traceback_of_a_reader(tiny_bert, tmp_path):
+def test_the_command_names_the_row_and_then_prints_the_traceback_of_the_reader(tiny_bert, tmp_path):
     body = "    def read_row(self, row):\n        raise KeyError(row.place[-2:])\n"
     (tmp_path / "careless.py").write_text(f"from rpt.tasks.task import Task\n\n\nclass Careless(Task):\n{body}")
     task = {**SENTENCE, "reader": "careless.Careless"}

@@ -1,4 +1,4 @@
-"""Rows become examples, and what is written becomes an answer; a damaged row is refused with its file and line."""
+"""Tasks make examples of rows and answers of written texts, and refuse a damaged row with its file and line."""
 
 import importlib
 import re
@@ -50,7 +50,7 @@ MAJORITY = {"boolq": 2033, "cb": 28, "copa": 55, "rte": 146, "wsc": 66}
 
 
 def task_of(name, family):
-    """The task as a format sees it, made as `rpt.build` does."""
+    """Build the task for one of its formats, as `rpt.build` does."""
     config, form = CONFIGS[name], FORMATS[name, family]
     module, _, reader = config.reader.rpartition(".")
     framing = "choice" if isinstance(form, PairFormat) else form.framing
@@ -64,7 +64,7 @@ def sample_examples(name, family):
     return list(task_of(name, family).examples(rows))
 
 
-# Rows to examples
+# Tests of reading rows
 
 
 def test_a_row_becomes_an_example():
@@ -93,7 +93,7 @@ def test_a_row_becomes_an_example():
         ({"idx": 1}, "idx 1 was already used at f:1; each must be unique."),
     ],
 )
-def test_a_wrong_field_is_named_with_its_line(change, reason):
+def test_a_wrong_field_is_refused_with_its_line(change, reason):
     rows = [("f:1", {**ROW, "idx": 1}), ("f:2", {**ROW, **change})]
     with pytest.raises(DataError) as caught:
         list(TASK.examples(rows))
@@ -103,26 +103,27 @@ def test_a_wrong_field_is_named_with_its_line(change, reason):
 def test_an_idx_may_be_a_text_as_in_the_diagnostic_sets():
     task = Task(name="axb", fields=("sentence1",), labels=("entailment", "not_entailment"), choices=("yes", "no"))
     rows = [{"sentence1": "Rain.", "idx": idx, "label": "entailment"} for idx in ("0", "1", 1)]
-    assert [one.idx for one in task.examples((f"f:{at}", row) for at, row in enumerate(rows))] == ["0", "1", 1]
+    examples = task.examples((f"f:{line}", row) for line, row in enumerate(rows))
+    assert [example.idx for example in examples] == ["0", "1", 1]
     with pytest.raises(DataError, match=r"^f:2: idx 0 was already used at f:1; each must be unique\.$"):
         list(task.examples([("f:1", rows[0]), ("f:2", rows[0])]))
 
 
 @pytest.mark.parametrize("field", ["premise", "hypothesis", "idx", "label"])
-def test_a_missing_field_is_named_with_its_line(field):
+def test_a_missing_field_is_refused_with_its_line(field):
     row = {key: value for key, value in ROW.items() if key != field}
     with pytest.raises(DataError) as caught:
         list(TASK.examples([("f:1", row)]))
     assert str(caught.value) == f"f:1: lacks the field '{field}'; a cb row has premise, hypothesis, idx, label."
 
 
-def test_a_yes_is_not_taken_for_a_one():
+def test_the_label_true_is_not_the_label_1():
     task = Task(name="t", fields=(), labels=(0, 1), choices=("no", "yes"))
     with pytest.raises(DataError, match=r"^f:1: unknown label True; allowed are 0, 1\.$"):
         list(task.examples([("f:1", {"idx": 0, "label": True})]))
 
 
-def test_choices_that_a_row_makes_equal_are_refused():
+def test_a_row_with_two_equal_choices_is_refused():
     task = Task(name="t", fields=("a", "b"), labels=(0, 1), choices=("{a}", "{b}"))
     row = {"a": "Rain.", "b": " rain.", "idx": 0, "label": 0}
     with pytest.raises(DataError, match=r"^f:1: its choices must differ from each other; they are Rain\.,  rain\.\.$"):
@@ -143,22 +144,22 @@ def test_choices_that_a_row_makes_equal_are_refused():
         ),
     ],
 )
-def test_a_description_that_does_not_fit_the_reader_is_refused(change, message):
+def test_options_of_a_task_that_the_reader_does_not_allow_are_refused(change, message):
     with pytest.raises(ConfigError) as caught:
         Task(**{**OPTIONS, **change})
     assert str(caught.value) == message
 
 
-# Texts to answers
+# Tests of reading written answers
 
 
 @pytest.mark.parametrize(("text", "choice"), [("maybe", 2), (" MAYBE\n", 2), ("maybe.", None), ("", None)])
-def test_what_is_written_is_a_choice_or_none(text, choice):
+def test_a_written_text_is_read_as_a_choice_or_as_none(text, choice):
     [made] = TASK.examples([("f:1", ROW)])
     assert TASK.read(made, text) == Answer(choice, text)
 
 
-def test_the_majority_is_the_most_frequent_label_and_the_first_of_several():
+def test_the_majority_answer_is_the_most_frequent_label_and_the_first_one_of_a_tie():
     rows = [{**ROW, "idx": idx, "label": label} for idx, label in enumerate(("neutral", "contradiction"))]
     made = list(TASK.examples((f"f:{row['idx']}", row) for row in rows))
     assert TASK.majority(made) == [Answer(1, "no")] * 2
@@ -173,16 +174,16 @@ def test_normalising_drops_case_punctuation_articles_and_space(text, plain):
     assert normalised(text) == plain
 
 
-def test_tags_go_and_a_line_break_leaves_a_space():
+def test_tags_are_removed_and_a_line_break_becomes_a_space():
     assert without_tags('<b>One</b><br/>two<BR>three <a href="x">four</a>, 1 < 2 > 0') == (
         "One two three four, 1 < 2 > 0"
     )
 
 
-# What every task keeps, in every format
+# Tests of every task in every format
 
 
-def test_every_task_of_the_benchmark_is_there():
+def test_every_task_of_the_benchmark_has_a_configuration():
     assert (
         sorted(CONFIGS)
         == ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"]
@@ -206,38 +207,41 @@ def test_examples_fill_every_template_and_are_unique(name, family):
 @each_format
 def test_the_gold_text_is_read_as_the_right_answer(name, family):
     task, examples = task_of(name, family), sample_examples(name, family)
-    for example in (one for one in examples if task.framing in ("choice", "positives") or one.target):
+    for example in (row for row in examples if task.framing in ("choice", "positives") or row.target):
         written = example.answers[0] if task.framing == "joined" else example.gold
         assert is_right(example, task.read(example, f" {written.upper()} "))
 
 
 @each_format
-def test_an_answer_of_none_of_the_choices_is_wrong(name, family):
+def test_an_answer_that_matches_no_choice_is_wrong(name, family):
     task, examples = task_of(name, family), sample_examples(name, family)
-    # Under WSC's referent framing other words than the phrase's say that the pronoun does not stand for it.
-    asked = [one for one in examples if task.framing != "referent" or one.target == 1]
-    assert not any(is_right(one, task.read(one, "xyzzy plugh")) for one in asked)
+    # In WSC's referent framing, words other than the phrase mean that the pronoun does not refer to the phrase. They
+    # are the right answer to a negative row.
+    asked = [example for example in examples if task.framing != "referent" or example.target == 1]
+    assert not any(is_right(example, task.read(example, "xyzzy plugh")) for example in asked)
     if task.framing in ("choice", "joined"):
-        assert all(task.read(one, "xyzzy plugh").choice is None for one in examples)
+        assert all(task.read(example, "xyzzy plugh").choice is None for example in examples)
 
 
 @each_format
-def test_training_keeps_the_lines_and_their_right_answers(name, family):
+def test_training_examples_are_unique_and_have_right_answers_of_the_rows(name, family):
     task, examples = task_of(name, family), sample_examples(name, family)
     trained = task.training(examples)
-    assert len({one.idx for one in trained}) == len(trained)
-    assert {one.gold for one in trained} <= {one.gold for one in examples} | {a for e in examples for a in e.answers}
+    right = {example.gold for example in examples} | {answer for example in examples for answer in example.answers}
+    assert len({example.idx for example in trained}) == len(trained)
+    assert {example.gold for example in trained} <= right
 
 
 @each_format
-def test_the_majority_is_an_answer_to_each_row(name, family):
+def test_the_majority_answer_to_each_row_is_one_of_its_choices(name, family):
     task, examples = task_of(name, family), sample_examples(name, family)
     answers = task.majority(examples)
-    assert all(answer.choice in range(len(one.choices)) for one, answer in zip(examples, answers, strict=True))
+    pairs = zip(examples, answers, strict=True)
+    assert all(answer.choice in range(len(example.choices)) for example, answer in pairs)
 
 
 @each_format
-def test_a_prefix_is_t5s_alone_and_a_cut_field_is_in_the_source(name, family):
+def test_only_formats_of_t5_have_a_prefix_and_a_field_to_cut_is_in_the_source(name, family):
     form = FORMATS[name, family]
     if isinstance(form, PairFormat):
         assert family == "encoder"
@@ -246,7 +250,7 @@ def test_a_prefix_is_t5s_alone_and_a_cut_field_is_in_the_source(name, family):
     assert form.cut is None or f"{{{form.cut}}}" in form.source
 
 
-# The official release
+# Tests of the official release
 
 
 @pytest.mark.shared
@@ -263,7 +267,7 @@ def test_the_official_rows_become_examples_in_every_framing(name, split, shared_
             assert right == pytest.approx(MAJORITY[name])
 
 
-@pytest.mark.slow  # about 5 s of reading
+@pytest.mark.slow  # reading the rows takes about 5 s
 @pytest.mark.shared
 def test_the_official_release_has_the_published_questions_and_passages(shared_dir):
     task = task_of("multirc", "encoder")
