@@ -1,4 +1,4 @@
-"""Exports of a prompt: other programs load them, they lead back bit by bit, and hostile run folders are refused."""
+"""Other programs load exported prompts with all their bits, and folders of hostile content are refused."""
 
 import json
 
@@ -60,23 +60,23 @@ def compare_with_peft(folder, auto, tmp_path):
     for row in range(4):
         rows = make_rows(split, [(0, row)], run.data.pad_id, [1])
         with torch.no_grad():
-            ours = place_prompts(backbone, rows, [prompt], 0)
+            inserted = place_prompts(backbone, rows, [prompt], 0)
             read = {"input_ids": rows.ids, "attention_mask": rows.mask}
             if auto is AutoModel:
-                expected = backbone(ours.embeds, ours.mask, ours.segments)
+                expected = backbone(inserted.embeds, inserted.mask, inserted.segments)
                 found = peft(**read, token_type_ids=rows.segments).last_hidden_state
             elif auto is AutoModelForCausalLM:
-                expected = model(inputs_embeds=ours.embeds, attention_mask=ours.mask).logits
+                expected = model(inputs_embeds=inserted.embeds, attention_mask=inserted.mask).logits
                 found = peft(**read).logits
             else:
                 expected = model(
-                    inputs_embeds=ours.embeds, attention_mask=ours.mask, decoder_input_ids=rows.written
+                    inputs_embeds=inserted.embeds, attention_mask=inserted.mask, decoder_input_ids=rows.written
                 ).logits
                 found = peft(**read, decoder_input_ids=rows.written).logits
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_every_format_holds_the_exported_prompt_the_head_and_a_card(tiny_bert, tmp_path):
+def test_every_format_contains_the_exported_prompt_and_the_head(tiny_bert, tmp_path):
     folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
     prompt = load_file(folder / "prompt.safetensors")["prompt"]
     peft = load_file(exported(folder, "peft", tmp_path / "peft") / "adapter_model.safetensors")["prompt_embeddings"]
@@ -89,7 +89,7 @@ def test_every_format_holds_the_exported_prompt_the_head_and_a_card(tiny_bert, t
     assert PeftConfig.from_pretrained(tmp_path / "peft").num_virtual_tokens == 4
 
 
-def test_the_card_says_task_rows_protocol_score_license_and_how_to_load(tiny_bert, tmp_path):
+def test_the_card_gives_task_rows_protocol_score_license_and_how_to_load(tiny_bert, tmp_path):
     folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
     card = (exported(folder, "peft", tmp_path / "out") / "README.md").read_text()
     record = rpt.load(folder).record
@@ -133,7 +133,7 @@ def test_of_several_runs_the_run_with_the_best_selection_score_is_exported(tiny_
 @pytest.mark.parametrize(
     "content", [b"", b"\x80\x04cos\nsystem\n(S'id'\ntR.", b'{"a": 1}'], ids=["empty", "pickle", "json"]
 )
-def test_a_pickle_in_the_place_of_a_prompt_is_refused(name, content, tiny_bert, tmp_path, capsys):
+def test_a_prompt_file_with_other_content_is_refused(name, content, tiny_bert, tmp_path, capsys):
     folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
     (folder / name).write_bytes(content)
     assert main([str(folder), "--format", "peft", "--output", str(tmp_path / "out")]) == 2

@@ -1,4 +1,4 @@
-"""Tasks for the LM Evaluation Harness: its token ids are the run's, and its scores and answers are the run's."""
+"""The LM Evaluation Harness computes the token ids, scores and answers of a run from the exported task."""
 
 import importlib.util
 import json
@@ -42,7 +42,7 @@ def exported(folder, output):
         ("tiny_t5", "multirc", ""),
     ],
 )
-def test_the_rows_have_the_runs_token_ids(backbone, task, delimiter, request, tmp_path):
+def test_the_exported_rows_have_the_token_ids_of_the_run(backbone, task, delimiter, request, tmp_path):
     long = ["data.max_rows=3", "backbone.text_limit=2000"] if task == "multirc" else []
     folder = trained(tmp_path, *request.getfixturevalue(backbone), f"task={task}", *long)
     output = exported(folder, tmp_path / "out")
@@ -66,7 +66,7 @@ def test_the_rows_have_the_runs_token_ids(backbone, task, delimiter, request, tm
                 assert tokenizer(choice, add_special_tokens=False)["input_ids"] == list(ids)
 
 
-def test_a_cut_text_has_the_tokens_that_the_run_has_read(tiny_llama, tmp_path):
+def test_a_cut_text_has_the_tokens_that_the_run_read(tiny_llama, tmp_path):
     long = ["task=cb", "backbone.text_limit=100", "data.max_cut_share=1"]
     folder = trained(tmp_path, *tiny_llama, *long)
     run = rpt.load(folder)

@@ -1,4 +1,4 @@
-"""Predictions of finished runs: equal to the run's own, whatever the backbone, the mixture of runs and the faults."""
+"""Predictions of a finished run equal those in its folder, for every backbone, mixed runs and inputs with faults."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def rows_of(task="cb", count=24):
     return sample_rows(FOLDER_OF[task])["val"][:count]
 
 
-def written(path, rows):
+def write_rows(path, rows):
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     return str(path)
 
@@ -65,12 +65,12 @@ def without_own_keys(lines):
     ],
     ids=lambda value: "-".join(value).replace("=", "_") if isinstance(value, list) else value,
 )
-def test_the_file_of_a_runs_own_rows_gives_the_predictions_of_the_run(backbone, overrides, trained, tmp_path):
+def test_a_file_of_the_runs_rows_gives_the_predictions_in_its_folder(backbone, overrides, trained, tmp_path):
     folder = trained(backbone, *overrides)
-    values = dict(one.split("=") for one in [*SHORT, *overrides])
+    values = dict(override.split("=") for override in [*SHORT, *overrides])
     rows = rows_of(values["task"], int(values["data.max_rows"]))
     out = tmp_path / "out.jsonl"
-    assert main([str(folder), "--input", written(tmp_path / "in.jsonl", rows), "--output", str(out)]) == 0
+    assert main([str(folder), "--input", write_rows(tmp_path / "in.jsonl", rows), "--output", str(out)]) == 0
     lines = read_json_lines(out)
     assert without_own_keys(lines) == read_json_lines(folder / "predictions.jsonl")
     assert {line["run"] for line in lines} == {folder.name}
@@ -86,7 +86,7 @@ def test_rows_without_labels_get_the_scores_of_the_labelled_rows(task, trained):
     assert not any("target" in line or "right" in line for line in answers)
 
 
-def test_a_row_may_lack_its_number_and_a_label_is_the_releases(trained):
+def test_a_row_may_lack_its_idx_and_a_prediction_has_a_label_of_the_release(trained):
     folder = trained("tiny_bert", "task=rte")
     [row] = rpt.load(folder).predict([{"premise": "A dog runs.", "hypothesis": "An animal runs."}])
     assert row["idx"] == 1
@@ -97,7 +97,7 @@ def test_a_row_may_lack_its_number_and_a_label_is_the_releases(trained):
 
 def test_metrics_of_labelled_rows_are_those_of_the_record(trained, tmp_path, capsys):
     folder = trained("tiny_bert", "task=cb")
-    main([str(folder), "--input", written(tmp_path / "in.jsonl", rows_of())])
+    main([str(folder), "--input", write_rows(tmp_path / "in.jsonl", rows_of())])
     captured = capsys.readouterr()
     scores = rpt.load(folder).record.scores
     expected = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
@@ -110,7 +110,7 @@ BROKEN = ["{", '"text"', '{"premise": "a"}', '{"premise": "a", "hypothesis": "b"
 
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("strict", [False, True])
-def test_a_broken_line_is_named_and_the_others_are_answered_unless_strict(broken, strict, trained, tmp_path, capsys):
+def test_a_broken_line_is_named_and_stops_the_command_only_if_strict(broken, strict, trained, tmp_path, capsys):
     folder = trained("tiny_bert", "task=cb")
     path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     first, second, third = (json.dumps(row).encode() for row in rows_of(count=3))
@@ -129,14 +129,14 @@ def test_a_row_that_cannot_be_tokenised_is_named(trained, tmp_path, capsys):
     folder = trained("tiny_t5", "task=cb", "backbone.text_limit=60", "data.max_cut_share=1")
     rows = rows_of(count=3)
     rows = [rows[0], {**rows[1], "hypothesis": "word " * 200}, rows[2]]
-    assert main([str(folder), "--input", written(tmp_path / "in.jsonl", rows)]) == 2
+    assert main([str(folder), "--input", write_rows(tmp_path / "in.jsonl", rows)]) == 2
     captured = capsys.readouterr()
     assert f"{tmp_path / 'in.jsonl'}:2: row idx" in captured.err
     assert len([line for line in captured.out.splitlines() if line.startswith("{")]) == 2
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_mixed_rows_get_the_answers_of_the_run_that_they_name(dtype, trained):
+def test_each_row_of_mixed_runs_gets_the_answer_of_the_run_it_names(dtype, trained):
     folders = [
         trained("tiny_bert", "task=cb", f"seed={seed}", f"prompt.length={3 + seed}", f"backbone.dtype={dtype}")
         for seed in (0, 1)
@@ -171,7 +171,7 @@ def test_an_unknown_run_and_a_run_of_another_backbone_are_refused(trained):
 
 def test_an_ensemble_answers_by_mean_log_probability_or_by_vote(trained, tmp_path):
     folders = [str(trained("tiny_bert", "task=cb", f"seed={seed}")) for seed in range(3)]
-    path = written(tmp_path / "in.jsonl", rows_of())
+    path = write_rows(tmp_path / "in.jsonl", rows_of())
     lines = {}
     for ensemble in ("mean", "vote"):
         out = tmp_path / ensemble
@@ -194,7 +194,7 @@ def test_an_ensemble_answers_by_mean_log_probability_or_by_vote(trained, tmp_pat
     assert len(lines["mean"]) == 24
 
 
-def test_rows_come_from_stdin_in_chunks_whose_size_bounds_the_memory(trained, monkeypatch, capsys):
+def test_rows_from_stdin_are_predicted_in_chunks(trained, monkeypatch, capsys):
     folder = trained("tiny_bert", "task=cb", "backbone.dtype=bfloat16")
     monkeypatch.setattr("rpt.predict.answers.CHUNK", 5)
     text = "".join(f"{json.dumps(row)}\n" for row in rows_of())
@@ -209,7 +209,7 @@ def test_an_unreadable_input_is_refused_before_a_run_is_loaded(tmp_path, capsys)
     assert "missing.jsonl: cannot be read" in capsys.readouterr().err
 
 
-def test_the_rows_of_a_users_own_task_are_answered(tiny_bert, tmp_path, capsys):
+def test_the_rows_of_a_users_task_are_predicted(tiny_bert, tmp_path, capsys):
     task = yaml.safe_load((Path(__file__).parents[2] / "conf" / "task" / "rte.yaml").read_text())
     task |= {"name": "weather", "folder": "Weather", "fields": ["report"], "labels": ["dry", "wet"], "same_side": []}
     task["formats"] = {"encoder": {"first": "{report}", "second": None, "choices": ["dry", "wet"]}}
@@ -222,11 +222,11 @@ def test_the_rows_of_a_users_own_task_are_answered(tiny_bert, tmp_path, capsys):
     ]
     (tmp_path / "Weather").mkdir()
     for split in ("train", "val"):
-        written(tmp_path / "Weather" / f"{split}.jsonl", rows)
+        write_rows(tmp_path / "Weather" / f"{split}.jsonl", rows)
     own = [str(tmp_path / "conf")]
     data = ["data=jsonl", f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", "prompt.length=3"]
     [outcome] = rpt.train([rpt.compose([*tiny_bert, *SHORT, "task=weather", *data, *search_path(own)])])
-    path = written(tmp_path / "new.jsonl", [{"report": "Day 30: rain."}])
+    path = write_rows(tmp_path / "new.jsonl", [{"report": "Day 30: rain."}])
     capsys.readouterr()
     assert main([str(outcome.check().folder), "--input", path, "--config-dir", *own]) == 0
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
