@@ -1,4 +1,4 @@
-"""A real browser, and a report to open in it."""
+"""Fixtures of the tests in a browser: Chromium, a report, and an opened page."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,15 +19,15 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-TROUBLE = "x<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
-"""A group's name with HTML and a script; the page shows it in its title, headings and texts."""
+HOSTILE_NAME = "x<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
+"""A group name with HTML and a script. The page shows it in its title, headings and texts."""
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """An installed Chromium; without one the tests are skipped with the command that installs it."""
+    """Start an installed Chromium. Without one, skip the tests and name the command that installs it."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("no Chromium: apt-get install --no-install-recommends chromium")
@@ -39,9 +39,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a study of sample rows: some runs diverged, one is unfinished, and the name holds a script."""
+    """Write the report of a study of sample rows. Two runs diverged, one is unfinished, and the name has a script."""
     runs = tmp_path_factory.mktemp("runs")
-    group = f"group='{TROUBLE}'"
+    group = f"group='{HOSTILE_NAME}'"
     for seed in ("seed=0", "seed=1"):
         write_run(runs, "encoder=none", seed, group)
         for encoder in ("encoder=plain", "encoder=residual"):
@@ -55,9 +55,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_page(browser: Browser, report: Path) -> Iterator[Callable[..., Page]]:
-    """Opens the report with a context's options; whatever the console says or the page asks for is kept.
+    """Open the report with options of a browser context.
 
-    The page has `noise`, a list of console messages and errors, and `requests`, a list of addresses.
+    The page gets two lists: `messages` of the console's messages and errors, and `requests` of the requested addresses.
     """
     contexts: list[BrowserContext] = []
 
@@ -65,9 +65,9 @@ def open_page(browser: Browser, report: Path) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.noise, page.requests = [], []
-        page.on("console", lambda message: page.noise.append(message.text))
-        page.on("pageerror", lambda error: page.noise.append(str(error)))
+        page.messages, page.requests = [], []
+        page.on("console", lambda message: page.messages.append(message.text))
+        page.on("pageerror", lambda error: page.messages.append(str(error)))
         page.on("request", lambda request: page.requests.append(request.url))
         page.goto(report.as_uri())
         return page

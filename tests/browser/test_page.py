@@ -1,11 +1,11 @@
-"""The report in a real browser: no console messages, no requests, keyboard, phone, dark mode and print."""
+"""The report in Chromium: console messages, requests, keyboard, narrow windows, dark mode and print."""
 
 import re
 from itertools import pairwise
 
 import pytest
 
-from tests.browser.conftest import SCREENSHOTS, TROUBLE
+from tests.browser.conftest import HOSTILE_NAME, SCREENSHOTS
 
 pytestmark = pytest.mark.browser
 
@@ -14,40 +14,40 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 def column(page, table, at):
-    """The texts of a table's column, without intervals."""
+    """Return the texts of a table's column without their intervals."""
     cells = page.locator(f"#table-{table} tbody tr:visible > *:nth-child({at})").all_inner_texts()
     return [re.sub(r" ?\[.*", "", cell) for cell in cells]
 
 
-def place(page, table, title):
-    """Position of a column, from 1."""
+def column_number(page, table, title):
+    """Return the number of the column with a title. The first column has number 1."""
     heads = page.locator(f"#table-{table} thead th").all_inner_texts()
     return [head.strip() for head in heads].index(title) + 1
 
 
-def test_it_is_quiet_and_asks_nobody_for_anything(open_page, report):
+def test_the_page_logs_no_message_and_requests_only_itself(open_page, report):
     page = open_page()
     page.wait_for_load_state("networkidle")
-    assert page.noise == []
+    assert page.messages == []
     assert [url for url in page.requests if not url.startswith("data:")] == [report.as_uri()]
 
 
-def test_its_policy_forbids_what_it_does_not_ask_for(open_page):
+def test_the_content_security_policy_forbids_an_image_of_another_address(open_page):
     page = open_page()
     page.evaluate("const image = new Image(); image.src = 'https://example.org/x.png'; document.body.append(image)")
     page.wait_for_function("document.images[document.images.length - 1].complete")
-    assert any("Content Security Policy" in line for line in page.noise)
+    assert any("Content Security Policy" in line for line in page.messages)
 
 
-def test_a_name_that_means_harm_is_only_text(open_page):
+def test_html_in_a_name_is_shown_as_text(open_page):
     page = open_page()
-    assert page.locator("h1").inner_text() == TROUBLE
+    assert page.locator("h1").inner_text() == HOSTILE_NAME
     assert page.evaluate("window.hacked") is None
-    assert page.noise == []
+    assert page.messages == []
 
 
 @pytest.mark.parametrize("name", WIDTHS)
-def test_nothing_is_wider_than_the_window(open_page, name):
+def test_the_page_is_not_wider_than_the_window(open_page, name):
     page = open_page(WIDTHS[name])
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[name]
     SCREENSHOTS.mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def test_every_figure_is_drawn_and_has_alternative_text_with_numbers(open_page):
         assert re.search(r"\d", alt.removeprefix("SAMPLE DATA"))
 
 
-def test_every_figure_and_table_and_run_is_where_its_link_leads(open_page, report):
+def test_every_link_leads_to_an_existing_figure_table_or_file(open_page, report):
     page = open_page()
     links = page.locator("a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
     inside = [link for link in links if link.startswith("#")]
@@ -79,14 +79,14 @@ def test_every_figure_and_table_and_run_is_where_its_link_leads(open_page, repor
 
 def test_a_table_sorts_by_a_column_both_ways_with_empty_cells_last(open_page):
     page = open_page()
-    at = place(page, "runs", "score")
-    button = page.locator(f"#table-runs thead th:nth-child({at}) button")
-    head = page.locator(f"#table-runs thead th:nth-child({at})")
+    number = column_number(page, "runs", "score")
+    button = page.locator(f"#table-runs thead th:nth-child({number}) button")
+    head = page.locator(f"#table-runs thead th:nth-child({number})")
     assert head.get_attribute("aria-sort") == "none"
     for direction, sign in (("ascending", 1), ("descending", -1)):
         button.click()
         assert head.get_attribute("aria-sort") == direction
-        texts = column(page, "runs", at)
+        texts = column(page, "runs", number)
         numbers = [sign * float(text) for text in texts if text]
         assert numbers == sorted(numbers)
         assert len(set(numbers)) > 2
@@ -97,12 +97,12 @@ def test_a_table_sorts_by_a_column_both_ways_with_empty_cells_last(open_page):
 
 def test_numbers_are_sorted_by_size_and_not_as_text(open_page):
     page = open_page()
-    at = place(page, "scores", "learning rate")
-    page.locator(f"#table-scores thead th:nth-child({at}) button").click()
-    assert column(page, "scores", at) == ["0.003", "0.003", "0.03", "0.03", "3", "3"]
-    at = place(page, "scores", "score")
-    page.locator(f"#table-scores thead th:nth-child({at}) button").click()
-    scores = [float(text) for text in column(page, "scores", at)]
+    number = column_number(page, "scores", "learning rate")
+    page.locator(f"#table-scores thead th:nth-child({number}) button").click()
+    assert column(page, "scores", number) == ["0.003", "0.003", "0.03", "0.03", "3", "3"]
+    number = column_number(page, "scores", "score")
+    page.locator(f"#table-scores thead th:nth-child({number}) button").click()
+    scores = [float(text) for text in column(page, "scores", number)]
     assert scores == sorted(scores)
 
 
@@ -110,13 +110,13 @@ def test_a_table_sorts_by_keyboard(open_page):
     page = open_page()
     page.locator("#table-runs thead th:nth-child(1) button").focus()
     page.keyboard.press("Enter")
-    upward = column(page, "runs", 1)
+    ascending = column(page, "runs", 1)
     page.keyboard.press("Enter")
-    assert column(page, "runs", 1) == upward[::-1]
-    assert "residual" in upward[-1]
+    assert column(page, "runs", 1) == ascending[::-1]
+    assert "residual" in ascending[-1]
 
 
-def test_runs_are_filtered_by_all_words(open_page):
+def test_the_filter_shows_the_runs_that_have_all_its_words(open_page):
     page = open_page()
     page.locator("#filter").fill("PLAIN diverged")
     assert page.locator("#table-runs tbody tr:visible").count() == 2
@@ -125,21 +125,21 @@ def test_runs_are_filtered_by_all_words(open_page):
     assert page.locator("#table-runs tbody tr:visible").count() == 14
 
 
-def test_a_keyboard_reaches_everything_in_the_order_of_the_page(open_page):
+def test_the_tab_key_reaches_every_control_in_the_order_of_the_page(open_page):
     page = open_page()
     page.evaluate(f"[...document.querySelectorAll({FOCUSABLE!r})].forEach((one, at) => one.dataset.at = at)")
-    wanted = page.locator(FOCUSABLE).evaluate_all(
+    expected = page.locator(FOCUSABLE).evaluate_all(
         "all => all.filter(one => one.checkVisibility()).map(one => Number(one.dataset.at))"
     )
-    assert len(wanted) > 80
+    assert len(expected) > 80
     reached = []
-    for _ in wanted:
+    for _ in expected:
         page.keyboard.press("Tab")
         reached.append(int(page.evaluate("document.activeElement.dataset.at ?? -1")))
-    assert reached == wanted
+    assert reached == expected
 
 
-def test_focus_is_seen(open_page):
+def test_the_focused_element_has_an_outline(open_page):
     page = open_page()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -152,14 +152,14 @@ def test_focus_is_seen(open_page):
         page.keyboard.press("Tab")
 
 
-def test_headings_go_down_one_step_at_a_time(open_page):
+def test_headings_skip_no_level(open_page):
     levels = open_page().locator("h1, h2, h3, h4").evaluate_all("all => all.map(one => Number(one.tagName[1]))")
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(below <= above + 1 for above, below in pairwise(levels))
 
 
-def test_without_script_all_tables_are_there(open_page):
+def test_all_rows_are_shown_without_javascript(open_page):
     page = open_page(java_script_enabled=False)
     assert page.locator("#table-runs tbody tr").count() == 14
     assert page.locator("th button").count() == 0
@@ -167,7 +167,7 @@ def test_without_script_all_tables_are_there(open_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground(open_page, scheme):
+def test_texts_have_the_contrast_of_wcag_aa(open_page, scheme):
     page = open_page(color_scheme=scheme)
     for selector in ("body", "nav a", ".caption", ".interval", ".banner", "thead th"):
         assert contrast(page, selector) >= 4.5, selector  # WCAG AA
@@ -175,17 +175,17 @@ def test_text_stands_out_from_its_ground(open_page, scheme):
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor") == paper
 
 
-def test_figures_are_dark_in_the_dark_and_as_they_are_in_print(open_page):
-    look = "getComputedStyle(document.querySelector('.card img')).filter"
+def test_figures_are_inverted_in_dark_mode_and_unchanged_in_print(open_page):
+    image_filter = "getComputedStyle(document.querySelector('.card img')).filter"
     page = open_page(color_scheme="dark")
-    assert page.evaluate(look) == "invert(1) hue-rotate(180deg)"
+    assert page.evaluate(image_filter) == "invert(1) hue-rotate(180deg)"
     page.emulate_media(media="print", color_scheme="dark")
-    assert page.evaluate(look) == "none"
-    assert open_page(color_scheme="light").evaluate(look) == "none"
+    assert page.evaluate(image_filter) == "none"
+    assert open_page(color_scheme="light").evaluate(image_filter) == "none"
 
 
 @pytest.mark.parametrize("name", WIDTHS)
-def test_the_first_screen_has_answer_number_and_figure(open_page, name):
+def test_the_first_screen_shows_the_answer_its_number_and_a_figure(open_page, name):
     page = open_page(WIDTHS[name])
     ends = {
         selector: page.locator(selector).first.evaluate("one => one.getBoundingClientRect().bottom")
@@ -207,20 +207,20 @@ def test_what_would_change_the_answer_stands_beside_the_figure_or_below_it(open_
 
 
 @pytest.mark.parametrize("name", WIDTHS)
-def test_a_table_that_is_wider_than_its_box_says_so(open_page, name):
+def test_a_table_has_a_hint_to_scroll_only_where_it_is_wider_than_its_box(open_page, name):
     page = open_page(WIDTHS[name])
-    told = page.locator(".cue").evaluate_all(
+    hints = page.locator(".cue").evaluate_all(
         """cues => cues.map(cue => {
             const box = cue.nextElementSibling;
             return [!cue.hidden, box.scrollWidth > box.clientWidth + 1];
         })"""
     )
-    assert len(told) > 4
-    assert all(is_said == is_wide for is_said, is_wide in told)
-    assert any(is_wide for _, is_wide in told)
+    assert len(hints) > 4
+    assert all(is_shown == is_wide for is_shown, is_wide in hints)
+    assert any(is_wide for _, is_wide in hints)
 
 
-def test_figures_fill_the_page(open_page):
+def test_each_group_of_figures_fills_the_width_of_its_box(open_page):
     page = open_page()
     assert page.locator("main .figures").count() > 3
     for group in page.locator("main .figures").all():
@@ -230,7 +230,7 @@ def test_figures_fill_the_page(open_page):
 
 
 def contrast(page, selector):
-    """WCAG's ratio of a text's colour and the first ground behind it that is not clear."""
+    """Return WCAG's contrast ratio of a text's colour and the first background behind it that is not transparent."""
     ink, ground = page.evaluate(
         """selector => {
             const one = document.querySelector(selector);
@@ -250,7 +250,7 @@ def luminance(colour):
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_print_shows_what_is_folded_away_and_no_controls(open_page):
+def test_print_shows_the_content_of_closed_details_and_no_controls(open_page):
     page = open_page()
     folded = page.locator("details").count()
     assert folded > 2
@@ -259,7 +259,7 @@ def test_print_shows_what_is_folded_away_and_no_controls(open_page):
     page.emulate_media(media="print")
     assert not page.locator("nav").is_visible()
     assert not page.locator(".filter").is_visible()
-    page.set_viewport_size({"width": 1030, "height": 700})  # A4 on its side, less the margins, at 96 dots an inch
+    page.set_viewport_size({"width": 1030, "height": 700})  # A4 landscape without margins, at 96 dots per inch
     assert page.evaluate("document.documentElement.scrollWidth") <= 1030
     page.emulate_media(media="screen")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")

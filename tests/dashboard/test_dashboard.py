@@ -35,7 +35,7 @@ def flat(value, path=""):
 
 
 @pytest.fixture(scope="module")
-def nobody(tmp_path_factory):
+def logged_out(tmp_path_factory):
     """Environment variables of a command without a W&B login."""
     home = tmp_path_factory.mktemp("home")
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
@@ -54,10 +54,10 @@ def command(environment, *arguments):
     )
 
 
-# What it shows
+# Tests of the panels
 
 
-def test_every_key_that_it_reads_is_one_that_runs_write(configure, tiny_cb):
+def test_every_key_that_a_panel_reads_is_logged_by_runs(configure, tiny_cb):
     outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in (*encoders(), NO_PROMPT)])
     settings, ends, curves = set(), set(), set()
     for outcome in outcomes:
@@ -70,38 +70,40 @@ def test_every_key_that_it_reads_is_one_that_runs_write(configure, tiny_cb):
         assert set(panel.shows) <= (curves if panel.kind == "lines" else ends), panel
 
 
-def test_it_compares_every_encoder_over_every_axis_of_robustness():
+def test_the_panels_compare_every_encoder_over_every_axis_of_robustness():
     assert [*encoders(), NO_PROMPT] == sorted(ENCODERS, key=lambda name: (name == NO_PROMPT, name))
     for key in ("lr", "prompt.length", "chosen.init"):
-        [bars] = [one for one in panels() if one.kind == "bars" and one.over == (key,) and "score" in one.title]
+        [bars] = [
+            panel for panel in panels() if panel.kind == "bars" and panel.over == (key,) and "score" in panel.title
+        ]
         shown = (*encoders(), NO_PROMPT) if key == "lr" else encoders()
         assert bars.shows == tuple(f"{name}/counted_score" for name in shown)
-    assert {one.kind for one in panels()} == {"bars", "dots", "lines", "parallel"}
+    assert {panel.kind for panel in panels()} == {"bars", "dots", "lines", "parallel"}
 
 
-# What W&B is given
+# Tests of the workspace
 
 
-# wandb-workspaces 0.4 is written with validators that pydantic 2 will drop. Until it is not.
+# wandb-workspaces 0.4 uses validators of pydantic 1, which pydantic 2 reports as deprecated.
 @pytest.mark.filterwarnings("ignore:Pydantic V1 style:DeprecationWarning")
 @pytest.mark.parametrize("group", ["learning_rate", 'it\'s a "study"', None])
-def test_the_workspace_holds_the_sections_with_the_groups_runs(group):
+def test_the_workspace_has_all_sections_and_filters_the_runs_of_the_group(group):
     made = pages.build_workspace(pages.RunSelection("team", "rpt", group), sections(encoders()))._to_model()
     spec = made.model_dump(by_alias=True)["spec"]["section"]
     [runs] = spec["runSets"]
-    filters = [(one["key"]["name"], one["op"], one["value"]) for one in runs["filters"]["filters"]]
+    filters = [(entry["key"]["name"], entry["op"], entry["value"]) for entry in runs["filters"]["filters"]]
     assert filters == ([] if group is None else [("group", "=", group)])
     found = spec["panelBankConfig"]["sections"]
-    assert [one["name"] for one in found] == [section.title for section in sections(encoders())]
-    drawn = {panel["config"]["chartTitle"]: panel for one in found for panel in one["panels"]}
-    dots = drawn["residual: score by learning rate"]["config"]
+    assert [section["name"] for section in found] == [section.title for section in sections(encoders())]
+    by_title = {panel["config"]["chartTitle"]: panel for section in found for panel in section["panels"]}
+    dots = by_title["residual: score by learning rate"]["config"]
     assert (dots["xAxis"], dots["yAxis"]) == ("config:lr.value", "summary:residual/counted_score")
     assert dots["xAxisLogScale"] is True
-    bars = drawn["share of failed runs by encoder"]["config"]
+    bars = by_title["share of failed runs by encoder"]["config"]
     assert (bars["metrics"], bars["groupBy"], bars["groupAgg"]) == (["failed"], "chosen.value.encoder", "mean")
-    lines = drawn["prompt/gate by encoder"]["config"]
+    lines = by_title["prompt/gate by encoder"]["config"]
     assert (lines["xAxis"], lines["metrics"], lines["groupArea"]) == ("_step", ["prompt/gate"], "stddev")
-    axes = drawn["choices and score"]["config"]["columns"]
+    axes = by_title["choices and score"]["config"]["columns"]
     assert [axis["accessor"] for axis in axes] == [
         "config:lr.value",
         "config:chosen.value.encoder",
@@ -113,10 +115,10 @@ def test_the_workspace_holds_the_sections_with_the_groups_runs(group):
     assert [bool(axis["log"]) for axis in axes] == [True, False, False, False, False, False]
 
 
-# The command
+# Tests of the command
 
 
-def test_a_dry_run_says_what_would_be_published_and_sends_nothing(server):
+def test_a_dry_run_prints_the_panels_and_publishes_nothing(server):
     done = command(server, "--entity", "team", "--group", "learning_rate", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     assert Server.saved == []
@@ -126,7 +128,7 @@ def test_a_dry_run_says_what_would_be_published_and_sends_nothing(server):
     assert last == "Nothing was published: --dry-run."
 
 
-def test_a_dry_run_needs_no_entity_and_publishing_does(server):
+def test_publishing_needs_an_entity_and_a_dry_run_does_not(server):
     done = command(server, "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("workspace and report 'rpt robustness: rpt' in ENTITY/rpt, all runs\n")
@@ -143,8 +145,8 @@ def test_a_dry_run_needs_no_entity_and_publishing_does(server):
         ({"WANDB_API_KEY": "short"}, "WANDB_API_KEY invalid: API key must have 40+ characters"),
     ],
 )
-def test_without_a_login_it_says_what_it_would_publish_and_how_to_log_in(nobody, given, problem):
-    done = command({**nobody, **given}, "--entity", "team")
+def test_without_a_login_the_command_prints_the_panels_and_how_to_log_in(logged_out, given, problem):
+    done = command({**logged_out, **given}, "--entity", "team")
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "workspace and report 'rpt robustness: rpt' in team/rpt, all runs"
     last = done.stdout.splitlines()[-1]
@@ -152,7 +154,7 @@ def test_without_a_login_it_says_what_it_would_publish_and_how_to_log_in(nobody,
     assert last.endswith(". Run `wandb login`, then the same command again.")
 
 
-def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch, capsys):
+def test_a_missing_library_is_reported_with_the_command_that_installs_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
     for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
         monkeypatch.delitem(sys.modules, name)
@@ -161,7 +163,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatc
 
 
 class Server(BaseHTTPRequestHandler):
-    """The part of W&B's interface that saves two pages. It keeps the saved pages."""
+    """The part of W&B's interface that saves the two pages. The server stores the saved pages in a list."""
 
     saved: ClassVar[list[dict]] = []
 
@@ -196,12 +198,12 @@ class Server(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(nobody, monkeypatch):
-    """The environment of somebody who is logged in to a server of this machine, and what that server was given."""
+def server(logged_out, monkeypatch):
+    """Start a local server, and yield environment variables of a command that is logged in to it."""
     monkeypatch.setattr(Server, "saved", [])
     running = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=running.serve_forever, daemon=True).start()
-    yield {**nobody, "WANDB_BASE_URL": f"http://127.0.0.1:{running.server_port}", "WANDB_API_KEY": "0" * 40}
+    yield {**logged_out, "WANDB_BASE_URL": f"http://127.0.0.1:{running.server_port}", "WANDB_API_KEY": "0" * 40}
     running.shutdown()
     running.server_close()
 
@@ -221,7 +223,7 @@ def test_publishing_saves_the_workspace_and_the_report(server):
     assert {grid["runSets"][0]["filters"]["filters"][0]["value"] for grid in grids} == {"learning_rate"}
 
 
-def test_a_project_that_is_not_there_is_told_in_a_line_and_nothing_is_saved(server):
+def test_a_missing_project_is_reported_in_one_line_and_nothing_is_saved(server):
     done = command(server, "--entity", "team", "--project", "typo")
     assert (done.returncode, done.stdout) == (2, "")
     last = done.stderr.splitlines()[-1]
