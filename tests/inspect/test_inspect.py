@@ -1,4 +1,4 @@
-"""The inspection of prompts: its numbers are those of the exported matrices, in tables and in JSON."""
+"""The command that inspects prompts computes its numbers from the exported matrices, as tables and as JSON."""
 
 import json
 
@@ -28,7 +28,7 @@ def inspected(capsys, *arguments):
     return json.loads(capsys.readouterr().out)
 
 
-def test_the_numbers_are_those_of_the_exported_prompts(trained, capsys):
+def test_the_numbers_are_computed_from_the_exported_prompts(trained, capsys):
     folders = [trained(), trained("encoder=plain", "seed=1")]
     found = inspected(capsys, *folders)
     prompts = [load_file(folder / "prompt.safetensors")["prompt"].astype(float) for folder in folders]

@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 
-def test_processes_that_take_and_give_back_a_lock_never_hold_it_together(tmp_path):
-    """Each process removes the lock file. The next process must check that its own file is still the lock."""
+def test_processes_that_acquire_and_release_a_lock_never_hold_it_together(tmp_path):
+    """Each process removes the lock file. The next process must check that the file it opened is still the lock."""
     code = """
 import pathlib, sys, time
 from rpt.system.lock import Lock

@@ -14,7 +14,7 @@ from rpt.system.out_of_memory import OutOfMemory, enough_memory, is_out_of_memor
 from rpt.tracking import checkpoint
 from rpt.tracking.folder import RunFolder
 
-WORDS = [
+MESSAGES = [
     "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB",
     "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported at some other API call",
     "HIP out of memory. Tried to allocate 1.00 GiB.",
@@ -33,10 +33,10 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("message", MESSAGES)
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, ImportError, SafetensorError])
-def test_the_wordings_of_a_library_are_recognised(kind, words):
-    assert is_out_of_memory(kind(words))
+def test_the_messages_of_libraries_are_recognised(kind, message):
+    assert is_out_of_memory(kind(message))
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_the_wordings_of_a_library_are_recognised(kind, words):
     [
         torch.OutOfMemoryError(""),
         MemoryError(),
-        OSError(errno.ENOMEM, "Nicht genügend Hauptspeicher verfügbar"),  # the system's words have the user's language
+        OSError(errno.ENOMEM, "Nicht genügend Hauptspeicher verfügbar"),  # the message is in the user's language
         OutOfMemory("out of memory"),
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_types_are_recognised_whatever_they_say(error):
+def test_types_are_recognised_whatever_the_message(error):
     assert is_out_of_memory(error)
 
 
 def test_a_real_allocation_that_is_too_large_is_recognised():
-    with pytest.raises(Exception) as caught:  # noqa: PT011  (its type is torch's affair)
+    with pytest.raises(Exception) as caught:  # noqa: PT011  (torch may raise any type)
         torch.empty(2**50, dtype=torch.float64)
     assert is_out_of_memory(caught.value)
 
@@ -70,11 +70,11 @@ def test_a_real_allocation_that_is_too_large_is_recognised():
         None,
     ],
 )
-def test_other_errors_are_not(error):
+def test_other_errors_are_not_recognised(error):
     assert not is_out_of_memory(error)
 
 
-def test_an_error_that_was_raised_from_it_is_recognised():
+def test_an_error_caused_by_exhausted_memory_is_recognised():
     error = WeightsError("model.safetensors: cannot be read. Download it again.")
     error.__cause__ = MemoryError()
     assert is_out_of_memory(error)
@@ -85,11 +85,13 @@ def test_an_error_that_was_raised_from_it_is_recognised():
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError("std::bad_alloc"), RuntimeError(WORDS[1]), OSError(errno.ENOMEM, "Cannot allocate memory")],
+    [MemoryError("std::bad_alloc"), RuntimeError(MESSAGES[1]), OSError(errno.ENOMEM, "Cannot allocate memory")],
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("part", ["losses", "score"])
-def test_a_forward_that_does_not_fit_is_cut_whatever_the_error_is(part, error, configure, tiny_cb, monkeypatch):
+def test_a_forward_that_exceeds_the_memory_is_split_for_every_type_of_error(
+    part, error, configure, tiny_cb, monkeypatch
+):
     act = getattr(HeadScorer, part)
 
     def limited(self, backbone, inserted, rows, heads):
@@ -103,29 +105,29 @@ def test_a_forward_that_does_not_fit_is_cut_whatever_the_error_is(part, error, c
     assert any(text.startswith("out of memory: forwards ") for text in outcome.record.warnings)
 
 
-def test_memory_that_runs_out_before_the_training_interrupts_and_is_no_failure(configure, tiny_cb, monkeypatch):
-    def full(config):
+def test_exhausted_memory_before_the_training_is_an_interruption(configure, tiny_cb, monkeypatch):
+    def raise_memory_error(config):
         raise MemoryError("std::bad_alloc")
 
-    monkeypatch.setattr("rpt.runs.find_backbone", full)
+    monkeypatch.setattr("rpt.runs.find_backbone", raise_memory_error)
     with pytest.raises(OutOfMemory, match=r"^out of memory \(std::bad_alloc\)\. Free some memory"):
         train([configure(*tiny_cb)])
 
 
 @pytest.mark.parametrize("error", [MemoryError(), WeightsError("model.safetensors: cannot be read.")])
-def test_a_point_that_memory_ended_is_interrupted_and_not_failed(error, monkeypatch):
+def test_a_point_that_ends_by_exhausted_memory_is_interrupted_and_not_failed(error, monkeypatch):
     if isinstance(error, WeightsError):
         error.__cause__ = OSError(errno.ENOMEM, "Cannot allocate memory")
     assert work._ended_by(error).status == "interrupted"
 
 
-def test_a_checkpoint_that_does_not_fit_the_memory_is_not_called_damaged(tmp_path, monkeypatch):
+def test_a_checkpoint_that_exceeds_the_memory_is_not_reported_as_damaged(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path)
     checkpoint.save(folder, {"identity_hash": "me"})
 
-    def full(*arguments, **options):
+    def raise_memory_error(*arguments, **options):
         raise MemoryError
 
-    monkeypatch.setattr(checkpoint.torch, "load", full)
+    monkeypatch.setattr(checkpoint.torch, "load", raise_memory_error)
     with pytest.raises(MemoryError):
         checkpoint.load(folder, "me")
