@@ -1,4 +1,4 @@
-"""Ours beside the paper's: a verdict where run and number are of one setting, and the reason where there is none."""
+"""Runs are compared with the paper's numbers: a verdict for an equal setting, and else the reason for none."""
 
 import json
 import math
@@ -25,7 +25,10 @@ def composed(*overrides):
 
 
 def write(root, *overrides, scores, metrics=None, status="finished", **more):
-    """A run folder for each score (0 to 1), seeds from 0; `more` goes into the record by dotted key."""
+    """Write a run folder for each score between 0 and 1, with seeds from 0.
+
+    `more` sets values of the record by their path, whose parts are joined by two underscores.
+    """
     for seed, score in enumerate(scores):
         values = json.loads(composed(*overrides))
         values["seed"] = values["data"]["order_seed"] = seed
@@ -44,18 +47,18 @@ def write(root, *overrides, scores, metrics=None, status="finished", **more):
             **({"scores": measured} if status == "finished" else {}),
         }
         for key, value in more.items():
-            *sections, name = key.split("__")
-            place = record
-            for section in sections:
-                place = place[section]
-            place[name] = value
+            *path, name = key.split("__")
+            section = record
+            for part in path:
+                section = section[part]
+            section[name] = value
         folder = root / folder_name(config, f"{len(list(root.iterdir())):010}")
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps(record))
 
 
 def only(root, **wanted):
-    """The one line with these attributes."""
+    """Return the only line with these attributes."""
     points, _, damaged = read(root)
     assert damaged == []
     found = [
@@ -74,7 +77,7 @@ def only(root, **wanted):
     ("scores", "verdict"),
     [((0.70, 0.71, 0.69), "agrees"), ((0.80, 0.81, 0.79), "above"), ((0.60, 0.61, 0.59), "below")],
 )
-def test_three_seeds_of_the_very_setting_get_a_verdict(scores, verdict, tmp_path):
+def test_three_seeds_of_the_papers_setting_get_a_verdict(scores, verdict, tmp_path):
     write(tmp_path, *RTE, scores=scores)
     line = only(tmp_path, task="rte", source="Table 1")
     assert line.verdict == verdict
@@ -83,7 +86,10 @@ def test_three_seeds_of_the_very_setting_get_a_verdict(scores, verdict, tmp_path
 
 
 def test_the_interval_is_that_of_the_difference_of_two_means(tmp_path):
-    """By hand: sd 1 point, t of 2 degrees of freedom 4.3027, so 4.3027 * sqrt(1/3 + 1/3) and half a digit."""
+    """The expected half-width is 4.3027 * sqrt(1/3 + 1/3) and half a digit of the printed number.
+
+    The standard deviation is 1 point, and 4.3027 is the quantile of Student's t with 2 degrees of freedom.
+    """
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
     line = only(tmp_path, task="rte", source="Table 1")
     half = 4.302653 * math.sqrt(2 / 3) + 0.05
@@ -92,15 +98,15 @@ def test_the_interval_is_that_of_the_difference_of_two_means(tmp_path):
     assert (line.difference.low, line.difference.high) == pytest.approx((-0.4 - half, -0.4 + half), abs=1e-4)
 
 
-def test_the_interval_covers_as_often_as_it_says():
-    """Both sides drawn from one distribution: the interval holds zero in 95 of 100 draws."""
+def test_the_interval_has_its_nominal_coverage():
+    """Both samples are drawn from one distribution. The interval contains zero in 95 of 100 draws."""
     from rpt.reproduce.lines import _difference, _margin
 
     rng = np.random.default_rng(0)
     covered = 0
     for _ in range(2000):
-        ours, theirs = rng.normal(70, 3, 5), rng.normal(70, 3, 3)
-        found = _difference(ours.mean(), theirs.mean(), _margin(ours.tolist()), 0.0, 5)
+        measured, published = rng.normal(70, 3, 5), rng.normal(70, 3, 3)
+        found = _difference(measured.mean(), published.mean(), _margin(measured.tolist()), 0.0, 5)
         covered += found.low <= 0 <= found.high
     assert covered / 2000 == pytest.approx(0.95, abs=0.015)
 
@@ -124,15 +130,15 @@ def test_the_interval_covers_as_often_as_it_says():
         ((), {"data__rows__train": 100}, "100 examples trained, of the official release 2,490 do"),
     ],
 )
-def test_what_is_otherwise_than_the_paper_has_it_gets_no_verdict(overrides, more, reason, tmp_path):
+def test_a_setting_that_differs_from_the_papers_gets_no_verdict(overrides, more, reason, tmp_path):
     write(tmp_path, *RTE, *overrides, scores=(0.70, 0.71, 0.69), **more)
     line = only(tmp_path, task="rte", source="Table 1")
     assert reason in line.reasons
     assert line.verdict.startswith("no verdict: ")
-    assert line.mean == pytest.approx(70)  # the number is shown all the same
+    assert line.mean == pytest.approx(70)  # the line still shows the mean
 
 
-def test_two_seeds_are_too_few_and_one_has_no_interval(tmp_path):
+def test_two_seeds_get_no_verdict_and_one_seed_no_interval(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.71))
     write(tmp_path, RESIDUAL, "task=cb", "data=hub", scores=(0.8,))
     assert only(tmp_path, task="rte", source="Table 1").verdict == "no verdict: 2 seeds, 3 are needed"
@@ -141,7 +147,7 @@ def test_two_seeds_are_too_few_and_one_has_no_interval(tmp_path):
     assert not alone.difference.has_interval
 
 
-def test_a_run_that_diverged_counts_with_the_majority_answer(tmp_path):
+def test_a_diverged_run_counts_with_the_score_of_the_majority_answer(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.72))
     write(tmp_path, *RTE, scores=(0, 0, 0), status="failed")
     line = only(tmp_path, task="rte", source="Table 1")
@@ -149,20 +155,20 @@ def test_a_run_that_diverged_counts_with_the_majority_answer(tmp_path):
     assert line.mean == pytest.approx(100 * (0.70 + 0.72 + 3 * 0.5) / 5)
 
 
-def test_a_run_without_an_end_is_told_and_not_counted(tmp_path, capsys):
+def test_an_unfinished_run_is_reported_and_not_counted(tmp_path, capsys):
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
     write(tmp_path, *RTE, "lr=0.2", scores=(0.1,), status="running")
     assert main([str(tmp_path)]) == 0
     assert "not counted: 1 run that has not ended\n" in capsys.readouterr().out
 
 
-def test_a_point_of_an_axis_is_put_beside_its_own_number(tmp_path):
+def test_a_point_of_an_axis_is_compared_with_the_number_of_this_point(tmp_path):
     write(tmp_path, *RTE, "init=uniform", scores=(0.67, 0.68, 0.66))
     line = only(tmp_path, task="rte")
     assert (line.row.source, line.row.at, line.expected, line.verdict) == ("Table 4", "init=uniform", 67.3, "agrees")
 
 
-def test_a_setting_of_two_tables_is_put_beside_both_numbers(tmp_path):
+def test_a_setting_of_two_tables_is_compared_with_both_numbers(tmp_path):
     write(tmp_path, "experiment=paper/t5_large/plain_n10", "task=wic", "data=hub", scores=(0.675, 0.676, 0.677))
     lines = [line for line in compare(read(tmp_path)[0]) if line.task == "wic"]
     assert [(line.row.source, line.row.metric, line.expected, line.verdict) for line in lines] == [
@@ -171,16 +177,16 @@ def test_a_setting_of_two_tables_is_put_beside_both_numbers(tmp_path):
     ]
 
 
-def test_a_digitised_number_is_known_less_well(tmp_path):
+def test_the_interval_of_a_digitised_number_includes_the_error_of_reading_it(tmp_path):
     base = ("experiment=paper/t5_large/residual_n100", "task=wic", "data=hub")
     write(tmp_path, *base, "lr=10", scores=(0.709, 0.709, 0.709))
     line = only(tmp_path, task="wic")
     assert (line.row.source, line.row.kind, line.expected) == ("Figure 4", "digitised", 70.7)
-    assert line.verdict == "agrees"  # off by 0.2, read off within 0.3
+    assert line.verdict == "agrees"  # the difference is 0.2, and the number was read from the figure to within 0.3
     assert line.difference.high == pytest.approx(0.5)
 
 
-def test_copied_numbers_and_those_with_a_caveat_get_no_verdict(tmp_path):
+def test_copied_numbers_and_numbers_with_a_caveat_get_no_verdict(tmp_path):
     write(tmp_path, "experiment=paper/t5_base/plain_n100", "task=wic", "data=hub", scores=(0.489,) * 3)
     write(tmp_path, "experiment=paper/t5_base/residual_n100", "task=wic", "data=hub", scores=(0.684,) * 3)
     write(tmp_path, "experiment=paper/bert_base/residual_n10", "task=wic", "data=hub", scores=(0.571,) * 3)
@@ -196,30 +202,30 @@ def test_copied_numbers_and_those_with_a_caveat_get_no_verdict(tmp_path):
     ]
 
 
-def test_a_metric_that_the_protocol_does_not_have_is_named(tmp_path):
+def test_a_metric_that_the_protocol_lacks_is_named(tmp_path):
     write(tmp_path, "experiment=paper/t5_base/plain_n100", "task=multirc", "data=hub", scores=(0.587,) * 3)
     line = only(tmp_path, task="multirc")
     assert line.mean is None
     assert "this protocol has no f1a" in line.reasons
 
 
-@pytest.mark.slow  # eight tasks, each composed as the row has it
-def test_the_average_is_of_all_eight_tasks(tmp_path):
-    scores = {task: 0.5 + place / 100 for place, task in enumerate(OFFICIAL)}
+@pytest.mark.slow  # it composes the configurations of eight tasks
+def test_the_average_needs_all_eight_tasks(tmp_path):
+    scores = {task: 0.5 + number / 100 for number, task in enumerate(OFFICIAL)}
     for task, score in scores.items():
         if task != "wsc":
             write(tmp_path, RESIDUAL, f"task={task}", "data=hub", scores=(score - 0.01, score, score + 0.01))
     line = only(tmp_path, task="average")
     assert (line.mean, line.reasons) == (None, ("no run of wsc in this setting",))
-    write(tmp_path, RESIDUAL, "task=wsc", "data=hub", scores=[scores["wsc"] + more for more in (-0.01, 0, 0.01)])
+    write(tmp_path, RESIDUAL, "task=wsc", "data=hub", scores=[scores["wsc"] + shift for shift in (-0.01, 0, 0.01)])
     line = only(tmp_path, task="average")
     assert line.mean == pytest.approx(100 * np.mean(list(scores.values())))
-    alone = 4.302653 * math.sqrt(2 / 3)  # of each task, which has a standard deviation of one point
-    assert line.difference.high - line.difference.value == pytest.approx(alone / math.sqrt(8) + 0.05, abs=1e-4)
+    half_width = 4.302653 * math.sqrt(2 / 3)  # of a single task, whose standard deviation is one point
+    assert line.difference.high - line.difference.value == pytest.approx(half_width / math.sqrt(8) + 0.05, abs=1e-4)
     assert (line.expected, line.verdict) == (65.2, "below")
 
 
-def test_runs_on_other_rows_are_not_put_together(tmp_path):
+def test_runs_on_different_rows_are_not_averaged(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69), data__checksum="other")
     assert (
@@ -227,7 +233,7 @@ def test_runs_on_other_rows_are_not_put_together(tmp_path):
     )
 
 
-def test_the_table_and_the_json_say_the_same(tmp_path, capsys):
+def test_the_table_and_the_json_have_the_same_values(tmp_path, capsys):
     write(tmp_path, *RTE, scores=(0.80, 0.81, 0.79))
     assert main([str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -240,7 +246,7 @@ def test_the_table_and_the_json_say_the_same(tmp_path, capsys):
     assert first["interval"] == pytest.approx([9.6 - 3.563, 9.6 + 3.563], abs=0.01)
 
 
-def test_an_experiment_that_is_gone_is_named(tmp_path):
+def test_a_missing_experiment_is_named(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
     for path in tmp_path.glob("*/run.json"):
         record = json.loads(path.read_text())
@@ -251,7 +257,7 @@ def test_an_experiment_that_is_gone_is_named(tmp_path):
         read(tmp_path)
 
 
-def test_a_run_of_an_experiment_of_the_users_own_is_no_published_row(tmp_path):
+def test_a_run_of_a_users_experiment_is_not_compared(tmp_path):
     write(tmp_path, *RTE, scores=(0.70,))
     for path in tmp_path.glob("*/run.json"):
         record = json.loads(path.read_text())
@@ -261,7 +267,7 @@ def test_a_run_of_an_experiment_of_the_users_own_is_no_published_row(tmp_path):
         read(tmp_path)
 
 
-def test_a_bad_folder_is_refused_with_what_to_do(tmp_path, capsys):
+def test_a_folder_without_readable_runs_is_refused_with_advice(tmp_path, capsys):
     assert main([str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err == f"{tmp_path}/none: there is no such folder. Name an output_dir, such as runs.\n"
     assert main([str(tmp_path)]) == 2
@@ -283,6 +289,6 @@ def test_a_record_of_another_version_is_refused(tmp_path, capsys):
     assert capsys.readouterr().err == f"{message}\n"
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
     assert main([str(tmp_path)]) == 2
-    said = capsys.readouterr()
-    assert said.err == f"{message}\n"
-    assert "agrees" in said.out
+    captured = capsys.readouterr()
+    assert captured.err == f"{message}\n"
+    assert "agrees" in captured.out

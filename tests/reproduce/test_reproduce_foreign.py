@@ -1,4 +1,4 @@
-"""A record that is put beside the paper's numbers is data: it names no file, no code and no override of its own."""
+"""The command that compares runs with the paper's numbers opens no file and runs no code that a record names."""
 
 import json
 import sys
@@ -15,8 +15,8 @@ from rpt.tracking.identity import code
 from tests.reproduce.test_reproduce import RTE, write
 
 
-def edited(root, change):
-    """Lines of three runs of a published row whose records are changed."""
+def lines_of_changed_records(root, change):
+    """Write three runs of a published row, change their records, and return the compared lines."""
     write(root, *RTE, scores=(0.70, 0.71, 0.69))
     for path in root.glob("*/run.json"):
         record = json.loads(path.read_text())
@@ -30,12 +30,12 @@ def reasons(lines):
 
 
 @pytest.fixture(scope="module")
-def code_of_now():
+def installed_code():
     return code(check(compose(list(RTE))))
 
 
-def test_runs_of_this_installations_code_get_a_verdict(code_of_now, tmp_path):
-    lines = edited(tmp_path, lambda record: record.update(code=code_of_now))
+def test_runs_of_the_installed_code_get_a_verdict(installed_code, tmp_path):
+    lines = lines_of_changed_records(tmp_path, lambda record: record.update(code=installed_code))
     assert "agrees" in {line.verdict for line in lines}
 
 
@@ -46,45 +46,45 @@ def test_runs_of_this_installations_code_get_a_verdict(code_of_now, tmp_path):
         ({"training": 0}, "rpt's training version was 0 and is "),
     ],
 )
-def test_runs_of_other_code_get_no_verdict(change, reason, code_of_now, tmp_path):
-    lines = edited(tmp_path, lambda record: record.update(code={**code_of_now, **change}))
+def test_runs_of_other_code_get_no_verdict(change, reason, installed_code, tmp_path):
+    lines = lines_of_changed_records(tmp_path, lambda record: record.update(code={**installed_code, **change}))
     assert all(line.verdict.startswith("no verdict: ") for line in lines)
     assert reason in reasons(lines)
 
 
-NO_NAMES = ["../../../tmp/evil", "/tmp/evil", "a,b", "${oc.env:HOME}", ""]
-NO_NAME = "is no name of an option. The record is damaged or foreign."
+INVALID_NAMES = ["../../../tmp/evil", "/tmp/evil", "a,b", "${oc.env:HOME}", ""]
+MESSAGE = "is no name of an option. The record is damaged or foreign."
 
 
-@pytest.mark.parametrize("name", NO_NAMES)
-def test_a_task_that_is_no_name_is_not_composed(name, tmp_path):
-    lines = edited(tmp_path, lambda record: record["chosen"].update(task=name))
-    assert NO_NAME in reasons(lines)
+@pytest.mark.parametrize("name", INVALID_NAMES)
+def test_a_task_with_an_invalid_name_is_not_composed(name, tmp_path):
+    lines = lines_of_changed_records(tmp_path, lambda record: record["chosen"].update(task=name))
+    assert MESSAGE in reasons(lines)
 
 
-@pytest.mark.parametrize("name", NO_NAMES)
-def test_an_experiment_that_is_no_name_is_not_composed(name, tmp_path):
-    with pytest.raises(NothingToCompare, match=NO_NAME):
-        edited(tmp_path, lambda record: record["chosen"].update(experiment=name))
+@pytest.mark.parametrize("name", INVALID_NAMES)
+def test_an_experiment_with_an_invalid_name_is_not_composed(name, tmp_path):
+    with pytest.raises(NothingToCompare, match=MESSAGE):
+        lines_of_changed_records(tmp_path, lambda record: record["chosen"].update(experiment=name))
 
 
-def test_an_override_that_the_experiment_does_not_state_is_not_composed():
+def test_an_override_that_the_experiment_lacks_is_not_composed():
     with pytest.raises(UnreadableRun, match=r"has no row with 'hydra\.searchpath=\[file:///tmp/evil\]'"):
         published(check(compose(list(RTE))), "hydra.searchpath=[file:///tmp/evil]")
 
 
-def test_numbers_in_a_record_of_an_older_version_are_not_taken(tmp_path, code_of_now):
-    """The numbers are those of this installation's option file."""
+def test_published_numbers_in_a_record_are_not_used(tmp_path, installed_code):
+    """The published numbers are those of the installed option file. Records of an older version also have them."""
 
     def change(record):
-        record["code"] = code_of_now
+        record["code"] = installed_code
         record["config"]["expected"] = [{"source": "Table 1", "kind": "printed", "at": "x=y", "points": {"rte": 1.0}}]
 
-    lines = edited(tmp_path, change)
+    lines = lines_of_changed_records(tmp_path, change)
     assert "agrees" in {line.verdict for line in lines}
 
 
-def test_a_target_of_a_record_is_not_imported(tmp_path, monkeypatch):
+def test_a_class_that_a_record_names_is_not_imported(tmp_path, monkeypatch):
     (tmp_path / "trap_of_reproduce.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "runs").mkdir()
@@ -93,6 +93,6 @@ def test_a_target_of_a_record_is_not_imported(tmp_path, monkeypatch):
         record["config"]["encoder"]["_target_"] = "trap_of_reproduce.Encoder"
         record["code"] = {"training": 1}
 
-    lines = edited(tmp_path / "runs", change)
+    lines = lines_of_changed_records(tmp_path / "runs", change)
     assert "trap_of_reproduce holds no 'Encoder'" in reasons(lines)
     assert "trap_of_reproduce" not in sys.modules

@@ -1,4 +1,4 @@
-"""Submissions: the files that the leaderboard takes, from real test splits, and each way of tampering is caught."""
+"""Submissions have the files that the leaderboard expects, and the check finds each kind of tampering."""
 
 import io
 import json
@@ -47,13 +47,16 @@ def test_a_submission_from_the_official_test_split_passes_the_check(task, traine
         assert [entry["label"] for entry in found[:20]] == [expected(own[row["idx"]]) for row in rows[:20]]
         return
     for entry, row in zip(found, rows, strict=True):
-        for ours, theirs in zip(entry["passage"]["questions"], row["passage"]["questions"], strict=True):
-            assert ours["idx"] == theirs["idx"]
-            assert [answer["idx"] for answer in ours["answers"]] == [answer["idx"] for answer in theirs["answers"]]
+        questions = zip(entry["passage"]["questions"], row["passage"]["questions"], strict=True)
+        for submitted, official in questions:
+            assert submitted["idx"] == official["idx"]
+            assert [answer["idx"] for answer in submitted["answers"]] == [
+                answer["idx"] for answer in official["answers"]
+            ]
 
 
-def release(root, **splits):
-    """Write test splits of as many rows as the official ones, made of sample rows."""
+def write_release(root, **splits):
+    """Write test splits that have the official numbers of rows and consist of sample rows."""
     for name, folder in splits.items():
         file = FILES[name.replace("_", "-")]
         rows = unlabelled_rows(folder)
@@ -68,7 +71,7 @@ def release(root, **splits):
 
 
 def test_the_run_of_rte_answers_the_diagnostic_sets_and_missing_files_are_named(trained, tmp_path, capsys):
-    release(tmp_path / "release", CB="CB", AX_b="RTE", AX_g="RTE", WSC="WSC")
+    write_release(tmp_path / "release", CB="CB", AX_b="RTE", AX_g="RTE", WSC="WSC")
     folders = [str(trained(task)) for task in ("cb", "rte", "wsc")]
     out = tmp_path / "submission.zip"
     assert main([*folders, "--root", str(tmp_path / "release"), "--output", str(out)]) == 0
@@ -84,7 +87,7 @@ def test_a_short_test_split_two_runs_of_a_task_and_no_test_split_are_refused(tra
     folder, out = trained("cb"), tmp_path / "out.zip"
     assert main([str(folder), "--root", str(tmp_path / "nowhere"), "--output", str(out)]) == 2
     assert "no test split of the runs' tasks was found" in capsys.readouterr().err
-    release(tmp_path / "release", CB="CB")
+    write_release(tmp_path / "release", CB="CB")
     path = tmp_path / "release" / "CB" / "test.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
     assert main([str(folder), "--root", str(tmp_path / "release"), "--output", str(out)]) == 2
@@ -141,7 +144,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("way", TAMPERED)
-def test_each_way_of_tampering_is_caught(way, tmp_path, capsys):
+def test_the_check_finds_each_kind_of_tampering(way, tmp_path, capsys):
     files, message = TAMPERED[way]
     path = tmp_path / "submission.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -153,7 +156,7 @@ def test_each_way_of_tampering_is_caught(way, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
-def test_a_repeated_file_and_a_broken_archive_are_caught(tmp_path, capsys):
+def test_the_check_finds_a_repeated_file_and_a_broken_archive(tmp_path, capsys):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for _ in range(2):
@@ -166,7 +169,7 @@ def test_a_repeated_file_and_a_broken_archive_are_caught(tmp_path, capsys):
     assert "cannot be read as a ZIP file" in capsys.readouterr().out
 
 
-def test_untouched_files_pass(tmp_path, capsys):
+def test_valid_files_pass_the_check(tmp_path, capsys):
     path = tmp_path / "submission.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in {"CB": CB, "MultiRC": MULTIRC, "ReCoRD": RECORD}.items():
