@@ -1,7 +1,7 @@
-"""Builds the wheel with copies of `conf/` and `sweeps/` inside the package, as `rpt/conf` and `rpt/sweeps`.
+"""Build the wheel with copies of `conf/` and `sweeps/` inside the package, as `rpt/conf` and `rpt/sweeps`.
 
-A checkout keeps both at its top, where a study is read and edited; an installed wheel has no top. An editable
-install uses the checkout's folders, so nothing is copied for it.
+A checkout has both folders at its top, where users read and edit them. An installed wheel has only the package. An
+editable install uses the folders of the checkout, and the build copies nothing.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ FOLDERS = ("conf", "sweeps")
 
 
 class BuildPy(build_py):
-    """The ordinary build of the Python files, and the YAML files beside them."""
+    """The standard build of the Python files, which also copies the YAML files."""
 
     def run(self) -> None:
-        """Copy what the wheel holds into the build folder."""
+        """Copy the Python files and the YAML files into the build folder."""
         super().run()
         if self.editable_mode:
             return
@@ -25,7 +25,7 @@ class BuildPy(build_py):
             self.copy_file(str(source), str(target))
 
     def get_source_files(self) -> list[str]:
-        """Files that a source distribution needs to build the same wheel."""
+        """Return the files that a source distribution needs to build the same wheel."""
         return [*super().get_source_files(), *map(str, _yaml_files()), "scripts/wheel.py"]
 
 

@@ -22,4 +22,4 @@ GENERATORS: dict[str, Callable[[int], dict[str, list[dict[str, object]]]]] = {
     "WiC": wic.rows,
     "WSC": wsc.rows,
 }
-"""For each folder of the release the function that makes its rows: a seed to the rows of `train` and `val`."""
+"""For each folder of the release, the function that makes the rows of `train` and `val` from a seed."""

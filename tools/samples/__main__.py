@@ -1,6 +1,6 @@
 """Write the sample rows: `python -m tools.samples [FOLDER]`, by default over the packaged ones.
 
-Raise a task's number in `rpt/data/samples/versions.json` whenever one of its rows changes.
+Increase a task's number in `rpt/data/samples/versions.json` whenever one of its rows changes.
 """
 
 import json

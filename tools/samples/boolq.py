@@ -1,12 +1,12 @@
 """Sample data for BoolQ: a yes/no question about one of the facts in a passage.
 
-A passage tells four things about an invented subject, and the question asks about one of them.
-Rows are made in crossed blocks of four (see `crossing`): two passages that differ in the fact
-asked about, each with two questions, so that either passage and either question has one yes and
-one no. In a *swap* the fact relates two values, and the second passage exchanges them; in a
-*contrast* one phrase gives way to another. Subjects, names, values and phrases are those of one
-split alone, and a question never shares more words, or pairs of neighboring words, with the
-passage that answers yes.
+A passage states four facts about an invented subject, and the question asks about one of them.
+Rows are made in crossed blocks of four (see `crossing`). The two passages of a block differ in
+the fact that the questions ask about. Both questions are asked about both passages, so that each
+passage and each question has one answer yes and one answer no. In a *swap*, the fact relates two
+values, and the second passage exchanges them. In a *contrast*, the second passage replaces one
+phrase. No subject, name, value or phrase is in both splits. A question does not share more words,
+or pairs of adjacent words, with the passage whose answer is yes than with the other passage.
 """
 
 import random
@@ -49,34 +49,34 @@ class Scene:
     subject: Subject
     name: str
     before: tuple[str, ...]
-    """Other facts, which follow the first sentence of the passage."""
+    """Other facts, between the first sentence of the passage and the fact in question."""
 
     after: tuple[str, ...]
-    """Other facts, which end the passage."""
+    """Other facts, at the end of the passage."""
 
     def passage(self, fact: str) -> str:
-        """Title and text in the form of the release."""
+        """Return the title and the text of a passage in the format of the release."""
         sentences = " ".join([self.subject.intro.format(name=self.name), *self.before, fact, *self.after])
         return f"{self.subject.title.format(name=self.name)} -- {sentences}"
 
     def question(self, template: str, **values: str) -> str:
-        """A question in the form of the release: lower case, no question mark."""
+        """Return a question in the format of the release: in lower case, without a question mark."""
         return template.format(name=self.name, **values).lower()
 
 
 def rows(seed: int, *, num_train: int = 640, num_val: int = 256) -> dict[str, list[Row]]:
-    """Rows of the two splits in the official schema.
+    """Make the rows of the two splits in the official schema.
 
-    Each size is rounded up to a multiple of 64: five kinds of swap in two polarities and two
-    blocks of three kinds of contrast, of four rows each. The answer to half of the rows of every
-    kind is yes. A split depends on the seed and its own size only.
+    Each size is rounded up to a multiple of 64, which is a round of 16 blocks of four rows: five
+    kinds of swap in two polarities, and two blocks of each of three kinds of contrast. The answer
+    to half of the rows of every kind is yes. A split depends only on the seed and its own size.
     """
     sizes = {"train": num_train, "val": num_val}
     return {split: _split_rows(seed, split, size) for split, size in sizes.items()}
 
 
 def swap_block(scene: Scene, fact: Swap, polarity: Polarity, values: tuple[str, str]) -> Block:
-    """The fact and one of its questions, each with the values in either order."""
+    """Make a block of a fact and one of its questions, each with the values in both orders."""
     template = fact.affirm if polarity == "affirm" else fact.deny
     (a, b), (c, d) = values, values[::-1]
     first, second = scene.question(template, a=a, b=b), scene.question(template, a=c, b=d)
@@ -87,14 +87,14 @@ def swap_block(scene: Scene, fact: Swap, polarity: Polarity, values: tuple[str, 
 
 
 def contrast_block(scene: Scene, fact: Contrast) -> Block:
-    """The fact with either of its phrases, and the question to which each answers yes."""
+    """Make a block of a fact with each of its phrases, and the question to which each phrase answers yes."""
     first, second = (scene.passage(fact.text.format(phrase=phrase)) for phrase in fact.phrases)
     questions = (scene.question(fact.questions[0]), scene.question(fact.questions[1]))
     return Block(texts=(first, second), probes=questions)
 
 
 class _Writer:
-    """Draws blocks for one split, using all of its subjects and facts evenly."""
+    """Draws the blocks of one split, and uses all subjects and facts of the split equally often."""
 
     def __init__(self, split: str, rng: random.Random) -> None:
         self._rng = rng
@@ -106,7 +106,7 @@ class _Writer:
         self._contrasts = {phenomenon: Deck(_facts(split, phenomenon, Contrast), rng) for phenomenon in CONTRASTS}
 
     def makers(self) -> list[Callable[[], Block]]:
-        """Functions that each write a block of a round."""
+        """Return the functions that each make one block of a round."""
         swaps = [partial(self._swap, *key) for key in self._swaps]
         contrasts = [partial(self._contrast, phenomenon) for phenomenon in self._contrasts]
         return [*swaps, *contrasts, *contrasts]
@@ -147,7 +147,7 @@ def _facts(split: str, phenomenon: Phenomenon, form: type[F]) -> list[tuple[Subj
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"boolq/{split}/{seed}")
 
     def write(passage: str, question: str, is_match: bool) -> Row:

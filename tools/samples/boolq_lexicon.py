@@ -1,4 +1,4 @@
-"""The forms of the subjects and facts of the BoolQ sample data."""
+"""The classes of subjects and facts of the BoolQ sample data."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,24 +15,24 @@ CONTRASTS: tuple[Phenomenon, ...] = ("quantifier", "rule", "degree")
 
 @dataclass(frozen=True)
 class Swap:
-    """A sentence about two values {a} and {b}, and two questions that exchanging them answers anew."""
+    """A sentence about two values {a} and {b}, and two questions whose answers change with the order of the values."""
 
     phenomenon: Phenomenon
     text: str
     values: tuple[str, ...]
 
     affirm: str
-    """The answer is yes, and no with the values of the sentence exchanged."""
+    """Question whose answer is yes, and no if the sentence has the values exchanged."""
 
     deny: str
-    """The answer is no, and yes with the values of the sentence exchanged."""
+    """Question whose answer is no, and yes if the sentence has the values exchanged."""
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A sentence with a place for a phrase, and the question that each phrase answers with yes.
+    """A sentence with a slot for one of two phrases, and a question for each phrase.
 
-    To the question of the other phrase, the answer is no.
+    The answer to the question of the inserted phrase is yes. The answer to the other question is no.
     """
 
     phenomenon: Phenomenon
@@ -46,9 +46,9 @@ Fact = Swap | Contrast
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """The subject of a passage: a title and a first sentence with a {name}, and facts.
+    """The subject of a passage: a title and a first sentence that contain {name}, and facts.
 
-    The facts must be true together, in any order, and none may answer a question about another.
+    The facts must be compatible, in any order. No fact may answer a question about another fact.
     """
 
     names: tuple[str, ...]

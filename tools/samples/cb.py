@@ -1,12 +1,14 @@
 """Sample data for CB: is the speaker committed to a clause embedded under an operator?
 
 Every premise embeds a clause under a predicate, and the predicate under an operator that would
-cancel an ordinary entailment. A factive predicate keeps the speaker committed to its clause, a
-non-factive one leaves the clause open; the hypothesis repeats the clause or contradicts it.
+cancel an ordinary entailment. With a factive predicate, the speaker remains committed to the
+clause. A non-factive predicate leaves the truth of the clause open. The hypothesis repeats or
+contradicts the clause.
 
-Rows are made in twins that differ in nothing but the predicate, one factive and one not. A rule
-that cannot tell the predicates apart gives both the same label and is right on one at most, so
-it cannot beat the majority; and no predicate of one split occurs in another.
+Rows are made in twins, which differ only in the predicate: one is factive and the other is not. A
+rule that does not distinguish the predicates gives both twins the same label. It is right on at
+most one of them and cannot have a higher accuracy than the majority answer. No predicate is in
+both splits.
 """
 
 import random
@@ -29,7 +31,7 @@ __all__ = ["FRAMES", "VERSION", "Scene", "label", "render_premise", "rows"]
 
 VERSION = 1
 
-# Past or perfect throughout, so that every clause, itself in the past, agrees in tense.
+# All forms are past or perfect, because every clause is in the past and must agree in tense.
 FRAMES: dict[tuple[Operator, Kind], tuple[str, ...]] = {
     ("negation", "verb"): (
         "{subject} did not {base} that {clause}.",
@@ -75,30 +77,30 @@ class Scene:
     context: str
     frame: str
     consequent: str = ""
-    """The main clause of a conditional; other operators have none."""
+    """The main clause of a conditional. Other operators have no consequent."""
 
 
 def rows(seed: int, *, num_train: int = 448, num_val: int = 240) -> dict[str, list[Row]]:
-    """Rows of the two splits in the official schema.
+    """Make the rows of the two splits in the official schema.
 
     Each size is rounded up to a multiple of 32, so that operator, embedded clause, match and
-    class of predicate are exactly crossed: half of the rows are neutral, a quarter entailed.
-    A split depends on the seed and its own size only.
+    class of predicate are exactly crossed. Half of the rows are neutral, and a quarter are
+    entailed. A split depends only on the seed and its own size.
     """
     sizes = {"train": num_train, "val": num_val}
     return {split: _split_rows(seed, split, size) for split, size in sizes.items()}
 
 
 def label(*, is_factive: bool, is_match: bool) -> str:
-    """The official label of a hypothesis that repeats (match) or contradicts the clause."""
+    """Return the official label of a hypothesis that repeats (match) or contradicts the clause."""
     if not is_factive:
         return "neutral"
     return "entailment" if is_match else "contradiction"
 
 
 def render_premise(scene: Scene, predicate: Predicate, clause: str) -> str:
-    """The context sentence and the sentence that embeds the clause."""
-    # A context that has introduced the person leaves the subject to the pronoun.
+    """Return the context sentence and the sentence that embeds the clause."""
+    # If the context names the person, the subject of the next sentence is the pronoun.
     subject = scene.pronoun if "{name}" in scene.context else scene.name
     possessive = {"she": "her", "he": "his"}[scene.pronoun]
     sentence = scene.frame.format(
@@ -113,10 +115,10 @@ def render_premise(scene: Scene, predicate: Predicate, clause: str) -> str:
 
 
 def contradict(clause: str, other: str) -> str:
-    """A clause that cannot be true together with `clause`.
+    """Return a clause that cannot be true together with `clause`.
 
-    Its own negation where that is plain English ("the lake was not frozen"), else the issue's other value. Both
-    predicates of a pair of twins meet the same hypothesis, so that its "not" tells no more than majority.
+    It is the negation where the negation is ordinary English ("the lake was not frozen"), and else the other clause of
+    the issue. Both twins have the same hypothesis, so that its "not" predicts the label no better than the majority.
     """
     auxiliary = re.search(r" (was|were|had been) ", clause)
     if auxiliary is None or re.search(r" (still|un\w+)\b", clause):
@@ -126,7 +128,7 @@ def contradict(clause: str, other: str) -> str:
 
 
 class _Writer:
-    """Writes twins for one split, using all of its words evenly."""
+    """Writes the twins of one split, and uses all words of the split equally often."""
 
     def __init__(self, split: str, rng: random.Random) -> None:
         lexicon: Lexicon = LEXICONS[split]
@@ -145,7 +147,7 @@ class _Writer:
         self._written: set[tuple[object, object]] = set()
 
     def new_twins(self, operator: Operator, kind: Kind, embedded: int, is_match: bool) -> list[Row]:
-        """Twins of which neither has been written before."""
+        """Return twins that have not been written before."""
         while True:
             twins = self._twins(operator, kind, embedded, is_match)
             keys = {(row["premise"], row["hypothesis"]) for row in twins}
@@ -176,7 +178,7 @@ class _Writer:
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"cb/{split}/{seed}")
     writer = _Writer(split, rng)
     made: list[Row] = []

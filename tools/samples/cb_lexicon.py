@@ -1,7 +1,7 @@
-"""The scenery of the CB sample data: who, in what situation, and about what.
+"""The word lists of the CB sample data: names, contexts, issues and consequents.
 
-Plain word lists, disjoint between the splits. Both clauses of an issue must be things that a
-person may know, hide, hope or regret, and they must not both be true.
+No entry is in both splits. Both clauses of an issue must be things that a person may know, hide,
+hope or regret. They must not both be true.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class Lexicon:
     names: tuple[tuple[str, Pronoun], ...]
 
     contexts: tuple[str, ...]
-    """First sentences; one that introduces {name} is followed by a pronoun."""
+    """First sentences of a premise. A pronoun follows a first sentence that contains {name}."""
 
     issues: tuple[tuple[str, str], ...]
     """Pairs of clauses that contradict each other."""
 
     consequents: tuple[str, ...]
-    """Main clauses after an `if` clause; true or false of it, they say nothing on the issue."""
+    """Main clauses after an `if` clause. They imply nothing about the issue, whether they are true or false."""
 
 
 LEXICONS: dict[str, Lexicon] = {

@@ -1,8 +1,8 @@
-"""Clause-embedding predicates for the CB sample data, and the operators each is safe under.
+"""Clause-embedding predicates for the CB sample data, and the operators that each may be embedded under.
 
-*Factive*: the speaker takes the clause to be true whatever operator stands above the predicate.
-*Non-factive*: under an operator the speaker leaves the truth of the clause open.
-A predicate lists only the operators under which a careful reader has no second reading.
+*Factive*: the speaker presupposes that the clause is true, whatever the operator above the predicate.
+*Non-factive*: under an operator, the speaker leaves the truth of the clause open.
+A predicate lists only operators under which the sentence has a single reading.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ OPERATORS: tuple[Operator, ...] = ("negation", "question", "modal", "conditional
 
 @dataclass(frozen=True)
 class Predicate:
-    """A predicate that takes a that-clause; an adjective has one form only."""
+    """A predicate that takes a that-clause. An adjective has a single form."""
 
     kind: Kind
     base: str
@@ -35,9 +35,9 @@ def _adjective(form: str, *operators: Operator) -> Predicate:
     return Predicate("adjective", form, form, form, operators or OPERATORS)
 
 
-# Semi-factives (notice, realize, grasp ...) keep their clause under negation, but from an `if`
-# clause they may only report what the speaker wonders about; those of pure finding (discover,
-# find out, learn) may do so in a question or under a modal as well.
+# Semi-factives (notice, realize, grasp ...) presuppose their clause under negation. In an `if`
+# clause they may instead report what the speaker wonders about. Verbs of discovery (discover,
+# find out, learn) may also do so in a question or under a modal.
 FACTIVE: dict[str, tuple[Predicate, ...]] = {
     "train": (
         _verb("know", "knew", "known"),
@@ -70,9 +70,9 @@ FACTIVE: dict[str, tuple[Predicate, ...]] = {
     ),
 }
 
-# Left out on purpose: verbs whose negation sinks into the clause (think, believe, expect), and
-# speech verbs that vouch for it (mention, announce, warn, admit). "Did not suspect that" and
-# "never had a hunch that" hint that the clause is true; so, faintly, does "did not fear that".
+# Two kinds of verbs are left out: verbs of neg-raising (think, believe, expect), and verbs of
+# speech that suggest a true clause (mention, announce, warn, admit). "Did not suspect that",
+# "never had a hunch that" and, more weakly, "did not fear that" also suggest a true clause.
 NON_FACTIVE: dict[str, tuple[Predicate, ...]] = {
     "train": (
         _verb("say", "said", "said"),

@@ -1,12 +1,12 @@
 """Sample data for COPA: which of two events is the cause, or the effect, of the premise?
 
-The two choices are events that can bring about each other, each by a link of its own. A premise
-is one such link, so that its cause is one of the choices and its effect the other.
+The two choices are events, each of which can cause the other through a middle event, the *link*.
+A premise is one of these links. Its cause is one of the choices, and its effect is the other.
 
-Every pair of choices is shown with both links, both questions and in both orders: eight rows, in
-which the label is even over each of the three and over any two of them. A rule that leaves out
-premise, question or choices is right on four of the eight; and no event of one split occurs in
-another.
+Every pair of choices gives eight rows: two links, two questions and two orders of the choices. The
+labels are balanced over each of the three and over any two of them. A rule that ignores the
+premise, the question or the choices is right on four of the eight rows. No event is in both
+splits.
 """
 
 import random
@@ -20,7 +20,7 @@ __all__ = ["NUM_ROWS_OF_CIRCLE", "VERSION", "render", "rows"]
 VERSION = 1
 
 NUM_ROWS_OF_CIRCLE = 8
-"""Two links, two questions, two orders of the choices."""
+"""Two links, two questions and two orders of the choices give eight rows."""
 
 Row = dict[str, object]
 
@@ -32,10 +32,10 @@ PRONOUNS: dict[Pronoun, dict[str, str]] = {
 
 
 def rows(seed: int, *, num_train: int = 640, num_val: int = 256) -> dict[str, list[Row]]:
-    """Rows of the two splits in the official schema.
+    """Make the rows of the two splits in the official schema.
 
-    Each size is rounded up to a multiple of 8, so that every circle of events is told in full.
-    A split depends on the seed and its own size only.
+    Each size is rounded up to a multiple of 8, so that all rows of every circle are written.
+    A split depends only on the seed and its own size.
 
     Raises:
         ValueError: A split is asked for more rows than its word lists can make.
@@ -45,7 +45,7 @@ def rows(seed: int, *, num_train: int = 640, num_val: int = 256) -> dict[str, li
 
 
 def render(event: str, who: str, pronoun: Pronoun) -> str:
-    """The sentence that tells an event of somebody."""
+    """Return the sentence about an event of a person or town."""
     sentence = event.format(who=who, **PRONOUNS[pronoun])
     return f"{sentence[0].upper()}{sentence[1:]}"
 
@@ -71,10 +71,10 @@ def _circle_rows(circle: Circle, who: str, pronoun: Pronoun) -> list[Row]:
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"copa/{split}/{seed}")
     lexicon = LEXICONS[split]
-    # Circle by circle, an order of all who can be in it; a round tells every circle once.
+    # Each circle has a random order of its possible persons or towns. A round uses every circle once.
     casts = [rng.sample(lexicon.casts[circle.cast], len(lexicon.casts[circle.cast])) for circle in lexicon.circles]
     tales: list[tuple[Circle, str, Pronoun]] = []
     for cast in zip(*casts, strict=True):

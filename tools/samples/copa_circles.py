@@ -1,7 +1,7 @@
 """Circles of events for the COPA sample data: the class, and the circles of the train split.
 
-In a circle each of two events can bring about the other, by different middle links. Which of the
-two is the cause of a link and which its effect is plain to whoever understands the link.
+In a circle, each of two events can cause the other through a different middle event, the link. A
+reader who understands a link knows which of the two events is its cause and which is its effect.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Cast = Literal["person", "town"]
 
 @dataclass(frozen=True)
 class Circle:
-    """`first` leads to `there`, that to `second`, that to `back`, and that to `first` again.
+    """`first` causes `there`, `there` causes `second`, `second` causes `back`, and `back` causes `first`.
 
-    `{who}` is the person or town; `{they}`, `{them}` and `{their}` are its pronouns.
+    `{who}` is the person or town. `{they}`, `{them}` and `{their}` are its pronouns.
     """
 
     first: str

@@ -1,4 +1,4 @@
-"""The word lists of the COPA sample data, disjoint between the splits: events, people and towns."""
+"""The word lists of the COPA sample data: events, people and towns. No entry is in both splits."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,11 +18,11 @@ class Lexicon:
     circles: tuple[Circle, ...]
 
     casts: dict[Cast, tuple[tuple[str, Pronoun], ...]]
-    """The people or towns that a circle may be told of, each with its pronoun; equally many of each kind."""
+    """The people or towns that a circle may be about, each with its pronoun. Each kind has the same number."""
 
 
 def _casts(she: str, he: str, it: str) -> dict[Cast, tuple[tuple[str, Pronoun], ...]]:
-    """Casts from lists of names, divided by commas."""
+    """Build the casts from lists of names, separated by commas."""
     women: list[tuple[str, Pronoun]] = [(name.strip(), "she") for name in she.split(",")]
     men: list[tuple[str, Pronoun]] = [(name.strip(), "he") for name in he.split(",")]
     return {"person": (*women, *men), "town": tuple((name.strip(), "it") for name in it.split(","))}

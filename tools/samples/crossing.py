@@ -1,9 +1,10 @@
-"""Rows in exactly crossed blocks: two texts, two probes, and a label that neither tells alone.
+"""Rows in exactly crossed blocks of two texts and two probes, whose label depends on both.
 
-In a block each probe (a hypothesis, a question) goes with each text (a premise, a passage), and
-matches exactly one of them. Seen alone, every text and every probe thus has both labels equally
-often, and so has every sum of what the two contribute apart: only their relation decides. The
-`Deck` that words and stories are drawn from serves generators of other forms as well.
+In a block, each probe (a hypothesis or a question) is paired with each text (a premise or a
+passage), and matches exactly one of them. Every text and every probe thus has both labels equally
+often. No sum of a score of the text and a score of the probe predicts the labels: they depend
+on the relation of text and probe only. Other generators also use `Deck`, from which words and
+stories are drawn.
 """
 
 import random
@@ -17,14 +18,14 @@ T = TypeVar("T")
 
 
 class Block(NamedTuple):
-    """The first probe matches the first text only, the second probe the second text only."""
+    """Two texts and two probes. Each probe matches the text at its own position only."""
 
     texts: tuple[str, str]
     probes: tuple[str, str]
 
 
 class Deck(Generic[T]):
-    """Deals items in random order, every item once before any comes again."""
+    """Returns items in random order, and every item once before any item a second time."""
 
     def __init__(self, items: Sequence[T], rng: random.Random) -> None:
         self._items = items
@@ -32,13 +33,13 @@ class Deck(Generic[T]):
         self._left: list[T] = []
 
     def deal(self) -> T:
-        """The next item."""
+        """Return the next item."""
         if not self._left:
             self._left = self._rng.sample(self._items, len(self._items))
         return self._left.pop()
 
     def deal_two(self) -> tuple[T, T]:
-        """Two different items, even where the deck is shuffled anew between them."""
+        """Return two different items, also where the items are shuffled again between the two."""
         first = second = self.deal()
         while second == first:
             second = self.deal()
@@ -46,7 +47,7 @@ class Deck(Generic[T]):
 
 
 def cross(block: Block) -> list[tuple[str, str, bool]]:
-    """The four pairs of a text and a probe, and whether the two match."""
+    """Return the four pairs of a text and a probe, each with whether the two match."""
     return [(text, probe, i == j) for i, text in enumerate(block.texts) for j, probe in enumerate(block.probes)]
 
 
@@ -56,13 +57,13 @@ def crossed_rows(
     size: int,
     rng: random.Random,
 ) -> list[Row]:
-    """Shuffled rows of whole rounds, a round being one new block of every maker.
+    """Make the shuffled rows of whole rounds. A round has one new block of every maker.
 
     Args:
-        makers: Each draws a block of its own kind.
-        write: Text, probe and match to a row without its index.
-        size: The least number of rows.
-        rng: Shuffles the rows; the makers draw from it as well.
+        makers: Functions that each draw a block of one kind.
+        write: Function from text, probe and match to a row without its index.
+        size: Smallest number of rows.
+        rng: Random numbers for the order of the rows. The makers draw from it as well.
     """
     made: list[Row] = []
     written: set[tuple[str, str]] = set()
@@ -75,7 +76,7 @@ def crossed_rows(
 
 
 def _unwritten(make: Callable[[], Block], written: set[tuple[str, str]]) -> Block:
-    """A block of which no pair has been written before."""
+    """Return a block whose pairs have not been written before."""
     while True:
         block = make()
         pairs = {(text, probe) for text, probe, _ in cross(block)}

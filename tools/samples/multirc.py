@@ -1,13 +1,13 @@
 """Sample data for MultiRC: which answers to a question about a short story are right?
 
-A story spreads its facts over two or three owners: people, places or months. Its questions ask
-for the facts of one owner, and every wrong answer is a fact of another. No sentence tells on its
-own: a fact stands under a pronoun, or beside the names of both owners that are asked for it.
+The facts of a story belong to two or three owners: people, places or months. A question asks for
+the facts of one owner, and every wrong answer is a fact of another owner. No single sentence
+answers a question: it gives a fact of a pronoun, or names both owners that questions ask about.
 
-Labels are exactly crossed. Within a passage, an answer that is right for one question is wrong
-for exactly one other. Passages are made in twins: the same words with the owners exchanged, so
-that the same answers to the same questions are right where they were wrong. A rule that does not
-bring passage, question and answer together is right on half.
+The labels are exactly crossed. Within a passage, an answer that is right for one question is wrong
+for exactly one other question. Passages are made in twins, which have the same words with the
+owners exchanged. An answer to a question that is right in one twin is wrong in the other. A rule
+that does not combine passage, question and answer is right on half of the rows.
 """
 
 import random
@@ -24,16 +24,16 @@ __all__ = ["VERSION", "Owner", "Plan", "render_passage", "render_questions", "ro
 VERSION = 1
 
 Question = tuple[str, tuple[tuple[str, int], ...]]
-"""The text of a question, and each answer with its label."""
+"""The text of a question, and its answers with their labels."""
 
-# Of a passage: longer ones are drawn anew.
+# Limit on the words of a passage. Longer passages are drawn again.
 MAX_WORDS = 120
-# Facts of each owner in turn. An answer list joins two neighbors, so it has three to five answers.
+# Number of facts of each owner. A question has the answers of two adjacent owners, which are three to five.
 SIZES = {
     2: ((1, 2), (2, 1), (2, 2), (2, 2), (2, 3), (3, 2), (1, 3), (3, 1)),
     3: ((1, 2, 2), (2, 1, 2), (2, 2, 1), (2, 2, 2), (2, 2, 2), (1, 2, 3)),
 }
-# A fact told beside the name of its owner and of the other owner that a question asks for it.
+# Sentences that give a fact with the name of its owner and of the other owner that a question names.
 CONTRASTS: dict[Kind, tuple[str, ...]] = {
     "person": (
         "{other} had offered to {base}, but in the end {owner} did it.",
@@ -52,13 +52,13 @@ CONTRASTS: dict[Kind, tuple[str, ...]] = {
         "They had hoped to {base} in {other}, but they did so in {owner} instead.",
     ),
 }
-# One fact of each owner, told in a single sentence.
+# Parts of a single sentence that gives one fact of each owner.
 CLAUSES: dict[Kind, str] = {
     "person": "{owner} {past}",
     "place": "in {owner} they {past}",
     "month": "in {owner} they {past}",
 }
-# Sentences that name an owner; the facts follow under a pronoun.
+# Sentences that name an owner. The facts follow in sentences about a pronoun.
 LEADS: dict[Kind, tuple[str, ...]] = {
     "person": (
         "There was plenty to do for {owner}.",
@@ -107,7 +107,7 @@ class Owner:
 
     name: str
     pronoun: Pronoun
-    """The pronoun of the person who acted; the actors' pronoun where the owner is not a person."""
+    """The pronoun of the owner, or that of the actors where the owner is not a person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,42 +116,42 @@ class Plan:
 
     story: Story
     owners: tuple[Owner, ...]
-    """Owners, in the order in which the passage names them."""
+    """The owners, in the order in which the passage names them."""
 
     groups: tuple[tuple[Fact, ...], ...]
-    """Facts that belong together, as many groups as owners."""
+    """Groups of facts that have the same owner. There are as many groups as owners."""
 
     clauses: tuple[Fact, ...]
-    """The first fact of every group, told in one sentence, or none."""
+    """The first fact of every group, for a single sentence; empty if the passage has no such sentence."""
 
     contrasts: tuple[tuple[int, Fact, str], ...]
-    """Facts that name both owners, each with its group and its frame."""
+    """Facts whose sentence names both owners, each as its group, the fact and the sentence's frame."""
 
     leads: tuple[str, ...]
     questions: tuple[str, ...]
     is_mixed_first: bool
 
     def owner(self, group: int, turn: int) -> Owner:
-        """The owner of a group in the first (0) or the second (1) of the twins."""
+        """Return the owner of a group in the first (0) or the second (1) of the twins."""
         return self.owners[(group - turn) % len(self.owners)]
 
     def other(self, group: int, turn: int) -> Owner:
-        """The owner of a group in the other twin: its facts are wrong answers for this one."""
+        """Return the owner of a group in the other twin. Facts of that owner are the wrong answers."""
         return self.owner(group, 1 - turn)
 
 
 def rows(seed: int, *, num_train: int = 100, num_val: int = 40) -> dict[str, list[Row]]:
-    """Passages of the two splits in the official schema.
+    """Make the passages of the two splits in the official schema.
 
-    Each size counts passages and is rounded up to whole twins; a passage has seven to ten answer
-    rows on average. A split depends on the seed and its own size only.
+    Each size is a number of passages and is rounded up to whole pairs of twins. A passage has seven
+    to ten answers on average. A split depends only on the seed and its own size.
     """
     sizes = {"train": num_train, "val": num_val}
     return {split: _split_rows(seed, split, size) for split, size in sizes.items()}
 
 
 def render_passage(plan: Plan, turn: int) -> str:
-    """The text of one of the twins."""
+    """Return the text of one of the twins."""
     story = plan.story
     ranked = sorted(range(len(plan.groups)), key=lambda group: plan.owners.index(plan.owner(group, turn)))
     told = {id(item) for item in (*plan.clauses, *(item for _, item, _ in plan.contrasts))}
@@ -169,16 +169,16 @@ def render_passage(plan: Plan, turn: int) -> str:
     ]
     body = [*mixed, *blocks] if plan.is_mixed_first else [*blocks, *mixed]
     intro = story.intro.format(owners=_listed([owner.name for owner in plan.owners]))
-    # Three or four facts leave room for both asides, five for one.
+    # A passage of three or four facts has two asides, a passage of five facts has one, and longer passages have none.
     asides = story.asides[: max(0, 6 - sum(map(len, plan.groups)))]
     return " ".join([intro, *asides, *body, story.ending])
 
 
 def render_questions(plan: Plan, turn: int) -> list[Question]:
-    """The questions of one of the twins: one for every owner, in the order of the owners."""
+    """Return the questions of one of the twins: one for every owner, in the order of the owners."""
     questions = []
     for position, owner in enumerate(plan.owners):
-        # Of these two groups, one is the owner's in this twin and the other in the second.
+        # The owner has one of these two groups in this twin, and the other group in the other twin.
         answers = tuple(
             (item.answer, int(plan.owner(group, turn) == owner))
             for group in (position, (position + 1) % len(plan.owners))
@@ -190,7 +190,7 @@ def render_questions(plan: Plan, turn: int) -> list[Question]:
 
 
 def _block(lead: str, owner: Owner, facts: Sequence[Fact]) -> str:
-    """A sentence about the owner, and the facts under a pronoun."""
+    """Return a sentence about the owner, and sentences about a pronoun with the facts."""
     pronoun = owner.pronoun.capitalize()
     text = f"{lead.format(owner=owner.name)} {pronoun} {' and '.join(item.past for item in facts[:2])}."
     return text + "".join(f" {pronoun} also {item.past}." for item in facts[2:])
@@ -208,7 +208,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class _Planner:
-    """Plans twins for one split, using its stories evenly."""
+    """Plans the twins of one split, and uses all stories of the split equally often."""
 
     def __init__(self, lexicon: Lexicon, rng: random.Random) -> None:
         self._lexicon = lexicon
@@ -223,7 +223,7 @@ class _Planner:
         groups = tuple(tuple(next(facts) for _ in range(size)) for size in sizes)
         clauses = tuple(group[0] for group in groups) if self._rng.random() < 0.5 else ()
         frames = Deck(CONTRASTS[story.kind], self._rng)
-        # The last fact of a group that still has one to tell.
+        # A contrast takes the last fact of a group, unless the sentence of first facts already has it.
         candidates = [group for group, items in enumerate(groups) if len(items) > bool(clauses)]
         contrasted = self._rng.sample(candidates, min(len(candidates), self._rng.choice((1, 2))))
         return Plan(
@@ -249,7 +249,7 @@ class _Planner:
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"multirc/{split}/{seed}")
     planner = _Planner(LEXICONS[split], rng)
     made: dict[str, list[Question]] = {}
@@ -264,7 +264,7 @@ def _split_rows(seed: int, split: str, size: int) -> list[Row]:
 
 
 def _numbered(passages: Sequence[tuple[str, list[Question]]], rng: random.Random) -> list[Row]:
-    """Rows in the official schema; questions and answers are shuffled and numbered over all of them."""
+    """Return rows in the official schema, with shuffled questions and answers that are numbered over all rows."""
     question_numbers, answer_numbers = count(), count()
     numbered: list[Row] = []
     for idx, (text, asked) in enumerate(passages):

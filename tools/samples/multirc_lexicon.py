@@ -1,8 +1,8 @@
-"""The word lists of the MultiRC sample data: who, where, when, and the stories of each split.
+"""The word lists of the MultiRC sample data: people, places, months and the stories of each split.
 
-Everything here is disjoint between the splits. The facts of a story must all be things that a
-person (or group) may plan, offer or put off, and that differ clearly from each other: the answer
-of one fact must not also be right for another.
+No entry is in both splits. Every fact of a story must be something that a person or group may
+plan, offer or put off. Facts must differ clearly, so that the answer of one fact is not right for
+another fact.
 """
 
 from tools.samples.multirc_stories import Lexicon

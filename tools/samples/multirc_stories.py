@@ -1,4 +1,4 @@
-"""The parts of a story of the MultiRC sample data."""
+"""The classes of stories and facts of the MultiRC sample data."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ Pronoun = Literal["she", "he", "they"]
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """Something that was done: as the passage says it, and as an answer says it."""
+    """Something that was done, in the form of the passage and in the form of an answer."""
 
     base: str
     past: str
@@ -20,7 +20,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """A small world in which every fact belongs to one owner: a person, a place or a month."""
+    """A story whose facts each belong to one owner: a person, a place or a month."""
 
     kind: Kind
 
@@ -33,10 +33,10 @@ class Story:
     ending: str
     facts: tuple[Fact, ...]
     actors: str = ""
-    """Who did it all, where the owners are places or months."""
+    """The people who did everything in the story, where the owners are places or months."""
 
     setting: str = ""
-    """Ends a question about an owner who is a person."""
+    """The end of a question about an owner who is a person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +52,5 @@ class Lexicon:
 
 
 def fact(base: str, past: str, rest: str, answer: str) -> Fact:
-    """A fact from the two forms of its verb and the words that follow both."""
+    """Build a fact from the two forms of its verb and the words that follow both forms."""
     return Fact(base=f"{base} {rest}", past=f"{past} {rest}", answer=answer)

@@ -1,12 +1,12 @@
-"""Sample data for ReCoRD: which entity of an article does a statement about it speak of?
+"""Sample data for ReCoRD: which entity of an article is missing in a statement about it?
 
-An article tells three events, each with three roles played by the same three people or places,
-all of them named in one sentence. A query paraphrases what follows for one of the roles.
+An article reports three events. Each event has three roles, which the same three people or places
+have, and one sentence names all three. A query paraphrases what follows for one of the roles.
 
-Articles are made in triplets that name the same entities in the same order and as often, while
-the roles rotate: for the same query each of the three is the answer once. A rule that looks at
-the order, place or number of mentions is right on a third, and so is one that finds the sentence
-of an event but does not tell who does what to whom in it.
+Articles are made in triplets. All three name the same entities in the same order and equally
+often, while the roles rotate, so that each entity is the answer to the same query once. A rule that
+uses the order, place or number of mentions is right on a third of the queries. So is a rule that
+finds the sentence of an event, and does not know which entity has which role in it.
 """
 
 import random
@@ -26,7 +26,7 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Entity:
-    """A person, by full name and by surname, or a place, with one name for both."""
+    """A person with full name and surname, or a place, whose two names are equal."""
 
     name: str
     short: str
@@ -34,18 +34,18 @@ class Entity:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Form in which an event is told: who is named first, and who has the first role in the first article."""
+    """The order of names in an event's sentence, and the entity with the first role in the first article."""
 
     event: int
     first_named: int
     first_player: int
 
     def player(self, role: int, turn: int) -> int:
-        """The index of the competitor that plays a role."""
+        """Return the index of the entity that has a role."""
         return (role + self.first_player + turn) % 3
 
     def frame(self, turn: int) -> int:
-        """The frame that names the competitors in the order of all three articles."""
+        """Return the index of the sentence that names the entities in the order of all three articles."""
         return (self.first_named - self.first_player - turn) % 3
 
 
@@ -57,31 +57,31 @@ class Plan:
     topic: Topic
     competitors: tuple[Entity, Entity, Entity]
     introduced: tuple[int, ...]
-    """The competitors in the order of the intro."""
+    """The entities in the order of the introduction."""
 
     scenery: Entity
     scenes: tuple[Scene, ...]
     has_event_highlight: bool
-    """Whether the last event is told by a highlight, with full names, rather than in the body."""
+    """Whether the last event is reported by a highlight, with full names, rather than in the body."""
 
     remark: str
     remarked: int
     asked: tuple[tuple[int, int], ...]
-    """For each query, the scene and the role that it is about."""
+    """For each query, its scene and its role."""
 
 
 def rows(seed: int, *, num_train: int = 201, num_val: int = 102) -> dict[str, list[Row]]:
-    """Articles of the two splits in the official schema.
+    """Make the articles of the two splits in the official schema.
 
-    Each size counts articles, of two or three queries, and is rounded up to whole triplets. A
-    split depends on the seed and its own size only.
+    Each size is a number of articles and is rounded up to whole triplets. An article has two or
+    three queries. A split depends only on the seed and its own size.
     """
     sizes = {"train": num_train, "val": num_val}
     return {split: _split_rows(seed, split, size) for split, size in sizes.items()}
 
 
 def render_text(plan: Plan, turn: int) -> str:
-    """The text of one article of a triplet, highlights included."""
+    """Return the text of one article of a triplet, with its highlights."""
     topic = plan.topic
     intro = topic.intro.format(
         **{slot: plan.competitors[index].name for slot, index in zip("abc", plan.introduced, strict=True)},
@@ -104,14 +104,17 @@ def _told(plan: Plan, scene: Scene, turn: int, *, is_short: bool) -> str:
 
 
 def _mentions(text: str, names: Sequence[str]) -> list[tuple[int, int]]:
-    """Start and inclusive end of every mention, in the order of the text; a surname inside a full name is none."""
+    """Return start and inclusive end of every mention in the order of the text.
+
+    A surname inside a full name is no mention of its own.
+    """
     longest_first = sorted(names, key=len, reverse=True)
     pattern = rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b"
     return [(match.start(), match.end() - 1) for match in re.finditer(pattern, text)]
 
 
 def _row(plan: Plan, turn: int, idx: int, query_numbers: Iterator[int]) -> Row:
-    """One article in the official schema."""
+    """Return one article in the official schema."""
     text = render_text(plan, turn)
     entities = (*plan.competitors, plan.scenery)
     mentions = _mentions(text, sorted({name for entity in entities for name in (entity.name, entity.short)}))
@@ -131,7 +134,7 @@ def _row(plan: Plan, turn: int, idx: int, query_numbers: Iterator[int]) -> Row:
 
 
 class _Planner:
-    """Plans triplets for one split, using its topics, queries and names evenly."""
+    """Plans the triplets of one split, and uses its topics, queries and names equally often."""
 
     def __init__(self, lexicon: Lexicon, rng: random.Random) -> None:
         self._lexicon = lexicon
@@ -169,7 +172,7 @@ class _Planner:
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"record/{split}/{seed}")
     planner = _Planner(LEXICONS[split], rng)
     made: list[tuple[Plan, int]] = []

@@ -1,4 +1,4 @@
-"""The parts of an article of the ReCoRD sample data."""
+"""The classes of topics and events of the ReCoRD sample data."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,24 +10,24 @@ Kind = Literal["person", "place"]
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something with three roles, {0}, {1} and {2}, played by three entities of one kind."""
+    """An event with three roles, {0}, {1} and {2}, which three entities of one kind have."""
 
     frames: tuple[str, str, str]
-    """The event told three times; frame r names the roles in the order r, r + 1, r + 2 (mod 3)."""
+    """Three sentences that report the event. Sentence r names the roles in the order r, r + 1, r + 2 (mod 3)."""
 
     queries: tuple[str, str, str]
-    """For each role, a sentence that is true of its player alone, with @placeholder in its place."""
+    """For each role, a sentence that is true of its entity only and has @placeholder in place of the entity."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """A small world with three events, any two or three of which may be told together."""
+    """A topic with three events, of which an article may report any two or all three."""
 
     kind: Kind
-    """The kind of the competing entities: people, with a place as scenery, or places, with a person."""
+    """The kind of the three entities: people, and the scenery is a place; or places, and the scenery is a person."""
 
     intro: str
-    """Names the three competitors, {a}, {b} and {c}, and the {scenery}."""
+    """A sentence that names the three entities, {a}, {b} and {c}, and the {scenery}."""
 
     aside: str
     headline: str
@@ -44,12 +44,12 @@ class Lexicon:
     sources: tuple[str, ...]
 
     remarks: dict[Kind, tuple[str, ...]]
-    """Sentences that name one competitor and say nothing about any event."""
+    """Sentences that name one entity and state nothing about an event."""
 
     topics: tuple[Topic, ...]
 
 
 def event(*pairs: tuple[str, str]) -> Event:
-    """An event from three pairs: the frame that begins with a role, and the query about that role."""
+    """Build an event from three pairs: the sentence that begins with a role, and the query about that role."""
     (first, first_query), (second, second_query), (third, third_query) = pairs
     return Event(frames=(first, second, third), queries=(first_query, second_query, third_query))

@@ -1,6 +1,6 @@
 """The word lists of the ReCoRD sample data, disjoint between the splits.
 
-Names must be no other word of any text, since every occurrence counts as a mention.
+A name must not be a word of any text, because every occurrence of a name counts as a mention.
 """
 
 from tools.samples.record_events import Lexicon

@@ -1,12 +1,12 @@
 """Sample data for RTE: does the premise entail the hypothesis?
 
-A premise is two sentences of invented news, the hypothesis says one thing about what it reports.
-Rows are made in crossed blocks of four (see `crossing`). A *swap* tells its story twice, with the
-roles of two people, firms or places exchanged: both premises have the same words, and so have
-both hypotheses, so that nothing but who did what to whom decides. A *contrast* exchanges one
-phrase for another with a different consequence, and no such phrase of one split occurs in
-another. In neither kind does a hypothesis share more with the premise that entails it: the words
-and the pairs of neighboring words that the two share are those it shares with the other premise.
+A premise is two sentences of invented news, and the hypothesis is a statement about the news. Rows
+are made in crossed blocks of four (see `crossing`). The premises of a *swap* report the same story
+with the roles of two people, firms or places exchanged. Both premises have the same words, and so
+have both hypotheses, so that the label depends only on the roles. A *contrast* replaces one phrase
+by another with a different consequence, and no such phrase is in both splits. A hypothesis shares
+the same words, and the same pairs of adjacent words, with the premise that entails it and with the
+other premise.
 """
 
 import random
@@ -24,31 +24,31 @@ __all__ = ["CONTRASTS", "SWAPS", "VERSION", "contrast_block", "label", "rows", "
 
 VERSION = 1
 
-# By phenomenon, then by split.
+# Stories by phenomenon and split.
 SWAPS = {"role": ROLE, "converse": CONVERSE, "scope": SCOPE, "place": PLACE, "order": ORDER}
 CONTRASTS = {"lexical": LEXICAL, "implicative": IMPLICATIVE, "quantity": QUANTITY}
 
 
 def rows(seed: int, *, num_train: int = 640, num_val: int = 256) -> dict[str, list[Row]]:
-    """Rows of the two splits in the official schema.
+    """Make the rows of the two splits in the official schema.
 
-    Each size is rounded up to a multiple of 64: five kinds of swap in two directions and two
-    blocks of three kinds of contrast, of four rows each. Half of the rows of every kind are
-    entailed. A split depends on the seed and its own size only.
+    Each size is rounded up to a multiple of 64, which is a round of 16 blocks of four rows: five
+    kinds of swap in two directions, and two blocks of each of three kinds of contrast. Half of the
+    rows of every kind are entailed. A split depends only on the seed and its own size.
     """
     sizes = {"train": num_train, "val": num_val}
     return {split: _split_rows(seed, split, size) for split, size in sizes.items()}
 
 
 def label(*, is_match: bool) -> str:
-    """The official label of a hypothesis that belongs (match) or does not belong to its premise."""
+    """Return the official label of a hypothesis that matches or does not match its premise."""
     return "entailment" if is_match else "not_entailment"
 
 
 def swap_block(
     story: Swap, direction: Direction, names: tuple[str, str], details: Mapping[str, str], context: str
 ) -> Block:
-    """The story and one of its hypotheses, each with the names in either order."""
+    """Make a block of a story and one of its hypotheses, each with the names in both orders."""
     probe = getattr(story, direction)
     pairs = (names, names[::-1])
     fills = [{**details, "a": a, "b": b, "a_land": LANDS.get(a), "b_land": LANDS.get(b)} for a, b in pairs]
@@ -59,14 +59,14 @@ def swap_block(
 
 
 def contrast_block(story: Contrast, name: str, details: Mapping[str, str], context: str) -> Block:
-    """The story with either of its phrases, and the hypothesis that follows from each."""
+    """Make a block of a story with each of its phrases, and the hypothesis that follows from each phrase."""
     first, second = (f"{story.text.format(**details, a=name, phrase=phrase)} {context}" for phrase in story.phrases)
     hypotheses = (story.hypotheses[0].format(a=name), story.hypotheses[1].format(a=name))
     return Block(texts=(first, second), probes=hypotheses)
 
 
 class _Writer:
-    """Draws blocks for one split, using all of its words and stories evenly."""
+    """Draws the blocks of one split, and uses all words and stories of the split equally often."""
 
     def __init__(self, split: str, rng: random.Random) -> None:
         lexicon = LEXICONS[split]
@@ -81,7 +81,7 @@ class _Writer:
         self._contrasts = {phenomenon: Deck(stories[split], rng) for phenomenon, stories in CONTRASTS.items()}
 
     def makers(self) -> list[Callable[[], Block]]:
-        """Functions that each write a block of a round."""
+        """Return the functions that each make one block of a round."""
         swaps = [partial(self._swap, *key) for key in self._swaps]
         contrasts = [partial(self._contrast, phenomenon) for phenomenon in self._contrasts]
         return [*swaps, *contrasts, *contrasts]
@@ -101,7 +101,7 @@ class _Writer:
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"rte/{split}/{seed}")
 
     def write(premise: str, hypothesis: str, is_match: bool) -> Row:

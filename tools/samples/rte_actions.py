@@ -1,7 +1,7 @@
-"""Stories for the RTE sample data: who did something, and to whom.
+"""Stories for the RTE sample data in which the label depends on who did something to whom.
 
-*role*: the hypothesis says the same in other words or from the side of the other.
-*converse*: it takes the opposite view of a deal or a tie (sell and buy, teacher and pupil).
+*role*: the hypothesis paraphrases the premise, or describes the action from the view of the other participant.
+*converse*: the hypothesis uses the converse of a verb or noun (sell and buy, teacher and pupil).
 """
 
 from tools.samples.rte_lexicon import Swap

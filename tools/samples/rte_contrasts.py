@@ -1,7 +1,8 @@
-"""Stories for the RTE sample data in which one phrase decides what follows.
+"""Stories for the RTE sample data in which the label depends on one phrase.
 
-*lexical*: what the verb or adjective means. *implicative*: whether what is said to be managed,
-dared or forgotten was done. *quantity*: how many, or how often.
+*lexical*: the phrase is a verb or an adjective. *implicative*: the phrase is a verb such as manage,
+dare or forget, which implies that something was done or not done. *quantity*: the phrase says how
+many or how often.
 """
 
 from tools.samples.rte_lexicon import Contrast

@@ -1,8 +1,8 @@
-"""Stories for the RTE sample data: which of two a fact is about.
+"""Stories for the RTE sample data in which the label depends on which of two names a fact is about.
 
-*scope*: the fact is that of the subject, or of a name inside a clause about it.
+*scope*: the fact is about the subject, or about a name inside a clause about the subject.
 *place*: the hypothesis names the country of one of two cities.
-*order*: one of two is older, quicker, cheaper than the other.
+*order*: one of the two is older, quicker or cheaper than the other.
 """
 
 from tools.samples.rte_lexicon import Swap

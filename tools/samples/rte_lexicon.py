@@ -1,8 +1,7 @@
-"""The forms of the stories of the RTE sample data, and the words that all of them share.
+"""The classes of stories of the RTE sample data, and the word lists that all stories use.
 
-Plain word lists, disjoint between the splits but for the days of the week, on which no label
-hangs. People, firms and towns are invented; cities are real, because a hypothesis may name the
-country a city lies in.
+No entry is in both splits, except the days of the week, on which no label depends. People, firms
+and towns are invented. Cities are real, because a hypothesis may name the country of a city.
 """
 
 from dataclasses import dataclass
@@ -20,26 +19,26 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 @dataclass(frozen=True)
 class Swap:
-    """A sentence about {a} and {b}, who occur in this order, and two hypotheses it entails.
+    """A sentence that names {a} and then {b}, and two hypotheses that it entails.
 
-    With the names exchanged it must entail neither.
+    With the names exchanged, the sentence must entail neither hypothesis.
     """
 
     kind: Kind
     text: str
 
     forward: str
-    """Names {a} alone or first; the country of a city counts as its name."""
+    """Hypothesis that names only {a}, or {a} first. The country of a city counts as the name of the city."""
 
     backward: str
-    """Names {b} alone or first, so that the order of names is no cue."""
+    """Hypothesis that names only {b}, or {b} first, so that the order of names does not predict the label."""
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A sentence about {a} with a place for a phrase, and the hypothesis that each phrase entails.
+    """A sentence about {a} with a slot for one of two phrases, and the hypothesis that each phrase entails.
 
-    Neither phrase may allow the hypothesis of the other.
+    No phrase may be compatible with the hypothesis of the other phrase.
     """
 
     kind: Kind
@@ -53,13 +52,13 @@ class Lexicon:
     """The word lists of one split."""
 
     names: dict[Kind, tuple[str, ...]]
-    """The subject of a story."""
+    """Subjects of stories."""
 
     towns: tuple[str, ...]
-    """Place in which the story may happen."""
+    """Places in which a story may happen."""
 
     contexts: dict[Kind, tuple[str, ...]]
-    """Sentences that may follow any story about names of that kind, and add nothing to it."""
+    """Sentences that may follow any story about names of a kind, and do not change its meaning."""
 
 
 _CITIES = {

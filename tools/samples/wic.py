@@ -1,10 +1,10 @@
 """Sample data for WiC: does a word have the same sense in two sentences?
 
-Rows come in quartets: two sentences, one of each sense, stand first, and two more, one of each
-sense, stand second; each first sentence meets each second one. Every sentence is therefore in as
-many true rows as false ones, whatever its other words. And a quartet is only taken if its true pairs
-share exactly the same words as its false pairs, so that comparing the words does not help either.
-No ambiguous word of one split occurs in another.
+Rows are made in quartets of four sentences: one sentence of each sense for the first position, and
+one of each sense for the second. Each first sentence is paired with each second sentence. Every
+sentence is therefore in equally many true and false rows, whatever its other words. A quartet is
+used only if its true pairs share exactly the same words as its false pairs, so that the number of
+shared words does not predict the label. No ambiguous word is in both splits.
 """
 
 import random
@@ -21,18 +21,18 @@ VERSION = 1
 NUM_ROWS_OF_QUARTET = 4
 
 NUM_TRIES = 10
-"""Random orders in which a word's quartets are picked; the order that leaves most is taken."""
+"""Number of random orders in which a word's quartets are selected. The order with the most quartets is used."""
 
 Row = dict[str, object]
-# The two sentences that stand first and the two that stand second, each in the order of senses.
+# The two sentences for the first position and the two for the second, each pair in the order of senses.
 Quartet = tuple[tuple[Context, Context], tuple[Context, Context]]
 
 
 def rows(seed: int, *, num_train: int = 480, num_val: int = 200) -> dict[str, list[Row]]:
-    """Rows of the two splits in the official schema.
+    """Make the rows of the two splits in the official schema.
 
-    Each size is rounded up to a multiple of 4: half of the rows are true. A split depends on the
-    seed and its own size only.
+    Each size is rounded up to a multiple of 4. Half of the rows are true. A split depends only on the
+    seed and its own size.
 
     Raises:
         ValueError: A split is asked for more rows than its word lists can make.
@@ -46,9 +46,9 @@ def _words(context: Context) -> set[str]:
 
 
 def _is_even(quartet: Quartet) -> bool:
-    """Whether the pairs of one sense share the same words as the pairs of two, and as many each."""
+    """Return whether pairs of one sense share the same words, and as many, as pairs of two senses."""
     (a1, a2), (b1, b2) = [[_words(context) for context in pair] for pair in quartet]
-    # A word that only one of the first and only one of the second sentences has is in one pair.
+    # A word that one first and one second sentence have, and no other sentence, is shared by one pair only.
     if (a1 ^ a2) & (b1 ^ b2):
         return False
     return sorted([len(a1 & b1), len(a2 & b2)]) == sorted([len(a1 & b2), len(a2 & b1)])
@@ -62,13 +62,13 @@ def _even_quartets(word: Word) -> tuple[Quartet, ...]:
 
 
 def _quartets(word: Word, rng: random.Random) -> list[Quartet]:
-    """Even quartets in random order, of which no two have a pair of sentences in common."""
+    """Return even quartets in random order, of which no two have a pair of sentences in common."""
     even = _even_quartets(word)
     return max((_apart(rng.sample(even, len(even))) for _ in range(NUM_TRIES)), key=len)
 
 
 def _apart(quartets: list[Quartet]) -> list[Quartet]:
-    """The quartets without those that have a pair of sentences in common with an earlier one."""
+    """Return the quartets without those that have a pair of sentences in common with an earlier quartet."""
     taken: list[Quartet] = []
     met: set[frozenset[Context]] = set()
     for quartet in quartets:
@@ -80,11 +80,11 @@ def _apart(quartets: list[Quartet]) -> list[Quartet]:
 
 
 def _split_quartets(words: tuple[Word, ...], rng: random.Random) -> list[Quartet]:
-    """The quartets of all words, in rounds of at most one a word."""
+    """Return the quartets of all words, in rounds with at most one quartet of each word."""
     by_word = [_quartets(word, rng) for word in words]
     rounds = [[quartet for quartet in one_round if quartet] for one_round in zip_longest(*by_word)]
     dealt = [quartet for one_round in rounds for quartet in rng.sample(one_round, len(one_round))]
-    # Only when every quartet has been dealt do its sentences change places.
+    # After all quartets, the same quartets follow with first and second sentences exchanged.
     return dealt + [(second, first) for first, second in dealt]
 
 
@@ -106,7 +106,7 @@ def _quartet_rows(lemma: str, quartet: Quartet) -> list[Row]:
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"wic/{split}/{seed}")
     lemmas = {context: word.lemma for word in LEXICONS[split] for sense in word.senses for context in sense}
     quartets = _split_quartets(LEXICONS[split], rng)

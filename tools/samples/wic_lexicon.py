@@ -1,8 +1,8 @@
 """The word lists of the WiC sample data: ambiguous words, each with contexts for two of its senses.
 
-Written one word a paragraph: the lemma, then the contexts, each after the number of its sense,
-with the word in brackets. All contexts of a word use the same form and part of speech, and two
-contexts of one sense share no telling word besides it. The splits share no word.
+Each paragraph is a word: its lemma, and then its contexts. A context follows the number of its
+sense, and has the word in brackets. All contexts of a word use the same form and part of speech. Two
+contexts of one sense share no other content word. No word is in both splits.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Context:
     sentence: str
     start: int
     end: int
-    """Position behind the last character of the word."""
+    """Position after the last character of the word."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""Sample data for WSC: does a pronoun stand for this one of two noun phrases?
+"""Sample data for WSC: does a pronoun refer to a given one of two noun phrases?
 
-A sentence tells of two participants, and its cue decides which of them the pronoun stands for.
-Every telling is shown with both cues, with both participants asked for, and with either of them
-mentioned first: eight rows, in which the label is even over each of the three and over any two of
-them. So a rule that leaves out the cue, or does not know what it means for the participants, is
-right on four of the eight; and no schema of one split occurs in another.
+A sentence has two participants and a cue, which determines the participant that the pronoun refers
+to. Every sentence gives eight rows: two cues, two participants in question, and two orders of
+mention. The labels are balanced over each of the three and over any two of them. A rule that
+ignores the cue, or does not know its meaning for the participants, is right on four of the eight
+rows. No schema is in both splits.
 """
 
 import random
@@ -18,18 +18,18 @@ __all__ = ["NUM_ROWS_OF_TELLING", "VERSION", "rows"]
 VERSION = 1
 
 NUM_ROWS_OF_TELLING = 8
-"""Two orders of mention, two cues, two participants asked for."""
+"""Two orders of mention, two cues and two participants in question give eight rows."""
 
 Row = dict[str, object]
-# Who stand for {a} and {b}, and the pronoun that may stand for either.
+# The noun phrases for {a} and {b}, and the pronoun that may refer to either of them.
 Cast = tuple[str, str, str]
 
 
 def rows(seed: int, *, num_train: int = 624, num_val: int = 288) -> dict[str, list[Row]]:
-    """Rows of the two splits in the official schema.
+    """Make the rows of the two splits in the official schema.
 
-    Each size is rounded up to a multiple of 8: half of the rows are true. A split depends on the
-    seed and its own size only.
+    Each size is rounded up to a multiple of 8. Half of the rows are true. A split depends only on the
+    seed and its own size.
 
     Raises:
         ValueError: A split is asked for more rows than its word lists can make.
@@ -46,7 +46,7 @@ def _casts(schema: Schema, lexicon: Lexicon) -> list[Cast]:
 
 
 def _row(frame: str, words: dict[str, str], asked: str, label: bool) -> Row:
-    """The row that asks whether the pronoun of a frame stands for its slot `asked`."""
+    """Return the row that asks whether the pronoun of a frame refers to its slot `asked`."""
     tokens: list[str] = []
     index: dict[str, int] = {}
     for part in frame.split():
@@ -54,7 +54,7 @@ def _row(frame: str, words: dict[str, str], asked: str, label: bool) -> Row:
             index[part[1 : part.index("}")]] = len(tokens)
         tokens += part.format(**words).split()
     tokens[0] = f"{tokens[0][0].upper()}{tokens[0][1:]}"
-    # Punctuation is glued to the tokens of the text, but no part of a span.
+    # Tokens of the text include punctuation, and spans do not.
     spans = {
         slot: " ".join(tokens[index[slot] : index[slot] + len(words[slot].split())]).rstrip(",.")
         for slot in (asked, "pronoun")
@@ -81,13 +81,13 @@ def _telling_rows(schema: Schema, cast: Cast) -> list[Row]:
 
 
 def _split_rows(seed: int, split: str, size: int) -> list[Row]:
-    # A string seed is hashed the same way on every platform, and sets the splits apart.
+    # A string seed gives the same numbers on every platform, and other numbers for each split.
     rng = random.Random(f"wsc/{split}/{seed}")
     lexicon = LEXICONS[split]
     decks = [_casts(schema, lexicon) for schema in lexicon.schemas]
     shuffled = [rng.sample(deck, len(deck)) for deck in decks]
     tellings: list[tuple[Schema, Cast]] = []
-    # A round tells every schema once; the schema with the fewest fillers ends the last.
+    # A round uses every schema once. There are as many rounds as fillers of the schema with the fewest.
     for casts in zip(*shuffled, strict=False):
         one_round = list(zip(lexicon.schemas, casts, strict=True))
         tellings += rng.sample(one_round, len(one_round))

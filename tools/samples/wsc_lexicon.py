@@ -1,4 +1,4 @@
-"""The word lists of the WSC sample data, disjoint between the splits: schemas and people."""
+"""The word lists of the WSC sample data: schemas and people. No entry is in both splits."""
 
 from dataclasses import dataclass
 from itertools import permutations
@@ -19,7 +19,7 @@ class Lexicon:
     men: tuple[str, ...]
 
     def pairs(self) -> list[tuple[str, str, str]]:
-        """Any two people that one pronoun may stand for, in either order, and the pronoun."""
+        """Return all pairs of people that share a pronoun, in both orders, each with the pronoun."""
         return [(*pair, "she") for pair in permutations(self.women, 2)] + [
             (*pair, "he") for pair in permutations(self.men, 2)
         ]

@@ -1,7 +1,7 @@
 """Schemas for the WSC sample data: the class, and the schemas of the train split.
 
-A schema tells one thing of two participants, {a} and {b}, in two ways: once {a} comes first, once
-{b}. In both, one cue makes the {pronoun} stand for {a}, the other for {b}.
+A schema has two sentences about two participants, {a} and {b}. One sentence mentions {a} first, and
+the other {b}. In both sentences, one cue makes the {pronoun} refer to {a}, and the other cue to {b}.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ Number = Literal["person", "thing", "group"]
 
 @dataclass(frozen=True)
 class Schema:
-    """Two frames, two cues, and what may stand for {a} and {b}."""
+    """Two sentences with slots, two cues, and the noun phrases that may fill {a} and {b}."""
 
     a_first: str
     b_first: str
     cue_a: str
-    """The cue that makes the pronoun stand for {a}."""
+    """The cue that makes the pronoun refer to {a}."""
     cue_b: str
     number: Number = "person"
     fillers: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    """For {a} and for {b}; a schema of persons takes any two of the split's people."""
+    """The noun phrases for {a} and for {b}. A schema of persons takes any two people of the split."""
 
 
 def filled(a_first: str, b_first: str, cue_a: str, cue_b: str, a: str, b: str, *, number: Number = "thing") -> Schema:
-    """A schema with fillers from lists of noun phrases, divided by commas."""
+    """Build a schema with fillers from lists of noun phrases, separated by commas."""
     fillers_a, fillers_b = (tuple(noun.strip() for noun in nouns.split(",")) for nouns in (a, b))
     return Schema(a_first, b_first, cue_a, cue_b, number, (fillers_a, fillers_b))
 
