@@ -33,23 +33,23 @@ LEAVES_MAY_IMPORT = (*LEAVES, "rpt.errors", "rpt.config.options", "rpt.system")
 
 
 def python_files(*tops: str) -> list[Path]:
-    """The files under `tops`, relative to the root; a folder that does not exist has none."""
+    """Return the files in the folders `tops`, relative to the root. A missing folder has no files."""
     found = [file for top in tops for file in sorted((ROOT / top).rglob("*.py"))]
     return [file.relative_to(ROOT) for file in found]
 
 
 def dotted(file: Path) -> str:
-    """The name by which a file is imported: `rpt/prompt/init.py` is `rpt.prompt.init`."""
+    """Return the name by which a file is imported: `rpt.prompt.init` for `rpt/prompt/init.py`."""
     return ".".join(file.with_suffix("").parts).removesuffix(".__init__")
 
 
 def within(name: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a dotted name is one of `patterns` or inside it."""
+    """Return whether a dotted name equals one of `patterns`, or is inside one."""
     return any(fnmatch(name, pattern) or fnmatch(name, f"{pattern}.*") for pattern in patterns)
 
 
 def imports(source: str, module: str, is_package: bool = False) -> Iterator[str]:
-    """The dotted names that a source imports, anywhere in it.
+    """Return the dotted names that a source imports at any place.
 
     `from a import b` gives `a.b`, which may be a module or only a name inside `a`.
     """

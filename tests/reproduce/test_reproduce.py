@@ -57,7 +57,7 @@ def write(root, *overrides, scores, metrics=None, status="finished", **more):
         (folder / "run.json").write_text(json.dumps(record))
 
 
-def only(root, **wanted):
+def only_line(root, **wanted):
     """Return the only line with these attributes."""
     points, _, damaged = read(root)
     assert damaged == []
@@ -79,7 +79,7 @@ def only(root, **wanted):
 )
 def test_three_seeds_of_the_papers_setting_get_a_verdict(scores, verdict, tmp_path):
     write(tmp_path, *RTE, scores=scores)
-    line = only(tmp_path, task="rte", source="Table 1")
+    line = only_line(tmp_path, task="rte", source="Table 1")
     assert line.verdict == verdict
     assert (line.expected, line.seeds, line.reasons) == (70.4, 3, ())
     assert line.mean == pytest.approx(100 * np.mean(scores))
@@ -91,7 +91,7 @@ def test_the_interval_is_that_of_the_difference_of_two_means(tmp_path):
     The standard deviation is 1 point, and 4.3027 is the quantile of Student's t with 2 degrees of freedom.
     """
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
-    line = only(tmp_path, task="rte", source="Table 1")
+    line = only_line(tmp_path, task="rte", source="Table 1")
     half = 4.302653 * math.sqrt(2 / 3) + 0.05
     assert line.sd == pytest.approx(1)
     assert line.difference.value == pytest.approx(70 - 70.4)
@@ -132,7 +132,7 @@ def test_the_interval_has_its_nominal_coverage():
 )
 def test_a_setting_that_differs_from_the_papers_gets_no_verdict(overrides, more, reason, tmp_path):
     write(tmp_path, *RTE, *overrides, scores=(0.70, 0.71, 0.69), **more)
-    line = only(tmp_path, task="rte", source="Table 1")
+    line = only_line(tmp_path, task="rte", source="Table 1")
     assert reason in line.reasons
     assert line.verdict.startswith("no verdict: ")
     assert line.mean == pytest.approx(70)  # the line still shows the mean
@@ -141,8 +141,8 @@ def test_a_setting_that_differs_from_the_papers_gets_no_verdict(overrides, more,
 def test_two_seeds_get_no_verdict_and_one_seed_no_interval(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.71))
     write(tmp_path, RESIDUAL, "task=cb", "data=hub", scores=(0.8,))
-    assert only(tmp_path, task="rte", source="Table 1").verdict == "no verdict: 2 seeds, 3 are needed"
-    alone = only(tmp_path, task="cb", source="Table 1")
+    assert only_line(tmp_path, task="rte", source="Table 1").verdict == "no verdict: 2 seeds, 3 are needed"
+    alone = only_line(tmp_path, task="cb", source="Table 1")
     assert alone.verdict == "no verdict: 1 seed, 3 are needed"
     assert not alone.difference.has_interval
 
@@ -150,7 +150,7 @@ def test_two_seeds_get_no_verdict_and_one_seed_no_interval(tmp_path):
 def test_a_diverged_run_counts_with_the_score_of_the_majority_answer(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.72))
     write(tmp_path, *RTE, scores=(0, 0, 0), status="failed")
-    line = only(tmp_path, task="rte", source="Table 1")
+    line = only_line(tmp_path, task="rte", source="Table 1")
     assert line.diverged == 3
     assert line.mean == pytest.approx(100 * (0.70 + 0.72 + 3 * 0.5) / 5)
 
@@ -164,7 +164,7 @@ def test_an_unfinished_run_is_reported_and_not_counted(tmp_path, capsys):
 
 def test_a_point_of_an_axis_is_compared_with_the_number_of_this_point(tmp_path):
     write(tmp_path, *RTE, "init=uniform", scores=(0.67, 0.68, 0.66))
-    line = only(tmp_path, task="rte")
+    line = only_line(tmp_path, task="rte")
     assert (line.row.source, line.row.at, line.expected, line.verdict) == ("Table 4", "init=uniform", 67.3, "agrees")
 
 
@@ -180,7 +180,7 @@ def test_a_setting_of_two_tables_is_compared_with_both_numbers(tmp_path):
 def test_the_interval_of_a_digitised_number_includes_the_error_of_reading_it(tmp_path):
     base = ("experiment=paper/t5_large/residual_n100", "task=wic", "data=hub")
     write(tmp_path, *base, "lr=10", scores=(0.709, 0.709, 0.709))
-    line = only(tmp_path, task="wic")
+    line = only_line(tmp_path, task="wic")
     assert (line.row.source, line.row.kind, line.expected) == ("Figure 4", "digitised", 70.7)
     assert line.verdict == "agrees"  # the difference is 0.2, and the number was read from the figure to within 0.3
     assert line.difference.high == pytest.approx(0.5)
@@ -204,7 +204,7 @@ def test_copied_numbers_and_numbers_with_a_caveat_get_no_verdict(tmp_path):
 
 def test_a_metric_that_the_protocol_lacks_is_named(tmp_path):
     write(tmp_path, "experiment=paper/t5_base/plain_n100", "task=multirc", "data=hub", scores=(0.587,) * 3)
-    line = only(tmp_path, task="multirc")
+    line = only_line(tmp_path, task="multirc")
     assert line.mean is None
     assert "this protocol has no f1a" in line.reasons
 
@@ -215,10 +215,10 @@ def test_the_average_needs_all_eight_tasks(tmp_path):
     for task, score in scores.items():
         if task != "wsc":
             write(tmp_path, RESIDUAL, f"task={task}", "data=hub", scores=(score - 0.01, score, score + 0.01))
-    line = only(tmp_path, task="average")
+    line = only_line(tmp_path, task="average")
     assert (line.mean, line.reasons) == (None, ("no run of wsc in this setting",))
     write(tmp_path, RESIDUAL, "task=wsc", "data=hub", scores=[scores["wsc"] + shift for shift in (-0.01, 0, 0.01)])
-    line = only(tmp_path, task="average")
+    line = only_line(tmp_path, task="average")
     assert line.mean == pytest.approx(100 * np.mean(list(scores.values())))
     half_width = 4.302653 * math.sqrt(2 / 3)  # of a single task, whose standard deviation is one point
     assert line.difference.high - line.difference.value == pytest.approx(half_width / math.sqrt(8) + 0.05, abs=1e-4)

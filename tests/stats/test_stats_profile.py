@@ -114,17 +114,16 @@ def test_bands_contain_the_share_of_new_seeds(num_seeds, truth):
 @pytest.mark.slow
 @pytest.mark.parametrize("num_seeds", [3, 5, 10])
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [(LEVEL, LEVEL), (SHARED, SHARED), (SHARED, SLOPE), (SHARED, FAILING), (LEVEL, WILD), (SINGLE, SINGLE)],
 )
-def test_intervals_contain_the_probability_of_new_seeds(num_seeds, one, other):
+def test_intervals_contain_the_probability_of_new_seeds(num_seeds, first, second):
     """A single point with three seeds has nine pairs. Its interval can only have a coverage of 90 or 100 %."""
-    many, others = draw(20_000, 10, **one), draw(20_000, 10, **other)
-    pairs = many[..., None], others[:, :, None]
-    truth = np.mean((pairs[0] > pairs[1]) + 0.5 * (pairs[0] == pairs[1]))
-    studies = zip(draw(1000, num_seeds, **one), draw(1000, num_seeds, **other), strict=True)
+    scores, other_scores = draw(20_000, 10, **first)[..., None], draw(20_000, 10, **second)[:, :, None]
+    truth = np.mean((scores > other_scores) + 0.5 * (scores == other_scores))
+    studies = zip(draw(1000, num_seeds, **first), draw(1000, num_seeds, **second), strict=True)
     estimates = [probability_of_improvement(*study) for study in studies]
-    most = 100 if one is SINGLE and num_seeds == 3 else 99
+    most = 100 if first is SINGLE and num_seeds == 3 else 99
     assert 89 <= 100 * np.mean([estimate.low <= truth <= estimate.high for estimate in estimates]) <= most
 
 

@@ -22,7 +22,7 @@ def test_spread_is_the_sample_deviation_with_the_chi_square_interval():
 @pytest.mark.parametrize("num_seeds", [3, 5, 10])
 def test_the_interval_of_the_spread_contains_the_deviation_of_normal_scores(coverage, num_seeds):
     scores = np.random.default_rng(0).normal(0.7, 0.03, (2000, num_seeds))
-    assert 94 <= coverage([spread(one) for one in scores], 0.03) <= 96
+    assert 94 <= coverage([spread(values) for values in scores], 0.03) <= 96
 
 
 def test_the_share_of_failed_runs_has_wilsons_interval():
@@ -54,4 +54,4 @@ def test_the_interval_within_points_contains_the_deviation_for_any_shared_varian
     rng = np.random.default_rng(0)
     parts = rng.standard_normal((2000, 1, num_seeds)), rng.standard_normal((2000, 4, num_seeds))
     scores = 0.7 + 0.03 * (math.sqrt(shared) * parts[0] + math.sqrt(1 - shared) * parts[1])
-    assert 94 <= coverage([spread_within(one) for one in scores], 0.03) <= 99.9
+    assert 94 <= coverage([spread_within(values) for values in scores], 0.03) <= 99.9

@@ -55,14 +55,18 @@ def test_highlights_become_sentences_of_the_passage():
 def test_a_query_gives_a_training_example_for_each_right_candidate():
     made = examples(CHOICE, article(query(3, "Roe", "Ann Roe"), query(4, "Bob")))
     trained = CHOICE.training(made)
-    assert [(one.idx, one.gold) for one in trained] == [((7, 3, 0), "Roe"), ((7, 3, 1), "Ann Roe"), ((7, 4, 0), "Bob")]
+    assert [(example.idx, example.gold) for example in trained] == [
+        ((7, 3, 0), "Roe"),
+        ((7, 3, 1), "Ann Roe"),
+        ((7, 4, 0), "Bob"),
+    ]
     assert CHOICE.is_stratified is False
 
 
 def test_a_right_text_that_is_no_entity_counts_as_right_and_gives_no_training_example():
     [made] = examples(CHOICE, article(query(3, "Hello", "Bob")))
     assert (made.answers, made.gold) == (("Hello", "Bob"), "Bob")
-    assert [one.gold for one in CHOICE.training([made])] == ["Bob"]
+    assert [example.gold for example in CHOICE.training([made])] == ["Bob"]
     assert evaluate(["em", "f1"], [made], [CHOICE.read(made, "hello")]) == {"em": 1.0, "f1": 1.0, "score": 1.0}
 
 
@@ -87,9 +91,9 @@ def test_the_majority_answer_is_the_entity_mentioned_most_and_the_first_one_of_a
 
 def test_the_published_framing_writes_all_answers_and_compares_the_output_with_each():
     made = examples(JOINED, article(query(3, "Roe", "Ann Roe"), query(4, "Bob")))
-    assert [(one.gold, one.target) for one in made] == [("Ann Roe; Roe", None), ("Bob", None)]
+    assert [(example.gold, example.target) for example in made] == [("Ann Roe; Roe", None), ("Bob", None)]
     assert JOINED.training(made) == made
-    answers = [JOINED.read(one, one.gold) for one in made]
+    answers = [JOINED.read(example, example.gold) for example in made]
     assert [answer.choice for answer in answers] == [None, 1]
     # The words are compared as sets: "ann roe roe" and "ann roe" share 2 words of 3 + 2, so F1 is 2 * 2 / 5.
     assert evaluate(["f1_of_sets", "em"], made, answers) == pytest.approx({"f1_of_sets": 0.9, "em": 0.5, "score": 0.7})

@@ -81,13 +81,15 @@ def values(tmp_path):
 
 def moods():
     return [
-        {"idx": f"m{at}", "text": f"Day {at} is {'good' if at % 2 else 'bad'}.", "label": at % 2 == 1}
-        for at in range(16)
+        {"idx": f"m{idx}", "text": f"Day {idx} is {'good' if idx % 2 else 'bad'}.", "label": idx % 2 == 1}
+        for idx in range(16)
     ]
 
 
 def capitals():
-    return [{"idx": at, "country": f"{PLACES[at % 4][0]} {at // 4}", "answer": PLACES[at % 4][1]} for at in range(16)]
+    return [
+        {"idx": idx, "country": f"{PLACES[idx % 4][0]} {idx // 4}", "answer": PLACES[idx % 4][1]} for idx in range(16)
+    ]
 
 
 def test_a_task_needs_a_format_for_the_chosen_backbone_only(values, tiny_bert, capsys):
@@ -95,7 +97,7 @@ def test_a_task_needs_a_format_for_the_chosen_backbone_only(values, tiny_bert, c
     [outcome] = train([config])
     lines = [json.loads(line) for line in (outcome.folder / "predictions.jsonl").read_text().splitlines()]
     assert {line["predicted"] for line in lines} <= {"true", "false"}  # the texts of the labels
-    assert [line["idx"] for line in lines] == [f"m{at}" for at in range(16)]
+    assert [line["idx"] for line in lines] == [f"m{idx}" for idx in range(16)]
     assert outcome.record.data.rows.model_dump() == {"train": 12, "held_out": 4, "reported": 16}
 
 
