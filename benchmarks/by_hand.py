@@ -19,24 +19,24 @@ def assemble(configs: Sequence[Config]) -> tuple[PromptTuner, PackData]:
     return build.build_pack(configs, data), data
 
 
-def ready(tuner: PromptTuner) -> PromptTuner:
-    """Prepare a module for training steps outside a Trainer."""
+def without_trainer(tuner: PromptTuner) -> PromptTuner:
+    """Let a module take training steps outside a Trainer, and return it."""
     tuner.manual_backward = _backward  # type: ignore[method-assign]
     return tuner
 
 
-def take(tuner: PromptTuner, data: PackData, count: int) -> None:
+def take_steps(tuner: PromptTuner, data: PackData, count: int) -> None:
     """Take `count` training steps on the module's device, repeating the first epoch as often as needed."""
     num_steps = 0
     while num_steps < count:
         steps = data.train_dataloader()
-        steps.first_step = 0  # every iteration is the first epoch
+        steps.first_step = 0  # each iteration over the rows repeats the first epoch
         for step in steps:
             if num_steps == count:
                 break
             tuner.training_step(step.to(tuner.backbone.device), num_steps)
             num_steps += 1
-    assert all(run.is_active for run in tuner.runs), "a run has failed: its steps were empty"
+    assert all(run.is_active for run in tuner.runs), "a run has failed and took no steps"
 
 
 def _backward(loss: Tensor, *_: object, **__: object) -> None:

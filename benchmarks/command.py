@@ -27,21 +27,21 @@ def run(*arguments: str, **variables: str) -> None:
 
 
 def records(folder: Path, count: int) -> list[dict[str, Any]]:
-    """Read the records of a folder's runs, all finished, ordered by seed and name."""
+    """Read the records of the runs in a folder, which must all be finished, ordered by seed and name."""
     contents = [json.loads(path.read_text()) for path in folder.glob("*/run.json")]
     assert len(contents) == count
     assert all(record["status"] == "finished" for record in contents)
     return sorted(contents, key=lambda record: (record["config"]["seed"], record["name"]))
 
 
-def kept(name: str) -> dict[str, Any]:
-    """Read the result file of an earlier measurement; empty if there is none."""
+def read_result(name: str) -> dict[str, Any]:
+    """Return the content of an earlier measurement's result file, which is empty if there is no file."""
     path = RESULTS / f"{name}.json"
     result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return result
 
 
-def keep(name: str, result: dict[str, Any], device: str = "cpu") -> None:
+def write_result(name: str, result: dict[str, Any], device: str = "cpu") -> None:
     """Write a measurement and the description of its machine to `benchmarks/results/`."""
     path = RESULTS / f"{name}.json"
     facts = environment(torch.device(device)).model_dump(mode="json")

@@ -2,8 +2,9 @@
 
     python -m benchmarks.fused           # CB sample, prompt in front, batch 8, CPU; about a minute
 
-All variants are measured in one process, in turns, over the same rows. A ratio is the cost with transformers' layers,
-divided by the cost of the variant in the same round; the median over rounds. CPU time counts user and system time.
+All variants are measured alternately in one process, over the same rows. A ratio is the cost with transformers' layers
+divided by the cost of the variant in the same round. The table has the median ratio over rounds. CPU time is the sum of
+user and system time.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 from torch import nn
 
-from benchmarks.by_hand import assemble, ready, take
-from benchmarks.command import keep
+from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.command import write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.backbones.fused import REPLACEMENTS, FusedLlamaAttention
 from rpt.config.check import check
@@ -34,7 +35,7 @@ VARIANTS: dict[str, set[type[nn.Module]]] = {
 
 
 def main() -> None:
-    """Measure, print the table, and write it to `benchmarks/results/fused.json`."""
+    """Measure the costs, print the table, and write it to `benchmarks/results/fused.json`."""
     quiet_libraries()
     config = check(
         compose(
@@ -42,17 +43,17 @@ def main() -> None:
         )
     )
     tuner, data = assemble([config])
-    ready(tuner)
-    take(tuner, data, 1)  # warm-up
+    without_trainer(tuner)
+    take_steps(tuner, data, 1)  # warm-up
     costs: dict[str, list[Cost]] = {name: [] for name in VARIANTS}
     for _ in range(ROUNDS):
         for name, layers in VARIANTS.items():
             use(tuner.backbone.model, layers)
-            costs[name].append(cost(lambda: take(tuner, data, STEPS), STEPS))
+            costs[name].append(cost(lambda: take_steps(tuner, data, STEPS), STEPS))
     table = {name: summary(costs["layers of transformers"], rounds) for name, rounds in costs.items()}
     for name, row in table.items():
         say(f"{name:24} {row['cpu']:6.3f} s CPU, ratio {row['cpu_ratio']:5.3f}; wall ratio {row['wall_ratio']:5.3f}")
-    keep("fused", {"seconds_per_step": costs, "table": table})
+    write_result("fused", {"seconds_per_step": costs, "table": table})
 
 
 def use(model: nn.Module, layers: set[type[nn.Module]]) -> None:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.gpu            # random weights of T5-Base's shape, bfloat16, batches of 8; five minutes
 
-Rows are random tokens with the lengths of the official rows: speed depends only on the lengths. The lower bound
-is the time of the matrix products alone, at the speed at which this GPU multiplies matrices of T5-Base's shapes.
+Rows are random tokens with the lengths of the official rows, because the speed depends only on the lengths. The lower
+bound is the time of the matrix products alone, at the speed at which this GPU multiplies matrices of T5-Base's shapes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import torch
 import torch.multiprocessing as multiprocessing
 from transformers import T5Config, T5ForConditionalGeneration
 
-from benchmarks.by_hand import ready, take
-from benchmarks.command import keep
+from benchmarks.by_hand import take_steps, without_trainer
+from benchmarks.command import write_result
 from rpt import build
 from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.config.check import check
@@ -35,7 +35,7 @@ from rpt.tasks.example import Example
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
 
-WIDTH, WIDE, LAYERS, VOCABULARY = 768, 3072, 12, 32128
+WIDTH, FEED_FORWARD, LAYERS, VOCABULARY = 768, 3072, 12, 32128
 """Shape of T5-Base: hidden size, width of the feed-forward layers, layers of encoder and decoder, vocabulary size."""
 
 LENGTHS = {
@@ -49,24 +49,24 @@ WRITTEN = {"cb": 3, "boolq": 2}
 """Approximate number of tokens of an answer, with its end marker."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
-BESIDE = (2, 8, 32)
+PROCESSES = (2, 8, 32)
 ROWS, BATCH, PROMPT = 256, 8, 10
 STEPS = 12
 NO_ROWS = Source("random", None, "", {})
-PATIENCE = 180
-"""Longest time, in seconds, until every process must be ready."""
+TIMEOUT = 180
+"""Time in seconds in which every process must be ready."""
 
 
 def main() -> None:
-    """Measure, print and write the results."""
+    """Measure packs and processes, print the results, and write them to `benchmarks/results/`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", choices=LENGTHS, default=list(LENGTHS))
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
-    parser.add_argument("--beside", nargs="*", type=int, default=BESIDE, help="numbers of processes at once")
+    parser.add_argument("--beside", nargs="*", type=int, default=PROCESSES, help="numbers of processes at once")
     parser.add_argument("--encoder", default="residual")
     options = parser.parse_args()
     table = {task: measure(task, options.sizes, options.beside, options.encoder) for task in options.tasks}
-    keep("gpu", {"batch": BATCH, "prompt": PROMPT, "encoder": options.encoder, "table": table}, "cuda")
+    write_result("gpu", {"batch": BATCH, "prompt": PROMPT, "encoder": options.encoder, "table": table}, "cuda")
 
 
 def measure(task: str, sizes: Sequence[int], beside: Sequence[int], encoder: str) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def measure(task: str, sizes: Sequence[int], beside: Sequence[int], encoder: str
 
 
 def packed(task: str, size: int, encoder: str) -> dict[str, float]:
-    """Measure a step of a pack: seconds, share of the matrix products, examples per second and peak memory."""
+    """Return seconds of a pack's step, share of the matrix products, examples per second and peak memory."""
     tuner, data = pack(task, size, encoder)
     torch.cuda.reset_peak_memory_stats()
     seconds = timed(tuner, data)
@@ -98,7 +98,7 @@ def packed(task: str, size: int, encoder: str) -> dict[str, float]:
 
 def t5_base() -> T5Config:
     """Return the configuration of google-t5/t5-base, with 12 heads of width 64."""
-    shape = {"d_model": WIDTH, "d_kv": 64, "d_ff": WIDE, "num_layers": LAYERS, "num_heads": 12}
+    shape = {"d_model": WIDTH, "d_kv": 64, "d_ff": FEED_FORWARD, "num_layers": LAYERS, "num_heads": 12}
     return T5Config.from_dict({**shape, "vocab_size": VOCABULARY, "decoder_start_token_id": 0})
 
 
@@ -109,28 +109,28 @@ def rate(seconds: float, runs: int) -> dict[str, float]:
 
 def timed(tuner: PromptTuner, data: PackData) -> float:
     """Measure the median seconds of a step, over the same steps for every pack."""
-    take(tuner, data, STEPS)
+    take_steps(tuner, data, STEPS)
     seconds = []
     for _ in range(3):
         torch.cuda.synchronize()
         start = time.perf_counter()
-        take(tuner, data, STEPS)
+        take_steps(tuner, data, STEPS)
         torch.cuda.synchronize()
         seconds.append((time.perf_counter() - start) / STEPS)
     return statistics.median(seconds)
 
 
 def processes(task: str, count: int, encoder: str) -> dict[str, float]:
-    """Time `count` processes on the same GPU at the same time, each with its own model and run."""
+    """Measure `count` simultaneous processes on one GPU, each with its own model and run."""
     context = multiprocessing.get_context("spawn")
-    barrier, answers = context.Barrier(count, timeout=PATIENCE), context.Queue()
+    barrier, answers = context.Barrier(count, timeout=TIMEOUT), context.Queue()
     arguments = (task, encoder, barrier, answers)
     workers = [context.Process(target=_beside, args=arguments, daemon=True) for _ in range(count)]
     try:
         for worker in workers:
             worker.start()
-        spans = [answers.get(timeout=2 * PATIENCE) for _ in workers]
-    finally:  # a worker that has died leaves the other workers at the barrier
+        spans = [answers.get(timeout=2 * TIMEOUT) for _ in workers]
+    finally:  # if a worker has died, the other workers still wait at the barrier
         for worker in workers:
             worker.terminate()
     seconds = (max(end for _, end in spans) - min(start for start, _ in spans)) / STEPS
@@ -140,11 +140,11 @@ def processes(task: str, count: int, encoder: str) -> dict[str, float]:
 def _beside(task: str, encoder: str, barrier: Any, answers: Any) -> None:
     """Train in one of the processes, after all processes are ready."""
     tuner, data = pack(task, 1, encoder)
-    take(tuner, data, STEPS)
+    take_steps(tuner, data, STEPS)
     torch.cuda.synchronize()
     barrier.wait()
-    start = time.time()  # a clock that all processes share
-    take(tuner, data, STEPS)
+    start = time.time()  # all processes read the same clock
+    take_steps(tuner, data, STEPS)
     torch.cuda.synchronize()
     answers.put((start, time.time()))
 
@@ -165,7 +165,7 @@ def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
     data.encoded, data.runs = splits, runs
     tuner = build.build_module(configs[0], backbone, scorer, data.task, runs)
     tuner.trainables.to(device)
-    return ready(tuner), data
+    return without_trainer(tuner), data
 
 
 def random_t5(device: torch.device) -> Seq2SeqBackbone:
@@ -190,16 +190,17 @@ def random_rows(task: str) -> Iterator[tuple[Example, list[int], list[int]]]:
 
 def operations(task: str, size: int) -> float:
     """Count the operations of a step's matrix products, without attention and without gradients of weights."""
-    read = LAYERS * (4 * WIDTH**2 + 2 * WIDTH * WIDE + 2 * WIDTH**2)  # encoder, and keys and values for the decoder
-    written = LAYERS * (6 * WIDTH**2 + 2 * WIDTH * WIDE) + WIDTH * VOCABULARY
+    # The encoder computes its states, and then the keys and values for the decoder.
+    read = LAYERS * (4 * WIDTH**2 + 2 * WIDTH * FEED_FORWARD + 2 * WIDTH**2)
+    written = LAYERS * (6 * WIDTH**2 + 2 * WIDTH * FEED_FORWARD) + WIDTH * VOCABULARY
     tokens = PROMPT + statistics.mean(LENGTHS[task])
     return 2 * 2 * size * BATCH * (tokens * read + WRITTEN[task] * written)
 
 
 def speed() -> float:
-    """Measure the operations per second of a matrix product of the backbone's shapes, as the best of fifty."""
+    """Measure the operations per second of a matrix product of the backbone's shapes, as the maximum of fifty."""
     states = torch.randn(16_384, WIDTH, device="cuda", dtype=torch.bfloat16)
-    weight = torch.randn(WIDTH, WIDE, device="cuda", dtype=torch.bfloat16)
+    weight = torch.randn(WIDTH, FEED_FORWARD, device="cuda", dtype=torch.bfloat16)
     best = math.inf
     for _ in range(50):
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)

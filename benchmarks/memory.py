@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks.command import keep, records, run
+from benchmarks.command import records, run, write_result
 from rpt.console import say
 
 SIZES = (1, 8, 64)
@@ -19,15 +19,15 @@ MIB = 2**20
 
 
 def main() -> None:
-    """Measure, print and write the results."""
+    """Measure the peaks, print them, and write them to `benchmarks/results/`."""
     peaks = {size: peak(size) for size in SIZES}
     for size, peak_bytes in peaks.items():
         say(f"{size:3} runs: peak {peak_bytes / MIB:6.0f} MiB, {peak_bytes / peaks[1]:.2f} of the peak of one run")
-    keep("memory", {"peak_bytes": peaks})
+    write_result("memory", {"peak_bytes": peaks})
 
 
 def peak(size: int) -> int:
-    """Train a pack in a process and return the peak resident memory in its runs' records, in bytes."""
+    """Train a pack in a new process, and return the peak resident memory in bytes from the records of its runs."""
     with tempfile.TemporaryDirectory() as folder:
         few = ("trainer.epochs=1", "data.max_rows=64")
         run("-m", "hydra/launcher=packed", *few, f"seed=range({size})", f"output_dir={folder}")

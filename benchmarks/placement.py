@@ -1,12 +1,13 @@
-"""Cost of a SmolLM2 training step with the prompt in front of the text, and behind it with cached texts.
+"""Cost of a SmolLM2 training step with the prompt before the text, and with the prompt after a cached text.
 
     python -m benchmarks.placement                                        # sample rows of CB; about two minutes
     python -m benchmarks.placement --root superglue --task cb,rte,boolq   # rows of the official release
 
-A prompt in front of the text changes all states of the text, so that each step reads the whole text. A decoder never
-sees a prompt behind its text while it reads the text: the keys and values of the text are computed once and kept.
-All ways are measured in one process, in turns, over the same 32 rows. A ratio is the cost with the prompt in front,
-divided by the cost of the other way in the same round; the median over rounds. CPU time counts user and system time.
+A prompt before the text changes all states of the text, so that each step computes the whole text again. A prompt after
+the text does not change the states of the text in a decoder. The keys and values of the text are computed once and
+cached. All variants are measured alternately in one process, over the same 32 rows. A ratio is the cost with the prompt
+before the text, divided by the cost of the other variant in the same round. The table has the median ratio over rounds.
+CPU time is the sum of user and system time.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from rpt.system.openmp import VARIABLES
 
 os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
-from benchmarks.by_hand import assemble, ready, take
-from benchmarks.command import keep
+from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.command import write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.backbones.causal import CausalBackbone
 from rpt.config.check import check
@@ -32,7 +33,7 @@ from rpt.training.module import PromptTuner
 from rpt.training.silenced_messages import quiet_libraries
 
 STEPS = 4
-"""Steps of a measurement, always the first of the first epoch."""
+"""Number of steps of a measurement, which are always the first steps of the first epoch."""
 
 ROUNDS = 3
 
@@ -40,27 +41,27 @@ Pack = tuple[PromptTuner, PackData]
 
 
 def main() -> None:
-    """Measure each task, print the table, and write it to `benchmarks/results/placement.json`."""
+    """Measure the steps of each task, print the table, and write it to `benchmarks/results/placement.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", default="cb", help="tasks, separated by commas")
     parser.add_argument("--root", help="folder of the official release; without it, sample rows")
     options = parser.parse_args()
     quiet_libraries()
-    keep("placement", {task: measure(task, options.root) for task in options.task.split(",")})
+    write_result("placement", {task: measure(task, options.root) for task in options.task.split(",")})
 
 
 def measure(task: str, root: str | None) -> dict[str, Any]:
-    """Measure the steps of one task, print a line for each way, and return costs, ratios and size of the cache."""
+    """Measure the steps of one task, print a line for each variant, and return costs, ratios and size of the cache."""
     front, end = pack(task, root, "front"), pack(task, root, "end")
     lengths = front[1].train.lengths
     costs: dict[str, list[Cost]] = {"front": [], "end, first time": [], "end, cached": []}
     for warm_up in (front, end):
-        take(*warm_up, 1)
+        take_steps(*warm_up, 1)
     for _ in range(ROUNDS):
-        costs["front"].append(cost(lambda: take(*front, STEPS), STEPS))
+        costs["front"].append(cost(lambda: take_steps(*front, STEPS), STEPS))
         texts_of(end).clear()
-        costs["end, first time"].append(cost(lambda: take(*end, STEPS), STEPS))
-        costs["end, cached"].append(cost(lambda: take(*end, STEPS), STEPS))
+        costs["end, first time"].append(cost(lambda: take_steps(*end, STEPS), STEPS))
+        costs["end, cached"].append(cost(lambda: take_steps(*end, STEPS), STEPS))
     table = {way: summary(costs["front"], rounds) for way, rounds in costs.items()}
     mebibytes = texts_of(end).num_bytes / 2**20
     say(f"{task}: {statistics.mean(lengths):.0f} tokens a row, {mebibytes:.0f} MiB of cached texts")
@@ -76,12 +77,12 @@ def measure(task: str, root: str | None) -> dict[str, Any]:
 
 
 def pack(task: str, root: str | None, prompt_at: str) -> Pack:
-    """Build a run of SmolLM2 with the prompt at a place."""
+    """Build a run of SmolLM2 with the prompt at `front` or `end`."""
     data = ["data=sample"] if root is None else ["data=jsonl", f"data.root={root}"]
     model = ["backbone=smollm2", f"backbone.prompt_at={prompt_at}"]
     fixed = ["trainer.device=cpu", "trainer.progress=false"]
     tuner, rows = assemble([check(compose([f"task={task}", *data, *model, *fixed]))])
-    return ready(tuner), rows
+    return without_trainer(tuner), rows
 
 
 def texts_of(pack: Pack) -> Any:

@@ -1,9 +1,9 @@
-"""Measure seconds and memory of a report over 63 and over 1,010 runs, and the share of start-up.
+"""Measure seconds and memory of a report over 63 and over 1,010 runs, and the seconds of start-up.
 
     python -m benchmarks.report                         # three minutes on two cores
 
-Each encoder is trained once, for a few steps. The other runs of the study are copies of these run folders with another
-learning rate and seed in the record, and with the answers exchanged among rows of the same label.
+Each encoder is trained once, for a few steps. The other runs of the study are copies of these run folders. A copy has
+another learning rate and seed in its record, and its answers are permuted among rows of the same label.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.command import ROOT, keep, run
+from benchmarks.command import ROOT, run, write_result
 from rpt.console import say
 
 ENCODERS = ("plain", "mlp", "residual", "lstm")
@@ -28,7 +28,7 @@ MANY_RATES = tuple(float(f"{10 ** (-3.5 + step / 6):.3g}") for step in range(25)
 
 
 def main() -> None:
-    """Measure, print and write the results."""
+    """Measure the reports, print the results, and write them to `benchmarks/results/`."""
     table = {}
     with tempfile.TemporaryDirectory() as folder:
         trained = Path(folder, "trained")
@@ -46,7 +46,7 @@ def main() -> None:
     table["start-up"] = {"seconds": seconds_of("rpt.report", "--help"), "peak_bytes": 0}
     for name, result in table.items():
         say(f"{name:>9} runs {result['seconds']:7.1f} s   peak {result['peak_bytes'] / 2**20:6.0f} MiB")
-    keep("report", {"table": table})
+    write_result("report", {"table": table})
 
 
 def copy_runs(trained: Path, study: Path, rates: Sequence[float], seeds: int) -> int:
@@ -77,7 +77,7 @@ def write_copy(folder: Path, rate: float, seed: int, number: int) -> None:
     by_target: dict[str, list[dict[str, object]]] = {}
     for line in lines:
         by_target.setdefault(line["target"], []).append(line)
-    for same_target in by_target.values():  # so the record's score stays correct
+    for same_target in by_target.values():  # this permutation does not change the score in the record
         answers = [(line["predicted"], line["choice"], line["right"], line["scores"]) for line in same_target]
         random.Random(number).shuffle(answers)
         for line, answer in zip(same_target, answers, strict=True):
@@ -93,7 +93,7 @@ def seconds_of(*command: str) -> float:
 
 
 def peak_of_children() -> int:
-    """Return the largest resident memory of any child process so far; the reports come in ascending size."""
+    """Return the largest resident memory of all child processes so far. Reports are measured in ascending size."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 
 

@@ -3,9 +3,9 @@
     python -m benchmarks.startup                        # five minutes on two quiet cores
     python -m benchmarks.startup --before TREE          # alternately with another checkout of rpt
 
-Each command trains one epoch on a few rows. CPU time is the time that the system charges to the process and its
-children. Other processes on the machine disturb it less than wall time. The record `run.json` is written right before
-the first step.
+Each command trains one epoch on a few rows. CPU time is the user time of the process and its children. It depends less
+on other processes of the machine than wall time. The time of the first step is the time at which the record `run.json`
+appears, which is written right before the step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.command import ROOT, keep
+from benchmarks.command import ROOT, write_result
 from rpt.console import say
 
 COMMAND = ("run.py", "trainer.epochs=1", "data.max_rows=16")
@@ -30,7 +30,7 @@ MOST_PACKAGES = 12
 
 
 def main() -> None:
-    """Measure, print and write the results."""
+    """Measure the commands, print the results, and write them to `benchmarks/results/`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", type=Path, help="another checkout, measured alternately with this checkout")
     parser.add_argument("--times", type=int, default=5, help="commands of each checkout (default: %(default)s)")
@@ -46,7 +46,7 @@ def main() -> None:
             )
     medians = {name: _medians(measured) for name, measured in runs.items()}
     imports = {name: import_seconds(tree) for name, tree in trees.items()}
-    keep("startup", {"times": options.times, "medians": medians, "runs": runs, "imports": imports})
+    write_result("startup", {"times": options.times, "medians": medians, "runs": runs, "imports": imports})
 
 
 def _medians(measured: list[dict[str, float]]) -> dict[str, float]:
@@ -60,8 +60,8 @@ def command(tree: Path) -> dict[str, float]:
         tree: Checkout whose `run.py` is run.
 
     Returns:
-        Seconds: `cpu` of the whole command in user mode; by the clock, `first_step` until the training begins and
-        `whole` until the end.
+        Seconds: `cpu` is the user time of the whole command. `first_step` is the wall time until the training begins,
+        and `whole` is the wall time until the end.
     """
     with tempfile.TemporaryDirectory() as folder:
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, time.monotonic()
@@ -76,7 +76,7 @@ def command(tree: Path) -> dict[str, float]:
 
 
 def import_seconds(tree: Path) -> dict[str, float]:
-    """Measure the seconds that Python spends in the modules of each package, the largest first."""
+    """Return the seconds of the imports of each package, in descending order, after the sum of all packages."""
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         messages = _end(_start(["-X", "importtime", *COMMAND, f"output_dir={folder}"], tree))
@@ -87,7 +87,7 @@ def import_seconds(tree: Path) -> dict[str, float]:
 
 
 def _start(arguments: list[str], tree: Path) -> subprocess.Popen[str]:
-    """Start Python in a checkout, with the modules of this checkout."""
+    """Start Python in a checkout, so that it imports the modules of the checkout."""
     environment = os.environ | {"PYTHONPATH": str(tree), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, *arguments]
     return subprocess.Popen(

@@ -2,9 +2,9 @@
 
     python -m benchmarks.step            # CB sample, MiniLM, 10 virtual tokens, batch 8; about three minutes
 
-All are measured in one process, alternately, over the same rows. The lower bound is the time of the matrix products
-alone: their operations divided by the speed at which this machine multiplies matrices of MiniLM's shapes, in the dtype
-that rpt uses.
+All are measured alternately in one process, over the same rows. The lower bound is the time of the matrix products
+alone. It is their number of operations divided by the speed at which this machine multiplies matrices of MiniLM's
+shapes in the dtype of rpt.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 import torch
 from torch import Tensor
 
-from benchmarks.by_hand import assemble, ready, take
-from benchmarks.command import keep
+from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.command import write_result
 from rpt import build
 from rpt.backbones.files import locate
 from rpt.backbones.frozen import choose_dtype
@@ -41,7 +41,7 @@ LENGTH = 10
 
 
 def main() -> None:
-    """Measure, print the table and write it to `benchmarks/results/`."""
+    """Measure the steps, print the table, and write it to `benchmarks/results/`."""
     quiet_libraries()
     config = check(compose(["trainer.progress=false"]))
     rpt_run, encoded = rpt_steps(config)
@@ -64,8 +64,8 @@ def main() -> None:
 def rpt_steps(config: Config) -> tuple[Callable[[], None], Encoded]:
     """Return a function that takes the steps of rpt's module, and the training rows."""
     tuner, data = assemble([config])
-    ready(tuner)
-    return lambda: take(tuner, data, STEPS), data.train
+    without_trainer(tuner)
+    return lambda: take_steps(tuner, data, STEPS), data.train
 
 
 def peft_steps(config: Config, encoded: Encoded, *, tuned: bool) -> Callable[[], None]:
@@ -122,13 +122,13 @@ def floor(encoded: Encoded) -> float:
     dtype = choose_dtype("auto", device)
     tokens = BATCH * (LENGTH + statistics.mean(encoded.lengths))
     weights = 6 * (4 * 384 * 384 + 2 * 384 * 1536)
-    operations = 2 * 2 * weights * tokens  # forward, and backward to the inputs alone; two operations a product
+    operations = 2 * 2 * weights * tokens  # a forward and a backward pass to the inputs, with two operations a product
     rows, weight = torch.randn(round(tokens), 384).to(dtype), torch.randn(384, 1536).to(dtype)
     return operations / _speed(rows, weight)
 
 
 def _speed(rows: Tensor, weight: Tensor) -> float:
-    """Measure the operations per second of a matrix product, as the best of a hundred."""
+    """Measure the operations per second of a matrix product, as the maximum of a hundred."""
     best = float("inf")
     for _ in range(100):
         start = time.perf_counter()
@@ -138,13 +138,13 @@ def _speed(rows: Tensor, weight: Tensor) -> float:
 
 
 def report(seconds: dict[str, list[float]], least: float) -> None:
-    """Print and write the medians and their ratios to rpt's median."""
+    """Print the medians and their ratios to rpt's median, and write them to `benchmarks/results/`."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     lines = {name: {"seconds": value, "ratio": value / medians["rpt"]} for name, value in medians.items()}
     lines["floor: matrix products alone"] = {"seconds": least, "ratio": least / medians["rpt"]}
     for name, line in lines.items():
         say(f"{name:50} {line['seconds'] * 1000:8.1f} ms a step   {line['ratio']:5.2f} of rpt")
-    keep("step", {"all_seconds": seconds, "table": lines})
+    write_result("step", {"all_seconds": seconds, "table": lines})
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@
     python -m benchmarks.sweep --ways packed basic in_turn=1        some of the ways; the last on one seed
     python -m benchmarks.sweep --seeds 1 --rates 2        a quick look: 4 points
 
-Every way trains the same points, in folders of its own. A machine's speed drifts. Ways that train their points one by
-one therefore alternate, with one seed in each turn, and a way that packs all points runs between two turns. The records
-hold the seconds of the training loops (steps and evaluations). If one process runs at a time, the rest of the wall time
-is start-up. Ways are compared by seconds per point.
+Every way trains the same points, each way in folders of its own. The speed of a machine changes over time. Ways that
+train their points one by one therefore alternate, with one seed in each turn, and a way that packs all points runs
+between two turns. The records contain the seconds of the training loops, that is, of steps and evaluations. If one
+process runs at a time, the rest of the wall time is start-up. Ways are compared by seconds per point.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.command import keep, kept, records, run
+from benchmarks.command import read_result, records, run, write_result
 from rpt.console import say
 
 ENCODERS = ("plain", "residual")
@@ -74,7 +74,7 @@ class Way:
 
 
 def main() -> None:
-    """Measure, print and write benchmarks/results/sweep.json."""
+    """Measure the ways, print the table, and write it to `benchmarks/results/sweep.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", type=int, default=len(RATES), help="how many of the four learning rates")
     parser.add_argument("--seeds", type=int, default=3)
@@ -84,13 +84,13 @@ def main() -> None:
     parser.add_argument("--go-on", action="store_true", help="keep the turns that an interrupted start has measured")
     options = parser.parse_args()
     grid = Grid(RATES[: options.rates], range(options.seeds))
-    table: dict[str, dict[str, Any]] = kept("sweep").get("table", {}) if options.go_on else {}
+    table: dict[str, dict[str, Any]] = read_result("sweep").get("table", {}) if options.go_on else {}
     done = Counter({name: len(row["turns"]) for name, row in table.items()})
     for name, part in in_turns(options.ways, grid):
         if done[name] > 0:
             done[name] -= 1
             continue
-        table[name] = together(table.get(name), measure(partial(WAYS[name].train, part), len(part.points)))
+        table[name] = add_turn(table.get(name), measure(partial(WAYS[name].train, part), len(part.points)))
         report(table)
 
 
@@ -119,7 +119,7 @@ def packed(grid: Grid, folder: Path, *more: str) -> None:
 
 
 def by_two_workers(grid: Grid, folder: Path) -> None:
-    """Train two packs at a time, each on one thread in a process of its own."""
+    """Train two packs at a time, each in a process of its own with one thread."""
     key = "hydra.launcher.submitit"
     workers = [f"{key}.cluster=local", f"{key}.array_parallelism=2", f"{key}.cpus=1"]
     packed(grid, folder, "hydra.launcher.executor=submitit", *workers)
@@ -143,7 +143,7 @@ WAYS = {
 
 
 def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
-    """Train a turn; return its scores and its seconds: wall time, CPU time, and time inside the training loops."""
+    """Train a turn, and return its scores, its wall time, its CPU time, and the seconds inside the training loops."""
     folder = Path(tempfile.mkdtemp())
     before, start = os.times(), time.perf_counter()
     way(folder)
@@ -151,15 +151,15 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
     run_records = records(folder, count)
     loops = sum(record["seconds"] / record["pack"]["size"] for record in run_records)
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    scores = [record["scores"]["score"] for record in run_records]  # by seed and name
+    scores = [record["scores"]["score"] for record in run_records]  # in the order of seed and name
     return {"points": count, "wall": wall, "cpu": cpu, "loops": loops, "turns": [wall / count], "scores": scores}
 
 
-def together(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
-    """Add a turn to the sums of a way, with seconds per point; `turns` lists the wall time per point of each turn."""
+def add_turn(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """Add a turn to the sums of a way, and compute seconds per point. `turns` has those of each turn."""
     sums = {key: before[key] + now[key] for key in now} if before else now
-    of_one = {f"{key}_per_point": sums[key] / sums["points"] for key in ("wall", "loops", "cpu")}
-    return {**sums, **of_one}
+    per_point = {f"{key}_per_point": sums[key] / sums["points"] for key in ("wall", "loops", "cpu")}
+    return {**sums, **per_point}
 
 
 def report(measured: dict[str, dict[str, Any]]) -> None:
@@ -172,7 +172,7 @@ def report(measured: dict[str, dict[str, Any]]) -> None:
             f"{row.get('ratio', 0):5.2f} of packed   {row['loops_per_point']:6.1f} s in loops   "
             f"{row['cpu_per_point']:6.1f} s of CPU   mean score {fmean(row['scores']):.3f}"
         )
-    keep("sweep", {"table": measured})
+    write_result("sweep", {"table": measured})
 
 
 if __name__ == "__main__":
