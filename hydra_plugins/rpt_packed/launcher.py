@@ -39,7 +39,7 @@ class PackedLauncher(Launcher):
         self.config: DictConfig | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep the configuration of the sweep; Hydra calls this before `launch`."""
+        """Store the configuration of the sweep. Hydra calls this before `launch`."""
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
