@@ -14,6 +14,7 @@ from rpt.backbones.frozen import FrozenBackbone, choose_attention
 from rpt.backbones.load import load_backbone
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
+from rpt.config.members import TEXT_IS_CACHED
 from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
 from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
@@ -22,7 +23,7 @@ from rpt.data.encode import Encoded
 from rpt.data.inputs import find_folder
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
-from rpt.prompt.needs import table_rows
+from rpt.prompt.needs import changes_text, table_rows
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.prompt.unit import prompt_scale
 from rpt.scoring.head import HeadScorer
@@ -33,7 +34,8 @@ from rpt.training.module import PromptTuner
 from rpt.training.optimizers import schedule
 from rpt.training.randomness import RandomStream
 from rpt.training.ranks import ALONE, Ranks
-from rpt.training.run import Run, Trainable, parameter_groups
+from rpt.training.run import Run
+from rpt.training.trainable import Trainable, parameter_groups
 
 OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trainer")
 """Sections of the configuration on which the batches of a data module depend."""
@@ -179,6 +181,8 @@ def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
     source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config), scale)
     sizes = {"length": config.prompt.length, "hidden": backbone.hidden_size}
     encoder = construct_with_known("encoder", config.encoder, {"vocabulary": source}, **sizes)
+    if config.backbone.prompt_at == "end" and changes_text(encoder):
+        raise ConfigError.of("backbone.prompt_at", "end", TEXT_IS_CACHED)
     prompt = SoftPrompt(_initial_table(config, source, table_rows(encoder, config.prompt.length)), encoder, scale)
     if config.prompt.freeze is not None:
         prompt.freeze(config.prompt.freeze)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rpt.data.release import origin
 from rpt.tracking.record import Record
-from rpt.tracking.record_sections import ParameterCounts, PromptFacts
+from rpt.tracking.record_sections import PromptFacts
 
 SELECTION = {
     "held_out": "the held-out rows choose the checkpoint, validation is scored once",
@@ -58,7 +58,7 @@ def opening(record: Record, folder: Path) -> str:
         (
             "tunes" if parameters.body else "frozen"
         ): f"{backbone.name}, {backbone.parameters:,} weights, {backbone.dtype}, {_devices(record.environment.bits)}",
-        "trains": _trains(parameters),
+        "trains": _trains(record),
     }
     if record.prompt is not None:
         lines["prompt"] = _prompt(record.prompt)
@@ -74,7 +74,8 @@ def _devices(bits: Mapping[str, Any]) -> str:
     return f"{bits['device']}, {count} processes" if count > 1 else str(bits["device"])
 
 
-def _trains(parameters: ParameterCounts) -> str:
+def _trains(record: Record) -> str:
+    parameters = record.parameters
     held, head, body = parameters.held, parameters.head, parameters.body
     if not held + head + body:
         return "nothing: zero-shot, no prompt"
@@ -82,7 +83,9 @@ def _trains(parameters: ParameterCounts) -> str:
     if held:
         parts.append(f"prompt and encoder {held:,} ({parameters.paper:,} as the paper counts)")
     parts += [f"{name} {count:,}" for name, count in (("head", head), ("the whole backbone", body)) if count]
-    kept = f"; {parameters.kept:,} kept when folded" if held else "; no prompt"
+    is_folded = record.prompt is None or record.prompt.not_folded is None
+    form = "when folded" if is_folded else "with the encoder"
+    kept = f"; {parameters.kept:,} kept {form}" if held else "; no prompt"
     return f"{held + head + body:,} numbers: {', '.join(parts)}{kept}"
 
 

@@ -28,7 +28,7 @@ from rpt.tracking.other_code import code_differences, commit_of
 from rpt.tracking.record import Record, RecordError
 from rpt.training.libraries import load_libraries
 
-__all__ = ["Comparison", "compare", "recorded", "replay", "report"]
+__all__ = ["Comparison", "compare", "recorded", "refuse_without_matrix", "replay", "report"]
 
 BROKEN, INTERRUPTED = 1, 130
 """Exit codes: a bug in the run's own code, and Ctrl-C. Exit code 2 means an error that the user can mend."""
@@ -125,6 +125,21 @@ def recorded(folder: Path) -> Record:
     if record.name != folder.resolve().name:
         raise _refusal(folder, f"is the folder of the run {record.name}. Give it that name again.")
     return record
+
+
+def refuse_without_matrix(record: Record) -> None:
+    """Refuse a run whose encoder cannot be folded, where the exported prompt [length, hidden] is needed.
+
+    Raises:
+        ConfigError: The run has a prompt, and no matrix can replace its encoder.
+    """
+    if record.prompt is None or record.prompt.not_folded is None:
+        return
+    advice = (
+        f"has no exported prompt, because its encoder {record.chosen.get('encoder', 'own')} {record.prompt.not_folded}."
+        " Answer rows with python -m rpt.predict, or name a run with another encoder."
+    )
+    raise ConfigError.of("RUN", record.name, advice)
 
 
 def _config(folder: Path, record: Record) -> Config:

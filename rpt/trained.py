@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from rpt.build import build_tuner
 from rpt.config.schema import Component, Config
 from rpt.data.datamodule import TaskData
 from rpt.errors import ConfigError
-from rpt.replay import repeatable
+from rpt.replay import refuse_without_matrix, repeatable
 from rpt.system.reading import Unreadable, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
@@ -40,11 +40,21 @@ class TrainedRun:
     config: Config
     record: Record
 
+    @property
+    def _not_folded(self) -> str | None:
+        """Reason why the run has no exported prompt although it has a prompt; None for other runs."""
+        return None if self.record.prompt is None else self.record.prompt.not_folded
+
     @cached_property
     def prompt(self) -> Tensor:
-        """Exported prompt, float32 [length, hidden]. The length is 0 for a run without a prompt."""
+        """Exported prompt, float32 [length, hidden]. The length is 0 for a run without a prompt.
+
+        Raises:
+            ConfigError: The file is missing or damaged, or the run's encoder has no exported prompt.
+        """
         if not self.config.has_prompt:
             return self.module.runs[0].trainable.no_prompt
+        refuse_without_matrix(self.record)
         return _tensors(self.folder.prompt)["prompt"]
 
     @cached_property
@@ -61,14 +71,17 @@ class TrainedRun:
             WeightsError: The backbone cannot be loaded.
         """
         tuner = build_tuner([self.exported_config], self.data)
-        self.load_head(tuner.runs[0])
+        self.load_trained(tuner.runs[0])
         return tuner
 
     @property
     def exported_config(self) -> Config:
-        """Configuration of a run that starts with the exported prompt, behind no encoder."""
+        """Configuration of a run that starts with the exported prompt, behind no encoder.
+
+        A run without an exported prompt keeps its configuration, and `load_trained` loads table and encoder.
+        """
         config = self.config
-        if not config.has_prompt:
+        if not config.has_prompt or self._not_folded is not None:
             return config
         exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
         plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
@@ -79,19 +92,16 @@ class TrainedRun:
         }
         return config.model_copy(update=parts)
 
-    def load_head(self, run: Run) -> None:
-        """Load the trained head into a run that was built from `exported_config`; do nothing for a run without a head.
+    def load_trained(self, run: Run) -> None:
+        """Load the trained head, and table and encoder if they are kept, into a run built from `exported_config`.
 
         Raises:
-            ConfigError: The file of the head is missing, damaged, or does not fit the run.
+            ConfigError: A file is missing, damaged, or does not fit the run.
         """
-        head = run.trainable.head
-        if head is None:
-            return
-        try:
-            head.load_state_dict(_tensors(self.folder.head), strict=True)
-        except RuntimeError as error:
-            raise _refusal(self.folder.head, f"does not fit the run ({str(error).splitlines()[0]})") from error
+        if run.trainable.head is not None:
+            _load(run.trainable.head, self.folder.head)
+        if run.trainable.prompt is not None and self._not_folded is not None:
+            _load(run.trainable.prompt, self.folder.encoder)
 
     def predict(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Answer rows with the exported prompt, as `python -m rpt.predict` does.
@@ -147,6 +157,14 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
         )
         raise ConfigError.of("trainer.tune", "all", advice)
     return TrainedRun(RunFolder(Path(folder)), config, results.record)
+
+
+def _load(module: nn.Module, path: Path) -> None:
+    """Load a file of tensors that a run has written into the module that it belongs to."""
+    try:
+        module.load_state_dict(_tensors(path), strict=True)
+    except RuntimeError as error:
+        raise _refusal(path, f"does not fit the run ({str(error).splitlines()[0]})") from error
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -31,6 +31,7 @@ class Rows:
         written_mask: 1 at tokens of `written`, 0 at padding.
         row_of_written: Position in this batch of the row of each answer in `written`.
         width: Number of slots to which texts are padded once their prompts are inserted; None pads to the longest text.
+        index_in_run: Number of each text among the texts of its run; None before `numbered`.
     """
 
     examples: Sequence[Example]
@@ -46,6 +47,7 @@ class Rows:
     written_mask: Int64[Tensor, "choices written"]
     row_of_written: Int64[Tensor, choices]
     width: int | None = None
+    index_in_run: Int64[Tensor, texts] | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -62,6 +64,14 @@ class Rows:
             name: value.to(device, non_blocking=True) for name, value in vars(self).items() if isinstance(value, Tensor)
         }
         return replace(self, **moved)
+
+    def numbered(self) -> Rows:
+        """Return a copy in which the texts of each run are numbered from 0. Parts of the copy keep the numbers."""
+        run = self.run_of_text
+        order, counts = run.argsort(stable=True), torch.bincount(run)
+        index = torch.empty_like(run)
+        index[order] = torch.arange(len(run), device=run.device) - (counts.cumsum(0) - counts)[run[order]]
+        return replace(self, index_in_run=index)
 
     def of_run(self, index: int) -> Rows:
         """Return a copy of the rows in which every row belongs to the run with the given index."""
@@ -95,6 +105,7 @@ class Rows:
             written=self.written[written, :written_width],
             written_mask=self.written_mask[written, :written_width],
             row_of_written=row_of_written,
+            index_in_run=None if self.index_in_run is None else self.index_in_run[texts],
         )
 
     def num_tokens(self, run: int, prompt_length: int) -> int:

@@ -12,7 +12,7 @@ from rpt.config.schema import BackboneConfig
 from rpt.errors import ConfigError
 from rpt.export.card import model_card
 from rpt.export.formats import FORMATS, Files, head_files
-from rpt.replay import recorded
+from rpt.replay import recorded, refuse_without_matrix
 from rpt.system.command import add_config_dirs, explained
 from rpt.system.reading import reason_of
 from rpt.system.writing import folder_at_once, read_json_lines
@@ -70,7 +70,7 @@ def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = (
         config_dirs: Folders of option files that the user trusts, for `lm-eval` with a task of the user's own.
 
     Raises:
-        ConfigError: The folder holds no finished run, the run has no prompt, the format cannot represent the prompt or
+        ConfigError: The folder holds no finished run, the run has no exported prompt, the format cannot represent the prompt or
             its scores, or `output` exists.
         DataError: The rows of the run cannot be read.
         StorageError: The folder cannot be written. No part of it is left behind.
@@ -83,6 +83,7 @@ def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = (
         raise ConfigError.of("RUN", record.name, "has fine-tuned its backbone. Only prompts are exported.")
     if not record.parameters.held:
         raise ConfigError.of("RUN", record.name, "has no prompt. Name a run with a prompt.")
+    refuse_without_matrix(record)
     files, loading = _harness(path, config_dirs) if format == HARNESS else (FORMATS[format](folder, record), None)
     files |= head_files(folder)
     card = model_card(record, format, _base(record), _answers(folder), loading)

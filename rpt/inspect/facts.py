@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from rpt.errors import ConfigError
 from rpt.export.formats import prompt_of
-from rpt.replay import recorded
+from rpt.replay import recorded, refuse_without_matrix
 from rpt.report.read.diagnostics import Prompt, prompt_diagnostics
 from rpt.tracking.folder import RunFolder
 
@@ -82,12 +82,13 @@ def read_facts(path: Path) -> PromptFacts:
     """Read the facts of a run's prompt.
 
     Raises:
-        ConfigError: The folder holds no finished run with a prompt, or a file is missing or damaged.
+        ConfigError: The folder holds no finished run with an exported prompt, or a file is missing or damaged.
         StudyError: `diagnostics.json` is damaged.
     """
     record, folder = recorded(path), RunFolder(path)
     if not record.parameters.held:
         raise ConfigError.of("RUN", record.name, "has no prompt. Name a run with a prompt.")
+    refuse_without_matrix(record)
     prompt, found = prompt_of(folder), prompt_diagnostics(path)
     if found is None or len(found.norms) != len(prompt):
         advice = "is missing or belongs to another prompt. Train the run again with rerun=true."

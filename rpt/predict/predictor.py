@@ -41,6 +41,7 @@ class Group:
         task: Task that reads the rows.
         tuner: Module of the runs, with their exported prompts and heads.
         passes: Limits by which the rows are cut into forward passes.
+        prompt_lengths: Number of virtual tokens of each run.
     """
 
     names: Sequence[str]
@@ -48,6 +49,7 @@ class Group:
     task: Task
     tuner: PromptTuner
     passes: EvalPasses
+    prompt_lengths: Sequence[int]
 
     def encode(self, examples: Sequence[Example]) -> Encoded:
         """Tokenise examples.
@@ -71,7 +73,7 @@ class Group:
             Answers in the order of `pairs`.
         """
         with_choices = self.tuner.scorer.with_choices
-        lengths = [len(prompt) for prompt in self.tuner.folded]
+        lengths = self.prompt_lengths
         pad_id = pad_id_of(self.tuner.backbone.tokenizer)
         plan = plan_pairs(examples, pairs, lengths, self.passes, with_choices=with_choices)
         batches = (rows_of_pass(examples, pairs, forward, pad_id, with_choices=with_choices) for forward, _ in plan)
@@ -118,11 +120,13 @@ class Predictor:
             for run in members
         ]
         for run, built in zip(members, runs, strict=True):
-            run.load_head(built)
+            run.load_trained(built)
         tuner = build_module(config, backbone, scorer, task, runs)
         tuner.eval()
         tuner.on_validation_epoch_start()  # computes the exported prompts
-        return Group([run.record.name for run in members], config, task, tuner, choose_passes(config))
+        names = [run.record.name for run in members]
+        lengths = [run.config.prompt.length if run.config.has_prompt else 0 for run in members]
+        return Group(names, config, task, tuner, choose_passes(config), lengths)
 
     def _splits(self, run: TrainedRun) -> dict[str, Encoded]:
         """Tokenise the run's own rows, if the scorer generates text: they determine the longest answer."""

@@ -10,6 +10,9 @@ from pathlib import Path
 PROMPT_FILES = ("prompt.safetensors", "adapter_model.safetensors", "prompt.npy")
 """Names of the prompt's file in the folder of a run, of a PEFT adapter, and of an export as a NumPy array."""
 
+ENCODER_FILE = "encoder.safetensors"
+"""Name of the file in a run's folder that holds table and encoder, where no single matrix can replace them."""
+
 
 def prompt_file(path: str) -> Path:
     """Return the file that `init.path` names.

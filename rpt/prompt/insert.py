@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int, Int64
@@ -9,6 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rpt.backbones.text_cache import Context
+
+Prompt: TypeAlias = Float[Tensor, "_ hidden"] | Float[Tensor, "_ _ hidden"]
+"""Encoded prompt of a run: one matrix for all its texts, or one matrix for each of its texts."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,13 @@ class Inserted:
 
 
 def insert(
-    prompts: Sequence[Float[Tensor, "_ hidden"]],
+    prompts: Sequence[Prompt],
     run: Int64[Tensor, " batch"],
     embeds: Float[Tensor, "batch tokens hidden"],
     mask: Int[Tensor, "batch tokens"] | Bool[Tensor, "batch tokens"],
     at: int,
     segments: Int64[Tensor, "batch tokens"] | None = None,
+    index_in_run: Int64[Tensor, " batch"] | None = None,
 ) -> Inserted:
     """Put prompt `run[b]` before text position `at` of row b, for every row of the batch.
 
@@ -57,15 +62,17 @@ def insert(
     row's values and the gradients of its prompt do not depend on the other runs in the batch.
 
     Args:
-        prompts: Encoded prompt of each run. The lengths may differ. A matrix of 0 rows means no prompt.
+        prompts: Encoded prompt of each run: a matrix, or a matrix for each text of the run. The lengths may differ. A
+            matrix of 0 rows means no prompt.
         run: Index of the prompt for each row of the batch.
         embeds: Text embeddings, right-padded.
         mask: 1 at text, 0 at padding.
         at: Text position before which the prompt is put: 0 for the start of the text, 1 for the place behind [CLS].
             The prompt is put at the end of a text that has fewer tokens.
         segments: Segment (token type id) of each text token; None means segment 0.
+        index_in_run: Number of each row's matrix among the matrices of its run; None if each run has a single matrix.
     """
-    prompt, is_prompt = _one_per_row(prompts, run, embeds.dtype)
+    prompt, is_prompt = _one_per_row(prompts, run, embeds.dtype, index_in_run)
     is_text = mask.bool()
     # Segment plus one at text tokens, 0 at prompt and padding.
     types = is_text.long() if segments is None else (segments + 1) * is_text
@@ -86,21 +93,32 @@ def insert(
 
 
 def _one_per_row(
-    prompts: Sequence[Float[Tensor, "_ hidden"]], run: Int64[Tensor, " batch"], dtype: torch.dtype
+    prompts: Sequence[Prompt],
+    run: Int64[Tensor, " batch"],
+    dtype: torch.dtype,
+    index_in_run: Int64[Tensor, " batch"] | None,
 ) -> tuple[Float[Tensor, "batch longest hidden"], Bool[Tensor, "batch longest"]]:
     """Return each row's prompt, right-padded with zeros to the longest prompt, and a mask that is false at padding.
 
     A prompt is copied to its rows by `expand`. The gradient of `expand` is a sum over the run's rows in their order. It
     has the same bits at every repetition and with any other runs in the batch. The gradient of an indexed lookup has no
-    fixed order. The copies are cast to `dtype` after `expand`, so that the sum has the precision of the prompt.
+    fixed order. The copies are cast to `dtype` after `expand`, so that the sum has the precision of the prompt. A
+    matrix of a single text goes to one row, so that its gradient is no sum.
     """
     counts = torch.bincount(run, minlength=len(prompts)).tolist()
-    used = [(prompt, count) for prompt, count in zip(prompts, counts, strict=True) if count]
-    longest = max(len(prompt) for prompt, _ in used)
-    padded = [(F.pad(prompt, (0, 0, 0, longest - len(prompt))), count) for prompt, count in used]
-    rows = torch.cat([prompt.expand(count, -1, -1) for prompt, count in padded]).to(dtype)
-    if len(used) > 1:  # the rows are grouped by run: put them in the batch's order
-        rows = rows.index_select(0, run.argsort(stable=True).argsort())
+    order = run.argsort(stable=True)  # the rows grouped by run
+    owned = order.split(counts) if index_in_run is None else index_in_run[order].split(counts)
+    used = [(prompt, own) for prompt, own in zip(prompts, owned, strict=True) if len(own)]
+    longest = max(prompt.shape[-2] for prompt, _ in used)
+    padded = [(F.pad(prompt, (0, 0, 0, longest - prompt.shape[-2])), own) for prompt, own in used]
+    rows = torch.cat([_of_rows(prompt, own) for prompt, own in padded]).to(dtype)
+    if len(used) > 1:  # put the rows in the batch's order
+        rows = rows.index_select(0, order.argsort())
 
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=run.device)[run]  # [batch]
+    lengths = torch.tensor([prompt.shape[-2] for prompt in prompts], device=run.device)[run]  # [batch]
     return rows, torch.arange(longest, device=run.device) < lengths[:, None]
+
+
+def _of_rows(prompt: Prompt, numbers: Int64[Tensor, " own"]) -> Float[Tensor, "own length hidden"]:
+    """Return the matrix of each of a run's rows: copies of the only matrix, or the matrices with given numbers."""
+    return prompt.expand(len(numbers), -1, -1) if prompt.ndim == 2 else prompt.index_select(0, numbers)

@@ -6,8 +6,18 @@
 | initial table with another number of rows | attribute `table_rows`, an integer | initialises that many rows |
 | input embeddings and tokenizer of the backbone | argument `vocabulary` | passes an `rpt.prompt.init.InitSource` |
 | learning rates or weight decays of its own | method `parameter_groups()` | passes the groups to the optimizer |
+| the mean embedding of each text | attribute `reads_text = True` | calls `forward(table, text)` |
+| embeddings of the text changed by token | method `token_update(embeddings)` | adds the result to the tokens |
+| embeddings of the text changed by position | method `position_update()` | adds row t of the result to token t |
 
 An encoder without any of these needs maps a trained table [length, hidden] to a prompt [length, hidden].
+
+An encoder that reads the text maps the table and a matrix [texts, hidden] to one prompt for each text,
+[texts, length, hidden]. The embeddings that an encoder reads, and the updates that it returns, have the unit of the
+prompt (`rpt.prompt.unit`).
+
+An encoder with one of the last three needs cannot be folded into a single matrix [length, hidden] (`why_not_folded`).
+Its run keeps table and encoder after training.
 """
 
 from __future__ import annotations
@@ -65,6 +75,38 @@ def give_start(encoder: nn.Module, table: Float[Tensor, "rows hidden"]) -> None:
 def table_rows(encoder: nn.Module, length: int) -> int:
     """Return the number of rows of the initial table: the prompt's length, unless the encoder needs another number."""
     return int(getattr(encoder, "table_rows", length))
+
+
+def reads_text(encoder: nn.Module) -> bool:
+    """Whether the encoder computes a prompt for each text from the text's mean embedding."""
+    return bool(getattr(encoder, "reads_text", False))
+
+
+def token_update_of(encoder: nn.Module) -> Callable[[Float[Tensor, "ids hidden"]], Tensor] | None:
+    """Return the encoder's function from embeddings of tokens to their updates; None if it has no such function."""
+    update: Callable[[Tensor], Tensor] | None = getattr(encoder, "token_update", None)
+    return update
+
+
+def position_update_of(encoder: nn.Module) -> Callable[[], Tensor] | None:
+    """Return the encoder's function that gives an update for each text position; None if it has no such function."""
+    update: Callable[[], Tensor] | None = getattr(encoder, "position_update", None)
+    return update
+
+
+def changes_text(encoder: nn.Module) -> bool:
+    """Whether the encoder changes the embeddings of the text."""
+    return token_update_of(encoder) is not None or position_update_of(encoder) is not None
+
+
+def why_not_folded(encoder: nn.Module) -> str | None:
+    """Return the reason why an encoder cannot be folded into a matrix [length, hidden]; None if it can.
+
+    The reason follows the name of the encoder in a sentence.
+    """
+    if reads_text(encoder):
+        return "computes a prompt for each text"
+    return "changes the embeddings of the text" if changes_text(encoder) else None
 
 
 def groups_of(encoder: nn.Module) -> list[ParameterGroup]:

@@ -12,7 +12,7 @@ from rpt.config.schema import BackboneConfig
 from rpt.system.writing import storage, write_atomic, write_json
 
 
-def why_not(prompt_at: str, has_prompt: bool) -> str | None:
+def why_not(prompt_at: str, has_prompt: bool, not_folded: str | None = None) -> str | None:
     """Return the reason why PEFT cannot represent a prompt; None if it can.
 
     PEFT always inserts a prompt in front of the whole input.
@@ -20,9 +20,12 @@ def why_not(prompt_at: str, has_prompt: bool) -> str | None:
     Args:
         prompt_at: Position of the prompt, `backbone.prompt_at`.
         has_prompt: Whether the run has a prompt.
+        not_folded: Reason why the prompt is not one matrix; None if it is one matrix.
     """
     if not has_prompt:
         return "there is no prompt"
+    if not_folded is not None:
+        return f"PEFT's prompt is one matrix for all texts, and the encoder {not_folded}"
     if prompt_at != "front":
         front = "[CLS]" if prompt_at == "after_cls" else "the text"
         return f"PEFT puts a prompt in front of {front}, and this prompt is behind it; backbone.prompt_at=front exports"

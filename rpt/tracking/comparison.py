@@ -55,7 +55,7 @@ class Results:
     Attributes:
         curve: Values of each column of `CURVES`, in the order of their steps.
         answers: Answer to each reported row, in the rows' order.
-        prompt: Exported prompt; None for a run without a prompt.
+        prompt: Exported prompt; None for a run without a prompt. For a run that keeps its encoder, all kept numbers.
         record: Record of the run.
     """
 
@@ -176,8 +176,9 @@ def read_results(folder: Path, record: Record) -> Results:
         answers = [str(line["predicted"]) for line in read_json_lines(files.predictions)]
         if len(answers) != rows:
             raise ValueError(f"{len(answers)} lines, and run.json says {rows}")
-    with _damage(files.prompt):
-        prompt = _prompt(files.prompt) if has_prompt else None
+    keeps_encoder = record.prompt is not None and record.prompt.not_folded is not None
+    with _damage(files.encoder if keeps_encoder else files.prompt):
+        prompt = None if not has_prompt else _encoder(files.encoder) if keeps_encoder else _prompt(files.prompt)
     return Results(curve, answers, prompt, record)
 
 
@@ -212,6 +213,12 @@ def _curve(path: Path) -> dict[str, list[float]]:
 
 def _prompt(path: Path) -> Float[np.ndarray, "length hidden"]:
     return load_file(path)["prompt"]
+
+
+def _encoder(path: Path) -> Float[np.ndarray, "1 numbers"]:
+    """Read the kept table and encoder of a run as one row of numbers."""
+    tensors = load_file(path)
+    return np.concatenate([tensors[name].ravel() for name in sorted(tensors)])[None]
 
 
 def _farthest(first: list[float], second: list[float]) -> float:

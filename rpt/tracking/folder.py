@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rpt.errors import RptError, StorageError
+from rpt.prompt.files import ENCODER_FILE
 from rpt.system.lock import Lock, is_locked
 from rpt.system.writing import DRAFT, storage, write_json
 from rpt.tracking import lease
@@ -60,6 +61,7 @@ class RunFolder:
         self.predictions = path / "predictions.jsonl"
         self.diagnostics = path / "diagnostics.json"
         self.prompt = path / "prompt.safetensors"
+        self.encoder = path / ENCODER_FILE
         self.head = path / "head.safetensors"
         self.adapter = path / "adapter"
         self.checkpoint = path / "last.ckpt"
@@ -70,14 +72,14 @@ class RunFolder:
     @property
     def _written(self) -> tuple[Path, ...]:
         """Paths in the folder that a training may write."""
-        files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.head)
+        files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.encoder, self.head)
         adapter_and_checkpoints = (self.adapter, self.checkpoint, self.previous_checkpoint)
         names = (LOCK, lease.NAME, "superseded", "replay", "tensorboard", "wandb")
         return (*files, *adapter_and_checkpoints, *(self.path / name for name in names))
 
     def results(self) -> list[Path]:
         """List the existing files that document the score, apart from checkpoints."""
-        files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.head)
+        files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.encoder, self.head)
         return [file for file in (*files, *sorted(self.adapter.glob("*"))) if file.is_file()]
 
     def open(self) -> None:

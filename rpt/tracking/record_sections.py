@@ -130,7 +130,7 @@ class ParameterCounts(RecordSection):
     Attributes:
         paper: Number of parameters of prompt and encoder that receive a gradient, without biases, as the paper counts.
         held: Number of parameters of prompt and encoder that receive a gradient, with biases.
-        kept: Number of values in the exported prompt.
+        kept: Number of values in the exported prompt, or in the kept table and encoder if no prompt is exported.
         head: Number of parameters of the classification head.
         body: Number of parameters of a fine-tuned backbone; 0 for a frozen backbone.
     """
@@ -156,6 +156,8 @@ class PromptFacts(RecordSection):
         end_norm_ratio: Root mean square of the exported prompt, divided by `vocabulary_rms`.
         end_update_ratio: Norm of phi(P) divided by the norm of P of the exported prompt, mean over the virtual tokens;
             None for an encoder without a skip connection.
+        not_folded: Reason why the encoder has no exported prompt: it `computes a prompt for each text`, or it `changes
+            the embeddings of the text`. None for an encoder with an exported prompt.
     """
 
     unit: Text = absent()
@@ -166,6 +168,7 @@ class PromptFacts(RecordSection):
     first_step: NumberOrNull = None
     end_norm_ratio: NumberOrNull = None
     end_update_ratio: NumberOrNull = None
+    not_folded: TextOrNull = None
 
 
 class EvaluationFacts(RecordSection):

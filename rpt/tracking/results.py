@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.config.protocol import habits_of
@@ -17,6 +18,9 @@ from rpt.data.inputs import find_folder
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
 from rpt.prompt.diagnostics import diagnose
+from rpt.prompt.needs import why_not_folded
+from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.prompt.text_prompt import TextPrompt
 from rpt.scoring.predictions import Predictions, prediction_lines
 from rpt.system.writing import write_atomic, write_json, write_json_lines
 from rpt.tasks.metrics import RULES, evaluate
@@ -244,16 +248,23 @@ def _doubts(
 def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: Predictions) -> None:
     folder = recorder.folder
     folder.check_lease()
-    prompt = tuner.folded[tuner.runs.index(run)].cpu()  # the numbers that the predictions were made with
+    folded = tuner.folded[tuner.runs.index(run)]  # the prompt that the predictions were made with
     write_json_lines(folder.predictions, prediction_lines(predictions))
     if run.trainable.head is not None:
         head = {name: value.cpu().contiguous() for name, value in run.trainable.head.state_dict().items()}
         write_atomic(folder.head, save(head))
-    if run.trainable.prompt is None:
-        return
+    if isinstance(folded, TextPrompt):
+        write_atomic(folder.encoder, save(folded.state))
+    elif run.trainable.prompt is not None:
+        _write_prompt(recorder, run, tuner, run.trainable.prompt, folded.cpu())
+
+
+def _write_prompt(recorder: Recorder, run: Run, tuner: PromptTuner, soft_prompt: SoftPrompt, prompt: Tensor) -> None:
+    """Write an exported prompt, its diagnostics, and an adapter if PEFT can represent the prompt."""
+    folder = recorder.folder
     write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
     backbone = tuner.backbone
-    diagnostics = diagnose(run.trainable.prompt, run.start, prompt, backbone.embedding, backbone.tokenizer)
+    diagnostics = diagnose(soft_prompt, run.start, prompt, backbone.embedding, backbone.tokenizer)
     write_json(folder.diagnostics, diagnostics)
     if _adapter_note(recorder, run) is None:
         section = recorder.config.backbone
@@ -263,4 +274,6 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
 
 def _adapter_note(recorder: Recorder, run: Run) -> str | None:
     """Return the reason why there is no adapter; None if there is an adapter."""
-    return why_not(recorder.config.backbone.prompt_at, run.trainable.prompt is not None)
+    prompt = run.trainable.prompt
+    not_folded = None if prompt is None else why_not_folded(prompt.encoder)
+    return why_not(recorder.config.backbone.prompt_at, prompt is not None, not_folded)

@@ -12,7 +12,9 @@ from torch import Tensor
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.config.schema import Config
 from rpt.prompt.diagnostics import update_ratio
+from rpt.prompt.needs import why_not_folded
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
+from rpt.prompt.text_prompt import Folded, TextPrompt
 from rpt.tracking.record_base import LARGEST
 from rpt.tracking.record_sections import ParameterCounts, PromptFacts
 from rpt.training.run import Run
@@ -53,7 +55,9 @@ def parameters(run: Run) -> ParameterCounts:
     if trainable.prompt is None:
         return ParameterCounts(paper=0, held=0, kept=0, **others)
     count = count_params(trainable.prompt, _trained(trainable.prompt))
-    return ParameterCounts(paper=count.paper, held=count.held, kept=run.start.numel(), **others)
+    whole = sum(value.numel() for value in trainable.prompt.state_dict().values())
+    kept = run.start.numel() if trainable.prompt.is_foldable else whole
+    return ParameterCounts(paper=count.paper, held=count.held, kept=kept, **others)
 
 
 def _trained(prompt: SoftPrompt) -> set[str] | None:
@@ -81,19 +85,22 @@ def prompt_facts(config: Config, run: Run, vocabulary_rms: float) -> PromptFacts
         vocabulary_rms=_finite(vocabulary_rms),
         start_norm_ratio=_norm_ratio(run.start, vocabulary_rms),
         start_update_ratio=_finite(run.start_update_ratio),
+        not_folded=why_not_folded(prompt.encoder),
     )
 
 
-def finished_prompt_facts(facts: PromptFacts, run: Run, exported: Float[Tensor, "length hidden"]) -> PromptFacts:
+def finished_prompt_facts(facts: PromptFacts, run: Run, exported: Folded) -> PromptFacts:
     """Add the size of the first step and the measures of the exported prompt.
 
     Args:
         facts: Section at the start of the run.
         run: Trained run.
-        exported: Exported prompt of the run's selected checkpoint.
+        exported: Exported prompt of the run's selected checkpoint. A prompt that is not one matrix is not measured.
     """
     prompt = run.trainable.prompt
     assert prompt is not None
+    if isinstance(exported, TextPrompt):
+        return facts
     end = {
         "first_step": _finite(run.first_step),
         "end_norm_ratio": _norm_ratio(exported, facts.vocabulary_rms),

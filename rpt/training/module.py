@@ -22,19 +22,18 @@ from rpt.config.schema import Config
 from rpt.data.batches import CACHED_TEXT_COST
 from rpt.data.datamodule import TaskData
 from rpt.data.rows import Rows
-from rpt.prompt.insert import Inserted
+from rpt.prompt.text_prompt import Folded
 from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tasks.task import Task
-from rpt.training.placement import place_prompts
+from rpt.training.placement import Prompts, place_prompts
 from rpt.training.ranks import ALONE, Ranks
-from rpt.training.run import Run, guarded
+from rpt.training.run import Run
 from rpt.training.step import (
     GradientPass,
-    Prompts,
     encode_prompts,
-    or_no_prompts,
+    fold_prompts,
     share_failures,
     sum_over_ranks,
     undone_if_interrupted,
@@ -69,7 +68,7 @@ class PromptTuner(lightning.LightningModule):
         last_step: Loss, gradient norm and learning rate of each run in the last step; empty for a run without a step.
         last_evaluation: Metrics of each run on the selection split; None for a run that was not evaluated.
         predictions: Answers of each run in the last evaluation; None for a run that was not evaluated.
-        folded: Exported prompt of each run in the last evaluation.
+        folded: Exported prompt of each run in the last evaluation; a frozen copy for a prompt that is not one matrix.
 
     Examples:
         >>> import rpt
@@ -115,7 +114,7 @@ class PromptTuner(lightning.LightningModule):
         self.last_step: list[dict[str, float]] = []
         self.last_evaluation: list[dict[str, float] | None] = []
         self.predictions: list[Predictions | None] = []
-        self.folded: list[Tensor] = []
+        self.folded: list[Folded] = []
         self._scored: list[list[Part]] = []  # answers of this evaluation, by run
 
     @classmethod
@@ -158,7 +157,8 @@ class PromptTuner(lightning.LightningModule):
         """
         self.pause()
         with self._backbone_dropout(rows):
-            return self.scorer.losses(self.backbone, self._inserted(rows, prompts), rows, self._heads())
+            inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at)
+            return self.scorer.losses(self.backbone, inserted, rows, self._heads())
 
     def training_step(self, batch: Rows, batch_idx: int) -> None:
         """Take one step of every active run. The loss of a run is the mean over its rows, or over its written tokens.
@@ -171,7 +171,9 @@ class PromptTuner(lightning.LightningModule):
         An exception in a run's own encoder or optimizer fails only that run.
         """
         with undone_if_interrupted(self.runs):
-            encoded = encode_prompts(self.runs)
+            if any(run.trainable.needs_texts for run in self.runs):
+                batch = batch.numbered()
+            encoded = encode_prompts(self.runs, batch, self.backbone)
             share_failures(self.runs, self.ranks)
             idle = {index for index, run in enumerate(self.runs) if not run.is_active}
             prompts, losses = self._passes.accumulate(batch.without(idle) if idle else batch, encoded)
@@ -181,7 +183,7 @@ class PromptTuner(lightning.LightningModule):
             prompt = encoded[index]
             if run.is_active and prompt is not None:
                 self.last_step[index] = update(run, prompt, prompts[index], losses[index])
-                run.tokens += batch.num_tokens(index, len(prompt))
+                run.tokens += batch.num_tokens(index, prompt.length)
         share_failures(self.runs, self.ranks)
         self.steps_done += 1
         self._log_means("train", [values for values in self.last_step if values])
@@ -195,21 +197,18 @@ class PromptTuner(lightning.LightningModule):
         with self.runs[int(rows.run[0])].random.active(), self.backbone.dropping():
             yield
 
-    def _inserted(self, rows: Rows, prompts: Prompts) -> Inserted:
-        return place_prompts(self.backbone, rows, prompts, self.prompt_at)
-
     def _heads(self) -> list[nn.Module | None]:
         return [run.trainable.head for run in self.runs]
 
     def score(self, rows: Rows, prompts: Prompts) -> Scored:
         """Compute losses and answers of rows with the prompts of their runs."""
-        return self.scorer.score(self.backbone, self._inserted(rows, prompts), rows, self._heads())
+        inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at)
+        return self.scorer.score(self.backbone, inserted, rows, self._heads())
 
     def on_validation_epoch_start(self) -> None:
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._scored = [[] for _ in self.runs]
-        prompts = [guarded(run, run.trainable.fold) if not run.has_failed else None for run in self.runs]
-        self.folded = or_no_prompts(self.runs, prompts)
+        self.folded = fold_prompts(self.runs)
 
     def on_test_epoch_start(self) -> None:
         """Begin the evaluation of the reported rows, with each run's selected checkpoint."""

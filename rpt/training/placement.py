@@ -4,40 +4,81 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.data.rows import Rows
 from rpt.prompt.insert import Inserted, insert
+from rpt.prompt.text_prompt import EncodedPrompt, Folded, TextPrompt, Texts
+from rpt.prompt.text_updates import add_updates
+
+Prompts: TypeAlias = Sequence[Folded | EncodedPrompt]
+"""Prompt of each run: the encoder's output for a training step, or what is kept after training for an evaluation."""
 
 
-def place_prompts(
-    backbone: FrozenBackbone, rows: Rows, prompts: Sequence[Float[Tensor, "_ hidden"]], prompt_at: int | None
-) -> Inserted:
+def texts_of_run(backbone: FrozenBackbone, rows: Rows, run: int) -> Texts:
+    """Return the texts of one run in a batch, cut to the longest of them.
+
+    Args:
+        backbone: Backbone whose embeddings the texts get.
+        rows: Rows of the batch.
+        run: Index of the run.
+    """
+    chosen = (rows.run_of_text == run).nonzero().squeeze(1)
+    mask = rows.mask[chosen]
+    width = int(mask.sum(dim=1).max()) if len(chosen) else 0
+    device = backbone.device
+    return Texts(rows.ids[chosen, :width].to(device), mask[:, :width].to(device), backbone.embed)
+
+
+def place_prompts(backbone: FrozenBackbone, rows: Rows, prompts: Prompts, prompt_at: int | None) -> Inserted:
     """Embed the texts of rows, and insert into each text the prompt of its run.
 
     Args:
         backbone: Backbone whose embeddings the texts get.
         rows: Rows of a forward pass.
-        prompts: Encoded prompt of each run.
+        prompts: Prompt of each run.
         prompt_at: Position in the text at which the prompt is inserted; None inserts it behind the text of a decoder.
     """
+    rows, encoded = _encoded(backbone, rows, prompts)
     if prompt_at is None:
         assert isinstance(backbone, CausalBackbone)
-        return _behind_texts(backbone, rows, prompts)
-    embeds = backbone.embed(rows.ids)
-    inserted = insert(prompts, rows.run_of_text, embeds, rows.mask, prompt_at, rows.segments)
+        return _behind_texts(backbone, rows, encoded)
+    embeds = add_updates(encoded, rows.run_of_text, rows.ids, backbone.embed(rows.ids))
+    matrices = [prompt.prompt for prompt in encoded]
+    inserted = insert(matrices, rows.run_of_text, embeds, rows.mask, prompt_at, rows.segments, rows.index_in_run)
     return inserted if rows.width is None else inserted.padded(rows.width)
 
 
-def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[Float[Tensor, "_ hidden"]]) -> Inserted:
-    """Put each prompt behind the last token of its text. The decoder's cache holds all tokens before the last token."""
+def _encoded(backbone: FrozenBackbone, rows: Rows, prompts: Prompts) -> tuple[Rows, list[EncodedPrompt]]:
+    """Encode the prompts that depend on the text for the texts of a forward pass."""
+    if any(isinstance(prompt, TextPrompt) for prompt in prompts):
+        rows = rows.numbered()
+    encoded = []
+    for run, prompt in enumerate(prompts):
+        if isinstance(prompt, TextPrompt):
+            texts = texts_of_run(backbone, rows, run)
+            # Texts of a fixed width have sums of the same bits, whatever other texts the forward pass holds.
+            texts = texts if rows.width is None else texts.padded(rows.width)
+            none = torch.zeros(0, backbone.hidden_size, device=backbone.device)
+            encoded.append(prompt.encode(texts) if len(texts.ids) else EncodedPrompt(none))
+        else:
+            encoded.append(EncodedPrompt(prompt) if isinstance(prompt, Tensor) else prompt)
+    return rows, encoded
+
+
+def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[EncodedPrompt]) -> Inserted:
+    """Put each prompt behind the last token of its text. The decoder's cache holds all tokens before the last token.
+
+    The cache holds unchanged texts. `rpt.build` therefore refuses an encoder that changes the text.
+    """
     last = rows.ids.gather(1, rows.mask.sum(dim=1, keepdim=True) - 1)  # [texts, 1]
-    inserted = insert(prompts, rows.run_of_text, backbone.embed(last), torch.ones_like(last), 1)
+    matrices, whole = [prompt.prompt for prompt in prompts], torch.ones_like(last)
+    inserted = insert(matrices, rows.run_of_text, backbone.embed(last), whole, 1, index_in_run=rows.index_in_run)
     context = backbone.read(rows.ids, rows.mask)
     if context is not None and rows.width is not None:
         context = context.padded(rows.width - inserted.embeds.shape[1])

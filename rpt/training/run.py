@@ -9,18 +9,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rpt.prompt.diagnostics import movement, relative_distance, update_ratio
-from rpt.prompt.needs import ParameterGroup, groups_of
-from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.prompt.text_prompt import EncodedPrompt, Folded, TextPrompt, Texts
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.status import RunStatus
 from rpt.training.randomness import RandomStream
+from rpt.training.trainable import Trainable
 
 T = TypeVar("T")
 
@@ -44,43 +43,6 @@ class Best:
         return (metrics["score"], -metrics["loss"]) > (self.metrics["score"], -self.metrics["loss"])
 
 
-class Trainable(nn.Module):
-    """Trainable modules of a run: the soft prompt, the head and the backbone. Each may be missing.
-
-    Args:
-        prompt: Soft prompt; None for a baseline without a prompt.
-        head: Classification head; None for a language model.
-        body: Backbone, if it is fine-tuned; None if it is frozen.
-        hidden: Width of the backbone's input embeddings.
-    """
-
-    def __init__(self, prompt: SoftPrompt | None, head: nn.Module | None, body: nn.Module | None, hidden: int) -> None:
-        super().__init__()
-        self.prompt = prompt
-        self.head = head
-        self.body = body
-        # A prompt of length 0, so that a run without a prompt needs no special case.
-        self.no_prompt: Tensor
-        self.register_buffer("no_prompt", torch.zeros(0, hidden), persistent=False)
-
-    def forward(self) -> Float[Tensor, "length hidden"]:
-        """Encode the prompt; length 0 without a prompt."""
-        encoded = self.prompt() if self.prompt is not None else self.no_prompt
-        assert isinstance(encoded, Tensor)
-        return encoded
-
-    def fold(self) -> Float[Tensor, "length hidden"]:
-        """Encode the prompt for export: without dropout, and detached from the graph of gradients."""
-        folded = self.prompt.fold() if self.prompt is not None else self.no_prompt
-        assert isinstance(folded, Tensor)
-        return folded
-
-    def has_prompt_gradient(self) -> bool:
-        """Whether the loss has a gradient at the prompt. The first step of a head that starts at zero has none."""
-        gradients = [] if self.prompt is None else [parameter.grad for parameter in self.prompt.parameters()]
-        return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
-
-
 class Run:
     """One training in a pack: its parameters, optimizer, learning rate schedule, random stream and best state.
 
@@ -94,11 +56,11 @@ class Run:
 
     Attributes:
         start: Encoded prompt before the first step. A resumed run computes it again from the seed, so checkpoints do
-            not hold it.
+            not hold it. Length 0 for a prompt that is not one matrix.
         start_update_ratio: Mean of |phi(P)| / |P| before the first step, where P is a vector of the table and phi(P) is
             what the encoder adds to it. None for an encoder without a skip connection.
         first_step: Distance that the first step with a gradient at the prompt moves the encoded prompt, divided by the
-            prompt's norm. None before this step and without a prompt.
+            prompt's norm. None before this step, and for a run whose prompt is not one matrix.
     """
 
     def __init__(
@@ -129,8 +91,9 @@ class Run:
         self._best_state: dict[str, Tensor] = {}
         self._stale_epochs = 0
         encoded = guarded(self, trainable.fold)
-        self.start: Tensor = trainable.no_prompt if encoded is None else encoded
-        prompt = None if encoded is None else trainable.prompt
+        has_matrix = isinstance(encoded, Tensor)
+        self.start: Tensor = encoded if isinstance(encoded, Tensor) else trainable.no_prompt
+        prompt = trainable.prompt if has_matrix else None
         self.start_update_ratio = None if prompt is None else update_ratio(prompt, self.start)
 
     @property
@@ -143,11 +106,14 @@ class Run:
         """Whether the run is still in training."""
         return self.status == "running"
 
-    def encode(self) -> Float[Tensor, "length hidden"]:
-        """Encode the prompt for a training step, with dropout drawn from the run's random stream."""
+    def encode(self, texts: Texts | None = None) -> EncodedPrompt:
+        """Encode the prompt for a training step, with dropout drawn from the run's random stream.
+
+        Args:
+            texts: All texts of the run in the step; None for a prompt that does not depend on the text.
+        """
         with self.random.active():
-            encoded: Tensor = self.trainable()
-        return encoded
+            return self.trainable.encode(texts)
 
     def step(self) -> dict[str, float]:
         """Take one optimizer step with the accumulated gradients, and clear them.
@@ -161,16 +127,22 @@ class Run:
         norm = float(nn.utils.clip_grad_norm_(list(self.trainable.parameters()), limit))
         rate = float(self.optimizer.param_groups[0]["lr"])
         if math.isfinite(norm):
-            before = self.trainable.fold() if self.first_step is None and self.trainable.has_prompt_gradient() else None
+            before = self._matrix() if self.first_step is None and self.trainable.has_prompt_gradient() else None
             self.optimizer.step()
             self.schedule.step()
             self.steps += 1
-            if before is not None:
-                self.first_step = relative_distance(before, self.trainable.fold())
+            after = None if before is None else self._matrix()
+            if before is not None and after is not None:
+                self.first_step = relative_distance(before, after)
         else:
             self.fail(f"its gradient norm is {norm}")
         self.optimizer.zero_grad(set_to_none=True)
         return {"grad_norm": norm, "lr": rate}
+
+    def _matrix(self) -> Float[Tensor, "length hidden"] | None:
+        """Encode the prompt without dropout; None for a prompt that is not one matrix."""
+        folded = None if self.trainable.needs_texts else self.trainable.fold()
+        return folded if isinstance(folded, Tensor) else None
 
     def fail(self, reason: str, trace: str | None = None) -> None:
         """Mark the run as failed; the other runs of the pack continue.
@@ -204,10 +176,12 @@ class Run:
         if self.patience is not None and self._stale_epochs >= self.patience:
             self.has_stopped = True
 
-    def movement(self, encoded: Float[Tensor, "length hidden"]) -> dict[str, float]:
-        """Measure how far the encoded prompt has moved and how much the encoder adds; empty without a prompt."""
+    def movement(self, folded: Folded) -> dict[str, float]:
+        """Measure how far the encoded prompt has moved and how much the encoder adds; empty without a matrix."""
         prompt = self.trainable.prompt
-        return {} if prompt is None or len(encoded) == 0 else movement(prompt, self.start, encoded)
+        if prompt is None or isinstance(folded, TextPrompt) or len(folded) == 0:
+            return {}
+        return movement(prompt, self.start, folded)
 
     def restore_best(self) -> None:
         """Load the state of the best evaluation."""
@@ -264,36 +238,3 @@ def guarded(run: Run, function: Callable[[], T]) -> T | None:
             raise
         run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
         return None
-
-
-def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:
-    """Build the optimizer's parameter groups: table, encoder, head and body, each with its learning rate and decay.
-
-    The parameters of an encoder that holds the prompt's state itself are trained like a table. An encoder may name
-    groups with a learning rate or a decay of their own (`rpt.prompt.needs.ParameterGroup`).
-
-    Args:
-        trainable: Trainable modules of a run.
-        rates: Learning rates, by the keys `table`, `encoder`, `head` and `body`.
-        decays: Weight decays, by the keys `table`, `encoder`, `head` and `body`.
-
-    Returns:
-        Groups that have parameters; a single empty group if nothing is trained (zero-shot).
-    """
-    prompt = trainable.prompt
-    members: list[tuple[str, ParameterGroup]] = []
-    if prompt is not None and prompt.table is not None:
-        members.append(("table", ParameterGroup("table", [prompt.table])))
-    if prompt is not None:
-        members += [("table" if prompt.table is None else "encoder", group) for group in groups_of(prompt.encoder)]
-    for name, module in (("head", trainable.head), ("body", trainable.body)):
-        members.append((name, ParameterGroup(name, [] if module is None else list(module.parameters()))))
-    trained = [member for member in members if member[1].trained] or [("table", ParameterGroup("table", []))]
-    return [
-        {
-            "params": group.trained,
-            "lr": rates[kind] if group.lr is None else group.lr,
-            "weight_decay": decays[kind] if group.weight_decay is None else group.weight_decay,
-        }
-        for kind, group in trained
-    ]

@@ -9,20 +9,22 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rpt.backbones.frozen import FrozenBackbone
 from rpt.data.batches import forwards
 from rpt.data.rows import Rows
+from rpt.prompt.text_prompt import EncodedPrompt, Folded
 from rpt.system.out_of_memory import is_out_of_memory
+from rpt.training.placement import texts_of_run
 from rpt.training.ranks import Ranks
 from rpt.training.run import Run, guarded
 
-Prompts = Sequence[Float[Tensor, "_ hidden"]]
-
-RowLosses = Callable[[Rows, Prompts], Float[Tensor, " rows"]]
+RowLosses = Callable[[Rows, Sequence[EncodedPrompt]], Float[Tensor, " rows"]]
 """Function that computes the training loss of each row of a forward pass from the prompts of all runs."""
 
 
@@ -39,14 +41,30 @@ def undone_if_interrupted(runs: Sequence[Run]) -> Iterator[None]:
         raise
 
 
-def encode_prompts(runs: Sequence[Run]) -> list[Tensor | None]:
-    """Encode the prompt of each active run once; None for a run that does not train or whose encoder raises."""
-    return [guarded(run, run.encode) if run.is_active else None for run in runs]
+def encode_prompts(runs: Sequence[Run], batch: Rows, backbone: FrozenBackbone) -> list[EncodedPrompt | None]:
+    """Encode the prompt of each active run once; None for a run that does not train or whose encoder raises.
+
+    An encoder that needs the text gets all texts of its run in the step. Its random numbers therefore do not depend on
+    the forward passes.
+    """
+
+    def encode(index: int) -> EncodedPrompt:
+        run = runs[index]
+        return run.encode(texts_of_run(backbone, batch, index)) if run.trainable.needs_texts else run.encode()
+
+    return [guarded(run, partial(encode, index)) if run.is_active else None for index, run in enumerate(runs)]
 
 
-def or_no_prompts(runs: Sequence[Run], prompts: Sequence[Tensor | None]) -> list[Tensor]:
+def fold_prompts(runs: Sequence[Run]) -> list[Folded]:
+    """Compute what is kept of each run's prompt; a prompt of length 0 for a run that has failed."""
+    folded = [None if run.has_failed else guarded(run, run.trainable.fold) for run in runs]
+    return [run.trainable.no_prompt if prompt is None else prompt for run, prompt in zip(runs, folded, strict=True)]
+
+
+def _or_no_prompts(runs: Sequence[Run], prompts: Sequence[EncodedPrompt | None]) -> list[EncodedPrompt]:
     """Replace each missing prompt by the run's prompt of length 0."""
-    return [run.trainable.no_prompt if prompt is None else prompt for run, prompt in zip(runs, prompts, strict=True)]
+    pairs = zip(runs, prompts, strict=True)
+    return [EncodedPrompt(run.trainable.no_prompt) if prompt is None else prompt for run, prompt in pairs]
 
 
 def share_failures(runs: Sequence[Run], ranks: Ranks) -> None:
@@ -86,7 +104,9 @@ class GradientPass:
     ranks: Ranks
     text_cost: float = 1.0
 
-    def accumulate(self, batch: Rows, encoded: Sequence[Tensor | None]) -> tuple[list[Tensor], list[float]]:
+    def accumulate(
+        self, batch: Rows, encoded: Sequence[EncodedPrompt | None]
+    ) -> tuple[list[EncodedPrompt], list[float]]:
         """Accumulate the gradients of a step, and repeat the step in smaller passes while memory runs out.
 
         Args:
@@ -97,8 +117,7 @@ class GradientPass:
             Detached prompts with their gradients, and the loss of each run.
         """
         while True:
-            prompts = or_no_prompts(self.runs, encoded)
-            detached = [prompt.detach().requires_grad_(prompt.requires_grad) for prompt in prompts]
+            detached = [prompt.detached() for prompt in _or_no_prompts(self.runs, encoded)]
             try:
                 return detached, self._losses(batch, detached)
             except Exception as error:
@@ -108,11 +127,11 @@ class GradientPass:
                 run.optimizer.zero_grad(set_to_none=True)
             self.token_budget //= 2
 
-    def _losses(self, batch: Rows, prompts: Prompts) -> list[float]:
+    def _losses(self, batch: Rows, prompts: Sequence[EncodedPrompt]) -> list[float]:
         """Run all forward and backward passes, and return the loss of each run: the sum of its rows' shares."""
-        device = prompts[0].device
+        device = prompts[0].prompt.device
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
-        lengths, ranks = [len(prompt) for prompt in prompts], self.ranks
+        lengths, ranks = [prompt.length for prompt in prompts], self.ranks
         cut = forwards(
             batch,
             lengths,
@@ -132,7 +151,9 @@ class GradientPass:
         return losses
 
 
-def sum_over_ranks(runs: Sequence[Run], prompts: list[Tensor], losses: list[float], ranks: Ranks) -> list[float]:
+def sum_over_ranks(
+    runs: Sequence[Run], prompts: Sequence[EncodedPrompt], losses: list[float], ranks: Ranks
+) -> list[float]:
     """Sum gradients and losses over all ranks, after each rank has divided its losses by the number of all loss terms.
 
     The gradient of a prompt is summed before its backward pass through the encoder, which every rank repeats.
@@ -146,7 +167,7 @@ def sum_over_ranks(runs: Sequence[Run], prompts: list[Tensor], losses: list[floa
     Returns:
         Loss of each run.
     """
-    trained: list[Tensor] = [prompt for prompt in prompts if prompt.requires_grad]
+    trained: list[Tensor] = [part for prompt in prompts for part in prompt.tensors() if part.requires_grad]
     trained += [
         parameter
         for run in runs
@@ -159,7 +180,7 @@ def sum_over_ranks(runs: Sequence[Run], prompts: list[Tensor], losses: list[floa
     return sums
 
 
-def update(run: Run, encoded: Tensor, prompt: Tensor, loss: float) -> dict[str, float]:
+def update(run: Run, encoded: EncodedPrompt, prompt: EncodedPrompt, loss: float) -> dict[str, float]:
     """Continue the backward pass through a run's encoder and step its optimizer; a nan loss fails the run.
 
     Args:
@@ -176,8 +197,7 @@ def update(run: Run, encoded: Tensor, prompt: Tensor, loss: float) -> dict[str, 
         return {"loss": loss}
 
     def backward_and_step() -> dict[str, float]:
-        if prompt.grad is not None:
-            encoded.backward(prompt.grad)
+        encoded.backward(prompt)
         return run.step()
 
     return {"loss": loss, **(guarded(run, backward_and_step) or {})}

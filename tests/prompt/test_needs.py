@@ -12,7 +12,7 @@ from rpt.prompt.needs import ParameterGroup, groups_of
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.runs import train
 from rpt.sweep.memory import COPIES, bytes_of_run
-from rpt.training.run import Trainable, parameter_groups
+from rpt.training.trainable import Trainable, parameter_groups
 
 SOURCE = '''
 import torch

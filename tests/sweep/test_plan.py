@@ -15,7 +15,7 @@ from rpt.sweep.point import Point
 from rpt.sweep.prepare import Prepared, prepare
 from rpt.sweep.settings import Settings
 from rpt.tracking.run_state import RunState
-from rpt.training.run import parameter_groups
+from rpt.training.trainable import parameter_groups
 from tests.support.models import make_model, save_as_published
 
 NO_MEMORY_LIMIT = (None, lambda config: 0)

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from rpt.prompt.encoders import Plain
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.runs import train
-from rpt.training.run import Trainable
+from rpt.training.trainable import Trainable
 
 REQUIRED = {
     "": """adapter backbone best chosen code config data environment evaluation finished identity_hash loss majority

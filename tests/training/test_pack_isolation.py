@@ -100,7 +100,7 @@ def test_an_encoder_that_raises_fails_its_run_and_does_not_change_the_others(pac
 
 def test_an_encoder_that_raises_in_the_evaluation_fails_only_its_own_run(pack, monkeypatch):
     configs = pack("failing", "tiny_bert")
-    from rpt.training.run import Trainable
+    from rpt.training.trainable import Trainable
 
     fold = Trainable.fold
 

@@ -12,7 +12,8 @@ from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.scoring.head import ClassHead
 from rpt.training.optimizers import adafactor, adamw, schedule
 from rpt.training.randomness import RandomStream
-from rpt.training.run import Run, Trainable, parameter_groups
+from rpt.training.run import Run
+from rpt.training.trainable import Trainable, parameter_groups
 
 CPU = torch.device("cpu")
 LENGTH, HIDDEN = 3, 8
@@ -159,7 +160,7 @@ def test_both_optimizers_lower_a_simple_loss(optimizer):
     run = make_run(optimizer, residual())
     losses = []
     for _ in range(40):
-        loss = (run.encode() - 2).square().mean() + (run.trainable.head.linear.bias - 1).square().mean()
+        loss = (run.encode().prompt - 2).square().mean() + (run.trainable.head.linear.bias - 1).square().mean()
         loss.backward()
         run.step()
         losses.append(float(loss.detach()))
@@ -222,7 +223,7 @@ def test_a_restored_run_takes_the_same_next_step():
 
     def steps(run, count):
         for _ in range(count):
-            run.encode().square().sum().backward()
+            run.encode().prompt.square().sum().backward()
             run.step()
 
     plan = ("linear", 2, 8)

@@ -21,6 +21,7 @@ RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     backbone.prompt_fits_backbone,
     backbone.scorer_fits_family,
     backbone.prompt_place_fits_family,
+    backbone.cached_text_is_unchanged,
     backbone.tuning_has_no_prompt,
     data.data_is_there,
     task.task_is_sound,

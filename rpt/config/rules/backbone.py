@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rpt.backbones.files import NoSuchBackbone, family_of, num_positions
 from rpt.backbones.soundness import refuse_unsound
+from rpt.config.members import TEXT_IS_CACHED, TEXT_UPDATES, members
 from rpt.config.rules.candidate import Candidate
 from rpt.errors import Problem
 
@@ -80,6 +81,13 @@ def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
             reason = f"does not go with {key}, because the text is read once"
     if reason is not None:
         yield Problem("backbone.prompt_at", prompt_at, f"{reason}. Set backbone.prompt_at=front.")
+
+
+def cached_text_is_unchanged(candidate: Candidate) -> Iterator[Problem]:
+    """Check that an encoder that changes the embeddings of the text is not used with cached texts."""
+    target, prompt_at = candidate.config.encoder.target, candidate.config.backbone.prompt_at
+    if prompt_at == "end" and target is not None and members(target).intersection(TEXT_UPDATES):
+        yield Problem("backbone.prompt_at", prompt_at, TEXT_IS_CACHED)
 
 
 def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:

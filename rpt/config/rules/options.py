@@ -15,7 +15,7 @@ from rpt.config.rules.candidate import Candidate
 from rpt.config.schema import Config, NotValid
 from rpt.config.wandb_login import login_problem
 from rpt.errors import Problem
-from rpt.prompt.files import prompt_file
+from rpt.prompt.files import ENCODER_FILE, prompt_file
 
 PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "init.path")
 """Keys whose values are paths, or a part of a path."""
@@ -128,9 +128,15 @@ def _paths(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def files_exist(candidate: Candidate) -> Iterator[Problem]:
-    """Check that the file of an initialisation exists."""
+    """Check that the file of an initialisation exists, and that it holds a prompt."""
     path = candidate.config.init.options.get("path")
-    if isinstance(path, str) and not is_too_long(path) and not prompt_file(path).is_file():
+    if not isinstance(path, str) or is_too_long(path):
+        return
+    file = prompt_file(path)
+    if file.name == ENCODER_FILE or (file / ENCODER_FILE).is_file():
+        advice = "is a run whose encoder cannot be folded into a prompt. Name a run with prompt.safetensors."
+        yield Problem("init.path", path, advice)
+    elif not file.is_file():
         yield Problem("init.path", path, hinted("init.path", "there is no such file."))
 
 

@@ -1,0 +1,49 @@
+"""Find the members of a component's class in its source text, without an import of torch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from rpt.system.modules import source_file
+
+TEXT_UPDATES = ("token_update", "position_update")
+"""Methods by which an encoder changes the embeddings of the text (`rpt.prompt.needs`)."""
+
+TEXT_IS_CACHED = (
+    "reads the text once and keeps it, and this encoder changes the embeddings of the text. "
+    "Set backbone.prompt_at=front, or choose another encoder."
+)
+"""Refusal of an encoder that changes the text, with `backbone.prompt_at=end`."""
+
+
+def members(target: str) -> set[str]:
+    """Return the names of the methods and class attributes of a class, with those of base classes in the same module.
+
+    Args:
+        target: Dotted path of the class. The result is empty if no source text defines the class.
+    """
+    module, _, name = target.rpartition(".")
+    path = source_file(module)
+    try:
+        tree = None if path is None else ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return set()  # the check of the component's options reports it
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)} if tree is not None else {}
+    return set(_members(name, classes))
+
+
+def _members(name: str, classes: dict[str, ast.ClassDef]) -> Iterator[str]:
+    found = classes.pop(name, None)  # popped, so that classes that name each other as bases end the search
+    if found is None:
+        return
+    for part in found.body:
+        if isinstance(part, ast.FunctionDef):
+            yield part.name
+        elif isinstance(part, ast.Assign):
+            yield from (target.id for target in part.targets if isinstance(target, ast.Name))
+        elif isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+            yield part.target.id
+    for base in found.bases:
+        if isinstance(base, ast.Name):
+            yield from _members(base.id, classes)
