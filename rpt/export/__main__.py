@@ -70,8 +70,8 @@ def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = (
         config_dirs: Folders of option files that the user trusts, for `lm-eval` with a task of the user's own.
 
     Raises:
-        ConfigError: The folder holds no finished run, the run has no exported prompt, the format cannot represent the prompt or
-            its scores, or `output` exists.
+        ConfigError: The folder holds no finished run, the run has no exported prompt, the format cannot represent the
+            prompt or its scores, or `output` exists.
         DataError: The rows of the run cannot be read.
         StorageError: The folder cannot be written. No part of it is left behind.
         WeightsError: The backbone's tokenizer cannot be loaded.

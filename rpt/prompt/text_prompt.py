@@ -152,4 +152,4 @@ class TextPrompt:
 
 
 Folded: TypeAlias = Tensor | TextPrompt
-"""Content of a soft prompt that is kept after training: a matrix [length, hidden], or a prompt that depends on the text."""
+"""Content of a soft prompt that is kept after training: a matrix [length, hidden], or a frozen copy of the encoder."""

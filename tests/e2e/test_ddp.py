@@ -58,6 +58,9 @@ def predictions(outcome):
         # The tiny T5 amplifies rounding errors at the default learning rate, see `RUNS_AT_LOW_RATES`.
         ("tiny_t5", ["encoder=lstm", "encoder.hidden_dim=16", "scorer=generate", "lr=0.003"]),
         ("tiny_llama", ["encoder=none", "trainer.tune=all"]),
+        # Prompts of single texts, random numbers in the encoder, and updates of the text.
+        ("tiny_bert", ["encoder=smop", "lr=0.01"]),
+        ("tiny_llama", ["encoder=adept", "encoder.update_lr=0.01", "lr=0.001"]),
     ],
 )
 def test_two_processes_give_the_results_of_one_process(backbone, overrides, one_and_two):
@@ -74,9 +77,11 @@ def test_two_processes_give_the_results_of_one_process(backbone, overrides, one_
     steps = [(outcome.record.best.epoch, outcome.record.best.step) for outcome in (two, one)]
     assert steps[0] == steps[1]
     assert [outcome.record.environment.bits["devices"] for outcome in (one, two)] == [1, 2]
-    if (one.folder / "prompt.safetensors").exists():
-        prompts = [load_file(outcome.folder / "prompt.safetensors")["prompt"] for outcome in (one, two)]
-        torch.testing.assert_close(prompts[1], prompts[0], rtol=0, atol=1e-9)
+    kept = [name for name in ("prompt.safetensors", "encoder.safetensors") if (one.folder / name).exists()]
+    assert bool(kept) == ("encoder=none" not in overrides)
+    for name in kept:
+        first, second = (load_file(outcome.folder / name) for outcome in (one, two))
+        torch.testing.assert_close(second, first, rtol=0, atol=1e-9)
 
 
 def test_more_ranks_than_forward_passes_give_the_results_of_one_process(one_and_two):

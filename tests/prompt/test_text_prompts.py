@@ -15,6 +15,9 @@ from rpt.errors import ConfigError
 from rpt.export.__main__ import main as export
 from rpt.inspect.__main__ import main as inspect
 from rpt.predict.__main__ import main as predict
+from rpt.predict.answers import answer_lines
+from rpt.predict.lines import placed
+from rpt.predict.predictor import Predictor
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.replay import replay
 from rpt.system.writing import read_json_lines
@@ -144,8 +147,14 @@ def test_a_prompt_for_each_text_stands_behind_a_cached_text(trained, tmp_path):
 def test_runs_with_and_without_a_matrix_are_answered_and_reported_together(trained, compose, tmp_path):
     both = [compose("tiny_bert", f"encoder={name}") for name in ("smop", "plain")]
     folders = [outcome.check().folder for outcome in rpt.train(both)]
-    lines = [rpt.load(folder).predict(sample_rows("CB")["val"][:4]) for folder in folders]
-    assert all(len(of_run) == 4 for of_run in lines)
+    rows = sample_rows("CB")["val"][:6]
+    alone = [rpt.load(folder).predict(rows) for folder in folders]
+    both = Predictor([rpt.load(folder) for folder in folders])
+    together = [line.values for line in answer_lines(both, placed(rows))]
+    for line in together:
+        [same] = [one for of_run in alone for one in of_run if (one["run"], one["idx"]) == (line["run"], line["idx"])]
+        assert line["scores"] == pytest.approx(same["scores"], abs=1e-4)
+    assert len(together) == 12
     from rpt.report.__main__ import main as report
 
     assert report([str(tmp_path / "runs")]) == 0

@@ -65,9 +65,12 @@ def evaluated(tuner, data, order):
 
 
 def randomize_heads(tuner):
-    """Set heads to random weights, because a head of zeros gives every row the same score."""
+    """Add random numbers to weights that start at zero: heads, and the updates of encoders that change the text."""
     torch.manual_seed(1)
     for run in tuner.runs:
+        if run.trainable.needs_texts:
+            for parameter in run.trainable.prompt.parameters():
+                parameter.data.add_(0.5 * torch.randn_like(parameter))
         if run.trainable.head is not None:
             torch.nn.init.normal_(run.trainable.head.linear.weight, std=0.5)
 
@@ -88,10 +91,18 @@ def expected_shapes(tuner, data, prompt_length):
     return {(budget // width, width) for width in widths}
 
 
-@pytest.mark.parametrize("way", SCORED)
-def test_in_bfloat16_the_bits_of_a_score_do_not_depend_on_other_rows(way, request, assemble):
+@pytest.mark.parametrize(
+    ("way", "encoder"),
+    [
+        *((way, "residual") for way in SCORED),
+        *(("class head", encoder) for encoder in ("smop", "adept", "dept")),
+        *((way, "smop") for way in ("head per choice", "seq2seq, rank", "causal, behind cached texts")),
+    ],
+)
+def test_in_bfloat16_the_bits_of_a_score_do_not_depend_on_other_rows(way, encoder, request, assemble):
     backbone, chosen = SCORED[way]
-    tuner, data = assemble(check(compose([*request.getfixturevalue(backbone), *chosen, BFLOAT16, "prompt.length=3"])))
+    own = [*chosen, BFLOAT16, "prompt.length=3", f"encoder={encoder}"]
+    tuner, data = assemble(check(compose([*request.getfixturevalue(backbone), *own])))
     randomize_heads(tuner)
     assert tuner.backbone.dtype == torch.bfloat16
     count = len(data.reported)
