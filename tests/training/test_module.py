@@ -165,7 +165,9 @@ def test_halves_of_a_batch_equal_batches_of_half_the_rows(backbone, task, reques
     for half, expected in zip(whole.halves(), (batch(pairs[:2]), batch(pairs[2:])), strict=True):
         for name, wanted in vars(expected).items():
             actual = getattr(half, name)
-            is_equal = actual == wanted if name in ("examples", "width", "index_in_run") else torch.equal(actual, wanted)
+            is_equal = (
+                actual == wanted if name in ("examples", "width", "index_in_run") else torch.equal(actual, wanted)
+            )
             assert is_equal, name
 
 
