@@ -9,7 +9,7 @@ from rpt.errors import ConfigError
 from rpt.prompt.encoders import LSTM, Plain, Residual
 from rpt.prompt.factorised import LowRank
 from rpt.prompt.soft_prompt import ParamCount, SoftPrompt, count_params
-from rpt.training.run import Trainable, parameter_groups
+from rpt.training.trainable import Trainable, parameter_groups
 
 
 def residual(length: int, hidden: int, bottleneck_dim: int, *, shared: bool = True) -> Residual:
