@@ -61,6 +61,7 @@ def test_every_family_and_every_option_is_tested():
     assert {scorer for _, scorer in LANGUAGE} | {"head"} == set(SCORERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", BACKBONES)
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_trains_with_every_encoder_on_every_family(task, family, small):
@@ -76,6 +77,7 @@ def test_a_task_trains_with_every_scorer(task, family, scorer, small):
     assert_reported(train([config])[0], config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_trains_with_the_paper_protocol(task, small):
     config = check(compose(small("seq2seq", task, "protocol=paper", "encoder=residual")))

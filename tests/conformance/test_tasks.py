@@ -41,6 +41,7 @@ def test_the_sample_rows_give_examples_with_every_label(task):
             assert {row.target for row in rows} == set(range(len(config.task.labels)))
 
 
+@pytest.mark.slow
 @each_task
 def test_no_line_of_the_release_is_in_both_train_and_selection_split(task):
     config = check(compose([f"task={task}"]))
@@ -62,6 +63,7 @@ def test_train_and_selection_split_share_no_text_and_have_the_same_class_shares(
         assert shares[0] == pytest.approx(shares[1], abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("task", "few"), [("wsc", "null"), ("rte", "null"), ("cb", "null"), ("multirc", "null"), ("wsc", "5"), ("rte", "5")]

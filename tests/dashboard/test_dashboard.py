@@ -57,6 +57,7 @@ def command(environment, *arguments):
 # Tests of the panels
 
 
+@pytest.mark.slow
 def test_every_key_that_a_panel_reads_is_logged_by_runs(configure, tiny_cb):
     outcomes = train([configure(*tiny_cb, f"encoder={encoder}") for encoder in (*encoders(), NO_PROMPT)])
     settings, ends, curves = set(), set(), set()
@@ -128,6 +129,7 @@ def test_a_dry_run_prints_the_panels_and_publishes_nothing(server):
     assert last == "Nothing was published: --dry-run."
 
 
+@pytest.mark.slow
 def test_publishing_needs_an_entity_and_a_dry_run_does_not(server):
     done = command(server, "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
@@ -138,6 +140,7 @@ def test_publishing_needs_an_entity_and_a_dry_run_does_not(server):
     assert Server.saved == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
@@ -208,6 +211,7 @@ def server(logged_out, monkeypatch):
     running.server_close()
 
 
+@pytest.mark.slow
 def test_publishing_saves_the_workspace_and_the_report(server):
     done = command(server, "--entity", "team", "--group", "learning_rate")
     assert done.returncode == 0, done.stderr
@@ -223,6 +227,7 @@ def test_publishing_saves_the_workspace_and_the_report(server):
     assert {grid["runSets"][0]["filters"]["filters"][0]["value"] for grid in grids} == {"learning_rate"}
 
 
+@pytest.mark.slow
 def test_a_missing_project_is_reported_in_one_line_and_nothing_is_saved(server):
     done = command(server, "--entity", "team", "--project", "typo")
     assert (done.returncode, done.stdout) == (2, "")

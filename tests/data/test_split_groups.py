@@ -63,6 +63,7 @@ def test_no_text_is_in_both_parts_and_no_part_is_empty(made, share, seed, strati
     assert hold_out(examples, share, seed, stratified=stratified, same_side=("premise",)) == (train, held)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 2), min_size=60, max_size=200), st.floats(0.1, 0.5), SEEDS)
 def test_no_further_group_of_rows_would_bring_the_classes_nearer_to_their_shares(targets, share, seed):
     # Two of three rows have the same text.

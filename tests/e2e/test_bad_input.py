@@ -217,6 +217,7 @@ def test_damaged_files_of_a_run_are_refused_and_not_changed(finished):
         assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused(finished, configure, tiny_cb):
     config, folder = finished
     [other] = train([configure(*tiny_cb, "trainer.epochs=1", "seed=1")])
@@ -226,6 +227,7 @@ def test_a_checkpoint_of_another_run_is_refused(finished, configure, tiny_cb):
         train([config])
 
 
+@pytest.mark.slow
 def test_a_refused_rerun_changes_no_file_and_a_rerun_keeps_the_old_files(finished, tmp_path):
     config, folder = finished
     before = contents(folder)

@@ -70,6 +70,7 @@ ERRORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ENDS)
 def test_a_signal_writes_a_checkpoint_from_which_the_run_resumes(number, stateful, stop, tmp_path):
     whole = train([stateful("whole")])[0]
@@ -88,6 +89,7 @@ def test_a_signal_writes_a_checkpoint_from_which_the_run_resumes(number, statefu
     assert resumed.record.started == stopped["started"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact", ["true", "false"])
 def test_a_pack_resumes_from_the_step_in_which_ctrl_c_was_pressed(exact, stateful, stop):
     def pair(folder):

@@ -28,6 +28,7 @@ def entries(archive, name):
     return [json.loads(line) for line in archive.read(f"{name}.jsonl").decode().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("task", ["cb", "copa", "rte", "wsc", "boolq", "multirc"])
 def test_a_submission_from_the_official_test_split_passes_the_check(task, trained, shared_dir, tmp_path, capsys):

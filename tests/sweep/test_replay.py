@@ -69,6 +69,7 @@ def command(run):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_repeats_a_run_and_refuses_a_damaged_one(packed):
     code, output, _ = command(packed[0])
     assert (code, output.splitlines()[-1]) == (0, "identical: every compared number has the same bits")

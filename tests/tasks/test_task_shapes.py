@@ -107,6 +107,7 @@ def test_a_long_sentence_is_cut_and_counted(values, tiny_bert):
     assert outcome.record.data.cut == {"train": 12, "held_out": 4, "reported": 16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["tiny_llama", "tiny_t5"])
 def test_free_text_is_trained_predicted_and_reported(backbone, values, request, tmp_path, capsys):
     tiny = request.getfixturevalue(backbone)
@@ -232,6 +233,7 @@ def test_an_error_inside_a_users_reader_names_the_row():
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+@pytest.mark.slow
 def test_the_command_names_the_row_and_then_prints_the_traceback_of_the_reader(tiny_bert, tmp_path):
     body = "    def read_row(self, row):\n        raise KeyError(row.place[-2:])\n"
     (tmp_path / "careless.py").write_text(f"from rpt.tasks.task import Task\n\n\nclass Careless(Task):\n{body}")

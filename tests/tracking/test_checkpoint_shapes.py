@@ -119,6 +119,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_every_wrong_value_is_refused_with_the_file_and_the_reason(begin):
     config, folder = begin()
     whole = (folder / "last.ckpt").read_bytes()
@@ -141,6 +142,7 @@ def test_a_checkpoint_with_the_status_of_an_earlier_version_is_resumed(begin):
     assert (resumed.record.resumed_step, resumed.record.status) == (6, "finished")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
 def test_a_run_resumed_from_the_previous_checkpoint_ends_with_the_same_bytes(optimizer, begin):
     config, folder = begin(f"optim={optimizer}")

@@ -79,6 +79,7 @@ def test_the_file_of_tensorboard_has_curve_scores_and_hyperparameters(configure,
     assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["init", "log", "finish"])
 def test_a_logger_that_raises_is_dropped_with_a_warning_and_does_not_change_the_curve(
     method, configure, tiny_cb, plain_curve, monkeypatch
@@ -110,6 +111,7 @@ def test_a_logger_that_raises_is_dropped_with_a_warning_and_does_not_change_the_
     assert (outcome.folder / "metrics.csv").read_bytes() == plain_curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_runs", [1, 2])
 @pytest.mark.parametrize("method", ["constructor", "log_hyperparams", "log_metrics", "finalize"])
 def test_a_lightning_logger_that_raises_is_dropped_only_from_its_own_run(

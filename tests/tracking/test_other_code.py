@@ -65,6 +65,7 @@ def test_a_run_that_other_code_began_is_refused_with_advice(change, reason, begu
     assert [entry.name for entry in folder.parent.iterdir()] == [folder.name]
 
 
+@pytest.mark.slow
 def test_rerun_trains_with_the_present_code_and_keeps_the_other_folder(begun, small):
     folder = begun(lambda record: record["code"].update(encoder="0" * 64))
     again = train([small("rerun=true")])[0]
@@ -73,6 +74,7 @@ def test_rerun_trains_with_the_present_code_and_keeps_the_other_folder(begun, sm
     assert train([small()])[0].folder == again.folder  # the new run is finished, so that no error is raised
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -87,11 +89,13 @@ def test_an_interrupted_run_of_another_setting_does_not_prevent_a_training(chang
     assert train([small()])[0].record.status == "finished"
 
 
+@pytest.mark.slow
 def test_a_finished_run_of_other_code_does_not_prevent_a_training(begun, small):
     begun(lambda record: record["code"].update(encoder="0" * 64), status="finished")
     assert train([small()])[0].record.status == "finished"
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_without_a_checkpoint_does_not_prevent_a_training(begun, small):
     folder = begun(lambda record: record["code"].update(encoder="0" * 64))
     for checkpoint in folder.glob("*.ckpt"):

@@ -90,6 +90,7 @@ def own(name, **options):
     return f"+callbacks.mine={{_target_:{HERE}.{name}{values}}}"
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_early_equals_a_run_with_fewer_epochs(configure, tiny_cb):
     [stopped] = train([configure(*tiny_cb, *STOPPING, "trainer.epochs=12", "lr=0.3")])
     record = stopped.check().record
@@ -114,6 +115,7 @@ def test_a_callback_sees_the_values_of_the_curve_and_of_the_record(configure, ti
     assert {name: logged["reported"][f"reported/{name}"] for name in scores} == pytest.approx(scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill_at", [2, 6, 8, 10, 12])
 def test_a_killed_run_with_a_callback_resumes_to_the_same_bytes(kill_at, configure, tiny_cb, monkeypatch):
     options = [*tiny_cb, own("HalveRate", kill_at=kill_at), "trainer.epochs=3", "trainer.checkpoint_steps=1"]
