@@ -25,6 +25,9 @@ ALLOWED = {
     "pytorch_lightning": (),  # the same library under its old name
     "wandb": ("rpt/tracking/wandb_logger.py", "rpt/config/wandb_login.py"),
     "wandb_workspaces": ("rpt/dashboard/pages.py",),
+    "fastapi": ("rpt/serve/app.py", "rpt/serve/body.py"),
+    "starlette": ("rpt/serve/app.py", "rpt/serve/body.py"),
+    "uvicorn": ("rpt/serve/__main__.py",),
     "tensorboard": ("rpt/tracking/tensorboard_logger.py",),
     "torch.utils.tensorboard": ("rpt/tracking/tensorboard_logger.py",),
 }

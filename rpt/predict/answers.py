@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rpt.data.encode import Encoded
@@ -43,27 +43,28 @@ class AnswerLine:
     answer: Answer
 
 
-@dataclass
-class _Asked:
-    """An input row, and the runs of one group that answer it."""
+@dataclass(frozen=True)
+class Asked:
+    """An input row, and the runs of one group that answer it.
+
+    Attributes:
+        row: Input row.
+        group: Index of the group in `Predictor.groups`.
+        runs: Indices in the group of the runs that answer the row.
+        examples: Examples of the row, whose missing right answers are filled in.
+        is_labelled: Whether the row has all right answers.
+    """
 
     row: InputRow
+    group: int
     runs: Sequence[int]
     examples: Sequence[Example]
     is_labelled: bool
 
-
-@dataclass
-class _Chunk:
-    """Input rows that are answered together, with the group of runs that answers each row.
-
-    Attributes:
-        asked: Rows to answer, by index of the group in `Predictor.groups`.
-        size: Number of answers to compute.
-    """
-
-    asked: dict[int, list[_Asked]] = field(default_factory=dict)
-    size: int = 0
+    @property
+    def size(self) -> int:
+        """Number of answers to compute."""
+        return len(self.examples) * len(self.runs)
 
 
 def refuse(fault: DataError) -> None:
@@ -100,22 +101,28 @@ def answer_lines(
         raise ConfigError.of(
             "ensemble", names, "have different tasks or input formats. Combine runs that differ in the seed."
         )
-    chunk = _Chunk()
+    chunk: list[Asked] = []
+    size = 0
     for row in rows:
         try:
-            for index, asked in _asked(predictor, row):
-                chunk.asked.setdefault(index, []).append(asked)
-                chunk.size += len(asked.examples) * len(asked.runs)
+            read = _asked(predictor, row)
         except DataError as fault:
             on_fault(fault)
-        if chunk.size >= CHUNK:
-            yield from _answered(predictor, chunk, on_fault, combine)
-            chunk = _Chunk()
-    yield from _answered(predictor, chunk, on_fault, combine)
+            continue
+        chunk += read
+        size += sum(asked.size for asked in read)
+        if size >= CHUNK:
+            yield from _lines(answer_chunk(predictor, chunk, on_fault, combine))
+            chunk, size = [], 0
+    yield from _lines(answer_chunk(predictor, chunk, on_fault, combine))
 
 
-def _asked(predictor: Predictor, row: InputRow) -> list[tuple[int, _Asked]]:
-    """Read an input row for each group of runs that answers it. Return the index of each group with the rows to answer.
+def _lines(answers: Iterable[tuple[int, AnswerLine]]) -> Iterator[AnswerLine]:
+    return (line for _, line in answers)
+
+
+def _asked(predictor: Predictor, row: InputRow) -> list[Asked]:
+    """Read an input row for each group of runs that answers it: all groups, or the group of the run that it names.
 
     Raises:
         DataError: The row is broken, does not fit a task, or names an unknown run.
@@ -123,39 +130,67 @@ def _asked(predictor: Predictor, row: InputRow) -> list[tuple[int, _Asked]]:
     if row.fault is not None:
         raise row.fault
     values = {"idx": row.number, **row.values}
+    known = [name for group in predictor.groups for name in group.names]
     name = values.pop(RUN_KEY, None)
-    chosen = [
-        (index, [number for number, known in enumerate(group.names) if name in (None, known)])
-        for index, group in enumerate(predictor.groups)
-    ]
-    if not any(runs for _, runs in chosen):
-        known = ", ".join(known for group in predictor.groups for known in group.names)
-        raise DataError(f"{row.place}: {RUN_KEY} {name!r} is unknown; the runs are {known}.")
-    return [(index, _read(predictor.groups[index], row, values, runs)) for index, runs in chosen if runs]
+    if name is not None and name not in known:
+        raise DataError(f"{row.place}: {RUN_KEY} {name!r} is unknown; the runs are {', '.join(known)}.")
+    return read_row(predictor, replace(row, values=values), known if name is None else [name])
 
 
-def _read(group: Group, row: InputRow, values: dict[str, Any], runs: Sequence[int]) -> _Asked:
-    made, is_labelled = filled(group.task, values)
+def read_row(predictor: Predictor, row: InputRow, names: Collection[str]) -> list[Asked]:
+    """Read a row with the task of each group of runs that answers it.
+
+    Args:
+        predictor: Runs over one backbone.
+        row: Row with the fields of the task and `idx`.
+        names: Names of the runs that answer the row. The predictor has all of them.
+
+    Raises:
+        DataError: The row does not fit a task.
+    """
+    chosen = [[run for run, name in enumerate(group.names) if name in names] for group in predictor.groups]
+    return [_read(predictor, row, group, runs) for group, runs in enumerate(chosen) if runs]
+
+
+def _read(predictor: Predictor, row: InputRow, group: int, runs: Sequence[int]) -> Asked:
+    task = predictor.groups[group].task
+    made, is_labelled = filled(task, row.values)
     try:
-        return _Asked(row, runs, list(group.task.examples([(row.place, made)])), is_labelled)
+        return Asked(row, group, runs, list(task.examples([(row.place, made)])), is_labelled)
     except ReaderError as error:
         raise DataError(str(error)) from error
 
 
-def _answered(
-    predictor: Predictor, chunk: _Chunk, on_fault: Callable[[DataError], None], combine: Combine | None
-) -> Iterator[AnswerLine]:
-    """Answer the rows of a chunk, in the order of the rows."""
+def answer_chunk(
+    predictor: Predictor,
+    chunk: Iterable[Asked],
+    on_fault: Callable[[DataError], None] = refuse,
+    combine: Combine | None = None,
+) -> Iterator[tuple[int, AnswerLine]]:
+    """Answer rows together. Rows of several runs of a group share forward passes.
+
+    Args:
+        predictor: Runs over one backbone.
+        chunk: Rows to answer. Different rows have different numbers.
+        on_fault: Function that is called for each row that cannot be tokenised; the default raises the fault.
+        combine: Function that combines the answers of all runs to an example; None gives an answer for each run.
+
+    Yields:
+        Number of the row and an answer to it, by number, then by group, example and run.
+    """
+    by_group: dict[int, list[Asked]] = {}
+    for asked in chunk:
+        by_group.setdefault(asked.group, []).append(asked)
     by_row: dict[int, list[AnswerLine]] = {}
-    for index, asked in sorted(chunk.asked.items()):
-        for number, line in _of_group(predictor.groups[index], asked, on_fault, combine):
+    for index, members in sorted(by_group.items()):
+        for number, line in _of_group(predictor.groups[index], members, on_fault, combine):
             by_row.setdefault(number, []).append(line)
     for number in sorted(by_row):
-        yield from by_row[number]
+        yield from ((number, line) for line in by_row[number])
 
 
 def _of_group(
-    group: Group, asked: Sequence[_Asked], on_fault: Callable[[DataError], None], combine: Combine | None
+    group: Group, asked: Sequence[Asked], on_fault: Callable[[DataError], None], combine: Combine | None
 ) -> Iterator[tuple[int, AnswerLine]]:
     """Yield the answers of a group's runs, each with the number of the input row."""
     kept, encoded = _encoded(group, asked, on_fault)
@@ -178,8 +213,8 @@ def _of_group(
 
 
 def _encoded(
-    group: Group, asked: Sequence[_Asked], on_fault: Callable[[DataError], None]
-) -> tuple[Sequence[_Asked], Encoded]:
+    group: Group, asked: Sequence[Asked], on_fault: Callable[[DataError], None]
+) -> tuple[Sequence[Asked], Encoded]:
     """Tokenise the rows. If that fails, find the rows that cannot be tokenised and leave them out."""
     try:
         return asked, group.encode([example for item in asked for example in item.examples])

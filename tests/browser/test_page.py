@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tests.browser.conftest import HOSTILE_NAME, SCREENSHOTS
+from tests.support.contrast import contrast
 
 pytestmark = pytest.mark.browser
 
@@ -227,27 +228,6 @@ def test_each_group_of_figures_fills_the_width_of_its_box(open_page):
         right = group.evaluate("one => one.getBoundingClientRect().right")
         rights = group.locator("figure").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
         assert max(rights) >= right - 2
-
-
-def contrast(page, selector):
-    """Return WCAG's contrast ratio of a text's colour and the first background behind it that is not transparent."""
-    ink, ground = page.evaluate(
-        """selector => {
-            const one = document.querySelector(selector);
-            let behind = one;
-            while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-            return [getComputedStyle(one).color, getComputedStyle(behind).backgroundColor];
-        }""",
-        selector,
-    )
-    light, dark = sorted((luminance(ink), luminance(ground)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(colour):
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_print_shows_the_content_of_closed_details_and_no_controls(open_page):

@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,9 @@ def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, re
 
 def assert_runs_or_is_refused(line: str, tiny: list[str], checkout: Path, environment: dict[str, str]) -> None:
     """Run a command. It must succeed, or fail with its `expected_refusal`."""
+    if "rpt.serve" in shlex.split(line):
+        assert_serves_and_stops(line, checkout, environment)
+        return
     done = subprocess.run(
         shortened(line, tiny), cwd=checkout, env=environment, capture_output=True, text=True, check=False
     )
@@ -151,6 +156,23 @@ def assert_runs_or_is_refused(line: str, tiny: list[str], checkout: Path, enviro
     refusal = expected_refusal(line)
     assert (done.returncode == 0) == (refusal is None), f"{line}\n{output}"
     assert refusal is None or refusal in output, f"{line}\n{output}"
+
+
+def assert_serves_and_stops(line: str, checkout: Path, environment: dict[str, str]) -> None:
+    """Start a server. It must print its address, answer there, and end on Ctrl-C with exit code 0."""
+    command = [*shortened(line, []), "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            address = re.search(r"http://[\d.:]+", server.stdout.readline())
+            assert address, server.stderr.read()
+            with urllib.request.urlopen(f"{address[0]}/runs", timeout=60) as response:
+                assert json.load(response)["runs"]
+            server.send_signal(signal.SIGINT)
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
 
 
 def add(path: Path, text: str, *, appended: bool) -> None:

@@ -1,0 +1,1 @@
+"""Answer rows over HTTP with the prompts of finished runs: `python -m rpt.serve`."""
