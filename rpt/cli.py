@@ -91,7 +91,7 @@ def _end(error: BaseException, outcome: SweepOutcome) -> NoReturn:
     if outcome.failed:
         _end_sweep()
     if isinstance(error, ReaderError):
-        sys.stderr.write(f"{error}\n")  # the row, before the traceback
+        sys.stderr.write(f"{error}\n")  # names the row; the traceback of the bug follows
     _refuse(error)
 
 

@@ -17,7 +17,11 @@ Activation = Literal["relu", "gelu", "tanh", "silu"]
 """Nonlinearity of an encoder. The paper finds that the choice matters little."""
 
 Start = Literal["init", "source"]
-"""Start of an encoder's own state: from the table that the group `init` gives, or as the published code draws it."""
+"""Initial values of an encoder's trained numbers.
+
+`init` fits the numbers to the initial table, which the config group `init` determines. `source` draws them as the
+authors of the encoder do.
+"""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A number that is neither infinite nor NaN."""

@@ -1,4 +1,7 @@
-"""Look up a task's format, metrics and habits, which depend on the protocol and on the backbone's family."""
+"""Look up a task's format, metrics and habits, which depend on the protocol and on the backbone's family.
+
+A habit is a rule of the paper's published code that changes a score, such as scoring WSC on positive rows only.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ NO_RECIPE = (
 
 
 def is_published(config: Config) -> bool:
-    """Whether the task has the format of the published code: protocol=paper with a seq2seq backbone."""
+    """Whether rows are formatted as in the paper's published code: protocol=paper with a T5 backbone."""
     return config.protocol.name == "paper" and config.backbone.family == "seq2seq"
 
 
@@ -60,7 +63,7 @@ def metrics_of(config: Config) -> tuple[str, ...]:
 
 
 def habits_of(config: Config) -> list[str]:
-    """List the habits of the published code that influence the score, for the record."""
+    """List the rules of the paper's published code that change the score, as sentences for the run's record."""
     if is_published(config):
         return list(_published(config).habits)
     return [NO_RECIPE] if config.protocol.name == "paper" else []

@@ -87,11 +87,11 @@ class Formats(Section):
 
 
 class PaperConfig(Section):
-    """Changes of a task under protocol=paper: format, metrics and habits of the published code."""
+    """Changes of a task under protocol=paper: format and metrics of the paper's published code, and its habits."""
 
     seq2seq: TextFormat
     metrics: Metrics
-    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # habits that the record lists
+    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rules of that code that change a score
 
 
 class TaskConfig(Section):
@@ -107,7 +107,7 @@ class TaskConfig(Section):
     labels: Labels | None = None  # null: each row has its own choices, or its answer is free text
     metrics: Metrics
     formats: Formats
-    paper: PaperConfig | None = None  # null: the published code does not support the task
+    paper: PaperConfig | None = None  # null: the paper's published code lacks the task
 
 
 class DataConfig(Section):

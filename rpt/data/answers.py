@@ -10,7 +10,7 @@ from rpt.tasks.metrics import OF_LABELS
 
 
 def check_answers(splits: Mapping[str, Sequence[Example]], scorer: str, metrics: Sequence[str]) -> None:
-    """Refuse empty splits, and rows in free text where choices are ranked or counted.
+    """Refuse empty splits, and rows with free text as answers if the scorer or a metric needs choices.
 
     Args:
         splits: Rows by the name of their split.
@@ -19,7 +19,7 @@ def check_answers(splits: Mapping[str, Sequence[Example]], scorer: str, metrics:
 
     Raises:
         DataError: A split has no row.
-        ConfigError: A row without choices meets a scorer or a metric that needs choices.
+        ConfigError: A row has no choices, and the scorer or a metric needs them.
     """
     for name, rows in splits.items():
         if not rows:

@@ -29,7 +29,7 @@ WIDTH_STEP = 16
 """Widths of fixed shapes are multiples of this number of tokens. Multiples of 32 would add a quarter of padding."""
 
 CACHED_TOKENS = 2048
-"""Token budget of a forward pass of a fixed shape behind cached texts, most of whose tokens are not computed again."""
+"""Token budget of a forward pass of a fixed shape if the texts are cached, so that few of its tokens are computed."""
 
 CACHED_WIDTH_STEP = 64
 """Widths of fixed shapes behind cached texts are multiples of this number of tokens.
@@ -75,11 +75,13 @@ class ForwardPass(NamedTuple):
 
 
 def choose_passes(config: Config) -> EvalPasses:
-    """Choose how an evaluation is cut into forward passes. The configuration `auto` leaves the choice to this function.
+    """Choose how an evaluation is cut into forward passes. A number in `trainer.eval_token_budget` sets the budget.
 
-    In bfloat16 on a CPU, a small encoder would need twice the time if each row had a forward pass of its own. Its rows
-    therefore share forward passes of fixed shapes. A language model is large, so each of its rows has a forward pass of
-    its own. Behind a cached text, however, few tokens are computed, and rows share forward passes of fixed shapes.
+    With `trainer.eval_token_budget=auto`, the choice depends on device, dtype and model. In bfloat16 on a CPU, a small
+    encoder would need twice the time if each row had a forward pass of its own. Its rows therefore share forward passes
+    of fixed shapes. A language model is large, so each of its rows has a forward pass of its own. If the prompt is
+    behind the text and the text is cached, only few tokens of a row are computed. Such rows share forward passes of
+    fixed shapes.
     """
     budget, device = config.trainer.eval_token_budget, device_of(config)
     if budget != "auto":

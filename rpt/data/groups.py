@@ -40,7 +40,7 @@ def groups_of(examples: Sequence[Example], same_side: Sequence[str]) -> Groups:
 
     def root(index: int) -> int:
         while parent[index] != index:
-            parent[index] = parent[parent[index]]  # halves the path, so that later look-ups are short
+            parent[index] = parent[parent[index]]  # union-find with path halving, for short look-ups
             index = parent[index]
         return index
 

@@ -28,7 +28,8 @@ def make_rows(
         split: Tokenised split.
         pairs: Index of the run and number of the row, for each row of the batch.
         pad_id: Token id that fills padding.
-        terms_of_run: Number of terms of the training loss of each pair's run, over all rows of the step.
+        terms_of_run: Number of loss terms of each pair's run in the whole training step. A row has a term for each
+            output token of a language model, or a single term for a head.
         with_choices: Whether the batch holds the token ids of all choices of a row instead of the right answer alone.
     """
     texts = [(position, ids) for position, (_, row) in enumerate(pairs) for ids in split.inputs[row]]

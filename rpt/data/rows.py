@@ -22,7 +22,8 @@ class Rows:
         run: Index of each row's run in the pack.
         row: Number of each row in its split.
         target: Index of each row's right choice; -1 for a row without a right choice.
-        terms_of_run: Number of terms of the training loss of each row's run, over all forward passes of the step.
+        terms_of_run: Number of loss terms of each row's run in the whole training step, by which the run's loss is
+            divided. A row has a term for each output token of a language model, or a single term for a head.
         ids: Token ids of the texts that the backbone reads, padded on the right.
         mask: 1 at text, 0 at padding.
         segments: Segment id of each token: 1 in the second text of a pair, else 0.

@@ -63,7 +63,11 @@ def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
 
 
 def notes(points: Iterable[Point]) -> list[str]:
-    """Return notes on values that the paper does not print, and on differences between rpt and the published code."""
+    """Return a sentence for each reason why the runs of some points cannot repeat the paper's runs exactly.
+
+    The reasons are settings that the paper does not print, and properties of the paper's published code that rpt does
+    not reproduce.
+    """
     sentences: list[str] = []
     for point in points:
         if point.config.backbone.family == "seq2seq":

@@ -43,7 +43,11 @@ class Scorer(Protocol):
     def losses(
         self, backbone: Any, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]
     ) -> Float[Tensor, batch]:
-        """Compute the training loss of each row, summed over its terms (`Encoded.terms`), in nats."""
+        """Compute the training loss of each row, in nats.
+
+        The loss of a language model is a sum over the output tokens of the row. `rpt.data.encode.Encoded.terms` counts
+        the terms of this sum.
+        """
 
     def score(self, backbone: Any, inserted: Inserted, rows: Rows, heads: Sequence[nn.Module | None]) -> Scored:
         """Compute the losses and answers of rows, for an evaluation."""

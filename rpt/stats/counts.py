@@ -22,7 +22,11 @@ OF_A_UNIT = 1 / 12
 
 
 def mean_count(counts: Counts) -> Estimate:
-    """Estimate the mean count over new seeds. With fewer than three seeds, the estimate has no interval."""
+    """Estimate the mean of a count, with an interval for new seeds; no interval with fewer than three seeds.
+
+    Args:
+        counts: Count for each seed, such as the number of epochs until a score is reached.
+    """
     estimate, _ = _over_seeds(counts, OF_A_UNIT)
     return (
         Estimate(estimate.value, max(estimate.low, 0.0), estimate.high, estimate.seeds)

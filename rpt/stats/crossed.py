@@ -79,7 +79,12 @@ class Variances(NamedTuple):
     least: Array
 
     def of_mean(self, num_seeds: int, num_units: int) -> tuple[Array, Array]:
-        """Return the standard error of a mean over so many seeds and examples, and the degrees of freedom of its t."""
+        """Return the standard error of a mean over new seeds and examples, and the degrees of freedom of its t statistic.
+
+        Args:
+            num_seeds: Number of seeds of the mean.
+            num_units: Number of examples of the mean.
+        """
         of_seeds = self.seeds / num_seeds
         total = np.asarray(of_seeds + self.examples / num_units)
         share = np.divide(of_seeds, total, out=np.ones_like(total), where=total > 0)

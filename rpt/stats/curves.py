@@ -33,7 +33,10 @@ MISS = 1 - LEVEL
 """Probability that an interval misses the true value, on either side."""
 
 SUSPECT_MISS = 0.01
-"""Probability that the interval of a difference misses the true difference, when it rules out a point as the worst."""
+"""Error probability of the intervals that exclude points as the worst.
+
+A point cannot be the worst if another point is lower and the interval of their difference excludes 0.
+"""
 
 TIED_MISS = 0.03
 """Nominal probability that at least one upper end of the points that may be the worst is too low.

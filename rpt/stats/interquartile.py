@@ -1,12 +1,17 @@
 """The interquartile mean of all runs of a sweep, over one or several tasks.
 
 Source: Agarwal et al. 2021 (arXiv 2108.13264), section 4.3: the mean of the middle half of the runs, with the runs of
-all tasks in one list. A few runs that fail or shine do not move it.
+all tasks in one list. A few runs with very low or very high scores do not change it much.
 
-The paper's intervals are those of a bootstrap over seeds. The interval here is for new seeds and new examples, as all
-other intervals of scores. It is the interval of a mean of values that change like the interquartile mean: where a run's
-score is replaced by the nearest score of the middle half, the mean over seeds changes as the interquartile mean does
-(Tukey and McLaughlin 1963), and the runs of the middle half alone change it with the examples.
+The paper resamples seeds by a bootstrap. The interval here is for new seeds and new examples, as all other intervals of
+scores. The interquartile mean is not a mean over seeds and examples, so it is replaced by a mean that varies in the
+same way:
+
+- Between seeds: each score outside the middle half is replaced by the nearest score of the middle half (winsorised,
+  Tukey and McLaughlin 1963).
+- Between examples: only the runs of the middle half are used.
+
+`rpt.stats.crossed` then gives the interval of this mean.
 """
 
 from __future__ import annotations
@@ -61,8 +66,13 @@ def _units_like(
 ) -> Float[np.ndarray, "seeds units"]:
     """Return values of a crossed design whose mean is a task's part of the interquartile mean.
 
-    Their mean of a seed changes with the seed's runs, and their mean of an example with the example, as the
-    interquartile mean does.
+    The variances of the values between seeds and between examples are approximately those of the interquartile mean.
+
+    Args:
+        units: Score of each sampling unit in each run of the task.
+        weights: Weight of each run in the interquartile mean; 0 outside the middle half.
+        changes: Score of each run after scores outside the middle half are replaced, divided by the number of runs in
+            the middle half.
     """
     scores = units.mean(axis=2)
     num_seeds = scores.shape[1]

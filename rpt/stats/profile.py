@@ -32,11 +32,12 @@ Values = Float[np.ndarray, "..."]
 QUANTILE = float(stats.norm.isf((1 - LEVEL) / 2))
 
 PAIRS_OF_A_RUN = 0.75
-"""Correlation that is assumed between two pairs with a run in common.
+"""Factor for the variance that two pairs of runs share because one run belongs to both pairs.
 
-It is 2/3 for equal normal scores (Hanley and McNeil 1982) and at most 1 (Birnbaum and Klose 1957). With 2/3, an
-interval of 3 seeds leaves out 0.5 where all nine pairs of a single point are won, which happens to equal methods in
-10 % of the studies.
+The factor is 2/3 if both methods have the same normal distribution of scores (Hanley and McNeil 1982), and at most 1
+(Birnbaum and Klose 1957). 2/3 is too small for 3 seeds at a single point. If one of two equal methods wins all nine
+pairs, the interval then excludes the true probability 0.5. Chance alone makes one method win all pairs in 10 % of the
+studies.
 """
 
 
@@ -113,11 +114,11 @@ def probability_over_tasks(tasks: Sequence[tuple[Scores, Scores]]) -> Estimate:
 
 
 def _share_of_pairs(first: Scores, second: Scores) -> tuple[float, float, float]:
-    """Return the share of pairs in which the first method scores higher, its variance, and the most it counts for.
+    """Return the share of pairs in which the first method scores higher, its variance, and its largest sample size.
 
-    The variance comes from the placements of each seed (DeLong et al. 1988): the share of pairs that a seed's runs win,
-    plus the share of pairs that are won against a seed's runs. The third number is the number of independent pairs that
-    would have the variance of pairs of independent runs.
+    The variance comes from the placements of each seed (DeLong et al. 1988): the share of pairs that the first method's
+    runs of this seed win, plus the share of pairs that the second method's runs of this seed lose. The largest sample
+    size is the number of independent pairs that would give the share the same variance if all runs were independent.
     """
     num_points, num_seeds = first.shape
     one, other = first[:, :, None], second[:, None, :]
@@ -132,7 +133,7 @@ def _share_of_pairs(first: Scores, second: Scores) -> tuple[float, float, float]
 
 
 def _interval(share: Values | float, variance: Values | float, most: float) -> tuple[Values, Values]:
-    """Return Wilson's interval of a share with an estimated variance, which counts for at most `most` observations."""
+    """Return Wilson's interval of a share. The sample size follows from the share's variance, and is at most `most`."""
     of_one = np.asarray(share) * (1 - np.asarray(share))
     with np.errstate(divide="ignore", invalid="ignore"):
         count = np.where(of_one > 0, np.minimum(most, of_one / np.asarray(variance)), most)

@@ -28,7 +28,10 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Interrupted(BaseException):
-    """A delayed signal has arrived. `Interruptions.check` raises this; the caller calls `Interruptions.deliver`."""
+    """A signal, such as Ctrl-C, has arrived and is delayed until a checkpoint is written.
+
+    `Interruptions.check` raises this error. Whoever catches it writes a checkpoint and calls `Interruptions.deliver`.
+    """
 
 
 def exit_by(number: int, frame: FrameType | None = None) -> None:

@@ -107,7 +107,10 @@ class Wsc(Task):
         return Answer(int(same_owner and bool(phrase) and (written <= phrase or phrase <= written)), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """Answer with the most frequent label, or for `positives` word; with equal counts, the first of them."""
+        """Answer every example with the most frequent label. With equal counts, the first label is taken.
+
+        Under the framing `positives` the answer is a word, and the most frequent right word is taken.
+        """
         if self.framing != "positives":
             return super().majority(examples)
         counts = Counter(normalised(example.gold) for example in examples)

@@ -228,9 +228,9 @@ class PromptTuner(lightning.LightningModule):
     test_step = validation_step
 
     def answer(self, rows: Rows) -> list[Part]:
-        """Compute the answers to rows with the prompts of `folded`, on the CPU. The rows may be of several runs.
+        """Compute the answers to rows with the exported prompt (`folded`) of each row's run, and copy them to the CPU.
 
-        A forward pass that runs out of memory is cut into halves, which gives several parts.
+        The result has a part for each forward pass. If a forward pass runs out of memory, it is cut into halves.
         """
         rows = rows.to(self.backbone.device)
         try:

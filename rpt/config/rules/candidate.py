@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def is_published(self) -> bool:
-        """Whether the task has the format of the published code."""
+        """Whether rows are formatted as in the paper's published code: protocol=paper with a T5 backbone."""
         return self.config.protocol.name == "paper" and self.family == "seq2seq"
 
     @property

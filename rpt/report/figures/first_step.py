@@ -1,4 +1,7 @@
-"""Scores against the size of the first step: whether an encoder does more than change the effective learning rate."""
+"""Figure of the score against the size of the first training step.
+
+The figure shows whether an encoder does more than change the effective learning rate.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The points of a sweep that numbers over a whole sweep average over."""
+"""Select the points over which a score of a whole sweep is averaged."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from rpt.report.read.series import StudyCurve
 from rpt.report.read.study import Study
 
 NOT_AVERAGED = ("backbone", "backbone.prompt_at", "prompt.unit")
-"""Keys of axes that no number over a sweep averages over. Two values of such an axis are two experiments: another
-backbone, another place of the prompt, or another unit of all learning rates."""
+"""Keys of axes over which no score of a sweep is averaged: backbone, position of the prompt, and unit of the prompt.
+
+Two values of such an axis make two experiments, whose scores do not belong into one mean.
+"""
 
 
 def swept_curves(study: Study) -> list[StudyCurve]:
     """Return the curves along the first axis that may be averaged over, with at least one seed at every point.
 
-    Where a study has no such axis, each point is a curve of its own.
+    If a study has no such axis, each point is a curve of its own.
     """
     axis = next((axis for axis in study.axes if axis.key not in NOT_AVERAGED), None)
     return [curve for curve in study.curves_along(axis) if curve.seeds]
 
 
 def has_all_tasks(study: Study, tasks: Sequence[str]) -> bool:
-    """Whether a list of task names has each task of a study of several tasks once."""
+    """Whether the study has several tasks, and the list names each of them exactly once."""
     return len(study.tasks) > 1 and sorted(tasks) == sorted(study.tasks)

@@ -61,7 +61,7 @@ def _code(key: str) -> Callable[[Record], str]:
 
 
 def _component(group: str) -> Callable[[Record], str]:
-    """Return a function that groups runs by their option of a configuration group, and by whether they use it."""
+    """Return a function that groups runs by their option of a config group, and by whether the option is in use."""
 
     def within(record: Record) -> str:
         return f"{record.chosen.get(group)} {group in record.code}"

@@ -39,7 +39,8 @@ class History:
         steps: Number of training steps before the evaluation.
         score: Task score on the held-out rows, 0 to 1.
         loss: Mean loss over the held-out rows, in nats.
-        gate: |phi(P)| / |P| of a residual encoder, mean over virtual tokens; `nan` for other encoders.
+        gate: Norm of the update that a residual encoder adds to a row of the prompt table, divided by the norm of the
+            row, mean over the virtual tokens; `nan` for encoders without a skip connection.
         norm: Mean norm of the encoded virtual tokens.
         drift: Distance of the encoded prompt from its value before training, divided by that value's norm.
     """
@@ -55,14 +56,15 @@ class History:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Numbers of a trained prompt, and its comparison with the vocabulary.
+    """Measurements of a trained prompt from `diagnostics.json`: norms, drift, nearest tokens of the vocabulary.
 
     Attributes:
         nearest: Nearest tokens of the vocabulary with their cosines for each virtual token, nearest first.
         norms: Norm of each virtual token.
         vocab_norm: `mean`, `std`, `min` and `max` of the norms of the vocabulary's embeddings.
         drift: Distance of each virtual token from its value before training, divided by that value's norm.
-        gate: |phi(P)| / |P| of each virtual token of a residual encoder; None for other encoders.
+        gate: Norm of the update that a residual encoder adds to a row of the prompt table, divided by the norm of the
+            row, for each virtual token; None for encoders without a skip connection.
     """
 
     nearest: Sequence[Sequence[tuple[str, float]]]
@@ -108,7 +110,10 @@ class Diagnosis:
 
 
 def diagnose(study: Study) -> list[Diagnosis]:
-    """Read the diagnostics of every encoder at its point with the best held-out score, in the study's order."""
+    """Read the diagnostics of each curve's point with the best held-out score, in the order of the study's curves.
+
+    A curve holds the points of one encoder on one task, so each encoder has a diagnosis for each task.
+    """
     return [diagnosis(curve.tuned) for curve in study.curves]
 
 

@@ -28,9 +28,13 @@ def frame_of(items: Sequence[Any], settings: Iterable[Mapping[str, Any]]) -> pd.
 
 
 def groups(frame: pd.DataFrame, keys: Iterable[str]) -> list[list[Any]]:
-    """Return the items of the rows that are equal in all keys, in the order of each group's first row.
+    """Group the rows of a frame that have equal values in all key columns, and return the items of each group.
 
-    Keys without a column are ignored. Null equals null.
+    Groups are in the order of their first rows. Null equals null.
+
+    Args:
+        frame: Frame from `frame_of`, whose column `item` holds the items.
+        keys: Names of the columns to group by; names that the frame lacks are ignored.
     """
     known = [key for key in keys if key in frame]
     if frame.empty:

@@ -65,7 +65,7 @@ def _check_origin(path: Path, record: Record) -> None:
 
 def _needed(record: Record) -> dict[str, Kind | None]:
     """Return the values that the record must have, by dotted key, with their kinds."""
-    needed: dict[str, Kind | None] = {"config.group": None}  # determines the report that lists an unfinished run
+    needed: dict[str, Kind | None] = {"config.group": None}  # the report of the group lists its unfinished runs
     if record.has_ended:
         needed |= OF_ENDED_RUNS
         if record.schema_version != WITHOUT_CODE:

@@ -22,7 +22,7 @@ OPTIONS_KEY = "hydra.launcher.submitit"
 """Key of the executor's options in the configuration, for messages."""
 
 MOST_REQUEUES = 1000
-"""Limit on the time-outs of a job. It is very high, because submitit ends a job as failed after so many time-outs."""
+"""Number of time-outs after which submitit marks a job as failed. It is high, so that no job is given up."""
 
 Parameters = Annotated[dict[str, Any], Field(default_factory=dict)]
 
