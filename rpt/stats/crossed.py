@@ -79,7 +79,7 @@ class Variances(NamedTuple):
     least: Array
 
     def of_mean(self, num_seeds: int, num_units: int) -> tuple[Array, Array]:
-        """Return the standard error of a mean over new seeds and examples, and the degrees of freedom of its t statistic.
+        """Return the standard error of a mean, and the degrees of freedom of its t statistic.
 
         Args:
             num_seeds: Number of seeds of the mean.
