@@ -24,9 +24,10 @@ LENGTH = "Set prompt.length=10, as in the paper's Table 1; for no prompt at all,
 WIDTH = "Set encoder.bottleneck_dim=128, the shipped setting."
 ROOT = "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release."
 EXPERIMENTS = ", ".join(sorted(f.relative_to(FOLDER).with_suffix("").as_posix() for f in FOLDER.rglob("*.yaml"))) + "."
-TOO_LONG = f"{'x' * 40}... (300 characters): is too long. The name of a file or folder has at most 255 bytes."
-LONG_NAME = f"{'x' * 40}... (300 characters): is too long. The run's folder is named by task.name, backbone.name and "
-LONG_NAME += "the encoder, which have at most 180 characters together."
+LONG = f"{'x' * 40}... (300 characters): is too long."
+TOO_LONG = f"{LONG} A name of a file or folder may have 255 bytes, and a whole path 2000. Set"
+LONG_NAME = f"{LONG} The name of the run's folder holds task.name, backbone.name and the encoder's name, which may "
+LONG_NAME += "have 180 characters together. Set"
 PATH = "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden]."
 
 # Each entry of the three tables: overrides, and the whole message that refuses them.
@@ -66,7 +67,8 @@ VALUES = {
     "optim.betas=0.9": "optim.betas = 0.9: must be a list, such as [a,b].",
     "optim=adafactor optim.decay_rate=0.8": "optim.decay_rate = 0.8: must be less than 0.",
     "task.labels=[a,1.5,c]": "task.labels.1 = 1.5: must be text, a whole number, or true or false.",
-    "backbone.sha256=abc": "backbone.sha256 = abc: must match '^[0-9a-f]{64}$'.",
+    "backbone.sha256=abc": "backbone.sha256 = abc: must match '^[0-9a-f]{64}$'. Set the 64 digits of the weight "
+    "file's sha256, or null to accept any weights.",
     "logger=wandb logger.wandb.mode=loud": "logger.wandb.mode = loud: must be 'offline', 'online' or 'disabled'.",
 }
 RELATIONS = {
@@ -76,21 +78,21 @@ RELATIONS = {
     "data=jsonl data.root=/nowhere": f"data.root = /nowhere: there is no such folder. {ROOT}",
     "data.root=/tmp": "data.root = /tmp: data=sample reads no files. Set data=jsonl to train on that folder, or "
     "leave data.root out.",
-    "task.name=mine task.folder=Mine": "data = sample: no sample rows for task mine, whose folder is Mine; there are "
-    "for BoolQ, CB, COPA, MultiRC, RTE, ReCoRD, WSC, WiC. Use data=jsonl.",
+    "task.name=mine task.folder=Mine": "data = sample: has only the folders BoolQ, CB, COPA, MultiRC, RTE, ReCoRD, WSC"
+    ", WiC, and task=mine needs Mine. Set data=jsonl data.root=DIR.",
     "init=file": f"init.path = ???: needs a value. {PATH}",
     "init=file init.path=/nowhere.npy": f"init.path = /nowhere.npy: there is no such file. {PATH}",
-    "init=text init.text=": "init.text = '': holds no word. Set 'init.text=\"some words\"'.",
+    "init=text init.text=": "init.text = '': must hold at least one word. Set 'init.text=\"some words\"'.",
     "init=uniform init.low=0.5": "init.low = 0.5: must be below init.high, which is 0.5. Set init.low=-0.5.",
     'output_dir="~nobody_here/runs"': "output_dir = ~nobody_here/runs: this machine has no user nobody_here. Write the "
-    "whole path.",
-    f"output_dir={'x' * 300}": f"output_dir = {TOO_LONG}",
-    f"init=file init.path={'x' * 300}": f"init.path = {TOO_LONG}",
-    f"backbone.package=null backbone.path={'x' * 300}": f"backbone.path = {TOO_LONG}",
-    f"data=jsonl data.root={'x' * 300}": f"data.root = {TOO_LONG}",
-    f"data=jsonl data.root=/tmp task.folder={'x' * 300}": f"task.folder = {TOO_LONG}",
-    f"task.name={'x' * 300}": f"task.name = {LONG_NAME}",
-    f"backbone.name={'x' * 300}": f"backbone.name = {LONG_NAME}",
+    "path without ~.",
+    f"output_dir={'x' * 300}": f"output_dir = {TOO_LONG} output_dir to a shorter path.",
+    f"init=file init.path={'x' * 300}": f"init.path = {TOO_LONG} init.path to a shorter path.",
+    f"backbone.package=null backbone.path={'x' * 300}": f"backbone.path = {TOO_LONG} backbone.path to a shorter path.",
+    f"data=jsonl data.root={'x' * 300}": f"data.root = {TOO_LONG} data.root to a shorter path.",
+    f"data=jsonl data.root=/tmp task.folder={'x' * 300}": f"task.folder = {TOO_LONG} task.folder to a shorter path.",
+    f"task.name={'x' * 300}": f"task.name = {LONG_NAME} task.name to a shorter name.",
+    f"backbone.name={'x' * 300}": f"backbone.name = {LONG_NAME} backbone.name to a shorter name.",
     "encoder=[plain,mlp]": "encoder = [...]: takes one option. To compare several, sweep: -m encoder=A,B",
     "backbone.package=no_such": "backbone.package = no_such: its weights come in the package no_such, which is not "
     "installed. Run: make setup",
@@ -98,9 +100,10 @@ RELATIONS = {
     "installed. Run: make setup",
     "backbone.package=null backbone.path=/nowhere": "backbone.path = /nowhere: there is no config.json in /nowhere. "
     "Run make setup, or name another folder.",
-    "task.formats.causal.choices=[a,b]": "task.formats.causal.choices = ['a', 'b']: needs one text for each of the 3 "
-    "labels, in their order.",
-    "task.paper.seq2seq.choices=[a,b,a]": "task.paper.seq2seq.choices = ['a', 'b', 'a']: must differ from each other.",
+    "task.formats.causal.choices=[a,b]": "task.formats.causal.choices = ['a', 'b']: must be 3 texts, one for each "
+    "label, in the order of task.labels.",
+    "task.paper.seq2seq.choices=[a,b,a]": "task.paper.seq2seq.choices = ['a', 'b', 'a']: holds a value twice. Write a "
+    "different value for each label.",
     "task.formats.seq2seq.cut=premis": "task.formats.seq2seq.cut = premis: names no field of the task. Did you mean "
     "premise? Fields: hypothesis, premise.",
     "scorer=rank": "scorer.name = rank: does not go with a backbone of family encoder. Set scorer=head.",
@@ -108,25 +111,25 @@ RELATIONS = {
     "scorer=rank or scorer=generate.",
     "backbone=smollm2 backbone.prompt_at=after_cls": "backbone.prompt_at = after_cls: a backbone of family causal has "
     "no [CLS]. Set backbone.prompt_at=front.",
-    "backbone.prompt_at=end": "backbone.prompt_at = end: in a backbone of family encoder the text would see the "
-    "prompt. Only decoders allow this. Set backbone.prompt_at=front.",
+    "backbone.prompt_at=end": "backbone.prompt_at = end: needs a decoder, whose text does not attend to the prompt. "
+    "This backbone has family encoder. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end scorer=generate": "backbone.prompt_at = end: does not go with "
     "scorer=generate, only with scorer=rank. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end backbone.dropout=true": "backbone.prompt_at = end: does not go with "
-    "backbone.dropout=true, because the text is read once. Set backbone.prompt_at=front.",
+    "backbone.dropout=true, because the text's states are computed only once. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.family=seq2seq": "backbone.family = seq2seq: the model's own config says causal. Set "
     "backbone.family=causal.",
-    "trainer.tune=all": "trainer.tune = all: is the baseline without a prompt. Set encoder=none.",
-    "encoder=none trainer.tune=all backbone.dtype=bfloat16": "backbone.dtype = bfloat16: is too coarse to train "
-    "weights in. Set backbone.dtype=float32.",
-    "callbacks=[early_stopping,lr_monitor] trainer.devices=2": "callbacks = early_stopping, lr_monitor: would act on "
-    "the first device alone with trainer.devices=2. Set trainer.devices=1, or callbacks=none.",
-    "callbacks=lr_monitor trainer=ddp": "callbacks = lr_monitor: would act on the first device alone with "
+    "trainer.tune=all": "trainer.tune = all: trains no prompt. Set encoder=none, or trainer.tune=prompt.",
+    "encoder=none trainer.tune=all backbone.dtype=bfloat16": "backbone.dtype = bfloat16: cannot store the small "
+    "updates of trainer.tune=all. Set backbone.dtype=float32.",
+    "callbacks=[early_stopping,lr_monitor] trainer.devices=2": "callbacks = early_stopping, lr_monitor: cannot act "
+    "on all devices with trainer.devices=2. Set trainer.devices=1, or callbacks=none.",
+    "callbacks=lr_monitor trainer=ddp": "callbacks = lr_monitor: cannot act on all devices with "
     "trainer.devices=auto. Set trainer.devices=1, or callbacks=none.",
     "task=copa init=labels": "init = labels: this task has no label texts, because each row has its own choices. "
     "Set init=vocab.",
     "data=hub data.hub_id=null": "data.hub_id = null: needs a value. Set data.hub_id=aps/super_glue.",
-    "backbone=local": "backbone.path = ???: needs a value.",
+    "backbone=local": "backbone.path = ???: needs a value. Set backbone.path=DIR, a folder in the hub's layout.",
     'task.formats.encoder.first="{premis}"': "task.formats.encoder.first = {premis}: {premis} names no field of the "
     "task. Did you mean premise? Fields: choice, hypothesis, premise.",
     'task.formats.encoder.first="{"': "task.formats.encoder.first = {: cannot be filled in (Single '{' encountered in "
@@ -240,7 +243,7 @@ def test_a_release_that_lacks_a_split_is_refused(tmp_path):
     overrides = ["data=jsonl", f"data.root={tmp_path}"]
     assert refusal(overrides) == f"data.root = {tmp_path}: there is no CB/val.jsonl in it, nor val.jsonl.gz. {advice}"
     (tmp_path / "CB" / "val.partial.jsonl").touch()
-    partial = "holds CB/val.partial.jsonl, a part of the official val.jsonl, which is not taken for it."
+    partial = "there is only CB/val.partial.jsonl in it, a part of the official val.jsonl that is not read."
     assert refusal(overrides) == f"data.root = {tmp_path}: {partial} {advice}"
 
 

@@ -84,7 +84,7 @@ def test_data_of_a_user_are_named_by_their_own_name_in_all_output(configure, tmp
 
 
 def test_a_task_outside_the_eight_is_refused_with_data_from_the_hub():
-    with pytest.raises(ConfigError, match=r"^data = hub: holds SuperGLUE's BoolQ, CB, .* and task=own has Own\. Use"):
+    with pytest.raises(ConfigError, match=r"^data = hub: has only the folders BoolQ, CB, .* and task=own needs Own\. "):
         check(compose(["data=hub", "task.name=own", "task.folder=Own"]))
 
 

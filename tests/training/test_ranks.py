@@ -63,7 +63,7 @@ def test_devices_are_a_count_or_auto(value):
 
 
 def test_devices_without_a_row_are_refused():
-    advice = r"^trainer\.devices = 9: a step has 8 rows for them to share\. Set it to 8 or less"
+    advice = r"^trainer\.devices = 9: must be at most 8, .* Set trainer\.devices=8 or less, or trainer\.batch_size=9"
     with pytest.raises(ConfigError, match=advice):
         check(compose(["trainer.devices=9"]))
 

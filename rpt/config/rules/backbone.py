@@ -73,12 +73,12 @@ def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
         reason = f"a backbone of family {family} has no [CLS]"
     if prompt_at == "end":
         if family in ("encoder", "seq2seq"):
-            reason = f"in a backbone of family {family} the text would see the prompt. Only decoders allow this"
+            reason = f"needs a decoder, whose text does not attend to the prompt. This backbone has family {family}"
         elif config.scorer.name in ("generate", "own"):
             reason = f"does not go with scorer={config.scorer.name}, only with scorer=rank"
         elif config.backbone.dropout or config.trainer.tune == "all":
             key = "backbone.dropout=true" if config.backbone.dropout else "trainer.tune=all"
-            reason = f"does not go with {key}, because the text is read once"
+            reason = f"does not go with {key}, because the text's states are computed only once"
     if reason is not None:
         yield Problem("backbone.prompt_at", prompt_at, f"{reason}. Set backbone.prompt_at=front.")
 
@@ -96,7 +96,9 @@ def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:
     if config.trainer.tune != "all":
         return
     if config.has_prompt:
-        yield Problem("trainer.tune", "all", "is the baseline without a prompt. Set encoder=none.")
+        yield Problem("trainer.tune", "all", "trains no prompt. Set encoder=none, or trainer.tune=prompt.")
     dtype = config.backbone.dtype
     if dtype == "bfloat16":
-        yield Problem("backbone.dtype", dtype, "is too coarse to train weights in. Set backbone.dtype=float32.")
+        yield Problem(
+            "backbone.dtype", dtype, "cannot store the small updates of trainer.tune=all. Set backbone.dtype=float32."
+        )

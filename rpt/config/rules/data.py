@@ -21,15 +21,16 @@ def data_is_there(candidate: Candidate) -> Iterator[Problem]:
         yield from _release_is_there(data.root, folder)
     elif data.source == "hub":
         if folder not in FOLDERS:
-            advice = f"holds SuperGLUE's {', '.join(FOLDERS)}, and task={name} has {folder}. Use data=jsonl."
+            advice = f"has only the folders {', '.join(FOLDERS)}, and task={name} needs {folder}. "
+            advice += "Set data=jsonl data.root=DIR."
             yield Problem("data", "hub", advice)
         if data.hub_id is None:
             yield Problem("data.hub_id", None, "needs a value. Set data.hub_id=aps/super_glue.")
     else:
         if folder not in sample_versions():
             folders = ", ".join(sorted(sample_versions()))
-            advice = f"no sample rows for task {name}, whose folder is {folder}; there are for {folders}."
-            yield Problem("data", "sample", f"{advice} Use data=jsonl.")
+            advice = f"has only the folders {folders}, and task={name} needs {folder}. Set data=jsonl data.root=DIR."
+            yield Problem("data", "sample", advice)
         if data.root is not None:
             advice = "data=sample reads no files. Set data=jsonl to train on that folder, or leave data.root out."
             yield Problem("data.root", data.root, advice)
@@ -51,7 +52,7 @@ def _release_is_there(root: str | None, folder: str) -> Iterator[Problem]:
         partial = path.with_name(f"{split}.partial.jsonl")
         lacks = f"there is no {folder}/{path.name} in it, nor {path.name}.gz."
         if partial.is_file():
-            lacks = f"holds {folder}/{partial.name}, a part of the official {path.name}, which is not taken for it."
+            lacks = f"there is only {folder}/{partial.name} in it, a part of the official {path.name} that is not read."
         advice = f"Unpack the official {folder}.zip there." if folder in FOLDERS else "Put the task's rows there."
         yield Problem("data.root", root, f"{lacks} {advice}")
         return

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rpt.config.paths import MOST_BYTES, config_dir, is_too_long, shortened
+from rpt.config.paths import MOST_BYTES, MOST_BYTES_OF_A_PATH, config_dir, is_too_long, shortened
 from rpt.config.problems import hinted
 from rpt.config.rules.candidate import Candidate
 from rpt.config.schema import Config, NotValid
@@ -59,14 +59,15 @@ def text_says_something(candidate: Candidate) -> Iterator[Problem]:
     """Check that the text for an initialisation is not blank."""
     text = candidate.config.init.options.get("text")
     if isinstance(text, str) and not text.strip():
-        yield Problem("init.text", text, hinted("init.text", "holds no word."))
+        yield Problem("init.text", text, hinted("init.text", "must hold at least one word."))
 
 
 def devices_have_rows(candidate: Candidate) -> Iterator[Problem]:
     """Check that a step has at least one row for each device of the run."""
     devices, rows = candidate.config.trainer.devices, candidate.config.trainer.batch_size
     if devices != "auto" and devices > rows:
-        advice = f"a step has {rows} rows for them to share. Set it to {rows} or less, or trainer.batch_size higher."
+        advice = f"must be at most {rows}, because each device needs a row of the step. "
+        advice += f"Set trainer.devices={rows} or less, or trainer.batch_size={devices} or more."
         yield Problem("trainer.devices", devices, advice)
 
 
@@ -82,7 +83,7 @@ def callbacks_have_one_device(candidate: Candidate) -> Iterator[Problem]:
     """Check that callbacks have a single device, because they would act on the first of several devices only."""
     devices, names = candidate.config.trainer.devices, candidate.config.callbacks
     if devices != 1 and names:
-        advice = f"would act on the first device alone with trainer.devices={devices}. Set trainer.devices=1, or "
+        advice = f"cannot act on all devices with trainer.devices={devices}. Set trainer.devices=1, or "
         yield Problem("callbacks", ", ".join(names), f"{advice}callbacks=none.")
 
 
@@ -90,14 +91,19 @@ def paths_are_whole(candidate: Candidate) -> Iterator[Problem]:
     """Check that no path begins with `~`. `rpt.config.compose.plain` has expanded `~` for users that exist."""
     for key, path in _paths(candidate.config):
         if path.startswith("~") and key != "task.folder":
-            yield Problem(key, path, f"this machine has no user {path.partition('/')[0][1:]}. Write the whole path.")
+            yield Problem(
+                key, path, f"this machine has no user {path.partition('/')[0][1:]}. Write the path without ~."
+            )
 
 
 def names_are_short(candidate: Candidate) -> Iterator[Problem]:
     """Check that no path is longer than the file system accepts."""
     for key, path in _paths(candidate.config):
         if is_too_long(path):
-            advice = f"is too long. The name of a file or folder has at most {MOST_BYTES} bytes."
+            advice = (
+                f"is too long. A name of a file or folder may have {MOST_BYTES} bytes, and a whole path "
+                f"{MOST_BYTES_OF_A_PATH}. Set {key} to a shorter path."
+            )
             yield Problem(key, shortened(path), advice)
 
 
@@ -110,8 +116,8 @@ def folder_name_is_short(candidate: Candidate) -> Iterator[Problem]:
         if len(encoder) + sum(map(len, names.values())) > MOST_OF_NAMES:
             key = max(names, key=lambda name: len(names[name]))
             advice = (
-                f"is too long. The run's folder is named by task.name, backbone.name and the encoder, which have at "
-                f"most {MOST_OF_NAMES} characters together."
+                f"is too long. The name of the run's folder holds task.name, backbone.name and the encoder's name, "
+                f"which may have {MOST_OF_NAMES} characters together. Set {key} to a shorter name."
             )
             yield Problem(key, shortened(names[key]), advice)
 

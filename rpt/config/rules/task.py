@@ -59,7 +59,7 @@ def _name_fields(key: str, names: Sequence[str], fields: Sequence[str]) -> Itera
 def _choices_are_sound(key: str, choices: Sequence[str], task: TaskConfig, fields: Sequence[str]) -> Iterator[Problem]:
     with suppress(NotValid):
         if task.labels is not None and len(task.labels) != len(choices):
-            advice = f"needs one text for each of the {len(task.labels)} labels, in their order."
+            advice = f"must be {len(task.labels)} texts, one for each label, in the order of task.labels."
             yield Problem(key, list(choices), advice)
     yield from _distinct(key, choices)
     for choice in choices:
@@ -69,7 +69,7 @@ def _choices_are_sound(key: str, choices: Sequence[str], task: TaskConfig, field
 
 def _distinct(key: str, values: Sequence[object]) -> Iterator[Problem]:
     if len(set(map(str, values))) < len(values):
-        yield Problem(key, list(values), "must differ from each other.")
+        yield Problem(key, list(values), "holds a value twice. Write a different value for each label.")
 
 
 def task_serves_backbone(candidate: Candidate) -> Iterator[Problem]:
