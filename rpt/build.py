@@ -57,7 +57,8 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     dtype = dtype_of(config, device)
     folder = find_folder(config)
     if (actual_family := family_of(folder)) != section.family:  # a model from the hub is known only now
-        raise ConfigError.of("backbone.family", section.family, f"the model's own config says {actual_family}.")
+        advice = f"the model's own config says {actual_family}. Set backbone.family={actual_family}."
+        raise ConfigError.of("backbone.family", section.family, advice)
     attention = choose_attention(section.attention, device, dtype, model_type(folder))
     backbone = load_backbone(
         folder, family=section.family, dtype=dtype, attention=attention, expected_sha256=section.sha256

@@ -1,8 +1,8 @@
 """`python -m rpt.replay RUN`: train one run again, alone, and compare its results with the results in its folder.
 
 A replay shows whether a run that was trained in a pack has the same results as a run that is trained alone. A run
-folder may come from a stranger. Its record must not choose code that this program runs, or a path to which it writes
-(`rpt.config.foreign_code`). All checks are made before the training begins.
+folder may come from an untrusted source. Its record must not choose code that this program runs, or a path to which
+it writes (`rpt.config.foreign_code`). All checks are made before the training begins.
 """
 
 from __future__ import annotations

@@ -154,19 +154,18 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
 def _check_pack(configs: Sequence[Config]) -> None:
     """Raise a ConfigError if runs cannot be trained together: they must share backbone, rows and training loop."""
     if len(configs) > 1 and configs[0].trainer.tune == "all":
-        raise ConfigError.of("trainer.tune", "all", "a run that trains the backbone shares it with no other.")
+        raise ConfigError.of("trainer.tune", "all", "a run that trains its backbone has no pack. Train it alone.")
     if len(configs) > 1 and configs[0].trainer.devices != 1:
         advice = "is for a run alone. Packs are spread over GPUs by hydra.launcher.executor=submitit."
         raise ConfigError.of("trainer.devices", configs[0].trainer.devices, advice)
     if len(configs) > 1 and (names := [name for config in configs for name in config.callbacks]):
-        raise ConfigError.of(
-            "callbacks", ", ".join(names), "act on a whole training, so the run shares it with no other."
-        )
+        advice = "act on a whole training, so a run with callbacks cannot be in a pack. Train it alone."
+        raise ConfigError.of("callbacks", ", ".join(names), advice)
     first = shared(configs[0])
     for config in configs[1:]:
         for key, value in shared(config).items():
             if value != first[key]:
-                raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train them apart.")
+                raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train both alone.")
 
 
 def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recorder:

@@ -60,4 +60,5 @@ def refuse_unusable(backbone: FrozenBackbone) -> None:
         if isinstance(backbone, LanguageModel):
             backbone.log_likelihoods(embeds, mask, ids, mask, torch.zeros(1, dtype=torch.int64))
         elif (width := backbone(embeds, mask).shape[-1]) != backbone.state_size:
-            raise WeightsError(f"its states have {width} numbers, config.json says {backbone.state_size}.")
+            states = f"its hidden states have {width} numbers, and config.json says {backbone.state_size}"
+            raise WeightsError(f"{states}. Copy the whole model again.")

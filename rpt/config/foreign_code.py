@@ -26,7 +26,7 @@ FROM_OPTIONS = {
 """Keys whose values name code, a package or a repository on the hub, by config group."""
 
 NAME_FOLDER = "--config-dir DIR, or config_dirs=[DIR] of rpt.load"
-"""How a user names a folder of option files of her own."""
+"""Option or argument that names a folder with the user's own option files, for messages."""
 
 OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 """Pattern of an option's name, with the folders that contain it."""

@@ -14,15 +14,17 @@ from rpt.config.paths import config_dir
 FLAGS = ("-h", "--help")
 
 TEMPLATE = """\
-rpt: Residual Prompt Tuning experiments (arXiv 2305.03937) whose numbers can be trusted.
+rpt: train soft prompts for frozen language models (Residual Prompt Tuning, arXiv 2305.03937).
 
   python run.py task=cb encoder=residual                          one run
-  python run.py encoder=plain lr=0.3 prompt.length=20             another
-  python run.py -m encoder=plain,residual lr=0.03,0.3 'seed=range(3)'     a sweep, run after run
-  python run.py -m hydra/launcher=packed encoder=plain,residual 'seed=range(3)'    trained together
+  python run.py encoder=plain lr=0.3 prompt.length=20             one run with other settings
+  python run.py -m encoder=plain,residual lr=0.03,0.3 'seed=range(3)'     a sweep, one run after the other
+  python run.py -m hydra/launcher=packed encoder=plain,residual 'seed=range(3)'    a sweep, trained together
+  python run.py -cn learning_rate                                 a study: a file in sweeps/
+  python -m rpt.report runs/learning_rate                         the report on a study
   python run.py --cfg job                                         every key and its value
 
-Groups and their options (group=option):
+Groups and their options (group=option); conf/config.yaml says what each group chooses:
 
 {groups}
 

@@ -44,7 +44,8 @@ def format_of(config: Config) -> PairFormat | TextFormat:
     }
     form = by_family[config.backbone.family]
     if form is None:
-        raise ConfigError.of(f"task.formats.{config.backbone.family}", None, "needs a value.")
+        advice = "needs a value. Write this format in the task's YAML file, or choose a backbone of another family."
+        raise ConfigError.of(f"task.formats.{config.backbone.family}", None, advice)
     return form
 
 
@@ -77,5 +78,5 @@ def own_choices(config: Config) -> tuple[str, ...]:
 
 def _published(config: Config) -> PaperConfig:
     if config.task.paper is None:
-        raise ConfigError.of("task.paper", None, "needs a value for protocol=paper.")
+        raise ConfigError.of("task.paper", None, "needs a value for protocol=paper. Set protocol=official.")
     return config.task.paper

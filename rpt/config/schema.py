@@ -222,7 +222,7 @@ class PromptConfig(Section):
 
 
 class ReportConfig(Section):
-    """Names in a study's report: leader and reference, which it compares first, and the name of a run's own method."""
+    """Names for a study's report: the leading encoder, the encoder it is first compared with, and the run's method."""
 
     leader: str | None = None
     reference: str | None = None

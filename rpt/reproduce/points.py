@@ -88,7 +88,7 @@ def read(directory: Path) -> tuple[list[Point], int, list[str]]:
         raise NothingToCompare("\n".join(damaged))
     if not runs:
         advice = "Train some: python run.py -m experiment=paper/t5_base/residual_n10 task=rte data=hub 'seed=range(3)'"
-        raise NothingToCompare(f"{directory}: holds no run of a published row. {advice}")
+        raise NothingToCompare(f"{directory}: holds no run with numbers in the paper. {advice}")
     ended_runs = [(config, record) for config, record in runs if record.has_ended]
     by_setting: dict[str, list[tuple[Config, Record]]] = defaultdict(list)
     for config, record in ended_runs:

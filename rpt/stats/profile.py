@@ -8,7 +8,7 @@ simulated studies of 3 seeds for each of seven kinds of sweeps, its intervals of
 The intervals here are Wilson's, for new seeds on the same examples. Both numbers are shares, of runs or of pairs of
 runs. The variance of a share is computed from the differences between seeds, because the runs of one seed share its
 random numbers at all points. Few seeds often give a variance that is far too small. The variance therefore counts as at
-least the variance of as many independent runs (Korn and Graubard 1998 limit the effective sample size likewise). The
+least the variance that independent runs would have (Korn and Graubard 1998 limit the sample size in this way). The
 intervals held the true number in 90 to 99 % of the studies that `tests/stats/test_stats_profile.py` simulates, with 3,
 5 and 10 seeds, and in all studies of a probability at a single point with 3 seeds.
 """

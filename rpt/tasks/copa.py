@@ -14,10 +14,18 @@ QUESTIONS = {"cause": "What was the cause?", "effect": "What happened as a resul
 
 @dataclass(frozen=True, kw_only=True)
 class Copa(Task):
-    """COPA task. It adds texts that join premise and choice: `stem connector ending`, or `premise asks choice`."""
+    """COPA task, with further fields that join premise and choice in one sentence, or as question and answer.
+
+    For the premise "The man fell." and the choice "He slipped." of a row that asks for the cause, a template can make
+    "The man fell because he slipped" (`stem connector ending`), or "The man fell. What was the cause? He slipped."
+    (`premise asks choice`).
+    """
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """Return `connector`, `asks`, the premise as `stem`, and the choices as `ending1` and `ending2`."""
+        """Return the conjunction, the question, the premise without its full stop, and the choices in lower case.
+
+        The fields are `connector`, `asks`, `stem`, `ending1` and `ending2`.
+        """
         if texts["question"] not in CONNECTORS:
             raise row.fault("question", "is unknown; allowed are 'cause', 'effect'.")
         return {

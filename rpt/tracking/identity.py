@@ -199,7 +199,9 @@ def _sha256(path: Path) -> str:
     try:
         return file_sha256(path)
     except OSError as error:
-        raise ConfigError.of("init.path", str(path), f"cannot be read ({error.strerror}).") from error
+        raise ConfigError.of(
+            "init.path", str(path), f"cannot be read ({error.strerror}). Name another file."
+        ) from error
 
 
 def _part(section: BaseModel) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class LightningLogger:
         self._logger.log_metrics(metrics, int(values["step"]))
 
     def finish(self, record: Record, *, succeeded: bool) -> None:
-        """Log the numbers among the run's results and settings (`rpt.tracking.summary`), and end the logger."""
+        """Log the numbers of the run's summary (scores, costs, diagnostics of the prompt), and end the logger."""
         flat = summary(record, read_diagnostics(self._folder))
         numbers = {f"summary/{key}": value for key, value in flat.items() if isinstance(value, int | float)}
         self._logger.log_metrics(numbers, int(record.steps or 0))

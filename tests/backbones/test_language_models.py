@@ -109,7 +109,7 @@ def test_a_pack_of_fully_tuned_runs_is_refused(configure):
     pair = [configure("tiny_t5", *TUNE, f"seed={seed}") for seed in (0, 1)]
     with pytest.raises(ConfigError) as caught:
         train(pair)
-    assert str(caught.value) == "trainer.tune = all: a run that trains the backbone shares it with no other."
+    assert str(caught.value) == "trainer.tune = all: a run that trains its backbone has no pack. Train it alone."
 
 
 # Tests of resumed runs

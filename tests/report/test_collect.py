@@ -280,7 +280,7 @@ def test_predictions_that_do_not_give_the_score_of_the_record_are_refused(tmp_pa
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):
-    with pytest.raises(RptError, match=r"holds no finished run of a prompt. Name the output_dir of a sweep"):
+    with pytest.raises(RptError, match=r"holds no finished run that trains a prompt. Name the output_dir of a sweep"):
         collect(tmp_path)
     with pytest.raises(RptError, match="is no folder"):
         collect(tmp_path / "nowhere")

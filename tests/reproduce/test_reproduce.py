@@ -263,7 +263,7 @@ def test_a_run_of_a_users_experiment_is_not_compared(tmp_path):
         record = json.loads(path.read_text())
         record["chosen"]["experiment"] = "narrow"
         path.write_text(json.dumps(record))
-    with pytest.raises(NothingToCompare, match="holds no run of a published row"):
+    with pytest.raises(NothingToCompare, match="holds no run with numbers in the paper"):
         read(tmp_path)
 
 
@@ -271,7 +271,9 @@ def test_a_folder_without_readable_runs_is_refused_with_advice(tmp_path, capsys)
     assert main([str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err == f"{tmp_path}/none: there is no such folder. Name an output_dir, such as runs.\n"
     assert main([str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith(f"{tmp_path}: holds no run of a published row. Train some: python run.py")
+    assert capsys.readouterr().err.startswith(
+        f"{tmp_path}: holds no run with numbers in the paper. Train some: python run.py"
+    )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{")
     with pytest.raises(NothingToCompare, match="is not JSON"):

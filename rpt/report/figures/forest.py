@@ -66,7 +66,7 @@ class Forest:
 def draw_forest(study: Study, forest: Forest, groups: Groups) -> list[Figure]:
     """Draw groups of rows, each group on a scale of its own that all its columns share; several figures where needed.
 
-    The caption of each of several figures says which figure it is of how many.
+    If there are several figures, the caption of each has its number and the number of figures.
     """
     pages = [*_pages(groups)]
     return [_draw(study, forest, page, number, len(pages)) for number, page in enumerate(pages, 1)]

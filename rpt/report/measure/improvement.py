@@ -90,11 +90,11 @@ def _baselines(study: Study, task: str) -> list[list[StudyPoint]]:
 
 
 def _match(curve: StudyCurve, setting: Mapping[str, Value], pairs: Sequence[PointPair]) -> Iterator[_Match]:
-    """Yield the scores of equal points; nothing where there are none, or where they share no seed."""
+    """Yield the scores of both methods at pairs of points, for the seeds of all points; nothing without such seeds."""
     if not pairs:
         return
     other = pairs[0][1].method
-    is_random = other != "zero-shot"  # without randomness, so its one run serves for every seed
+    is_random = other != "zero-shot"  # has no randomness, so its only run is used for every seed
     every = [point for pair in pairs for point in (pair if is_random else pair[:1])]
     seeds = sorted(set.intersection(*(set(point.seeds) for point in every)))
     if seeds:

@@ -95,7 +95,7 @@ def _refuse_without_runs(directory: Path, prompts: Sequence[FolderRecord], damag
     if damaged:
         raise StudyError("\n".join(damaged.values()))
     advice = "Name the output_dir of a sweep, such as runs/learning_rate."
-    raise StudyError(f"{directory}: holds no finished run of a prompt. {advice}")
+    raise StudyError(f"{directory}: holds no finished run that trains a prompt. {advice}")
 
 
 def _read(directory: Path) -> tuple[list[FolderRecord], dict[Path, tuple[str, str]], dict[Path, str]]:
