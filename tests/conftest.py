@@ -210,6 +210,17 @@ def tiny_cb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture
+def exported_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start in a folder with `exported/source`, which `experiment=transfer/file` names."""
+    import torch
+    from safetensors.torch import save_file
+
+    (tmp_path / "exported" / "source").mkdir(parents=True)
+    save_file({"prompt": torch.ones(10, 384)}, tmp_path / "exported" / "source" / "prompt.safetensors")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
 def pack(request: pytest.FixtureRequest, tiny_cb: list[str], tmp_path: Path) -> Callable[..., list[Config]]:
     """Make the configurations of a pack on a tiny backbone. By default its four runs differ in every allowed key."""
     from tests.support.packs import RUNS, configs_of

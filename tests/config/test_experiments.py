@@ -102,6 +102,7 @@ def test_every_row_of_tables_1_2_and_5_has_an_experiment():
 
 
 @pytest.mark.parametrize("name", ALL)
+@pytest.mark.usefixtures("exported_source")
 def test_an_experiment_is_valid_and_has_the_backbone_and_encoder_of_its_name(name):
     config = load(name)
     if name in ROWS:

@@ -33,7 +33,7 @@ FEWER_EPOCHS = {"robustness": 4, "ablation": 4}
 
 QUESTIONS = {
     *("learning_rate", "prompt_length", "init", "few_shot", "encoders", "bottleneck", "sharing", "seeds"),
-    *("convergence", "robustness", "methods", "ablation"),
+    *("convergence", "robustness", "methods", "ablation", "transfer"),
 }
 
 
@@ -43,7 +43,7 @@ def main_job():
 
 
 @pytest.fixture(autouse=True)
-def hydra():
+def hydra(exported_source):
     """Initialise Hydra as `python run.py -cn STUDY` does."""
     outcome.start()
     search = create_config_search_path(str(config_dir()))
@@ -85,7 +85,8 @@ def head(name):
 
 def test_every_question_has_a_study():
     assert set(STUDIES) == QUESTIONS | set(CHECKS)
-    assert {name.removeprefix("paper/") for name in PAPER} == QUESTIONS - {"seeds", "robustness", "methods", "ablation"}
+    without = {"seeds", "robustness", "methods", "ablation", "transfer"}
+    assert {name.removeprefix("paper/") for name in PAPER} == QUESTIONS - without
 
 
 @pytest.mark.parametrize("name", [*STUDIES, *PAPER])
@@ -95,7 +96,7 @@ def test_a_study_has_its_question_its_command_and_its_cost(name):
     assert f"python run.py -cn {name}" in comment
     cost = r"(minutes|hours) of a GPU, estimated" if name in PAPER else r"(minutes|hours|half an hour) on two CPU cores"
     assert re.search(cost, comment)
-    assert name in CHECKS or name in ("seeds", "ablation") or re.search(r"(Table|Figure) \d", comment)
+    assert name in CHECKS or name in ("seeds", "ablation", "transfer") or re.search(r"(Table|Figure) \d", comment)
     config = start(name)
     assert config.question == question
     assert config.group == name.replace("/", "_")
@@ -136,6 +137,14 @@ def test_the_comment_of_the_papers_few_shot_study_has_its_numbers_of_steps():
     ]
     assert num_steps == [40, 100, 500]
     assert "40 steps at k=5, 100 at k=20 and 500 at k=100" in head("paper/few_shot")[1]
+
+
+def test_the_transfer_study_compares_an_exported_prompt_with_the_vocabulary(main_job):
+    config = start("transfer", "seed=0", "encoder=plain")
+    vocab, file = (check(values) for values in accepted(config, sweep.expand(config)))
+    assert (vocab.chosen["init"], file.chosen["init"]) == ("vocab", "file")
+    assert file.init.model_extra["path"] == "exported/source"
+    assert steps(vocab) == steps(file) >= steps(main_job)
 
 
 def count_runs(configurations):
