@@ -16,7 +16,7 @@ from rpt.config.schema import Component, Config
 from rpt.data.datamodule import TaskData
 from rpt.errors import ConfigError
 from rpt.replay import refuse_without_matrix, repeatable
-from rpt.system.reading import Unreadable, refuse_pointer
+from rpt.system.reading import Unreadable, reason_of, refuse_link_out, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
 from rpt.training.module import PromptTuner
@@ -79,10 +79,14 @@ class TrainedRun:
         """Configuration of a run that starts with the exported prompt, behind no encoder.
 
         A run without an exported prompt keeps its configuration, and `load_trained` loads table and encoder.
+
+        Raises:
+            ConfigError: The file of the prompt is missing or damaged, or a link out of the run's folder.
         """
         config = self.config
         if not config.has_prompt or self._not_folded is not None:
             return config
+        _tensors(self.folder.prompt)
         exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
         plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
         parts = {
@@ -170,12 +174,13 @@ def _load(module: nn.Module, path: Path) -> None:
 def _tensors(path: Path) -> dict[str, Tensor]:
     """Read a file of tensors that a run has written."""
     try:
+        refuse_link_out(path, path.parent)
         refuse_pointer(path)
         return load_file(path)
     except (Unreadable, OSError) as error:
-        raise _refusal(path, f"cannot be read ({error})") from error
+        raise _refusal(path, f"cannot be read ({reason_of(error)})") from error
     except Exception as error:  # safetensors has an error of its own for damaged bytes
-        raise _refusal(path, f"is damaged ({error})") from error
+        raise _refusal(path, f"is damaged ({reason_of(error)})") from error
 
 
 def _refusal(path: Path, reason: str) -> ConfigError:

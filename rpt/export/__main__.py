@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from rpt.config.paths import user_path
 from rpt.config.schema import BackboneConfig
 from rpt.errors import ConfigError
@@ -105,8 +107,16 @@ def _harness(path: Path, config_dirs: Sequence[str]) -> tuple[Files, str]:
 
 
 def _base(record: Record) -> str:
-    """Return the backbone's name on the hub, or its path, for the model card."""
-    section = BackboneConfig.model_validate(record.config["backbone"])
+    """Return the backbone's name on the hub, or its path, for the model card.
+
+    Raises:
+        ConfigError: The record's section `backbone` is damaged.
+    """
+    try:
+        section = BackboneConfig.model_validate(record.config["backbone"])
+    except (KeyError, ValidationError) as error:
+        advice = "has a damaged section backbone in its run.json. Bring the file back, or train the run again."
+        raise ConfigError.of("RUN", record.name, advice) from error
     return str(section.hub_id or section.original or section.path or section.package or section.name)
 
 

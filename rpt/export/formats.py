@@ -15,7 +15,7 @@ from jaxtyping import Float
 from safetensors.numpy import load
 
 from rpt.errors import ConfigError
-from rpt.system.reading import Unreadable, reason_of, refuse_pointer
+from rpt.system.reading import Unreadable, reason_of, refuse_link_out, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
 
@@ -90,11 +90,16 @@ def _read(folder: RunFolder, path: Path) -> bytes:
     """Read a file of a run as bytes."""
     try:
         refuse_pointer(path)
-        if not path.resolve().is_relative_to(folder.path.resolve()):
-            raise _refusal(path, "is a link out of the run's folder")
+        refuse_link_out(path, folder.path)
         return path.read_bytes()
     except (Unreadable, OSError) as error:
-        raise _refusal(path, f"cannot be read ({reason_of(error)})") from error
+        raise _refusal(path, _reason(path, error)) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Return why a file cannot be read, without its name, which the message has already."""
+    reason = str(error) if isinstance(error, Unreadable) else f"cannot be read ({reason_of(error)})"
+    return reason.removeprefix(f"{path}: ")
 
 
 def _refusal(path: Path, reason: str) -> ConfigError:

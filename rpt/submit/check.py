@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeGuard
+from zipfile import BadZipFile
 
 from rpt.data.jsonl import parse_line
 from rpt.errors import DataError
@@ -17,7 +21,13 @@ MOST_BYTES = 16 * 2**20
 """Largest accepted size of an unpacked file, in bytes. The largest valid file, ReCoRD.jsonl, has under a megabyte."""
 
 MOST_PROBLEMS = 20
-"""Largest number of problems that are reported."""
+"""Largest number of problems that are reported. The check ends when it has found them."""
+
+MEMBERS = [f"{name}.jsonl" for name in FILES]
+"""Names of the files that are read. Of several files with the same name, only the first is read."""
+
+BROKEN_ARCHIVE = (OSError, EOFError, ValueError, RuntimeError, struct.error, zlib.error, lzma.LZMAError, BadZipFile)
+"""Errors of zipfile for damaged archives. NotImplementedError, for unknown compression, is a RuntimeError."""
 
 
 def check_submission(path: Path) -> tuple[list[str], list[str]]:
@@ -32,11 +42,12 @@ def check_submission(path: Path) -> tuple[list[str], list[str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            problems = [*_names(members), *(found for member in members for found in _member(archive, member))]
-            present = {member.filename for member in members}
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+            first = {member.filename: member for member in reversed(members)}
+            found = chain(_names(members), *(_member(archive, first[name]) for name in MEMBERS if name in first))
+            problems = list(islice(found, MOST_PROBLEMS))
+    except BROKEN_ARCHIVE as error:
         return [f"{path}: cannot be read as a ZIP file ({reason_of(error)})"], []
-    return problems[:MOST_PROBLEMS], [name for name in FILES if f"{name}.jsonl" not in present]
+    return problems, [name for name in FILES if f"{name}.jsonl" not in first]
 
 
 def _names(members: list[zipfile.ZipInfo]) -> Iterator[str]:
@@ -52,14 +63,12 @@ def _names(members: list[zipfile.ZipInfo]) -> Iterator[str]:
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[str]:
     """Yield the problems of a file in the archive."""
-    file = FILES.get(member.filename.removesuffix(".jsonl"))
-    if file is None or not member.filename.endswith(".jsonl"):
-        return
+    file = FILES[member.filename.removesuffix(".jsonl")]
     try:
         with archive.open(member) as stream:
             content = stream.read(MOST_BYTES + 1)
         lines = content.decode("utf-8").split("\n")
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
+    except BROKEN_ARCHIVE as error:
         yield f"{member.filename}: cannot be read ({reason_of(error)})"
         return
     if len(content) > MOST_BYTES:

@@ -93,6 +93,20 @@ def refuse_pointer(path: Path) -> None:
         raise Unreadable(f"{path}: is a pointer of git-lfs, not the file itself. Run git lfs pull in its folder")
 
 
+def refuse_link_out(path: Path, folder: Path) -> None:
+    """Refuse a file of a folder if it is a symbolic link, or lies behind one, that leads out of the folder.
+
+    Raises:
+        Unreadable: The path leads out of the folder, or its links form a loop.
+    """
+    try:
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # a RuntimeError is a loop of links
+        raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
+    if not is_inside:
+        raise Unreadable(f"{path}: is a link out of the folder {folder}")
+
+
 def reason_of(error: BaseException) -> str:
     """Return an error's message on one line, shortened; the name of the error's type if there is no message."""
     text = str(error.strerror if isinstance(error, OSError) and error.strerror else error)

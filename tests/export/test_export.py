@@ -119,7 +119,7 @@ def test_a_run_without_a_prompt_an_existing_folder_and_a_link_are_refused(tiny_b
     (folder / "prompt.safetensors").rename(tmp_path / "elsewhere.safetensors")
     (folder / "prompt.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
     assert main([str(folder), "--format", "npy", "--output", str(tmp_path / "out")]) == 2
-    assert "is a link out of the run's folder" in capsys.readouterr().err
+    assert "is a link out of the folder" in capsys.readouterr().err
 
 
 def test_of_several_runs_the_run_with_the_best_selection_score_is_exported(tiny_bert, tmp_path):
