@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 from rpt.data.jsonl import read_rows, split_path
@@ -15,6 +16,7 @@ from rpt.predict.lines import InputRow
 from rpt.predict.predictor import Predictor
 from rpt.submit.leaderboard import FILES, NESTED, Entry, LeaderboardFile, nested
 from rpt.system.writing import as_json
+from rpt.tracking.kinds import shown
 from rpt.trained import TrainedRun
 
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
@@ -99,8 +101,19 @@ def _entries(file: LeaderboardFile, run: TrainedRun, path: Path) -> tuple[list[E
     if file.name == NESTED:
         return nested(numbered), off_label
     # An idx of ReCoRD is (passage, query). The leaderboard expects the number of the query.
-    numbers = [(idx[-1] if isinstance(idx, tuple) else idx, label) for idx, label in numbered]
-    return [{"idx": idx, "label": label} for idx, label in sorted(numbers)], off_label
+    numbers = [(_number(idx[-1] if isinstance(idx, tuple) else idx, path), label) for idx, label in numbered]
+    return [{"idx": idx, "label": label} for idx, label in sorted(numbers, key=itemgetter(0))], off_label
+
+
+def _number(idx: int | str, path: Path) -> int:
+    """Return the idx of a row as a whole number, which the leaderboard expects.
+
+    Raises:
+        DataError: The idx is another text.
+    """
+    if isinstance(idx, str) and not (idx.isascii() and idx.isdigit()):
+        raise DataError(f"{path}: idx {shown(idx)!r} is not a whole number. Download the official release again.")
+    return int(idx)
 
 
 def _rows(file: LeaderboardFile, path: Path) -> Iterator[InputRow]:

@@ -23,6 +23,9 @@ MOST_BYTES = 16 * 2**20
 MOST_PROBLEMS = 20
 """Largest number of problems that are reported. The check ends when it has found them."""
 
+LONGEST_VALUE = 100
+"""Largest number of characters of a value that are quoted in a problem."""
+
 MEMBERS = [f"{name}.jsonl" for name in FILES]
 """Names of the files that are read. Of several files with the same name, only the first is read."""
 
@@ -56,7 +59,7 @@ def _names(members: list[zipfile.ZipInfo]) -> Iterator[str]:
         yield "the ZIP file is empty"
     for name in dict.fromkeys(names):
         if name.removesuffix(".jsonl") not in FILES or not name.endswith(".jsonl"):
-            yield f"{name!r}: is no file of a submission; allowed are {', '.join(f'{known}.jsonl' for known in FILES)}"
+            yield f"{_shown(name)}: is no file of a submission; allowed are {', '.join(MEMBERS)}"
         elif names.count(name) > 1:
             yield f"{name}: is in the ZIP file {names.count(name)} times"
 
@@ -90,7 +93,7 @@ def _lines(file: LeaderboardFile, lines: list[str]) -> Iterator[str]:
             continue
         idx = entry.get("idx")
         if not _is_number(idx):
-            yield f"{place}: idx {idx!r} is not a whole number"
+            yield f"{place}: idx {_shown(idx)} is not a whole number"
         else:
             if idx <= last:
                 yield f"{place}: idx {idx} is not above {last}, the idx of the line before"
@@ -101,14 +104,15 @@ def _lines(file: LeaderboardFile, lines: list[str]) -> Iterator[str]:
 def _label(file: LeaderboardFile, entry: dict[str, Any], place: str, others: frozenset[str]) -> Iterator[str]:
     """Yield the problems of an entry with a label."""
     if entry.keys() != others | {"label"}:
-        yield f"{place}: has the keys {', '.join(entry)}; it must have {', '.join(sorted(others | {'label'}))}"
+        keys = _shortened(", ".join(entry))
+        yield f"{place}: has the keys {keys}; it must have {', '.join(sorted(others | {'label'}))}"
         return
     label = entry["label"]
     if file.labels is None:
         if not isinstance(label, str) or not label.strip():
-            yield f"{place}: label {label!r} is not a text"
+            yield f"{place}: label {_shown(label)} is not a text"
     elif not any(label == known and type(label) is type(known) for known in file.labels):
-        yield f"{place}: label {label!r} is unknown; allowed are {', '.join(map(repr, file.labels))}"
+        yield f"{place}: label {_shown(label)} is unknown; allowed are {', '.join(map(repr, file.labels))}"
 
 
 def _passage(file: LeaderboardFile, entry: dict[str, Any], place: str, others: frozenset[str]) -> Iterator[str]:
@@ -129,6 +133,15 @@ def _passage(file: LeaderboardFile, entry: dict[str, Any], place: str, others: f
                 yield f"{where}.answers[{position}] needs idx and label"
             else:
                 yield from _label(file, answer, f"{where}.answers[{position}]", others)
+
+
+def _shown(value: Any) -> str:
+    """Format a value for a message, shortened. A text is put in quotes."""
+    return _shortened(repr(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def _is_number(value: Any) -> TypeGuard[int]:

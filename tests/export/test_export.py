@@ -20,7 +20,10 @@ BASES = {
     "tiny_t5": (AutoModelForSeq2SeqLM, []),
     "tiny_llama": (AutoModelForCausalLM, []),
 }
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:Position ids are not supported for parameter efficient tuning:UserWarning"),
+]
 
 
 def trained(tmp_path, *overrides):
@@ -74,6 +77,61 @@ def compare_with_peft(folder, auto, tmp_path):
                 ).logits
                 found = peft(**read, decoder_input_ids=rows.written).logits
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+WRITTEN = 12
+"""Tokens of a generated text."""
+
+
+@pytest.mark.parametrize("family", ["tiny_t5", "tiny_llama"])
+def test_peft_generates_the_same_texts(family, request, tmp_path):
+    auto, overrides = BASES[family]
+    folder = trained(tmp_path, *request.getfixturevalue(family), "scorer=generate", "lr=1", *overrides)
+    compare_generations(folder, auto, tmp_path)
+
+
+@pytest.mark.slow
+def test_peft_generates_the_same_texts_with_real_weights(tmp_path):
+    folder = trained(tmp_path, "backbone=smollm2", "backbone.dtype=float32", "scorer=generate")
+    compare_generations(folder, AutoModelForCausalLM, tmp_path)
+
+
+def compare_generations(folder, auto, tmp_path):
+    output = exported(folder, "peft", tmp_path / "adapter")
+    run = rpt.load(folder)
+    backbone = run.module.backbone
+    path = backbone.model.config._name_or_path
+    peft = PeftModel.from_pretrained(auto.from_pretrained(path, dtype=torch.float32).eval(), output).eval()
+    bare = auto.from_pretrained(path, dtype=torch.float32).eval()
+    greedy = {"max_new_tokens": WRITTEN, "do_sample": False, "pad_token_id": run.data.pad_id}
+    texts, without = [], []
+    for row in range(4):
+        rows = make_rows(run.data.reported, [(0, row)], run.data.pad_id, [1])
+        with torch.no_grad():
+            placed = place_prompts(backbone, rows, [run.prompt], 0)
+            [ours] = backbone.generate(placed.embeds, placed.mask, WRITTEN)
+        read = {"input_ids": rows.ids, "attention_mask": rows.mask, **greedy}
+        start = rows.ids.shape[1] if auto is AutoModelForCausalLM else 0
+        [theirs] = backbone.tokenizer.batch_decode(peft.generate(**read)[:, start:], skip_special_tokens=True)
+        [plain] = backbone.tokenizer.batch_decode(bare.generate(**read)[:, start:], skip_special_tokens=True)
+        assert theirs.removeprefix(" ") == ours
+        texts.append(ours)
+        without.append(plain)
+    assert any(texts)
+    assert texts != [text.removeprefix(" ") for text in without]  # the prompt has changed the texts
+
+
+@pytest.mark.parametrize("family", BASES)
+@pytest.mark.parametrize("form", ["peft", "npy"])
+def test_a_round_trip_keeps_every_bit_in_each_family(form, family, request, tmp_path):
+    _, overrides = BASES[family]
+    tiny = [*request.getfixturevalue(family), *overrides]
+    output = exported(trained(tmp_path, *tiny), form, tmp_path / "out")
+    back = [*tiny, "init=file", f"init.path={output}", "prompt.unit=raw", f"output_dir={tmp_path / 'back'}"]
+    config = rpt.compose([*FEW, "task=rte", "prompt.length=4", *back])
+    prompt = rpt.PromptTuner.from_config(config, rpt.TaskData(config)).runs[0].trainable.fold().numpy()
+    [source] = (tmp_path / "runs").glob("*/prompt.safetensors")
+    assert prompt.tobytes() == load_file(source)["prompt"].tobytes()
 
 
 def test_every_format_contains_the_exported_prompt_and_the_head(tiny_bert, tmp_path):

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 import rpt
+from rpt.submit import check
 from rpt.submit.__main__ import main
 from rpt.submit.leaderboard import FILES
 from tests.support.samples import unlabelled_rows
@@ -168,6 +169,50 @@ def test_the_check_finds_a_repeated_file_and_a_broken_archive(tmp_path, capsys):
     (tmp_path / "cut.zip").write_bytes(content.getvalue()[:200])
     assert main(["--check", str(tmp_path / "cut.zip")]) == 2
     assert "cannot be read as a ZIP file" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_a_zip_bomb_of_many_files_or_many_lines_ends_the_check_early(tmp_path, capsys, monkeypatch):
+    reads = []
+    read = check._member
+    monkeypatch.setattr(check, "_member", lambda archive, member: reads.append(member) or read(archive, member))
+    many, lines = tmp_path / "many.zip", tmp_path / "lines.zip"
+    with zipfile.ZipFile(many, "w", zipfile.ZIP_DEFLATED) as archive:
+        for _ in range(300):
+            archive.writestr("CB.jsonl", b"\n" * 2**16)
+    with zipfile.ZipFile(lines, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("CB.jsonl", b"\n" * check.MOST_BYTES)
+    for path in (many, lines):
+        reads.clear()
+        assert main(["--check", str(path)]) == 2
+        assert len(capsys.readouterr().out.splitlines()) == check.MOST_PROBLEMS
+        assert len(reads) == 1
+    assert lines.stat().st_size < check.MOST_BYTES / 900
+
+
+def test_a_huge_value_is_quoted_in_part(tmp_path, capsys):
+    path = tmp_path / "submission.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("CB.jsonl", text(changed(CB, 0, label="x" * 10**6)))
+    assert main(["--check", str(path)]) == 2
+    assert len(capsys.readouterr().out) < 500
+
+
+def test_a_test_split_whose_idx_is_no_number_is_refused(trained, tmp_path, capsys):
+    release(tmp_path / "release", CB="CB")
+    path = tmp_path / "release" / "CB" / "test.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for idx, number in (("seven", 7), ("8", 8)):
+        rows[number]["idx"] = idx
+    out = tmp_path / "out.zip"
+    folder = trained("cb")
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert main([str(folder), "--root", str(tmp_path / "release"), "--output", str(out)]) == 2
+    assert "test.jsonl: idx 'seven' is not a whole number" in capsys.readouterr().err
+    rows[7]["idx"] = "7"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert main([str(folder), "--root", str(tmp_path / "release"), "--output", str(out)]) == 0
+    assert main(["--check", str(out)]) == 0
 
 
 def test_valid_files_pass_the_check(tmp_path, capsys):
