@@ -199,7 +199,7 @@ def test_a_huge_value_is_quoted_in_part(tmp_path, capsys):
 
 
 def test_a_test_split_whose_idx_is_no_number_is_refused(trained, tmp_path, capsys):
-    release(tmp_path / "release", CB="CB")
+    write_release(tmp_path / "release", CB="CB")
     path = tmp_path / "release" / "CB" / "test.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for idx, number in (("seven", 7), ("8", 8)):
