@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import rpt
-from benchmarks.command import ROOT, keep, kept
+from benchmarks.command import ROOT, read_result, write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.console import say
 from rpt.data.sources import sample_source
@@ -80,7 +80,7 @@ def main() -> None:
         }
     for key in ("largest_difference", "peak_mib"):
         say(f"{key}: {result[key]}")
-    keep("predict", {"tasks": kept("predict").get("tasks", {}) | {options.task: result}})
+    write_result("predict", {"tasks": read_result("predict").get("tasks", {}) | {options.task: result}})
 
 
 def make_rows(task: str, count: int, names: Sequence[str]) -> list[Row]:
