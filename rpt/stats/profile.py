@@ -29,6 +29,9 @@ from rpt.stats.wilson import wilson
 Scores = Float[np.ndarray, "points _"]
 Values = Float[np.ndarray, "..."]
 
+ScoresOfATask = Float[np.ndarray, "_ _"]
+"""Scores [points, seeds] of a method on one of several tasks. Tasks may differ in the number of points."""
+
 QUANTILE = float(stats.norm.isf((1 - LEVEL) / 2))
 
 PAIRS_OF_A_RUN = 0.75
@@ -98,7 +101,7 @@ def probability_of_improvement(first: Scores, second: Scores) -> Estimate:
     return probability_over_tasks([(first, second)])
 
 
-def probability_over_tasks(tasks: Sequence[tuple[Scores, Scores]]) -> Estimate:
+def probability_over_tasks(tasks: Sequence[tuple[ScoresOfATask, ScoresOfATask]]) -> Estimate:
     """Estimate the mean over tasks of `probability_of_improvement`, with an interval for new seeds on each task.
 
     Args:
