@@ -31,7 +31,7 @@ ORDER = ("plain", "mlp", "residual", "lstm")
 """Order of encoders in tables and figures; other encoders follow, sorted by name."""
 
 FolderRecord = tuple[Path, Record]
-ScoresByFolder = Mapping[Path, Float[np.ndarray, " units"]]
+ScoresByFolder = Mapping[Path, Float[np.ndarray, "_"]]
 
 
 def collect(directory: Path, group: str | None = None) -> Study:

@@ -232,7 +232,7 @@ def _folded_prompt(run: StudyRun) -> Float[np.ndarray, "length hidden"] | None:
     return _read(RunFolder(run.folder).prompt, _folded)
 
 
-def _cosines(prompts: Sequence[Float[np.ndarray, "length hidden"] | None]) -> Float[np.ndarray, "runs runs"]:
+def _cosines(prompts: Sequence[Float[np.ndarray, "_ _"] | None]) -> Float[np.ndarray, "runs runs"]:
     cosines = np.full((len(prompts), len(prompts)), np.nan)
     for row, prompt in enumerate(prompts):
         for column, other in enumerate(prompts):
