@@ -86,3 +86,39 @@ def test_averages_and_tuned_scores_of_the_study_on_sample_rows_agree_with_the_ru
     head = 100 * sample_runs[sample_runs.encoder == "none"].score.mean()
     assert f"The head alone scores {head:.1f}." in page
     assert len(sample_runs) == 63
+
+
+VARIANTS = {
+    *("residual", "two blocks", "frozen table", "table alone"),
+    *("frozen network", "no skip", "no norm", "scaled norm"),
+}
+"""Methods of the ablation."""
+
+
+@pytest.fixture(scope="module")
+def variants():
+    return pd.read_csv(DOCS / "results" / "ablation_cb.csv")
+
+
+@pytest.mark.parametrize("variant", sorted(VARIANTS))
+def test_scores_and_first_steps_of_the_ablation_are_means_over_three_seeds(variant, variants):
+    row = cells(section("SmolLM2"), f"`{variant}`")
+    runs = variants[variants.method == variant]
+    for cell, rate in zip(row[2:5], (0.003, 0.3, 30), strict=True):
+        of_point = runs[runs.lr == rate]
+        assert sorted(of_point.seed) == [0, 1, 2]
+        assert float(cell) == pytest.approx(100 * of_point.score.mean(), abs=0.051)
+    assert float(row[5].split()[0]) == pytest.approx(100 * runs.score.mean(), abs=0.051)
+    steps = runs.groupby("lr").first_step.mean()
+    smallest, largest = (float(step.replace(",", "")) for step in row[6].split(" to "))
+    assert (steps.min(), steps.max()) == (pytest.approx(smallest, rel=0.25), pytest.approx(largest, rel=0.25))
+
+
+def test_a_step_of_a_useful_size_explains_the_scores_of_the_ablation(variants):
+    assert set(variants.method) == VARIANTS
+    assert len(variants) == 72
+    points = variants[variants.method != "no skip"].groupby(["method", "lr"])[["first_step", "score"]].mean()
+    useful = points.first_step.between(0.03, 10)
+    assert points[useful].score.between(0.50, 0.595).all()
+    assert points[~useful].score.between(0.34, 0.38).all()
+    assert (~useful).sum() == 6

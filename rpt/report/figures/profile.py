@@ -10,7 +10,16 @@ from matplotlib.axes import Axes
 from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
 from rpt.report.figures.panels import methods_of, pages_of, panels_of_curves
-from rpt.report.figures.styles import LINE_OF_MAJORITY, Look, heading, looks_of, points
+from rpt.report.figures.styles import (
+    BANDS_OF_MANY,
+    LINE_OF_MAJORITY,
+    MOST_BANDS,
+    Look,
+    has_band,
+    heading,
+    looks_of,
+    points,
+)
 from rpt.report.measure.comparisons import agree
 from rpt.report.measure.numbers import Numbers, PointScore
 from rpt.report.measure.sweep import swept_curves
@@ -45,6 +54,8 @@ def _draw(study: Study, numbers: Numbers, name: str, panels: Sequence[Sequence[S
     handles = [legend.of_method(method, looks[method], has_marker=False) for method in names]
     legend.put_below(drawing, [*handles, legend.of_majority()])
     bands = ", with 95 % bands for new seeds on the same examples" if has_intervals(study) else ""
+    if bands and max(map(len, panels)) > MOST_BANDS:
+        bands += BANDS_OF_MANY
     alt = "Share of runs above a threshold. " + " ".join(_say(study, panel) for panel in panels)
     return finish(drawing, name, "Share of runs above a score", CAPTION.format(bands=bands), alt)
 
@@ -60,7 +71,7 @@ def _plot(
 ) -> list[str]:
     """Draw a panel, and return the names of the baselines in it."""
     for curve in panel:
-        _curve(ax, curve, looks[curve.method])
+        _curve(ax, curve, looks[curve.method], with_band=has_band(study, curve.method, len(panel)))
     ax.axvline(POINTS * panel[0].points[0].majority, color=LINE_OF_MAJORITY.colour, linestyle=LINE_OF_MAJORITY.line)
     baselines = baselines_of(numbers, panel)
     for score in baselines:
@@ -76,10 +87,10 @@ def _plot(
     return [score.point.method for score in baselines]
 
 
-def _curve(ax: Axes, curve: StudyCurve, look: Look) -> None:
+def _curve(ax: Axes, curve: StudyCurve, look: Look, *, with_band: bool) -> None:
     shares = profile(curve.scores, THRESHOLDS)
     scale = POINTS * shares.thresholds
-    if np.isfinite(shares.low).all():
+    if with_band and np.isfinite(shares.low).all():
         ax.fill_between(scale, shares.low, shares.high, color=look.colour, alpha=0.1, linewidth=0)
     ax.plot(scale, shares.share, color=look.colour, linestyle=look.line, drawstyle="steps-post")
 

@@ -13,9 +13,12 @@ from rpt.report.figures import legend
 from rpt.report.figures.figure import Figure, finish, grid_of_panels
 from rpt.report.figures.panels import AxisScale, PanelLine, ScorePanel, pages_of, panels_of
 from rpt.report.figures.styles import (
+    BANDS_OF_MANY,
     LINE_OF_MAJORITY,
+    MOST_BANDS,
     Look,
     axis_title,
+    has_band,
     heading,
     looks_of,
     points,
@@ -72,7 +75,9 @@ def _draw(study: Study, axis: Axis, panels: Sequence[ScorePanel], name: str) -> 
         plot(ax, study, panel, scale, looks)
     legend.put_below(drawing, [*_handles(panels, looks, scale), *_keys(panels)])
     alt = " ".join([f"Score against {axis.label}.", *(_say(study, panel, axis) for panel in panels)])
-    caption = _caption(study, "Lines", "bands") if scale.is_spaced else _caption(study, "Large markers", "bars")
+    has_many = max(sum(not line.is_everywhere for line in panel.lines) for panel in panels) > MOST_BANDS
+    spread = f"bands{BANDS_OF_MANY}" if has_many else "bands"
+    caption = _caption(study, "Lines", spread) if scale.is_spaced else _caption(study, "Large markers", "bars")
     return finish(drawing, name, f"Score against {axis.label}", caption, alt)
 
 
@@ -97,7 +102,8 @@ def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Map
         moved = [position + shift for position in positions]
         _dots(ax, line.points, moved, looks[line.method], shift=0.0 if scale.is_spaced else step / 4)
         if scale.is_spaced:
-            _curve(ax, line.points, positions, looks[line.method])
+            with_band = has_band(study, line.method, len(dodged))
+            _curve(ax, line.points, positions, looks[line.method], with_band=with_band)
         else:
             _bars(ax, line.points, moved, looks[line.method])
     ax.set_xticks(scale.places, [value_text(value) for value in scale.axis.values])
@@ -109,10 +115,10 @@ def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Map
     _finish_panel(ax, study, panel)
 
 
-def _curve(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], look: Look) -> None:
+def _curve(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], look: Look, *, with_band: bool) -> None:
     """Draw the mean along the axis as a line, and its interval as a band."""
     means, lows, highs = (POINTS * values for values in _estimates(scores))
-    known = ~np.isnan(lows)
+    known = ~np.isnan(lows) & with_band
     where = np.array(positions)
     if known.any():
         ax.fill_between(where[known], lows[known], highs[known], color=look.colour, alpha=0.06, linewidth=0)

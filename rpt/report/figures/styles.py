@@ -44,14 +44,20 @@ OTHERS = (
     Look("#56B4E9", "X", (0, (3, 1, 1, 1, 1, 1))),
     Look("#666666", "p", (0, (8, 2))),
     Look("#8C6D00", "h", (0, (2, 2))),
+    Look("#882255", "d", (0, (5, 1, 1, 1, 1, 1))),
+    Look("#332288", "*", (0, (1, 1))),
+    Look("#44AA99", "8", (0, (6, 1))),
 )
 """Looks of all other encoders.
 
 A hash of the encoder's name chooses the look, so that an encoder has the same look in all studies. If another encoder
-of the study has this look, the next free look is used. With more than four such encoders, looks are mixed.
+of the study has this look, the next free look is used. With more than seven such encoders, looks are mixed.
 """
 
 LINE_OF_MAJORITY = Look("#777777", "", (0, (4, 2)))
+
+MOST_BANDS = 4
+"""Largest number of curves of a panel that all have a band. With more, overlapping bands would hide the curves."""
 
 
 def looks_of(study: Study) -> dict[str, Look]:
@@ -67,10 +73,25 @@ def looks_of(study: Study) -> dict[str, Look]:
 
 
 def _mixtures() -> Iterator[Look]:
-    """Yield all combinations of a colour, a marker and a line style from `OTHERS`, again and again."""
-    triples = itertools.product(OTHERS, repeat=3)
-    mixed = [Look(first.colour, second.marker, third.line) for first, second, third in triples]
+    """Yield all combinations of a colour, a marker and a line style from `OTHERS`, again and again.
+
+    Two looks in sequence differ in all three.
+    """
+    number = len(OTHERS)
+    shifts = itertools.product(range(number), range(number), range(number))
+    mixed = [
+        Look(OTHERS[i].colour, OTHERS[(i + j) % number].marker, OTHERS[(i + k) % number].line) for j, k, i in shifts
+    ]
     return itertools.cycle([look for look in mixed if look not in OTHERS])
+
+
+def has_band(study: Study, method: str, num_curves: int) -> bool:
+    """Whether a panel draws the interval of a method's curve: of all up to four curves, else of the leading method."""
+    return num_curves <= MOST_BANDS or method == study.leader
+
+
+BANDS_OF_MANY = f" (in a panel of more than {MOST_BANDS} curves, of the leading method alone)"
+"""Part of a caption that says which curves have bands."""
 
 
 def points(score: float) -> str:
