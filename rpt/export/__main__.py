@@ -88,10 +88,23 @@ def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = (
     refuse_without_matrix(record)
     files, loading = _harness(path, config_dirs) if format == HARNESS else (FORMATS[format](folder, record), None)
     files |= head_files(folder)
-    card = model_card(record, format, _base(record), _answers(folder), loading)
+    card = _card(record, format, folder, loading)
     with folder_at_once(output) as draft:
         for name, content in {**files, "README.md": card.encode()}.items():
             (draft / name).write_bytes(content)
+
+
+def _card(record: Record, format: str, folder: RunFolder, loading: str | None) -> str:
+    """Write the model card.
+
+    Raises:
+        ConfigError: The record has a value that rpt does not write, or the run's answers cannot be read.
+    """
+    try:
+        return model_card(record, format, _base(record), _answers(folder), loading)
+    except KeyError as error:
+        advice = f"has an unknown value in its run.json ({reason_of(error)}). Bring the file back, or train again."
+        raise ConfigError.of("RUN", record.name, advice) from error
 
 
 def _harness(path: Path, config_dirs: Sequence[str]) -> tuple[Files, str]:

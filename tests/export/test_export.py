@@ -187,6 +187,19 @@ def test_of_several_runs_the_run_with_the_best_selection_score_is_exported(tiny_
     assert rpt.load(best).record.name in card
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value"), [("config", "backbone", {"name": True}), ("protocol", "select_on", "chance")]
+)
+def test_a_record_with_a_value_that_rpt_does_not_write_is_refused(section, key, value, tiny_bert, tmp_path, capsys):
+    folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
+    record = json.loads((folder / "run.json").read_text())
+    record[section][key] = value
+    (folder / "run.json").write_text(json.dumps(record))
+    assert main([str(folder), "--format", "npy", "--output", str(tmp_path / "out")]) == 2
+    assert "run.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["prompt.safetensors", "adapter/adapter_model.safetensors"])
 @pytest.mark.parametrize(
     "content", [b"", b"\x80\x04cos\nsystem\n(S'id'\ntR.", b'{"a": 1}'], ids=["empty", "pickle", "json"]
