@@ -1,6 +1,6 @@
 """Measure predictions with several prompts over one backbone: mixed in shared forward passes, or prompt by prompt.
 
-    python -m benchmarks.predict                             # pairs of short sentences, 10 minutes on two CPU cores
+    python -m benchmarks.predict                             # pairs of short sentences, about 10 minutes of CPU time
     python -m benchmarks.predict --task cb --rows 1000       # longer texts
 
 Each row names one of the prompts. `mixed` answers all rows together. `apart N` answers the rows of each prompt by
@@ -15,9 +15,11 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -162,10 +164,14 @@ def peak_memory(folder: Path, rows: Sequence[Row]) -> float:
     output = folder / "answers.jsonl"
     command = [sys.executable, "-m", "rpt.predict", str(folder / "runs"), "--input", str(path), "--output", str(output)]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    peak = 0
+    while process.poll() is None:
+        # The usage that wait4 reports would be at least that of this process, from which the command was forked.
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+        peak = max(peak, int(found[1]) if found else 0)
+        time.sleep(0.1)
     assert process.returncode == 0
-    return usage.ru_maxrss / 1024
+    return peak / 1024
 
 
 if __name__ == "__main__":
