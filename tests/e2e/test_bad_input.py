@@ -34,12 +34,12 @@ REFUSED = {
     "-m hydra/sweeper=optun lr=1,2": "hydra/sweeper = optun: no such option. Did you mean optuna? Options: basic, ",
     "-m hydra/sweeper=optuna hydra/sweeper/sampler=tpee": "hydra/sweeper/sampler = tpee: no such option. "
     "Did you mean tpe? ",
-    "experiment=foo": "experiment = foo: no such option. Options: budget/accept, budget/depth, budget/gated, ",
+    "experiment=foo": "experiment = foo: no such option. Options: ablation/frozen_network, ",
     "experiment=paper/t5_base/residual_n11": "experiment = paper/t5_base/residual_n11: no such option. Did you mean "
     "paper/t5_base/residual_n10? ",
     "lr=1,2": "lr=1,2: several values. Add -m for a sweep. Quote a text that has a comma: 'group=\"a,b\"'.\n",
     "-m --cfg job lr=1,2": "lr=1,2: several values. A printed configuration belongs to a single run: give one value.\n",
-    "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: bottleneck, config, ",
+    "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: ablation, ",
 }
 
 

@@ -174,7 +174,7 @@ def test_a_search_path_adds_folders_as_well(lab, command):
 REFUSED = {
     "encoder=scald": "encoder = scald: no such option. Did you mean scaled? Options: "
     f"{', '.join(sorted([*ENCODERS, 'scaled']))}.",
-    "-cn factor": "--config-name factor: no such file. Did you mean factors? There are: bottleneck, config, ",
+    "-cn factor": "--config-name factor: no such file. Did you mean factors? There are: ablation, bottleneck, config, ",
     "encoder=scaled encoder.factor=-1": "encoder.factor = -1: must be greater than 0.",
     "optim=torch_sgd optim.momentun=1": "optim.momentun: no such key. Did you mean momentum? ",
     "callbacks=shouting callbacks.shouting.word=null": "callbacks.shouting.word = null: must be text",

@@ -97,7 +97,10 @@ REFUSED = {
     f"Options: {', '.join(ENCODERS)}.\nrefused: 1 of 2 points; nothing was trained or written\n",
     ("lr=${nothing},1",): "refused: lr=$\\{nothing\\}\n  lr: Interpolation key 'nothing' not found. Name a key by its "
     "whole dotted path, such as ${seed}, in single quotes.\nrefused: 1 of 2 points; nothing was trained or written\n",
-    ("prompt.lenght=1", "lr=1,2"): "prompt.lenght: no such key. Did you mean length? prompt has: length, unit.\n",
+    (
+        "prompt.lenght=1",
+        "lr=1,2",
+    ): "prompt.lenght: no such key. Did you mean length? prompt has: freeze, length, unit.\n",
     ("encoder=plain,null",): "refused: encoder=null\n  encoder=null: a group takes the name of an option. Options: "
     f"{', '.join(ENCODERS)}.\nrefused: 1 of 2 points; nothing was trained or written\n",
     ("lr=interval(0,1)",): "BasicSweeper does not support sweep type : INTERVAL_SWEEP\n",

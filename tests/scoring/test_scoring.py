@@ -14,6 +14,7 @@ from rpt.data.loaders import make_rows
 from rpt.scoring.language import RankScorer
 from rpt.scoring.predictions import Part, gather
 from rpt.scoring.scorer import by_row
+from rpt.training.placement import place_prompts
 
 # Backbone, task and scorer of each case. Rows of COPA and ReCoRD have their own choices; in ReCoRD their number varies.
 SCORED = {
@@ -187,7 +188,8 @@ def test_the_training_loss_of_a_language_model_is_the_loss_of_the_right_text(way
     rows = make_rows(split, [(0, row) for row in range(ROWS)], data.pad_id, [1] * ROWS)
     prompts = [run.trainable.fold() for run in tuner.runs]
     with torch.no_grad():
-        losses = tuner.scorer.losses(tuner.backbone, tuner._inserted(rows, prompts), rows, [None, None])
+        inserted = place_prompts(tuner.backbone, rows, prompts, tuner.prompt_at)
+        losses = tuner.scorer.losses(tuner.backbone, inserted, rows, [None, None])
     if tuner.scorer.with_choices:
         scores = score(tuner, split, [(0, row) for row in range(ROWS)], data.pad_id).scores
         expected = -scores[torch.arange(ROWS), rows.target]
