@@ -15,6 +15,8 @@ import pytest
 from rpt.errors import ConfigError
 from rpt.serve.ray_serve import build
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray and Ray Serve raise deprecation warnings of their libraries
+
 NUM_REQUESTS = 200
 
 
@@ -68,7 +70,6 @@ def ask(address, name, row):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.filterwarnings("ignore")  # Ray and Ray Serve have warnings of their own
 def test_a_killed_worker_is_replaced_and_every_request_is_answered(cluster, folder, runs, names, rows):
     import ray
     from ray import serve
