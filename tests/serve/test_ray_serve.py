@@ -18,6 +18,8 @@ from rpt.serve.ray_serve import build
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray and Ray Serve raise deprecation warnings of their libraries
 
 NUM_REQUESTS = 200
+NUM_STARTS = 6
+"""Number of attempts to start Ray. A node gives its own agent 15 seconds to start, which a busy machine may exceed."""
 
 
 @pytest.fixture
@@ -35,7 +37,14 @@ def cluster(monkeypatch):
         port = free.getsockname()[1]
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     size = {"num_cpus": 2, "object_store_memory": 100 * 1024**2, "include_dashboard": False}
-    ray.init(address="local", _temp_dir=folder, **size, **quiet)
+    for attempt in range(NUM_STARTS):
+        try:
+            ray.init(address="local", _temp_dir=folder, **size, **quiet)
+            break
+        except Exception as error:
+            if attempt == NUM_STARTS - 1 or "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
     try:
         serve.start(http_options={"host": "127.0.0.1", "port": port})
         yield f"http://127.0.0.1:{port}"
