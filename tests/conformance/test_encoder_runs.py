@@ -49,7 +49,7 @@ def as_saved(state):
 
 
 def kept(run):
-    """What is kept of a run's prompt, as named tensors."""
+    """Return the tensors that a run keeps of its prompt, by name."""
     folded = run.trainable.fold()
     return folded.state if isinstance(folded, TextPrompt) else {"prompt": folded}
 

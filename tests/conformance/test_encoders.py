@@ -55,12 +55,12 @@ def build(config: DictConfig, seed: int = 0, length: int = LENGTH) -> SoftPrompt
 
 
 def outputs(soft_prompt: SoftPrompt, texts: Texts = TEXTS) -> list[torch.Tensor]:
-    """What the backbone gets for texts: the prompt, or a prompt for each text, and updates of the texts."""
+    """Return the tensors that the backbone reads for texts: the prompt or a prompt for each text, and text updates."""
     return soft_prompt.encode(texts).tensors()
 
 
 def kept(soft_prompt: SoftPrompt) -> list[torch.Tensor]:
-    """What the backbone gets from what is kept after training."""
+    """Return the tensors that the backbone reads after training."""
     folded = soft_prompt.fold()
     return [folded] if isinstance(folded, torch.Tensor) else folded.encode(TEXTS).tensors()
 

@@ -21,22 +21,25 @@ from tests.support.packs import EARLY_STOPPING, FAMILIES, RUNS, early_stopping_s
 DIVERGING = ["encoder=plain", "lr=1e6", "weight_decay=0.01", "seed=5"]
 """Overrides of a run whose table grows by a factor of 1e4 at every step, until it overflows."""
 
+CONSTANT = ["encoder=plain", "lr=1e-12", "seed=6", "trainer.patience=3"]
+"""Overrides of a run whose prompt does not change. With a language model it stops early after its fourth epoch."""
+
 
 @pytest.mark.slow  # about 10 s each
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dtype, pack):
     shared = [*EARLY_STOPPING, "packing.exact=true", f"backbone.dtype={dtype}"]
-    packed = train(pack("packed", backbone, *shared))
-    assert early_stopping_steps(packed)
-    assert len({outcome.record.steps for outcome in packed}) > 1  # the others train on
-    alone = [train([config])[0] for config in pack("alone", backbone, *shared)]
+    runs = {**RUNS, "constant": CONSTANT}
+    packed = train(pack("packed", backbone, *shared, runs=runs))
+    assert len(early_stopping_steps(packed)) > 1
+    alone = [train([config])[0] for config in pack("alone", backbone, *shared, runs=runs)]
     for outcome, expected in zip(packed, alone, strict=True):
         assert outcome.folder.name == expected.folder.name
         assert files(outcome) == files(expected)
         assert outcome.record.best == expected.record.best
         assert outcome.record.scores == expected.record.scores
-    assert len({files(outcome)["metrics.csv"] for outcome in packed}) == len(RUNS)
+    assert len({files(outcome)["metrics.csv"] for outcome in packed}) == len(runs)
     assert {outcome.record.pack.exact for outcome in packed} == {True}
 
 

@@ -90,8 +90,7 @@ def test_in_float64_trainings_in_a_pack_and_alone_agree_to_1e_8(backbone, pack):
     shared = [*EARLY_STOPPING, "backbone.dtype=float64"]
     runs = RUNS_AT_LOW_RATES if backbone == "tiny_t5" else RUNS
     outcomes = train(pack("packed", backbone, *shared, runs=runs))
-    assert early_stopping_steps(outcomes)
-    assert len({outcome.record.steps for outcome in outcomes}) > 1  # the others train on
+    assert len(early_stopping_steps(outcomes)) > 1
     assert max(curve(outcomes[0])["train/grad_norm"]) > outcomes[0].record.config["clip_norm"]
     outcomes_alone = [train([config])[0] for config in pack("alone", backbone, *shared, runs=runs)]
     for packed, alone in zip(outcomes, outcomes_alone, strict=True):
