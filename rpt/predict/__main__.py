@@ -31,13 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rpt.predict.answers import answer_lines
     from rpt.predict.ensemble import COMBINATIONS
     from rpt.predict.lines import read_input
-    from rpt.predict.predictor import Predictor
+    from rpt.predict.predictor import load_predictor
     from rpt.predict.tally import Tally
-    from rpt.tracking.folder import find_runs
-    from rpt.trained import load
-    from rpt.training.silenced_messages import quiet_libraries
 
-    quiet_libraries()
     faults = 0
 
     def report(fault: DataError) -> None:
@@ -49,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with ExitStack() as stack:
         source, name = _input(given.input, stack)
-        predictor = Predictor([load(folder, given.config_dir) for folder in find_runs(given.run)])
+        predictor = load_predictor(given.run, given.config_dir)
         tally = Tally(predictor)
         lines = answer_lines(predictor, read_input(source, name), report, COMBINATIONS.get(given.ensemble))
         output = stack.enter_context(writing_atomically(given.output)) if given.output else sys.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 
@@ -20,9 +21,11 @@ from rpt.errors import ConfigError
 from rpt.scoring.predictions import Predictions, gather
 from rpt.tasks.example import Example
 from rpt.tasks.task import Task
-from rpt.trained import TrainedRun
+from rpt.tracking.folder import find_runs
+from rpt.trained import TrainedRun, load
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
+from rpt.training.silenced_messages import quiet_libraries
 
 SHARED_BY_A_GROUP = ("task", "protocol", "backbone", "scorer")
 """Sections of the configuration that are equal for all runs of a group, because token ids and scores depend on them."""
@@ -154,3 +157,17 @@ def _check_runs(runs: Sequence[TrainedRun]) -> None:
 def _format(config: Config) -> str:
     sections = [getattr(config, section).model_dump_json() for section in SHARED_BY_A_GROUP]
     return "\n".join([*sections, str(config.trainer.eval_token_budget)])
+
+
+def load_predictor(folders: Sequence[Path], config_dirs: Sequence[str | Path] = ()) -> Predictor:
+    """Load finished runs over one backbone.
+
+    Args:
+        folders: Folders of runs, and folders that hold folders of runs.
+        config_dirs: Folders of the user's own option files.
+
+    Raises:
+        RptError: A folder holds no finished run, or the runs have different backbones.
+    """
+    quiet_libraries()
+    return Predictor([load(folder, config_dirs) for folder in find_runs(folders)])

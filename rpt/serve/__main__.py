@@ -7,17 +7,13 @@ import socket
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rpt.config.paths import user_path
 from rpt.errors import ConfigError
 from rpt.system.command import add_config_dirs, explained
 from rpt.system.openmp import wait_briefly
 from rpt.training.libraries import load_libraries
-
-if TYPE_CHECKING:
-    from rpt.predict.predictor import Predictor
 
 LARGEST_PORT = 65_535
 BACKLOG = 1024
@@ -35,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wait_briefly()
     with _bound(given.host, given.port) as listener:
         load_libraries()
+        from rpt.predict.predictor import load_predictor
         from rpt.serve.app import create_app
         from rpt.serve.limits import Limits
 
@@ -127,25 +124,6 @@ def _bound(host: str, port: int) -> socket.socket:
         advice = f"cannot be bound at {host} ({error.strerror}). Name another port, or 0 for a free port."
         raise ConfigError.of("--port", port, advice) from error
     return listener
-
-
-def load_predictor(folders: Sequence[Path], config_dirs: Sequence[str | Path] = ()) -> Predictor:
-    """Load finished runs over one backbone.
-
-    Args:
-        folders: Folders of runs, and folders that hold folders of runs.
-        config_dirs: Folders of the user's own option files.
-
-    Raises:
-        RptError: A folder holds no finished run, or the runs have different backbones.
-    """
-    from rpt.predict.predictor import Predictor
-    from rpt.tracking.folder import find_runs
-    from rpt.trained import load
-    from rpt.training.silenced_messages import quiet_libraries
-
-    quiet_libraries()
-    return Predictor([load(folder, config_dirs) for folder in find_runs(folders)])
 
 
 def _serve(app: Any, listener: socket.socket, num_runs: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rpt.errors import ConfigError
-from rpt.serve.__main__ import load_predictor
+from rpt.predict.predictor import load_predictor
 from rpt.training.libraries import load_libraries
 
 DEFAULTS = {"runs": "", "config_dirs": "", "replicas": "1", "cpus": "1", "gpus": "0"}
