@@ -48,6 +48,7 @@ NUMBERS = Kind("a list of numbers", _is_numbers)
 """Kind of a list whose items are numbers or null, because a number that is not finite is written as null."""
 NUMBERS_OR_NULL = Kind("a list of numbers or null", lambda value: value is None or _is_numbers(value))
 SECTION = Kind("a section", lambda value: isinstance(value, dict))
+SECTION_OR_NULL = Kind("a section or null", lambda value: value is None or isinstance(value, dict))
 
 
 def find_key(value: Any, key: str) -> tuple[str | None, Any]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from rpt.system.reading import Unreadable, read_json
 from rpt.tracking.flat import Leaf, flatten
-from rpt.tracking.kinds import TEXT_OR_NULL, Kind, problems_of, shown
+from rpt.tracking.kinds import SECTION, SECTION_OR_NULL, TEXT, TEXT_OR_NULL, Kind, problems_of, shown
 from rpt.tracking.record_base import (
     Anything,
     MissingValue,
@@ -222,7 +222,16 @@ class Record(RecordSection):
         return (self.majority if self.has_diverged else self.scores).get(metric)
 
 
-OF_CONFIG = {"config.group": TEXT_OR_NULL, "config.question": TEXT_OR_NULL}
+OF_CONFIG = {
+    "config.group": TEXT_OR_NULL,
+    "config.question": TEXT_OR_NULL,
+    "config.report": SECTION_OR_NULL,
+    **dict.fromkeys((f"config.report.{key}" for key in ("leader", "reference", "method")), TEXT_OR_NULL),
+    "config.prompt": SECTION,
+    "config.prompt.unit": TEXT,
+    "config.backbone": SECTION,
+    "config.backbone.prompt_at": TEXT,
+}
 """Kinds of the values of the configuration that every reader uses. A configuration may lack them."""
 
 

@@ -108,6 +108,13 @@ def test_the_message_has_all_missing_keys(refusal):
         ("scores.score", None, f"scores.score = None: must be a number. {AGAIN}"),
         ("config.seed", "one", f"config.seed = one: must be a whole number. {AGAIN}"),
         ("config.group", 3, f"config.group = 3: must be a text or null. {AWAY}"),
+        ("config.report", "residual", f"config.report = residual: must be a section or null. {AWAY}"),
+        ("config.report.method", ["plain"], f"config.report.method = ['plain']: must be a text or null. {AWAY}"),
+        ("config.report.leader", {"name": 1}, f"config.report.leader = {{'name': 1}}: must be a text or null. {AWAY}"),
+        ("config.report.reference", 2, f"config.report.reference = 2: must be a text or null. {AWAY}"),
+        ("config.prompt", None, f"config.prompt = None: must be a section. {AWAY}"),
+        ("config.prompt.unit", {}, f"config.prompt.unit = {{}}: must be a text. {AWAY}"),
+        ("config.backbone.prompt_at", [], f"config.backbone.prompt_at = []: must be a text. {AWAY}"),
         ("best", [], f"best = []: must be a section or null. {AWAY}"),
         (
             "best.held_out",
