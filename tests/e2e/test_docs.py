@@ -5,6 +5,7 @@ it names no backbone. Models of the hub are tiny random models, saved in the lay
 table train one seed of one task, on the rows of the copy.
 """
 
+import itertools
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -99,7 +101,25 @@ def write_rows(folder: Path, splits: dict[str, list[dict]]) -> None:
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def shortened(line: str, tiny: list[str]) -> list[str]:
+def study_of(arguments: list[str]) -> str:
+    """Return the YAML of the study that a command names after `-cn`; an empty text for a command without a study."""
+    names = [name for option, name in itertools.pairwise(arguments) if option == "-cn"]
+    return (ROOT / "sweeps" / f"{names[0]}.yaml").read_text() if names else ""
+
+
+class TinyModels(NamedTuple):
+    """Overrides that choose a tiny model, by the kind of backbone that it replaces."""
+
+    bert: list[str]
+    llama: list[str]
+
+
+@pytest.fixture
+def tiny(tiny_bert, tiny_llama) -> TinyModels:
+    return TinyModels(tiny_bert, tiny_llama)
+
+
+def shortened(line: str, tiny: TinyModels) -> list[str]:
     """Return the arguments of a command, with overrides that make its training short."""
     program, *rest = shlex.split(line)
     if program == "make":
@@ -107,11 +127,12 @@ def shortened(line: str, tiny: list[str]) -> list[str]:
     if rest[0] != "run.py" or "--help" in rest:
         return [sys.executable, *rest]
     is_paper = any(text.startswith(("experiment=paper/", "paper/")) for text in rest)
-    names_backbone = is_paper or "robustness" in rest or any(text.startswith("backbone=") for text in rest)
+    names_backbone = is_paper or any(text.startswith("backbone=") for text in rest)
+    backbone = tiny.llama if "override backbone: smollm2" in study_of(rest) else tiny.bert
     rows = 512 if any(text.startswith("data.k_per_class=") for text in rest) else 8  # few-shot draws its own rows
     # Runs with dropout in the backbone cannot share forward passes, so that training would take minutes longer.
     shared = ["backbone.dropout=false"] if is_paper else []
-    return [sys.executable, *rest, *([] if names_backbone else tiny), *shared, *FEW, f"data.max_rows={rows}"]
+    return [sys.executable, *rest, *([] if names_backbone else backbone), *shared, *FEW, f"data.max_rows={rows}"]
 
 
 def expected_refusal(line: str) -> str | None:
@@ -124,7 +145,7 @@ def expected_refusal(line: str) -> str | None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, request):
+def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny, request):
     on_ray = "ray.address=auto" in page.read_text()
     environment = {
         **os.environ,
@@ -139,12 +160,12 @@ def test_every_command_of_the_page_runs(page, checkout, hub_cache, tiny_bert, re
         for path in exported(text, checkout) if language == "bash" else []:
             environment["PYTHONPATH"] = f"{path}:{checkout}"
         for line in commands(text, PROMPTS[language]) if language in PROMPTS else []:
-            assert_runs_or_is_refused(line, tiny_bert, checkout, environment)
+            assert_runs_or_is_refused(line, tiny, checkout, environment)
     for line in table_commands(page):
-        assert_runs_or_is_refused(line, tiny_bert, checkout, environment)
+        assert_runs_or_is_refused(line, tiny, checkout, environment)
 
 
-def assert_runs_or_is_refused(line: str, tiny: list[str], checkout: Path, environment: dict[str, str]) -> None:
+def assert_runs_or_is_refused(line: str, tiny: TinyModels, checkout: Path, environment: dict[str, str]) -> None:
     """Run a command. It must succeed, or fail with its `expected_refusal`."""
     if "rpt.serve" in shlex.split(line):
         assert_serves_and_stops(line, checkout, environment)
@@ -160,7 +181,7 @@ def assert_runs_or_is_refused(line: str, tiny: list[str], checkout: Path, enviro
 
 def assert_serves_and_stops(line: str, checkout: Path, environment: dict[str, str]) -> None:
     """Start a server. It must print its address, answer there, and end on Ctrl-C with exit code 0."""
-    command = [*shortened(line, []), "--port", "0"]
+    command = [*shortened(line, TinyModels([], [])), "--port", "0"]
     with subprocess.Popen(
         command, cwd=checkout, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as server:
