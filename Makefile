@@ -13,7 +13,7 @@ REST := slow or browser or gpu
 export OMP_WAIT_POLICY := PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run study test test-all check docs format clean
+.PHONY: help setup run study test test-all bench check docs format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ test: $(READY) ## the quick tests: no network, no GPU; on all cores up to four
 
 test-all: $(READY) ## every test, the slow ones included; about 40 minutes on two cores
 	$(PYTEST)
+
+bench: $(READY) ## compare the speed with PEFT and Trainer; T5 shapes with ARGS="--tokenizer FOLDER"; 10 minutes
+	$(PYTHON) -m benchmarks.peers $(ARGS)
 
 check: $(READY) ## format, lint and types
 	$(PYTHON) -m ruff format --check .

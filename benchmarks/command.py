@@ -41,9 +41,9 @@ def read_result(name: str) -> dict[str, Any]:
     return result
 
 
-def write_result(name: str, result: dict[str, Any], device: str = "cpu") -> None:
-    """Write a measurement and the description of its machine to `benchmarks/results/`."""
-    path = RESULTS / f"{name}.json"
+def write_result(name: str, result: dict[str, Any], device: str = "cpu", folder: Path = RESULTS) -> None:
+    """Write a measurement and the description of its machine to a folder."""
+    path = folder / f"{name}.json"
     facts = environment(torch.device(device)).model_dump(mode="json")
     path.write_text(json.dumps({"environment": facts, **result}, indent=2) + "\n")
-    say(str(path.relative_to(ROOT)))
+    say(str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path))
