@@ -20,6 +20,7 @@ from rpt.sweep.point import Point, Result
 from rpt.sweep.settings import Settings
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 from rpt.training.module import PromptTuner
+from tests.support.preloaded import run_preloaded
 from tests.support.resuming import STATEFUL
 
 RUN = Path(__file__).parents[2] / "run.py"
@@ -35,9 +36,16 @@ def start_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(start_folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python run.py ARGUMENTS`. stderr is redirected to stdout, so that the order of all lines can be tested."""
+    """Run `python run.py ARGUMENTS`. stderr is redirected to stdout, so that the order of all lines can be tested.
+
+    With variables of the environment or a limit on the size of files, the command is a process of its own. Otherwise
+    it is forked from a process that has imported the large libraries.
+    """
 
     def run(*arguments: str, file_bytes: int | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        if file_bytes is None and not environment:
+            return run_preloaded([str(RUN), *arguments], cwd=start_folder, merged=True)
+
         def limit() -> None:
             if file_bytes is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.hub_cache import new_snapshot
+from tests.support.preloaded import run_preloaded
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -170,9 +171,13 @@ def assert_runs_or_is_refused(line: str, tiny: TinyModels, checkout: Path, envir
     if "rpt.serve" in shlex.split(line):
         assert_serves_and_stops(line, checkout, environment)
         return
-    done = subprocess.run(
-        shortened(line, tiny), cwd=checkout, env=environment, capture_output=True, text=True, check=False
-    )
+    program, *arguments = shortened(line, tiny)
+    if program == sys.executable:
+        done = run_preloaded(arguments, cwd=checkout, env=environment)
+    else:
+        done = subprocess.run(
+            [program, *arguments], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+        )
     output = done.stdout + done.stderr
     refusal = expected_refusal(line)
     assert (done.returncode == 0) == (refusal is None), f"{line}\n{output}"

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from rpt.config.user_folders import check_sources, folders_of
 from rpt.errors import ConfigError
 from rpt.replay import replay
 from tests.support.options import ENCODERS
+from tests.support.preloaded import run_preloaded
 
 RUN = Path(__file__).parents[2] / "run.py"
 
@@ -140,10 +139,7 @@ def command(lab, tmp_path):
     def run(*arguments, package=True):
         paths = [str(RUN.parent), *([str(lab)] if package else [])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        return subprocess.run(
-            [sys.executable, str(RUN), *arguments],
-            cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
+        return run_preloaded([str(RUN), *arguments], cwd=tmp_path, env=environment, merged=True)
 
     return run
 

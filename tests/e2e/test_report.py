@@ -2,25 +2,16 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
+from tests.support.preloaded import run_preloaded
 from tests.support.report_fixture import write_run
 
 
 def report(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "rpt.report", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_preloaded(["-m", "rpt.report", *map(str, arguments)], cwd=cwd)
 
 
 def files(folder):

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from rpt.runs import train
 from rpt.tracking import identity
 from rpt.tracking.comparison import Comparison, compare, read_results, reasons_to_differ, report
 from rpt.tracking.record import Record
+from tests.support.preloaded import run_preloaded
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,7 @@ def test_the_replay_of_a_run_of_an_exact_pack_is_identical(packed):
 
 def command(run):
     """Run the command; return its exit code, output and errors."""
-    root, command = Path(__file__).parents[2], [sys.executable, "-m", "rpt.replay", str(run)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = run_preloaded(["-m", "rpt.replay", str(run)], cwd=Path(__file__).parents[2])
     return done.returncode, done.stdout, done.stderr
 
 

@@ -1,0 +1,77 @@
+"""Server that has imported the large libraries, and that forks a process for each command of a test.
+
+    python preloaded_server.py FD        # started by `tests.support.preloaded`
+
+FD is a Unix socket. A request is a JSON object with the keys `arguments`, `folder` and `environment`, and comes with
+two file descriptors, for stdout and stderr. The answer is the exit code, negative for a signal. The forked process
+ends like any other Python process: it leaves the loop and runs to the end of this file.
+"""
+
+import importlib
+import json
+import os
+import runpy
+import socket
+import sys
+from pathlib import Path
+
+LIBRARIES = (
+    "lightning.pytorch",
+    "matplotlib.pyplot",
+    "pandas",
+    "scipy.stats",
+    "torchmetrics",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.t5.modeling_t5",
+)
+"""Modules that are imported before the first request. Modules of rpt are imported by each command."""
+
+LONGEST = 1_000_000
+"""Largest size of a request in bytes."""
+
+
+def requested(connection: socket.socket) -> dict | None:
+    """Answer requests until the client leaves. Return the request in each forked process, and None in the server."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 2)
+        if not message:
+            return None
+        process = os.fork()
+        if process == 0:
+            connection.close()
+            for target, descriptor in zip((1, 2), descriptors, strict=True):
+                os.dup2(descriptor, target)
+                os.close(descriptor)
+            return json.loads(message)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        _, status = os.waitpid(process, 0)
+        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def run(request: dict) -> None:
+    """Run a script, or a module behind `-m`, as Python does."""
+    program, *arguments = request["arguments"]
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    added = [path for path in request["environment"].get("PYTHONPATH", "").split(os.pathsep) if path]
+    if program == "-m":
+        module, *arguments = arguments
+        sys.path[:0] = [str(Path.cwd()), *added]
+        sys.argv = [module, *arguments]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    else:
+        sys.path[:0] = [str(Path(program).resolve().parent), *added]
+        sys.argv = [program, *arguments]
+        runpy.run_path(program, run_name="__main__")
+
+
+if __name__ == "__main__":
+    del sys.path[0]  # the folder of this file
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    command = requested(socket.socket(fileno=int(sys.argv[1])))
+    if command is not None:
+        run(command)
