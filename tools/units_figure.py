@@ -1,6 +1,6 @@
 """Draw the learning-rate study of MiniLM in both units of the prompt, for `docs/units.md`.
 
-    python -m tools.units_figure docs/results/learning_rate.csv docs/results/learning_rate_raw.csv docs/figures/units.svg
+    python -m tools.units_figure learning_rate.csv learning_rate_raw.csv units.svg
 
 The tables are from `tools.results_table`. Rates of the unit `raw` are converted to numbers of T5: divided by the scale
 that `prompt.unit=vocab` has for MiniLM.
