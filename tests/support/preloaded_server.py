@@ -3,22 +3,27 @@
     python preloaded_server.py FD        # started by `tests.support.preloaded`
 
 FD is a Unix socket. A request is a JSON object with the keys `arguments`, `folder` and `environment`, and comes with
-two file descriptors, for stdout and stderr. The answer is the exit code, negative for a signal. The forked process
-ends like any other Python process: it leaves the loop and runs to the end of this file.
+two file descriptors, for stdout and stderr. The answer is the exit code, negative for a signal.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
 import runpy
 import socket
 import sys
+import threading
+import traceback
 from pathlib import Path
 
 LIBRARIES = (
+    "hydra.main",
     "lightning.pytorch",
     "matplotlib.pyplot",
     "pandas",
+    "pydantic",
     "scipy.stats",
     "torchmetrics",
     "transformers.models.bert.modeling_bert",
@@ -50,6 +55,25 @@ def requested(connection: socket.socket) -> dict | None:
         connection.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
+def exit_code(request: dict) -> int:
+    """Run a command to its end, with its functions at exit, and return its exit code. A traceback goes to stderr."""
+    try:
+        run(request)
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if isinstance(error.code, str):
+            sys.stderr.write(f"{error.code}\n")
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
 def run(request: dict) -> None:
     """Run a script, or a module behind `-m`, as Python does."""
     program, *arguments = request["arguments"]
@@ -72,6 +96,7 @@ if __name__ == "__main__":
     del sys.path[0]  # the folder of this file
     for name in LIBRARIES:
         importlib.import_module(name)
+    gc.freeze()  # a collection in a forked process would copy the memory of all imported objects
     command = requested(socket.socket(fileno=int(sys.argv[1])))
     if command is not None:
-        run(command)
+        os._exit(exit_code(command))  # without Python's own end, which would delete all imported modules for a second
