@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
 from rpt.backbones.fused import fuse
 from rpt.backbones.language import LanguageModel, gathered
+from rpt.backbones.lines import TextLine, Written
 from rpt.backbones.text_cache import Context, States, TextCache
 
 MAX_CACHED_BYTES = 4 * 2**30
@@ -58,23 +60,24 @@ class CausalBackbone(LanguageModel):
         ids: Int64[Tensor, "choices written"],
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
-        context: Context | None = None,
+        context: Context | Written | None = None,
     ) -> Float[Tensor, "choices written"]:
         """Compute log-probabilities in one forward pass. A text attends to its source and itself, not to other texts.
 
         See `LanguageModel.log_likelihoods` for the arguments and the result.
         """
         laid = layout(mask, ids, id_mask, row_of)
-        joined = torch.cat([embeds, self.embed(laid.ids).to(embeds.dtype)], dim=1)
+        behind = context.states if isinstance(context, Written) else self.embed(laid.ids)
+        joined = torch.cat([embeds, behind.to(embeds.dtype)], dim=1)
         seen, positions = laid.seen, laid.positions
-        if context is not None:
+        if isinstance(context, Context):
             is_text = context.mask.bool()[:, None].expand(-1, seen.shape[1], -1)
             seen, positions = torch.cat([is_text, seen], dim=2), positions + context.mask.sum(dim=1, keepdim=True)
         hidden = self._body(
             inputs_embeds=joined,
             attention_mask=_additive(seen, embeds.dtype),
             position_ids=positions,
-            past_key_values=None if context is None else _as_cache(context),
+            past_key_values=_as_cache(context) if isinstance(context, Context) else None,
             use_cache=False,
         ).last_hidden_state
         # The output layer reads only slots that predict a token. On all slots it would cost more than the model.
@@ -109,6 +112,31 @@ class CausalBackbone(LanguageModel):
         if max(lengths) == 0:
             return None
         return self.texts.context([row[:length] for row, length in zip(ids, lengths, strict=True)])
+
+    def states(self, line: TextLine) -> Float[Tensor, "tokens hidden"]:
+        """Compute the states of a text and of its answers, one answer after the other, after the last layer."""
+        ids = torch.tensor([line.ids], device=self.device)
+        mask, positions = torch.ones_like(ids), torch.arange(len(line.ids), device=self.device)[None]
+        seen = torch.ones(1, len(line.ids), len(line.ids), dtype=torch.bool, device=self.device).tril()
+        if line.answers:
+            answers = [torch.tensor(answer, device=self.device) for answer in line.answers]
+            written = pad_sequence(answers, batch_first=True)
+            written_mask = pad_sequence([torch.ones_like(answer) for answer in answers], batch_first=True)
+            laid = layout(mask, written, written_mask, torch.zeros(len(answers), dtype=torch.int64, device=self.device))
+            ids, seen, positions = torch.cat([ids, laid.ids], dim=1), laid.seen, laid.positions
+        hidden: Tensor = self._body(
+            inputs_embeds=self.embed(ids),
+            attention_mask=_additive(seen, self.dtype),
+            position_ids=positions,
+            use_cache=False,
+        ).last_hidden_state[0]
+        return hidden
+
+    @property
+    def text_edges(self) -> tuple[list[int], list[int]]:
+        """Token ids in front of a text: the tokenizer's special tokens, or the end-of-text token if it adds none."""
+        front, _ = super().text_edges
+        return front or [self.tokenizer.eos_token_id], []
 
     @torch.no_grad()
     def _states(self, ids: Int64[Tensor, " tokens"]) -> States:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.lines import TextLine
 
 
 class EncoderBackbone(FrozenBackbone):
@@ -36,4 +38,10 @@ class EncoderBackbone(FrozenBackbone):
         more = {"token_type_ids": segments} if self.has_segments else {}
         hidden = self.model(inputs_embeds=embeds, attention_mask=mask, **more).last_hidden_state
         assert isinstance(hidden, Tensor)
+        return hidden
+
+    def states(self, line: TextLine) -> Float[Tensor, "tokens hidden"]:
+        """Compute the states of a text after the last layer. `line` has no answers."""
+        ids, segments = (torch.tensor([row], device=self.device) for row in (line.ids, line.segments))
+        hidden: Tensor = self(self.embed(ids), torch.ones_like(ids), segments)[0]
         return hidden

@@ -20,7 +20,10 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from rpt.backbones.layers import num_layers, shallow_copy
+from rpt.backbones.lines import TextLine
 from rpt.backbones.texts import pad_id_of
+from rpt.backbones.tokens import tokenize
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
@@ -36,6 +39,7 @@ class FrozenBackbone(nn.Module):
     Attributes:
         dropout: Whether training steps use the model's own dropout, through `dropping()`. False by default.
         num_positions: Largest number of tokens that the model takes, prompt included; None (default) for no limit.
+        splits: Backbone split before a layer, by the layer (`rpt.backbones.split.split_before`).
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -45,6 +49,32 @@ class FrozenBackbone(nn.Module):
         self.checkpoint_fingerprint = checkpoint_fingerprint
         self.dropout = False
         self.num_positions: int | None = None
+        self.splits: dict[int, object] = {}
+
+    def with_model(self, model: Any) -> FrozenBackbone:
+        """Return a shallow copy of the backbone with another model, such as a part of its model."""
+        copy: FrozenBackbone = shallow_copy(self)
+        copy.model = model
+        return copy
+
+    def states(self, line: TextLine) -> Float[Tensor, "tokens hidden"]:
+        """Compute the hidden states of a text, and of the texts behind it, after the last layer.
+
+        The states of an encoder-decoder model are those of its encoder.
+        """
+        raise NotImplementedError
+
+    @property
+    def num_layers(self) -> int:
+        """Number of layers before which a prompt can be inserted. For T5, the layers of the encoder."""
+        return num_layers(self.model)
+
+    @property
+    def text_edges(self) -> tuple[list[int], list[int]]:
+        """Token ids of the special tokens in front of a text and behind it."""
+        [row] = tokenize(self.tokenizer, ["a"])
+        words = [index for index, part in enumerate(row.sequence_ids) if part is not None]
+        return row.ids[: words[0]], row.ids[words[-1] + 1 :]
 
     @property
     def hidden_size(self) -> int:

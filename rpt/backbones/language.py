@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.lines import Written
 from rpt.backbones.text_cache import Context
 
 
@@ -36,7 +37,7 @@ class LanguageModel(FrozenBackbone):
         ids: Int64[Tensor, "choices written"],
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
-        context: Context | None = None,
+        context: Context | Written | None = None,
     ) -> Float[Tensor, "choices written"]:
         """Compute the log-probability of each token of texts that are written behind sources.
 
@@ -48,8 +49,8 @@ class LanguageModel(FrozenBackbone):
             ids: Token ids of the texts, padded on the right.
             id_mask: 1 at tokens of the texts, 0 at padding.
             row_of: Row of the source of each text, ascending.
-            context: Keys and values of the text in front of `embeds`, for decoders. None if `embeds` is the whole
-                source.
+            context: For decoders, keys and values of the text in front of `embeds`, or for a part of a model the states
+                of the texts. None if `embeds` is the whole source and the texts are read from their embeddings.
 
         Returns:
             Log-probabilities in nats, 0 at padding; float64 for a float64 model, else float32.

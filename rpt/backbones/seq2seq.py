@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 from rpt.backbones.language import LanguageModel, gathered
+from rpt.backbones.lines import TextLine, Written
 from rpt.backbones.text_cache import Context
 
 
@@ -21,7 +22,7 @@ class Seq2SeqBackbone(LanguageModel):
         ids: Int64[Tensor, "choices written"],
         id_mask: Int64[Tensor, "choices written"],
         row_of: Int64[Tensor, " choices"],
-        context: Context | None = None,
+        context: Context | Written | None = None,
     ) -> Float[Tensor, "choices written"]:
         """Compute the log-probability of each token of texts that the decoder writes.
 
@@ -51,6 +52,11 @@ class Seq2SeqBackbone(LanguageModel):
             encoder_outputs=hidden, attention_mask=mask, generation_config=self._greedy(max_new_tokens)
         )
         return self._texts(written)
+
+    def states(self, line: TextLine) -> Float[Tensor, "tokens hidden"]:
+        """Compute the encoder's states of a text. The answers of `line` do not change them and have no states."""
+        ids = torch.tensor([line.ids], device=self.device)
+        return self._encode(self.embed(ids), torch.ones_like(ids))[0]
 
     def _encode(
         self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"]

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rpt.backbones.depth import LAYER_KEYS
 from rpt.backbones.files import COPY_ADVICE, TOKENIZERS, NoSuchBackbone, gguf_file, model_config, weight_files
 from rpt.backbones.gguf import check_head
 from rpt.backbones.tensors import StoredTensor, read_header
 from rpt.system.reading import Unreadable, refuse_pointer
-
-LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-"""Keys of config.json that hold the number of layers of the supported model types."""
 
 LAYER = re.compile(r"(?:^|\.)(?:layers?|h)\.(\d+)\.")
 STACK_LAYER = re.compile(r"^(encoder|decoder)\.block\.(\d+)\.")

@@ -14,6 +14,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from rpt.backbones.bounded_cache import BoundedCache
+
 States = Float[Tensor, "layers 2 heads tokens size"]
 """Keys and values of one text in every layer."""
 
@@ -36,16 +38,12 @@ class Context:
         return Context(F.pad(self.states, (0, 0, 0, more)), F.pad(self.mask, (0, more)))
 
 
-class TextCache:
+class TextCache(BoundedCache[tuple[int, ...]]):
     """Cache of keys and values with a limit on memory. Texts that do not fit are computed each time.
 
     Args:
         compute: Function that computes the keys and values of a text from its token ids alone.
         max_bytes: Largest number of bytes that are kept.
-
-    Attributes:
-        num_bytes: Number of bytes that are kept.
-        num_computed: Number of calls of `compute`.
 
     Examples:
         >>> import torch
@@ -56,11 +54,8 @@ class TextCache:
     """
 
     def __init__(self, compute: Callable[[Int64[Tensor, " tokens"]], States], max_bytes: int) -> None:
+        super().__init__(max_bytes)
         self._compute = compute
-        self._max_bytes = max_bytes
-        self._states: dict[tuple[int, ...], States] = {}
-        self.num_bytes = 0
-        self.num_computed = 0
 
     def context(self, texts: Sequence[Int64[Tensor, " _"]]) -> Context:
         """Return the keys and values of texts, padded to the longest text.
@@ -77,20 +72,5 @@ class TextCache:
             mask[row, : state.shape[3]] = 1
         return Context(padded, mask)
 
-    def clear(self) -> None:
-        """Drop all keys and values, which frees their memory."""
-        self._states.clear()
-        self.num_bytes = 0
-
     def _of(self, text: Int64[Tensor, " tokens"]) -> States:
-        key = tuple(text.tolist())
-        kept = self._states.get(key)
-        if kept is not None:
-            return kept
-        states = self._compute(text)
-        self.num_computed += 1
-        size = states.numel() * states.element_size()
-        if self.num_bytes + size <= self._max_bytes:
-            self._states[key] = states
-            self.num_bytes += size
-        return states
+        return self.of(tuple(text.tolist()), lambda: self._compute(text))

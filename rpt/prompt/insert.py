@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from rpt.backbones.lines import Written
 from rpt.backbones.text_cache import Context
 
 Prompt: TypeAlias = Float[Tensor, "_ hidden"] | Float[Tensor, "_ _ hidden"]
@@ -20,19 +21,20 @@ class Inserted:
     """A batch with inserted prompts.
 
     Attributes:
-        embeds: Prompt and text embeddings in the backbone's dtype; padding holds zeros.
+        embeds: Prompt and text embeddings in the backbone's dtype, or hidden states if the prompt enters before a later
+            layer; padding holds zeros.
         mask: 1 at prompt and text, 0 at padding.
         text: True at text tokens, false at prompt and padding.
         segments: Segment (token type id) of each position; 0 at prompt and padding.
-        context: Keys and values of the text in front of `embeds`, for a prompt behind the text of a decoder; None if
-            `embeds` holds the whole text.
+        context: For a decoder, keys and values of the text in front of `embeds` if the prompt is behind the text, or
+            states of the answers if the prompt enters before a later layer. None in all other cases.
     """
 
     embeds: Float[Tensor, "batch width hidden"]
     mask: Int64[Tensor, "batch width"]
     text: Bool[Tensor, "batch width"]
     segments: Int64[Tensor, "batch width"]
-    context: Context | None = None
+    context: Context | Written | None = None
 
     def padded(self, width: int) -> "Inserted":
         """Return a copy whose rows have more padding at their right end, up to a width."""
