@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from rpt.system.reading import Unreadable, read_json
 from rpt.tracking.flat import Leaf, flatten
-from rpt.tracking.kinds import SECTION, SECTION_OR_NULL, TEXT, TEXT_OR_NULL, Kind, problems_of, shown
+from rpt.tracking.kinds import NATURAL, SECTION, SECTION_OR_NULL, TEXT, TEXT_OR_NULL, Kind, problems_of, shown
 from rpt.tracking.record_base import (
     Anything,
     MissingValue,
@@ -231,6 +231,7 @@ OF_CONFIG = {
     "config.prompt.unit": TEXT,
     "config.backbone": SECTION,
     "config.backbone.prompt_at": TEXT,
+    "config.backbone.prompt_layer": NATURAL,
 }
 """Kinds of the values of the configuration that every reader uses. A configuration may lack them."""
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from rpt.report.measure.numbers import measure
+from rpt.report.measure.sweep import swept_curves
 from rpt.report.read.collect import collect
 from rpt.report.read.run import StudyError
 from rpt.report.say.facts import facts
@@ -117,3 +118,49 @@ def test_a_run_without_a_prompt_is_compared_with_both_units(tmp_path, unit):
     rows = by_name({table.name: table for table in tables(study, measure(study), [])}["runs"])
     assert [row["unit"] for row in rows] == [unit, None]
     assert dict(facts(study))["prompt"].startswith(f"prompt.unit={unit},")
+
+
+def write_layers(root, *layers):
+    """Write runs of two encoders with three seeds and two learning rates at each layer."""
+    for layer in layers:
+        for encoder in ("plain", "residual"):
+            for rate in (0.01, 0.1):
+                for seed in range(3):
+                    point = (f"encoder={encoder}", f"lr={rate}", f"seed={seed}", f"backbone.prompt_layer={layer}")
+                    write_run(root, *point, diagnostics=False)
+    return root
+
+
+def test_layers_of_the_prompt_are_an_axis_over_which_no_score_is_averaged(tmp_path):
+    study = collect(write_layers(tmp_path, 0, 3))
+    axes = [(axis.key, axis.label, axis.values) for axis in study.axes]
+    assert axes == [("lr", "learning rate", (0.01, 0.1)), ("backbone.prompt_layer", "layer of the prompt", (0, 3))]
+    numbers = measure(study)
+    assert [pair.setting for pair in numbers.sweep] == [{"backbone.prompt_layer": layer} for layer in (0, 3)]
+    assert [row.curve.setting for row in numbers.robustness] == 2 * [{"backbone.prompt_layer": n} for n in (0, 3)]
+    position = "prompt.unit=vocab, backbone.prompt_at=after_cls"
+    assert dict(facts(study))["prompt"] == f"{position} and {position}, backbone.prompt_layer=3"
+    columns = by_name({table.name: table for table in tables(study, numbers, [])}["runs"])[0]
+    assert columns["backbone.prompt_layer"] == "0"
+
+
+def test_a_study_whose_only_axis_is_the_layer_averages_over_no_layer(tmp_path):
+    for layer in (0, 3):
+        for seed in range(3):
+            write_run(tmp_path, f"seed={seed}", f"backbone.prompt_layer={layer}", diagnostics=False)
+    curves = swept_curves(collect(tmp_path))
+    assert len(curves) == 2
+    assert all(len(curve.points) == 1 for curve in curves)
+
+
+def test_a_record_without_a_layer_has_layer_0_and_a_run_without_a_prompt_has_none(tmp_path):
+    old, new = (write_run(tmp_path, f"seed={seed}") for seed in (0, 1))
+    for folder in (old, write_run(tmp_path, "encoder=none", "backbone.prompt_layer=3")):
+        path = folder / "run.json"
+        record = json.loads(path.read_text())
+        record["config"]["backbone"].pop("prompt_layer")
+        path.write_text(json.dumps(record))
+    assert new != old
+    study = collect(tmp_path)
+    assert study.axes == ()
+    assert [run.method for run in study.baselines] == ["head alone"]

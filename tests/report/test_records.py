@@ -115,6 +115,11 @@ def test_the_message_has_all_missing_keys(refusal):
         ("config.prompt", None, f"config.prompt = None: must be a section. {AWAY}"),
         ("config.prompt.unit", {}, f"config.prompt.unit = {{}}: must be a text. {AWAY}"),
         ("config.backbone.prompt_at", [], f"config.backbone.prompt_at = []: must be a text. {AWAY}"),
+        (
+            "config.backbone.prompt_layer",
+            -1,
+            f"config.backbone.prompt_layer = -1: must be a whole number of 0 or more. {AWAY}",
+        ),
         ("best", [], f"best = []: must be a section or null. {AWAY}"),
         (
             "best.held_out",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rpt.report.read.series import StudyCurve
 from rpt.report.read.study import Study
 
-NOT_AVERAGED = ("backbone", "backbone.prompt_at", "prompt.unit")
-"""Keys of axes over which no score of a sweep is averaged: backbone, position of the prompt, and unit of the prompt.
+NOT_AVERAGED = ("backbone", "backbone.prompt_at", "backbone.prompt_layer", "prompt.unit")
+"""Keys of axes over which no score of a sweep is averaged: backbone, position, layer and unit of the prompt.
 
 Two values of such an axis make two experiments, whose scores do not belong into one mean.
 """

@@ -19,6 +19,7 @@ KNOWN = {
     "prompt.length": ("virtual tokens", True),
     "init": ("initialisation", False),
     "prompt.unit": ("unit of the prompt", False),
+    "backbone.prompt_layer": ("layer of the prompt", False),
     "data.k_per_class": ("rows per class", True),
     "encoder.bottleneck_dim": ("bottleneck width", True),
     "encoder.shared": ("shared encoder", False),
@@ -71,6 +72,13 @@ def unit_of(record: Record) -> str | None:
     if record.chosen.get("encoder") == "none":
         return None
     return str(record.config["prompt"].get("unit", "raw"))
+
+
+def layer_of(record: Record) -> int | None:
+    """Return the layer before which a run's prompt enters; None for a run without a prompt, 0 for an older record."""
+    if record.chosen.get("encoder") == "none":
+        return None
+    return int(record.config.get("backbone", {}).get("prompt_layer", 0))
 
 
 def flatten(records: Sequence[Record]) -> list[FlatConfig]:
@@ -149,7 +157,9 @@ def concerns(key: str, method: str) -> bool:
 def _flat(record: Record) -> FlatConfig:
     aside = set(_aside_keys(Config))
     unit = unit_of(record)
-    known = {**record.flat(), **({} if unit is None else {"prompt.unit": unit})}
+    known = record.flat()
+    if unit is not None:
+        known |= {"prompt.unit": unit, "backbone.prompt_layer": layer_of(record)}
     return {
         key: value
         for key, value in known.items()

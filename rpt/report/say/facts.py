@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rpt.config.paths import sweeps_dir
 from rpt.console import several
 from rpt.data.release import origin
-from rpt.report.read.axes import unit_of
+from rpt.report.read.axes import layer_of, unit_of
 from rpt.report.read.run import StudyRun
 from rpt.report.read.study import Study
 from rpt.report.say.words import listed, value_text
@@ -75,9 +75,10 @@ def _backbone(record: Record) -> str:
 
 
 def _prompt(record: Record) -> str:
-    """Return the unit of a run's prompt, and its position in the text, as in the configuration."""
-    position = record.config.get("backbone", {}).get("prompt_at", "front")
-    return f"prompt.unit={unit_of(record)}, backbone.prompt_at={position}"
+    """Return the unit of a run's prompt, its position in the text and its layer, as in the configuration."""
+    position, layer = record.config.get("backbone", {}).get("prompt_at", "front"), layer_of(record)
+    deeper = f", backbone.prompt_layer={layer}" if layer else ""
+    return f"prompt.unit={unit_of(record)}, backbone.prompt_at={position}{deeper}"
 
 
 def _varied(study: Study) -> Iterator[str]:
