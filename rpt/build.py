@@ -12,9 +12,10 @@ from torch import Tensor
 from rpt.backbones.files import family_of, model_type
 from rpt.backbones.frozen import FrozenBackbone, choose_attention
 from rpt.backbones.load import load_backbone
+from rpt.backbones.split import split_before
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
-from rpt.config.members import TEXT_IS_CACHED
+from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, no_such_layer
 from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
 from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
@@ -23,7 +24,8 @@ from rpt.data.encode import Encoded
 from rpt.data.inputs import find_folder
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
-from rpt.prompt.needs import changes_text, table_rows
+from rpt.prompt.layer_source import LayerSource, rms_before
+from rpt.prompt.needs import changes_text, table_rows, why_not_folded
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.prompt.unit import prompt_scale
 from rpt.scoring.head import HeadScorer
@@ -65,6 +67,8 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     ).to(device)
     if section.dropout and not backbone.can_drop:
         raise ConfigError.of("backbone.dropout", True, "this model has no dropout. Set backbone.dropout=false.")
+    if section.prompt_layer >= backbone.num_layers:  # the layers of a model from the hub are known only now
+        raise ConfigError.of("backbone.prompt_layer", section.prompt_layer, no_such_layer(backbone.num_layers))
     backbone.dropout = section.dropout
     return backbone
 
@@ -149,7 +153,7 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
         prompt = _build_prompt(config, backbone) if config.has_prompt else None
         head = scorer.new_head()
     body = backbone.requires_grad_(True) if config.trainer.tune == "all" else None
-    trainable = Trainable(prompt, head, body, backbone.hidden_size)
+    trainable = Trainable(prompt, head, body, backbone.hidden_size if prompt is None else prompt.hidden)
     trainable = trainable.to(device=device, dtype=_dtype_of_training(backbone.dtype))
     rates = {
         "table": config.lr,
@@ -178,16 +182,33 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
 
 
 def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
-    scale = prompt_scale(config.prompt.unit, backbone.vocabulary_rms, config.backbone.prompt_scale)
-    source = InitSource(backbone.embedding, backbone.tokenizer, own_choices(config), scale)
-    sizes = {"length": config.prompt.length, "hidden": backbone.hidden_size}
+    source = _init_source(config, backbone)
+    sizes = {"length": config.prompt.length, "hidden": source.hidden}
     encoder = construct_with_known("encoder", config.encoder, {"vocabulary": source}, **sizes)
     if config.backbone.prompt_at == "end" and changes_text(encoder):
         raise ConfigError.of("backbone.prompt_at", "end", TEXT_IS_CACHED)
-    prompt = SoftPrompt(_initial_table(config, source, table_rows(encoder, config.prompt.length)), encoder, scale)
+    if (layer := config.backbone.prompt_layer) and why_not_folded(encoder) is not None:
+        raise ConfigError.of("backbone.prompt_layer", layer, NEEDS_EMBEDDINGS)
+    prompt = SoftPrompt(
+        _initial_table(config, source, table_rows(encoder, config.prompt.length)), encoder, source.scale
+    )
     if config.prompt.freeze is not None:
         prompt.freeze(config.prompt.freeze)
     return prompt
+
+
+def _init_source(config: Config, backbone: FrozenBackbone) -> InitSource:
+    """Return the inputs of the initialisation, in the unit of the prompt.
+
+    `backbone.prompt_scale` is the scale of a prompt among the input embeddings. It has no effect before a later layer.
+    """
+    layer, unit, choices = config.backbone.prompt_layer, config.prompt.unit, own_choices(config)
+    if layer == 0:
+        scale = prompt_scale(unit, backbone.vocabulary_rms, config.backbone.prompt_scale)
+        return InitSource(backbone.embedding, backbone.tokenizer, choices, scale)
+    scale = prompt_scale(unit, rms_before(backbone, layer)) if unit == "vocab" else 1.0
+    split = split_before(backbone, layer)
+    return LayerSource(backbone.embedding, backbone.tokenizer, choices, scale, split=split)
 
 
 def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tensor, "rows hidden"]:
@@ -246,6 +267,7 @@ def build_module(
         token_budget=TRAINING_TOKENS[backbone.device.type] if token_budget == "auto" else token_budget,
         exact=config.has_own_forwards,
         ranks=ranks,
+        prompt_layer=config.backbone.prompt_layer if any(run.trainable.prompt for run in runs) else 0,
     )
 
 

@@ -16,6 +16,18 @@ TEXT_IS_CACHED = (
 )
 """Refusal of an encoder that changes the text, with `backbone.prompt_at=end`."""
 
+NEEDS_EMBEDDINGS = (
+    "needs a prompt among the input embeddings, because this encoder reads or changes the embeddings of the text. "
+    "Set backbone.prompt_layer=0, or choose another encoder."
+)
+"""Refusal of an encoder that reads or changes the text, with a prompt before a later layer."""
+
+
+def no_such_layer(count: int) -> str:
+    """Refusal of a layer that a backbone with this number of layers does not have."""
+    most = count - 1
+    return f"this backbone has {count} layers, numbered from 0. Set backbone.prompt_layer={most} or less."
+
 
 def members(target: str) -> set[str]:
     """Return the names of the methods and class attributes of a class, with those of base classes in the same module.

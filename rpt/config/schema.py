@@ -149,6 +149,7 @@ class BackboneConfig(Section):
     dropout: bool = False  # default for older records without the key
     pooling: Literal["mean", "cls"]
     prompt_at: Literal["after_cls", "front", "end"]
+    prompt_layer: NonNegativeInt = 0  # default for older records without the key
     text_limit: Annotated[int, Field(ge=8)]
     prompt_scale: PositiveFloat | None = None  # default for older records without the key
 

@@ -68,7 +68,10 @@ def model_card(
         ("Protocol", f"{record.protocol.name}: {SELECTION[record.protocol.select_on]}"),
         *((name, _score(name, value, answers)) for name, value in record.scores.items()),
         ("Majority baseline", f"{record.majority['score'] or 0:.3f}"),
-        ("Prompt", f"{record.config['prompt']['length']} virtual tokens, {PLACES[section['prompt_at']]}"),
+        (
+            "Prompt",
+            f"{record.config['prompt']['length']} virtual tokens, {PLACES[section['prompt_at']]}{_layer(section)}",
+        ),
         ("Encoder", f"{record.chosen.get('encoder', 'own')}, whose output is the exported prompt"),
         ("Run", f"{record.name}, seed {record.config['seed']}"),
         ("License", "not chosen yet: set `license` in the first lines of this file before an upload"),
@@ -86,6 +89,12 @@ def model_card(
         loading,
     ]
     return "\n\n".join(parts) + f"\n{head}"
+
+
+def _layer(section: dict[str, Any]) -> str:
+    """Return the layer of a prompt that does not enter among the input embeddings, for the position's description."""
+    layer = section.get("prompt_layer", 0)
+    return f", among the hidden states before layer {layer} (counted from 0)" if layer else ""
 
 
 HEAD = (

@@ -125,6 +125,7 @@ def diagnose(
     encoded: Float[Tensor, "length hidden"],
     embedding: Float[Tensor, "vocab hidden"],
     tokenizer: Any,
+    token_ids: Int64[Tensor, " vocab"] | None = None,
 ) -> dict[str, Any]:
     """Compute all diagnostics of a trained prompt, as plain values for a JSON file.
 
@@ -132,8 +133,9 @@ def diagnose(
         prompt: The soft prompt whose table and encoder gave `encoded`.
         start: The encoded prompt before the first step.
         encoded: The encoded prompt of the selected checkpoint.
-        embedding: The backbone's input embeddings.
+        embedding: The backbone's input embeddings, or states of tokens before a later layer at which the prompt enters.
         tokenizer: The backbone's tokenizer, for the names of tokens.
+        token_ids: Token id of each row of `embedding`; None if row i belongs to token i.
 
     Returns:
         Dictionary with four lists that have an entry for each virtual token, and the numbers `vocab_norm`.
@@ -142,11 +144,12 @@ def diagnose(
         - `norms`: length of the virtual token.
         - `drift`: distance from the virtual token before training, divided by the length before training.
         - `gate`: relative size of the encoder's update, from `gates`; None without a skip connection.
-        - `vocab_norm`: mean, standard deviation, minimum and maximum of the lengths of all input embeddings, with
+        - `vocab_norm`: mean, standard deviation, minimum and maximum of the lengths of all rows of `embedding`, with
           special and unused tokens.
     """
     norms = row_norms(embedding)
     ids, cosines = nearest(encoded, embedding, norms, count=5)
+    ids = ids if token_ids is None else token_ids[ids]
     norms = norms.double()
     before, now = _exact(start), _exact(encoded)
     open_gates = gates(prompt, encoded)

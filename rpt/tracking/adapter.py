@@ -12,13 +12,13 @@ from rpt.config.schema import BackboneConfig
 from rpt.system.writing import storage, write_atomic, write_json
 
 
-def why_not(prompt_at: str, has_prompt: bool, not_folded: str | None = None) -> str | None:
+def why_not(section: BackboneConfig, has_prompt: bool, not_folded: str | None = None) -> str | None:
     """Return the reason why PEFT cannot represent a prompt; None if it can.
 
-    PEFT always inserts a prompt in front of the whole input.
+    PEFT always inserts a prompt among the input embeddings, in front of the whole input.
 
     Args:
-        prompt_at: Position of the prompt, `backbone.prompt_at`.
+        section: Configuration of the backbone, with the position and the layer of the prompt.
         has_prompt: Whether the run has a prompt.
         not_folded: Reason why the prompt is not one matrix; None if it is one matrix.
     """
@@ -26,8 +26,13 @@ def why_not(prompt_at: str, has_prompt: bool, not_folded: str | None = None) -> 
         return "there is no prompt"
     if not_folded is not None:
         return f"PEFT's prompt is one matrix for all texts, and the encoder {not_folded}"
-    if prompt_at != "front":
-        front = "[CLS]" if prompt_at == "after_cls" else "the text"
+    if section.prompt_layer:
+        return (
+            f"PEFT puts a prompt among the input embeddings, and this prompt enters before layer "
+            f"{section.prompt_layer}; backbone.prompt_layer=0 exports"
+        )
+    if section.prompt_at != "front":
+        front = "[CLS]" if section.prompt_at == "after_cls" else "the text"
         return f"PEFT puts a prompt in front of {front}, and this prompt is behind it; backbone.prompt_at=front exports"
     return None
 

@@ -41,7 +41,10 @@ SCORERS = {
 }
 """Dotted path of each scorer's class, by the name of the option."""
 
-OF_THE_PROMPT = ("prompt", "init", "lr", "encoder_lr", "weight_decay", "encoder_weight_decay")
+OF_THE_PROMPT = (
+    *("prompt", "init", "lr", "encoder_lr", "weight_decay", "encoder_weight_decay"),
+    "backbone.prompt_layer",
+)
 """Keys of the configuration that have no effect on a run without a prompt (`encoder=none`)."""
 
 
@@ -153,17 +156,23 @@ def _drop_unset(config: Config, parts: dict[str, Any]) -> None:
     flags = {name: value for name, value in parts["trainer"].pop("lightning").items() if value not in (None, False)}
     if flags:
         parts["trainer"]["lightning"] = flags
-    is_scaled = config.has_prompt and config.prompt.unit == "vocab"
-    if not is_scaled:
-        del parts["prompt"]["unit"]
-    if not config.has_prompt or config.prompt.freeze is None:
-        del parts["prompt"]["freeze"]
-    if not is_scaled or config.backbone.prompt_scale is None:
-        del parts["backbone"]["prompt_scale"]
+    _drop_unset_of_prompt(config, parts)
     if config.scorer.component is None:
         del parts["scorer"]["component"]
     if not config.callbacks:
         del parts["callbacks"]
+
+
+def _drop_unset_of_prompt(config: Config, parts: dict[str, Any]) -> None:
+    """Drop keys of the prompt that have no effect, or the value that all runs of older versions had."""
+    is_scaled = config.has_prompt and config.prompt.unit == "vocab"
+    if not is_scaled:
+        del parts["prompt"]["unit"]
+    for section, key in (("prompt", "freeze"), ("backbone", "prompt_layer")):
+        if not config.has_prompt or not parts[section][key]:
+            del parts[section][key]
+    if not is_scaled or config.backbone.prompt_scale is None:
+        del parts["backbone"]["prompt_scale"]
 
 
 def shared(config: Config) -> dict[str, Any]:
@@ -191,7 +200,8 @@ def folder_name(config: Config, identity_hash: str) -> str:
     if not config.is_trained:
         return "-".join((*names, "zeroshot", identity_hash[:10]))
     rate = config.trainer.tune_lr if config.trainer.tune == "all" else config.head_lr
-    trained = f"n{config.prompt.length}-lr{config.lr:g}" if config.has_prompt else f"lr{rate:g}"
+    layer = f"layer{config.backbone.prompt_layer}-" if config.backbone.prompt_layer else ""
+    trained = f"n{config.prompt.length}-{layer}lr{config.lr:g}" if config.has_prompt else f"lr{rate:g}"
     return "-".join((*names, trained, f"s{config.seed}", identity_hash[:10]))
 
 

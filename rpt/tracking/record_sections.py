@@ -148,7 +148,8 @@ class PromptFacts(RecordSection):
     Attributes:
         unit: Unit of the prompt, `prompt.unit`: `raw` or `vocab`.
         scale: Scale s of the unit: the backbone reads s (P + phi(P)).
-        vocabulary_rms: Root mean square of the backbone's input embeddings.
+        vocabulary_rms: Root mean square of the backbone's input embeddings. For a prompt before a later layer, root
+            mean square of the vocabulary's states before this layer.
         start_norm_ratio: Root mean square of the encoded prompt before the first step, divided by `vocabulary_rms`.
         start_update_ratio: Norm of phi(P) divided by the norm of P before the first step, mean over the virtual tokens;
             None for an encoder without a skip connection.

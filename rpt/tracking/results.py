@@ -18,6 +18,7 @@ from rpt.data.inputs import find_folder
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
 from rpt.prompt.diagnostics import diagnose
+from rpt.prompt.layer_source import vocabulary_before
 from rpt.prompt.needs import why_not_folded
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.prompt.text_prompt import TextPrompt
@@ -264,7 +265,8 @@ def _write_prompt(recorder: Recorder, run: Run, tuner: PromptTuner, soft_prompt:
     folder = recorder.folder
     write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
     backbone = tuner.backbone
-    diagnostics = diagnose(soft_prompt, run.start, prompt, backbone.embedding, backbone.tokenizer)
+    table, ids = vocabulary_before(backbone, recorder.config.backbone.prompt_layer)
+    diagnostics = diagnose(soft_prompt, run.start, prompt, table, backbone.tokenizer, ids)
     write_json(folder.diagnostics, diagnostics)
     if _adapter_note(recorder, run) is None:
         section = recorder.config.backbone
@@ -276,4 +278,4 @@ def _adapter_note(recorder: Recorder, run: Run) -> str | None:
     """Return the reason why there is no adapter; None if there is an adapter."""
     prompt = run.trainable.prompt
     not_folded = None if prompt is None else why_not_folded(prompt.encoder)
-    return why_not(recorder.config.backbone.prompt_at, prompt is not None, not_folded)
+    return why_not(recorder.config.backbone, prompt is not None, not_folded)

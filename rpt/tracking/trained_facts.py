@@ -12,6 +12,7 @@ from torch import Tensor
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.config.schema import Config
 from rpt.prompt.diagnostics import update_ratio
+from rpt.prompt.layer_source import rms_before
 from rpt.prompt.needs import why_not_folded
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
 from rpt.prompt.text_prompt import Folded, TextPrompt
@@ -38,9 +39,10 @@ def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_ste
         backbone: Backbone of the run.
         resumed_step: Step from which the training is resumed; 0 for a new training.
     """
+    has_prompt = run.trainable.prompt is not None
     return {
         "parameters": parameters(run),
-        "prompt": prompt_facts(config, run, backbone.vocabulary_rms),
+        "prompt": prompt_facts(config, run, rms_before(backbone, config.backbone.prompt_layer)) if has_prompt else None,
         "resumed_step": resumed_step,
     }
 
@@ -74,7 +76,8 @@ def prompt_facts(config: Config, run: Run, vocabulary_rms: float) -> PromptFacts
     Args:
         config: Configuration of the run.
         run: Run, before its first step or resumed.
-        vocabulary_rms: Root mean square of the backbone's input embeddings.
+        vocabulary_rms: Root mean square of the backbone's input embeddings, or of the vocabulary's states before the
+            layer at which the prompt enters.
     """
     prompt = run.trainable.prompt
     if prompt is None:

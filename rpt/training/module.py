@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rpt.backbones.frozen import FrozenBackbone, fingerprint
+from rpt.backbones.split import split_before
 from rpt.config.schema import Config
 from rpt.data.batches import CACHED_TEXT_COST
 from rpt.data.datamodule import TaskData
@@ -27,7 +28,7 @@ from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tasks.task import Task
-from rpt.training.placement import Prompts, place_prompts
+from rpt.training.placement import Prompts, place_prompts, reader
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run
 from rpt.training.step import (
@@ -51,6 +52,7 @@ class PromptTuner(lightning.LightningModule):
         runs: Runs of the pack; each run owns its parameters and its optimizer.
         prompt_at: Position in the text at which the prompt is inserted: 0 in front of the text, 1 after `[CLS]`. None
             inserts the prompt behind the text, and is allowed for decoders only.
+        prompt_layer: Number of the layer before which the prompt enters; 0 for a prompt among the input embeddings.
         metrics: Names of the task's metrics.
         token_budget: Largest number of tokens in a forward pass of a training step. It is halved when a forward pass
             runs out of memory.
@@ -92,6 +94,7 @@ class PromptTuner(lightning.LightningModule):
         token_budget: int,
         exact: bool,
         ranks: Ranks = ALONE,
+        prompt_layer: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # each run steps its own optimizer
@@ -101,6 +104,7 @@ class PromptTuner(lightning.LightningModule):
         self.runs = list(runs)
         self.trainables = nn.ModuleList(run.trainable for run in runs)
         self.prompt_at = prompt_at
+        self.split = split_before(backbone, prompt_layer) if prompt_layer else None
         self.metric_names = metrics
         self.full_token_budget = token_budget
         self.ranks = ranks
@@ -157,8 +161,8 @@ class PromptTuner(lightning.LightningModule):
         """
         self.pause()
         with self._backbone_dropout(rows):
-            inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at)
-            return self.scorer.losses(self.backbone, inserted, rows, self._heads())
+            inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at, self.split)
+            return self.scorer.losses(reader(self.backbone, self.split), inserted, rows, self._heads())
 
     def training_step(self, batch: Rows, batch_idx: int) -> None:
         """Take one step of every active run. The loss of a run is the mean over its rows, or over its written tokens.
@@ -202,8 +206,8 @@ class PromptTuner(lightning.LightningModule):
 
     def score(self, rows: Rows, prompts: Prompts) -> Scored:
         """Compute losses and answers of rows with the prompts of their runs."""
-        inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at)
-        return self.scorer.score(self.backbone, inserted, rows, self._heads())
+        inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at, self.split)
+        return self.scorer.score(reader(self.backbone, self.split), inserted, rows, self._heads())
 
     def on_validation_epoch_start(self) -> None:
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
@@ -275,10 +279,8 @@ class PromptTuner(lightning.LightningModule):
     def _log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
         """Log means over runs under the names of the columns of `curve.csv`, so that callbacks can monitor them."""
         if values and self._is_in_loop():
-            means = {
-                f"{prefix}/{name}{suffix}": fmean(run[name] for run in values if name in run) for name in values[0]
-            }
-            self.log_dict(means, batch_size=1)
+            means = {name: fmean(run[name] for run in values if name in run) for name in values[0]}
+            self.log_dict({f"{prefix}/{name}{suffix}": mean for name, mean in means.items()}, batch_size=1)
 
     def _is_in_loop(self) -> bool:
         """Whether one of Lightning's loops runs. Without it, `self.log` raises an error."""

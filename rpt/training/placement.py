@@ -1,4 +1,7 @@
-"""Put the prompts of the runs into the texts of a forward pass: in front, behind `[CLS]`, or behind the text."""
+"""Put the prompts of the runs into the texts of a forward pass: in front, behind `[CLS]`, or behind the text.
+
+A prompt enters among the input embeddings, or among the hidden states before a later layer.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from torch import Tensor
 
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.lines import TextLine
+from rpt.backbones.split import Split
 from rpt.data.rows import Rows
 from rpt.prompt.insert import Inserted, insert
 from rpt.prompt.text_prompt import EncodedPrompt, Folded, TextPrompt, Texts
@@ -35,7 +40,9 @@ def texts_of_run(backbone: FrozenBackbone, rows: Rows, run: int) -> Texts:
     return Texts(rows.ids[chosen, :width].to(device), mask[:, :width].to(device), backbone.embed)
 
 
-def place_prompts(backbone: FrozenBackbone, rows: Rows, prompts: Prompts, prompt_at: int | None) -> Inserted:
+def place_prompts(
+    backbone: FrozenBackbone, rows: Rows, prompts: Prompts, prompt_at: int | None, split: Split | None = None
+) -> Inserted:
     """Embed the texts of rows, and insert into each text the prompt of its run.
 
     Args:
@@ -43,8 +50,13 @@ def place_prompts(backbone: FrozenBackbone, rows: Rows, prompts: Prompts, prompt
         rows: Rows of a forward pass.
         prompts: Prompt of each run.
         prompt_at: Position in the text at which the prompt is inserted; None inserts it behind the text of a decoder.
+        split: Backbone, split before the layer at which the prompt enters. The result then holds hidden states, for
+            `split.above`. None for a prompt among the input embeddings.
     """
     rows, encoded = _encoded(backbone, rows, prompts)
+    if split is not None:
+        assert prompt_at is not None
+        return _before_layer(split, rows, encoded, prompt_at)
     if prompt_at is None:
         assert isinstance(backbone, CausalBackbone)
         return _behind_texts(backbone, rows, encoded)
@@ -52,6 +64,11 @@ def place_prompts(backbone: FrozenBackbone, rows: Rows, prompts: Prompts, prompt
     matrices = [prompt.prompt for prompt in encoded]
     inserted = insert(matrices, rows.run_of_text, embeds, rows.mask, prompt_at, rows.segments, rows.index_in_run)
     return inserted if rows.width is None else inserted.padded(rows.width)
+
+
+def reader(backbone: FrozenBackbone, split: Split | None) -> FrozenBackbone:
+    """Return the backbone that reads texts with inserted prompts: the whole backbone, or its layers above a split."""
+    return backbone if split is None else split.above
 
 
 def _encoded(backbone: FrozenBackbone, rows: Rows, prompts: Prompts) -> tuple[Rows, list[EncodedPrompt]]:
@@ -83,3 +100,32 @@ def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[Encode
     if context is not None and rows.width is not None:
         context = context.padded(rows.width - inserted.embeds.shape[1])
     return replace(inserted, context=context)
+
+
+def _before_layer(split: Split, rows: Rows, prompts: Sequence[EncodedPrompt], prompt_at: int) -> Inserted:
+    """Insert each prompt into the states of its text before a layer."""
+    states, written = split.read(_lines(rows), rows.ids.shape[1])
+    none = states.new_zeros(0, split.width)  # embeddings, and so the empty prompt of a run without one, may be narrower
+    matrices = [prompt.prompt if prompt.length else none for prompt in prompts]
+    inserted = insert(matrices, rows.run_of_text, states, rows.mask, prompt_at, rows.segments, rows.index_in_run)
+    inserted = inserted if rows.width is None else inserted.padded(rows.width)
+    return replace(inserted, context=written)
+
+
+def _lines(rows: Rows) -> list[TextLine]:
+    """Return the token ids of each text without padding, with the answers that are written behind the text."""
+    answers: dict[int, list[tuple[int, ...]]] = {}
+    lengths_written = rows.written_mask.sum(dim=1).tolist()
+    for row, ids, length in zip(rows.row_of_written.tolist(), rows.written.tolist(), lengths_written, strict=True):
+        answers.setdefault(row, []).append(tuple(ids[:length]))
+    texts = zip(
+        rows.row_of_text.tolist(),
+        rows.ids.tolist(),
+        rows.segments.tolist(),
+        rows.mask.sum(dim=1).tolist(),
+        strict=True,
+    )
+    return [
+        TextLine(tuple(ids[:length]), tuple(segments[:length]), tuple(answers.get(row, ())))
+        for row, ids, segments, length in texts
+    ]

@@ -72,6 +72,17 @@ def test_a_training_that_failed_at_several_steps_resumes_to_the_same_bytes(confi
     assert resumed.record.error is None
 
 
+def test_a_training_of_a_prompt_before_a_later_layer_resumes_to_the_same_bytes(config, stop):
+    layer = ("backbone.prompt_layer=1", "backbone.dropout=false")
+    whole = train([config("whole", *layer)])[0]
+    stop([9], raise_error)
+    with pytest.raises(RuntimeError, match="something broke"):
+        train([config("broken", *layer)])
+    resumed = train([config("broken", *layer)])[0]
+    assert len(resumed.record.resumed) == 1
+    assert contents(resumed.folder) == contents(whole.folder)
+
+
 @pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_training_that_failed_at_a_checkpoint_resumes_to_the_same_bytes(after, config, stop_saving):
     whole = train([config("whole")])[0]

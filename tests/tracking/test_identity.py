@@ -46,6 +46,7 @@ def test_a_setting_that_cannot_change_the_score_is_not_part_of_the_identity(over
         "encoder=plain",
         "encoder.dropout=0.1",
         "backbone.dropout=true",
+        "backbone.prompt_layer=3",
         "init=uniform",
         "trainer.epochs=3",
         "optim.eps=1e-7",
@@ -59,6 +60,12 @@ def test_the_default_of_dropout_is_not_in_the_identity_so_that_older_runs_keep_t
     assert "dropout" not in identity(check(compose([])), "data", "weights")["backbone"]
 
 
+def test_layer_0_of_the_prompt_is_not_in_the_identity_so_that_older_runs_keep_theirs():
+    for overrides in ([], ["backbone.prompt_layer=0"], ["encoder=none", "backbone.prompt_layer=3"]):
+        assert "prompt_layer" not in identity(check(compose(overrides)), "data", "weights")["backbone"]
+    assert identity(check(compose(["backbone.prompt_layer=3"])), "data", "weights")["backbone"]["prompt_layer"] == 3
+
+
 def test_other_rows_and_other_weights_give_another_identity():
     assert hash_of(data="other") != SAME
     assert hash_of(weights="other") != SAME
@@ -67,6 +74,8 @@ def test_other_rows_and_other_weights_give_another_identity():
 def test_the_name_of_a_folder_has_the_options_and_the_hash():
     plain = check(compose(["encoder=plain", "lr=1e-5", "prompt.length=20", "seed=3"]))
     assert folder_name(plain, "0123456789abcdef") == "cb-sample-minilm-plain-n20-lr1e-05-s3-0123456789"
+    deeper = check(compose(["encoder=plain", "lr=1e-5", "prompt.length=20", "seed=3", "backbone.prompt_layer=4"]))
+    assert folder_name(deeper, "0123456789abcdef") == "cb-sample-minilm-plain-n20-layer4-lr1e-05-s3-0123456789"
     bare = check(compose(["encoder=none", "head_lr=0.001"]))
     assert folder_name(bare, "0123456789abcdef") == "cb-sample-minilm-none-lr0.001-s0-0123456789"
 

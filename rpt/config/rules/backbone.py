@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rpt.backbones.depth import num_layers
 from rpt.backbones.files import NoSuchBackbone, family_of, num_positions
 from rpt.backbones.soundness import refuse_unsound
-from rpt.config.members import TEXT_IS_CACHED, TEXT_UPDATES, members
+from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, TEXT_UPDATES, members, no_such_layer
 from rpt.config.rules.candidate import Candidate
 from rpt.errors import Problem
 
@@ -88,6 +89,37 @@ def cached_text_is_unchanged(candidate: Candidate) -> Iterator[Problem]:
     target, prompt_at = candidate.config.encoder.target, candidate.config.backbone.prompt_at
     if prompt_at == "end" and target is not None and members(target).intersection(TEXT_UPDATES):
         yield Problem("backbone.prompt_at", prompt_at, TEXT_IS_CACHED)
+
+
+def prompt_layer_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
+    """Check that the backbone has the layer before which the prompt enters, and that the run can use it."""
+    config, layer = candidate.config, candidate.config.backbone.prompt_layer
+    if layer == 0 or not config.has_prompt:
+        return
+    try:
+        count = None if candidate.folder is None else num_layers(candidate.folder)
+    except NoSuchBackbone:
+        return  # `backbone_can_serve` reports it
+    if count is not None and layer >= count:
+        yield Problem("backbone.prompt_layer", layer, no_such_layer(count))
+    elif members(str(config.encoder.target)).intersection((*TEXT_UPDATES, "reads_text")):
+        yield Problem("backbone.prompt_layer", layer, NEEDS_EMBEDDINGS)
+    elif (conflict := _conflict_of_layer(candidate)) is not None:
+        yield Problem("backbone.prompt_layer", layer, f"does not go with {conflict}. Set backbone.prompt_layer=0.")
+
+
+def _conflict_of_layer(candidate: Candidate) -> str | None:
+    """Return the setting that excludes a prompt before a later layer, with the reason; None if no setting does."""
+    config = candidate.config
+    if config.backbone.prompt_at == "end":
+        return "backbone.prompt_at=end, which caches keys and values of all layers"
+    if config.backbone.dropout:
+        return "backbone.dropout=true, because the text's states below the layer are computed only once"
+    if config.scorer.name == "own":
+        return "a scorer of your own, which may read the whole backbone"
+    if config.scorer.name == "generate" and candidate.family == "causal":
+        return "scorer=generate in a decoder, where the layers below and above the prompt count positions differently"
+    return None
 
 
 def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:

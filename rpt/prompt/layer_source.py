@@ -1,0 +1,101 @@
+"""Input of an initialisation for a prompt that enters before a later layer: hidden states in place of embeddings.
+
+The numbers of a backbone's states before layer k differ from the numbers of its embeddings, often by orders of
+magnitude. A prompt that enters there therefore starts from states before layer k. The tokens that an initialisation
+draws are read as one text with the special tokens of the tokenizer (`rpt.backbones.split.Split.read_tokens`). Their
+states then have a context, like the states of the words of a text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor
+
+from rpt.backbones.frozen import FrozenBackbone, root_mean_square
+from rpt.backbones.split import Split, split_before
+from rpt.prompt.init import InitSource, frequent_token_ids
+
+SAMPLE, FREQUENT, LONGEST = 1024, 5000, 64
+"""Numbers of tokens: of a sample of the vocabulary, of the frequent tokens that it is drawn from, and of its texts."""
+
+
+@dataclass(frozen=True)
+class LayerSource(InitSource):
+    """The inputs of an initialisation for a prompt before a later layer.
+
+    Attributes:
+        split: Backbone, split before the layer at which the prompt enters.
+    """
+
+    split: Split = field(kw_only=True)
+
+    @property
+    def hidden(self) -> int:
+        """Width of the hidden states before the layer."""
+        return self.split.width
+
+    def rows(self, ids: Int64[Tensor, " tokens"]) -> Float32[Tensor, "tokens hidden"]:
+        """Return the states of tokens that are read as one text, in the prompt's unit, float32 on the CPU."""
+        return self.split.read_tokens(ids).float().cpu() / self.scale
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Frequent tokens of a vocabulary, and their states before a layer.
+
+    Attributes:
+        ids: Ids of the tokens, in the order of the texts in which they were read.
+        states: States of the tokens before the layer, in the dtype and on the device of the backbone.
+        rms: Root mean square of all entries of `states`.
+    """
+
+    ids: Int64[Tensor, " tokens"]
+    states: Float[Tensor, "tokens hidden"]
+    rms: float
+
+
+@lru_cache(maxsize=4)  # all runs of a pack share the split backbone and its tokenizer
+def sample_vocabulary(split: Split, tokenizer: Any) -> Sample:
+    """Read random frequent tokens of the vocabulary in short texts, and return their states before the layer.
+
+    The tokens are the same for all runs of a backbone, whatever their seeds. Their states stand for the vocabulary, of
+    which only the embeddings are a table.
+    """
+    frequent = torch.tensor(frequent_token_ids(tokenizer, FREQUENT), dtype=torch.int64)
+    order = torch.randperm(len(frequent), generator=torch.Generator().manual_seed(0))
+    ids = frequent[order[:SAMPLE]]
+    states = split.read_tokens(ids, LONGEST)
+    return Sample(ids, states, root_mean_square(states) if len(ids) else 0.0)
+
+
+def rms_before(backbone: FrozenBackbone, layer: int) -> float:
+    """Compute the root mean square of the states before a layer, or of the input embeddings for layer 0.
+
+    Args:
+        backbone: Backbone that the prompt is for.
+        layer: Number of the layer before which the prompt enters.
+    """
+    if layer == 0:
+        return backbone.vocabulary_rms
+    return sample_vocabulary(split_before(backbone, layer), backbone.tokenizer).rms
+
+
+def vocabulary_before(
+    backbone: FrozenBackbone, layer: int
+) -> tuple[Float[Tensor, "tokens hidden"], Int64[Tensor, " tokens"] | None]:
+    """Return states of the vocabulary before a layer, and the ids of their tokens.
+
+    Args:
+        backbone: Backbone that the prompt is for.
+        layer: Number of the layer before which the prompt enters. For layer 0, the result is the table of input
+            embeddings, and None for the ids of its rows.
+    """
+    if layer == 0:
+        return backbone.embedding, None
+    sample = sample_vocabulary(split_before(backbone, layer), backbone.tokenizer)
+    return sample.states, sample.ids
