@@ -24,7 +24,7 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 from benchmarks.command import RESULTS, write_result
 from benchmarks.peers.jobs import FAMILIES, Job, find_weights
 from benchmarks.peers.library import quiet
-from benchmarks.peers.measure import PACKS, Measurement
+from benchmarks.peers.measure import PACKS, PROCESSES, PUBLISHED, Measurement
 from benchmarks.peers.report import draw, table, target_line, targets
 from benchmarks.peers.taken import CLOCKS
 from rpt.console import say
@@ -72,12 +72,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of all ways (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=4, help="steps of a way in a round (default: %(default)s)")
     parser.add_argument("--packs", type=_numbers, default=list(PACKS), help="sizes of packs, separated by commas")
-    parser.add_argument("--without", type=_names, default=[], help="ways to leave out: published_habits")
+    parser.add_argument("--without", type=_names, default=[], help="published_habits,processes: parts to leave out")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu on a busy machine (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     if options.shapes is None:
         options.shapes = [name for name in FAMILIES if FAMILIES[name] != "seq2seq" or options.tokenizer is not None]
+    if unknown := set(options.without) - {PUBLISHED, PROCESSES}:
+        parser.error(f"--without {unknown.pop()}: no such part. Choose from {PUBLISHED}, {PROCESSES}.")
     for shape in options.shapes:
         if shape not in FAMILIES:
             parser.error(f"--shapes {shape}: no such shape. Choose from {', '.join(FAMILIES)}.")
@@ -91,7 +93,7 @@ def _names(text: str) -> list[str]:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
+    return [int(part) for part in text.split(",") if part]
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from rpt.training.module import PromptTuner
 
 RPT, PEFT, TUNED, PUBLISHED, BARE, CACHED = "rpt", "peft", "peft_tuned", "published_habits", "bare_loop", "rpt_cached"
 PACKS = (4, 16)
+PROCESSES = "processes"
+"""Name by which `without` leaves out peak memory and start-up."""
+
 AT_END = "backbone.prompt_at=end"
 
 
@@ -49,13 +52,13 @@ class Measurement:
     Args:
         job: Shape and rows.
         packs: Sizes of the packs.
-        without: Names of ways that are left out.
+        without: Parts that are left out: `published_habits`, `processes`, or both.
         clock: Name of the clock of the results: `wall` or `cpu`.
         scratch: Folder for run folders.
     """
 
     def __init__(self, job: Job, packs: Sequence[int], without: Sequence[str], clock: str, scratch: Path) -> None:
-        self.job, self.clock = job, clock
+        self.job, self.clock, self.without = job, clock, without
         encoded = training_rows(job)
         self.rows: list[PlainRow] = plain_rows(job.family, encoded)
         self.num_labels = len(encoded.examples[0].choices)
@@ -86,7 +89,7 @@ class Measurement:
                 taken[name].append(steps())
             ceilings.append(self._ceilings())
             say(f"  round {index + 1} of {rounds}")
-        alone = self._alone()
+        alone = {} if PROCESSES in self.without else self._alone()
         language = self.job.family != "encoder"
         result = {
             "shape": self.job.shape,

@@ -70,6 +70,7 @@ def _targets(measurement: dict[str, Any]) -> list[dict[str, Any]]:
     found = [
         _target(f"{place}: time of {label(way)} / rpt", ways[way]["ratio_to_rpt"], at_least=ratio)
         for way, ratio in AT_LEAST.get((shape, task), {}).items()
+        if way in ways
     ]
     if shape in PRODUCTS:
         share = measurement["floor"]["share_of_products"]
@@ -81,8 +82,9 @@ def _targets(measurement: dict[str, Any]) -> list[dict[str, Any]]:
         overhead = 1 / ways[BARE]["ratio_to_rpt"]
         found.append(_target(f"{place}: time of rpt / plain PyTorch loop", overhead, at_most=OVERHEAD))
     if shape == "t5-base":
-        memory = ways[RPT]["peak_bytes"] / ways[PEFT]["peak_bytes"]
-        found.append(_target(f"{place}: peak memory of rpt / {label(PEFT)}", memory, at_most=MEMORY))
+        if "peak_bytes" in ways[RPT]:
+            memory = ways[RPT]["peak_bytes"] / ways[PEFT]["peak_bytes"]
+            found.append(_target(f"{place}: peak memory of rpt / {label(PEFT)}", memory, at_most=MEMORY))
         seconds = measurement["evaluation"]["seconds_per_example"]
         ratio = seconds["generation"] / seconds["rank"]
         found.append(_target(f"{place}: time of generation / rank classification", ratio, at_least=EVALUATION))
