@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.names import FAMILIES
 from rpt import build
 from rpt.backbones.files import locate
 from rpt.backbones.load import load_tokenizer
@@ -25,9 +26,6 @@ BATCH = 8
 PROMPT_LENGTH = 10
 IGNORED = -100
 """Label of a token that has no loss in transformers."""
-
-FAMILIES = {"minilm": "encoder", "smollm2": "causal", "t5-small": "seq2seq", "t5-base": "seq2seq"}
-"""Family of each shape. MiniLM and SmolLM2 have real weights, and the T5 shapes have random weights."""
 
 T5_SIZES = {
     "t5-small": {"d_model": 512, "d_kv": 64, "d_ff": 2048, "num_layers": 6, "num_heads": 8},
@@ -52,7 +50,7 @@ class Job:
     """Shape of a backbone, and rows of a task.
 
     Attributes:
-        shape: Name of the shape, a key of `FAMILIES`.
+        shape: Name of the shape, a key of `names.FAMILIES`.
         task: Name of the task.
         folder: Folder of the weights in the hub's layout.
         root: Folder of the official release; None for the sample rows.

@@ -17,6 +17,7 @@ from benchmarks.peers.evaluation import compare_evaluations
 from benchmarks.peers.isolated import measure as measure_alone
 from benchmarks.peers.jobs import BATCH, Job, PlainRow, plain_rows, training_rows
 from benchmarks.peers.library import DOCUMENTED, PeftSteps, Settings, load
+from benchmarks.peers.names import BARE, CACHED, PEFT, PROCESSES, PUBLISHED, RPT, TUNED
 from benchmarks.peers.ours import RptSteps
 from benchmarks.peers.products import Product
 from benchmarks.peers.published import PublishedSteps
@@ -24,11 +25,6 @@ from benchmarks.peers.taken import CLOCKS, Steps, Taken
 from benchmarks.peers.tuning import tune
 from rpt.console import say
 from rpt.training.module import PromptTuner
-
-RPT, PEFT, TUNED, PUBLISHED, BARE, CACHED = "rpt", "peft", "peft_tuned", "published_habits", "bare_loop", "rpt_cached"
-PACKS = (4, 16)
-PROCESSES = "processes"
-"""Name by which `without` leaves out peak memory and start-up."""
 
 AT_END = "backbone.prompt_at=end"
 

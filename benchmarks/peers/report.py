@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.measure import BARE, CACHED, PEFT, PUBLISHED, RPT, TUNED
+from benchmarks.peers.names import BARE, CACHED, PEFT, PUBLISHED, RPT, TUNED
 
 MIB = 2**20
 LABELS = {

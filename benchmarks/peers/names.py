@@ -1,0 +1,20 @@
+"""Names of shapes, tasks, ways and parts. This module imports no library, so that a wrong option is refused at once."""
+
+from __future__ import annotations
+
+FAMILIES = {"minilm": "encoder", "smollm2": "causal", "t5-small": "seq2seq", "t5-base": "seq2seq"}
+"""Family of each shape. MiniLM and SmolLM2 have real weights, and the T5 shapes have random weights."""
+
+TASKS = ("cb", "rte", "boolq", "wic")
+"""Tasks with labels and one text for each row."""
+
+RPT, BARE, CACHED = "rpt", "bare_loop", "rpt_cached"
+TUNED, PEFT, PUBLISHED = "peft_tuned", "peft", "published_habits"
+PACKS = (4, 16)
+"""Sizes of packs."""
+
+PROCESSES = "processes"
+"""Name of the part that measures peak memory and start-up."""
+
+PARTS = (PUBLISHED, PROCESSES)
+"""Parts that a measurement may leave out."""
