@@ -1,6 +1,7 @@
 """Count the operators of a training step that would each be a kernel launch on a GPU.
 
-    python -m benchmarks.launches            # MiniLM and SmolLM2, sample rows of CB; a minute
+    python -m benchmarks.launches                        # MiniLM and SmolLM2, sample rows of CB; two minutes
+    python -m benchmarks.launches --backbones minilm     # half a minute
 
 A step of a small model on a large GPU takes at least the number of its launches multiplied by the time of a launch. A
 pack of runs shares its launches. The count is taken on the CPU, below autograd, over forward pass, backward pass and
