@@ -105,6 +105,20 @@ def test_values_are_compared_with_the_smallest_and_the_answer_has_the_largest(tm
     assert found == [(10, 2, "exploratory"), (50, 2, "answer")]
 
 
+def test_many_differences_without_a_verdict_have_one_sentence(tmp_path):
+    for seed in range(3):
+        for value, skill in (("labels", 0.5), ("normal", 0.5), ("uniform", 0.5), ("vocab", 0.9)):
+            write_run(tmp_path, f"init={value}", f"seed={seed}", skill=skill, **SURE)
+    study = collect(tmp_path)
+    numbers = measure(study)
+    verdicts = [pair.verdict for pair in numbers.by_value]
+    assert len(verdicts) == 6
+    assert verdicts.count("open") == 3
+    text = " ".join(map(str, answer(study, numbers)))
+    assert text.count(", all else equal: ") == 3
+    assert text.count("Of 3 differences along initialisation, the data cannot tell. The largest is residual with") == 1
+
+
 @pytest.mark.parametrize(
     ("key", "values"),
     [

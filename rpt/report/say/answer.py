@@ -28,6 +28,7 @@ from rpt.report.say.sentences import (
     against_baseline,
     along,
     difference,
+    differences,
     failures,
     how_soon,
     spreads,
@@ -112,7 +113,7 @@ def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
         for axis in study.axes:
             pairs = [pair for pair in _claims(numbers) if pair.task == task and pair.axis == axis.key]
             if pairs:
-                yield Paragraph(f"{task}, along {axis.label}", [difference(pair, axis.label) for pair in pairs])
+                yield Paragraph(f"{task}, along {axis.label}", [*differences(pairs, axis.label)])
 
 
 def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace]) -> Iterator[str]:
@@ -146,9 +147,9 @@ def _sentences(
     main = "sweep" if axis is not None and any(len(row.curve.points) > 1 for row in rows) else "tuned"
     of_main = [pair for pair in pairs if pair.where == main and pair.second in study.methods]
     yield from ranking(rows, of_main, main)
-    for pair in pairs:
-        if pair.where == "value" or pair in of_main:
-            yield difference(pair, axis.label if axis is not None else "")
+    yield from map(difference, of_main)
+    if axis is not None:
+        yield from differences([pair for pair in pairs if pair.where == "value"], axis.label)
     if axis is not None and main == "sweep":
         yield worst_cases(axis, rows)
         yield tuned_at(axis, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 
 from rpt.console import several
 from rpt.report.measure.comparisons import Pair
@@ -15,6 +16,9 @@ from rpt.stats.estimate import Estimate
 
 VERDICTS = ("higher", "lower", "open")
 CANNOT_TELL = "the data cannot tell"
+
+MOST_UNTOLD = 2
+"""Largest number of comparisons along an axis without a verdict that have a sentence each."""
 
 SCORES = {"higher": "scores higher", "lower": "scores lower"}
 """Verb phrase for each verdict on scores, with the first encoder as its subject."""
@@ -45,10 +49,33 @@ def difference(pair: Pair, label: str = "") -> str:
         if pair.where == "value":
             second = f"{pair.second} {second}"
         return f"{first} scores {_signed(estimate.value)} against {second}, {where}."
-    numbers = f"{_signed(estimate.value)} {brackets(estimate, POINTS, 1)}, {_p(pair)} after Holm"
+    numbers = _numbers(pair)
     if pair.verdict != "open":
         return f"{first} scores {pair.verdict} than {second}, {where}: {numbers}."
     return f"Whether {first} scores higher than {second}, {where}, {CANNOT_TELL}: {numbers}.{_seeds_needed(pair)}"
+
+
+def differences(pairs: Sequence[Pair], label: str) -> Iterator[str]:
+    """Yield a sentence for each comparison of two values of an axis, and a single one for many that tell nothing.
+
+    Args:
+        pairs: Comparisons of two values of the axis.
+        label: Label of the axis.
+    """
+    is_untold = [pair.verdict == "open" and pair.comparison.difference.has_interval for pair in pairs]
+    untold = [*compress(pairs, is_untold)]
+    are_listed = len(untold) <= MOST_UNTOLD
+    for pair, is_open in zip(pairs, is_untold, strict=True):
+        if are_listed or not is_open:
+            yield difference(pair, label)
+    if not are_listed:
+        largest = max(untold, key=lambda pair: abs(pair.comparison.difference.value))
+        first, second = value_text(largest.first_value), value_text(largest.second_value)
+        numbers = _numbers(largest)
+        yield (
+            f"Of {len(untold)} differences along {label}, {CANNOT_TELL}. The largest is {largest.first} with {first} "
+            f"against {second}: {numbers}. The table of comparisons along each axis has all."
+        )
 
 
 def along(label: str, pairs: Sequence[Pair]) -> str:
@@ -64,6 +91,12 @@ def along(label: str, pairs: Sequence[Pair]) -> str:
     ]
     count = several(len(pairs), "difference")
     return f"Along {label}, of {count} the data support {listed(supported) or 'none'}."
+
+
+def _numbers(pair: Pair) -> str:
+    """Return difference, interval and p-value of a comparison."""
+    estimate = pair.comparison.difference
+    return f"{_signed(estimate.value)} {brackets(estimate, POINTS, 1)}, {_p(pair)} after Holm"
 
 
 def _values(pair: Pair) -> str:
