@@ -104,20 +104,26 @@ def target_line(target: dict[str, Any]) -> str:
 
 
 def draw(measurements: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the time per example of each way, a panel for each measurement, with a logarithmic axis."""
+    """Draw the time per example of each way as a dot, a panel for each measurement, with a logarithmic axis."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
     figure = Figure(figsize=(9, 2.6 * len(measurements)), layout="constrained")
     panels = figure.subplots(len(measurements), 1, squeeze=False)[:, 0]
     for panel, measurement in zip(panels, measurements, strict=True):
         ways = list(measurement["ways"])
         milliseconds = [measurement["ways"][way]["seconds_per_example"] * 1000 for way in ways]
-        colors = ["#1f77b4" if way.startswith("rpt") else "#9a9a9a" for way in ways]
-        bars = panel.barh([label(way) for way in ways], milliseconds, color=colors)
-        panel.bar_label(bars, fmt="%.1f", padding=3)
+        colors = ["#1f77b4" if way.startswith("rpt") else "#7f7f7f" for way in ways]
+        panel.scatter(milliseconds, [label(way) for way in ways], c=colors)
+        for row, value in enumerate(milliseconds):
+            panel.annotate(f"{value:.1f}", (value, row), (7, 0), textcoords="offset points", va="center")
+        panel.margins(y=0.15)
         panel.invert_yaxis()
         panel.set_xscale("log")
-        panel.margins(x=0.15)
+        panel.set_xlim(min(milliseconds) / 2, max(milliseconds) * 2)
+        panel.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.grid(axis="x", color="#dddddd")
         panel.set_title(f"{measurement['shape']}, rows of {measurement['task']}")
         panel.set_xlabel("milliseconds per example")
     figure.savefig(path, metadata={"Date": None})
