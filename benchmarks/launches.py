@@ -4,9 +4,9 @@
     python -m benchmarks.launches --backbones minilm     # half a minute
 
 A step of a small model on a large GPU takes at least the number of its launches multiplied by the time of a launch. The
-runs of a pack share the launches of the backbone. The count is taken on the CPU, below autograd, over all passes and the
-optimizer. Views and allocations are not counted, because they launch nothing. Fused kernels of a GPU, such as an
-optimizer for several tensors at once, launch fewer.
+runs of a pack share the launches of the backbone. The count is taken on the CPU, below autograd, over forward pass,
+backward pass and optimizer. Views and allocations are not counted, because they launch nothing. Fused kernels of a GPU,
+such as an optimizer for several tensors at once, launch fewer.
 """
 
 from __future__ import annotations
