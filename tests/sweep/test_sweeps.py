@@ -28,12 +28,12 @@ PAPER = sorted(f"paper/{file.stem}" for file in (sweeps_dir() / "paper").glob("*
 CHECKS = ("matrix",)
 """Sweeps that only test whether all combinations of options run."""
 
-FEWER_EPOCHS = {"robustness": 4, "ablation": 4}
+FEWER_EPOCHS = {"robustness": 4, "ablation": 4, "placement": 4}
 """Number of epochs of the studies of a language model. It was chosen by held-out scores."""
 
 QUESTIONS = {
     *("learning_rate", "prompt_length", "init", "few_shot", "encoders", "bottleneck", "sharing", "seeds"),
-    *("convergence", "robustness", "methods", "ablation", "transfer"),
+    *("convergence", "robustness", "methods", "ablation", "placement", "transfer"),
 }
 
 
@@ -85,7 +85,7 @@ def head(name):
 
 def test_every_question_has_a_study():
     assert set(STUDIES) == QUESTIONS | set(CHECKS)
-    without = {"seeds", "robustness", "methods", "ablation", "transfer"}
+    without = {"seeds", "robustness", "methods", "ablation", "placement", "transfer"}
     assert {name.removeprefix("paper/") for name in PAPER} == QUESTIONS - without
 
 
@@ -96,7 +96,11 @@ def test_a_study_has_its_question_its_command_and_its_cost(name):
     assert f"python run.py -cn {name}" in comment
     cost = r"(minutes|hours) of a GPU, estimated" if name in PAPER else r"(minutes|hours|half an hour) on two CPU cores"
     assert re.search(cost, comment)
-    assert name in CHECKS or name in ("seeds", "ablation", "transfer") or re.search(r"(Table|Figure) \d", comment)
+    assert (
+        name in CHECKS
+        or name in ("seeds", "ablation", "placement", "transfer")
+        or re.search(r"(Table|Figure) \d", comment)
+    )
     config = start(name)
     assert config.question == question
     assert config.group == name.replace("/", "_")
