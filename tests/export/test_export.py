@@ -167,6 +167,19 @@ def test_a_prompt_that_peft_cannot_represent_is_refused_with_the_reason(tiny_ber
     exported(folder, "npy", tmp_path / "out")
 
 
+def test_a_prompt_before_a_later_layer_is_exported_without_peft_and_the_card_names_the_layer(
+    tiny_bert, tmp_path, capsys
+):
+    folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front", "backbone.prompt_layer=1")
+    assert main([str(folder), "--format", "peft", "--output", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err
+    assert "PEFT puts a prompt among the input embeddings, and this prompt enters before layer 1" in message
+    assert "backbone.prompt_layer=0 exports" in message
+    assert not (folder / "adapter").exists()
+    card = (exported(folder, "safetensors", tmp_path / "out") / "README.md").read_text()
+    assert "among the hidden states before layer 1 (counted from 0)" in card
+
+
 def test_a_run_without_a_prompt_an_existing_folder_and_a_link_are_refused(tiny_bert, tmp_path, capsys):
     bare = trained(tmp_path, *tiny_bert, "encoder=none")
     assert main([str(bare), "--format", "npy", "--output", str(tmp_path / "out")]) == 2

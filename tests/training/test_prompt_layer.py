@@ -10,11 +10,15 @@ import torch
 import rpt
 from rpt.backbones.split import split_before
 from rpt.errors import ConfigError
+from rpt.predict.answers import answer_lines
+from rpt.predict.lines import placed
+from rpt.predict.predictor import Predictor
 from rpt.prompt import init
 from rpt.prompt.init import InitSource
 from rpt.prompt.layer_source import LayerSource, sample_vocabulary
 from rpt.prompt.unit import T5_RMS
 from rpt.runs import train
+from rpt.system.writing import read_json_lines
 from rpt.training.placement import place_prompts
 from tests.support.models import make_model, save_as_published
 from tests.support.packs import FAMILIES, RUNS_AT_LOW_RATES, curve
@@ -208,3 +212,14 @@ def test_a_layer_that_is_unknown_before_the_model_is_loaded_is_refused(tiny_bert
 def test_generation_by_t5_is_evaluated_at_a_layer(trained):
     outcome = trained("tiny_t5", LAYER, "scorer=generate", "encoder=plain")
     assert outcome.record.status == "finished"
+
+
+def test_runs_of_different_layers_share_a_backbone_in_predictions(trained, tiny_cb):
+    folders = [trained("tiny_bert", "encoder=plain", *more).folder for more in ([], [LAYER])]
+    rows = read_json_lines(Path(tiny_cb[1].removeprefix("data.root="), "CB", "val.jsonl"))
+    mixed = [{**row, "run": folder.name} for folder in folders for row in rows]
+    lines = list(answer_lines(Predictor([rpt.load(folder) for folder in folders]), placed(mixed)))
+    scores = [line.values["scores"] for line in lines]
+    alone = [line["scores"] for folder in folders for line in rpt.load(folder).predict(rows)]
+    assert scores == [pytest.approx(expected, abs=1e-6) for expected in alone]
+    assert scores[: len(rows)] != scores[len(rows) :]
