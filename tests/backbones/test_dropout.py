@@ -23,6 +23,7 @@ def test_runs_of_a_pack_with_dropout_have_the_same_bytes_as_alone(backbone, pack
     assert {outcome.record.environment.bits["forwards"] for outcome in packed} == {"own"}
 
 
+@pytest.mark.slow
 def test_dropout_is_drawn_from_the_seed_and_changes_the_first_step(configure, tiny_cb, tmp_path):
     def first_gradient(folder, *overrides):
         [outcome] = train([configure(*tiny_cb, "encoder=plain", f"output_dir={tmp_path / folder}", *overrides)])

@@ -188,6 +188,7 @@ def test_pytorch_files_are_needed_only_if_there_are_no_safetensors_files():
     assert needed_files([*common, *pickles]) == texts + pickles[:2]
 
 
+@pytest.mark.slow
 def test_the_first_line_of_every_option_has_model_licence_and_size():
     assert len(OPTIONS) >= 26
     for option in OPTIONS:

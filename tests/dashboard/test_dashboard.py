@@ -119,6 +119,7 @@ def test_the_workspace_has_all_sections_and_filters_the_runs_of_the_group(group)
 # Tests of the command
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_panels_and_publishes_nothing(server):
     done = command(server, "--entity", "team", "--group", "learning_rate", "--dry-run")
     assert (done.returncode, done.stderr) == (0, "")

@@ -151,6 +151,7 @@ def test_whole_questions_are_drawn_until_every_class_has_k_answers(passages, k, 
     )
 
 
+@pytest.mark.slow
 @given(st.one_of(PASSAGES, st.lists(st.integers(0, 2), min_size=2, max_size=80)), SEEDS)
 def test_the_rows_of_a_smaller_k_are_among_those_of_a_larger_k(rows, seed):
     # beartype draws a random element of a list to check, which is not allowed in a strategy. So examples are made here.

@@ -243,6 +243,7 @@ def test_a_refused_rerun_changes_no_file_and_a_rerun_keeps_the_old_files(finishe
     assert {entry.name: entry.read_bytes() for entry in superseded.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_the_run_can_be_resumed(configure, tiny_cb, tmp_path):
     config = configure(*tiny_cb, "trainer.epochs=1")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

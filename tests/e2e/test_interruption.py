@@ -106,6 +106,7 @@ def test_a_pack_resumes_from_the_step_in_which_ctrl_c_was_pressed(exact, statefu
         assert contents(outcome.folder) == contents(expected.folder)
 
 
+@pytest.mark.slow
 def test_a_step_that_a_signal_interrupts_is_repeated_after_the_resume(stateful, at_forward, tmp_path):
     whole = train([stateful("whole", SMALL)])[0]
     at_forward("losses", 40, lambda: send(signal.SIGTERM))
@@ -116,6 +117,7 @@ def test_a_step_that_a_signal_interrupts_is_repeated_after_the_resume(stateful, 
     assert contents(train([stateful("stopped", SMALL)])[0].folder) == contents(whole.folder)
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_a_signal_interrupts_is_repeated_after_the_resume(stateful, at_forward, tmp_path):
     small = "trainer.eval_token_budget=100"  # an evaluation has several forward passes
     whole = train([stateful("whole", small)])[0]
@@ -128,6 +130,7 @@ def test_an_evaluation_that_a_signal_interrupts_is_repeated_after_the_resume(sta
     assert contents(resumed.folder) == contents(whole.folder)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_at_once(stateful, stop, tmp_path, capfd):
     whole = train([stateful("whole")])[0]
     stop([10], lambda: send(signal.SIGINT, times=2))
@@ -152,6 +155,7 @@ def test_a_signal_ends_a_hanging_step_after_the_grace_period(stateful, at_forwar
     assert record(only_run(tmp_path, "stopped"))["status"] == "interrupted"
 
 
+@pytest.mark.slow
 def test_the_signal_handler_of_a_launcher_is_called_after_a_checkpoint_and_training_goes_on(stateful, stop, tmp_path):
     whole, seen = train([stateful("whole")])[0], []
 
@@ -180,6 +184,7 @@ def at_every_step(monkeypatch):
     return "trainer.checkpoint_seconds=1e-9"
 
 
+@pytest.mark.slow
 def test_checkpoints_are_written_by_time(at_every_step, stateful, stop, tmp_path):
     whole = train([stateful("whole")])[0]
     stop([10], broken)
@@ -199,6 +204,7 @@ def test_checkpoints_by_time_take_a_small_share_of_the_training_time(stateful, m
     assert saved == [1, 4, 8]
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_failed_after_a_checkpoint_by_time_is_repeated_after_the_resume(
     at_every_step, stateful, at_forward, tmp_path
 ):

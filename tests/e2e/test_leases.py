@@ -67,6 +67,7 @@ class OtherMachineIsFirst(InlineExecutor):
             write_lease_of_another_machine(self.folder, age=ENDED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other_finishes", [True, False], ids=["that finishes", "that dies"])
 def test_a_pack_in_training_on_another_machine_is_trained_again_only_if_that_machine_dies(other_finishes, settle):
     executor, results = settle(lambda folder: OtherMachineIsFirst(folder, other_finishes))
@@ -138,6 +139,7 @@ def test_a_training_that_lost_its_lease_stops_and_overwrites_no_file(
     assert not (kept / lease.NAME).exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_waits_for_the_machine_that_took_its_pack_over_and_trains_each_step_once(
     taken_over_by_another_machine, sweep, capsys
 ):

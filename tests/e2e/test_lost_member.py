@@ -55,6 +55,7 @@ def lose_checkpoints(folder):
         (folder / name).unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [remove, lose_checkpoints])
 def test_a_lost_run_starts_again_and_the_others_resume_to_the_same_bytes(lose, pack, interrupted):
     whole, folders = train(pack("whole")), interrupted()
@@ -79,6 +80,7 @@ def add_link(folder):
     (folder / "adapter").symlink_to(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -102,6 +104,7 @@ def test_a_damaged_run_gives_an_error_and_the_others_resume(damage, message, pac
     assert contents(train(pack("runs"))[1].folder) == contents(whole[1].folder)
 
 
+@pytest.mark.slow
 def test_a_run_with_an_older_checkpoint_resumes_from_it_in_a_pack_of_its_own(pack, interrupted):
     whole, folders = train(pack("whole")), interrupted()
     (folders[1] / "previous.ckpt").replace(folders[1] / "last.ckpt")  # the checkpoint of step 7
@@ -113,6 +116,7 @@ def test_a_run_with_an_older_checkpoint_resumes_from_it_in_a_pack_of_its_own(pac
         assert contents(outcome.folder) == contents(expected.folder)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_finished_alone_does_not_stop_the_others_from_resuming(pack, interrupted):
     whole, _ = train(pack("whole")), interrupted()
     with pytest.raises(CheckpointError, match="was trained in a pack with other runs"):
@@ -124,6 +128,7 @@ def test_a_run_that_was_finished_alone_does_not_stop_the_others_from_resuming(pa
         assert contents(outcome.folder) == contents(expected.folder)
 
 
+@pytest.mark.slow
 def test_runs_that_resume_without_a_run_of_their_pack_have_a_warning(pack, interrupted):
     folders = interrupted("packing.exact=false")
     remove(folders[1])

@@ -231,6 +231,7 @@ def test_a_run_trains_with_the_users_encoder_optimizer_scorer_logger_and_callbac
         replay(path.parent, [str(lab / "conf")])
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_torch_trains_by_one_option_file(lab, command, tiny_bert, tiny_cb, tmp_path):
     small = [*tiny_bert, *tiny_cb, "trainer.epochs=1"]
     done = command("--config-dir", str(lab / "conf"), "optim=torch_sgd", *small)

@@ -60,6 +60,7 @@ def test_a_finished_sweep_trains_nothing(sweep, tmp_path):
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_larger_sweep_trains_only_the_new_points(sweep, tmp_path):
     sweep(POINTS[:2])
     _, new = sweep(POINTS, pack_size=1)
@@ -67,6 +68,7 @@ def test_a_larger_sweep_trains_only_the_new_points(sweep, tmp_path):
     assert len(list((tmp_path / "runs" / "sweeps").glob("*.json"))) == 2
 
 
+@pytest.mark.slow
 def test_a_point_that_fails_stops_no_other_point_and_is_tried_again_only_on_request(sweep, tmp_path):
     overrides = ["encoder=plain lr=1e30", "encoder=plain", "encoder=plain lr=0"]
     results, _ = sweep(overrides)
@@ -85,12 +87,14 @@ def test_a_point_that_fails_stops_no_other_point_and_is_tried_again_only_on_requ
     assert json.loads((failed / "superseded" / "1" / "run.json").read_text()) == started
 
 
+@pytest.mark.slow
 def test_a_value_that_only_the_data_refuses_stops_no_other_point_of_the_pack(sweep):
     results, _ = sweep(["encoder=plain", "encoder=plain warmup_steps=8", "encoder=plain lr=1"])
     assert [result.status for result in results] == ["finished", "refused", "finished"]
     assert results[1].error.startswith("warmup_steps = 8: must be less than the 8 steps of this training.")
 
 
+@pytest.mark.slow
 def test_points_that_are_the_same_run_are_reported_and_trained_once(sweep, tmp_path, capsys):
     results, new = sweep(["encoder=plain lr=0.3", "encoder=plain"])
     assert capsys.readouterr().out == "the same run 2 times, trained once: encoder=plain lr=0.3; encoder=plain\n"
@@ -100,6 +104,7 @@ def test_points_that_are_the_same_run_are_reported_and_trained_once(sweep, tmp_p
     assert capsys.readouterr().out.endswith("encoder=none lr=0.2; encoder=none lr=0.3; 1 more\n")
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path):
     [first], _ = sweep(POINTS[:1])
     folder = RunFolder(Path(first.folder))
@@ -126,6 +131,7 @@ def test_a_run_that_another_process_trains_is_waited_for(sweep, tmp_path):
     assert folder.read_record() == finished.updated(warnings=("by the other",))
 
 
+@pytest.mark.slow
 def test_progress_reports_of_a_pack_have_the_best_held_out_score_and_status_of_each_run(sweep):
     overrides = ["encoder=plain", "encoder=residual", "encoder=mlp", "encoder=plain lr=1e30"]
     reports = []
@@ -245,6 +251,7 @@ def raise_error():
     raise ValueError("shapes do not fit")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("breaks", "error", "reason"),
     [

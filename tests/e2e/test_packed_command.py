@@ -27,6 +27,7 @@ def steps(folder):
     return [int(line.split(",")[0]) for line in lines[1:] if line.split(",")[2]]
 
 
+@pytest.mark.slow
 def test_wrong_options_of_the_launcher_are_refused_before_training(command, start_folder):
     done = command(*PACKED, "lr=1,2", "hydra.launcher.executor=inlin", "hydra.launcher.pack_size=0")
     assert done.stdout == (

@@ -48,6 +48,7 @@ def raise_error():
     raise RuntimeError("something broke")
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_bytes_and_different_seeds_different_bytes(config):
     runs = (("one", 0), ("two", 0), ("three", 1))
     first, second, other = (train([config(folder, f"seed={seed}")])[0] for folder, seed in runs)
@@ -108,6 +109,7 @@ def test_a_pack_with_checkpoints_of_two_steps_resumes_from_the_older_step(after,
         assert contents(outcome.folder) == contents(expected.folder)
 
 
+@pytest.mark.slow
 def test_a_pack_that_failed_between_the_results_of_two_runs_keeps_the_finished_run(config, monkeypatch):
     pair = [config("broken"), config("broken", "seed=1")]
     whole = train([config("whole"), config("whole", "seed=1")])
@@ -129,6 +131,7 @@ def test_a_pack_that_failed_between_the_results_of_two_runs_keeps_the_finished_r
         assert outcome.record.pack == expected.record.pack
 
 
+@pytest.mark.slow
 def test_half_of_an_interrupted_pack_is_refused_and_the_whole_pack_resumes(config, stop):
     pair, whole = [config("runs"), config("runs", "seed=1")], train([config("whole"), config("whole", "seed=1")])
     stop([9], raise_error)
@@ -153,6 +156,7 @@ def test_an_interrupted_run_and_a_new_run_can_be_trained_by_one_call(config, sto
         assert contents(outcome.folder) == contents(expected.folder)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again_and_no_file_is_changed(config, stop, capsys):
     folder = train([config("runs")])[0].folder
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != ".lock"}
@@ -164,6 +168,7 @@ def test_a_finished_run_is_not_trained_again_and_no_file_is_changed(config, stop
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != ".lock"} == before
 
 
+@pytest.mark.slow
 def test_rerun_trains_again_and_keeps_the_old_files(config):
     first = train([config("runs")])[0]
     old = {path.name: path.read_bytes() for path in first.folder.iterdir() if path.name != ".lock"}
@@ -177,6 +182,7 @@ def test_rerun_trains_again_and_keeps_the_old_files(config):
     assert sorted(path.name for path in (first.folder / "superseded").iterdir()) == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_a_resume_with_another_number_of_threads_adds_a_warning_to_the_record(config, stop, monkeypatch):
     stop([5, 10], raise_error)
     for threads in (1, 3):
@@ -188,6 +194,7 @@ def test_a_resume_with_another_number_of_threads_adds_a_warning_to_the_record(co
     assert "resumed elsewhere, so not bit-exact: threads 1 -> 3" in done.record.warnings
 
 
+@pytest.mark.slow
 def test_a_resume_by_another_version_of_rpt_adds_a_warning_to_the_record(config, stop, monkeypatch):
     stop([5, 10], raise_error)
     for version in ("0.1.0", "0.2.0"):
@@ -199,6 +206,7 @@ def test_a_resume_by_another_version_of_rpt_adds_a_warning_to_the_record(config,
     assert not any("0.2.0 -> 0.2.0" in text for text in done.record.warnings)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_version_is_resumed_without_a_warning(config, stop, tmp_path):
     stop([5], raise_error)
     with pytest.raises(RuntimeError, match="something broke"):

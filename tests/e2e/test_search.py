@@ -48,6 +48,7 @@ def test_the_results_of_a_search_with_the_paper_protocol_name_the_reported_rows_
     assert "are reported too" in found["objective"]
 
 
+@pytest.mark.slow
 def test_the_same_search_proposes_the_same_points(tmp_path):
     proposed = [[], []]
     for number, points in enumerate(proposed):
@@ -118,6 +119,7 @@ def test_a_list_with_the_direction_maximize_is_accepted(tmp_path):
     assert search(lambda config: 1.0, tmp_path, "lr=choice(1,2)", "hydra.sweeper.direction=[maximize]")["best_value"]
 
 
+@pytest.mark.slow
 def test_the_objective_is_the_held_out_score_of_the_selected_checkpoint(configure, one_label_cb, sweep, tmp_path):
     """The objective is never the score on the reported rows: not of a single run, in a pack, or of a finished run."""
     [outcome] = train([configure(*one_label_cb, "encoder=plain", "lr=0.1")])

@@ -184,6 +184,7 @@ def test_a_failing_point_stops_no_other(command, start_folder, tiny_bert, tiny_c
     assert records(start_folder / "runs") == {(1e30, 4): "failed", (0.01, 4): "finished"}
 
 
+@pytest.mark.slow
 def test_a_callback_that_raises_fails_only_its_own_point(sweep):
     callback = "+callbacks.mine={_target_:tests.training.test_callbacks.Raising}"
     results, _ = sweep(["encoder=plain", f"encoder=plain {callback}", "encoder=residual"])

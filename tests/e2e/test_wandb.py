@@ -106,6 +106,7 @@ def test_a_killed_sweep_leaves_complete_files_and_resumes_the_same_wandb_runs(
         assert logged_run(second).summary["score"] == record["scores"]["score"]
 
 
+@pytest.mark.slow
 def test_online_logging_without_a_login_is_refused_before_a_connection_is_made(command, start_folder, logged_out):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)

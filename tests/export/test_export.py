@@ -193,6 +193,7 @@ def test_a_run_without_a_prompt_an_existing_folder_and_a_link_are_refused(tiny_b
     assert "is a link out of the folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_of_several_runs_the_run_with_the_best_selection_score_is_exported(tiny_bert, tmp_path):
     folders = [trained(tmp_path, *tiny_bert, f"seed={seed}", "lr=1", "head_lr=1") for seed in range(3)]
     best = max(folders, key=lambda folder: rpt.load(folder).record.best.held_out["score"])

@@ -158,6 +158,7 @@ def test_each_row_of_mixed_runs_gets_the_answer_of_the_run_it_names(dtype, train
             assert found == pytest.approx(expected["scores"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_an_unknown_run_and_a_run_of_another_backbone_are_refused(trained):
     folder = trained("tiny_bert", "task=rte")
     with pytest.raises(DataError, match=f"^row 1: run 'other' is unknown; the runs are {folder.name}"):
@@ -169,6 +170,7 @@ def test_an_unknown_run_and_a_run_of_another_backbone_are_refused(trained):
         Predictor([rpt.load(folder), rpt.load(folder)])
 
 
+@pytest.mark.slow
 def test_an_ensemble_answers_by_mean_log_probability_or_by_vote(trained, tmp_path):
     folders = [str(trained("tiny_bert", "task=cb", f"seed={seed}")) for seed in range(3)]
     path = write_rows(tmp_path / "in.jsonl", rows_of())

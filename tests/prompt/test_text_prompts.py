@@ -70,6 +70,7 @@ def test_the_encoders_that_need_the_text_are_found():
     assert "residual" not in UNFOLDABLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["tiny_bert", "tiny_t5", "tiny_llama"])
 @pytest.mark.parametrize("encoder", UNFOLDABLE)
 def test_a_run_keeps_its_encoder_and_is_used_again_exactly(encoder, backbone, trained, tmp_path):
@@ -109,6 +110,7 @@ def test_a_run_without_a_matrix_is_not_exported_and_the_message_names_the_encode
         rpt.load(folder).prompt  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_replay_compares_the_kept_encoders(trained):
     folder = trained("tiny_bert", "encoder=smop")
     comparison = replay(folder)
@@ -124,6 +126,7 @@ def test_an_init_from_such_a_run_is_refused_before_anything_is_loaded(name, trai
         compose("tiny_bert", "init=file", f"init.path={path}")
 
 
+@pytest.mark.slow
 def test_a_missing_damaged_or_foreign_encoder_file_is_refused(trained):
     folder = trained("tiny_bert", "encoder=smop")
     file = folder / "encoder.safetensors"
@@ -144,6 +147,7 @@ def test_a_prompt_for_each_text_stands_behind_a_cached_text(trained, tmp_path):
     assert answers_of(folder, tmp_path) == read_json_lines(folder / "predictions.jsonl")
 
 
+@pytest.mark.slow
 def test_runs_with_and_without_a_matrix_are_answered_and_reported_together(trained, compose, tmp_path):
     both = [compose("tiny_bert", f"encoder={name}") for name in ("smop", "plain")]
     folders = [outcome.check().folder for outcome in rpt.train(both)]

@@ -71,6 +71,7 @@ def test_the_answer_starts_with_the_number_of_supported_differences(clipping):
     assert part.sentences[1].startswith("Whether residual with clip_norm 0.5 scores higher than with null")
 
 
+@pytest.mark.slow
 def test_the_key_has_a_table_and_a_figure_and_is_the_axis_of_the_main_figure(clipping):
     numbers = measure(clipping)
     by_table = {table.name: table for table in tables(clipping, numbers, [])}

@@ -27,6 +27,7 @@ def pair(low, high, p_holm=0.01, second="plain", where="sweep", task="cb", first
     return Pair(task, first, second, where, {}, compared, p_holm, needed, 56, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_below_three_seeds_there_are_no_intervals_and_the_reason_is_given_once(tmp_path, seeds):
     for seed in range(seeds):
@@ -164,6 +165,7 @@ def test_three_encoders_are_ranked_with_what_the_data_support(three):
     assert line.endswith("; of 2 differences from residual the data support residual above plain, residual above mlp.")
 
 
+@pytest.mark.slow
 def test_several_tasks_are_ranked_on_each_and_on_average(tmp_path):
     for seed in range(4):
         for task, skills in (("cb", (0.4, 0.92)), ("rte", (0.85, 0.85))):

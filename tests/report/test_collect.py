@@ -39,6 +39,7 @@ def axes(study):
     return [(axis.key, axis.values, axis.is_log) for axis in study.axes]
 
 
+@pytest.mark.slow
 def test_a_study_of_learning_rates_is_read_completely(rates):
     study = collect(rates)
     assert study.name == "learning_rate"
@@ -53,6 +54,7 @@ def test_a_study_of_learning_rates_is_read_completely(rates):
     assert all(run.values == {} for run in study.baselines)
 
 
+@pytest.mark.slow
 def test_a_curve_has_every_seed_at_every_point(rates):
     study = collect(rates)
     plain = study.curve("cb", "plain")
@@ -65,6 +67,7 @@ def test_a_curve_has_every_seed_at_every_point(rates):
     assert plain.scores == pytest.approx(np.array([scores[rate] for rate in RATES]))
 
 
+@pytest.mark.slow
 def test_a_run_that_diverged_has_the_score_of_the_majority_baseline(rates):
     point = collect(rates).curve("cb", "plain").points[-1]
     assert [run.diverged for run in point.runs] == [True, True, False]

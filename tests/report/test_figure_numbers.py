@@ -153,6 +153,7 @@ def write_panels(root, lengths):
     return root
 
 
+@pytest.mark.slow
 def test_panels_that_do_not_fit_a_figure_go_into_a_second_figure(tmp_path):
     study = collect(write_panels(tmp_path, range(1, MOST_PANELS + 2)))
     numbers = measure(study)

@@ -176,6 +176,7 @@ def test_the_command_ends_with_the_message_and_no_traceback(tmp_path, capsys):
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.slow
 def test_the_report_leaves_damaged_files_out_and_lists_them(tmp_path, capsys):
     whole, lost, without_curve = (write_run(tmp_path, f"seed={seed}") for seed in range(3))
     (lost / "run.json").write_text("{")

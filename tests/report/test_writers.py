@@ -60,6 +60,7 @@ def test_latex_escapes_its_special_characters():
     assert r"\begin{tabular}{lrrr}" in text
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_latex_is_ascii_for_any_text_in_a_cell(text):
     latex = to_latex(Table("any", "Any", "", [Column("x", "x")], [[text]]))

@@ -138,6 +138,7 @@ def test_a_setting_that_differs_from_the_papers_gets_no_verdict(overrides, more,
     assert line.mean == pytest.approx(70)  # the line still shows the mean
 
 
+@pytest.mark.slow
 def test_two_seeds_get_no_verdict_and_one_seed_no_interval(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.71))
     write(tmp_path, RESIDUAL, "task=cb", "data=hub", scores=(0.8,))
@@ -177,6 +178,7 @@ def test_a_setting_of_two_tables_is_compared_with_both_numbers(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_digitised_number_includes_the_error_of_reading_it(tmp_path):
     base = ("experiment=paper/t5_large/residual_n100", "task=wic", "data=hub")
     write(tmp_path, *base, "lr=10", scores=(0.709, 0.709, 0.709))
@@ -186,6 +188,7 @@ def test_the_interval_of_a_digitised_number_includes_the_error_of_reading_it(tmp
     assert line.difference.high == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_copied_numbers_and_numbers_with_a_caveat_get_no_verdict(tmp_path):
     write(tmp_path, "experiment=paper/t5_base/plain_n100", "task=wic", "data=hub", scores=(0.489,) * 3)
     write(tmp_path, "experiment=paper/t5_base/residual_n100", "task=wic", "data=hub", scores=(0.684,) * 3)

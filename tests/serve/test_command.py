@@ -57,6 +57,7 @@ def ask(address, value=None, content=None):
         return error.code, json.load(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_answers_many_clients_and_stops_on_a_signal(stop, start, folder, runs, names, rows):
     process, address = start(folder)
@@ -79,6 +80,7 @@ def test_a_server_answers_many_clients_and_stops_on_a_signal(stop, start, folder
     assert process.returncode == (0 if stop == signal.SIGINT else -signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_a_raw_connection_with_nonsense_harms_nobody(start, folder, names, rows):
     _, address = start(folder)
     host, port = address.removeprefix("http://").split(":")
@@ -125,6 +127,7 @@ def test_a_folder_without_runs_is_refused(capsys, tmp_path):
     assert "Traceback" not in message
 
 
+@pytest.mark.slow
 def test_runs_of_different_backbones_are_refused(folder, tiny_llama, tmp_path, capsys):
     small = ["task=rte", "data.max_rows=8", "trainer.epochs=1", "encoder=plain", "trainer.progress=false"]
     [outcome] = rpt.train([rpt.compose([*tiny_llama, *small, f"output_dir={tmp_path}"])])

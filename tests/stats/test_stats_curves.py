@@ -63,6 +63,7 @@ def test_intervals_contain_their_value_and_stay_between_0_and_1(units):
         assert found.value - 1e-12 <= found.high <= 1 + 1e-12
 
 
+@pytest.mark.slow
 def test_intervals_of_best_and_spread_are_corrected_for_the_selection_among_equal_points(make_studies, coverage):
     """The best of five equal points has a score above the expected score, often by more than its own interval."""
     studies = make_studies(400, [0.75] * 5, 10, 256, seeds_sd=0.3)

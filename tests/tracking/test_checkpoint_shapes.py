@@ -135,6 +135,7 @@ def test_every_wrong_value_is_refused_with_the_file_and_the_reason(begin):
     assert messages == expected
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_the_status_of_an_earlier_version_is_resumed(begin):
     config, folder = begin()
     change(folder / "last.ckpt", ("run", "status"), "active")
@@ -157,6 +158,7 @@ def test_a_run_resumed_from_the_previous_checkpoint_ends_with_the_same_bytes(opt
     assert contents(folder) == kept
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_while_a_checkpoint_is_checked_is_not_reported_as_damage(begin, monkeypatch):
     config, _ = begin()
 

@@ -144,6 +144,7 @@ def logged_steps(outcome):
     return file.read_text().split() if file.exists() else []
 
 
+@pytest.mark.slow
 def test_each_run_of_a_pack_has_its_own_logger(configure, tiny_cb, monkeypatch):
     ends = []
 

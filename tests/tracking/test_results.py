@@ -141,6 +141,7 @@ def test_the_files_of_prompt_and_head_give_the_predictions_bit_for_bit(encoder, 
     assert [found[row] for row in range(20)] == [line["scores"] for line in lines(outcome)]
 
 
+@pytest.mark.slow
 def test_the_prompt_file_has_the_folded_prompt_of_the_best_state(configure, tiny_cb, assemble):
     config = configure(*tiny_cb, "trainer.epochs=5", "lr=0.1", "head_lr=0.3")
     outcome = train([config])[0]

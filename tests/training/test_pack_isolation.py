@@ -43,6 +43,7 @@ def test_exact_packing_gives_every_run_the_bytes_that_it_has_alone(backbone, dty
     assert {outcome.record.pack.exact for outcome in packed} == {True}
 
 
+@pytest.mark.slow
 def test_a_run_whose_loss_becomes_nan_does_not_change_the_others_in_exact_mode(pack):
     shared = ["packing.exact=true", "trainer.epochs=3"]
     failed, *packed = train(pack("packed", "tiny_bert", *shared, runs={"diverging": DIVERGING, **RUNS}))
@@ -53,6 +54,7 @@ def test_a_run_whose_loss_becomes_nan_does_not_change_the_others_in_exact_mode(p
         assert files(outcome) == files(train([config])[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact", ["true", "false"])
 def test_the_state_of_a_stopped_run_does_not_change_while_others_train(exact, pack, monkeypatch):
     stopped, ended = {}, {}
@@ -80,6 +82,7 @@ def test_the_state_of_a_stopped_run_does_not_change_while_others_train(exact, pa
         torch.testing.assert_close(ended[run], state, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_an_encoder_that_raises_fails_its_run_and_does_not_change_the_others(pack, monkeypatch):
     undisturbed = train(pack("undisturbed", "tiny_bert", "packing.exact=true"))
     steps, encode = {}, Run.encode
@@ -102,6 +105,7 @@ def test_an_encoder_that_raises_fails_its_run_and_does_not_change_the_others(pac
         assert files(failing[index]) == files(undisturbed[index])
 
 
+@pytest.mark.slow
 def test_an_encoder_that_raises_in_the_evaluation_fails_only_its_own_run(pack, monkeypatch):
     configs = pack("failing", "tiny_bert")
     from rpt.training.trainable import Trainable
@@ -119,6 +123,7 @@ def test_an_encoder_that_raises_in_the_evaluation_fails_only_its_own_run(pack, m
     assert outcomes[2].record.error == "ValueError: cannot fold"
 
 
+@pytest.mark.slow
 def test_a_forward_pass_that_runs_out_of_memory_is_split_and_fails_no_run(pack, monkeypatch):
     fits = train(pack("fits", "tiny_bert", "backbone.dtype=float64"))
     losses, max_tokens = HeadScorer.losses, 700  # number of tokens with padding
@@ -143,6 +148,7 @@ def records(configs):
     return [json.loads(path.read_text()) for path in sorted(Path(folder).glob("*/run.json"))]
 
 
+@pytest.mark.slow
 def test_another_error_in_the_shared_forward_pass_interrupts_the_pack_and_fails_no_run(pack, monkeypatch):
     calls, losses = count(1), HeadScorer.losses
 
@@ -162,6 +168,7 @@ def test_another_error_in_the_shared_forward_pass_interrupts_the_pack_and_fails_
     assert {record["resumed_step"] for record in records(configs)} == {4}
 
 
+@pytest.mark.slow
 def test_a_changed_backbone_fails_all_runs_of_the_pack(pack, monkeypatch):
     step = PromptTuner.training_step
 
@@ -219,6 +226,7 @@ def limit_evaluation(max_tokens, monkeypatch):
     return num_rows
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_runs_out_of_memory_is_split_and_fails_no_run(pack, monkeypatch):
     fits = train(pack("fits", "tiny_bert", "backbone.dtype=float64"))
     num_rows = limit_evaluation(500, monkeypatch)
@@ -232,6 +240,7 @@ def test_an_evaluation_that_runs_out_of_memory_is_split_and_fails_no_run(pack, m
         assert outcome.record.scores == expected.record.scores
 
 
+@pytest.mark.slow
 def test_an_evaluation_in_which_a_single_row_runs_out_of_memory_interrupts_the_pack(pack, monkeypatch):
     limit_evaluation(60, monkeypatch)
     configs = pack("full", "tiny_bert")
@@ -240,6 +249,7 @@ def test_an_evaluation_in_which_a_single_row_runs_out_of_memory_interrupts_the_p
     assert {record["status"] for record in records(configs)} == {"interrupted"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact", ["true", "false"])
 def test_a_run_without_trainable_parameters_can_be_in_a_pack(exact, tiny_llama, tiny_cb, tmp_path):
     def configs(folder):

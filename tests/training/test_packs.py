@@ -181,6 +181,7 @@ def test_a_run_that_diverges_fails_and_the_others_finish_as_alone(three, configu
     assert [outcome.record.status for outcome in again] == ["failed", "finished"]
 
 
+@pytest.mark.slow
 def test_each_run_of_a_pack_stops_early_at_its_own_epoch(three):
     outcomes = train(three("packed", "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01"))
     assert len({outcome.record.steps for outcome in outcomes}) > 1
@@ -193,6 +194,7 @@ def test_each_run_of_a_pack_stops_early_at_its_own_epoch(three):
         assert outcome.record.best.epoch == 1 + rises.count(True)
 
 
+@pytest.mark.slow
 def test_runs_of_one_pack_may_have_different_patience(pack):
     shared = ["packing.exact=true", "trainer.epochs=6"]
     runs = {patience: [*RUNS["plain"], f"trainer.patience={patience}"] for patience in (1, 2)}

@@ -11,6 +11,7 @@ END = ["backbone.prompt_at=end", "backbone.dtype=float64", "trainer.epochs=2"]
 COLUMNS = ("train/loss", "held_out/loss", "held_out/score")
 
 
+@pytest.mark.slow
 def test_packed_runs_with_prompts_after_the_text_equal_runs_alone(pack):
     packed = train(pack("packed", "tiny_llama", *END, runs=RUNS_AT_LOW_RATES))
     alone = [train([config])[0] for config in pack("alone", "tiny_llama", *END, runs=RUNS_AT_LOW_RATES)]

@@ -97,6 +97,7 @@ def test_the_lines_of_a_pack_have_the_number_of_running_runs(configure, tiny_cb,
     ]
 
 
+@pytest.mark.slow
 def test_a_line_is_printed_every_minute_also_in_an_evaluation(configure, tiny_cb, capsys, monkeypatch):
     monkeypatch.setattr(progress_log, "LINE_SECONDS", 0.0)
     monkeypatch.setattr(progress_log, "REFRESH_SECONDS", 0.0)
@@ -156,6 +157,7 @@ def python(code):
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_loading_libraries_prints_a_line_and_excludes_their_objects_from_garbage_collection():
     code = """
 import gc, json, sys
@@ -174,6 +176,7 @@ print(json.dumps({"frozen": gc.get_freeze_count(), "collects": gc.isenabled(), "
     assert found["loaded"] == ["lightning"]  # packages that a run does not use are not loaded
 
 
+@pytest.mark.slow
 def test_loading_libraries_keeps_garbage_collection_off_and_can_be_silent():
     out, err = python(
         "import gc; gc.disable(); from rpt.training.libraries import load_libraries; load_libraries(announce=False);"

@@ -68,6 +68,7 @@ def test_only_flags_that_can_change_the_score_belong_to_the_identity():
     )
 
 
+@pytest.mark.slow
 def test_limits_shorten_epochs_and_evaluations_and_are_resumed(configure, tiny_cb, monkeypatch):
     limits = [f"{FLAG}.limit_train_batches=3", f"{FLAG}.limit_val_batches=1", f"{FLAG}.limit_test_batches=0.5"]
     options = [*tiny_cb, *limits, "trainer.eval_token_budget=200", "trainer.checkpoint_steps=1", "trainer.epochs=3"]
@@ -95,6 +96,7 @@ def test_limits_shorten_epochs_and_evaluations_and_are_resumed(configure, tiny_c
     assert contents(resumed.folder) == expected
 
 
+@pytest.mark.slow
 def test_a_limit_applies_to_each_run_of_a_pack(pack):
     limits = [f"{FLAG}.limit_train_batches=2", f"{FLAG}.limit_val_batches=1", "packing.exact=true"]
     outcomes = train(pack("together", "tiny_bert", *limits)[:2])

@@ -97,6 +97,7 @@ def test_in_the_raw_unit_a_rescaled_vocabulary_gives_different_losses(family, ti
         assert other != pytest.approx(curves[1], rel=1e-2)
 
 
+@pytest.mark.slow
 def test_the_prompt_scale_of_a_backbone_replaces_the_computed_scale(tiny_bert, tiny_cb, tmp_path):
     """The paper's models set `prompt_scale: 1`, so that their prompts train exactly as in the raw unit."""
     options = [*tiny_bert, *tiny_cb, "encoder=residual", "trainer.epochs=1", f"output_dir={tmp_path}"]
