@@ -122,3 +122,31 @@ def test_a_step_of_a_useful_size_explains_the_scores_of_the_ablation(variants):
     assert points[useful].score.between(0.50, 0.595).all()
     assert points[~useful].score.between(0.34, 0.38).all()
     assert (~useful).sum() == 6
+
+
+OF_AXES = [
+    *(("length_cb", "length", str(length), length) for length in (2, 10, 50)),
+    *(("init_cb", "init", f"`{init}`", init) for init in ("labels", "vocab", "normal", "uniform")),
+]
+"""Table of runs, its column, first cell of the page's row, and value of the column, of the studies of other axes."""
+
+
+@pytest.mark.parametrize(("table", "column", "start", "value"), OF_AXES)
+def test_scores_along_length_and_start_are_means_over_three_seeds(table, column, start, value):
+    runs = pd.read_csv(DOCS / "results" / f"{table}.csv")
+    row = cells(section("SmolLM2"), start)
+    for cell, encoder in zip(row[1:3], ("plain", "residual"), strict=True):
+        of_point = runs[(runs[column] == value) & (runs.method == encoder)]
+        assert sorted(of_point.seed) == [0, 1, 2]
+        assert float(cell.split()[0]) == pytest.approx(100 * of_point.score.mean(), abs=0.051)
+
+
+def test_the_claims_on_length_and_start_agree_with_the_runs():
+    length, start = (pd.read_csv(DOCS / "results" / f"{table}.csv") for table in ("length_cb", "init_cb"))
+    by_length = length.groupby(["method", "length"]).score.mean().unstack()
+    assert (100 * (by_length.max(axis=1) - by_length.min(axis=1))).max() == pytest.approx(2.3, abs=0.051)
+    failed = start[start.score <= start.majority]
+    assert sorted(zip(failed.method, failed.init, strict=True)) == [("plain", "normal"), ("residual", "uniform")]
+    norms = start.groupby("init").start_norm_ratio.max()
+    assert (norms[["normal", "uniform"]] < 0.13).all()
+    assert (norms[["labels", "vocab"]] > 0.8).all()
