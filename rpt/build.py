@@ -177,7 +177,7 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
         clip_norm=config.clip_norm,
         patience=config.trainer.patience,
     )
-    run.has_stopped = not any(parameter.requires_grad for parameter in trainable.parameters())  # zero-shot
+    run.has_finished = not any(parameter.requires_grad for parameter in trainable.parameters())  # zero-shot
     return run
 
 

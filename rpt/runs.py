@@ -13,28 +13,26 @@ import torch
 from rpt import build
 from rpt.backbones.frozen import fingerprint
 from rpt.config.hardware import count_devices
-from rpt.config.protocol import metrics_of
 from rpt.config.schema import Config
 from rpt.console import closing, opening, say
 from rpt.data.datamodule import PackData
 from rpt.data.inputs import build_source, find_backbone
 from rpt.data.sources import Source
-from rpt.errors import ConfigError, RptError, StorageError
+from rpt.errors import ConfigError, RptError
 from rpt.system.interruption import Interruptions
 from rpt.system.out_of_memory import enough_memory
 from rpt.tracking.callback import Tracking
 from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.final_status import ended_properly
-from rpt.tracking.folder import RunFolder
-from rpt.tracking.identity import folder_name, identify, shared
+from rpt.tracking.identity import shared
 from rpt.tracking.lightning_logger import CallbackLogger
-from rpt.tracking.other_code import refuse_other_code
+from rpt.tracking.open_runs import build_recorders, open_all
 from rpt.tracking.record import Record
-from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import first_sections, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
 from rpt.tracking.trained_facts import run_sections
-from rpt.training.callbacks import LoopControl, UserCallbacks
+from rpt.training.callbacks import HalvingControl, LoopControl, UserCallbacks
+from rpt.training.halving import Competitors
 from rpt.training.live_progress import ProgressCallback
 from rpt.training.loop import evaluate, fit, trainer_flags
 from rpt.training.module import PromptTuner
@@ -60,6 +58,10 @@ class RunFailed(RptError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class RunStopped(RptError):
+    """Successive halving has stopped a run, so that the run has no score on the reported rows."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,12 @@ class Outcome:
         Raises:
             RptError: The run's folder or checkpoint could not be read.
             RunFailed: The run has failed.
+        RunStopped: Successive halving has stopped the run.
         """
         if self.error is not None:
             raise self.error
+        if (reason := self.record.stop_reason) is not None:
+            raise RunStopped(f"{self.folder}: {reason}")
         if self.record.status == "failed":
             has_raised = self.record.traceback is not None
             advice = "The traceback is in its run.json" if has_raised else "Lower lr, or set clip_norm=1"
@@ -99,17 +104,20 @@ class Outcome:
         return self
 
 
-def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> list[Outcome]:
+def train(
+    configs: Sequence[Config], watch: ProgressCallback | None = None, competitors: Competitors | None = None
+) -> list[Outcome]:
     """Train runs that share task, data, backbone and batch size together, with one backbone in memory (a pack).
 
     A finished run is not trained again. An interrupted run is resumed from its checkpoint. A run that diverges or
-    raises an exception is marked as failed, and the other runs continue (`Outcome.check` raises its error). A run with
-    a damaged folder or checkpoint is left out, and the other runs are trained. An error in code that the runs share
-    ends all runs, and marks them as interrupted.
+    raises an exception is marked as failed (`Outcome.check` raises its error). A run with a damaged folder or
+    checkpoint is left out. An error in code that the runs share marks all runs as interrupted.
 
     Args:
         configs: Configuration of each run of the pack.
         watch: Callback for progress, called after each step and each evaluation; None for a bar or lines on stderr.
+        competitors: Place of each run in successive halving, in the order of `configs`, and None for a run that does
+            not compete. If the argument is None, halving is off, and runs that it has stopped are trained anew.
 
     Returns:
         Outcome of each run, in the order of `configs`.
@@ -133,21 +141,18 @@ def train(configs: Sequence[Config], watch: ProgressCallback | None = None) -> l
     with interruptions.terminable(), enough_memory(len(configs)), ExitStack() as stack:
         progress = stack.enter_context(shown(configs[0], watch))
         progress.stage("reading the rows and the backbone's files")
-        backbone = find_backbone(configs[0])
-        source = build_source(configs[0])
-        recorders = [_recorder(config, source.checksum, backbone.files_sha256) for config in configs]
-        records, errors = _open_all(recorders, stack)
+        backbone, source = find_backbone(configs[0]), build_source(configs[0])
+        recorders = build_recorders(configs, source.checksum, backbone.files_sha256, competitors)
+        records, errors = open_all(recorders, stack, is_halved=competitors is not None)
         pending = [recorder for recorder in recorders if recorder not in records | errors]
         unusable = {recorder.identity_hash for recorder in errors}
-        pending_packs, damaged = packs(pending, configs[0].trainer.epochs, unusable)
+        pending_packs, damaged = packs(pending, configs[0].trainer.epochs, unusable, is_halved=competitors is not None)
         errors |= damaged
         if len(errors) == len(recorders):
             raise errors[recorders[0]]
         for pack in pending_packs:
-            gc.collect()  # frees the backbone of the previous pack, which a reference cycle of trainer and module holds
-            records |= zip(
-                pack.recorders, _train(pack, source, backbone.weights_sha256, interruptions, progress), strict=True
-            )
+            trained = _train(pack, source, backbone.weights_sha256, interruptions, progress)
+            records |= zip(pack.recorders, trained, strict=True)
     return [Outcome(r.folder.path, records.get(r, NOT_BEGUN), errors.get(r)) for r in recorders]
 
 
@@ -168,53 +173,9 @@ def _check_pack(configs: Sequence[Config]) -> None:
                 raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train both alone.")
 
 
-def _recorder(config: Config, data_checksum: str, backbone_sha256: str) -> Recorder:
-    """Build the recorder of a run; raise a ConfigError if an interrupted training was begun with different code."""
-    identity = identify(config, data_checksum, backbone_sha256)
-    folder = RunFolder(Path(config.output_dir) / folder_name(config, identity.hash))
-    refuse_other_code(folder.path, config, identity, data_checksum)
-    return Recorder(config, identity, folder, metrics_of(config))
-
-
-def _open_all(
-    recorders: Sequence[Recorder], stack: ExitStack
-) -> tuple[dict[Recorder, Record], dict[Recorder, RptError]]:
-    """Open the runs' folders; return the records of finished runs, and the errors of folders that cannot be opened."""
-    records: dict[Recorder, Record] = {}
-    errors: dict[Recorder, RptError] = {}
-    for recorder in recorders:
-        try:
-            record = _open(recorder, stack)
-        except StorageError as error:
-            errors[recorder] = error
-        else:
-            records |= {} if record is None else {recorder: record}
-    return records, errors
-
-
-def _open(recorder: Recorder, stack: ExitStack) -> Record | None:
-    """Lock a run's folder, or return the record of a finished run, whose folder may be on a read-only disk."""
-    record = _finished(recorder)
-    if record is None:
-        recorder.folder.open()
-        stack.callback(recorder.folder.close)
-        record = _finished(recorder)  # another process may have finished the run meanwhile
-    else:
-        recorder.folder.tidy()
-    return record
-
-
-def _finished(recorder: Recorder) -> Record | None:
-    record = None if recorder.config.rerun else recorder.folder.read_record()
-    if record is None or record.status != "finished":
-        return None
-    say("this run is finished; nothing to do (rerun=true trains it again)\n")
-    say(closing(record, recorder.folder.path))
-    return record
-
-
 def _train(pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress) -> list[Record]:
     """Train a pack on `trainer.devices` devices. This process is the first rank and has the first device."""
+    gc.collect()  # frees the backbone of the previous pack, which a reference cycle of trainer and module holds
     config = pack.recorders[0].config
     device = build.build_device(config)
     size = count_devices(config, device)
@@ -254,7 +215,9 @@ def _lead(
     flags = trainer_flags(config.trainer.lightning, recorders[0].folder.path)
     if user.all:
         flags["logger"] = [CallbackLogger(recorders[0].folder, recorders[0].log)]
-    fit(tuner, data, config.trainer.epochs, device, [control, tracking, *displays, *user.all], interruptions, **flags)
+    halving = HalvingControl([recorder.competitor for recorder in recorders])
+    callbacks = [halving, control, tracking, *displays, *user.all]
+    fit(tuner, data, config.trainer.epochs, device, callbacks, interruptions, **flags)
     progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
     predictions = evaluate(tuner, data, device, [*displays, *user.all], **flags)
     after = tuner.backbone.fingerprint()

@@ -143,7 +143,7 @@ class TaskData(lightning.LightningDataModule):
         return self.evaluation(self.held_out, self._trains, self._flags.limit_val_batches)
 
     def test_dataloader(self) -> EvalLoader:
-        """Return a loader of the forward passes over the validation rows, for every run that has not failed."""
+        """Return a loader of the forward passes over the validation rows, for every run that gets a score."""
         return self.evaluation(self.reported, self._has_score, self._flags.limit_test_batches)
 
     @property
@@ -198,8 +198,8 @@ class Trained(Protocol):
         """Whether the run still trains."""
 
     @property
-    def has_failed(self) -> bool:
-        """Whether the run has failed, so that it has no score."""
+    def has_score(self) -> bool:
+        """Whether the run gets a score on the reported rows."""
 
 
 class PackData(TaskData):
@@ -234,7 +234,7 @@ class PackData(TaskData):
         return [run.is_active for run in self.runs]
 
     def _has_score(self) -> Sequence[bool]:
-        return [not run.has_failed for run in self.runs]
+        return [run.has_score for run in self.runs]
 
 
 def _prompt_length(config: Config) -> int:

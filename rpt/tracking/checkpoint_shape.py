@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from rpt.system.out_of_memory import is_out_of_memory
+from rpt.training.halving import Stop
 from rpt.training.run import Best, Run
 
 LARGEST_COUNT = 2**53
@@ -33,16 +34,16 @@ RECORDER: dict[str, type | tuple[type, ...]] = {
 }
 """Type of each value that a checkpoint holds for the run's recorder."""
 
-STATUSES = ("running", "finished", "failed")
+STATUSES = ("running", "finished", "stopped", "failed")
 
 OLD_STATUSES = {"active": "running", "stopped": "finished"}
-"""Present name of each status that checkpoints of earlier versions hold."""
+"""Present name of each status that checkpoints of earlier versions hold. They lack a value of `stop`."""
 
 
 def rename_old_status(state: Mapping[str, Any]) -> None:
     """Replace the status in a checkpoint of an earlier version by its present name, in place."""
     run = state.get("run")
-    if isinstance(run, dict) and isinstance(status := run.get("status"), str):
+    if isinstance(run, dict) and run.get("stop") is None and isinstance(status := run.get("status"), str):
         run["status"] = OLD_STATUSES.get(status, status)
 
 
@@ -144,8 +145,22 @@ def _misfit_of_values(run: Mapping[str, Any]) -> str | None:
             return f"run.{key} is no text"
     if not isinstance(run.get("has_cut_answers", False), bool):
         return "run.has_cut_answers is no yes or no"
+    if not _is_stop(run.get("stop"), status):
+        return "run.stop is no decision"
     best = run.get("best", "missing")
     return None if best is None else _misfit_of_best(best)
+
+
+def _is_stop(stop: Any, status: str) -> bool:
+    """Whether a value of a checkpoint is a decision of successive halving, or None for a run that is not stopped."""
+    if stop is None or status in ("running", "finished"):
+        return stop is None and status != "stopped"
+    names = {field.name for field in fields(Stop)}
+    if not isinstance(stop, dict) or stop.keys() != names:
+        return False
+    shares = ("keep", "score")
+    are_counts = all(_is_count(stop[name]) for name in names.difference(shares))
+    return are_counts and all(type(stop[name]) is float and 0 <= stop[name] <= 1 for name in shares)
 
 
 def _misfit_of_best(best: Any) -> str | None:

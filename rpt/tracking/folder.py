@@ -24,7 +24,8 @@ LOCK_SECONDS = 0.5
 def find_runs(paths: Sequence[Path]) -> list[Path]:
     """Find the folders of runs: each path that is a run's folder, and the runs in each other folder, sorted by name.
 
-    A folder without runs is returned itself, so that reading its record reports the fault.
+    Runs that successive halving has stopped are left out of a folder that holds other runs, because they have no
+    result. A folder without runs is returned itself, so that reading its record reports the fault.
 
     Args:
         paths: Folders of runs, and folders that hold folders of runs, such as a sweep's `output_dir`.
@@ -32,8 +33,15 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         inside = [] if (path / RECORD).exists() else sorted(record.parent for record in path.glob(f"*/{RECORD}"))
-        found += inside or [path]
+        found += [run for run in inside if not _is_stopped(run)] or inside or [path]
     return found
+
+
+def _is_stopped(folder: Path) -> bool:
+    try:
+        return Record.read(folder).status == "stopped"
+    except StorageError:
+        return False  # the reader of the run reports the fault
 
 
 class FolderInUse(RptError):

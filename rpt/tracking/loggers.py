@@ -61,7 +61,7 @@ class Loggers:
 
         Args:
             record: Final record of the run.
-            succeeded: Whether the run is finished and its record written.
+            succeeded: Whether the run is finished or stopped, and its record written.
         """
         for name, logger in list(self._open.items()):
             self._guard(name, partial(logger.finish, record, succeeded=succeeded))

@@ -77,7 +77,7 @@ def _interrupted(folder: Path) -> Iterator[tuple[Path, Record]]:
             record = files.read_record()
         except RptError:
             continue  # the ledger and the report list damaged records
-        if record is not None and not record.has_ended and files.holder() is None:
+        if record is not None and not record.is_over and files.holder() is None:
             yield files.path, record
 
 

@@ -40,6 +40,7 @@ from rpt.tracking.record_sections import (
     DataFacts,
     EnvironmentFacts,
     EvaluationFacts,
+    HalvingFacts,
     PackFacts,
     ParameterCounts,
     PromptFacts,
@@ -103,10 +104,11 @@ class Record(RecordSection):
         off_label_share: Share of the answers that are none of the choices.
         best: Selected checkpoint; None for a run without trainable parameters.
         adapter: Reason why the folder `adapter/` was not written; None if it was written.
+        halving: Successive halving in which the run competed; None for a run that did not compete.
     """
 
     schema_version: Whole = absent(alias="schema")
-    status: Annotated[RecordStatus, Words("running, interrupted, finished or failed")]
+    status: Annotated[RecordStatus, Words("running, interrupted, finished, stopped or failed")]
     name: Text = absent()
     identity_hash: Text = absent()
     setting_hash: TextOrNull = None
@@ -140,6 +142,7 @@ class Record(RecordSection):
     off_label_share: NumberOrNull = None
     best: Annotated[BestCheckpoint | None, Words("a section or null")] = None
     adapter: TextOrNull = None
+    halving: Annotated[HalvingFacts | None, Words("a section or null")] = None
 
     @classmethod
     def read(cls, folder: Path | str, advice: str = TRAIN_AGAIN) -> Record:
@@ -199,6 +202,21 @@ class Record(RecordSection):
     def has_ended(self) -> bool:
         """Whether the run is finished or failed, so that means and shares over runs include it."""
         return self.status in ("finished", "failed")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the same command does not go on with the training: the run is finished, stopped or failed."""
+        return self.status in ("finished", "stopped", "failed")
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Sentence on the rung at which successive halving stopped the run; None for a run that was not stopped."""
+        if self.status != "stopped":
+            return None
+        try:
+            return "stopped by successive halving" if self.halving is None else self.halving.describe()
+        except MissingValue:
+            return "stopped by successive halving"
 
     @property
     def has_diverged(self) -> bool:

@@ -231,6 +231,34 @@ class PackFacts(RecordSection):
     exact: Flag = absent()
 
 
+class HalvingFacts(RecordSection):
+    """Successive halving in which the run competed, and the decision that stopped the run.
+
+    Attributes:
+        rungs: Number of rungs of the competition.
+        keep: Share of the points that go on after each rung.
+        rung: Number of the rung at which the run was stopped, from 1. A run that was not stopped lacks this key and the
+            keys below.
+        epoch: Number of epochs trained.
+        rank: Rank of the run's point at the rung, from 1.
+        competitors: Number of points that were ranked.
+        score: Mean over the point's runs of the best held-out score until the rung, by which the point was ranked.
+    """
+
+    rungs: Natural = absent()
+    keep: NumberOrNull = absent()
+    rung: Natural = absent()
+    epoch: Natural = absent()
+    rank: Natural = absent()
+    competitors: Natural = absent()
+    score: NumberOrNull = absent()
+
+    def describe(self) -> str:
+        """Describe the decision: `stopped at rung 1 of 3, epoch 2, as rank 9 of 12, held-out score 0.714`."""
+        where = f"stopped at rung {self.rung} of {self.rungs}, epoch {self.epoch}"
+        return f"{where}, as rank {self.rank} of {self.competitors}, held-out score {self.score or 0.0:.3f}"
+
+
 class BestCheckpoint(RecordSection):
     """Selected checkpoint.
 

@@ -19,6 +19,7 @@ from rpt.tracking.identity import SCHEMA, Identity
 from rpt.tracking.loggers import Loggers
 from rpt.tracking.record import Record
 from rpt.tracking.status import RecordStatus
+from rpt.training.halving import Competitor
 
 TORN = "metrics.csv was removed or changed during training: the curve may lack rows, the scores are not affected"
 
@@ -31,9 +32,21 @@ class Recorder:
         identity: Identity of the run.
         folder: Folder of the run. It must be open before `start` is called.
         metrics: Names of the task's metrics, for the curve's columns.
+        competitor: Place of the run in successive halving; None for a run that does not compete.
+
+    Attributes:
+        begins_anew: Whether the training ignores the folder's checkpoints, and moves the files of the earlier training
+            aside when it begins. The default is `rerun` of the configuration.
     """
 
-    def __init__(self, config: Config, identity: Identity, folder: RunFolder, metrics: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        identity: Identity,
+        folder: RunFolder,
+        metrics: tuple[str, ...],
+        competitor: Competitor | None = None,
+    ) -> None:
         self.config = config
         self.identity_hash = identity.hash
         self.folder = folder
@@ -41,6 +54,8 @@ class Recorder:
         of_prompt = COLUMNS if config.has_prompt else ()
         columns = ("step", "epoch", "train/loss", "train/grad_norm", "train/lr", *held_out, *of_prompt)
         self.curve = Curve(folder.curve, columns)
+        self.begins_anew = config.rerun
+        self.competitor = competitor
         self._identity = identity
         self._started = _now()
         self._record: Record | None = None
@@ -76,7 +91,7 @@ class Recorder:
         """
         self.folder.check_lease()
         self._record = self._first_record(sections)
-        if self.config.rerun:  # not earlier, because the run could still have been refused
+        if self.begins_anew:  # not earlier, because the run could still have been refused
             self.folder.supersede()
         self.curve.start(resumed["curve_size"] if resumed else 0)
         if resumed:
@@ -159,12 +174,12 @@ class Recorder:
             self.warn(TORN)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """Read the last checkpoint; None without a checkpoint, or if `rerun=true` is set.
+        """Read the last checkpoint; None without a checkpoint, or if the run begins anew.
 
         Raises:
             CheckpointError: The checkpoint is damaged, lacks values, or belongs to another run.
         """
-        state = None if self.config.rerun else checkpoint.load(self.folder, self.identity_hash)
+        state = None if self.begins_anew else checkpoint.load(self.folder, self.identity_hash)
         return self._checked(state, checkpoint.newest(self.folder))
 
     def load_previous_checkpoint(self) -> dict[str, Any] | None:
@@ -196,7 +211,7 @@ class Recorder:
         and left a warning. If the record cannot be written, the loggers end without success.
 
         Args:
-            status: Final status: `finished`, `failed` or `interrupted`.
+            status: Final status: `finished`, `stopped`, `failed` or `interrupted`.
             **values: Values of the record that are known only at the end: scores, seconds, an error.
 
         Raises:
@@ -212,7 +227,7 @@ class Recorder:
         finally:
             num_warnings = len(self.record.warnings)
             if self._loggers is not None:
-                self._loggers.finish(self.record, succeeded=is_written and status == "finished")
+                self._loggers.finish(self.record, succeeded=is_written and status in ("finished", "stopped"))
         if len(self.record.warnings) > num_warnings:
             self.folder.write_record(self.record)
 

@@ -30,7 +30,6 @@ from rpt.tracking.environment import environment, peak_memory_bytes
 from rpt.tracking.record import Record
 from rpt.tracking.record_sections import (
     BackboneFacts,
-    BestCheckpoint,
     DataFacts,
     EvaluationFacts,
     PackFacts,
@@ -40,9 +39,9 @@ from rpt.tracking.record_sections import (
     TaskFacts,
 )
 from rpt.tracking.recorder import Recorder
-from rpt.tracking.trained_facts import finished_prompt_facts, scale_warnings
+from rpt.tracking.trained_facts import best_checkpoint, finished_prompt_facts, halving_facts, scale_warnings
 from rpt.training.module import PromptTuner
-from rpt.training.run import Best, Run
+from rpt.training.run import Run
 
 TASK_TYPES = {"encoder": "SEQ_CLS", "seq2seq": "SEQ_2_SEQ_LM", "causal": "CAUSAL_LM"}
 """PEFT's name of the task type, by backbone family. With FEATURE_EXTRACTION, PEFT would drop segment ids."""
@@ -149,7 +148,7 @@ def write_results(
         run: Trained run.
         tuner: Lightning module of the run's pack.
         data: Data module of the pack.
-        predictions: Answers to the reported rows; None for a run that has failed.
+        predictions: Answers to the reported rows; None for a run that has failed or was stopped.
         device: Device that trained the pack.
         fingerprint: Fingerprint of the backbone after training.
 
@@ -158,9 +157,27 @@ def write_results(
         LeaseLost: Another process has taken over the run.
     """
     cost = _cost(recorder, run, device)
+    if run.stop is not None and not run.has_failed:
+        _check_unchanged(run, recorder.record.backbone, fingerprint)
+        recorder.finish("stopped", **cost, best=best_checkpoint(run), halving=halving_facts(recorder.competitor, run))
+        return recorder.record
     if predictions is None or run.has_failed:
         recorder.finish("failed", error=run.error, **cost, **({} if run.trace is None else {"traceback": run.trace}))
         return recorder.record
+    _write_scores(recorder, run, tuner, data, predictions, fingerprint, cost)
+    return recorder.record
+
+
+def _write_scores(
+    recorder: Recorder,
+    run: Run,
+    tuner: PromptTuner,
+    data: PackData,
+    predictions: Predictions,
+    fingerprint: str,
+    cost: Mapping[str, Any],
+) -> None:
+    """Write the result files and the record of a finished run."""
     backbone = recorder.record.backbone
     _check_unchanged(run, backbone, fingerprint)
     metrics = predictions.metrics(tuner.metric_names)
@@ -178,11 +195,11 @@ def write_results(
         scores=scores,
         loss=metrics["loss"],
         off_label_share=predictions.off_label_share,
-        best=None if run.best is None else _best(run.best),  # None without trainable parameters
+        best=best_checkpoint(run),
+        halving=halving_facts(recorder.competitor, run),
         prompt=prompt,
         adapter=_adapter_note(recorder, run),
     )
-    return recorder.record
 
 
 def _check_unchanged(run: Run, backbone: BackboneFacts, fingerprint: str) -> None:
@@ -214,10 +231,6 @@ def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> No
         recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
     if run.has_cut_answers:
         recorder.warn("out of memory: forwards of evaluations were cut, which changes the last bits")
-
-
-def _best(best: Best) -> BestCheckpoint:
-    return BestCheckpoint(epoch=best.epoch, step=best.step, held_out={**best.metrics})
 
 
 def _doubts(

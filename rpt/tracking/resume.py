@@ -59,7 +59,7 @@ class Pack:
 
 
 def packs(
-    recorders: Sequence[Recorder], epochs: int, unusable: Collection[str] = ()
+    recorders: Sequence[Recorder], epochs: int, unusable: Collection[str] = (), *, is_halved: bool = False
 ) -> tuple[list[Pack], dict[Recorder, CheckpointError]]:
     """Group runs into the packs in which they were interrupted; new runs form a new pack.
 
@@ -67,6 +67,7 @@ def packs(
         recorders: Recorders of the runs that are to be trained.
         epochs: Number of epochs of the whole training.
         unusable: Identity hashes of further runs that cannot be trained; their packs are resumed without them.
+        is_halved: Whether successive halving is on. If not, runs that it has stopped in their checkpoints begin anew.
 
     Returns:
         The packs, and the error of each run whose checkpoint cannot be read. Such a run is in no pack.
@@ -76,18 +77,29 @@ def packs(
     """
     pairs: list[Pair] = []
     damaged: dict[Recorder, CheckpointError] = {}
+    stopped: set[str] = set()
     for recorder in recorders:
         try:
-            pairs.append((recorder, recorder.load_checkpoint()))
+            state = recorder.load_checkpoint()
         except CheckpointError as error:
             damaged[recorder] = error
+            continue
+        if state and state["run"]["status"] == "stopped" and not is_halved:
+            recorder.begins_anew = True
+            stopped.add(recorder.identity_hash)
+            state = None
+        pairs.append((recorder, state))
     begun = list(dict.fromkeys(tuple(state["pack"]) for _, state in pairs if state))
     groups: dict[tuple[str, ...], list[Pair]] = {}
     for recorder, state in pairs:
         members = tuple(state["pack"]) if state else _pack_of_new(recorder, begun)
         groups.setdefault(members, []).append((recorder, state))
     unusable = {*unusable, *(recorder.identity_hash for recorder in damaged)}
-    made = [pack for members, group in groups.items() for pack in _packs(members, group, epochs, unusable)]
+    made: list[Pack] = []
+    for members, group in groups.items():
+        # A stopped run takes no part in forward passes, so its pack has the same bits without the run.
+        trained = tuple(member for member in members if member not in stopped)
+        made += _packs(trained, group, epochs, unusable)
     return made, damaged
 
 
@@ -119,7 +131,7 @@ def _pack_of_new(recorder: Recorder, begun: list[tuple[str, ...]]) -> tuple[str,
 
     If a pack is killed while it writes its first checkpoints, all its runs have records, but some have no checkpoint.
     """
-    if recorder.config.rerun or recorder.folder.read_record() is None:
+    if recorder.begins_anew or recorder.folder.read_record() is None:
         return ()
     return next((members for members in begun if recorder.identity_hash in members), ())
 
@@ -171,7 +183,7 @@ def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
             record = folder.read_record()
         except StorageError:
             continue
-        is_of_pack = record is not None and not record.has_ended and record.pack.members == members
+        is_of_pack = record is not None and not record.is_over and record.pack.members == members
         if is_of_pack and (folder.checkpoint.exists() or folder.previous_checkpoint.exists()):
             return True
     return False

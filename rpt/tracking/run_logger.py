@@ -28,5 +28,5 @@ class RunLogger(Protocol):
 
         Args:
             record: Final record of the run.
-            succeeded: Whether the run is finished and its record written.
+            succeeded: Whether the run is finished or stopped, and its record written.
         """

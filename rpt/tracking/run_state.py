@@ -18,12 +18,13 @@ class RunState:
     Attributes:
         status: Status of the run (`rpt.tracking.status`).
         score: Score of the task on the reported rows, 0 to 1; None unless the run is finished.
-        error: Reason for the failure or interruption; None if the record has no reason.
+        error: Reason for the failure, interruption or stop; None if the record has no reason.
         holder: Process and machine that train the run; None unless the run is running.
         members: Identity hashes of the runs of the pack in which the run failed or was interrupted. An interrupted pack
             is resumed with all of them. Empty for an interrupted run without a checkpoint.
         is_bug: Whether the record holds a traceback, which means a bug in this program.
-        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless the run is finished.
+        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless the run is finished or
+            stopped.
     """
 
     status: RunStatus
@@ -49,6 +50,8 @@ def read_state(path: Path) -> RunState:
         return RunState("missing")
     if record.status == "finished":
         return RunState("finished", score=record.score_or_majority(), objective=objective(record))
+    if record.status == "stopped":
+        return RunState("stopped", error=record.stop_reason, objective=objective(record))
     if record.status == "failed":
         is_bug = record.traceback is not None
         return RunState("failed", error=str(record.error), members=record.pack.members, is_bug=is_bug)

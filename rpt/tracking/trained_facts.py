@@ -1,9 +1,10 @@
-"""Build the sections `parameters` and `prompt` of a record: parameter counts, and the prompt's norms."""
+"""Build the sections of a record that describe its run: `parameters`, `prompt`, `best` and `halving`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from jaxtyping import Float
@@ -17,7 +18,8 @@ from rpt.prompt.needs import why_not_folded
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
 from rpt.prompt.text_prompt import Folded, TextPrompt
 from rpt.tracking.record_base import LARGEST
-from rpt.tracking.record_sections import ParameterCounts, PromptFacts
+from rpt.tracking.record_sections import BestCheckpoint, HalvingFacts, ParameterCounts, PromptFacts
+from rpt.training.halving import Competitor
 from rpt.training.run import Run
 
 LARGE = 5.0
@@ -110,6 +112,24 @@ def finished_prompt_facts(facts: PromptFacts, run: Run, exported: Folded) -> Pro
         "end_update_ratio": None if len(exported) == 0 else _finite(update_ratio(prompt, exported)),
     }
     return facts.model_copy(update=end)
+
+
+def best_checkpoint(run: Run) -> BestCheckpoint | None:
+    """Describe the selected checkpoint; None for a run without trainable parameters."""
+    best = run.best
+    return None if best is None else BestCheckpoint(epoch=best.epoch, step=best.step, held_out={**best.metrics})
+
+
+def halving_facts(competitor: Competitor | None, run: Run) -> HalvingFacts | None:
+    """Describe the successive halving in which a run competed; None for a run that did not compete.
+
+    Args:
+        competitor: Place of the run in successive halving; None for a run that does not compete.
+        run: Run after its training.
+    """
+    if run.stop is not None:
+        return HalvingFacts(**asdict(run.stop))
+    return None if competitor is None else HalvingFacts(rungs=len(competitor.rungs), keep=competitor.keep)
 
 
 def scale_warnings(facts: PromptFacts | None) -> Iterator[str]:

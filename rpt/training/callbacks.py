@@ -16,6 +16,7 @@ from rpt.config.construct import construct
 from rpt.config.schema import Component
 from rpt.errors import ConfigError
 from rpt.system.out_of_memory import is_out_of_memory
+from rpt.training.halving import Competitors, decide
 from rpt.training.module import PromptTuner
 
 REFUSED: dict[type, str] = {
@@ -92,7 +93,7 @@ class UserCallbacks:
 
 
 class LoopControl(Callback):
-    """Lightning callback that connects Lightning's loop with the runs. It must be the first callback.
+    """Lightning callback that connects Lightning's loop with the runs. It must come before the user's callbacks.
 
     It ends the loop when no run is active. A run whose training is ended by a user's callback counts as stopped early.
 
@@ -127,12 +128,34 @@ class LoopControl(Callback):
         assert isinstance(pl_module, PromptTuner)
         for run in pl_module.runs:
             if trainer.should_stop and run.is_active:
-                run.has_stopped = True
+                run.has_finished = True
 
     def _end_if_idle(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         assert isinstance(pl_module, PromptTuner)
         if not any(run.is_active for run in pl_module.runs):
             trainer.should_stop = True
+
+
+class HalvingControl(Callback):
+    """Lightning callback that stops the worse points of each competition after the evaluation of a rung.
+
+    It must come before the callbacks that write checkpoints, so that a checkpoint holds the decisions of its epoch.
+
+    Args:
+        competitors: Competitor of each run of the module; None for a run that does not compete.
+    """
+
+    def __init__(self, competitors: Competitors) -> None:
+        self._competitors = competitors
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop the runs of the worse points. A run that early stopping has already finished stays finished."""
+        assert isinstance(pl_module, PromptTuner)
+        runs = pl_module.runs
+        stops = decide(self._competitors, [run.standing for run in runs], pl_module.epochs_done)
+        for index, stop in stops.items():
+            if runs[index].is_active:
+                runs[index].stop = stop
 
 
 def _build(key: str, section: Component) -> Callback:

@@ -95,9 +95,9 @@ def evaluate(
     """Score the reported rows once, with each run's selected checkpoint.
 
     Returns:
-        Predictions of each run; None for a run that has failed.
+        Predictions of each run; None for a run that has failed or was stopped.
     """
-    has_score = [not run.has_failed for run in tuner.runs]
+    has_score = [run.has_score for run in tuner.runs]
     if not any(has_score):
         return [None for _ in has_score]
     trainer = _trainer(device, callbacks=list(callbacks), **flags)

@@ -217,7 +217,7 @@ class PromptTuner(lightning.LightningModule):
     def on_test_epoch_start(self) -> None:
         """Begin the evaluation of the reported rows, with each run's selected checkpoint."""
         for run in self.runs:
-            if run.best is not None and not run.has_failed:
+            if run.best is not None and run.has_score:
                 run.restore_best()
         self.on_validation_epoch_start()
 

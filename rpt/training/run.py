@@ -18,6 +18,7 @@ from rpt.prompt.diagnostics import movement, relative_distance, update_ratio
 from rpt.prompt.text_prompt import EncodedPrompt, Folded, TextPrompt, Texts
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.status import RunStatus
+from rpt.training.halving import Standing, Stop
 from rpt.training.randomness import RandomStream
 from rpt.training.trainable import Trainable
 
@@ -80,7 +81,8 @@ class Run:
         self.clip_norm = clip_norm
         self.patience = patience
         self.has_failed = False
-        self.has_stopped = False  # stopped early, or nothing to train
+        self.has_finished = False  # ended by early stopping, or nothing to train
+        self.stop: Stop | None = None  # decision of successive halving that has stopped the run
         self.error: str | None = None
         self.trace: str | None = None
         self.best: Best | None = None
@@ -98,13 +100,33 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """Status of the run inside its pack: `running`, `finished` once it has stopped early, or `failed`."""
-        return "failed" if self.has_failed else "finished" if self.has_stopped else "running"
+        """Status of the run inside its pack.
+
+        A run is `finished` once early stopping has ended it, and `stopped` once successive halving has stopped it.
+        """
+        if self.has_failed:
+            return "failed"
+        if self.stop is not None:
+            return "stopped"
+        return "finished" if self.has_finished else "running"
 
     @property
     def is_active(self) -> bool:
         """Whether the run is still in training."""
         return self.status == "running"
+
+    @property
+    def has_score(self) -> bool:
+        """Whether the run gets a score on the reported rows: it has neither failed nor been stopped."""
+        return not self.has_failed and self.stop is None
+
+    @property
+    def standing(self) -> Standing:
+        """Standing of the run in successive halving."""
+        if self.has_failed or self.best is None:
+            return Standing(None, is_stopped=self.stop is not None)
+        metrics = self.best.metrics
+        return Standing(metrics["score"], metrics["loss"], is_stopped=self.stop is not None)
 
     def encode(self, texts: Texts | None = None) -> EncodedPrompt:
         """Encode the prompt for a training step, with dropout drawn from the run's random stream.
@@ -174,7 +196,7 @@ class Run:
             return
         self._stale_epochs += 1
         if self.patience is not None and self._stale_epochs >= self.patience:
-            self.has_stopped = True
+            self.has_finished = True
 
     def movement(self, folded: Folded) -> dict[str, float]:
         """Measure how far the encoded prompt has moved and how much the encoder adds; empty without a matrix."""
@@ -197,6 +219,7 @@ class Run:
             "status": self.status,
             "error": self.error,
             "trace": self.trace,
+            "stop": None if self.stop is None else asdict(self.stop),
             "best": None if self.best is None else asdict(self.best),
             "best_state": self._best_state,
             "stale_epochs": self._stale_epochs,
@@ -212,7 +235,8 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.random.restore(state["random"])
-        self.has_stopped, self.has_failed = state["status"] == "finished", state["status"] == "failed"
+        self.has_finished, self.has_failed = state["status"] == "finished", state["status"] == "failed"
+        self.stop = Stop(**stop) if (stop := state.get("stop")) else None  # older checkpoints lack the key
         self.error, self.trace = state["error"], state["trace"]
         self.best = None if state["best"] is None else Best(**state["best"])
         device = self.trainable.no_prompt.device

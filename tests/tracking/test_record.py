@@ -18,8 +18,8 @@ ODD = [
     ({"status": "finished", "best": {"held_out": 3}}, "best.held_out = 3: must be a section of numbers"),
     ({"status": "failed", "error": ["a"]}, "error = ['a']: must be a text or null"),
     ({"status": "interrupted", "pack": {"members": "abc"}}, "pack.members = abc: must be a list of texts"),
-    ({"status": "ok"}, "status = ok: rpt writes running, interrupted, finished, failed"),
-    ({"status": []}, "status = []: rpt writes running, interrupted, finished, failed"),
+    ({"status": "ok"}, "status = ok: rpt writes running, interrupted, finished, stopped, failed"),
+    ({"status": []}, "status = []: rpt writes running, interrupted, finished, stopped, failed"),
 ]
 
 

@@ -10,7 +10,7 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.errors import ConfigError
 from rpt.runs import RunFailed, train
-from rpt.sweep.plan import pack_key
+from rpt.sweep.pack_key import pack_key
 from tests.support.packs import curve
 from tests.support.resuming import contents
 

@@ -65,7 +65,7 @@ def test_the_state_of_a_stopped_run_does_not_change_while_others_train(exact, pa
 
     def stopping(run, *evaluation):
         observe(run, *evaluation)
-        if run.has_stopped:
+        if run.has_finished:
             stopped.setdefault(run, copied_state(run))
 
     def ending(run):

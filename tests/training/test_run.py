@@ -208,7 +208,7 @@ def test_a_run_stops_after_as_many_epochs_without_improvement_as_its_patience(pa
     run, stopped = make_run(patience=patience), None
     for epoch, score in enumerate(scores, start=1):
         run.observe(epoch, epoch, held_out(score, 1.0))
-        stopped = stopped or (epoch if run.has_stopped else None)
+        stopped = stopped or (epoch if run.has_finished else None)
     assert stopped == stops_after
     assert run.is_active == (stops_after is None)
 
@@ -247,7 +247,7 @@ def test_a_restored_run_has_the_patience_that_was_left():
     first.observe(2, 8, held_out(0.4, 1.0))
     second.restore(first.state())
     second.observe(3, 12, held_out(0.4, 1.0))
-    assert second.has_stopped
+    assert second.has_finished
     assert second.status == "finished"
 
 
