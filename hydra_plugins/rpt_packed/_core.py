@@ -84,9 +84,14 @@ def _plain(value: Any) -> Any:
 
 
 def _job_return(overrides: Sequence[str], name: str, result: Result) -> JobReturn:
-    """Build the job result for Hydra's sweeper: the objective, or the error that is raised after the batch."""
+    """Build the job result for Hydra's sweeper: the objective, or the error that is raised after the batch.
+
+    The objective of a stopped point is its best held-out score until the rung.
+    """
     value: float | Exception | None = result.objective
-    if result.status != "finished":
+    if result.status == "stopped":
+        current().stopped[name] = result.error or ""
+    elif result.status != "finished":
         value = PointBroke(result.error) if result.is_bug else PointFailed(result.error)
         current().failed[name] = value
     status = JobStatus.FAILED if isinstance(value, Exception) else JobStatus.COMPLETED

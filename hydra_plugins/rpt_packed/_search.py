@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
@@ -28,6 +29,11 @@ RESULTS = "optimization_results.yaml"
 HOW_FAILURES_COUNT = (
     "a failed point is one of the n_trials and has no value: "
     "it cannot be the best, and the sampler does not learn from it"
+)
+
+HOW_STOPPED_COUNT = (
+    "a stopped point is one of the n_trials: the sampler learns its best held-out score until its rung, "
+    "and the point cannot be the best"
 )
 
 
@@ -54,6 +60,7 @@ class RecordingLauncher:
         objectives: Objective of each finished point.
         finished: Overrides of each finished point.
         num_failed: Number of failed points.
+        stopped: Rung and rank of each point that successive halving has stopped, by the point's name.
         errors: Error of each failed point, by the point's name. Several points may have the same name.
     """
 
@@ -62,6 +69,7 @@ class RecordingLauncher:
         self.objectives: list[float] = []
         self.finished: list[Sequence[str]] = []
         self.num_failed = 0
+        self.stopped: dict[str, str] = {}
         self.errors: dict[str, Exception] = {}
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
@@ -72,6 +80,9 @@ class RecordingLauncher:
     def _noted(self, overrides: Sequence[str], result: JobReturn) -> JobReturn:
         outcome = current()
         point = outcome.name(overrides)
+        if result.status == JobStatus.COMPLETED and point in outcome.stopped:
+            self.stopped[point] = outcome.stopped[point]
+            return result
         if result.status == JobStatus.COMPLETED and result.return_value is not None:
             self.objectives.append(float(result.return_value))
             self.finished.append(overrides)
@@ -114,6 +125,7 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
 
     def _write(self, best: dict[str, Any]) -> None:
         launcher = self.launcher
+        best = self._best_finished(best) if launcher.stopped else best
         content = {
             **best,
             "objective": self._objective(),
@@ -122,6 +134,9 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
             "failed_points": {point: _last_line(error) for point, error in launcher.errors.items()},
             "how_failed_points_count": HOW_FAILURES_COUNT,
         }
+        if launcher.stopped:
+            content["points"]["stopped"] = len(launcher.stopped)
+            content |= {"stopped_points": launcher.stopped, "how_stopped_points_count": HOW_STOPPED_COUNT}
         write_atomic(self._results, OmegaConf.to_yaml(OmegaConf.create(content)).encode())
         if launcher.num_failed:
             say(f"{several(launcher.num_failed, 'point')} failed: {HOW_FAILURES_COUNT}")
@@ -132,6 +147,16 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
             say(f"best of {several(self.n_trials, 'point')}: {best['best_value']:.3f} with {params}")
             say(f"  the {content['objective']}")
             say(f"{self._results} has it")
+
+    def _best_finished(self, best: dict[str, Any]) -> dict[str, Any]:
+        """Return the finished point with the best value as the best point of a search with stopped points."""
+        pairs = zip(self.launcher.objectives, self.launcher.finished, strict=True)
+        value, overrides = max(pairs, key=lambda pair: pair[0], default=(None, ()))
+        if value is None:
+            return {**best, "best_params": None, "best_value": None}
+        given = dict(text.split("=", 1) for text in overrides)
+        params = {key: yaml.safe_load(given[key]) for key in best["best_params"] or {}}
+        return {**best, "best_params": params, "best_value": value}
 
     def _objective(self) -> str:
         for overrides in self.launcher.finished:

@@ -23,6 +23,7 @@ class PackedLauncherConf:
     executor: Any = "inline"  # inline: in this process | submitit: jobs of SLURM or of this machine | ray
     pack_size: Any = 64  # largest number of runs that are trained together; less memory means smaller packs
     retry_failed: Any = False  # true: runs that failed in an earlier command are trained again
+    halving: Any = field(default_factory=dict)  # rungs, keep and separate; see rpt.sweep.settings
     submitit: Any = field(default_factory=dict)  # see rpt.sweep.executors.submitit
     ray: Any = field(default_factory=dict)  # see rpt.sweep.executors.ray
 
@@ -51,11 +52,11 @@ class PackedLauncher(Launcher):
 
 
 def _node() -> DictConfig:
-    """Build the options' schema. Options of executors need no `+`, because the executor refuses unknown keys."""
+    """Build the options' schema. Options in a group need no `+`, because rpt itself refuses unknown keys."""
     node = OmegaConf.structured(PackedLauncherConf)
     assert isinstance(node, DictConfig)
-    for executor in ("submitit", "ray"):
-        OmegaConf.set_struct(node[executor], False)
+    for group in ("halving", "submitit", "ray"):
+        OmegaConf.set_struct(node[group], False)
     return node
 
 

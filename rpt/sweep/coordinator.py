@@ -61,6 +61,7 @@ class Coordinator:
         self._by_number = {run.point.number: run for run in runs}
         self._given_up: dict[str, Result] = {}  # interrupted in this executor; another process may resume the runs
         self._untried = set(self._open) if settings.retry_failed else set()  # failed earlier
+        self._is_halved = settings.halving.rungs is not None
         self._is_first_read = True
         self._has_announced_waiting = False
 
@@ -85,6 +86,9 @@ class Coordinator:
                 RunFolder(run.folder).tidy()
                 score, objective = state.score, state.objective
                 self._end(run, Result(run.point.number, "finished", str(run.folder), score, objective=objective))
+            elif state.status == "stopped" and self._is_halved and not run.config.rerun:
+                folder, reason, objective = str(run.folder), state.error, state.objective
+                self._end(run, Result(run.point.number, "stopped", folder, error=reason, objective=objective))
             elif state.status == "failed" and not run.config.rerun and not may_fail_again:
                 self._end(
                     run, Result(run.point.number, "failed", str(run.folder), error=state.error, is_bug=state.is_bug)

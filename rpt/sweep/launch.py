@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rpt.console import say
 from rpt.sweep.coordinator import Coordinator
 from rpt.sweep.executors import executor_of
+from rpt.sweep.halving import with_competitors
 from rpt.sweep.ledger import FOLDER, register
 from rpt.sweep.point import Point, Result
 from rpt.sweep.prepare import prepare
@@ -33,7 +34,8 @@ def launch(
     """Train the runs of a sweep that are not finished yet.
 
     Finished runs are not trained again. Interrupted runs are resumed from their checkpoints. Failed runs are trained
-    again only if `settings.retry_failed` is set. If another process trains a run, this function waits for its result.
+    again only if `settings.retry_failed` is set. Runs that successive halving has stopped are trained anew only if
+    halving is off. If another process trains a run, this function waits for its result.
     If that process dies, this function resumes the run.
 
     Args:
@@ -47,12 +49,13 @@ def launch(
         A result for each point, in the points' order.
 
     Raises:
-        ConfigError: The executor's package is missing, or an option of the executor is wrong.
+        ConfigError: The executor's package is missing, an option of the executor is wrong, or halving is refused.
         LedgerError: The sweep's ledger cannot be read.
         StorageError: The sweep's ledger cannot be written.
     """
     executor = executor_of(settings, output_dir / FOLDER)
     prepared = prepare(points)
+    runs = with_competitors(prepared.runs, settings)
     by_number = {point.number: point for point in points}
     results: dict[int, Result] = {}
 
@@ -62,21 +65,27 @@ def launch(
 
     for result in prepared.results:
         note(result, True)
-    twins: dict[int, list[str]] = defaultdict(list)
-    for twin, first in prepared.twins:
-        twins[first].append(twin.name)
-    for first, names in twins.items():
-        _say_twins([by_number[first].name, *names])
-    if prepared.runs:
-        sweep = register(prepared.runs, output_dir)
-        Coordinator(sweep, prepared.runs, executor, settings, note, watch).run()
+    _say_twins(prepared.twins, by_number)
+    if runs:
+        sweep = register(runs, output_dir)
+        Coordinator(sweep, runs, executor, settings, note, watch).run()
     for twin, first in prepared.twins:
         note(replace(results[first], number=twin.number, twin_of=by_number[first].name), False)
     return [results[point.number] for point in points]
 
 
-def _say_twins(names: Sequence[str]) -> None:
-    """Print that several points describe the same run, with the names of the first `MOST_NAMED` points."""
-    rest = len(names) - MOST_NAMED
-    more = f"; {rest} more" if rest > 0 else ""
-    say(f"the same run {len(names)} times, trained once: {'; '.join(names[:MOST_NAMED])}{more}")
+def _say_twins(twins: Sequence[tuple[Point, int]], by_number: Mapping[int, Point]) -> None:
+    """Print which points describe the same run, with the names of the first `MOST_NAMED` points of each run.
+
+    Args:
+        twins: Pairs of a point and the number of the earlier point that is the same run.
+        by_number: All points of the sweep, by number.
+    """
+    by_run: dict[int, list[str]] = defaultdict(list)
+    for twin, first in twins:
+        by_run[first].append(twin.name)
+    for first, others in by_run.items():
+        names = [by_number[first].name, *others]
+        rest = len(names) - MOST_NAMED
+        more = f"; {rest} more" if rest > 0 else ""
+        say(f"the same run {len(names)} times, trained once: {'; '.join(names[:MOST_NAMED])}{more}")

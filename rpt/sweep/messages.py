@@ -72,6 +72,9 @@ class Lines:
         if result.status == "finished" and is_new:
             count = f"[{self._counts.total():{len(str(self._total))}}/{self._total}]"
             self._screen.write(f"{count} score {result.score:.3f}  {point.name}")
+        elif result.status == "stopped":
+            if is_new:
+                self._screen.write(f"{result.error}: {point.name}")
         elif result.status == "failed" or (result.status != "finished" and is_new):
             before = "" if is_new else " before (hydra.launcher.retry_failed=true trains it again)"
             self._screen.write(f"{result.status}{before}: {point.name}\n{self._reason(point, result)}", is_error=True)
@@ -103,6 +106,8 @@ class Lines:
         finished = counts["finished"] + counts[TWIN] + progress.count("finished")
         failed = counts["failed"] + counts["refused"] + progress.count("failed")
         parts = [f"{finished} of {self._total} points finished, {progress.count('running')} running, {failed} failed"]
+        if stopped := counts["stopped"] + progress.count("stopped"):
+            parts.append(f"{stopped} stopped")
         if counts["interrupted"]:
             parts.append(f"{counts['interrupted']} interrupted")
         (first_time, first_rows), (last_time, last_rows) = self._rows[0], self._rows[-1]
@@ -119,8 +124,8 @@ class Lines:
         The two parts are separate, because the scores are of different rows and cannot be compared: see
         `rpt.training.live_progress.RunProgress`.
         """
-        runs = self._progress.runs.items()
-        held_out = [(run.held_out, name) for name, run in runs if run.held_out is not None and run.status != "failed"]
+        runs, out = self._progress.runs.items(), ("failed", "stopped")
+        held_out = [(run.held_out, name) for name, run in runs if run.held_out is not None and run.status not in out]
         return [
             *(f"{score:.3f} reported  {name}" for score, name in self._best),
             *(f"{score:.3f} held-out so far  {name}" for score, name in _best(held_out)),
@@ -138,7 +143,7 @@ class Lines:
     def close(self) -> None:
         """Close the display and write the summary."""
         self._screen.close()
-        order = ("finished", TWIN, "failed", "interrupted", "refused")
+        order = ("finished", TWIN, "stopped", "failed", "interrupted", "refused")
         parts = [f"{self._counts[status]} {status}{self._note(status)}" for status in order if self._counts[status]]
         self._screen.write(f"{several(self._total, 'point')}: {', '.join(parts)}")
         folder = shlex.quote(str(self._output_dir))
@@ -154,7 +159,7 @@ class Lines:
     def _ended(self) -> float:
         """Count the points that have ended, plus the trained share of each point in training."""
         progress = self._progress
-        ended = self._counts.total() + progress.count("finished") + progress.count("failed")
+        ended = self._counts.total() + sum(progress.count(status) for status in ("finished", "stopped", "failed"))
         return ended + progress.share * progress.count("running")
 
     def _show(self) -> None:

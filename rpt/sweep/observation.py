@@ -10,21 +10,22 @@ from rpt.tracking.folder import RunFolder
 from rpt.tracking.run_state import RunState
 from rpt.training.live_progress import RunProgress
 
-SHOWN_STATUSES = ("running", "finished", "failed")
+SHOWN_STATUSES = ("running", "finished", "stopped", "failed")
 """Statuses in the progress display. No process trains a run with another status."""
 
 
 class ProgressReader:
     """Reader of the progress of runs. It reads a curve again only if the size of the curve's file has changed.
 
-    The end of a run that stops early or fails is recorded when its pack ends. Until then, the run counts as running.
+    The end of a run that finishes early, is stopped or fails is recorded when its pack ends. Until then, the run counts
+    as running.
     """
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[int, float | None]] = {}
 
     def read(self, folders: Mapping[str, Path], states: Mapping[str, RunState]) -> dict[str, RunProgress]:
-        """Read the progress of each run that is running, finished or failed.
+        """Read the progress of each run that is running, finished, stopped or failed.
 
         Args:
             folders: Folders of the runs, by identity hash.

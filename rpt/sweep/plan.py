@@ -9,15 +9,10 @@ from math import ceil
 
 from rpt.config.schema import Config
 from rpt.console import say, several
+from rpt.errors import ConfigError
+from rpt.sweep.pack_key import pack_key
 from rpt.sweep.prepare import Prepared
-from rpt.tracking.identity import OF_ONE_RUN, digest, shared
 from rpt.tracking.run_state import RunState
-
-SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
-"""Sections of the configuration that are equal in all runs of a pack, because the pack is trained with one of them.
-
-The sections include values that cannot change a score, such as the device and the progress bar.
-"""
 
 
 @dataclass(frozen=True)
@@ -39,20 +34,13 @@ class Limits:
     workers: int = 1
 
 
-def pack_key(config: Config) -> str:
-    """Hash all values that runs must share to be trained together."""
-    sections = {name: getattr(config, name).model_dump(mode="json") for name in SECTIONS}
-    for section, _, name in (key.partition(".") for key in OF_ONE_RUN):
-        del sections[section][name]
-    return digest({"shared": shared(config), "sections": sections})
-
-
 def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limits) -> list[list[Prepared]]:
     """Group runs into packs.
 
     An interrupted pack is resumed with the same runs, whatever its size, so that the results have the same bits as
     without the interruption. The runs of a new pack have the same pack key (`pack_key`), and new packs have nearly
-    equal sizes. A run that trains the backbone itself, or that has callbacks, is a pack by itself.
+    equal sizes. A run that trains the backbone itself, or that has callbacks, is a pack by itself. With successive
+    halving, the runs of a competition are in one pack.
 
     Args:
         runs: Runs to be trained.
@@ -61,6 +49,9 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limit
 
     Returns:
         Resumed packs first, then new packs; each is a list of runs.
+
+    Raises:
+        ConfigError: A competition of successive halving does not fit the memory of a pack.
     """
     resumed = _resumed(runs, states)
     begun = {run.identity_hash for pack in resumed for run in pack}
@@ -87,20 +78,38 @@ def _resumed(runs: Sequence[Prepared], states: Mapping[str, RunState]) -> list[l
 def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prepared]]:
     """Split a group into `fewest` packs of nearly equal size, or into more packs if the limits require it.
 
-    A run that exceeds the memory limit by itself forms a pack of one run.
+    A run that exceeds the memory limit by itself forms a pack of one run. A competition is not split.
     """
-    sizes = [0 if limits.bytes is None else limits.bytes_of(run.config) for run in group]
-    fewest = max(ceil(len(group) / limits.runs), min(fewest, len(group)))
-    for count in range(fewest, len(group) + 1):
-        cuts = [number * len(group) // count for number in range(count + 1)]
-        parts = list(pairwise(cuts))
-        if all(sum(sizes[a:b]) <= (limits.bytes or 0) or b - a == 1 for a, b in parts):
-            if count > fewest:
+    units = _units(group)
+    sizes = [0 if limits.bytes is None else sum(limits.bytes_of(run.config) for run in unit) for unit in units]
+    fewest = max(ceil(len(group) / limits.runs), min(fewest, len(units)))
+    is_tight = False
+    for count in range(fewest, len(units) + 1):
+        cuts = [number * len(units) // count for number in range(count + 1)]
+        parts = [([run for unit in units[a:b] for run in unit], sum(sizes[a:b])) for a, b in pairwise(cuts)]
+        if all(len(runs) <= limits.runs and (size <= (limits.bytes or 0) or len(runs) == 1) for runs, size in parts):
+            if is_tight:
                 limit = f"a pack may take {_mib(limits.bytes or 0)}, half of the free memory"
                 packs = f"{several(len(group), 'run')} in {count} packs instead of {fewest}"
                 say(f"{packs}, to fit memory: their trainable states take {_mib(sum(sizes))}, and {limit}")
-            return [group[a:b] for a, b in parts]
-    raise AssertionError("packs of one run each keep every limit")
+            return [runs for runs, _ in parts]
+        is_tight = is_tight or any(size > (limits.bytes or 0) for _, size in parts)
+    largest = max(range(len(units)), key=lambda number: sizes[number])
+    advice = (
+        f"{several(len(units[largest]), 'run')} compete in one pack. Their trainable states take "
+        f"{_mib(sizes[largest])}, and a pack may take {_mib(limits.bytes or 0)}, half of the free memory. Sweep fewer "
+        "points at a time, or leave halving out."
+    )
+    raise ConfigError.of("hydra.launcher.halving", "on", advice)
+
+
+def _units(group: Sequence[Prepared]) -> list[list[Prepared]]:
+    """Group the runs of a competition; a run that does not compete is a unit by itself."""
+    units: dict[str, list[Prepared]] = {}
+    for run in group:
+        competitor = run.point.competitor
+        units.setdefault(run.identity_hash if competitor is None else competitor.competition, []).append(run)
+    return list(units.values())
 
 
 def _mib(size: int) -> str:

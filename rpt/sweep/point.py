@@ -8,6 +8,7 @@ from typing import Any
 from rpt.config.check import check
 from rpt.config.schema import Config
 from rpt.tracking.status import PointStatus
+from rpt.training.halving import Competitor
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class Point:
         values: Whole resolved configuration with `chosen`, as `rpt.config.compose.plain` returns it.
         name: Overrides that distinguish the point from the other points of the sweep, for a person to read.
         config: Configuration that this process has checked; None if it has not checked the values yet.
+        competitor: Place of the run in successive halving; None for a run that does not compete.
     """
 
     number: int
     values: dict[str, Any]
     name: str
     config: Config | None = field(default=None, repr=False, compare=False)
+    competitor: Competitor | None = None
 
     def checked(self) -> Config:
         """Return the checked configuration.
@@ -45,17 +48,18 @@ class Result:
 
     Attributes:
         number: Number of the point in the sweep.
-        status: `finished`: the run is trained. `failed`: the training ended in an error that would occur again with the
-            same configuration. `refused`: the configuration cannot be trained. `interrupted`: the training stopped for
-            a reason outside the run (its worker, the disk, its pack), and the same command resumes it.
+        status: `finished`: the run is trained. `stopped`: successive halving has stopped it. `failed`: the training
+            ended in an error that would occur again with the same configuration. `refused`: the configuration cannot be
+            trained. `interrupted`: the training stopped for a reason outside the run (its worker, the disk, its pack),
+            and the same command resumes it.
         folder: Path of the run's folder; None if the point has no folder.
         score: Score of the task on the reported rows, 0 to 1; None unless finished.
-        error: Error message or traceback; None if finished.
+        error: Error message or traceback; for a stopped run, its rung and rank; None if finished.
         is_bug: Whether `error` is the traceback of a bug in this program, which the user cannot mend.
         is_held: Whether the point is interrupted only because another process holds the run's folder. The sweep then
             waits for the result of that process.
-        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None if the run is not finished or
-            has no trainable parameters.
+        objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None if the run is neither
+            finished nor stopped, or has no trainable parameters.
         twin_of: Name of the earlier point that is the same run; None for a point with a run of its own.
     """
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.schema import Config
 from rpt.errors import ConfigError, DataError, RptError, WeightsError
-from rpt.runs import Outcome, RunFailed, train
+from rpt.runs import Outcome, RunFailed, RunStopped, train
 from rpt.sweep.point import Point, Result
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.folder import FolderInUse, LeaseLost
@@ -18,6 +18,9 @@ from rpt.tracking.objective import objective
 from rpt.training.live_progress import ProgressCallback
 
 Pair = tuple[Point, Config]
+
+TOGETHER = "successive halving ranks the points of a pack together. Correct the value, or leave the point out."
+"""Reason why a pack with successive halving is not trained without a point that is refused."""
 
 
 def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -> list[Result]:
@@ -47,13 +50,17 @@ def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -
 def _train(pairs: Sequence[Pair], watch: ProgressCallback | None) -> list[Result]:
     if not pairs:
         return []
+    competitors = [point.competitor for point, _ in pairs]
+    is_halved = any(competitor is not None for competitor in competitors)
+    configs = [config for _, config in pairs]
     try:
-        outcomes: list[Outcome] | None = train([config for _, config in pairs], watch)
+        outcomes: list[Outcome] | None = train(configs, watch, competitors if is_halved else None)
     except FolderInUse as error:
         return _all(pairs, _held(error))
     except ConfigError as error:  # an error of one point that is found when its data are read, before training
-        if len(pairs) == 1:
-            return _all(pairs, Result(0, "refused", error=str(error)))
+        if len(pairs) == 1 or is_halved:
+            advice = f"\nNo point of its pack is trained: {TOGETHER}" if len(pairs) > 1 else ""
+            return _all(pairs, Result(0, "refused", error=f"{error}{advice}"))
         outcomes = None
     except Exception as error:
         return _all(pairs, _ended_by(error))
@@ -87,6 +94,9 @@ def _result(point: Point, outcome: Outcome) -> Result:
     folder = str(outcome.folder)
     try:
         return Result(point.number, "finished", folder, outcome.check().score, objective=objective(outcome.record))
+    except RunStopped:
+        record = outcome.record
+        return Result(point.number, "stopped", folder, error=record.stop_reason, objective=objective(record))
     except RunFailed as error:
         return Result(point.number, "failed", folder, error=str(error), is_bug=error.is_bug)
     except RptError as error:

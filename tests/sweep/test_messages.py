@@ -54,7 +54,23 @@ def test_the_message_has_counts_rate_and_time_left(clock):
     assert lines.how_far() == "2 of 10 points finished, 3 running, 1 failed, 80 examples/s, 0:00:23 left"
 
 
-def test_a_stopped_run_counts_as_finished_and_a_reported_run_is_counted_once(clock):
+def test_points_that_halving_has_stopped_are_counted_and_named_with_their_rung(clock, capsys):
+    lines = log(clock)
+    lines.watch(PackProgress({"lr=2": RunProgress("stopped", 0.9), "lr=3": RunProgress("running", 0.4)}, share=0.5))
+    assert lines.how_far().startswith("0 of 10 points finished, 1 running, 0 failed, 1 stopped")
+    assert lines.best() == ["0.400 held-out so far  lr=3"]
+    finish(lines, 1, 0.5)
+    for number, is_new in ((2, True), (4, False)):
+        result = Result(number, "stopped", "folder", error=f"stopped at rung {number}")
+        lines.report(Point(number, {}, f"lr={number}"), result, is_new)
+    lines.close()
+    output = capsys.readouterr()
+    assert "stopped at rung 2: lr=2\n" in output.out
+    assert "rung 4" not in output.out + output.err
+    assert "10 points: 1 finished, 2 stopped\n" in output.out
+
+
+def test_a_run_that_stopped_early_counts_as_finished_and_a_reported_run_is_counted_once(clock):
     lines = log(clock)
     lines.watch(PackProgress(progress_of("finished", "failed", "running", "running"), share=0.5))
     assert lines.how_far().startswith("1 of 10 points finished, 2 running, 1 failed")

@@ -10,7 +10,8 @@ from rpt.sweep import memory
 from rpt.sweep.checksums import Provenance
 from rpt.sweep.executors import executor_of
 from rpt.sweep.memory import COPIES, bytes_of_run
-from rpt.sweep.plan import Limits, pack_key, plan
+from rpt.sweep.pack_key import pack_key
+from rpt.sweep.plan import Limits, plan
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import Prepared, prepare
 from rpt.sweep.settings import Settings
