@@ -120,6 +120,9 @@ def recorded(folder: Path) -> Record:
     missing, _ = record.problems(dict.fromkeys(NEEDED))
     if missing:
         raise _refusal(folder, f"holds no record of a run (run.json lacks {', '.join(missing)}). Name a run folder.")
+    if (reason := record.stop_reason) is not None:
+        advice = "Train it to its end first: run the same command without hydra.launcher.halving."
+        raise _refusal(folder, f"was stopped by successive halving ({reason}). {advice}")
     if record.status != "finished":
         raise _refusal(folder, "is not finished. Finish it first: run the same command again.")
     if record.name != folder.resolve().name:

@@ -37,6 +37,7 @@ def study(tmp_path_factory):
             write_run(runs, encoder, "lr=0.003", seed)
             write_run(runs, encoder, "lr=0.03", seed, warnings=["constant prediction: <b>all</b>"])
     write_run(runs, "seed=7", status="running")
+    write_run(runs, "seed=8", status="stopped")
     return collect(runs)
 
 
@@ -165,7 +166,7 @@ def test_the_headline_of_a_study_of_one_encoder_is_its_score(tmp_path):
 
 def test_every_run_is_linked_relative_to_the_page(study, page, out):
     links = [unquote(link) for link in re.findall(r'href="(\.\./[^"]*)"', page)]
-    folders = [run.folder for run in (*study.runs, *study.baselines)] + [*study.unfinished]
+    folders = [run.folder for run in (*study.runs, *study.baselines)] + [*study.unfinished, *study.stopped]
     assert sorted((out / link).resolve() for link in links) == sorted(folder.resolve() for folder in folders)
 
 
@@ -206,6 +207,12 @@ def test_unfinished_runs_are_listed_with_their_status(study, page):
     ((folder, reason),) = study.unfinished.items()
     assert f"{folder.name}</a>: {reason}" in page
     assert "1 folder without a finished run" in page
+
+
+def test_stopped_runs_are_listed_apart_from_unfinished_runs(study, page):
+    ((folder, reason),) = study.stopped.items()
+    assert f"{folder.name}</a>: {reason}" in page
+    assert "1 run without a reported score" in page
 
 
 def test_facts_come_from_the_records(study):

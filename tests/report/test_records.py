@@ -73,7 +73,7 @@ def test_a_record_without_its_group_is_refused_with_any_status(refusal, status):
 
 
 def test_a_status_that_rpt_does_not_write_is_refused(refusal):
-    message = f"status = ok: rpt writes running, interrupted, finished, failed. {AWAY}"
+    message = f"status = ok: rpt writes running, interrupted, finished, stopped, failed. {AWAY}"
     assert refusal(with_value("status", "ok")) == message
 
 

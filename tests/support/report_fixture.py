@@ -54,7 +54,7 @@ def write_run(
         skill: Expected share of right answers. None: a bell curve over the learning rate, widest for residual.
         rows: Number of reported rows. In a task that groups rows, four rows form a group.
         run_std: Standard deviation between runs, in logits.
-        status: `finished`, `failed` (diverged: without scores and predictions), `running` or `interrupted`.
+        status: `finished`, `failed` (diverged: without scores and predictions), `stopped`, `running` or `interrupted`.
         diagnostics: Whether the folder has the norms, the nearest tokens and the gate of the prompt.
         top: Values of top-level keys of run.json, which replace the computed values.
     """

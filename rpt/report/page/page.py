@@ -147,6 +147,7 @@ def render(
         runs=next((view for view in views if view.name == "runs"), None),
         nearest=nearest_tables(study, diagnoses),
         unfinished=[(folder.name, _link(folder, out), reason) for folder, reason in study.unfinished.items()],
+        stopped=[(folder.name, _link(folder, out), reason) for folder, reason in study.stopped.items()],
         damaged=study.damaged,
         several=several,
     )

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from rpt.report.read.axes import FlatConfig, compared_keys, concerns, find_axes, flatten, method_of, values_on
 from rpt.report.read.comparable import check_comparable, is_comparable
-from rpt.report.read.notes import notes_on
+from rpt.report.read.notes import notes_on, notes_on_halving
 from rpt.report.read.record_check import check_record
 from rpt.report.read.roles import notes_on_roles, stated_roles
 from rpt.report.read.run import Axis, StudyError, StudyRun
@@ -47,7 +47,7 @@ def collect(directory: Path, group: str | None = None) -> Study:
         StudyError: The folder holds no run that trains a prompt, a record that this version of rpt cannot read, runs
             of several groups while `group` is None, or runs that cannot be compared.
     """
-    ended, unfinished, damaged = _read(directory)
+    ended, stopped, unfinished, damaged = _read(directory)
     prompts = [run for run in ended if not _is_baseline(run[1])]
     _refuse_without_runs(directory, prompts, damaged)
     name = _group(directory, prompts, group)
@@ -61,8 +61,15 @@ def collect(directory: Path, group: str | None = None) -> Study:
     of_other_groups = [run for run in ended if _is_baseline(run[1]) and _group_of(run[1]) != name]
     runs += answers.keep(run for run in of_other_groups if is_comparable(run[1], runs, axes))
     unfinished_of_group = {folder: state for folder, (group_of, state) in unfinished.items() if group_of == name}
+    stopped_of_group = {folder: record for folder, record in stopped if _group_of(record) == name}
     study = _study(name, prompts, runs[len(prompts) :], answers.units)
-    return replace(study, unfinished=unfinished_of_group, damaged=tuple(damaged.values()))
+    return replace(
+        study,
+        unfinished=unfinished_of_group,
+        stopped={folder: str(record.stop_reason) for folder, record in stopped_of_group.items()},
+        notes=(*notes_on_halving([*stopped_of_group.values()], [run.record for run in study.runs]), *study.notes),
+        damaged=tuple(damaged.values()),
+    )
 
 
 class _Answers:
@@ -98,16 +105,20 @@ def _refuse_without_runs(directory: Path, prompts: Sequence[FolderRecord], damag
     raise StudyError(f"{directory}: holds no finished run that trains a prompt. {advice}")
 
 
-def _read(directory: Path) -> tuple[list[FolderRecord], dict[Path, tuple[str, str]], dict[Path, str]]:
+def _read(
+    directory: Path,
+) -> tuple[list[FolderRecord], list[FolderRecord], dict[Path, tuple[str, str]], dict[Path, str]]:
     """Read all run folders.
 
     Returns:
-        Three values: folder and record of each ended run; group and state of each other run, by folder; and a message
-        for each record that cannot be reported, by folder.
+        Four values: folder and record of each run that is finished or failed; folder and record of each run that
+        successive halving has stopped; group and state of each other run, by folder; and a message for each record that
+        cannot be reported, by folder.
     """
     if not directory.is_dir():
         raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
     ended: list[FolderRecord] = []
+    stopped: list[FolderRecord] = []
     unfinished: dict[Path, tuple[str, str]] = {}
     damaged: dict[Path, str] = {}
     for folder in sorted(entry.parent for entry in directory.glob("*/run.json")):
@@ -119,11 +130,13 @@ def _read(directory: Path) -> tuple[list[FolderRecord], dict[Path, tuple[str, st
             continue
         if record.has_ended:
             ended.append((folder, record))
+        elif record.status == "stopped":
+            stopped.append((folder, record))
         else:
             state = read_state(folder)
             holder = f", by {state.holder}" if state.holder else ""
             unfinished[folder] = _group_of(record), f"{state.status}{holder}"
-    return ended, unfinished, damaged
+    return ended, stopped, unfinished, damaged
 
 
 def _study(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rpt.report.read.frame import groups
 from rpt.report.read.run import StudyRun
 from rpt.report.read.series import run_frame
+from rpt.tracking.record import Record
+
+SELECTED = (
+    "No number of this page includes the stopped runs: it compares only the points that finished, and held-out scores "
+    "selected these points. Halving is for tuning. Numbers over a whole sweep, such as its average, its worst point or "
+    "its share of failed runs, leave out the stopped points. To compare encoders over a sweep, train every point, "
+    "without hydra.launcher.halving."
+)
+"""Sentences on a study whose points were selected by successive halving."""
 
 
 def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
@@ -31,6 +41,25 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
     doubtful = sum(bool(run.record.warnings) for run in runs)
     if doubtful:
         yield f"{doubtful} of {len(runs)} runs carry warnings; the table of runs names them."
+
+
+def notes_on_halving(stopped: Sequence[Record], compared: Sequence[Record]) -> Iterator[str]:
+    """Yield a sentence on the runs that successive halving has stopped, and on the selection that this means.
+
+    Args:
+        stopped: Records of the stopped runs.
+        compared: Records of the study's runs that train a prompt and have ended.
+    """
+    num_halved = sum(record.halving is not None for record in compared)
+    if stopped:
+        epochs = Counter(getattr(record.halving, "epoch", None) for record in stopped)
+        known = {epoch: count for epoch, count in epochs.items() if epoch is not None}
+        where = ", ".join(f"{count} after epoch {epoch}" for epoch, count in sorted(known.items()))
+        count = f"{len(stopped)} of {len(stopped) + len(compared)} runs before their last epoch"
+        yield f"Successive halving stopped {count}{f' ({where})' if where else ''}. {SELECTED}"
+    elif num_halved:
+        count = f"{num_halved} of {len(compared)} runs finished in a sweep with successive halving"
+        yield f"{count}, and the folder does not hold the runs that it stopped. {SELECTED}"
 
 
 def _missing_seeds(runs: Sequence[StudyRun]) -> Iterator[str]:

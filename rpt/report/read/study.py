@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -25,7 +25,8 @@ class Study:
         baselines: Runs without a prompt: head alone, zero-shot, fine-tuning.
         axes: Axes that vary, the main axis first; empty if only encoder, task and seed vary.
         is_sample: Whether the data are sample rows, so that no number is a SuperGLUE score.
-        unfinished: State of each run that is neither finished nor failed, by its folder.
+        unfinished: State of each run whose training has not ended, by its folder.
+        stopped: Rung and rank of each run that successive halving has stopped, by its folder.
         damaged: Message for each file that cannot be read. The file, or its run, is left out of the study.
         notes: Sentences on differences between the runs: missing seeds, keys that vary together with an axis, several
             machines or commits.
@@ -39,6 +40,7 @@ class Study:
     axes: tuple[Axis, ...]
     is_sample: bool
     unfinished: Mapping[Path, str]
+    stopped: Mapping[Path, str] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stated: Roles = NO_ROLES
