@@ -1,6 +1,7 @@
 """Compare successive halving with full sweeps: the share of training steps, and the best point that each finds.
 
-    python -m benchmarks.halving                  20 studies of 24 points, about ten minutes of one CPU core
+    python -m benchmarks.halving                  20 studies of 24 points, at the recipe and rows of the main job
+    python -m benchmarks.halving --rows 96 --held-out-share 0.5        a short look, about 13 minutes of one CPU core
     python -m benchmarks.halving --folder DIR     keeps the runs in DIR; an interrupted benchmark goes on
 
 A study is a sweep over eight learning rates with three seeds on sample rows of CB. Four seeds of every learning rate
@@ -36,17 +37,8 @@ REAL = ((0, 1, 2), (1, 2, 3))
 """Seeds of the studies that are also trained with halving."""
 STUDIES = 20
 EPOCHS, RUNGS, KEEP = 10, 3, 0.5
-ROWS = 96
-HELD_OUT = 0.5
-RECIPE = (
-    "encoder=residual",
-    "trainer.device=cpu",
-    f"trainer.epochs={EPOCHS}",
-    f"data.max_rows={ROWS}",
-    f"protocol.held_out_share={HELD_OUT}",
-    f"lr={','.join(RATES)}",
-)
-"""Overrides of every sweep. Fewer rows than in the main job, and more of them held out, keep the benchmark short."""
+RECIPE = ("encoder=residual", "trainer.device=cpu", f"trainer.epochs={EPOCHS}", f"lr={','.join(RATES)}")
+"""Overrides of every sweep."""
 
 QUANTILE = 1.96
 
@@ -72,11 +64,20 @@ def main() -> None:
     """Train the runs, compute the studies, and write `benchmarks/results/halving.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="folder of the runs; a temporary folder unless given")
+    parser.add_argument("--rows", type=int, help="data.max_rows: fewer rows make the benchmark shorter")
+    parser.add_argument(
+        "--held-out-share", type=float, help="protocol.held_out_share: share of the rows that rank points"
+    )
     options = parser.parse_args()
     folder = options.folder or Path(tempfile.mkdtemp())
-    cpu = {"full": train(folder / "full", REAL[0]), "halved": train(folder / "halved_0", REAL[0], is_halved=True)}
-    train(folder / "full", SEEDS[SEEDS_OF_A_STUDY:])
-    train(folder / "halved_1", REAL[1], is_halved=True)
+    given = {"data.max_rows": options.rows, "protocol.held_out_share": options.held_out_share}
+    recipe = (*RECIPE, *(f"{key}={value}" for key, value in given.items() if value is not None))
+    cpu = {
+        "full": train(folder / "full", recipe, REAL[0]),
+        "halved": train(folder / "halved_0", recipe, REAL[0], is_halved=True),
+    }
+    train(folder / "full", recipe, SEEDS[SEEDS_OF_A_STUDY:])
+    train(folder / "halved_1", recipe, REAL[1], is_halved=True)
     pool = read(folder / "full")
     rng = random.Random(0)
     studies = [study([each for each in pool if each.seed in seeds]) for seeds in REAL]
@@ -87,18 +88,18 @@ def main() -> None:
     write_result(
         "halving",
         {
-            "recipe": RECIPE, "rungs": RUNGS, "keep": KEEP, "epochs_of_rungs": rung_epochs(EPOCHS, RUNGS, KEEP),
+            "recipe": recipe, "rungs": RUNGS, "keep": KEEP, "epochs_of_rungs": rung_epochs(EPOCHS, RUNGS, KEEP),
             "summary": summary, "cpu_seconds_of_one_study": cpu, "computed_decisions_equal_real_ones": checks,
             "studies": studies,
         },
     )  # fmt: skip
 
 
-def train(folder: Path, seeds: Iterable[int], *, is_halved: bool = False) -> float:
-    """Train a sweep over the learning rates and some seeds, and return its CPU seconds, with start and end."""
+def train(folder: Path, recipe: Sequence[str], seeds: Iterable[int], *, is_halved: bool = False) -> float:
+    """Train a sweep over the learning rates and some seeds, and return its CPU seconds, start-up included."""
     before = os.times()
     halving = (f"hydra.launcher.halving.rungs={RUNGS}", f"hydra.launcher.halving.keep={KEEP}") if is_halved else ()
-    axes = (*RECIPE, f"seed={','.join(map(str, seeds))}")
+    axes = (*recipe, f"seed={','.join(map(str, seeds))}")
     run("-m", "hydra/launcher=packed", *axes, *halving, f"output_dir={folder}", OMP_NUM_THREADS="1")
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
