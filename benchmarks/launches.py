@@ -33,11 +33,11 @@ from rpt.training.silenced_messages import quiet_libraries
 SIZES = (1, 16)
 SHOWN = 6
 NO_KERNELS = ("_unsafe_view", "detach", "empty", "empty_like", "empty_strided", "lift_fresh", "new_empty")
-"""Operators that compute no values and are no views by name."""
+"""Operators that launch no kernel, although torch does not mark them as views."""
 
 
 class LaunchCounter(TorchDispatchMode):
-    """Mode that counts the operators of its block that compute values.
+    """Mode that counts the operators that compute values and are called inside its `with` block.
 
     Attributes:
         counts: Number of calls of each operator, by the operator's name.

@@ -25,7 +25,7 @@ def compare_evaluations(tuner: PromptTuner, data: PackData, clock: str) -> dict[
     """Answer the reported rows by rank classification and by generation, and compare times and answers.
 
     Rank classification uses the forward passes of rpt's evaluation. Generation is measured in these forward passes, and
-    in forward passes of several rows. Its time has no loss in it.
+    in forward passes of several rows. The time of generation excludes the computation of losses.
 
     Args:
         tuner: Module of a single run, with a scorer for rank classification.

@@ -31,10 +31,10 @@ AT_END = "backbone.prompt_at=end"
 
 @dataclass(frozen=True)
 class Ceilings:
-    """Speeds of this machine in one round.
+    """Time and speed of matrix products on this machine in one round.
 
     Attributes:
-        alone: Seconds of a step's products with weights and of its products of attention, each product alone.
+        alone: Seconds of a step's products, each computed alone, by kind: `weights` and `attention`.
         speed: Operations per second of a large product in the dtype of the backbone.
     """
 
@@ -43,7 +43,7 @@ class Ceilings:
 
 
 class Measurement:
-    """All ways of a job, ready to take their steps.
+    """Measurement of all training implementations on one backbone and one set of rows.
 
     Args:
         job: Shape and rows.

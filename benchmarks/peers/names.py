@@ -1,4 +1,8 @@
-"""Names of shapes, tasks, ways and parts. This module imports no library, so that a wrong option is refused at once."""
+"""Names that the options of the benchmark accept. No library is imported here, so that wrong names are refused at once.
+
+A shape is a backbone's architecture and size. A way is one implementation of the training step, such as `peft`. A part
+is a way or a measurement that can be left out.
+"""
 
 from __future__ import annotations
 

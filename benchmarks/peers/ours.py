@@ -28,7 +28,9 @@ from rpt.training.loop import fit
 
 
 class RptSteps:
-    """Function that takes the steps of the first epoch of a pack. Each call repeats the same steps.
+    """Function that trains a pack on the chosen rows. Each call repeats the same steps.
+
+    A single run takes the steps of its first epoch. A pack with as many runs as steps takes one step.
 
     Args:
         job: Shape and rows.
@@ -60,7 +62,7 @@ class RptSteps:
         self._callbacks = [LoopControl(user), tracking, Timed(self.stopwatch)]
 
     def __call__(self) -> Taken:
-        """Take the steps of the first epoch."""
+        """Take the steps."""
         tokens = self._tokens()
         for run in self.tuner.runs:
             run.steps = 0
@@ -113,8 +115,8 @@ class Timed(Callback):
 def balanced_seeds(job: Job, size: int) -> list[int]:
     """Return a seed of the order of rows for each run of a pack, all different.
 
-    If the pack takes one step, the first batches of the runs are evenly spread over all batches of an epoch. The step
-    then has the rows of the epochs, each as often as the other rows.
+    If the pack takes one step, the seeds are chosen so that the first batches of the runs together hold rows of all
+    lengths about equally often.
     """
     if not _takes_one_step(job, size):
         return list(range(size))

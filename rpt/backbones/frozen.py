@@ -58,7 +58,7 @@ class FrozenBackbone(nn.Module):
         return copy
 
     def states(self, line: TextLine) -> Float[Tensor, "tokens hidden"]:
-        """Compute the hidden states of a text, and of the texts behind it, after the last layer.
+        """Compute the hidden states of a text, and of the answers behind it, after the last layer.
 
         The states of an encoder-decoder model are those of its encoder.
         """
@@ -78,7 +78,7 @@ class FrozenBackbone(nn.Module):
 
     @property
     def hidden_size(self) -> int:
-        """Width of the input embeddings, which is the width of a prompt."""
+        """Width of the input embeddings, which is the width of a prompt that enters among them."""
         return int(self.embedding.shape[1])
 
     @property

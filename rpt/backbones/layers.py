@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 
 class Stack(NamedTuple):
-    """Names of the modules of a model type that a cut concerns. Names are paths, such as `encoder.layer`.
+    """Paths of a model type's modules that `below` and `above` replace, such as `encoder.layer`.
 
     Attributes:
         layers: List of the layers. For T5, the layers of the encoder.
         norm: Norm behind the last layer; None for a model whose last layer ends in its own norm.
-        entry: Function that replaces a module before the first layer in the part above, by the module's path. A model
-            may lack such a module.
+        entry: Replacement functions for modules before the first layer, by the module's path. `above` applies each
+            function whose module exists.
     """
 
     layers: str
@@ -33,7 +33,7 @@ class GivenStates(nn.Module):
     """Replacement for the embeddings of an encoder that returns the given states unchanged.
 
     Args:
-        embeddings: Embeddings of the model, whose table of words stays accessible.
+        embeddings: Embeddings of the model. Their word embeddings stay accessible.
     """
 
     def __init__(self, embeddings: nn.Module) -> None:
@@ -50,7 +50,7 @@ class ZeroPositions(nn.Module):
     """Replacement for GPT-2's table of positions that adds zero.
 
     Args:
-        table: Table of positions, whose dtype and device the zero has.
+        table: Position embeddings of GPT-2. The returned zero has their dtype and device.
     """
 
     def __init__(self, table: nn.Module) -> None:
@@ -120,7 +120,7 @@ def num_layers(model: Any) -> int:
 
 
 def below(model: Any, layer: int) -> Any:
-    """Return the part of a model below a layer, whose last hidden states enter the layer.
+    """Return the layers below a layer as a model. Its last hidden states are the input of the layer.
 
     Args:
         model: Model of transformers.
@@ -150,7 +150,7 @@ def above(model: Any, layer: int) -> Any:
 
 
 def shallow_copy(module: Any) -> Any:
-    """Copy a module without its submodules and weights, which the copy shares. Submodules of the copy can be replaced.
+    """Copy a module object. The copy shares submodules and weights with the module, and its submodules can be replaced.
 
     The copy keeps the train or eval mode that the module has now.
     """

@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 class TextLine(NamedTuple):
-    """A text that a backbone reads, with the texts that a decoder scores behind it.
+    """A text that a backbone reads, with the answers that a decoder scores behind it.
 
     Attributes:
         ids: Token ids of the text, without padding.
         segments: Segment id of each token of the text.
-        answers: Token ids of each text that is written behind the text; empty for other backbones than decoders.
+        answers: Token ids of each answer behind the text; empty for other backbones than decoders.
     """
 
     ids: tuple[int, ...]
@@ -25,10 +25,10 @@ class TextLine(NamedTuple):
 
 @dataclass(frozen=True)
 class Written:
-    """States before a layer of the texts that a decoder scores behind its sources.
+    """States before a layer of the answers that a decoder scores behind its sources.
 
     Attributes:
-        states: States of each source's texts one after the other, padded on the right with zeros.
+        states: States of each source's answers one after the other, padded on the right with zeros.
     """
 
     states: Float[Tensor, "rows slots hidden"]

@@ -47,7 +47,9 @@ class Split:
         self.cache: BoundedCache[TextLine] = BoundedCache(max_bytes)
 
     def read(self, lines: Sequence[TextLine], width: int) -> tuple[Float[Tensor, "texts width hidden"], Written | None]:
-        """Return the states of texts before the layer, and the states of the texts that are scored behind them.
+        """Return the states before the layer of texts, and of the answers that a decoder scores behind the texts.
+
+        The second value is None if no text has answers.
 
         Each text is computed in a forward pass of its own, so that its states have the same bits in every batch.
 
@@ -67,8 +69,8 @@ class Split:
         """Return the states before the layer of tokens that are read as one text, in their order.
 
         The text has the special tokens that the tokenizer adds, whose states are left out. A text of a decoder begins
-        with the end-of-text token if the tokenizer adds no token in front: many decoders give the first token of any
-        text states of a special kind, with a few huge numbers.
+        with the end-of-text token if the tokenizer adds no token in front, because in many decoders the hidden state of
+        a text's first token has a few huge values.
 
         Args:
             ids: Token ids.

@@ -11,7 +11,7 @@ from rpt.tracking.run_state import RunState
 from rpt.training.live_progress import RunProgress
 
 SHOWN_STATUSES = ("running", "finished", "stopped", "failed")
-"""Statuses in the progress display. No process trains a run with another status."""
+"""Statuses that the progress display shows. Interrupted and missing runs are not shown."""
 
 
 class ProgressReader:

@@ -277,7 +277,7 @@ class PromptTuner(lightning.LightningModule):
                 self._log_means(split, [] if values is None else [values], f"/run_{index}")
 
     def _log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
-        """Log means over runs under the names of the columns of `curve.csv`, so that callbacks can monitor them."""
+        """Log means over runs under the names of the columns of `metrics.csv`, so that callbacks can monitor them."""
         if values and self._is_in_loop():
             means = {name: fmean(run[name] for run in values if name in run) for name in values[0]}
             self.log_dict({f"{prefix}/{name}{suffix}": mean for name, mean in means.items()}, batch_size=1)

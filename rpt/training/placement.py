@@ -22,7 +22,7 @@ from rpt.prompt.text_prompt import EncodedPrompt, Folded, TextPrompt, Texts
 from rpt.prompt.text_updates import add_updates
 
 Prompts: TypeAlias = Sequence[Folded | EncodedPrompt]
-"""Prompt of each run: the encoder's output for a training step, or what is kept after training for an evaluation."""
+"""Prompt of each run: the encoder's output for a training step, or the folded prompt for an evaluation."""
 
 
 def texts_of_run(backbone: FrozenBackbone, rows: Rows, run: int) -> Texts:
@@ -105,7 +105,8 @@ def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[Encode
 def _before_layer(split: Split, rows: Rows, prompts: Sequence[EncodedPrompt], prompt_at: int) -> Inserted:
     """Insert each prompt into the states of its text before a layer."""
     states, written = split.read(_lines(rows), rows.ids.shape[1])
-    none = states.new_zeros(0, split.width)  # embeddings, and so the empty prompt of a run without one, may be narrower
+    # The empty prompt of a baseline has the width of the embeddings, which may be narrower than the states.
+    none = states.new_zeros(0, split.width)
     matrices = [prompt.prompt if prompt.length else none for prompt in prompts]
     inserted = insert(matrices, rows.run_of_text, states, rows.mask, prompt_at, rows.segments, rows.index_in_run)
     inserted = inserted if rows.width is None else inserted.padded(rows.width)

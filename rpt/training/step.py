@@ -1,6 +1,6 @@
 """The training step of a pack: forward and backward passes over the rows of all runs, then an update of each run.
 
-The size of a forward pass bounds the memory, not the number of runs.
+Peak memory depends on the token budget of a forward pass, and hardly on the number of runs.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def encode_prompts(runs: Sequence[Run], batch: Rows, backbone: FrozenBackbone) -
 
 
 def fold_prompts(runs: Sequence[Run]) -> list[Folded]:
-    """Compute what is kept of each run's prompt; a prompt of length 0 for a run that has failed."""
+    """Compute the folded prompt of each run; a prompt of length 0 for a run that has failed."""
     folded = [None if run.has_failed else guarded(run, run.trainable.fold) for run in runs]
     return [run.trainable.no_prompt if prompt is None else prompt for run, prompt in zip(runs, folded, strict=True)]
 
@@ -128,7 +128,10 @@ class GradientPass:
             self.token_budget //= 2
 
     def _losses(self, batch: Rows, prompts: Sequence[EncodedPrompt]) -> list[float]:
-        """Run all forward and backward passes, and return the loss of each run: the sum of its rows' shares."""
+        """Run all forward and backward passes, and return the loss of each run.
+
+        A row contributes its loss divided by the run's number of loss terms. A run's loss is the sum over its rows.
+        """
         device = prompts[0].prompt.device
         sums = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
         lengths, ranks = [prompt.length for prompt in prompts], self.ranks

@@ -18,8 +18,8 @@ from pathlib import Path
 
 SERVER = Path(__file__).with_name("preloaded_server.py")
 
-OF_THE_COMMAND = ("PYTHONPATH", "PYTEST_CURRENT_TEST")
-"""Variables that do not concern the imported libraries. A server serves all values of them."""
+UNREAD = ("PYTHONPATH", "PYTEST_CURRENT_TEST")
+"""Variables that the imported libraries do not read. Commands that differ only in these variables share a server."""
 
 
 def run_preloaded(
@@ -34,7 +34,7 @@ def run_preloaded(
         merged: Whether stderr is redirected to stdout, so that the order of all lines is kept.
     """
     environment = dict(os.environ if env is None else env)
-    server = _server(tuple(sorted((name, text) for name, text in environment.items() if name not in OF_THE_COMMAND)))
+    server = _server(tuple(sorted((name, text) for name, text in environment.items() if name not in UNREAD)))
     request = {"arguments": [*map(str, arguments)], "folder": str(cwd), "environment": environment}
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         outputs = [stdout.fileno(), stdout.fileno() if merged else stderr.fileno()]
@@ -53,9 +53,9 @@ def _text(file) -> str:
 @cache
 def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
     """Start a server with an environment, and return the socket of its requests. It ends with the test's process."""
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, str(SERVER), str(its.fileno())]
-    process = subprocess.Popen(command, env=dict(environment), pass_fds=[its.fileno()], start_new_session=True)
-    its.close()
+    client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, str(SERVER), str(server.fileno())]
+    process = subprocess.Popen(command, env=dict(environment), pass_fds=[server.fileno()], start_new_session=True)
+    server.close()
     atexit.register(process.kill)
-    return ours
+    return client

@@ -56,7 +56,7 @@ def requested(connection: socket.socket) -> dict | None:
 
 
 def exit_code(request: dict) -> int:
-    """Run a command to its end, with its functions at exit, and return its exit code. A traceback goes to stderr."""
+    """Run a command and its `atexit` functions, and return its exit code. A traceback goes to stderr."""
     try:
         run(request)
         code = 0
@@ -99,4 +99,4 @@ if __name__ == "__main__":
     gc.freeze()  # a collection in a forked process would copy the memory of all imported objects
     command = requested(socket.socket(fileno=int(sys.argv[1])))
     if command is not None:
-        os._exit(exit_code(command))  # without Python's own end, which would delete all imported modules for a second
+        os._exit(exit_code(command))  # skips Python's finalization, which takes a second
