@@ -1,8 +1,8 @@
 """Compare successive halving with full sweeps: the share of training steps, and the best point that each finds.
 
-    python -m benchmarks.halving                  20 studies of 24 points, at the recipe and rows of the main job
+    python -m benchmarks.halving                  20 studies of 24 runs, at the recipe and rows of the main job
     python -m benchmarks.halving --rows 96 --held-out-share 0.5        a short look, about 13 minutes of one CPU core
-    python -m benchmarks.halving --folder DIR     keeps the runs in DIR; an interrupted benchmark goes on
+    python -m benchmarks.halving --folder DIR     keeps the runs in DIR; an interrupted benchmark resumes
 
 A study is a sweep over eight learning rates with three seeds on sample rows of CB. Four seeds of every learning rate
 are trained to the end. For each study and each learning rate, three of the four seeds are drawn. The decisions of

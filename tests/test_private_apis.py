@@ -20,6 +20,8 @@ PRIVATE = {
     "wandb.sdk.lib.wbauth.authenticate_session": "",
     # Ray's command-line tools find a running cluster by this function. `ray.init("auto")` waits, and prints messages.
     "ray._private.services.canonicalize_bootstrap_address_or_die": "",
+    # Base class of a mode that sees every operator. torch has no public name for it; its profiler also counts views.
+    "torch.utils._python_dispatch.TorchDispatchMode": "",
 }
 """Private names by their dotted path, each with the attributes that rpt uses or overrides."""
 

@@ -1,6 +1,7 @@
 """Name the competitors of a sweep with successive halving, and refuse sweeps that cannot be halved before training.
 
-A competition holds the runs of one encoder whose configurations allow them to be in one pack. `rpt.training.halving`
+A competition holds the runs that can be in one pack and agree in `report.method` and in the keys of
+`hydra.launcher.halving.separate`, by default the encoder. `rpt.training.halving`
 ranks its points, and `rpt.sweep.plan` keeps a competition in one pack.
 """
 
@@ -27,7 +28,7 @@ KEY = "hydra.launcher.halving"
 def with_competitors(runs: Sequence[Prepared], settings: Settings) -> list[Prepared]:
     """Give each run that takes part in successive halving its place in a competition.
 
-    A run without a prompt never competes. Runs of different encoders do not compete with each other.
+    A run without a prompt never competes. Runs of different encoders compete only if `separate` lacks `encoder`.
 
     Args:
         runs: Runs of a batch of points.

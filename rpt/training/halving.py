@@ -21,7 +21,7 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class Competitor:
-    """A run's place in successive halving, as plain values, so that a worker can receive it.
+    """Competition, point and rungs of a run in successive halving. All attributes are plain values, for workers.
 
     Attributes:
         competition: Name of the competition. Only points of the same competition are ranked together.
@@ -42,11 +42,11 @@ Competitors = Sequence[Competitor | None]
 
 @dataclass(frozen=True)
 class Standing:
-    """Standing of a run after an epoch.
+    """Held-out result by which a run is ranked after an epoch.
 
     Attributes:
         score: Best held-out score so far, 0 to 1; None for a run that has failed or was not evaluated.
-        loss: Held-out loss of the evaluation with the best score, in nats.
+        loss: Held-out loss of the evaluation with the best score, in nats; infinite for a run without an evaluation.
         is_stopped: Whether an earlier rung has stopped the run.
     """
 
@@ -79,7 +79,10 @@ class Stop:
 
 
 def rung_epochs(epochs: int, rungs: int, keep: float) -> tuple[int, ...]:
-    """Compute the epochs of the rungs: equal geometric shares of the training, rounded up.
+    """Compute the epochs of the rungs.
+
+    The last rung is at `epochs * keep`. Each earlier rung is at `keep` times the exact value of the next rung. All
+    values are rounded up.
 
     Args:
         epochs: Number of epochs of the whole training.
