@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support import preloaded
 from tests.support.preloaded import run_preloaded
 
 ENDS_BY_A_SIGNAL = "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n"
@@ -37,3 +38,17 @@ def test_a_module_is_run_from_the_working_directory(tmp_path):
     done = run_preloaded(["-m", "shown", "RUN"], cwd=tmp_path, env=environment, merged=True)
     assert (done.returncode, done.stderr) == (0, None)
     assert done.stdout == f"['RUN'] {tmp_path} /own {tmp_path} __main__\n"
+
+
+def test_the_answer_to_an_interrupted_command_is_not_taken_for_the_next(tmp_path, monkeypatch):
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nsys.exit(int(sys.argv[1]))\n")
+
+    def interrupt(server, number):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(preloaded, "_answer", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_preloaded([str(script), "3"], cwd=tmp_path)
+    assert run_preloaded([str(script), "0"], cwd=tmp_path).returncode == 0

@@ -14,9 +14,13 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 SERVER = Path(__file__).with_name("preloaded_server.py")
+
+_numbers = count()
+"""Numbers of the commands of this process."""
 
 UNREAD = ("PYTHONPATH", "PYTEST_CURRENT_TEST")
 """Variables that the imported libraries do not read. Commands that differ only in these variables share a server."""
@@ -35,14 +39,26 @@ def run_preloaded(
     """
     environment = dict(os.environ if env is None else env)
     server = _server(tuple(sorted((name, text) for name, text in environment.items() if name not in UNREAD)))
-    request = {"arguments": [*map(str, arguments)], "folder": str(cwd), "environment": environment}
+    number = next(_numbers)
+    request = {"number": number, "arguments": [*map(str, arguments)], "folder": str(cwd), "environment": environment}
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         outputs = [stdout.fileno(), stdout.fileno() if merged else stderr.fileno()]
         socket.send_fds(server, [json.dumps(request).encode()], outputs)
-        code = server.recv(16)
-        assert code, "the server of commands has ended"
+        code = _answer(server, number)
         texts = [_text(file) for file in (stdout, stderr)]
-    return subprocess.CompletedProcess([sys.executable, *arguments], int(code), texts[0], None if merged else texts[1])
+    return subprocess.CompletedProcess([sys.executable, *arguments], code, texts[0], None if merged else texts[1])
+
+
+def _answer(server: socket.socket, number: int) -> int:
+    """Return the exit code of a command. Answers to commands whose test was interrupted are skipped."""
+    while True:
+        answer = server.recv(64)
+        if not answer:
+            _server.cache_clear()
+            raise EOFError("the server of commands has ended")
+        answered, code = map(int, answer.split())
+        if answered == number:
+            return code
 
 
 def _text(file) -> str:

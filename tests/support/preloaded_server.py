@@ -2,8 +2,8 @@
 
     python preloaded_server.py FD        # started by `tests.support.preloaded`
 
-FD is a Unix socket. A request is a JSON object with the keys `arguments`, `folder` and `environment`, and comes with
-two file descriptors, for stdout and stderr. The answer is the exit code, negative for a signal.
+FD is a Unix socket. A request is a JSON object with the keys `number`, `arguments`, `folder` and `environment`, with
+two file descriptors, for stdout and stderr. The answer is the number and the exit code, negative for a signal.
 """
 
 import atexit
@@ -42,17 +42,18 @@ def requested(connection: socket.socket) -> dict | None:
         message, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 2)
         if not message:
             return None
+        request = json.loads(message)
         process = os.fork()
         if process == 0:
             connection.close()
             for target, descriptor in zip((1, 2), descriptors, strict=True):
                 os.dup2(descriptor, target)
                 os.close(descriptor)
-            return json.loads(message)
+            return request
         for descriptor in descriptors:
             os.close(descriptor)
         _, status = os.waitpid(process, 0)
-        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+        connection.send(f"{request['number']} {os.waitstatus_to_exitcode(status)}".encode())
 
 
 def exit_code(request: dict) -> int:
