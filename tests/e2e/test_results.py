@@ -150,3 +150,24 @@ def test_the_claims_on_length_and_start_agree_with_the_runs():
     norms = start.groupby("init").start_norm_ratio.max()
     assert (norms[["normal", "uniform"]] < 0.13).all()
     assert (norms[["labels", "vocab"]] > 0.8).all()
+
+
+def test_the_study_in_both_units_agrees_with_the_runs(sample_runs):
+    raw = pd.read_csv(DOCS / "results" / "learning_rate_raw.csv")
+    assert len(raw) == 30
+    assert set(raw.unit) == {"raw"}
+    columns = [(encoder, runs) for encoder in ("plain", "residual") for runs in (sample_runs, raw)]
+    lines = section("MiniLM").split("### The same study in both units")[1].splitlines()
+    rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in lines if line.startswith("| ")}
+    for position, (encoder, runs) in enumerate(columns):
+        of_encoder = runs[runs.encoder == encoder]
+        means = 100 * of_encoder.groupby("lr").score.mean()
+        low, high = map(float, rows["lowest and highest mean of a rate"][position].split(" to "))
+        assert float(rows["mean over the rates"][position]) == pytest.approx(means.mean(), abs=0.051)
+        assert (low, high) == (pytest.approx(means.min(), abs=0.051), pytest.approx(means.max(), abs=0.051))
+        largest = of_encoder[of_encoder.lr == of_encoder.lr.max()].end_norm_ratio.mean()
+        stated = rows["end norm against the vocabulary's, at the largest rate"][position]
+        assert float(stated.replace(",", "")) == pytest.approx(largest, rel=0.01)
+        if encoder == "residual":
+            update = of_encoder.start_update_ratio.mean()
+            assert float(rows["update : table at the start"][position]) == pytest.approx(update, rel=0.01)
