@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from rpt.config.paths import user_path
 from rpt.console import several
 from rpt.reproduce.lines import PAPER_RUNS, Line, compare
-from rpt.reproduce.points import Point, read
+from rpt.reproduce.points import LeftOut, Point, read
 from rpt.system.command import explained
 
 HOW = (
@@ -31,23 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("dir", type=user_path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
     parser.add_argument("--json", action="store_true", help="for other programs")
     options = parser.parse_args(arguments)
-    points, unfinished, damaged = read(options.dir)
+    points, left_out, damaged = read(options.dir)
     lines = compare(points)
     if options.json:
         sys.stdout.write(json.dumps([as_json(line) for line in lines], indent=2) + "\n")
     else:
-        sys.stdout.write(table(lines, notes(points), unfinished))
+        sys.stdout.write(table(lines, notes(points), left_out))
     sys.stderr.writelines(f"{message}\n" for message in damaged)
     return 2 if damaged else 0
 
 
-def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
+def table(lines: Sequence[Line], notes: Iterable[str], left_out: LeftOut) -> str:
     """Format the comparisons as text for readers, with a heading for each experiment.
 
     Args:
         lines: Comparisons, grouped by experiment.
         notes: Sentences to print below the comparisons.
-        unfinished: Number of runs that have not ended and are therefore left out.
+        left_out: Numbers of runs that are not compared, because their training has not ended or was stopped early.
     """
     text: list[str] = []
     experiment = None
@@ -57,8 +57,14 @@ def table(lines: Sequence[Line], notes: Iterable[str], unfinished: int) -> str:
             text += ["", experiment, HEAD]
         text.append(_row(line))
     text += ["", HOW, *notes]
+    unfinished, stopped = left_out
     if unfinished:
         text.append(f"not counted: {several(unfinished, 'run')} that {'has' if unfinished == 1 else 'have'} not ended")
+    if stopped:
+        text.append(
+            f"not counted: {several(stopped, 'run')} that successive halving stopped. A comparison needs the full "
+            "training: train without hydra.launcher.halving."
+        )
     return "\n".join(text).lstrip("\n") + "\n"
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rpt.config.schema import Config
 from rpt.errors import RptError
@@ -67,15 +68,26 @@ class Point:
         return [100 * score for score in known] if len(known) == len(scores) else []
 
 
-def read(directory: Path) -> tuple[list[Point], int, list[str]]:
+class LeftOut(NamedTuple):
+    """Numbers of runs with numbers in the paper that are not compared.
+
+    Attributes:
+        unfinished: Number of runs whose training has not ended.
+        stopped: Number of runs that successive halving has stopped.
+    """
+
+    unfinished: int
+    stopped: int
+
+
+def read(directory: Path) -> tuple[list[Point], LeftOut, list[str]]:
     """Read the run folders of an output folder.
 
     Args:
         directory: Folder that holds run folders, or a run folder.
 
     Returns:
-        The points, the number of runs with numbers in the paper that have not ended, and a message for each record that
-        cannot be read.
+        The points, the numbers of runs that are left out, and a message for each record that cannot be read.
 
     Raises:
         NothingToCompare: The paper has no number for any of the runs.
@@ -97,7 +109,8 @@ def read(directory: Path) -> tuple[list[Point], int, list[str]]:
         key = json.dumps([config.chosen["experiment"], flat(config), made_of, record.code], sort_keys=True, default=str)
         by_setting[key].append((config, record))
     points = [Point(group[0][0], [record for _, record in group]) for group in by_setting.values()]
-    return points, len(runs) - len(ended_runs), damaged
+    stopped = sum(record.status == "stopped" for _, record in runs)
+    return points, LeftOut(len(runs) - len(ended_runs) - stopped, stopped), damaged
 
 
 def _runs(directory: Path, damaged: list[str]) -> Iterator[tuple[Config, Record]]:
