@@ -7,9 +7,11 @@ import pytest
 
 from rpt.report.measure.numbers import measure
 from rpt.report.measure.sweep import swept_curves
+from rpt.report.page.write import write_report
 from rpt.report.read.collect import collect
 from rpt.report.read.run import StudyError
 from rpt.report.say.facts import facts
+from rpt.report.say.headline import headline
 from rpt.report.tables.study import tables
 from tests.support.report_fixture import by_name, write_run
 
@@ -144,13 +146,96 @@ def test_layers_of_the_prompt_are_an_axis_over_which_no_score_is_averaged(tmp_pa
     assert columns["backbone.prompt_layer"] == "0"
 
 
-def test_a_study_whose_only_axis_is_the_layer_averages_over_no_layer(tmp_path):
-    for layer in (0, 3):
+def write_values(root, *points, **options):
+    """Write runs of two encoders with three seeds at each point, which is a tuple of overrides."""
+    for point in points:
+        for encoder in ("plain", "residual"):
+            for seed in range(3):
+                write_run(root, f"encoder={encoder}", f"seed={seed}", *point, diagnostics=False, **options)
+    return root
+
+
+BERTS = ("minilm", "bert_base")
+
+
+@pytest.mark.parametrize(
+    ("points", "settings"),
+    [
+        ([("backbone.prompt_layer=0",), ("backbone.prompt_layer=3",)], [{"backbone.prompt_layer": n} for n in (0, 3)]),
+        ([("prompt.unit=raw",), ("prompt.unit=vocab",)], [{"prompt.unit": unit} for unit in ("raw", "vocab")]),
+        (
+            [("backbone=smollm2", f"backbone.prompt_at={place}") for place in ("front", "end")],
+            [{"backbone.prompt_at": place} for place in ("end", "front")],
+        ),
+        ([(f"backbone={name}",) for name in BERTS], [{"backbone": name} for name in ("bert_base", "minilm")]),
+    ],
+)
+def test_encoders_are_compared_at_each_value_of_an_axis_over_which_no_score_is_averaged(tmp_path, points, settings):
+    study = collect(write_values(tmp_path, *points))
+    numbers = measure(study)
+    (axis,) = study.axes
+    assert study.main_axis is None
+    assert numbers.sweep == []
+    assert sorted((pair.setting for pair in numbers.tuned if pair.second == "plain"), key=str) == settings
+    assert {pair.family for pair in numbers.tuned} == {"answer"}
+    assert [len(row.curve.points) for row in numbers.robustness] == [1, 1, 1, 1]
+    assert {(pair.first, pair.axis, pair.family) for pair in numbers.by_value} == {
+        ("plain", axis.key, "answer"),
+        ("residual", axis.key, "answer"),
+    }
+    assert all(len(curve.points) == 1 for curve in swept_curves(study))
+
+
+@pytest.mark.slow
+def test_layers_alone_have_a_report_without_a_mean_or_a_worst_case_over_layers(tmp_path):
+    runs, out = tmp_path / "runs", tmp_path / "report"
+    runs.mkdir()
+    write_values(runs, ("backbone.prompt_layer=0",), ("backbone.prompt_layer=3",))
+    write_run(runs, "encoder=none", "seed=0")
+    study, paragraphs = write_report(runs, out, None, "")
+    headings = [part.heading for part in paragraphs]
+    assert headings[1:4] == [*(f"cb, layer of the prompt {n}" for n in (0, 3)), "cb, along layer of the prompt"]
+    text = " ".join(map(str, paragraphs))
+    page = (out / "index.html").read_text()
+    for words in ("averaged over", "Averaged over", "worst layer"):
+        assert words not in text
+        assert words not in page
+    assert text.count("residual with layer of the prompt 3") == 1
+    table = (out / "tables" / "robustness.csv").read_text().splitlines()[0]
+    assert "tuned" in table
+    assert not re.search("average|worst|best", table)
+    files = {path.name for path in (out / "figures").iterdir()}
+    assert "score-by-backbone-prompt_layer.svg" in files
+    assert "differences-by-backbone-prompt_layer.svg" in files
+    assert "intervals.svg" not in files
+    assert headline(study, measure(study), paragraphs).sentence.startswith(
+        "Along layer of the prompt, of 2 differences"
+    )
+
+
+def test_another_axis_is_the_main_axis_of_a_study_that_also_varies_the_layer(tmp_path):
+    layers, rows = (0, 3), (4, 16)
+    points = [(f"backbone.prompt_layer={n}", f"data.k_per_class={k}") for n in layers for k in rows]
+    study = collect(write_values(tmp_path, *points))
+    assert [axis.key for axis in study.axes] == ["backbone.prompt_layer", "data.k_per_class"]
+    assert (study.main_axis.key, study.other_axes) == ("data.k_per_class", study.axes[:1])
+    numbers = measure(study)
+    assert [(pair.setting, pair.num_points) for pair in numbers.sweep] == [
+        ({"backbone.prompt_layer": layer}, 2) for layer in layers
+    ]
+
+
+def test_the_head_alone_is_compared_with_the_prompts_of_its_backbone_at_every_layer(tmp_path):
+    write_values(tmp_path, *((f"backbone={name}", f"backbone.prompt_layer={n}") for name in BERTS for n in (0, 3)))
+    for name in BERTS:
         for seed in range(3):
-            write_run(tmp_path, f"seed={seed}", f"backbone.prompt_layer={layer}", diagnostics=False)
-    curves = swept_curves(collect(tmp_path))
-    assert len(curves) == 2
-    assert all(len(curve.points) == 1 for curve in curves)
+            write_run(tmp_path, "encoder=none", f"backbone={name}", f"seed={seed}", diagnostics=False)
+    study = collect(tmp_path)
+    assert [axis.key for axis in study.axes] == ["backbone.prompt_layer", "backbone"]
+    pairs = [pair for pair in measure(study).tuned if pair.second == "head alone" and pair.first == "residual"]
+    assert sorted((pair.setting["backbone"], pair.setting["backbone.prompt_layer"]) for pair in pairs) == [
+        (name, layer) for name in sorted(study.axes[1].values) for layer in (0, 3)
+    ]
 
 
 def test_a_record_without_a_layer_has_layer_0_and_a_run_without_a_prompt_has_none(tmp_path):

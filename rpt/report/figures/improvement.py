@@ -29,9 +29,10 @@ def improvement(study: Study, numbers: Numbers) -> list[Figure]:
         )
     bars = "Black ticks are estimates; bars are 95 % intervals for new seeds on the same examples."
     marks = bars if has_intervals(study) else "Markers are estimates."
+    where = "point of the sweep, averaged over the points" if study.main_axis else "setting"
     caption = (
-        f"Probability that a run of {study.leader} scores higher than a run of another method at the same point of the "
-        f"sweep, averaged over the points. {marks} At the line of 0.5, neither is ahead. "
+        f"Probability that a run of {study.leader} scores higher than a run of another method at the same "
+        f"{where}. {marks} At the line of 0.5, neither is ahead. "
         "Exploratory: no claim of the answer rests on it."
     )
     title = f"Probability that {study.leader} scores higher"

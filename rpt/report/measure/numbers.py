@@ -12,6 +12,7 @@ from rpt.report.measure.improvement import Improvement, improvements
 from rpt.report.measure.pace import Pace, paces
 from rpt.report.measure.robustness import Robustness, robustness
 from rpt.report.measure.summaries import Summary, summaries
+from rpt.report.measure.sweep import swept_curves
 from rpt.report.read.diagnostics import Diagnosis
 from rpt.report.read.series import StudyPoint
 from rpt.report.read.study import Study
@@ -77,7 +78,7 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
         diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`. If empty, `paces` is empty
             too.
     """
-    curves = [curve for curve in study.curves if curve.seeds]
+    curves = swept_curves(study)
     compared = [*compare_all(study, curves), *compare_values(study)]
     every, soon = adjust(study, compared, paces(study, diagnoses))
     pairs = [pair for pair in every if pair.second != MAJORITY]

@@ -66,7 +66,7 @@ def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
 
 
 def _compared(study: Study, diagnoses: Sequence[Diagnosis]) -> Iterator[Pace]:
-    main = study.axes[0].key if study.axes else None
+    main = study.main_axis.key if study.main_axis else None
     settings = [{key: value for key, value in diagnosis.point.values.items() if key != main} for diagnosis in diagnoses]
     for first_method, second_method in couples(study):
         for first, first_setting in zip(diagnoses, settings, strict=True):

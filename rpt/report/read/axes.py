@@ -35,8 +35,15 @@ KNOWN = {
 }
 """Label of an axis, and whether figures draw it on a logarithmic scale, by configuration key.
 
-The first key of this table that a study varies is its main axis. Keys that are missing here follow in the order of the
-configuration, with the key as label.
+The axes of a study have the order of this table. Keys that are missing here follow in the order of the configuration,
+with the key as label. The first axis whose key is not in `NOT_AVERAGED` is the main axis.
+"""
+
+NOT_AVERAGED = ("backbone", "backbone.prompt_at", "backbone.prompt_layer", "prompt.unit")
+"""Keys of axes that are never the main axis, so that no score of a sweep is averaged over them.
+
+The keys name the backbone, and the position, layer and unit of the prompt. Two values of such an axis make two
+experiments, whose scores do not belong into one mean.
 """
 
 COLLAPSED = ("init", "backbone", "optim")
@@ -106,8 +113,8 @@ def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[t
         flats: Configurations of the same runs, from `flatten`.
 
     Returns:
-        `(axes, notes)`. The main axis is the first. Each note is a sentence about a configuration key that differs
-            between runs but is no axis, because the task or an axis determines its value.
+        `(axes, notes)`, the axes in the order of `KNOWN`. Each note is a sentence about a configuration key that
+            differs between runs but is no axis, because the task or an axis determines its value.
     """
     methods = [method_of(record) for record in records]
     tasks: list[Value] = [record.task.name for record in records]
@@ -188,15 +195,20 @@ def _option(record: Record, group: str) -> str:
 def _collapse(flats: Sequence[FlatConfig], names: Sequence[str], group: str) -> None:
     """Replace the keys of a group by a single key, the group's name, with the option's name as value.
 
-    If runs of the same option differ in some keys, these are appended to the value, such as `normal std=0.02`.
+    If runs of the same option differ in some keys, these are appended to the value, such as `normal std=0.02`. The
+    layer of the prompt keeps a key of its own, because it cannot change the score of a run without a prompt.
     """
-    settings = [{key: flat.pop(key) for key in [*flat] if key.startswith(f"{group}.")} for flat in flats]
+    settings = [{key: flat.pop(key) for key in [*flat] if _is_of_option(key, group)} for flat in flats]
     of_option: dict[str, list[FlatConfig]] = {}
     for name, setting in zip(names, settings, strict=True):
         of_option.setdefault(name, []).append(setting)
     for flat, name, setting in zip(flats, names, settings, strict=True):
         varied = [key for key in setting if len({other.get(key) for other in of_option[name]}) > 1]
         flat[group] = " ".join((name, *(f"{key.removeprefix(f'{group}.')}={setting[key]}" for key in varied)))
+
+
+def _is_of_option(key: str, group: str) -> bool:
+    return key.startswith(f"{group}.") and key not in OF_THE_PROMPT
 
 
 def _varies(key: str, flats: Sequence[FlatConfig], methods: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rpt.report.read.axes import NOT_AVERAGED
 from rpt.report.read.roles import NO_ROLES, Roles, leader_of, reference_of
 from rpt.report.read.run import Axis, StudyRun
 from rpt.report.read.series import StudyCurve, StudyPoint, curves_of, points_of, run_frame
@@ -23,7 +24,7 @@ class Study:
         question: Question that the study answers; None if the configuration has no question.
         runs: Runs that train a prompt, at least one.
         baselines: Runs without a prompt: head alone, zero-shot, fine-tuning.
-        axes: Axes that vary, the main axis first; empty if only encoder, task and seed vary.
+        axes: Axes that vary, in the order of `rpt.report.read.axes.KNOWN`; empty if only encoder, task and seed vary.
         is_sample: Whether the data are sample rows, so that no number is a SuperGLUE score.
         unfinished: State of each run whose training has not ended, by its folder.
         stopped: Rung and rank of each run that successive halving has stopped, by its folder.
@@ -62,10 +63,20 @@ class Study:
         """Points of the baselines."""
         return points_of(self.frame[self.frame["is_baseline"]], self.axes)
 
+    @property
+    def main_axis(self) -> Axis | None:
+        """First axis over which scores may be averaged; None in a study without such an axis."""
+        return next((axis for axis in self.axes if axis.key not in NOT_AVERAGED), None)
+
+    @property
+    def other_axes(self) -> tuple[Axis, ...]:
+        """All axes except the main axis."""
+        return tuple(axis for axis in self.axes if axis != self.main_axis)
+
     @cached_property
     def curves(self) -> list[StudyCurve]:
-        """Curves along the main axis. In a study without axes, each curve has a single point."""
-        return self.curves_along(self.axes[0] if self.axes else None)
+        """Curves along the main axis. In a study without a main axis, each curve has a single point."""
+        return self.curves_along(self.main_axis)
 
     def curves_along(self, axis: Axis | None) -> list[StudyCurve]:
         """Return the curves along an axis of the study."""

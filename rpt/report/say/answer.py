@@ -72,13 +72,13 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
     for rows in _grouped(numbers.robustness):
         first = rows[0]
         pairs = [pair for pair in _claims(numbers) if _is_of(pair, first)]
-        if len(study.axes) > 1:  # with several axes, `_along_axes` writes these pairs
+        if study.other_axes:  # then `_along_axes` writes these pairs
             pairs = [pair for pair in pairs if pair.where != "value"]
         soon = [pace for pace in of_leader if _is_of(pace, first)]
         setting = at_text(study.axes, first.curve.setting)
         heading = f"{first.task}, {setting}" if setting else first.task
         paragraphs.append(Paragraph(heading, [*_sentences(study, leader, rows, pairs, soon)]))
-    if len(study.axes) > 1:
+    if study.other_axes:
         paragraphs += _along_axes(study, numbers)
     if study.is_sample:
         paragraphs.append(Paragraph("", [SAMPLE, "The rows are made by this project."]))
@@ -142,7 +142,7 @@ def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace])
 def _sentences(
     study: Study, leader: str, rows: Sequence[Robustness], pairs: Sequence[Pair], soon: Sequence[Pace]
 ) -> Iterator[str]:
-    axis = study.axes[0] if study.axes else None
+    axis = study.main_axis
     baselines = dict.fromkeys(run.method for run in study.baselines)
     main = "sweep" if axis is not None and any(len(row.curve.points) > 1 for row in rows) else "tuned"
     of_main = [pair for pair in pairs if pair.where == main and pair.second in study.methods]

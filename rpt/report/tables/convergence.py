@@ -52,7 +52,7 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
 
 def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
     """Make a table that compares the epochs to a common score: a row for every two encoders."""
-    others = study.axes[1:]
+    others = study.other_axes
     rows: list[list[Cell]] = [[pace.task, *cells_on(others, pace.setting), *_of_pace(pace)] for pace in paces]
     columns = [
         *(TASK, *(Column(axis.key, axis.label) for axis in others)),

@@ -83,8 +83,8 @@ def baseline_table(study: Study, points: Sequence[PointScore]) -> Table:
 
 def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
     """Return a table of scores along the main axis: a row for every task, encoder and setting of the other axes."""
-    label = study.axes[0].label if study.axes else "setting"
-    others = study.axes[1:]
+    label = study.main_axis.label if study.main_axis else "setting"
+    others = study.other_axes
     columns = [
         TASK,
         ENCODER,
@@ -108,6 +108,7 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         RUNS,
         SEEDS,
     ]
+    opening = f"How much a wrong {label} costs" if study.main_axis else "Score of each encoder at each setting"
     cells: list[list[Cell]] = [
         [row.task, row.method, *cells_on(others, row.curve.setting), *_of_robustness(row)] for row in rows
     ]
@@ -116,7 +117,7 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         f"{OF_SPREADS} The intervals of shares are Wilson's, as if all runs were independent.",
     )
     text = (
-        f"How much a wrong {label} costs, in points (0 to 100). {_intervals(study, *of_extremes)}A run that diverged "
+        f"{opening}, in points (0 to 100). {_intervals(study, *of_extremes)}A run that diverged "
         "counts with the majority answer's score. Seeds: number of seeds that every point has."
     )
     return Table("robustness", "Robustness", caption(study, text), columns, cells)
@@ -124,11 +125,11 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
 
 def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
     """Return a table of comparisons of encoders with encoders and baselines, over the sweep and at the tuned point."""
-    label = study.axes[0].label if study.axes else "setting"
+    label = study.main_axis.label if study.main_axis else "setting"
     rows: list[list[Cell]] = [
         [
             pair.task,
-            *cells_on(study.axes[1:], pair.setting),
+            *cells_on(study.other_axes, pair.setting),
             pair.first,
             pair.second,
             _compared(pair, label),
@@ -136,7 +137,7 @@ def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
         ]
         for pair in pairs
     ]
-    others = [Column(axis.key, axis.label) for axis in study.axes[1:]]
+    others = [Column(axis.key, axis.label) for axis in study.other_axes]
     columns = [TASK, *others, Column("ours", "encoder"), Column("theirs", "against"), Column("compared", "compared")]
     text = f"Differences in points, first less second, paired by seed and example. {_intervals(study, OF_PAIRS, HOLM)}"
     return Table("comparisons", "Comparisons", caption(study, text), [*columns, *_PAIR_COLUMNS], rows)
@@ -206,11 +207,12 @@ def _of_point(score: PointScore) -> list[Cell]:
 
 def _of_robustness(row: Robustness) -> list[Cell]:
     has_axis = any(value is not None for value in row.curve.values) or len(row.curve.points) > 1
+    is_swept = row.curve.axis is not None
     return [
-        row.best,
+        row.best if is_swept else None,
         value_text(row.best_at) if has_axis else None,
-        row.average,
-        row.worst,
+        row.average if is_swept else None,
+        row.worst if is_swept else None,
         row.tuned,
         value_text(row.tuned_at) if has_axis else None,
         row.spread if row.spread.is_known else None,

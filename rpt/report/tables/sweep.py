@@ -42,10 +42,11 @@ def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Tabl
         SEEDS,
     ]
     interval = "In brackets the 95 % interval for new seeds on the same examples. " if has_intervals(study) else ""
+    averaged = ", and the points are averaged" if study.main_axis else ""
     text = (
         "Probability that a run of the encoder scores higher than a run of the method after 'against'. All pairs of "
-        "runs at the same point are compared, and the points are averaged. At 0.5 neither is better. "
-        f"{interval}Exploratory: the report's answer does not use these numbers."
+        f"runs at the same point are compared{averaged}. At 0.5 neither is better. {interval}"
+        "Exploratory: the report's answer does not use these numbers."
     )
     return Table("improvement", "Probability of a higher score", caption(study, text), columns, rows)
 
