@@ -126,9 +126,10 @@ def test_a_step_of_a_useful_size_explains_the_scores_of_the_ablation(variants):
 
 OF_AXES = [
     *(("length_cb", "length", str(length), length) for length in (2, 10, 50)),
+    *(("few_cb", "k_per_class", str(rows), rows) for rows in (5, 8)),
     *(("init_cb", "init", f"`{init}`", init) for init in ("labels", "vocab", "normal", "uniform")),
 ]
-"""Table of runs, its column, first cell of the page's row, and value of the column, of the studies of other axes."""
+"""Table of runs, its column, first cell of the page's row, and value of the column, for the studies of other axes."""
 
 
 @pytest.mark.parametrize(("table", "column", "start", "value"), OF_AXES)
