@@ -15,7 +15,13 @@ from rpt.backbones.load import load_backbone
 from rpt.backbones.split import split_before
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
-from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, no_such_layer
+from rpt.config.members import (
+    GENERATES_AT_LAYER,
+    GENERATES_BEHIND_TEXT,
+    NEEDS_EMBEDDINGS,
+    TEXT_IS_CACHED,
+    no_such_layer,
+)
 from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
 from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
@@ -229,7 +235,13 @@ def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tenso
 
 
 def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:
-    """Build the scorer, which computes losses and answers from rows with their prompts inserted."""
+    """Build the scorer, which computes losses and answers from rows with their prompts inserted.
+
+    Raises:
+        ConfigError: A decoder would generate with a prompt behind the text or before a later layer.
+    """
+    if config.scorer.name == "generate" and config.backbone.family == "causal":
+        _check_generation(config)
     known: dict[str, Any] = {"max_new_tokens": max((split.longest_output for split in encoded.values()), default=0)}
     if config.backbone.family == "encoder":
         form = pair_format(config)
@@ -242,6 +254,16 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
     if config.scorer.name == "rank":
         return RankScorer(length_normalised=config.scorer.length_normalised)
     return GenerateScorer(max_new_tokens=known["max_new_tokens"])
+
+
+def _check_generation(config: Config) -> None:
+    """Refuse the places of a prompt with which a decoder generates wrong texts."""
+    section = config.backbone
+    if section.prompt_at == "end":
+        advice = f"{GENERATES_BEHIND_TEXT}. Set backbone.prompt_at=front."
+        raise ConfigError.of("backbone.prompt_at", section.prompt_at, advice)
+    if section.prompt_layer and config.has_prompt:
+        raise ConfigError.of("backbone.prompt_layer", section.prompt_layer, f"{GENERATES_AT_LAYER}. Set it to 0.")
 
 
 def _own_scorer(component: Component, known: dict[str, Any]) -> Scorer:

@@ -87,11 +87,7 @@ def _resolved(config: Config, candidate: Candidate) -> Config:
     family = candidate.family
     assert family is not None  # `backbone_can_serve` has refused a folder of unknown family
     backbone = config.backbone.model_copy(update={"family": family})
-    scorer = config.scorer
-    if scorer.name == "auto":
-        writes = candidate.writes_freely or candidate.is_published
-        name = "head" if family == "encoder" else "generate" if writes else "rank"
-        scorer = scorer.model_copy(update={"name": name})
+    scorer = config.scorer.model_copy(update={"name": candidate.scorer})
     trainer = config.trainer.model_copy(update=resolved_trainer(config.trainer))
     return config.model_copy(update={"backbone": backbone, "scorer": scorer, "trainer": trainer})
 

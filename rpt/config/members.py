@@ -23,6 +23,16 @@ NEEDS_EMBEDDINGS = (
 """Refusal of an encoder that reads or changes the text, with a prompt before a later layer."""
 
 
+GENERATES_BEHIND_TEXT = "does not go with scorer=generate"
+"""Reason to refuse `backbone.prompt_at=end` in a decoder that generates."""
+
+GENERATES_AT_LAYER = (
+    "does not go with scorer=generate in a decoder, "
+    "where the layers below and above the prompt count positions differently"
+)
+"""Reason to refuse a prompt before a later layer of a decoder that generates."""
+
+
 def no_such_layer(count: int) -> str:
     """Refusal of a layer that a backbone with this number of layers does not have."""
     most = count - 1

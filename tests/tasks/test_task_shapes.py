@@ -172,6 +172,27 @@ def test_scorers_metrics_and_formats_that_free_text_does_not_allow_are_refused(
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "backbone.prompt_layer=1",
+            "backbone.prompt_layer = 1: does not go with scorer=generate in a decoder, where the layers below and "
+            "above the prompt count positions differently. Set backbone.prompt_layer=0.",
+        ),
+        (
+            "backbone.prompt_at=end",
+            "backbone.prompt_at = end: does not go with scorer=generate, which this task needs. "
+            "Set backbone.prompt_at=front.",
+        ),
+    ],
+)
+def test_free_text_of_a_decoder_is_refused_with_a_prompt_elsewhere_than_in_front(override, message, values, tiny_llama):
+    with pytest.raises(ConfigError) as caught:
+        check(values(CAPITALS, capitals(), *tiny_llama, "scorer=auto", override))
+    assert str(caught.value) == message
+
+
 def test_a_task_without_a_paper_section_is_refused_under_the_papers_protocol(values, tiny_t5):
     with pytest.raises(
         ConfigError, match=r"^protocol = paper: needs task\.paper, .* task=capitals has none\. Set protocol"

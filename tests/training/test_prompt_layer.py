@@ -109,6 +109,15 @@ def test_the_layers_below_are_computed_once_for_all_epochs_and_runs(pack, assemb
     assert tuner.split.cache.num_computed == len(texts)
 
 
+def test_a_decoder_that_generates_is_refused_at_the_build(tiny_llama, tiny_cb, assemble, tmp_path):
+    few = [*tiny_llama, *tiny_cb, "task=cb", f"output_dir={tmp_path}"]
+    for key, override in (("prompt_layer = 1", LAYER), ("prompt_at = end", "backbone.prompt_at=end")):
+        config = rpt.compose([*few, override])
+        generating = config.model_copy(update={"scorer": config.scorer.model_copy(update={"name": "generate"})})
+        with pytest.raises(ConfigError, match=rf"backbone\.{key}: does not go with scorer=generate"):
+            assemble(generating)
+
+
 def test_the_gradient_stops_at_the_layer(pack, assemble):
     [config] = pack("alone", "tiny_bert", LAYER, runs={"plain": ["encoder=plain"]})
     tuner, data = assemble(config)

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from rpt.backbones.depth import num_layers
 from rpt.backbones.files import NoSuchBackbone, family_of, num_positions
 from rpt.backbones.soundness import refuse_unsound
-from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, TEXT_UPDATES, members, no_such_layer
+from rpt.config.members import (
+    GENERATES_AT_LAYER,
+    GENERATES_BEHIND_TEXT,
+    NEEDS_EMBEDDINGS,
+    TEXT_IS_CACHED,
+    TEXT_UPDATES,
+    members,
+    no_such_layer,
+)
 from rpt.config.rules.candidate import Candidate
 from rpt.errors import Problem
 
@@ -75,8 +83,11 @@ def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
     if prompt_at == "end":
         if family in ("encoder", "seq2seq"):
             reason = f"needs a decoder, whose text does not attend to the prompt. This backbone has family {family}"
-        elif config.scorer.name in ("generate", "own"):
-            reason = f"does not go with scorer={config.scorer.name}, only with scorer=rank"
+        elif candidate.scorer == "generate":
+            ranked = "only with scorer=rank" if config.scorer.name == "generate" else "which this task needs"
+            reason = f"{GENERATES_BEHIND_TEXT}, {ranked}"
+        elif candidate.scorer == "own":
+            reason = "does not go with scorer=own, only with scorer=rank"
         elif config.backbone.dropout or config.trainer.tune == "all":
             key = "backbone.dropout=true" if config.backbone.dropout else "trainer.tune=all"
             reason = f"does not go with {key}, because the text's states are computed only once"
@@ -104,21 +115,23 @@ def prompt_layer_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
         yield Problem("backbone.prompt_layer", layer, no_such_layer(count))
     elif members(str(config.encoder.target)).intersection((*TEXT_UPDATES, "reads_text")):
         yield Problem("backbone.prompt_layer", layer, NEEDS_EMBEDDINGS)
-    elif (conflict := _conflict_of_layer(candidate)) is not None:
-        yield Problem("backbone.prompt_layer", layer, f"does not go with {conflict}. Set backbone.prompt_layer=0.")
+    elif (reason := _conflict_of_layer(candidate)) is not None:
+        yield Problem("backbone.prompt_layer", layer, f"{reason}. Set backbone.prompt_layer=0.")
 
 
 def _conflict_of_layer(candidate: Candidate) -> str | None:
-    """Return the setting that excludes a prompt before a later layer, with the reason; None if no setting does."""
+    """Return the reason why another setting excludes a prompt before a later layer; None if no setting does."""
     config = candidate.config
     if config.backbone.prompt_at == "end":
-        return "backbone.prompt_at=end, which caches keys and values of all layers"
+        return "does not go with backbone.prompt_at=end, which caches keys and values of all layers"
     if config.backbone.dropout:
-        return "backbone.dropout=true, because the text's states below the layer are computed only once"
-    if config.scorer.name == "own":
-        return "a scorer of your own, which may read the whole backbone"
-    if config.scorer.name == "generate" and candidate.family == "causal":
-        return "scorer=generate in a decoder, where the layers below and above the prompt count positions differently"
+        return (
+            "does not go with backbone.dropout=true, because the text's states below the layer are computed only once"
+        )
+    if candidate.scorer == "own":
+        return "does not go with a scorer of your own, which may read the whole backbone"
+    if candidate.scorer == "generate" and candidate.family == "causal":
+        return GENERATES_AT_LAYER
     return None
 
 

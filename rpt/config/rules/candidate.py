@@ -45,6 +45,16 @@ class Candidate:
             return None  # `backbone_can_serve` reports it
 
     @property
+    def scorer(self) -> str:
+        """Name of the scorer. For `auto`, the backbone's family and the form of the answers determine it."""
+        name = self.config.scorer.name
+        if name != "auto":
+            return name
+        if self.family == "encoder":
+            return "head"
+        return "generate" if self.writes_freely or self.is_published else "rank"
+
+    @property
     def is_published(self) -> bool:
         """Whether rows are formatted as in the paper's published code: protocol=paper with a T5 backbone."""
         return self.config.protocol.name == "paper" and self.family == "seq2seq"
