@@ -83,10 +83,15 @@ def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
 
 
 def _resolved(config: Config, candidate: Candidate) -> Config:
-    """Replace `auto` by the backbone's family and its scorer, so that the record names them."""
+    """Replace `auto` by the backbone's family and its scorer, so that the record names them.
+
+    A run without a prompt has no layer of the prompt. Its key is set to 0, so that it never shares a pack with runs
+    whose prompt enters before a later layer. The states of such a pack differ in the last bits.
+    """
     family = candidate.family
     assert family is not None  # `backbone_can_serve` has refused a folder of unknown family
-    backbone = config.backbone.model_copy(update={"family": family})
+    layer = config.backbone.prompt_layer if config.has_prompt else 0
+    backbone = config.backbone.model_copy(update={"family": family, "prompt_layer": layer})
     scorer = config.scorer.model_copy(update={"name": candidate.scorer})
     trainer = config.trainer.model_copy(update=resolved_trainer(config.trainer))
     return config.model_copy(update={"backbone": backbone, "scorer": scorer, "trainer": trainer})

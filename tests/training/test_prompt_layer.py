@@ -18,10 +18,11 @@ from rpt.prompt.init import InitSource
 from rpt.prompt.layer_source import LayerSource, sample_vocabulary
 from rpt.prompt.unit import T5_RMS
 from rpt.runs import train
+from rpt.sweep.pack_key import pack_key
 from rpt.system.writing import read_json_lines
 from rpt.training.placement import place_prompts
 from tests.support.models import make_model, save_as_published
-from tests.support.packs import FAMILIES, RUNS_AT_LOW_RATES, curve
+from tests.support.packs import FAMILIES, RUNS_AT_LOW_RATES, curve, files
 
 LAYER = "backbone.prompt_layer=1"
 COLUMNS = ("train/loss", "held_out/loss", "held_out/score")
@@ -90,12 +91,19 @@ def test_a_baseline_without_a_prompt_has_the_same_identity_at_every_layer(traine
     assert deeper.folder == plain.folder
 
 
-def test_a_pack_of_a_prompt_and_a_baseline_at_a_layer_trains_both(pack):
+def test_a_baseline_beside_a_prompt_at_a_layer_is_a_pack_of_its_own_with_the_same_bits_as_alone(pack):
     runs = {"plain": ["encoder=plain"], "none": ["encoder=none"]}
-    with_prompt, baseline = train(pack("packed", "tiny_bert", LAYER, "backbone.dtype=float64", runs=runs))
-    alone = train(pack("alone", "tiny_bert", "backbone.dtype=float64", runs={"none": ["encoder=none"]}))[0]
-    assert with_prompt.record.status == "finished"
-    assert curve(baseline)["train/loss"] == pytest.approx(curve(alone)["train/loss"], rel=1e-9)
+    with_prompt, baseline = pack("swept", "tiny_bert", LAYER, runs=runs)
+    assert pack_key(with_prompt) != pack_key(baseline)
+    [alone] = pack("alone", "tiny_bert", runs={"none": ["encoder=none"]})
+    assert pack_key(baseline) == pack_key(alone)
+    swept, first = train([baseline])[0], train([alone])[0]
+    assert files(swept) == files(first)
+
+
+def test_a_layer_has_no_effect_on_a_run_without_a_prompt(tiny_bert):
+    config = rpt.compose([*tiny_bert, "task=cb", "encoder=none", "backbone.prompt_layer=99"])
+    assert config.backbone.prompt_layer == 0
 
 
 def test_the_layers_below_are_computed_once_for_all_epochs_and_runs(pack, assemble, loop):
@@ -181,7 +189,7 @@ def test_a_narrow_embedding_has_a_prompt_of_the_width_of_the_states(tiny_cb, tmp
     named = ["backbone=local", "backbone.name=electra", f"backbone.path={tmp_path / 'model'}", LAYER]
     few = ["trainer.epochs=1", "prompt.length=2", "trainer.device=cpu", f"output_dir={tmp_path / 'runs'}"]
     configs = [rpt.compose([*tiny_cb, *named, *few, f"encoder={encoder}"]) for encoder in ("residual", "none")]
-    outcomes = train(configs)
+    outcomes = [train([config])[0] for config in configs]
     assert [outcome.record.status for outcome in outcomes] == ["finished", "finished"]
     assert rpt.load(outcomes[0].folder).prompt.shape == (2, 32)
     nearest = json.loads((outcomes[0].folder / "diagnostics.json").read_text())["nearest"]
