@@ -36,6 +36,8 @@ class Split:
         above: Backbone with the layers from `layer` on, which takes states in place of embeddings.
         width: Width of the states, which is the width of a prompt.
         cache: Kept states of texts.
+        sample: States of a sample of the vocabulary, from `rpt.prompt.layer_source.sample_vocabulary`; None before they
+            are computed.
     """
 
     def __init__(self, backbone: FrozenBackbone, layer: int, max_bytes: int = MAX_BYTES) -> None:
@@ -45,6 +47,7 @@ class Split:
         self._below: FrozenBackbone = backbone.with_model(below(backbone.model, layer))
         self._empty = backbone.embedding.new_zeros(0, self.width)
         self.cache: BoundedCache[TextLine] = BoundedCache(max_bytes)
+        self.sample: object | None = None
 
     def read(self, lines: Sequence[TextLine], width: int) -> tuple[Float[Tensor, "texts width hidden"], Written | None]:
         """Return the states before the layer of texts, and of the answers that a decoder scores behind the texts.

@@ -9,8 +9,6 @@ states then have a context, like the states of the words of a text.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
 
 import torch
 from jaxtyping import Float, Float32, Int64
@@ -59,14 +57,23 @@ class Sample:
     rms: float
 
 
-@lru_cache(maxsize=4)  # all runs of a pack share the split backbone and its tokenizer
-def sample_vocabulary(split: Split, tokenizer: Any) -> Sample:
+def sample_vocabulary(split: Split) -> Sample:
     """Read random frequent tokens of the vocabulary in short texts, and return their states before the layer.
 
     The tokens are the same for all runs of a backbone, whatever their seeds. Their states stand for the vocabulary, of
-    which only the embeddings are a table.
+    which only the embeddings are a table. The sample is computed once for a split backbone, which keeps it.
+
+    Args:
+        split: Backbone, split before the layer.
     """
-    frequent = torch.tensor(frequent_token_ids(tokenizer, FREQUENT), dtype=torch.int64)
+    if split.sample is None:
+        split.sample = _read_sample(split)
+    assert isinstance(split.sample, Sample)
+    return split.sample
+
+
+def _read_sample(split: Split) -> Sample:
+    frequent = torch.tensor(frequent_token_ids(split.above.tokenizer, FREQUENT), dtype=torch.int64)
     order = torch.randperm(len(frequent), generator=torch.Generator().manual_seed(0))
     ids = frequent[order[:SAMPLE]]
     states = split.read_tokens(ids, LONGEST)
@@ -82,7 +89,7 @@ def rms_before(backbone: FrozenBackbone, layer: int) -> float:
     """
     if layer == 0:
         return backbone.vocabulary_rms
-    return sample_vocabulary(split_before(backbone, layer), backbone.tokenizer).rms
+    return sample_vocabulary(split_before(backbone, layer)).rms
 
 
 def vocabulary_before(
@@ -97,5 +104,5 @@ def vocabulary_before(
     """
     if layer == 0:
         return backbone.embedding, None
-    sample = sample_vocabulary(split_before(backbone, layer), backbone.tokenizer)
+    sample = sample_vocabulary(split_before(backbone, layer))
     return sample.states, sample.ids

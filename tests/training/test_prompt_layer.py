@@ -1,6 +1,8 @@
 """A prompt before a later layer (`backbone.prompt_layer`): training, packing, resume, evaluation, loading, records."""
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import lightning
@@ -126,6 +128,15 @@ def test_a_decoder_that_generates_is_refused_at_the_build(tiny_llama, tiny_cb, a
             assemble(generating)
 
 
+def test_a_split_backbone_is_freed_with_its_sample_of_the_vocabulary(pack, assemble):
+    tuner, _ = assemble(*pack("alone", "tiny_bert", LAYER, runs={"plain": ["encoder=plain"]}))
+    sample_vocabulary(tuner.split)
+    split = weakref.ref(tuner.split)
+    del tuner
+    gc.collect()
+    assert split() is None
+
+
 def test_the_gradient_stops_at_the_layer(pack, assemble):
     [config] = pack("alone", "tiny_bert", LAYER, runs={"plain": ["encoder=plain"]})
     tuner, data = assemble(config)
@@ -142,7 +153,7 @@ def test_a_prompt_starts_from_states_before_the_layer_in_the_unit_of_their_rms(f
     tuner, _ = assemble(config)
     backbone, prompt = tuner.backbone, tuner.runs[0].trainable.prompt
     split = split_before(backbone, 1)
-    sample = sample_vocabulary(split, backbone.tokenizer)
+    sample = sample_vocabulary(split)
     assert sample.rms == pytest.approx(float(sample.states.double().square().mean().sqrt()))
     assert prompt.scale == pytest.approx(sample.rms / T5_RMS)
     rng = torch.Generator().manual_seed(config.seed)
