@@ -104,7 +104,7 @@ def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[Encode
 
 def _before_layer(split: Split, rows: Rows, prompts: Sequence[EncodedPrompt], prompt_at: int) -> Inserted:
     """Insert each prompt into the states of its text before a layer."""
-    states, written = split.read(_lines(rows), rows.ids.shape[1])
+    states, written = split.read(_lines(rows, isinstance(split.above, CausalBackbone)), rows.ids.shape[1])
     # The empty prompt of a baseline has the width of the embeddings, which may be narrower than the states.
     none = states.new_zeros(0, split.width)
     matrices = [prompt.prompt if prompt.length else none for prompt in prompts]
@@ -113,12 +113,15 @@ def _before_layer(split: Split, rows: Rows, prompts: Sequence[EncodedPrompt], pr
     return replace(inserted, context=written)
 
 
-def _lines(rows: Rows) -> list[TextLine]:
-    """Return the token ids of each text without padding, with the answers that are written behind the text."""
-    answers: dict[int, list[tuple[int, ...]]] = {}
-    lengths_written = rows.written_mask.sum(dim=1).tolist()
-    for row, ids, length in zip(rows.row_of_written.tolist(), rows.written.tolist(), lengths_written, strict=True):
-        answers.setdefault(row, []).append(tuple(ids[:length]))
+def _lines(rows: Rows, with_answers: bool) -> list[TextLine]:
+    """Return the token ids of each text without padding, with the answers that a decoder scores behind the text.
+
+    Args:
+        rows: Rows of a forward pass.
+        with_answers: Whether the backbone is a decoder. For other backbones, equal texts are equal lines, whatever
+            their answers, so that their states are computed once.
+    """
+    answers = _answers(rows) if with_answers else {}
     texts = zip(
         rows.row_of_text.tolist(),
         rows.ids.tolist(),
@@ -130,3 +133,12 @@ def _lines(rows: Rows) -> list[TextLine]:
         TextLine(tuple(ids[:length]), tuple(segments[:length]), tuple(answers.get(row, ())))
         for row, ids, segments, length in texts
     ]
+
+
+def _answers(rows: Rows) -> dict[int, list[tuple[int, ...]]]:
+    """Return the token ids of each row's answers without padding, by the position of the row."""
+    answers: dict[int, list[tuple[int, ...]]] = {}
+    lengths = rows.written_mask.sum(dim=1).tolist()
+    for row, ids, length in zip(rows.row_of_written.tolist(), rows.written.tolist(), lengths, strict=True):
+        answers.setdefault(row, []).append(tuple(ids[:length]))
+    return answers

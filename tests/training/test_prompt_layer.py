@@ -26,6 +26,7 @@ from rpt.training.placement import place_prompts
 from tests.support.models import make_model, save_as_published
 from tests.support.packs import FAMILIES, RUNS_AT_LOW_RATES, curve, files
 
+LABELS = ("entailment", "contradiction")
 LAYER = "backbone.prompt_layer=1"
 COLUMNS = ("train/loss", "held_out/loss", "held_out/score")
 
@@ -119,13 +120,23 @@ def test_the_layers_below_are_computed_once_for_all_epochs_and_runs(pack, assemb
     assert tuner.split.cache.num_computed == len(texts)
 
 
-def test_a_decoder_that_generates_is_refused_at_the_build(tiny_llama, tiny_cb, assemble, tmp_path):
-    few = [*tiny_llama, *tiny_cb, "task=cb", f"output_dir={tmp_path}"]
-    for key, override in (("prompt_layer = 1", LAYER), ("prompt_at = end", "backbone.prompt_at=end")):
-        config = rpt.compose([*few, override])
-        generating = config.model_copy(update={"scorer": config.scorer.model_copy(update={"name": "generate"})})
-        with pytest.raises(ConfigError, match=rf"backbone\.{key}: does not go with scorer=generate"):
-            assemble(generating)
+def test_equal_texts_with_other_answers_are_computed_once_for_t5(tiny_t5, tmp_path, assemble):
+    premises = [f"It is day {number}." for number in range(8)]
+    rows = [
+        {"idx": idx, "premise": premises[idx // 2], "hypothesis": "It rains.", "label": LABELS[idx % 2]}
+        for idx in range(16)
+    ]
+    (tmp_path / "CB").mkdir()
+    for split in ("train", "val"):
+        (tmp_path / "CB" / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    few = [f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", "prompt.length=2", "encoder=plain", LAYER]
+    tuner, data = assemble(rpt.compose([*tiny_t5, "task=cb", "data=jsonl", *few]))
+    prompts = [run.encode() for run in tuner.runs]
+    for step in data.train_dataloader():
+        place_prompts(tuner.backbone, step, prompts, 0, tuner.split)
+    texts = [tuple(ids) for row in data.train.inputs for ids in row]
+    assert len(set(texts)) < len(texts)
+    assert tuner.split.cache.num_computed == len(set(texts))
 
 
 def test_a_split_backbone_is_freed_with_its_sample_of_the_vocabulary(pack, assemble):
@@ -135,6 +146,15 @@ def test_a_split_backbone_is_freed_with_its_sample_of_the_vocabulary(pack, assem
     del tuner
     gc.collect()
     assert split() is None
+
+
+def test_a_decoder_that_generates_is_refused_at_the_build(tiny_llama, tiny_cb, assemble, tmp_path):
+    few = [*tiny_llama, *tiny_cb, "task=cb", f"output_dir={tmp_path}"]
+    for key, override in (("prompt_layer = 1", LAYER), ("prompt_at = end", "backbone.prompt_at=end")):
+        config = rpt.compose([*few, override])
+        generating = config.model_copy(update={"scorer": config.scorer.model_copy(update={"name": "generate"})})
+        with pytest.raises(ConfigError, match=rf"backbone\.{key}: does not go with scorer=generate"):
+            assemble(generating)
 
 
 def test_the_gradient_stops_at_the_layer(pack, assemble):
