@@ -17,8 +17,10 @@ class BoundedCache(Generic[Key]):
         max_bytes: Largest number of bytes that are kept.
 
     Attributes:
+        max_bytes: Largest number of bytes that are kept.
         num_bytes: Number of bytes that are kept.
         num_computed: Number of tensors that have been computed.
+        is_closed: Whether the cache keeps no more tensors (`close`).
 
     Examples:
         >>> import torch
@@ -30,10 +32,11 @@ class BoundedCache(Generic[Key]):
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._kept: dict[Key, Tensor] = {}
         self.num_bytes = 0
         self.num_computed = 0
+        self.is_closed = False
 
     def of(self, key: Key, compute: Callable[[], Tensor]) -> Tensor:
         """Return the tensor of a key, which is computed unless it is kept."""
@@ -43,7 +46,7 @@ class BoundedCache(Generic[Key]):
         computed = compute()
         self.num_computed += 1
         size = computed.numel() * computed.element_size()
-        if self.num_bytes + size <= self._max_bytes:
+        if not self.is_closed and self.num_bytes + size <= self.max_bytes:
             self._kept[key] = computed
             self.num_bytes += size
         return computed
@@ -52,3 +55,10 @@ class BoundedCache(Generic[Key]):
         """Drop all kept tensors, which frees their memory."""
         self._kept.clear()
         self.num_bytes = 0
+
+    def close(self) -> bool:
+        """Drop all kept tensors and keep no more. Return whether any tensor was kept."""
+        had_tensors = bool(self._kept)
+        self.is_closed = True
+        self.clear()
+        return had_tensors

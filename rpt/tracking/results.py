@@ -227,6 +227,10 @@ def _cost(recorder: Recorder, run: Run, device: torch.device) -> dict[str, Any]:
 
 def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> None:
     """Add a warning to the record if forward passes of training or evaluation ran out of memory."""
+    if tuner.split is not None and tuner.split.cache.is_closed:
+        recorder.warn(
+            "memory ran out, and the states of texts were computed in each step from then on, which is slower"
+        )
     if tuner.token_budget < tuner.full_token_budget:
         recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
     if run.has_cut_answers:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from statistics import fmean
 
 import lightning
@@ -26,15 +27,15 @@ from rpt.data.rows import Rows
 from rpt.prompt.text_prompt import Folded
 from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
-from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tasks.task import Task
-from rpt.training.placement import Prompts, place_prompts, reader
+from rpt.training.placement import Prompts, place_prompts, reader, stop_keeping
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run
 from rpt.training.step import (
     GradientPass,
     encode_prompts,
     fold_prompts,
+    scored_parts,
     share_failures,
     sum_over_ranks,
     undone_if_interrupted,
@@ -109,8 +110,10 @@ class PromptTuner(lightning.LightningModule):
         self.full_token_budget = token_budget
         self.ranks = ranks
         text_cost = CACHED_TEXT_COST if prompt_at is None else 1.0
+        self._free_memory = partial(stop_keeping, self.split)
+        backward = lambda loss: self.manual_backward(loss)  # noqa: E731
         self._passes = GradientPass(
-            self.runs, self.losses, lambda loss: self.manual_backward(loss), token_budget, exact, ranks, text_cost
+            self.runs, self.losses, backward, token_budget, exact, ranks, text_cost, self._free_memory
         )
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
@@ -234,18 +237,13 @@ class PromptTuner(lightning.LightningModule):
     def answer(self, rows: Rows) -> list[Part]:
         """Compute the answers to rows with the exported prompt (`folded`) of each row's run, and copy them to the CPU.
 
-        The result has a part for each forward pass. If a forward pass runs out of memory, it is cut into halves.
+        The result has a part for each forward pass. There are several if memory runs out (`scored_parts`).
         """
         rows = rows.to(self.backbone.device)
-        try:
-            scored = self.score(rows, self.folded)
-        except Exception as error:
-            if not is_out_of_memory(error) or len(rows.row) == 1:
-                raise
-        else:
-            return [Part.on_cpu(rows, scored)]
-        self.runs[int(rows.run[0])].has_cut_answers = True
-        return [part for half in rows.halves() for part in self.answer(half)]
+        parts = scored_parts(rows, lambda part: self.score(part, self.folded), self._free_memory)
+        if len(parts) > 1:
+            self.runs[int(rows.run[0])].has_cut_answers = True
+        return parts
 
     def on_validation_epoch_end(self) -> None:
         """Pass each run its metrics on the selection split, which select its checkpoint."""

@@ -71,6 +71,18 @@ def reader(backbone: FrozenBackbone, split: Split | None) -> FrozenBackbone:
     return backbone if split is None else split.above
 
 
+def stop_keeping(split: Split | None) -> bool:
+    """Drop the kept states of texts and keep no more, so that their memory is free.
+
+    Args:
+        split: Backbone, split before the layer at which the prompt enters; None for a prompt among the embeddings.
+
+    Returns:
+        Whether any states were kept.
+    """
+    return split is not None and split.cache.close()
+
+
 def _encoded(backbone: FrozenBackbone, rows: Rows, prompts: Prompts) -> tuple[Rows, list[EncodedPrompt]]:
     """Encode the prompts that depend on the text for the texts of a forward pass."""
     if any(isinstance(prompt, TextPrompt) for prompt in prompts):

@@ -19,6 +19,8 @@ from rpt.backbones.frozen import FrozenBackbone
 from rpt.data.batches import forwards
 from rpt.data.rows import Rows
 from rpt.prompt.text_prompt import EncodedPrompt, Folded
+from rpt.scoring.predictions import Part
+from rpt.scoring.scorer import Scored
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.training.placement import texts_of_run
 from rpt.training.ranks import Ranks
@@ -90,10 +92,12 @@ class GradientPass:
         runs: Runs of the pack.
         row_losses: Function that computes the training loss of each row of a forward pass.
         backward: Function that runs the backward pass from a scalar.
-        token_budget: Largest number of tokens of a forward pass; halved when a forward pass runs out of memory.
+        token_budget: Largest number of tokens of a forward pass; halved when a forward pass runs out of memory although
+            `free_memory` has freed all that it can.
         exact: Whether each forward pass holds rows of one run only.
         ranks: Ranks that share the step. Each rank runs its part of the forward passes.
         text_cost: Cost of a text token in tokens of the budget: 1, or less if the texts are cached.
+        free_memory: Function that frees memory which is not necessary for a step, and returns whether it freed any.
     """
 
     runs: Sequence[Run]
@@ -103,11 +107,14 @@ class GradientPass:
     exact: bool
     ranks: Ranks
     text_cost: float = 1.0
+    free_memory: Callable[[], bool] = lambda: False
 
     def accumulate(
         self, batch: Rows, encoded: Sequence[EncodedPrompt | None]
     ) -> tuple[list[EncodedPrompt], list[float]]:
-        """Accumulate the gradients of a step, and repeat the step in smaller passes while memory runs out.
+        """Accumulate the gradients of a step, and repeat the step while memory runs out.
+
+        The step is first repeated with the same passes after `free_memory`, and then in smaller passes.
 
         Args:
             batch: Rows of the step.
@@ -121,11 +128,13 @@ class GradientPass:
             try:
                 return detached, self._losses(batch, detached)
             except Exception as error:
-                if not is_out_of_memory(error) or self.token_budget <= 1:
+                has_freed = is_out_of_memory(error) and self.free_memory()
+                if not has_freed and (not is_out_of_memory(error) or self.token_budget <= 1):
                     raise
             for run in self.runs:  # remove the gradients of forward passes that did fit
                 run.optimizer.zero_grad(set_to_none=True)
-            self.token_budget //= 2
+            if not has_freed:
+                self.token_budget //= 2
 
     def _losses(self, batch: Rows, prompts: Sequence[EncodedPrompt]) -> list[float]:
         """Run all forward and backward passes, and return the loss of each run.
@@ -152,6 +161,32 @@ class GradientPass:
             sums += torch.where(belongs, share.detach().double()[:, None], 0.0).sum(dim=0)
         losses: list[float] = sums.tolist()
         return losses
+
+
+def scored_parts(rows: Rows, score: Callable[[Rows], Scored], free_memory: Callable[[], bool]) -> list[Part]:
+    """Compute the answers to rows, and repeat the forward pass while memory runs out.
+
+    The forward pass is first repeated after `free_memory`, and then cut into halves.
+
+    Args:
+        rows: Rows of a forward pass, on the device of the backbone.
+        score: Function that computes losses and answers of rows.
+        free_memory: Function that frees memory which is not necessary for the answers, and returns whether it freed
+            any.
+
+    Returns:
+        Answers of each forward pass, on the CPU.
+    """
+    try:
+        scored = score(rows)
+    except Exception as error:
+        has_freed = is_out_of_memory(error) and free_memory()
+        if not has_freed and (not is_out_of_memory(error) or len(rows.row) == 1):
+            raise
+    else:
+        return [Part.on_cpu(rows, scored)]
+    smaller = (rows,) if has_freed else rows.halves()
+    return [part for half in smaller for part in scored_parts(half, score, free_memory)]
 
 
 def sum_over_ranks(

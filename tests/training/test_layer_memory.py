@@ -1,0 +1,45 @@
+"""States of texts before a later layer: what is kept in memory, and what is refused or told when it does not fit."""
+
+
+import pytest
+import torch
+
+from rpt.backbones.bounded_cache import BoundedCache
+from rpt.runs import train
+from rpt.scoring.head import HeadScorer
+from tests.support.packs import files
+
+LAYER = "backbone.prompt_layer=1"
+
+
+def without_memory_for_states(monkeypatch, part):
+    """Raise an out-of-memory error in a method of the head's scorer once the states of more than 10 texts are kept."""
+    act, of, kept, errors = getattr(HeadScorer, part), BoundedCache.of, [], []
+
+    def counted(self, key, compute):
+        kept[:] = [self]
+        return of(self, key, compute)
+
+    def limited(*arguments):
+        if len(kept[0]._kept) > 10:
+            errors.append(part)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return act(*arguments)
+
+    monkeypatch.setattr(BoundedCache, "of", counted)
+    monkeypatch.setattr(HeadScorer, part, limited)
+    return errors
+
+
+@pytest.mark.parametrize("part", ["losses", "score"])
+def test_kept_states_are_dropped_before_forward_passes_are_cut(part, pack, monkeypatch):
+    runs = {"plain": ["encoder=plain"]}
+    [fits] = train(pack("fits", "tiny_bert", LAYER, runs=runs))
+    errors = without_memory_for_states(monkeypatch, part)
+    [dropped] = train(pack("dropped", "tiny_bert", LAYER, runs=runs))
+    assert len(errors) == 1
+    assert files(dropped) == files(fits)  # the same forward passes give the same bits
+    slower = "memory ran out, and the states of texts were computed in each step from then on, which is slower"
+    assert slower in dropped.record.warnings
+    assert not any(warning.startswith(("out of memory", "memory ran out")) for warning in fits.record.warnings)
+    assert not any(warning.startswith("out of memory") for warning in dropped.record.warnings)
