@@ -13,15 +13,10 @@ from rpt.backbones.files import family_of, model_type
 from rpt.backbones.frozen import FrozenBackbone, choose_attention
 from rpt.backbones.load import load_backbone
 from rpt.backbones.split import split_before
+from rpt.build_checks import check_generation, check_positions, check_sample, check_warmup
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
-from rpt.config.members import (
-    GENERATES_AT_LAYER,
-    GENERATES_BEHIND_TEXT,
-    NEEDS_EMBEDDINGS,
-    TEXT_IS_CACHED,
-    no_such_layer,
-)
+from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, no_such_layer
 from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
 from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
@@ -116,40 +111,16 @@ def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE)
         ranks: Processes that divide the rows of each step among them.
     """
     config = configs[0]
-    _check_warmup(configs, data.total_steps)
+    check_warmup(configs, data.total_steps)
     device = build_device(config, ranks)
     backbone = build_backbone(config, device)
     if not data.encoded:
         data.tokenise(backbone.tokenizer)
-    _check_positions(configs, backbone, data.encoded)
+    check_positions(configs, backbone, data.encoded)
+    check_sample(configs, backbone)
     scorer = build_scorer(config, backbone, data.encoded)
     runs = [build_run(config, backbone, scorer, device, data.total_steps) for config in configs]
     return build_module(config, backbone, scorer, data.task, runs, ranks)
-
-
-def _check_warmup(configs: Sequence[Config], total_steps: int) -> None:
-    for config in configs:
-        if config.warmup_steps >= total_steps:
-            advice = (
-                f"must be less than the {total_steps} steps of this training. Set warmup_steps={total_steps // 10}."
-            )
-            raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
-
-
-def _check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
-    """Check that the backbone has positions for prompt, longest text and the tokens that a decoder generates."""
-    section = configs[0].backbone
-    positions = backbone.num_positions
-    if positions is None:
-        return
-    is_causal = section.family == "causal"
-    written = max(split.longest_output for split in encoded.values()) if is_causal else 0
-    prompt = max(config.prompt.length if config.has_prompt else 0 for config in configs)
-    longest = max(len(text) for split in encoded.values() for texts in split.inputs for text in texts)
-    if prompt + longest + written > positions:
-        room = positions - prompt - written
-        advice = f"prompt, text and {written} written tokens must fit {positions} positions. Set it to {room} or less."
-        raise ConfigError.of("backbone.text_limit", section.text_limit, advice)
 
 
 def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: torch.device, total_steps: int) -> Run:
@@ -212,7 +183,7 @@ def _init_source(config: Config, backbone: FrozenBackbone) -> InitSource:
     if layer == 0:
         scale = prompt_scale(unit, backbone.vocabulary_rms, config.backbone.prompt_scale)
         return InitSource(backbone.embedding, backbone.tokenizer, choices, scale)
-    scale = prompt_scale(unit, rms_before(backbone, layer)) if unit == "vocab" else 1.0
+    scale = prompt_scale(unit, rms_before(backbone, layer), layer=layer) if unit == "vocab" else 1.0
     split = split_before(backbone, layer)
     return LayerSource(backbone.embedding, backbone.tokenizer, choices, scale, split=split)
 
@@ -241,7 +212,7 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
         ConfigError: A decoder would generate with a prompt behind the text or before a later layer.
     """
     if config.scorer.name == "generate" and config.backbone.family == "causal":
-        _check_generation(config)
+        check_generation(config)
     known: dict[str, Any] = {"max_new_tokens": max((split.longest_output for split in encoded.values()), default=0)}
     if config.backbone.family == "encoder":
         form = pair_format(config)
@@ -254,16 +225,6 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
     if config.scorer.name == "rank":
         return RankScorer(length_normalised=config.scorer.length_normalised)
     return GenerateScorer(max_new_tokens=known["max_new_tokens"])
-
-
-def _check_generation(config: Config) -> None:
-    """Refuse the places of a prompt with which a decoder generates wrong texts."""
-    section = config.backbone
-    if section.prompt_at == "end":
-        advice = f"{GENERATES_BEHIND_TEXT}. Set backbone.prompt_at=front."
-        raise ConfigError.of("backbone.prompt_at", section.prompt_at, advice)
-    if section.prompt_layer and config.has_prompt:
-        raise ConfigError.of("backbone.prompt_layer", section.prompt_layer, f"{GENERATES_AT_LAYER}. Set it to 0.")
 
 
 def _own_scorer(component: Component, known: dict[str, Any]) -> Scorer:

@@ -21,17 +21,21 @@ Source: GitHub huggingface/transformers, pull request 26441.
 """
 
 
-def prompt_scale(unit: Literal["raw", "vocab"], vocabulary_rms: float, stated: float | None = None) -> float:
+def prompt_scale(
+    unit: Literal["raw", "vocab"], vocabulary_rms: float, stated: float | None = None, layer: int = 0
+) -> float:
     """Return the scale s of a prompt, by which the encoder's output is multiplied.
 
     Args:
         unit: `raw` for the numbers that the backbone reads, or `vocab` for numbers of the size of T5's embeddings.
-        vocabulary_rms: Root mean square of the backbone's input embeddings.
+        vocabulary_rms: Root mean square of the backbone's input embeddings, or of the vocabulary's states before the
+            layer.
         stated: Scale in the backbone's configuration, such as 1 for the paper's models. None computes the scale from
             `vocabulary_rms`.
+        layer: Number of the layer before which the prompt enters; 0 for a prompt among the input embeddings.
 
     Raises:
-        ConfigError: The unit is `vocab`, and the embeddings are all zero or hold numbers that are not finite.
+        ConfigError: The unit is `vocab`, and the embeddings or states are all zero or hold numbers that are not finite.
 
     Examples:
         >>> prompt_scale("vocab", 11.64), prompt_scale("raw", 0.056)
@@ -43,6 +47,7 @@ def prompt_scale(unit: Literal["raw", "vocab"], vocabulary_rms: float, stated: f
         return stated
     if not math.isfinite(vocabulary_rms) or vocabulary_rms == 0:
         state = "all zero" if vocabulary_rms == 0 else "not all finite"
-        advice = f"needs a vocabulary with a scale, and the backbone's input embeddings are {state}. "
+        numbers = f"states before layer {layer}" if layer else "input embeddings"
+        advice = f"needs a vocabulary with a scale, and the backbone's {numbers} are {state}. "
         raise ConfigError.of("prompt.unit", unit, f"{advice}Set prompt.unit=raw, or choose another backbone.")
     return vocabulary_rms / T5_RMS

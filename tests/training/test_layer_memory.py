@@ -1,12 +1,16 @@
 """States of texts before a later layer: what is kept in memory, and what is refused or told when it does not fit."""
 
+import json
 
 import pytest
 import torch
 
+import rpt
 from rpt.backbones.bounded_cache import BoundedCache
+from rpt.errors import ConfigError
 from rpt.runs import train
 from rpt.scoring.head import HeadScorer
+from tests.support.models import WORDS, make_model, save_as_published
 from tests.support.packs import files
 
 LAYER = "backbone.prompt_layer=1"
@@ -43,3 +47,16 @@ def test_kept_states_are_dropped_before_forward_passes_are_cut(part, pack, monke
     assert slower in dropped.record.warnings
     assert not any(warning.startswith(("out of memory", "memory ran out")) for warning in fits.record.warnings)
     assert not any(warning.startswith("out of memory") for warning in dropped.record.warnings)
+
+
+def test_a_tokenizer_without_frequent_tokens_is_refused_before_training(tiny_cb, tmp_path):
+    save_as_published("bert", make_model("bert"), tmp_path / "model")
+    path = tmp_path / "model" / "tokenizer.json"
+    content = json.loads(path.read_text())
+    vocab = content["model"]["vocab"]
+    content["model"]["vocab"] = {chr(0x4E00 + id) if token in WORDS else token: id for token, id in vocab.items()}
+    path.write_text(json.dumps(content))
+    named = ["backbone=local", "backbone.name=signs", f"backbone.path={tmp_path / 'model'}", "init=uniform"]
+    few = ["trainer.epochs=1", "prompt.length=2", "trainer.device=cpu", f"output_dir={tmp_path / 'runs'}"]
+    with pytest.raises(ConfigError, match=r"backbone\.prompt_layer = 1: needs the states of frequent tokens"):
+        train([rpt.compose(["task=cb", *tiny_cb, *named, *few, LAYER, "prompt.unit=raw"])])

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 import rpt
 from rpt.backbones.frozen import root_mean_square
-from rpt.prompt.unit import T5_RMS
+from rpt.errors import ConfigError
+from rpt.prompt.unit import T5_RMS, prompt_scale
 from rpt.runs import train
 from tests.support.packs import curve
 
@@ -166,3 +167,9 @@ def test_the_scale_of_t5_equals_that_of_its_published_weights():
 def test_the_rms_of_a_vocabulary_is_exact():
     table = torch.randn(9000, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert root_mean_square(table) == pytest.approx(float(table.square().mean().sqrt()), rel=1e-12)
+
+
+def test_states_without_a_scale_are_named():
+    message = r"prompt\.unit = vocab: .* the backbone's states before layer 2 are all zero\. Set prompt\.unit=raw"
+    with pytest.raises(ConfigError, match=message):
+        prompt_scale("vocab", 0.0, layer=2)

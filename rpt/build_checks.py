@@ -1,0 +1,79 @@
+"""Checks of a configuration that need the loaded backbone or the tokenised rows. `rpt.build` calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rpt.backbones.frozen import FrozenBackbone
+from rpt.config.members import GENERATES_AT_LAYER, GENERATES_BEHIND_TEXT
+from rpt.config.schema import Config
+from rpt.data.encode import Encoded
+from rpt.errors import ConfigError
+from rpt.prompt.init import frequent_token_ids
+from rpt.prompt.layer_source import FREQUENT
+
+
+def check_warmup(configs: Sequence[Config], total_steps: int) -> None:
+    """Check that the warm-up of the learning rate ends before the training.
+
+    Raises:
+        ConfigError: `warmup_steps` is the number of all steps, or larger.
+    """
+    for config in configs:
+        if config.warmup_steps >= total_steps:
+            advice = (
+                f"must be less than the {total_steps} steps of this training. Set warmup_steps={total_steps // 10}."
+            )
+            raise ConfigError.of("warmup_steps", config.warmup_steps, advice)
+
+
+def check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
+    """Check that the backbone has positions for prompt, longest text and the tokens that a decoder generates.
+
+    Raises:
+        ConfigError: Prompt and text have more tokens than the backbone has positions.
+    """
+    section = configs[0].backbone
+    positions = backbone.num_positions
+    if positions is None:
+        return
+    is_causal = section.family == "causal"
+    written = max(split.longest_output for split in encoded.values()) if is_causal else 0
+    prompt = max(config.prompt.length if config.has_prompt else 0 for config in configs)
+    longest = max(len(text) for split in encoded.values() for texts in split.inputs for text in texts)
+    if prompt + longest + written > positions:
+        room = positions - prompt - written
+        advice = f"prompt, text and {written} written tokens must fit {positions} positions. Set it to {room} or less."
+        raise ConfigError.of("backbone.text_limit", section.text_limit, advice)
+
+
+def check_sample(configs: Sequence[Config], backbone: FrozenBackbone) -> None:
+    """Check that the tokenizer has frequent tokens, whose states before a later layer stand for the vocabulary.
+
+    Raises:
+        ConfigError: A prompt enters before a later layer, and there is no token to read before this layer.
+    """
+    layer = max(config.backbone.prompt_layer if config.has_prompt else 0 for config in configs)
+    if layer and not frequent_token_ids(backbone.tokenizer, FREQUENT):
+        advice = (
+            "needs the states of frequent tokens before this layer, and this tokenizer has no tokens of more than one "
+            "character. Set backbone.prompt_layer=0, with init=uniform or init=normal."
+        )
+        raise ConfigError.of("backbone.prompt_layer", layer, advice)
+
+
+def check_generation(config: Config) -> None:
+    """Refuse the places of a prompt with which a decoder generates wrong texts.
+
+    Args:
+        config: Configuration of a run that generates with a decoder.
+
+    Raises:
+        ConfigError: The prompt is behind the text or before a later layer.
+    """
+    section = config.backbone
+    if section.prompt_at == "end":
+        advice = f"{GENERATES_BEHIND_TEXT}. Set backbone.prompt_at=front."
+        raise ConfigError.of("backbone.prompt_at", section.prompt_at, advice)
+    if section.prompt_layer and config.has_prompt:
+        raise ConfigError.of("backbone.prompt_layer", section.prompt_layer, f"{GENERATES_AT_LAYER}. Set it to 0.")
