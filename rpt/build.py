@@ -13,7 +13,7 @@ from rpt.backbones.files import family_of, model_type
 from rpt.backbones.frozen import FrozenBackbone, choose_attention
 from rpt.backbones.load import load_backbone
 from rpt.backbones.split import split_before
-from rpt.build_checks import check_generation, check_positions, check_sample, check_warmup
+from rpt.build_checks import check_generation, check_positions, check_sample, check_warmup, tell_of_large_texts
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
 from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, no_such_layer
@@ -120,7 +120,10 @@ def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE)
     check_sample(configs, backbone)
     scorer = build_scorer(config, backbone, data.encoded)
     runs = [build_run(config, backbone, scorer, device, data.total_steps) for config in configs]
-    return build_module(config, backbone, scorer, data.task, runs, ranks)
+    tuner = build_module(config, backbone, scorer, data.task, runs, ranks)
+    if tuner.split is not None and ranks.rank == 0:
+        tell_of_large_texts(tuner.split, data.encoded)
+    return tuner
 
 
 def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: torch.device, total_steps: int) -> Run:

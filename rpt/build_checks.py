@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rpt.backbones.frozen import FrozenBackbone
+from rpt.backbones.split import Split
 from rpt.config.members import GENERATES_AT_LAYER, GENERATES_BEHIND_TEXT
 from rpt.config.schema import Config
+from rpt.console import say
 from rpt.data.encode import Encoded
 from rpt.errors import ConfigError
 from rpt.prompt.init import frequent_token_ids
@@ -60,6 +62,23 @@ def check_sample(configs: Sequence[Config], backbone: FrozenBackbone) -> None:
             "character. Set backbone.prompt_layer=0, with init=uniform or init=normal."
         )
         raise ConfigError.of("backbone.prompt_layer", layer, advice)
+
+
+def tell_of_large_texts(split: Split, encoded: Mapping[str, Encoded]) -> None:
+    """Print a line if the states of all texts exceed the memory in which they are kept.
+
+    Args:
+        split: Backbone, split before the layer at which the prompt enters.
+        encoded: Tokenised splits of the rows. Answers behind the texts are not counted.
+    """
+    texts = {tuple(ids) for part in encoded.values() for row in part.inputs for ids in row}
+    size = sum(map(len, texts)) * split.bytes_of_token
+    if size > split.cache.max_bytes:
+        kept = f"{size / 2**30:,.1f} GiB or more, and {split.cache.max_bytes / 2**30:,.1f} GiB are kept"
+        say(
+            f"note: the states of all texts before layer {split.layer} take {kept}. The other texts are computed one "
+            "by one each time. Fewer rows (data.max_rows) or shorter texts (backbone.text_limit) are faster.\n"
+        )
 
 
 def check_generation(config: Config) -> None:

@@ -49,6 +49,11 @@ class Split:
         self.cache: BoundedCache[TextLine] = BoundedCache(max_bytes)
         self.sample: object | None = None
 
+    @property
+    def bytes_of_token(self) -> int:
+        """Number of bytes that the states of a token take."""
+        return self.width * self._empty.element_size()
+
     def read(self, lines: Sequence[TextLine], width: int) -> tuple[Float[Tensor, "texts width hidden"], Written | None]:
         """Return the states before the layer of texts, and of the answers that a decoder scores behind the texts.
 

@@ -7,6 +7,8 @@ import torch
 
 import rpt
 from rpt.backbones.bounded_cache import BoundedCache
+from rpt.backbones.split import Split
+from rpt.build_checks import tell_of_large_texts
 from rpt.errors import ConfigError
 from rpt.runs import train
 from rpt.scoring.head import HeadScorer
@@ -47,6 +49,16 @@ def test_kept_states_are_dropped_before_forward_passes_are_cut(part, pack, monke
     assert slower in dropped.record.warnings
     assert not any(warning.startswith(("out of memory", "memory ran out")) for warning in fits.record.warnings)
     assert not any(warning.startswith("out of memory") for warning in dropped.record.warnings)
+
+
+def test_texts_that_exceed_the_kept_states_are_told_with_their_bytes(pack, assemble, capsys):
+    tuner, data = assemble(*pack("alone", "tiny_bert", LAYER, runs={"plain": ["encoder=plain"]}))
+    texts = {tuple(ids) for split in data.encoded.values() for row in split.inputs for ids in row}
+    size = sum(map(len, texts)) * tuner.split.width * tuner.backbone.embedding.element_size()
+    tell_of_large_texts(Split(tuner.backbone, 1, max_bytes=size), data.encoded)
+    assert "note: the states" not in capsys.readouterr().out
+    tell_of_large_texts(Split(tuner.backbone, 1, max_bytes=size - 1), data.encoded)
+    assert "note: the states of all texts before layer 1 take 0.0 GiB or more" in capsys.readouterr().out
 
 
 def test_a_tokenizer_without_frequent_tokens_is_refused_before_training(tiny_cb, tmp_path):
