@@ -13,7 +13,6 @@ from rpt.backbones.files import family_of, model_type
 from rpt.backbones.frozen import FrozenBackbone, choose_attention
 from rpt.backbones.load import load_backbone
 from rpt.backbones.split import split_before
-from rpt.build_checks import check_generation, check_positions, check_sample, check_warmup, tell_of_large_texts
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
 from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, no_such_layer
@@ -33,6 +32,7 @@ from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
 from rpt.scoring.scorer import Scorer
 from rpt.tasks.task import Task
+from rpt.training.build_checks import check_generation, check_positions, check_sample, check_warmup, tell_of_large_texts
 from rpt.training.module import PromptTuner
 from rpt.training.optimizers import schedule
 from rpt.training.randomness import RandomStream

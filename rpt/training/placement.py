@@ -117,7 +117,7 @@ def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[Encode
 def _before_layer(split: Split, rows: Rows, prompts: Sequence[EncodedPrompt], prompt_at: int) -> Inserted:
     """Insert each prompt into the states of its text before a layer."""
     states, written = split.read(_lines(rows, isinstance(split.above, CausalBackbone)), rows.ids.shape[1])
-    # The empty prompt of a baseline has the width of the embeddings, which may be narrower than the states.
+    # The empty prompt of a failed run has the width of the embeddings, which may be narrower than the states.
     none = states.new_zeros(0, split.width)
     matrices = [prompt.prompt if prompt.length else none for prompt in prompts]
     inserted = insert(matrices, rows.run_of_text, states, rows.mask, prompt_at, rows.segments, rows.index_in_run)

@@ -8,10 +8,10 @@ import torch
 import rpt
 from rpt.backbones.bounded_cache import BoundedCache
 from rpt.backbones.split import Split
-from rpt.build_checks import tell_of_large_texts
 from rpt.errors import ConfigError
 from rpt.runs import train
 from rpt.scoring.head import HeadScorer
+from rpt.training.build_checks import tell_of_large_texts
 from tests.support.models import WORDS, make_model, save_as_published
 from tests.support.packs import files
 
