@@ -172,7 +172,7 @@ def assert_runs_or_is_refused(line: str, tiny: TinyModels, checkout: Path, envir
         assert_serves_and_stops(line, checkout, environment)
         return
     program, *arguments = shortened(line, tiny)
-    if program == sys.executable:
+    if program == sys.executable and " ".join(arguments).startswith(("run.py", "-m rpt.")):
         done = run_preloaded(arguments, cwd=checkout, env=environment)
     else:
         done = subprocess.run(
