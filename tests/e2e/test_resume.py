@@ -145,6 +145,7 @@ def test_half_of_an_interrupted_pack_is_refused_and_the_whole_pack_resumes(confi
         assert contents(outcome.folder) == contents(expected.folder)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_and_a_new_run_can_be_trained_by_one_call(config, stop):
     whole = [train([config("whole", f"seed={seed}")])[0] for seed in (0, 1)]
     stop([9], raise_error)

@@ -190,6 +190,7 @@ def test_a_run_without_a_prompt_has_neither_columns_nor_a_file(trained):
     assert not (trained["none"].folder / "diagnostics.json").exists()
 
 
+@pytest.mark.slow
 def test_a_run_whose_encoder_raises_at_the_start_fails_and_the_other_finishes(configure, tiny_cb, monkeypatch):
     forward = Residual.forward
 

@@ -96,6 +96,7 @@ def test_a_run_keeps_its_encoder_and_is_used_again_exactly(encoder, backbone, tr
     assert run.module.predictions[0].loss == record.loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", UNFOLDABLE)
 def test_a_run_without_a_matrix_is_not_exported_and_the_message_names_the_encoder(encoder, trained, tmp_path, capsys):
     folder = trained("tiny_bert", f"encoder={encoder}")
@@ -118,6 +119,7 @@ def test_a_replay_compares_the_kept_encoders(trained):
     assert comparison.prompt == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "encoder.safetensors"])
 def test_an_init_from_such_a_run_is_refused_before_anything_is_loaded(name, trained, compose):
     folder = trained("tiny_bert", "encoder=smop")
@@ -142,6 +144,7 @@ def test_a_missing_damaged_or_foreign_encoder_file_is_refused(trained):
         rpt.load(folder)
 
 
+@pytest.mark.slow
 def test_a_prompt_for_each_text_stands_behind_a_cached_text(trained, tmp_path):
     folder = trained("tiny_llama", "encoder=smop", "backbone.prompt_at=end")
     assert answers_of(folder, tmp_path) == read_json_lines(folder / "predictions.jsonl")

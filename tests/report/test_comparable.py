@@ -61,6 +61,7 @@ def write_units(root, *encoders_and_units, rates=(0.01, 0.1)):
 CROSSED = [(encoder, unit) for encoder in ("plain", "residual") for unit in ("raw", "vocab")]
 
 
+@pytest.mark.slow
 def test_a_study_of_units_has_the_unit_as_an_axis_and_compares_encoders_in_equal_units(tmp_path):
     study = collect(write_units(tmp_path, *CROSSED))
     assert [(axis.key, axis.label) for axis in study.axes] == [

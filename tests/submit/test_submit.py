@@ -72,6 +72,7 @@ def write_release(root, **splits):
         (root / file.name / f"{file.rows_file}.jsonl").write_text(text, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_run_of_rte_answers_the_diagnostic_sets_and_missing_files_are_named(trained, tmp_path, capsys):
     write_release(tmp_path / "release", CB="CB", AX_b="RTE", AX_g="RTE", WSC="WSC")
     folders = [str(trained(task)) for task in ("cb", "rte", "wsc")]

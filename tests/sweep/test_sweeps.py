@@ -170,6 +170,7 @@ def test_every_point_is_valid_and_the_number_of_runs_is_the_stated_number(name):
     assert count_runs(accepted(config, sweep.expand(config))) == stated_runs(name)
 
 
+@pytest.mark.slow
 def test_the_head_alone_is_trained_once_per_seed():
     config = start("learning_rate", "lr=0.003,0.03", "seed=0,1")
     configurations = accepted(config, sweep.expand(config))

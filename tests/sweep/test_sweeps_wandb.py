@@ -34,6 +34,7 @@ def test_there_is_a_grid_and_a_search():
     assert {load(file)["method"] for file in FILES} == {"grid", "bayes"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_commands_of_an_agent_are_valid(file, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)  # online logging needs a login

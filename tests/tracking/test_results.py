@@ -14,9 +14,9 @@ from rpt.runs import train
 from rpt.training.trainable import Trainable
 
 REQUIRED = {
-    "": """adapter backbone best chosen code config data environment evaluation finished identity_hash loss majority
-        name off_label_share pack parameters peak_memory_bytes prompt protocol resumed_step schema scores seconds
-        setting_hash started status steps task tokens tokens_per_second warnings""",
+    "": """adapter backbone best chosen code config data environment evaluation finished halving identity_hash loss
+        majority name off_label_share pack parameters peak_memory_bytes prompt protocol resumed_step schema scores
+        seconds setting_hash started status steps task tokens tokens_per_second warnings""",
     "code": "training task.reader scorer optim encoder init",
     "task": "name version metrics",
     "protocol": "name select_on held_out_share task_prefix habits",

@@ -130,6 +130,7 @@ def test_a_killed_run_with_a_callback_resumes_to_the_same_bytes(kill_at, configu
     assert contents(resumed.folder) == expected
 
 
+@pytest.mark.slow
 def test_a_callback_that_raises_fails_its_run_with_the_traceback(configure, tiny_cb):
     [outcome] = train([configure(*tiny_cb, own("Raising"))])
     with pytest.raises(RunFailed, match=r"callbacks\.mine: ValueError: a bug of the callback\. The traceback is"):

@@ -208,6 +208,7 @@ def test_every_init_gives_a_table_of_the_width_of_the_states(tiny_bert, assemble
     torch.testing.assert_close(text, source.split.read_tokens(source.token_ids("yes or no")).float() / 0.5)
 
 
+@pytest.mark.slow
 def test_an_exported_prompt_starts_another_run_at_the_layer(trained):
     first = trained("tiny_bert", LAYER, "encoder=plain")
     start = ["init=file", f"init.path={first.folder / 'prompt.safetensors'}"]
@@ -262,6 +263,7 @@ def test_generation_by_t5_is_evaluated_at_a_layer(trained):
     assert outcome.record.status == "finished"
 
 
+@pytest.mark.slow
 def test_runs_of_different_layers_share_a_backbone_in_predictions(trained, tiny_cb):
     folders = [trained("tiny_bert", "encoder=plain", *more).folder for more in ([], [LAYER])]
     rows = read_json_lines(Path(tiny_cb[1].removeprefix("data.root="), "CB", "val.jsonl"))

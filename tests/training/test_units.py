@@ -90,6 +90,7 @@ def test_in_the_vocab_unit_a_rescaled_vocabulary_gives_the_same_losses(family, t
         assert other == pytest.approx(curves[1], rel=1e-5)  # the prompt's table is in float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "t5"])
 def test_in_the_raw_unit_a_rescaled_vocabulary_gives_different_losses(family, tiny_cb, tmp_path, request):
     make = request.getfixturevalue(family)
