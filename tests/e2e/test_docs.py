@@ -28,7 +28,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LEFT_OUT = shutil.ignore_patterns(".*", "runs", "build", "dist", "*.egg-info", "__pycache__", "docs", "outputs")
 FENCE = re.compile(r"^```(\w*)(?: title=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 IN_A_TABLE = re.compile(r"`(python run\.py [^`]*)`")
-FEW = ["trainer.epochs=1", "trainer.progress=false"]
+FEW = ["trainer.progress=false"]
 HUB = {"google-t5/t5-base": "tiny_t5", "google-t5/t5-large": "tiny_t5", "google-bert/bert-base-uncased": "tiny_bert"}
 
 
@@ -103,9 +103,10 @@ def write_rows(folder: Path, splits: dict[str, list[dict]]) -> None:
 
 
 def study_of(arguments: list[str]) -> str:
-    """Return the YAML of the study that a command names after `-cn`; an empty text for a command without a study."""
+    """Return the YAML of the shipped study that a command names after `-cn`; an empty text for any other command."""
     names = [name for option, name in itertools.pairwise(arguments) if option == "-cn"]
-    return (ROOT / "sweeps" / f"{names[0]}.yaml").read_text() if names else ""
+    files = [file for name in names if (file := ROOT / "sweeps" / f"{name}.yaml").exists()]
+    return files[0].read_text() if files else ""
 
 
 class TinyModels(NamedTuple):
@@ -133,7 +134,9 @@ def shortened(line: str, tiny: TinyModels) -> list[str]:
     rows = 512 if any(text.startswith("data.k_per_class=") for text in rest) else 8  # few-shot draws its own rows
     # Runs with dropout in the backbone cannot share forward passes, so that training would take minutes longer.
     shared = ["backbone.dropout=false"] if is_paper else []
-    return [sys.executable, *rest, *([] if names_backbone else backbone), *shared, *FEW, f"data.max_rows={rows}"]
+    epochs = 8 if any("halving.rungs" in text for text in rest) else 1  # three rungs are at epochs 1, 2 and 4
+    few = [*FEW, f"trainer.epochs={epochs}", f"data.max_rows={rows}"]
+    return [sys.executable, *rest, *([] if names_backbone else backbone), *shared, *few]
 
 
 def expected_refusal(line: str) -> str | None:
