@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -57,12 +58,12 @@ class FrozenBackbone(nn.Module):
         copy.model = model
         return copy
 
+    @abstractmethod
     def states(self, line: TextLine) -> Float[Tensor, "tokens hidden"]:
         """Compute the hidden states of a text, and of the answers behind it, after the last layer.
 
         The states of an encoder-decoder model are those of its encoder.
         """
-        raise NotImplementedError
 
     @property
     def num_layers(self) -> int:

@@ -13,6 +13,8 @@ from functools import partial
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from rpt.backbones.bounded_cache import BoundedCache
 from rpt.backbones.frozen import FrozenBackbone
@@ -67,11 +69,12 @@ class Split:
         """
         states = [self.cache.of(line, partial(self._states, line)) for line in lines]
         texts = [state[: len(line.ids)] for state, line in zip(states, lines, strict=True)]
-        padded = _padded(texts, width)
+        padded = pad_sequence(texts, batch_first=True)
+        padded = functional.pad(padded, (0, 0, 0, width - padded.shape[1]))
         if not any(line.answers for line in lines):
             return padded, None
         behind = [state[len(line.ids) :] for state, line in zip(states, lines, strict=True)]
-        return padded, Written(_padded(behind, max(len(part) for part in behind)))
+        return padded, Written(pad_sequence(behind, batch_first=True))
 
     def read_tokens(self, ids: Int64[Tensor, " tokens"], longest: int | None = None) -> Float[Tensor, "tokens hidden"]:
         """Return the states before the layer of tokens that are read as one text, in their order.
@@ -112,10 +115,3 @@ def split_before(backbone: FrozenBackbone, layer: int) -> Split:
         split = backbone.splits[layer] = Split(backbone, layer)
     assert isinstance(split, Split)
     return split
-
-
-def _padded(states: Sequence[Float[Tensor, "_ hidden"]], width: int) -> Float[Tensor, "texts width hidden"]:
-    padded = states[0].new_zeros(len(states), width, states[0].shape[1])
-    for row, state in enumerate(states):
-        padded[row, : len(state)] = state
-    return padded
