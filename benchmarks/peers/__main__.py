@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from benchmarks.peers.names import FAMILIES, PACKS, PARTS, TASKS
-from benchmarks.peers.taken import CLOCKS
+from benchmarks.peers.stopwatch import CLOCKS
 from rpt.errors import RptError
 from rpt.system.openmp import VARIABLES
 

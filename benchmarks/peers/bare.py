@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from benchmarks.peers.taken import Stopwatch, Taken
+from benchmarks.peers.stopwatch import Stopwatch, Taken
 from rpt.data.datamodule import PackData
 from rpt.data.rows import Rows
 from rpt.training.module import PromptTuner

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.peers.taken import CLOCKS
+from benchmarks.peers.stopwatch import CLOCKS
 from rpt.backbones.language import LanguageModel
 from rpt.data.datamodule import PackData
 from rpt.data.evaluation import EvalPasses

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.taken import peak_bytes
+from benchmarks.peers.stopwatch import peak_bytes
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 def _rpt(work: dict[str, Any]) -> dict[str, float]:
     from benchmarks.peers.jobs import Job
-    from benchmarks.peers.ours import RptSteps
+    from benchmarks.peers.rpt_steps import RptSteps
     from rpt.training.silenced_messages import quiet_libraries
 
     quiet_libraries()
@@ -64,7 +64,7 @@ def _rpt(work: dict[str, Any]) -> dict[str, float]:
 
 
 def _peft(work: dict[str, Any]) -> dict[str, float]:
-    from benchmarks.peers.library import PeftSteps, Settings, quiet
+    from benchmarks.peers.peft_steps import PeftSteps, Settings, quiet
 
     quiet()
     settings = Settings(**work["settings"])
@@ -74,7 +74,7 @@ def _peft(work: dict[str, Any]) -> dict[str, float]:
 
 
 def _published(work: dict[str, Any]) -> dict[str, float]:
-    from benchmarks.peers.library import Settings, load, quiet
+    from benchmarks.peers.peft_steps import Settings, load, quiet
     from benchmarks.peers.published import PublishedSteps
 
     quiet()

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.names import FAMILIES
+from benchmarks.peers.names import BATCH, FAMILIES, PROMPT_LENGTH
 from rpt import build
 from rpt.backbones.files import locate
 from rpt.backbones.load import load_tokenizer
@@ -22,8 +22,6 @@ from rpt.data.prepare import Splits, build_encoded, build_task
 from rpt.tasks.example import Example
 from rpt.training.module import PromptTuner
 
-BATCH = 8
-PROMPT_LENGTH = 10
 IGNORED = -100
 """Label of a token that has no loss in transformers."""
 

@@ -15,13 +15,13 @@ from benchmarks.peers import products
 from benchmarks.peers.bare import BareSteps
 from benchmarks.peers.evaluation import compare_evaluations
 from benchmarks.peers.isolated import measure as measure_alone
-from benchmarks.peers.jobs import BATCH, Job, PlainRow, plain_rows, training_rows
-from benchmarks.peers.library import DOCUMENTED, PeftSteps, Settings, load
-from benchmarks.peers.names import BARE, CACHED, PEFT, PROCESSES, PUBLISHED, RPT, TUNED
-from benchmarks.peers.ours import RptSteps
+from benchmarks.peers.jobs import Job, PlainRow, plain_rows, training_rows
+from benchmarks.peers.names import BARE, BATCH, CACHED, PEFT, PROCESSES, PUBLISHED, RPT, TUNED
+from benchmarks.peers.peft_steps import DOCUMENTED, PeftSteps, Settings, load
 from benchmarks.peers.products import Product
 from benchmarks.peers.published import PublishedSteps
-from benchmarks.peers.taken import CLOCKS, Steps, Taken
+from benchmarks.peers.rpt_steps import RptSteps
+from benchmarks.peers.stopwatch import CLOCKS, Steps, Taken
 from benchmarks.peers.tuning import tune
 from rpt.console import say
 from rpt.training.module import PromptTuner

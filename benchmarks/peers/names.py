@@ -22,3 +22,6 @@ PROCESSES = "processes"
 
 PARTS = (PUBLISHED, PROCESSES)
 """Parts that a measurement may leave out."""
+
+BATCH, PROMPT_LENGTH = 8, 10
+"""Number of rows of a batch, and number of virtual tokens, of every way."""

@@ -11,9 +11,9 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.peers.taken import Stopwatch, Taken
+from benchmarks.peers.names import BATCH, PROMPT_LENGTH
+from benchmarks.peers.stopwatch import Stopwatch, Taken
 
-BATCH, PROMPT_LENGTH = 8, 10
 TASK_TYPES = {"encoder": "SEQ_CLS", "causal": "CAUSAL_LM", "seq2seq": "SEQ_2_SEQ_LM"}
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.peers.taken import CLOCKS
+from benchmarks.peers.stopwatch import CLOCKS
 
 LARGE = 2048
 """Rows and columns of the large square product whose speed is the ceiling of this machine."""

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.peers.library import BATCH, PROMPT_LENGTH, num_tokens
-from benchmarks.peers.taken import Stopwatch, Taken
+from benchmarks.peers.names import BATCH, PROMPT_LENGTH
+from benchmarks.peers.peft_steps import num_tokens
+from benchmarks.peers.stopwatch import Stopwatch, Taken
 
 WIDTH = 512
 """Number of tokens to which rows are padded, prompt included."""

@@ -10,16 +10,15 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from benchmarks.peers.jobs import BATCH, Job, assemble, training_rows
-from benchmarks.peers.taken import Stopwatch, Taken
-from rpt.config.protocol import metrics_of
+from benchmarks.peers.jobs import Job, assemble, training_rows
+from benchmarks.peers.names import BATCH
+from benchmarks.peers.stopwatch import Stopwatch, Taken
 from rpt.config.schema import Config
 from rpt.data.batches import epoch_batches
 from rpt.data.inputs import build_source, find_backbone
 from rpt.system.interruption import Interruptions
 from rpt.tracking.callback import Tracking
-from rpt.tracking.folder import RunFolder
-from rpt.tracking.identity import folder_name, identify
+from rpt.tracking.open_runs import build_recorders
 from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import first_sections
 from rpt.tracking.trained_facts import run_sections
@@ -84,12 +83,9 @@ class RptSteps:
     def _start(self, configs: Sequence[Config]) -> list[Recorder]:
         """Open the run folders and begin the records, as `rpt.runs` does."""
         files, source = find_backbone(self.config), build_source(self.config)
-        recorders = []
-        for config in configs:
-            identity = identify(config, source.checksum, files.files_sha256)
-            folder = RunFolder(Path(config.output_dir) / folder_name(config, identity.hash))
-            folder.open()
-            recorders.append(Recorder(config, identity, folder, metrics_of(config)))
+        recorders = build_recorders(configs, source.checksum, files.files_sha256, None)
+        for recorder in recorders:
+            recorder.folder.open()
         members, device = [recorder.identity_hash for recorder in recorders], torch.device("cpu")
         sections = first_sections(self.config, source, self.data, self.tuner, device, files.weights_sha256, members)
         for recorder, run in zip(recorders, self.tuner.runs, strict=True):

@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.command import write_result
 from benchmarks.peers.jobs import Job, find_weights
-from benchmarks.peers.library import quiet
 from benchmarks.peers.measure import Measurement
+from benchmarks.peers.peft_steps import quiet
 from benchmarks.peers.report import draw, table, target_line, targets
 from rpt.console import say
 from rpt.training.silenced_messages import quiet_libraries

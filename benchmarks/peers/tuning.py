@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from benchmarks.peers.library import DOCUMENTED, PeftSteps, Settings
+from benchmarks.peers.peft_steps import DOCUMENTED, PeftSteps, Settings
 
 CHANGES: dict[str, dict[str, Any]] = {
     "mixed precision in bfloat16": {"autocast": True},
