@@ -116,8 +116,8 @@ def train(
     Args:
         configs: Configuration of each run of the pack.
         watch: Callback for progress, called after each step and each evaluation; None for a bar or lines on stderr.
-        competitors: Place of each run in successive halving, in the order of `configs`, and None for a run that does
-            not compete. If the argument is None, halving is off, and runs that it has stopped are trained anew.
+        competitors: Competition and rungs of each run in successive halving, in the order of `configs`, and None for a
+            run that does not compete. If the argument is None, halving is off, and stopped runs are trained anew.
 
     Returns:
         Outcome of each run, in the order of `configs`.

@@ -138,12 +138,12 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
 
     Args:
         folder: Folder of a run, as `rpt.train` and `python run.py` write it.
-        config_dirs: Folders of your own option files, for a run with components of your own. A record alone cannot
-            choose code.
+        config_dirs: Folders of your own option files, for a run with components of your own. rpt does not import
+            code that only a record names.
 
     Raises:
-        ConfigError: The folder holds no finished run, the run has no exported result, or its rows, backbone or code
-            have changed since it was trained.
+        ConfigError: The folder holds no finished run, a file of the run's results is missing or damaged, or the
+            run's rows, backbone or code have changed since it was trained.
 
     Examples:
         >>> import rpt

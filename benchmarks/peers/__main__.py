@@ -4,8 +4,8 @@
     python -m benchmarks.peers --tokenizer FOLDER                # also T5-small and T5-Base, with random weights
     python -m benchmarks.peers --root superglue --tasks cb,rte   # rows of the official release
 
-All ways take turns in one process, over the same rows and weights. A ratio compares two ways in the same round, and
-the table has medians over rounds. Peak memory and start-up are measured in a process for each way.
+All implementations take turns in one process, over the same rows and weights. A ratio compares two implementations in
+the same round, and the table has medians over rounds. Peak memory and start-up are measured in separate processes.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tokenizer", help="folder of T5's tokenizer, for the T5 shapes")
     parser.add_argument("--shapes", type=_names, help=f"shapes, separated by commas: {', '.join(FAMILIES)}")
     parser.add_argument("--tasks", type=_names, default=["cb"], help=f"tasks, separated by commas: {', '.join(TASKS)}")
-    parser.add_argument("--rounds", type=_positive, default=3, help="rounds of all ways (default: %(default)s)")
-    parser.add_argument("--steps", type=_positive, default=4, help="steps of a way in a round (default: %(default)s)")
+    parser.add_argument("--rounds", type=_positive, default=3, help="number of rounds (default: %(default)s)")
+    parser.add_argument("--steps", type=_positive, default=4, help="training steps in a round (default: %(default)s)")
     parser.add_argument("--packs", type=_sizes, default=list(PACKS), help="sizes of packs, separated by commas")
     parser.add_argument("--without", type=_names, default=[], help=f"parts to leave out: {', '.join(PARTS)}")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu on a busy machine (default: %(default)s)")

@@ -33,8 +33,8 @@ def compare_evaluations(tuner: PromptTuner, data: PackData, clock: str) -> dict[
         clock: Name of a clock of `CLOCKS`.
 
     Returns:
-        Seconds per example of each way; the number of rows whose generated text is a label; and how many of these rows
-        have the same label by rank classification.
+        Seconds per example of each kind of evaluation; the number of rows whose generated text is a label; and how many
+        of these rows have the same label by rank classification.
     """
     backbone = tuner.backbone
     assert isinstance(tuner.scorer, RankScorer)

@@ -1,8 +1,8 @@
-"""Peak memory and start-up of a way, in a process of its own.
+"""Peak memory and start-up of a training implementation, in a process of its own.
 
     python -m benchmarks.peers.isolated WORK.json     # the command that `measure` starts
 
-The process imports only what its way needs. Its first step ends a number of seconds after the process was started.
+The process imports only what its implementation needs. Start-up is the time until the first training step has ended.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def measure(work: dict[str, Any]) -> dict[str, Any]:
-    """Train a way in a new process.
+    """Train with one implementation in a new process.
 
     Args:
-        work: `way`, which is `rpt`, `peft` or `published`, and the arguments of the way.
+        work: Key `way`, the name of the implementation (`rpt`, `peft` or `published`), and its arguments.
 
     Returns:
         `peak_bytes`: peak resident memory; `first_step_seconds`: wall time and CPU time from the start of the process
@@ -45,7 +45,7 @@ def measure(work: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Train the way that a file describes, and print the time of its first step and its peak memory."""
+    """Train with the implementation that a file describes, and print the time of its first step and its peak memory."""
     work = json.loads(Path(sys.argv[1]).read_text())
     first_step = {"rpt": _rpt, "peft": _peft, "published": _published}[work["way"]](work)
     sys.stdout.write(json.dumps([first_step, peak_bytes()]) + "\n")

@@ -1,4 +1,4 @@
-"""Shapes of backbones and the rows on which all ways take their steps."""
+"""Shapes of backbones and the rows on which all implementations train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure all ways of a job in turns, in one process and over the same rows."""
+"""Measure all implementations on a job in turns, in one process and over the same rows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Measurement:
         }
 
     def run(self, rounds: int) -> dict[str, Any]:
-        """Measure all ways in turns, and return the results as values of JSON."""
+        """Measure all implementations in turns, and return the results as values of JSON."""
         for name, steps in self.ways.items():
             if name != PUBLISHED:  # a step of its own would take longer than all others
                 steps()
@@ -135,7 +135,7 @@ class Measurement:
         return sum(product.operations * count for product, count in self.products.items()) / self.job.steps
 
     def _way(self, name: str, taken: Mapping[str, list[Taken]], ceilings: Sequence[Ceilings]) -> dict[str, Any]:
-        """Summarise a way: medians over rounds, and ratios to rpt in the same round."""
+        """Summarise an implementation: medians over rounds, and ratios to rpt in the same round."""
         own = [one_round.per_example(self.clock) for one_round in taken[name]]
         base = [one_round.per_example(self.clock) for one_round in taken[RPT]]
         speeds = [self._operations / BATCH / value / c.speed for value, c in zip(own, ceilings, strict=True)]
@@ -165,7 +165,7 @@ class Measurement:
         }
 
     def _alone(self) -> dict[str, dict[str, Any]]:
-        """Measure peak memory and start-up of some ways, each in a process of its own."""
+        """Measure peak memory and start-up of some implementations, each in a process of its own."""
         job = self.job
         rpt = {"way": "rpt", "job": job.description(), "size": 1}
         model = {"folder": job.folder, "family": job.family, "rows": self.rows, "num_labels": self.num_labels}

@@ -1,7 +1,7 @@
 """Names that the options of the benchmark accept. No library is imported here, so that wrong names are refused at once.
 
-A shape is a backbone's architecture and size. A way is one implementation of the training step, such as `peft`. A part
-is a way or a measurement that can be left out.
+A shape is a backbone's architecture and size. An implementation of the training step has a name such as `peft`; the
+result files call it a way. A part is an implementation or a measurement that can be left out.
 """
 
 from __future__ import annotations
@@ -24,4 +24,4 @@ PARTS = (PUBLISHED, PROCESSES)
 """Parts that a measurement may leave out."""
 
 BATCH, PROMPT_LENGTH = 8, 10
-"""Number of rows of a batch, and number of virtual tokens, of every way."""
+"""Number of rows of a batch, and number of virtual tokens, in every implementation."""

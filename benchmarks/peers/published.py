@@ -1,7 +1,7 @@
 """A training loop with the habits of the published code (ResidualPrompts, commit 53087ca).
 
-The habits: rows are padded to 512 tokens, weights are float32, the backbone's dropout is active, and the first 250
-steps of each epoch also generate the answers of the batch with a T5, to print a training score.
+The habits: rows are padded to 512 tokens, weights are float32, and the backbone's dropout is active. In the first 250
+steps of each epoch, a T5 backbone also generates the answers of the batch, to print a training score.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PublishedSteps:
         self.labels = _padded(labels, -100, longest)
 
     def __call__(self) -> Taken:
-        """Take the step, and generate the answers with a T5."""
+        """Take the step. A T5 backbone also generates the answers, as in one of the first 250 steps of an epoch."""
         stopwatch = Stopwatch()
         was_training = self.model.training
         self.model.train()

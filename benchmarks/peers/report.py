@@ -17,13 +17,13 @@ LABELS = {
     PEFT: "PEFT + Trainer, as documented",
     PUBLISHED: "habits of the published code",
 }
-"""Name of each way in the table and the figure; packs are named by their size."""
+"""Name of each implementation in the table and the figure; packs are named by their size."""
 
 AT_LEAST = {
     ("t5-base", "cb"): {PEFT: 5.0, TUNED: 3.0, PUBLISHED: 30.0},
     ("smollm2", "cb"): {TUNED: 3.0},
 }
-"""Smallest wanted ratio of the time per example to the time of rpt, by shape, task and way."""
+"""Smallest wanted ratio of the time per example to the time of rpt, by shape, task and implementation."""
 
 PRODUCTS = {"t5-base": 0.5, "smollm2": 0.5, "minilm": 0.4}
 """Smallest wanted share of a step that its matrix products take alone."""
@@ -34,7 +34,7 @@ generation to rank classification."""
 
 
 def label(way: str) -> str:
-    """Return the name of a way for readers."""
+    """Return the name of an implementation for readers."""
     return LABELS.get(way) or f"rpt, pack of {way.rpartition('_')[2]} runs"
 
 
@@ -104,7 +104,7 @@ def target_line(target: dict[str, Any]) -> str:
 
 
 def draw(measurements: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the time per example of each way as a dot, a panel for each measurement, with a logarithmic axis."""
+    """Draw the time per example of each implementation as a dot on a logarithmic axis, in a panel a measurement."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FormatStrFormatter, NullFormatter
 

@@ -1,4 +1,4 @@
-"""Training steps that a way has taken, and the clock of a training loop. This module imports no library of rpt."""
+"""Measurements and clocks of a training loop, for every implementation. This module imports no library of rpt."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Taken(NamedTuple):
 
 
 Steps = Callable[[], Taken]
-"""Function that takes the training steps of a way once."""
+"""Function that takes the training steps of an implementation once."""
 
 
 class Stopwatch:

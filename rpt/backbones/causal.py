@@ -114,7 +114,7 @@ class CausalBackbone(LanguageModel):
         return self.texts.context([row[:length] for row, length in zip(ids, lengths, strict=True)])
 
     def states(self, line: TextLine) -> Float[Tensor, "tokens hidden"]:
-        """Compute the states of a text and of its answers, one answer after the other, after the last layer."""
+        """Compute the last layer's states of a text, followed by the states of each answer in turn."""
         ids = torch.tensor([line.ids], device=self.device)
         mask, positions = torch.ones_like(ids), torch.arange(len(line.ids), device=self.device)[None]
         seen = torch.ones(1, len(line.ids), len(line.ids), dtype=torch.bool, device=self.device).tril()

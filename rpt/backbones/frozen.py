@@ -86,7 +86,7 @@ class FrozenBackbone(nn.Module):
     def state_size(self) -> int:
         """Width of the last layer's states, which is the width of a head's input.
 
-        It may differ from `hidden_size`: ELECTRA small has narrower embeddings.
+        It may differ from `hidden_size`, the width of the input embeddings, as in ELECTRA small.
         """
         return int(self.model.config.hidden_size)
 

@@ -43,7 +43,7 @@ def guarded(path: Path, what: str) -> Iterator[None]:
 
 
 def _unreadable(path: Path) -> str | None:
-    """Describe the first of the folder's `TEXTS` that is not a JSON object; None if all are JSON objects."""
+    """Describe the first file named in `TEXTS` that is not a JSON object; None if the folder has no such file."""
     for name in TEXTS:
         if (path / name).is_file():
             try:

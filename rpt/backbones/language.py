@@ -49,8 +49,8 @@ class LanguageModel(FrozenBackbone):
             ids: Token ids of the texts, padded on the right.
             id_mask: 1 at tokens of the texts, 0 at padding.
             row_of: Row of the source of each text, ascending.
-            context: For decoders, keys and values of the text in front of `embeds`, or for a part of a model the states
-                of the texts. None if `embeds` is the whole source and the texts are read from their embeddings.
+            context: For a decoder with the prompt behind the source, keys and values of the source. For the layers
+                above a split, states of the texts. None if `embeds` is the whole source and no layer is left out.
 
         Returns:
             Log-probabilities in nats, 0 at padding; float64 for a float64 model, else float32.

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 
 class Stack(NamedTuple):
-    """Paths of a model type's modules that `below` and `above` replace, such as `encoder.layer`.
+    """Dotted paths of the modules that a cut before a layer replaces, for a model type.
 
     Attributes:
-        layers: List of the layers. For T5, the layers of the encoder.
-        norm: Norm behind the last layer; None for a model whose last layer ends in its own norm.
+        layers: Path of the list of layers, such as `encoder.layer`. For T5, the list of the encoder.
+        norm: Path of the norm behind the last layer; None for a model whose last layer ends in its own norm.
         entry: Replacement functions for modules before the first layer, by the module's path. `above` applies each
             function whose module exists.
     """

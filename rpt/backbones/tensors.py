@@ -20,7 +20,7 @@ BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, 
 
 
 class StoredTensor(NamedTuple):
-    """Dtype and shape of a tensor, as the header gives them.
+    """Dtype and shape of a tensor, from the header of a safetensors file.
 
     Attributes:
         dtype: Name of the dtype in the safetensors format, such as `BF16`.

@@ -29,7 +29,7 @@ class SourceText:
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        """First and last + 1 character of each token of `ids`; an empty span for special tokens."""
+        """Span of characters of each token of `ids`, its end excluded; an empty span for a special token."""
         return self.tokens.offsets[: len(self.ids)]
 
 

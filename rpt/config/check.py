@@ -85,8 +85,8 @@ def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
 def _resolved(config: Config, candidate: Candidate) -> Config:
     """Replace `auto` by the backbone's family and its scorer, so that the record names them.
 
-    A run without a prompt has no layer of the prompt. Its key is set to 0, so that it never shares a pack with runs
-    whose prompt enters before a later layer. The states of such a pack differ in the last bits.
+    `backbone.prompt_layer` is set to 0 for a run without a prompt, so that the run never shares a pack with runs whose
+    prompt enters before a later layer. Such a pack computes hidden states that differ in the last bits.
     """
     family = candidate.family
     assert family is not None  # `backbone_can_serve` has refused a folder of unknown family

@@ -23,7 +23,7 @@ FROM_OPTIONS = {
     "init": ("_target_",),
     "optim": ("_target_",),
 }
-"""Keys whose values name code, a package or a repository on the hub, by config group."""
+"""Keys that name code, a package or a hub repository, by config group. A record must agree with its option files."""
 
 NAME_FOLDER = "--config-dir DIR, or config_dirs=[DIR] of rpt.load"
 """Option or argument that names a folder with the user's own option files, for messages."""

@@ -19,7 +19,7 @@ SHIPPED = {
     "encoder.bottleneck_dim": ("encoder/residual", "bottleneck_dim"),
     "lr": ("config", "lr"),
 }
-"""Location of the shipped value of a key, by key: the option file, and the names of the value inside the file."""
+"""Location of a key's shipped value, by key: the option file, and the nested keys inside that file."""
 
 HINTS = {
     "prompt.length": "Set prompt.length={shipped}, as in the paper's Table 1; for no prompt at all, encoder=none.",

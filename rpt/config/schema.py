@@ -26,7 +26,7 @@ from rpt.config.trainer_flags import LightningFlags
 
 
 class NotValid(Exception):
-    """Code has read a value that the schema refuses. Only sections that `rpt.config.partial` builds lack values."""
+    """Code has read a value that the schema refused. `rpt.config.partial` builds sections without such values."""
 
 
 class Section(BaseModel):
@@ -78,7 +78,7 @@ class TextFormat(Section):
 
 
 class Formats(Section):
-    """Formats of a task, at most one for each backbone family. `referent` replaces `seq2seq` if text is generated."""
+    """Formats of a task, one for each backbone family. If a T5 generates text, `referent` (WSC) replaces `seq2seq`."""
 
     encoder: PairFormat | None = None
     seq2seq: TextFormat | None = None

@@ -140,7 +140,7 @@ def forwards(
 
 
 def _sizes(rows: Rows, prompt_lengths: Sequence[int], text_cost: float) -> tuple[list[int], list[int]]:
-    """Compute two numbers for each row: tokens of prompt, longest text and longest output together; and texts."""
+    """Return for each row the number of tokens of prompt, longest text and longest output, and the number of texts."""
     texts, outputs, counts = [0] * len(rows), [0] * len(rows), [0] * len(rows)
     for row, length in zip(rows.row_of_text.tolist(), rows.mask.sum(dim=1).tolist(), strict=True):
         texts[row] = max(texts[row], math.ceil(length * text_cost))

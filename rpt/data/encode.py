@@ -194,7 +194,7 @@ def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[s
     """Fill in a template with the fields of an example.
 
     Returns:
-        The text, and the first and last + 1 character of the field `cut` in it; None if the template lacks the field.
+        The text, and the span of the field `cut` in the text, its end excluded; None if the template lacks the field.
     """
     text, span = "", None
     for literal, name, spec, _ in Formatter().parse(template):

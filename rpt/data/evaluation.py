@@ -44,7 +44,7 @@ class EvalPasses(NamedTuple):
     Attributes:
         token_budget: Largest number of tokens of a forward pass, padding included; 1 gives each row a forward pass of
             its own.
-        has_fixed_shapes: Whether the shape of a forward pass depends on each of its rows alone.
+        has_fixed_shapes: Whether the length of a row alone determines the shape of the forward pass that holds the row.
         max_width: Largest number of tokens of a text with its prompt that the backbone takes; None without a limit.
         width_step: Number of tokens of which the widths of fixed shapes are multiples.
         has_cached_texts: Whether the texts are cached, so that the choices of a row cost little more than one choice.

@@ -156,7 +156,7 @@ def _mentions(place: str, row: Row) -> list[dict[str, Any]]:
     """Return the entities with the positions of their first and last character, as in the release.
 
     The view's `end` is the position behind the last character. The release's `end`, the position of the last character,
-    is accepted as well. The text of the entity shows which of the two a row has.
+    is accepted as well. The text of the entity shows which of the two positions a row has.
     """
     spans = row["entity_spans"]
     if isinstance(spans, Mapping):  # a column of lists, as `datasets` before 4.0 stored a sequence of spans

@@ -169,7 +169,7 @@ class EvalLoader:
     """Dataloader of the forward passes of an evaluation: all forward passes of the first run, then of the next run.
 
     A forward pass holds rows of one run only, so that training runs together does not change a bit of their answers.
-    For the same reason, several processes share whole forward passes, not rows.
+    For the same reason, a forward pass is computed by one process and never divided among processes.
 
     Args:
         split: Tokenised split.

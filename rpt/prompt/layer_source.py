@@ -19,7 +19,7 @@ from rpt.backbones.split import Split, split_before
 from rpt.prompt.init import InitSource, frequent_token_ids
 
 SAMPLE, FREQUENT, LONGEST = 1024, 5000, 64
-"""Numbers of tokens: of a sample of the vocabulary, of the frequent tokens that it is drawn from, and of its texts."""
+"""Numbers of tokens: in a sample of the vocabulary, in the set from which it is drawn, and in a text of the sample."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Sample:
 def sample_vocabulary(split: Split) -> Sample:
     """Read random frequent tokens of the vocabulary in short texts, and return their states before the layer.
 
-    The tokens are the same for all runs of a backbone, whatever their seeds. Their states stand for the vocabulary, of
-    which only the embeddings are a table. The sample is computed once for a split backbone, which keeps it.
+    The tokens are the same for all runs of a backbone, whatever their seeds. Their states represent the vocabulary,
+    because a model has a table of embeddings but no table of later states. The backbone keeps the sample.
 
     Args:
         split: Backbone, split before the layer.

@@ -62,7 +62,7 @@ class Line:
     Attributes:
         experiment: Name of the experiment whose setting is compared.
         task: Name of the task, or `average` for the mean of all eight tasks.
-        row: Row of the paper that the number belongs to.
+        row: Row of the paper's table that holds the number.
         expected: Number in the paper, in points (0 to 100).
         mean: Mean score of rpt's runs over seeds, in points; None if the runs do not have the row's metric.
         sd: Standard deviation of the runs' scores over seeds, in points; None with one seed and for averages.

@@ -69,7 +69,7 @@ class Point:
 
 
 class LeftOut(NamedTuple):
-    """Numbers of runs with numbers in the paper that are not compared.
+    """Counts of the runs that a comparison leaves out, although the paper has a number for their setting.
 
     Attributes:
         unfinished: Number of runs whose training has not ended.

@@ -19,13 +19,13 @@ from rpt.tasks.task import Task
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers of a run to the rows of a split, in the split's order.
+    """Answers of a run to the examples of a split, in the split's order. An example is also called a row.
 
     Attributes:
-        examples: Rows of the split.
-        answers: Answer to each row.
-        scores: Scores of each row's choices (logits or log-likelihoods); an empty list for generated text.
-        losses: Loss of each row, in nats, on the CPU.
+        examples: Examples of the split.
+        answers: Answer to each example.
+        scores: Scores of each example's choices (logits or log-likelihoods); an empty list for generated text.
+        losses: Loss of each example, in nats, on the CPU.
     """
 
     examples: Sequence[Example]

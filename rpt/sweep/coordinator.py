@@ -1,4 +1,4 @@
-"""Get a result for every run of a sweep: report runs that have ended, train other runs, or wait for their process."""
+"""Get a result for every run of a sweep: report ended runs, train runs, and wait for runs of other processes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Coordinator:
             self._is_first_read = False
 
     def _settle(self, states: Mapping[str, RunState]) -> None:
-        """Report the runs that have ended: in an earlier command, in another process, or finally in the executor."""
+        """Report the runs that have ended: in an earlier command, in another process, or after the last retry."""
         for identity, run in list(self._open.items()):
             state, given_up = states[identity], self._given_up.get(identity)
             may_fail_again = identity in self._untried and given_up is None
@@ -147,7 +147,7 @@ class Coordinator:
         return False
 
     def _wait(self, states: Mapping[str, RunState]) -> None:
-        """Wait a moment for the other processes that train the open runs."""
+        """Wait for a moment, because other processes train the runs without a result."""
         if not self._has_announced_waiting:
             holders = sorted({holder for identity in self._open if (holder := states[identity].holder) is not None})
             count = several(len(self._open), "point")
@@ -157,7 +157,7 @@ class Coordinator:
         time.sleep(POLL_SECONDS)
 
     def _on_progress(self, progress: PackProgress | None) -> None:
-        """Pass progress to `watch`. If it is None, read progress from the run folders, at most every `READ_SECONDS`."""
+        """Pass progress to `watch`. With None, read the run folders instead, at most every `READ_SECONDS` seconds."""
         if progress is None and time.monotonic() - self._last_read >= READ_SECONDS:
             self._last_read = time.monotonic()
             folders = {identity: run.folder for identity, run in self._open.items()}

@@ -26,7 +26,7 @@ KEY = "hydra.launcher.halving"
 
 
 def with_competitors(runs: Sequence[Prepared], settings: Settings) -> list[Prepared]:
-    """Give each run that takes part in successive halving its place in a competition.
+    """Assign each run that takes part in successive halving to a competition.
 
     A run without a prompt never competes. Runs of different encoders compete only if `separate` lacks `encoder`.
 

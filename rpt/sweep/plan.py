@@ -104,7 +104,7 @@ def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prep
 
 
 def _units(group: Sequence[Prepared]) -> list[list[Prepared]]:
-    """Group the runs of a competition; a run that does not compete is a unit by itself."""
+    """Group the runs that must stay in one pack: those of a competition, or a single run that does not compete."""
     units: dict[str, list[Prepared]] = {}
     for run in group:
         competitor = run.point.competitor

@@ -20,7 +20,7 @@ class Point:
         values: Whole resolved configuration with `chosen`, as `rpt.config.compose.plain` returns it.
         name: Overrides that distinguish the point from the other points of the sweep, for a person to read.
         config: Configuration that this process has checked; None if it has not checked the values yet.
-        competitor: Place of the run in successive halving; None for a run that does not compete.
+        competitor: Competition, point and rungs of the run in successive halving; None for a run that does not compete.
     """
 
     number: int

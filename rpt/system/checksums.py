@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 SETTLED = 2.0
-"""Age in seconds from which a later change of a file also changes its time, because file systems round times."""
+"""Smallest age of a file's last change, in seconds, at which its checksum is kept.
+
+File systems round times. A second change soon after the first could leave the file's time unchanged.
+"""
 
 _cache: dict[tuple[int, ...], str] = {}
 

@@ -1,4 +1,4 @@
-"""Set how OpenMP threads wait for work. The variables must be set before torch is imported."""
+"""Set the environment variables by which OpenMP threads wait for work. torch reads them when it is imported."""
 
 from __future__ import annotations
 

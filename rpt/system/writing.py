@@ -29,11 +29,11 @@ ESCAPED = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
 cannot hold."""
 
 DRAFT = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}\.rpt-draft")
-"""Pattern of the names of drafts: files and folders before they are renamed to their final name, which is `name`."""
+"""Pattern of the names of drafts: temporary files and folders, which are renamed to `name` when complete."""
 
 
 def draft_of(path: Path) -> dict[str, Any]:
-    """Return the folder, prefix and suffix of a draft of a file, as arguments for `tempfile`."""
+    """Return folder, prefix and suffix of a temporary file that is later renamed, as arguments for `tempfile`."""
     return {"dir": path.parent, "prefix": f".{path.name}.", "suffix": ".rpt-draft"}
 
 
@@ -109,7 +109,7 @@ def writing_atomically(path: Path) -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def folder_at_once(path: Path) -> Iterator[Path]:
-    """Give a draft folder that appears at its path, with all its files, only if the block ends without an exception.
+    """Give a temporary folder, and rename it to its path if the block ends without an exception.
 
     Args:
         path: Path of the folder, which must not exist.

@@ -114,7 +114,7 @@ class Tracking(Callback):
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        """Write a checkpoint when a signal ends the training."""
+        """Write a checkpoint when a signal ends the training, unless the user has callbacks."""
         if isinstance(exception, Interrupted) and not self.user.all:
             self.checkpoint(_tuner(pl_module))
 

@@ -134,7 +134,7 @@ class RunFolder:
             raise StorageError(f"{link}: is a link, and a run does not write through links in its folder. {advice}")
 
     def close(self) -> None:
-        """Release lock and lease and remove their files; remove the folder if it is empty."""
+        """Release lock and lease and remove their files, unless another process holds them; remove an empty folder."""
         self._lease.give_back()
         if self._lock.is_held:
             self._lock.release(keep_file=self._lease.successor() is not None)
@@ -142,7 +142,7 @@ class RunFolder:
                 self.path.rmdir()  # fails unless the folder is empty
 
     def tidy(self) -> None:
-        """Remove lock, lease and drafts of a killed process; do nothing if the folder is in use or read-only."""
+        """Remove the lock, lease and temporary files of a killed process, unless the folder is in use or read-only."""
         if any((self.path / name).exists() for name in (LOCK, lease.NAME)):
             with suppress(RptError, OSError):
                 self.open()
@@ -205,7 +205,7 @@ class RunFolder:
                     shutil.move(entry, target / entry.name)
 
     def sweep_up(self) -> None:
-        """Remove only the drafts of this run's files that a killed process has left behind."""
+        """Remove the temporary files that a killed process has left behind while it wrote files of this run."""
         names = {path.name for path in self._written}
         with storage(self.path):
             for folder in (self.path, self.adapter):

@@ -27,7 +27,7 @@ def build_recorders(
         configs: Configuration of each run.
         data_checksum: sha256 of the rows.
         backbone_sha256: sha256 of the backbone's files.
-        competitors: Place of each run in successive halving; None without halving.
+        competitors: Competition and rungs of each run in successive halving; None without halving.
 
     Raises:
         ConfigError: An interrupted training was begun with different code.

@@ -32,7 +32,7 @@ class Recorder:
         identity: Identity of the run.
         folder: Folder of the run. It must be open before `start` is called.
         metrics: Names of the task's metrics, for the curve's columns.
-        competitor: Place of the run in successive halving; None for a run that does not compete.
+        competitor: Competition and rungs of the run in successive halving; None for a run that does not compete.
 
     Attributes:
         begins_anew: Whether the training ignores the folder's checkpoints, and moves the files of the earlier training

@@ -190,7 +190,7 @@ def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
 
 
 def _is_over(state: State, epochs: int) -> bool:
-    """Whether a run has taken all its steps. It then needs only its evaluation, which does not depend on its pack."""
+    """Whether a run takes no more steps: it is at the last epoch, has stopped or has failed."""
     return bool(state["epochs_done"] >= epochs or state["run"]["status"] != "running")
 
 

@@ -69,7 +69,7 @@ def parse(name: str) -> Module | None:
 
 
 def _take(statement: ast.stmt, module: Module) -> None:
-    """Add a statement, which is not an import, to the module's bindings and effects."""
+    """Add a top-level statement other than an import to `bindings`, to `effects`, or to both."""
     names = set(_bound(statement))
     for name in names:
         module.bindings.setdefault(name, []).append(statement)

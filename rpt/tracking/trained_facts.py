@@ -124,7 +124,7 @@ def halving_facts(competitor: Competitor | None, run: Run) -> HalvingFacts | Non
     """Describe the successive halving in which a run competed; None for a run that did not compete.
 
     Args:
-        competitor: Place of the run in successive halving; None for a run that does not compete.
+        competitor: Competition and rungs of the run; None for a run that does not compete.
         run: Run after its training.
     """
     if run.stop is not None:

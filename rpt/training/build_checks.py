@@ -82,7 +82,7 @@ def tell_of_large_texts(split: Split, encoded: Mapping[str, Encoded]) -> None:
 
 
 def check_generation(config: Config) -> None:
-    """Refuse the places of a prompt with which a decoder generates wrong texts.
+    """Refuse the positions and layers of a prompt with which a decoder generates wrong texts.
 
     Args:
         config: Configuration of a run that generates with a decoder.

@@ -1,4 +1,6 @@
-"""Successive halving: at certain epochs (rungs), the worse points of a competition stop, and the better points go on.
+"""Successive halving: at certain epochs (rungs), points are ranked; the worse points stop, and the others go on.
+
+A point is a setting with its runs of several seeds. Only points of the same competition are ranked together.
 
 Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization" (AISTATS 2016).
 The paper doubles the training between two rungs and keeps half of the points, rounded up. Here the share that is kept

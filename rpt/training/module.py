@@ -168,7 +168,9 @@ class PromptTuner(lightning.LightningModule):
             return self.scorer.losses(reader(self.backbone, self.split), inserted, rows, self._heads())
 
     def training_step(self, batch: Rows, batch_idx: int) -> None:
-        """Take one step of every active run. The loss of a run is the mean over its rows, or over its written tokens.
+        """Take one step of every active run.
+
+        The loss of a run is the mean over its rows, or for a language model over the tokens of the right answers.
 
         1. Each active run encodes its prompt once.
         2. `losses` is computed in forward passes under a token budget, each with its backward pass down to the detached

@@ -122,7 +122,7 @@ class Run:
 
     @property
     def standing(self) -> Standing:
-        """Standing of the run in successive halving."""
+        """Held-out result by which successive halving ranks the run."""
         if self.has_failed or self.best is None:
             return Standing(None, is_stopped=self.stop is not None)
         metrics = self.best.metrics

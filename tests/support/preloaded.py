@@ -20,7 +20,7 @@ from pathlib import Path
 SERVER = Path(__file__).with_name("preloaded_server.py")
 
 _numbers = count()
-"""Numbers of the commands of this process."""
+"""Counter that numbers the commands of this process."""
 
 UNREAD = ("PYTHONPATH", "PYTEST_CURRENT_TEST")
 """Variables that the imported libraries do not read. Commands that differ only in these variables share a server."""
@@ -29,7 +29,7 @@ UNREAD = ("PYTHONPATH", "PYTEST_CURRENT_TEST")
 def run_preloaded(
     arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, merged: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python ARGUMENTS`, and return its exit code and outputs.
+    """Run `python ARGUMENTS` in a fork of a process that has imported torch; return its exit code and outputs.
 
     Args:
         arguments: A script or `-m` and a module, and arguments.
@@ -68,7 +68,7 @@ def _text(file) -> str:
 
 @cache
 def _server(environment: tuple[tuple[str, str], ...]) -> socket.socket:
-    """Start a server with an environment, and return the socket of its requests. It ends with the test's process."""
+    """Start a server with an environment, and return the socket of its requests. The server ends with this process."""
     client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, str(SERVER), str(server.fileno())]
     process = subprocess.Popen(command, env=dict(environment), pass_fds=[server.fileno()], start_new_session=True)

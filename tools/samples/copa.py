@@ -20,7 +20,7 @@ __all__ = ["NUM_ROWS_OF_CIRCLE", "VERSION", "render", "rows"]
 VERSION = 1
 
 NUM_ROWS_OF_CIRCLE = 8
-"""Two links, two questions and two orders of the choices give eight rows."""
+"""Number of rows of a circle of events: two links, two questions and two orders of the choices."""
 
 Row = dict[str, object]
 

@@ -132,11 +132,11 @@ class Plan:
     is_mixed_first: bool
 
     def owner(self, group: int, turn: int) -> Owner:
-        """Return the owner of a group in the first (0) or the second (1) of the twins."""
+        """Return the owner of a group of facts in the first (turn 0) or the second (turn 1) twin passage."""
         return self.owners[(group - turn) % len(self.owners)]
 
     def other(self, group: int, turn: int) -> Owner:
-        """Return the owner of a group in the other twin. Facts of that owner are the wrong answers."""
+        """Return the owner of a group of facts in the other twin passage. There, the facts answer other questions."""
         return self.owner(group, 1 - turn)
 
 
@@ -151,7 +151,7 @@ def rows(seed: int, *, num_train: int = 100, num_val: int = 40) -> dict[str, lis
 
 
 def render_passage(plan: Plan, turn: int) -> str:
-    """Return the text of one of the twins."""
+    """Return the text of the first (turn 0) or the second (turn 1) twin passage."""
     story = plan.story
     ranked = sorted(range(len(plan.groups)), key=lambda group: plan.owners.index(plan.owner(group, turn)))
     told = {id(item) for item in (*plan.clauses, *(item for _, item, _ in plan.contrasts))}
@@ -175,7 +175,7 @@ def render_passage(plan: Plan, turn: int) -> str:
 
 
 def render_questions(plan: Plan, turn: int) -> list[Question]:
-    """Return the questions of one of the twins: one for every owner, in the order of the owners."""
+    """Return the questions about the first (turn 0) or second (turn 1) twin passage: one for every owner, in order."""
     questions = []
     for position, owner in enumerate(plan.owners):
         # The owner has one of these two groups in this twin, and the other group in the other twin.
@@ -190,7 +190,7 @@ def render_questions(plan: Plan, turn: int) -> list[Question]:
 
 
 def _block(lead: str, owner: Owner, facts: Sequence[Fact]) -> str:
-    """Return a sentence about the owner, and sentences about a pronoun with the facts."""
+    """Return a sentence that names the owner, followed by sentences that give the facts with the owner's pronoun."""
     pronoun = owner.pronoun.capitalize()
     text = f"{lead.format(owner=owner.name)} {pronoun} {' and '.join(item.past for item in facts[:2])}."
     return text + "".join(f" {pronoun} also {item.past}." for item in facts[2:])
@@ -208,7 +208,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class _Planner:
-    """Plans the twins of one split, and uses all stories of the split equally often."""
+    """Plans the twin passages of one split, and uses all stories of the split equally often."""
 
     def __init__(self, lexicon: Lexicon, rng: random.Random) -> None:
         self._lexicon = lexicon

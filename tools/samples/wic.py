@@ -46,7 +46,7 @@ def _words(context: Context) -> set[str]:
 
 
 def _is_even(quartet: Quartet) -> bool:
-    """Return whether pairs of one sense share the same words, and as many, as pairs of two senses."""
+    """Return whether the pairs with one sense and the pairs with two senses share the same words, equally often."""
     (a1, a2), (b1, b2) = [[_words(context) for context in pair] for pair in quartet]
     # A word that one first and one second sentence have, and no other sentence, is shared by one pair only.
     if (a1 ^ a2) & (b1 ^ b2):

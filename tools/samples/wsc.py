@@ -18,7 +18,7 @@ __all__ = ["NUM_ROWS_OF_TELLING", "VERSION", "rows"]
 VERSION = 1
 
 NUM_ROWS_OF_TELLING = 8
-"""Two orders of mention, two cues and two participants in question give eight rows."""
+"""Number of rows of a schema and its participants: two orders of mention, two cues, two participants in question."""
 
 Row = dict[str, object]
 # The noun phrases for {a} and {b}, and the pronoun that may refer to either of them.

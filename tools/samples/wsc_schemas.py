@@ -27,7 +27,7 @@ class Schema:
 
 
 def filled(a_first: str, b_first: str, cue_a: str, cue_b: str, a: str, b: str, *, number: Number = "thing") -> Schema:
-    """Build a schema with fillers from lists of noun phrases, separated by commas."""
+    """Build a schema. `a` and `b` list the noun phrases that may fill {a} and {b}, separated by commas."""
     fillers_a, fillers_b = (tuple(noun.strip() for noun in nouns.split(",")) for nouns in (a, b))
     return Schema(a_first, b_first, cue_a, cue_b, number, (fillers_a, fillers_b))
 

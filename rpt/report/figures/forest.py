@@ -24,7 +24,7 @@ MOST_ROWS = 42
 """Largest number of rows of a figure, headings included, that fits a page. Further rows go into further figures."""
 
 ROWS_OF_HEADING = 2
-"""Number of rows that a heading and the numbers below its group are as high as."""
+"""Height of a heading and of the numbers below its group, as a number of rows."""
 
 
 @dataclass(frozen=True)

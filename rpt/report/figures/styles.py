@@ -75,7 +75,7 @@ def looks_of(study: Study) -> dict[str, Look]:
 def _mixtures() -> Iterator[Look]:
     """Yield all combinations of a colour, a marker and a line style from `OTHERS`, again and again.
 
-    Two looks in sequence differ in all three.
+    Two consecutive looks differ in colour, marker and line style.
     """
     number = len(OTHERS)
     shifts = itertools.product(range(number), range(number), range(number))
@@ -86,7 +86,7 @@ def _mixtures() -> Iterator[Look]:
 
 
 def has_band(study: Study, method: str, num_curves: int) -> bool:
-    """Whether a panel draws the interval of a method's curve: of all up to four curves, else of the leading method."""
+    """Whether a panel draws a curve's interval: up to four curves all have one, else only the leading method's."""
     return num_curves <= MOST_BANDS or method == study.leader
 
 

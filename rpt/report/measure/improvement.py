@@ -28,9 +28,9 @@ class Improvement:
         tasks: Names of the tasks; several for the mean over all tasks of the study.
         setting: Value on each axis that both methods have and that is not averaged over, by dotted key.
         leader: Leading encoder of the study.
-        other: Encoder or baseline that is compared with it.
-        probability: Mean over the points that both have, 0 to 1; equal scores count half.
-        num_points: Number of points that both have, over all tasks.
+        other: Encoder or baseline that is compared with the leading encoder.
+        probability: Mean probability over the points that both methods have, 0 to 1; equal scores count half.
+        num_points: Number of points that both methods have, over all tasks.
     """
 
     tasks: Sequence[str]

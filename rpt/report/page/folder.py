@@ -89,7 +89,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 
 def _put(draft: Path, out: Path) -> None:
-    """Move a finished draft to the report's folder; the earlier report is removed only after the move."""
+    """Move a complete temporary folder to the report's path; the earlier report is removed only after the move."""
     if not out.exists():
         draft.replace(out)
         return
@@ -104,7 +104,7 @@ def _put(draft: Path, out: Path) -> None:
 
 
 def _remove_drafts(out: Path) -> None:
-    """Remove the drafts that killed processes have left. The caller must hold the lock, so that no draft is in use."""
+    """Remove temporary folders of killed processes. The caller must hold the lock, so that no such folder is in use."""
     for folder in out.parent.glob(f".{out.name}.*.rpt-draft"):
         match = DRAFT.fullmatch(folder.name)
         if match is not None and match["name"] == out.name and folder.is_dir() and not folder.is_symlink():
@@ -141,7 +141,7 @@ def _listed(folder: Path) -> dict[str, str]:
 
 
 def _is_listed(path: Path, folder: Path, listed: Mapping[str, str]) -> bool:
-    """Whether a file belongs to a report: the manifest, a listed file with unchanged content, or its draft."""
+    """Whether a file is of a report: the manifest, a listed file with unchanged content, or its temporary file."""
     if path.is_symlink() or not path.is_file():
         return False
     draft = DRAFT.fullmatch(path.name)

@@ -75,7 +75,7 @@ def method_of(record: Record) -> str:
 
 
 def unit_of(record: Record) -> str | None:
-    """Return the unit of a run's prompt; None for a run without a prompt, `raw` for a record without the key."""
+    """Return the unit of a run's prompt; None for a run without a prompt, `raw` for a record without `prompt.unit`."""
     if record.chosen.get("encoder") == "none":
         return None
     return str(record.config["prompt"].get("unit", "raw"))
@@ -224,8 +224,8 @@ def _varies(key: str, flats: Sequence[FlatConfig], methods: Sequence[str]) -> bo
 def _goes_with(column: Sequence[Value], name: str, other: Sequence[Value]) -> bool:
     """Whether a key must not become an axis of its own, because the task or an earlier axis determines its value.
 
-    Several tasks, or several options of a group, may have the same value of the key. Any other axis must correspond
-    one to one with the key.
+    A task, or an axis of options such as `init`, determines the key if equal tasks or options have equal values of the
+    key. An axis of any other kind must also be determined by the key: each value belongs to one value of the key.
 
     Args:
         column: Value of the key in each run.

@@ -18,7 +18,7 @@ VERDICTS = ("higher", "lower", "open")
 CANNOT_TELL = "the data cannot tell"
 
 MOST_UNTOLD = 2
-"""Largest number of comparisons along an axis without a verdict that have a sentence each."""
+"""Largest number of undecided comparisons along an axis that have a sentence each; more share one sentence."""
 
 SCORES = {"higher": "scores higher", "lower": "scores lower"}
 """Verb phrase for each verdict on scores, with the first encoder as its subject."""
@@ -56,7 +56,7 @@ def difference(pair: Pair, label: str = "") -> str:
 
 
 def differences(pairs: Sequence[Pair], label: str) -> Iterator[str]:
-    """Yield a sentence for each comparison of two values of an axis, and a single one for many that tell nothing.
+    """Yield a sentence for each comparison of two values of an axis. Many undecided comparisons share one sentence.
 
     Args:
         pairs: Comparisons of two values of the axis.

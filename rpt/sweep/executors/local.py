@@ -73,7 +73,7 @@ class LocalWorkers:
 
 
 def _send_sigterm(jobs: Iterable[Job]) -> None:
-    """Send SIGTERM to the process by which submitit supervises each worker. It passes the signal to the worker."""
+    """Send SIGTERM to submitit's supervisor of each worker, which passes the signal to the worker."""
     for job in jobs:
         with suppress(ProcessLookupError):
             os.kill(int(job.job_id), signal.SIGTERM)
