@@ -56,7 +56,7 @@ class Grid:
 
     @property
     def turns(self) -> list[Grid]:
-        """Grid of each seed."""
+        """Grids with one seed each."""
         return [Grid(self.rates, range(seed, seed + 1)) for seed in self.seeds]
 
 
@@ -156,7 +156,7 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
 
 
 def add_turn(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
-    """Add a turn to the sums of a way, and compute seconds per point. `turns` has those of each turn."""
+    """Add a turn to the sums of a way, and compute seconds per point. The entry `turns` has the sums of each turn."""
     sums = {key: before[key] + now[key] for key in now} if before else now
     per_point = {f"{key}_per_point": sums[key] / sums["points"] for key in ("wall", "loops", "cpu")}
     return {**sums, **per_point}

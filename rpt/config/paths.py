@@ -36,7 +36,7 @@ def user_path(text: str) -> Path:
 
 
 def is_too_long(path: str) -> bool:
-    """Whether a path is too long, in all or in the name of a file or folder."""
+    """Whether a path is too long, or the name of a file or folder in it is too long."""
     content = path.encode(errors="replace")
     return len(content) > MOST_BYTES_OF_A_PATH or any(len(name) > MOST_BYTES for name in content.split(b"/"))
 

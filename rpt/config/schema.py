@@ -87,7 +87,7 @@ class Formats(Section):
 
 
 class PaperConfig(Section):
-    """Changes of a task under protocol=paper: format and metrics of the paper's published code, and its habits."""
+    """Changes of a task under protocol=paper: format, metrics and habits (rules) of the paper's published code."""
 
     seq2seq: TextFormat
     metrics: Metrics

@@ -110,7 +110,7 @@ class _Side:
         return all(self.held[target] + count < self.total[target] for target, count in self.groups[index].items())
 
     def take(self, index: int | None) -> None:
-        """Hold a group out. None changes nothing."""
+        """Hold a group out; do nothing if the group is None."""
         if index is not None:
             self.taken.add(index)
             self.held.update(self.groups[index])

@@ -34,7 +34,7 @@ class Screen(Protocol):
         """
 
     def show(self, done: float, words: Callable[[], str], table: Callable[[], Sequence[str]]) -> None:
-        """Update the progress display; called after every step, so the functions are called only when it is drawn.
+        """Update the progress display after a step. `words` and `table` are called only when the display is drawn.
 
         Args:
             done: Number of ended points, plus the trained share of each point in training.

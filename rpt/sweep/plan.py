@@ -65,7 +65,7 @@ def plan(runs: Sequence[Prepared], states: Mapping[str, RunState], limits: Limit
 
 
 def _resumed(runs: Sequence[Prepared], states: Mapping[str, RunState]) -> list[list[Prepared]]:
-    """Return the interrupted packs, including those of their runs that have not written any file yet."""
+    """Return the interrupted packs with all their runs, even runs that have not written any file yet."""
     packs: dict[tuple[str, ...], list[Prepared]] = {}
     begun = [states[run.identity_hash] for run in runs if states[run.identity_hash].status == "interrupted"]
     of_member = {member: state.members for state in begun for member in state.members}

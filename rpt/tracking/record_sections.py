@@ -46,7 +46,7 @@ class ProtocolFacts(RecordSection):
         select_on: Rows that select the checkpoint: `held_out` or `validation`.
         held_out_share: Share of the training rows that are held out.
         task_prefix: Whether the task's name stands before each input text.
-        habits: Habits of the published code that the run follows.
+        habits: Habits that the run follows: rules of the published code that change a score.
     """
 
     name: Text = absent()

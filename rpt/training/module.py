@@ -239,7 +239,7 @@ class PromptTuner(lightning.LightningModule):
     def answer(self, rows: Rows) -> list[Part]:
         """Compute the answers to rows with the exported prompt (`folded`) of each row's run, and copy them to the CPU.
 
-        The result has a part for each forward pass. There are several if memory runs out (`scored_parts`).
+        The result has a part for each forward pass. If memory runs out, `scored_parts` needs several forward passes.
         """
         rows = rows.to(self.backbone.device)
         parts = scored_parts(rows, lambda part: self.score(part, self.folded), self._free_memory)

@@ -73,8 +73,8 @@ class TrainedPack:
     Attributes:
         tuner: The module of the pack.
         data: The data of the pack.
-        states: For a number of steps, the states of all runs after it.
-        alone: For each run, the module of a pack that holds only this run.
+        states: States of all runs, by the number of steps after which they were kept.
+        alone: Module of a pack that holds a single run, for each run.
     """
 
     # Hypothesis prints the repr of each argument of a failing example, and the repr of a module is pages long.

@@ -1,4 +1,4 @@
-"""Figure of the score on the held-out rows over epochs, and curves over epochs for other figures."""
+"""Figure of the score on the held-out rows over epochs, and functions for other figures of curves over epochs."""
 
 from __future__ import annotations
 

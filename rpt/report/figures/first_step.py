@@ -50,7 +50,7 @@ def _steps(curve: StudyCurve) -> dict[int, float]:
 
 
 def _step(point: StudyPoint) -> float | None:
-    """Return the geometric mean of the first step over seeds; None if a run has no first step or a step of size 0."""
+    """Return the geometric mean over seeds of the size of the first step; None if a run has none, or size 0."""
     sizes = [None if run.record.prompt is None else run.record.prompt.first_step for run in point.runs]
     if any(size is None or size <= 0 for size in sizes):
         return None

@@ -61,7 +61,7 @@ def _draw(study: Study, numbers: Numbers, name: str, panels: Sequence[Sequence[S
 
 
 def baselines_of(numbers: Numbers, panel: Sequence[StudyCurve]) -> list[PointScore]:
-    """Return the baselines of a panel: those of its task, with its values on the axes that they have."""
+    """Return the baselines on the panel's task that have the panel's value on each axis that applies to them."""
     task, setting = panel[0].task, panel[0].setting
     return [score for score in numbers.baselines if score.point.task == task and agree(setting, score.point.values)]
 

@@ -154,7 +154,7 @@ def _against(curve: StudyCurve, baselines: Sequence[StudyPoint]) -> Iterator[Pai
 def _of_points(
     curve: StudyCurve, where: Where, setting: Mapping[str, Value], point: StudyPoint, other_point: StudyPoint
 ) -> Iterator[Pair]:
-    """Compare two points over the seeds that both have. Yield nothing if they have no seed in common."""
+    """Compare two points over their common seeds. Yield nothing if they have no seed in common."""
     seeds = [seed for seed in point.seeds if seed in other_point.seeds]
     first = point.units(curve.count, seeds) if seeds else None
     second = other_point.units(curve.count, seeds) if seeds else None

@@ -46,10 +46,10 @@ class Numbers:
         points: Scores of the points that train a prompt.
         baselines: Scores of the points without a prompt: head alone, zero-shot, fine-tuning.
         robustness: Scores along the main axis, one entry for each curve, in the study's order.
-        sweep: Comparisons of two encoders, averaged over the points of the main axis that both have.
+        sweep: Comparisons of two encoders, averaged over their common points on the main axis.
         tuned: Comparisons of two encoders, or of an encoder and a baseline. Each encoder is taken at the point that
             the held-out rows choose for it.
-        by_point: Comparisons of two encoders, or of an encoder and a baseline, at every point that both have.
+        by_point: Comparisons of two encoders, or of an encoder and a baseline, at each of their common points.
         by_value: Comparisons of two values of an axis for one encoder, for every axis.
         majority: Comparisons of each encoder, at the point that the held-out rows choose, with the majority answer.
         paces: Comparisons of two encoders by the number of epochs that they need; empty without diagnostics.

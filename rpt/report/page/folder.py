@@ -112,7 +112,7 @@ def _remove_drafts(out: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a report's unchanged files, and then its empty folders."""
+    """Remove the unchanged files of an earlier report, and then the empty folders."""
     listed = _listed(folder)
     with suppress(OSError):
         for path in _files(folder):

@@ -166,7 +166,7 @@ def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
 
 
 def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
-    """Return a table of comparisons of encoders with encoders and baselines, at every point that both have."""
+    """Return a table of comparisons of encoders with encoders and baselines, at each of their common points."""
     rows: list[list[Cell]] = [
         [pair.task, *cells_on(study.axes, pair.setting), pair.first, pair.second, *_of_pair(pair)] for pair in pairs
     ]
