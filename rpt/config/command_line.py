@@ -42,7 +42,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
     flags, overrides = _split(arguments)
     hydra_flags = [text for text in flags if text not in MULTIRUN]
     is_multirun = len(hydra_flags) < len(flags)
-    if is_multirun and any(_is_flag(text, SHOWS) for text in hydra_flags):
+    if is_multirun and prints_configuration(hydra_flags):
         overrides.append("hydra.mode=MULTIRUN")
     elif is_multirun:
         hydra_flags.insert(0, "-m")
@@ -78,7 +78,31 @@ def refusal(arguments: Sequence[str]) -> str | None:
 
 def names_study(arguments: Sequence[str]) -> bool:
     """Whether the arguments name a primary configuration, as `-cn learning_rate` does."""
-    return any(_is_flag(text, CONFIG_NAME) for text in arguments)
+    return study_name(arguments) is not None
+
+
+def study_name(arguments: Sequence[str]) -> str | None:
+    """Return the primary configuration that the arguments name, such as `learning_rate` in `-cn learning_rate`.
+
+    Args:
+        arguments: Command line without the program's name.
+
+    Returns:
+        Name of the configuration; None if the arguments name none.
+
+    Examples:
+        >>> study_name(["--config-name=learning_rate"]), study_name(["-cn", "seeds"]), study_name(["lr=1"])
+        ('learning_rate', 'seeds', None)
+    """
+    for text, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if _is_flag(text, CONFIG_NAME):
+            return text.partition("=")[2] or following
+    return None
+
+
+def prints_configuration(arguments: Sequence[str]) -> bool:
+    """Whether the arguments print a configuration or information instead of training, as `--cfg job` does."""
+    return any(_is_flag(text, SHOWS) for text in arguments)
 
 
 def config_dirs(arguments: Sequence[str]) -> list[Path]:

@@ -9,12 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from rpt.config.broken_files import BROKEN_FILE, explain_file
-from rpt.config.command_line import SHOWS, config_dirs
+from rpt.config.command_line import config_dirs, prints_configuration, study_name
 from rpt.config.near_miss import near_miss
 from rpt.config.paths import MOST_BYTES, config_dir, is_too_long, shortened, sweeps_dir
 from rpt.config.user_folders import folders_of
@@ -207,10 +210,33 @@ def _needs_multirun(message: str) -> str | None:
     match = re.search(r"Ambiguous value for argument '(.+)'", message) or re.match(r"Sweep parameters '(.+)'", message)
     if match is None:
         return None
-    is_shown = any(text in SHOWS or text.startswith(SHOWS) for text in sys.argv[1:])
+    if hidden := _error_of_study():
+        return explain(hidden)
+    is_shown = prints_configuration(sys.argv[1:])
     advice = "A printed configuration belongs to a single run: give one value." if is_shown else "Add -m for a sweep."
     quoted = " Quote a text that has a comma: 'group=\"a,b\"'." if "Ambiguous" in message and not is_shown else ""
     return f"{match[1]}: several values. {advice}{quoted}"
+
+
+def _error_of_study() -> Exception | None:
+    """Return the error for which Hydra took a study for a single run; None if there is no such error.
+
+    Hydra reads from a study's file that it is a sweep. If the study cannot be composed, Hydra drops the error, reads the
+    command as a single run, and refuses its lists of values.
+    """
+    name = study_name(sys.argv[1:])
+    if name is None:
+        return None
+    overrides = [text for text in sys.argv[1:] if not text.startswith("-") and "=" in text]
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        try:
+            loader.load_configuration(name, overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
+        except MissingConfigException:
+            return None  # a study in the folder of `--config-dir`, which this composition does not search
+        except USER_ERRORS as error:
+            return error
+    return None
 
 
 def _set_twice(message: str) -> str | None:
