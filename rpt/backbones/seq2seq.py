@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from rpt.backbones.language import LanguageModel, gathered
@@ -26,19 +27,23 @@ class Seq2SeqBackbone(LanguageModel):
     ) -> Float[Tensor, "choices written"]:
         """Compute the log-probability of each token of texts that the decoder writes.
 
-        The encoder reads each source once. Its states are repeated for each text of the source. `context` is always
-        None: the encoder's states of a source depend on the prompt, so they cannot be cached.
+        The encoder reads each source once, and the decoder's cross-attention computes the keys and values of a source
+        once for all its texts. `context` is always None: the encoder's states of a source depend on the prompt, so they
+        cannot be cached.
 
         See `LanguageModel.log_likelihoods` for the arguments and the result.
         """
         hidden = self._encode(embeds, mask)
+        shared = None
         if len(row_of) != len(hidden):  # with equal lengths, each source has a single text
+            shared = self._shared_keys_and_values(hidden, row_of)
             hidden, mask = hidden.index_select(0, row_of), mask.index_select(0, row_of)
         start = ids.new_full((len(ids), 1), self.start_id)
         logits = self.model(
             encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
             attention_mask=mask,
             decoder_input_ids=torch.cat([start, ids[:, :-1]], dim=1),
+            past_key_values=shared,
             use_cache=False,
         ).logits
         return gathered(logits, ids, id_mask)
@@ -57,6 +62,19 @@ class Seq2SeqBackbone(LanguageModel):
         """Compute the encoder's states of a text. The answers of `line` do not change them and have no states."""
         ids = torch.tensor([line.ids], device=self.device)
         return self._encode(self.embed(ids), torch.ones_like(ids))[0]
+
+    def _shared_keys_and_values(
+        self, hidden: Float[Tensor, "rows width hidden"], row_of: Int64[Tensor, " choices"]
+    ) -> EncoderDecoderCache:
+        """Compute the cross-attention's keys and values of each source once, and repeat them for each of its texts."""
+        shared = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        for layer, block in enumerate(self.model.get_decoder().block):
+            attention = block.layer[1].EncDecAttention
+            shape = (*hidden.shape[:2], -1, attention.key_value_proj_dim)
+            keys, values = (project(hidden).view(shape).transpose(1, 2) for project in (attention.k, attention.v))
+            shared.cross_attention_cache.update(keys.index_select(0, row_of), values.index_select(0, row_of), layer)
+            shared.is_updated[layer] = True  # the layer then reads the keys and values instead of computing them
+        return shared
 
     def _encode(
         self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"]

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.loaders import make_rows
 from rpt.scoring.language import RankScorer
 from rpt.scoring.predictions import Part, gather
 from rpt.scoring.scorer import by_row
 from rpt.training.placement import place_prompts
+from tests.support.composed import compose
 
 # Backbone, task and scorer of each case. Rows of COPA and ReCoRD have their own choices; in ReCoRD their number varies.
 SCORED = {
@@ -201,3 +201,18 @@ def test_the_training_loss_of_a_language_model_is_the_loss_of_the_right_text(way
 def test_a_language_model_has_no_head(scored):
     tuner, _ = scored("causal, rank")
     assert [run.trainable.head for run in tuner.runs] == [None, None]
+
+
+def test_t5_computes_keys_and_values_of_a_source_once_for_all_its_choices(scored):
+    tuner, data = scored("seq2seq, rank")
+    attention = tuner.backbone.model.get_decoder().block[-1].layer[1].EncDecAttention
+    sources = []
+    hooks = [
+        projection.register_forward_hook(lambda _, inputs, __: sources.append(len(inputs[0])))
+        for projection in (attention.k, attention.v)
+    ]
+    result = score(tuner, data.reported, [(0, row) for row in range(ROWS)], data.pad_id)
+    for hook in hooks:
+        hook.remove()
+    assert sources == [ROWS, ROWS]
+    assert int(torch.isfinite(result.scores).sum()) > ROWS  # there are more choices than sources
