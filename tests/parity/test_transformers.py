@@ -15,9 +15,9 @@ from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.files import FAMILIES as SUPPORTED
 from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.loaders import step_rows
 from rpt.runs import train
+from tests.support.composed import compose
 from tests.support.models import MAKERS, VOCAB
 
 TYPES = ("llama", "mistral", "qwen2", "qwen3", "olmo2", "phi3", "gpt_neox", "gpt2", "t5", "t5 1.1", "mt5")
@@ -92,7 +92,10 @@ def test_texts_in_a_padded_batch_have_the_likelihoods_of_each_text_alone(name, a
         (values * weights).sum().backward()
         results.append((values.detach(), leaf.grad))
     (batched, batched_gradient), (expected, expected_gradient) = results
-    torch.testing.assert_close(batched, expected, rtol=0, atol=1e-10)
+    # Eager attention computes the softmax in float32. Its last bit depends on the width of the CPU's vectors.
+    likelihood_scale = float(expected.abs().max())
+    near = 1e-10 if attention == "sdpa" else 1e-6 * likelihood_scale
+    torch.testing.assert_close(batched, expected, rtol=0, atol=near)
     assert batched.std() > 0.1  # the likelihoods must differ between texts
     # transformers computes the norms or the softmax of most of these models in float32.
     scale = float(expected_gradient.abs().max())
