@@ -16,8 +16,8 @@ import pytest
 from hypothesis import settings
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.schema import Config
+from tests.support.composed import compose
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # torch reads this at its import. Tiny models are faster on one thread, and their results do not depend on the load.

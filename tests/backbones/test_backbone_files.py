@@ -11,9 +11,9 @@ from transformers import AutoModelForCausalLM
 from rpt.backbones.files import FAMILIES, family_of
 from rpt.backbones.load import load_backbone
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.errors import WeightsError
 from rpt.runs import train
+from tests.support.composed import compose
 from tests.support.models import MAKERS, VOCAB, edit_config, edit_weights, make_model, save_as_published
 
 

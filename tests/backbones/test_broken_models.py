@@ -11,9 +11,9 @@ from rpt.backbones.files import NoSuchBackbone, family_of, locate
 from rpt.backbones.load import load_backbone
 from rpt.backbones.soundness import refuse_unsound
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.inputs import find_backbone
 from rpt.errors import ConfigError, WeightsError
+from tests.support.composed import compose
 from tests.support.damage import (
     CodeInPickle,
     add_tokens,

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.errors import ConfigError
 from rpt.runs import train
+from tests.support.composed import compose
 from tests.support.packs import RUNS, configs_of, curve, files
 
 DROPOUT = "backbone.dropout=true"

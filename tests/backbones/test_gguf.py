@@ -20,8 +20,8 @@ from rpt.backbones import files
 from rpt.backbones.dequantized import cache_folder, dequantized
 from rpt.backbones.gguf import NotGguf, read_head
 from rpt.backbones.load import load_backbone
-from rpt.config.compose import compose
 from rpt.errors import StorageError, WeightsError
+from tests.support.composed import compose
 
 NAMES = {
     "attn_norm": "input_layernorm",

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from rpt.backbones.hub import needed_files
-from rpt.config.compose import compose
 from rpt.config.paths import config_dir
 from rpt.config.schema import BackboneConfig
+from tests.support.composed import compose
 
 COMMIT = "a" * 40
 CONTENT = {

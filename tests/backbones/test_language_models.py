@@ -10,11 +10,11 @@ import torch
 
 from rpt.backbones.files import weight_files
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.datamodule import TaskData
 from rpt.errors import ConfigError, WeightsError
 from rpt.runs import train
 from rpt.training.module import PromptTuner
+from tests.support.composed import compose
 
 FAMILIES = ["tiny_t5", "tiny_llama"]
 SCORERS = ["rank", "generate"]

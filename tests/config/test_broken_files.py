@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rpt.config.broken_files import odd_files_refused
-from rpt.config.compose import compose
 from rpt.config.hydra_errors import USER_ERRORS, explain
+from tests.support.composed import compose
 
 ROOT = Path(__file__).parents[2]
 ADVICE = "Mend the file; a text that holds a sign such as : or { needs quotes."

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.hydra_errors import explain
 from rpt.config.paths import config_dir
 from rpt.errors import ConfigError
+from tests.support.composed import compose
 from tests.support.options import ENCODERS
 
 FOLDER = config_dir() / "experiment"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rpt.config.command_line import config_dirs, names_study, prepared, refusal
-from rpt.config.compose import compose
 from rpt.config.hydra_errors import unnamed_option
 from rpt.config.paths import shortened
+from tests.support.composed import compose
 
 ROOT = Path(__file__).parents[2]
 

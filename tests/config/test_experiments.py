@@ -5,11 +5,11 @@ from functools import lru_cache
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.paths import config_dir
 from rpt.config.protocol import NO_RECIPE, habits_of
 from rpt.reproduce.expected import expected_of
 from rpt.reproduce.setting import differences, published
+from tests.support.composed import compose
 
 pytestmark = pytest.mark.slow  # many tests compose the configurations of 29 rows of the paper
 

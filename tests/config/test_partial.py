@@ -3,11 +3,11 @@
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.older import values_of_record
 from rpt.config.partial import valid_part
 from rpt.config.schema import Config, NotValid
 from rpt.errors import ConfigError
+from tests.support.composed import compose
 
 
 def keys_of(*overrides):

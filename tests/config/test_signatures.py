@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from rpt.backbones.files import NoSuchBackbone, locate
-from rpt.config.compose import compose
 from rpt.config.paths import config_dir
 from rpt.config.signatures import UnknownTarget, check_component, signature
+from tests.support.composed import compose
 
 SOURCE = """
 import torch_that_is_not_installed

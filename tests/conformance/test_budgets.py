@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.construct import construct
 from rpt.config.paths import config_dir
 from rpt.prompt.needs import table_rows
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
+from tests.support.composed import compose
 from tests.support.options import ENCODERS
 
 BUDGETS = sorted(file.stem for file in (config_dir() / "experiment" / "budget").glob("*.yaml"))

@@ -10,10 +10,10 @@ import pytest
 
 from rpt.backbones.files import FAMILIES
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.protocol import metrics_of
 from rpt.runs import train
 from rpt.tracking.record import Record
+from tests.support.composed import compose
 from tests.support.samples import FOLDER_OF, FOLDERS, TASKS
 
 CONF = Path(__file__).parents[2] / "conf"

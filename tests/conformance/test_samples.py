@@ -14,10 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.jsonl import SPLITS
 from rpt.data.prepare import build_task
 from rpt.data.sources import SAMPLES, sample_source
+from tests.support.composed import compose
 from tests.support.samples import FOLDERS, sample_rows
 from tools.samples import GENERATORS
 from tools.samples.__main__ import write_rows

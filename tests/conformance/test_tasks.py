@@ -6,12 +6,12 @@ from string import Formatter
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.schema import PairFormat
 from rpt.data.inputs import build_source
 from rpt.data.prepare import build_splits, build_task
 from rpt.data.sources import sample_versions
 from rpt.tasks.text import folded
+from tests.support.composed import compose
 from tests.support.samples import FOLDER_OF, TASKS
 
 each_task = pytest.mark.parametrize("task", TASKS)

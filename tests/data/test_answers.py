@@ -22,13 +22,13 @@ from rpt.backbones.load import load_tokenizer
 from rpt.backbones.texts import CausalTokenizer
 from rpt.backbones.tokens import tokenize
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.encode import encode_pairs, encode_texts
 from rpt.data.inputs import build_source
 from rpt.data.prepare import build_encoded, build_task
 from rpt.errors import DataError
 from rpt.runs import train
 from rpt.tasks.example import Example
+from tests.support.composed import compose
 
 SIZES = {
     "hidden_size": 32,

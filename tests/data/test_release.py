@@ -5,7 +5,6 @@ import json
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.console import opening
 from rpt.data.release import CHECKSUMS, COUNTS, FOLDERS, origin, release_of
 from rpt.data.sources import jsonl_source, sample_source
@@ -13,6 +12,7 @@ from rpt.errors import ConfigError
 from rpt.report.read.run import StudyRun
 from rpt.report.say.facts import _data
 from rpt.runs import train
+from tests.support.composed import compose
 
 ROW = {"premise": "It rained.", "hypothesis": "It was wet.", "label": "neutral"}
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.jsonl import SPLITS, read_rows
 from rpt.data.sources import SAMPLES, jsonl_source, sample_source, sample_versions
 from rpt.errors import DataError
+from tests.support.composed import compose
 
 ROW = {"premise": "It rained.", "hypothesis": "It was wet.", "idx": 0, "label": "neutral"}
 AGAIN = "Download the file again, or mend the line."

@@ -10,10 +10,10 @@ from torch import nn
 
 from rpt.build import build_backbone
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.datamodule import TaskData
 from rpt.data.rows import Rows
 from rpt.errors import WeightsError
+from tests.support.composed import compose
 from tests.support.samples import TASKS
 
 pytestmark = pytest.mark.filterwarnings(

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from rpt.config.compose import compose
 from rpt.config.schema import Config
 from rpt.sweep.launch import launch
 from rpt.sweep.point import Point, Result
 from rpt.sweep.settings import Settings
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 from rpt.training.module import PromptTuner
+from tests.support.composed import compose
 from tests.support.preloaded import run_preloaded
 from tests.support.resuming import STATEFUL
 

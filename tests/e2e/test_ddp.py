@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.errors import ConfigError
 from rpt.runs import train
 from rpt.training.ranks import RankLost
+from tests.support.composed import compose
 from tests.support.packs import curve
 
 RUN = Path(__file__).parents[2] / "run.py"

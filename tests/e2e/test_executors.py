@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rpt.config.compose import compose
 from rpt.errors import ConfigError
 from rpt.sweep.executors import ray
 from rpt.sweep.executors.inline import InlineExecutor
@@ -22,6 +21,7 @@ from rpt.sweep.executors.ray import RayExecutor, _train
 from rpt.sweep.executors.submitit import SubmititExecutor
 from rpt.sweep.executors.workers import ClusterError, require
 from rpt.sweep.point import Point, Result
+from tests.support.composed import compose
 
 EXECUTORS = {"submitit": SubmititExecutor, "ray": RayExecutor, "inline": lambda options, folder: InlineExecutor()}
 RESULT_FILES = ("prompt.safetensors", "head.safetensors", "predictions.jsonl", "metrics.csv")

@@ -10,10 +10,10 @@ import pytest
 from safetensors.torch import load_file
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.inputs import build_source
 from rpt.data.prepare import Splits, build_splits, build_task
 from rpt.errors import ConfigError
+from tests.support.composed import compose
 
 ROOT = Path(__file__).parents[2]
 

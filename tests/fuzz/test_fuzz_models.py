@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 from tests.support.by_hand import assemble, without_trainer
+from tests.support.composed import compose
 from tests.support.models import make_model, save_as_published
 
 CASES = 200

@@ -14,7 +14,6 @@ import pytest
 
 from rpt import ledger
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.replay import repeatable
 from rpt.report.measure.numbers import measure
 from rpt.report.page.page import render
@@ -31,6 +30,7 @@ from rpt.sweep.point import Point
 from rpt.sweep.prepare import Prepared
 from rpt.tracking import lease
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
+from tests.support.composed import compose
 from tests.support.report_fixture import write_run
 
 CASES = {"report": 200, "ledger": 350, "reproduce": 200, "replay": 150}

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.errors import RptError
 from rpt.runs import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 from tests.support.by_hand import assemble, without_trainer
+from tests.support.composed import compose
 
 TASKS = Path(__file__).parents[2] / "conf" / "task"
 CASES = 180

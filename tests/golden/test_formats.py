@@ -15,9 +15,9 @@ import torch
 
 from rpt import build
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.inputs import build_source
 from rpt.data.prepare import build_encoded, build_task
+from tests.support.composed import compose
 from tests.support.samples import FOLDER_OF, FOLDERS, TASKS
 
 GOLDEN = Path(__file__).with_name("formats.json")

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.runs import train
 from rpt.tracking.identity import TRAINING_VERSION
+from tests.support.composed import compose
 
 GOLDEN = Path(__file__).with_name("losses.json")
 ENCODERS = ["plain", "mlp", "residual", "lstm"]

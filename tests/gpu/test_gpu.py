@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.runs import train
 from rpt.training.module import PromptTuner
+from tests.support.composed import compose
 from tests.support.packs import FAMILIES, configs_of, files, packed_and_alone, train_pack
 
 pytestmark = pytest.mark.gpu

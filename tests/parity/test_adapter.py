@@ -9,12 +9,12 @@ import transformers
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from rpt.config.compose import compose
 from rpt.config.schema import BackboneConfig
 from rpt.data.loaders import make_rows
 from rpt.prompt.insert import insert
 from rpt.runs import train
 from rpt.tracking.adapter import base_model
+from tests.support.composed import compose
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT 0.21 uses it

@@ -9,12 +9,12 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from rpt import build
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.encode import pad
 from rpt.data.inputs import build_source
 from rpt.data.prepare import build_encoded, build_task
 from rpt.prompt.insert import insert
 from rpt.runs import train
+from tests.support.composed import compose
 
 FAMILIES = {"tiny_t5": (AutoModelForSeq2SeqLM, "SEQ_2_SEQ_LM"), "tiny_llama": (AutoModelForCausalLM, "CAUSAL_LM")}
 TASKS = {"tiny_t5": "wsc", "tiny_llama": "copa"}

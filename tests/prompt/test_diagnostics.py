@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.prompt import diagnostics
 from rpt.prompt.encoders import MLP, Plain, Residual
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.runs import train
+from tests.support.composed import compose
 
 LENGTH, HIDDEN, VOCAB = 3, 8, 50
 NETWORK = {"bottleneck_dim": 4, "activation": "relu", "layer_norm": True, "dropout": 0.5, "shared": True}

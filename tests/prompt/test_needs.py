@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.paths import search_path
 from rpt.errors import ConfigError
 from rpt.prompt.needs import ParameterGroup, groups_of
@@ -13,6 +12,7 @@ from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.runs import train
 from rpt.sweep.memory import COPIES, bytes_of_run
 from rpt.training.trainable import Trainable, parameter_groups
+from tests.support.composed import compose
 
 SOURCE = '''
 import torch

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.protocol import habits_of, metrics_of
 from rpt.reproduce.__main__ import main
 from rpt.reproduce.lines import OFFICIAL, compare
 from rpt.reproduce.points import NothingToCompare, read
 from rpt.tracking.identity import folder_name
+from tests.support.composed import compose
 
 RESIDUAL = "experiment=paper/t5_base/residual_n10"
 RTE = (RESIDUAL, "task=rte", "data=hub")

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.reproduce.expected import UnreadableRun
 from rpt.reproduce.lines import compare
 from rpt.reproduce.points import NothingToCompare, read
 from rpt.reproduce.setting import published
 from rpt.tracking.identity import code
 from tests.reproduce.test_reproduce import RTE, write
+from tests.support.composed import compose
 
 
 def lines_of_changed_records(root, change):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from rpt.backbones.language import LanguageModel
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.evaluation import (
     CACHED_TOKENS,
     CACHED_WIDTH_STEP,
@@ -22,6 +21,7 @@ from rpt.data.evaluation import (
 )
 from rpt.prompt.insert import insert
 from rpt.runs import train
+from tests.support.composed import compose
 
 SCORED = {
     "class head": ("tiny_bert", ["task=cb", "data.max_rows=15"]),

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.loaders import step_rows
 from tests.support.by_hand import gradients
+from tests.support.composed import compose
 
 FAMILIES = ("tiny_bert", "tiny_t5", "tiny_llama")
 """Names of the fixtures in `tests/conftest.py` for a tiny backbone of each family."""

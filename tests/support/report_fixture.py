@@ -18,13 +18,13 @@ import yaml
 from safetensors.numpy import save_file
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.protocol import habits_of, metrics_of
 from rpt.scoring.predictions import Predictions
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.metrics import evaluate
 from rpt.tracking.identity import SCHEMA, folder_name, identify
 from rpt.tracking.results import prediction_lines
+from tests.support.composed import compose
 
 QUESTION = "Does the residual encoder widen the range of learning rates that train?"
 METHODS = ("plain", "mlp", "residual", "lstm")

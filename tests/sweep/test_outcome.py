@@ -4,11 +4,11 @@ import pickle
 
 import pytest
 
-from rpt.config.compose import compose
 from rpt.errors import ConfigError
 from rpt.sweep import outcome
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import prepare
+from tests.support.composed import compose
 
 
 def test_the_name_of_a_point_leaves_out_the_overrides_of_all_points():

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.sweep import memory
 from rpt.sweep.checksums import Provenance
 from rpt.sweep.executors import executor_of
@@ -17,6 +16,7 @@ from rpt.sweep.prepare import Prepared, prepare
 from rpt.sweep.settings import Settings
 from rpt.tracking.run_state import RunState
 from rpt.training.trainable import parameter_groups
+from tests.support.composed import compose
 from tests.support.models import make_model, save_as_published
 
 NO_MEMORY_LIMIT = (None, lambda config: 0)

@@ -10,7 +10,6 @@ import pytest
 
 import rpt
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.paths import search_path
 from rpt.errors import ConfigError
 from rpt.replay import replay
@@ -18,6 +17,7 @@ from rpt.runs import train
 from rpt.tracking import identity
 from rpt.tracking.comparison import Comparison, compare, read_results, reasons_to_differ, report
 from rpt.tracking.record import Record
+from tests.support.composed import compose
 from tests.support.preloaded import run_preloaded
 
 

@@ -12,7 +12,6 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.paths import config_dir, sweeps_dir
 from rpt.config.schema import TrainerConfig
 from rpt.data.inputs import build_source
@@ -22,6 +21,7 @@ from rpt.sweep import outcome
 from rpt.sweep.point import Point
 from rpt.sweep.prepare import prepare
 from rpt.tracking.identity import digest, identity
+from tests.support.composed import compose
 
 STUDIES = sorted(file.relative_to(sweeps_dir()).with_suffix("").as_posix() for file in sweeps_dir().glob("*.yaml"))
 PAPER = sorted(f"paper/{file.stem}" for file in (sweeps_dir() / "paper").glob("*.yaml"))

@@ -5,8 +5,8 @@ import yaml
 
 from rpt.config.check import check
 from rpt.config.command_line import prepared
-from rpt.config.compose import compose
 from rpt.config.paths import sweeps_dir
+from tests.support.composed import compose
 
 FILES = sorted((sweeps_dir() / "wandb").glob("*.yaml"))
 

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.schema import TaskConfig
+from tests.support.composed import compose
 
 ARTICLE = "Ann met Bob.\n@highlight\nBob left\n@highlight\nAnn stayed"
 ROWS = {

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.prepare import build_task
 from rpt.errors import ConfigError, DataError, ReaderError
 from rpt.report.__main__ import main as report
@@ -17,6 +16,7 @@ from rpt.runs import train
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.task import Task
 from rpt.tasks.written import Written
+from tests.support.composed import compose
 
 SENTENCE = {
     "name": "mood",

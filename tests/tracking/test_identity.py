@@ -7,11 +7,11 @@ import pytest
 
 from rpt.backbones.files import files_sha256
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.errors import ConfigError
 from rpt.tracking import identity as identities
 from rpt.tracking.identity import SCORERS, digest, folder_name, identify, identity
 from rpt.tracking.source import source_hash
+from tests.support.composed import compose
 
 
 def hash_of(*overrides, data="checksum", weights="sha256"):

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.runs import train
 from rpt.tracking.record import Record
 from rpt.tracking.record_sections import DataFacts
 from rpt.tracking.wandb_logger import prediction_table, run_id, tags, token_table
+from tests.support.composed import compose
 from tests.support.wandb_files import logged_runs
 
 pytestmark = pytest.mark.slow  # each test starts W&B's background process

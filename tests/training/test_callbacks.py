@@ -7,10 +7,10 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.errors import ConfigError
 from rpt.runs import RunFailed, train
 from rpt.sweep.pack_key import pack_key
+from tests.support.composed import compose
 from tests.support.packs import curve
 from tests.support.resuming import contents
 

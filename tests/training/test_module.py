@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.batches import forwards
 from rpt.data.evaluation import EvalPasses
 from rpt.data.loaders import make_rows
 from rpt.training.run import Run
+from tests.support.composed import compose
 
 ENCODERS = ["plain", "mlp", "residual", "lstm", "none"]
 CLOSE = {"rtol": 0, "atol": 1e-5}

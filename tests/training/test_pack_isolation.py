@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.errors import WeightsError
 from rpt.runs import RunFailed, train
 from rpt.scoring.head import HeadScorer
 from rpt.system.out_of_memory import OutOfMemory
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
+from tests.support.composed import compose
 from tests.support.packs import EARLY_STOPPING, FAMILIES, RUNS, early_stopping_steps, files
 
 DIVERGING = ["encoder=plain", "lr=1e6", "weight_decay=0.01", "seed=5"]

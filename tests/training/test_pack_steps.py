@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpt.config.check import check
-from rpt.config.compose import compose
+from tests.support.composed import compose
 from tests.support.packs import configs_of, packed_and_alone, train_pack
 
 # Tolerances of the loss and of the gradient, relative to the loss and to the norm of the gradient.

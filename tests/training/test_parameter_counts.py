@@ -8,11 +8,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.paths import search_path
 from rpt.prompt.encoders import LSTM, MLP, Plain
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
 from rpt.runs import train
+from tests.support.composed import compose
 
 SOURCE = '''
 import torch

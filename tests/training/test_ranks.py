@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.data.batches import deal, forwards
 from rpt.errors import ConfigError
 from rpt.training.ranks import ALONE, Ranks
+from tests.support.composed import compose
 
 
 @given(costs=st.lists(st.integers(1, 100), max_size=40), shares=st.integers(1, 5))

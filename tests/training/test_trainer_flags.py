@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from rpt.config.check import check
-from rpt.config.compose import compose
 from rpt.config.trainer_flags import REFUSED, LightningFlags, limited
 from rpt.errors import ConfigError
 from rpt.runs import train
 from rpt.tracking.identity import setting
+from tests.support.composed import compose
 from tests.support.resuming import contents
 
 FLAG = "+trainer.lightning"
