@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def imports(source: str, module: str, is_package: bool = False) -> Iterator[str]
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@cache
 def imports_of(file: Path) -> set[str]:
     source = (ROOT / file).read_text(encoding="utf-8")
     return set(imports(source, dotted(file), file.name == "__init__.py"))

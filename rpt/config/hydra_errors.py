@@ -221,8 +221,8 @@ def _needs_multirun(message: str) -> str | None:
 def _error_of_study() -> Exception | None:
     """Return the error for which Hydra took a study for a single run; None if there is no such error.
 
-    Hydra reads from a study's file that it is a sweep. If the study cannot be composed, Hydra drops the error, reads the
-    command as a single run, and refuses its lists of values.
+    Hydra reads from a study's file that it is a sweep. If the study cannot be composed, Hydra drops the error, reads
+    the command as a single run, and refuses its lists of values.
     """
     name = study_name(sys.argv[1:])
     if name is None:

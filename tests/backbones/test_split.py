@@ -36,7 +36,7 @@ PAIRS = [(row, answer) for row, answers in enumerate(ANSWERS) for answer in answ
 
 def assert_close(found, expected, close=CLOSE):
     """Check that no value differs by more than `close` times the largest expected value, or 1 if that is smaller."""
-    torch.testing.assert_close(found, expected, rtol=0, atol=close * max(1.0, float(expected.abs().max())))
+    torch.testing.assert_close(found, expected, rtol=0, atol=close * max(1.0, float(expected.detach().abs().max())))
 
 
 def family_of(model):

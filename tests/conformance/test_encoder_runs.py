@@ -66,10 +66,10 @@ each = pytest.mark.parametrize("index", range(len(RUNS)), ids=list(RUNS))
 def test_a_run_of_the_pack_ends_as_it_does_alone(index, packed, assemble, loop):
     configs, tuner, _, _ = packed
     alone, data_alone = assemble(configs[index])
+    before = {name: value.clone() for name, value in kept(alone.runs[0]).items()}
     steps(loop(alone), data_alone, 12)
     run, single = tuner.runs[index], alone.runs[0]
     assert (run.error, run.steps) == (None, 12)
-    before = kept(assemble(configs[index])[0].runs[0])
     assert any(not torch.equal(value, before[name]) for name, value in kept(run).items())
     for name, value in single.trainable.state_dict().items():
         torch.testing.assert_close(run.trainable.state_dict()[name], value, rtol=0, atol=1e-8, msg=name)

@@ -70,6 +70,7 @@ def test_a_task_trains_with_every_encoder_on_every_family(task, family, small):
         assert_reported(outcome, config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "scorer"), LANGUAGE)
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_trains_with_every_scorer(task, family, scorer, small):

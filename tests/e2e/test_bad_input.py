@@ -39,10 +39,6 @@ REFUSED = {
     "paper/t5_base/residual_n10? ",
     "lr=1,2": "lr=1,2: several values. Add -m for a sweep. Quote a text that has a comma: 'group=\"a,b\"'.\n",
     "-m --cfg job lr=1,2": "lr=1,2: several values. A printed configuration belongs to a single run: give one value.\n",
-    "-cn learning_rate encoder=plain,mlp lrr=1": "lrr: no such key. ",
-    "-cn learning_rate encoder=plain,mlp hydra.launcher.workers=1": "hydra.launcher.workers: no such key. ",
-    "-cn learning_rate --cfg job encoder=plain,mlp hydra.mode=RUN": "encoder=plain,mlp: several values. A printed "
-    "configuration belongs to a single run: give one value.\n",
     "-cn learning": "--config-name learning: no such file. Did you mean learning_rate? There are: ablation, ",
 }
 

@@ -29,3 +29,18 @@ def test_a_command_with_a_closed_output_pipe_ends_without_a_message(program, cod
     os.close(writing)
     assert done.stderr == ""
     assert done.returncode == code  # argparse ignores a closed pipe and exits with 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["lrr=1"], "lrr: no such key. "),
+        (["hydra.launcher.workers=1"], "hydra.launcher.workers: no such key. "),
+        (["--cfg", "job", "hydra.mode=RUN"], "encoder=plain,mlp: several values. A printed configuration "),
+    ],
+)
+def test_the_message_for_a_study_with_lists_of_values_names_the_fault(overrides, message, command, start_folder):
+    done = command("-cn", "learning_rate", "encoder=plain,mlp", *overrides)
+    assert done.stdout.startswith(message)
+    assert done.returncode == 2
+    assert list(start_folder.iterdir()) == []

@@ -76,20 +76,20 @@ def study(tmp_path):
     return write
 
 
-CHECKING = "checking 90 points before the first is trained\n"
+CHECKING = "checking 52 points before the first is trained\n"
 REFUSED = {
     (
         "prompt.length=0",
-        "seed=range(45)",
+        "seed=range(26)",
         "encoder=plain,mlp",
-    ): f"{CHECKING}refused: all 90 points\n  prompt.length = 0: must be "
-    f"greater than 0. {LENGTH}\nrefused: 90 of 90 points; nothing was trained or written\n",
+    ): f"{CHECKING}refused: all 52 points\n  prompt.length = 0: must be "
+    f"greater than 0. {LENGTH}\nrefused: 52 of 52 points; nothing was trained or written\n",
     (
         "prompt.length=0,-1",
-        "seed=range(45)",
-    ): f"{CHECKING}refused: 45 points with prompt.length=0\n  prompt.length = 0: must be "
-    f"greater than 0. {LENGTH}\nrefused: 45 points with prompt.length=-1\n  prompt.length = -1: must be greater "
-    f"than 0. {LENGTH}\nrefused: 90 of 90 points; nothing was trained or written\n",
+        "seed=range(26)",
+    ): f"{CHECKING}refused: 26 points with prompt.length=0\n  prompt.length = 0: must be "
+    f"greater than 0. {LENGTH}\nrefused: 26 points with prompt.length=-1\n  prompt.length = -1: must be greater "
+    f"than 0. {LENGTH}\nrefused: 52 of 52 points; nothing was trained or written\n",
     ("prompt.length=0,-1", "lr=1"): f"refused: prompt.length=0\n  prompt.length = 0: must be greater than 0. {LENGTH}\n"
     f"refused: prompt.length=-1\n  prompt.length = -1: must be greater than 0. {LENGTH}\n"
     "refused: 2 of 2 points; nothing was trained or written\n",

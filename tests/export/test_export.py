@@ -13,6 +13,7 @@ import rpt
 from rpt.data.loaders import make_rows
 from rpt.export.__main__ import main
 from rpt.training.placement import place_prompts
+from tests.support.trained_runs import trained_folder
 
 FEW = ["data.max_rows=8", "trainer.epochs=1", "encoder=plain", "trainer.progress=false", "trainer.device=cpu"]
 BASES = {
@@ -27,9 +28,7 @@ pytestmark = [
 
 
 def trained(tmp_path, *overrides):
-    config = rpt.compose([*FEW, "task=rte", "prompt.length=4", f"output_dir={tmp_path / 'runs'}", *overrides])
-    [outcome] = rpt.train([config])
-    return outcome.check().folder
+    return trained_folder(tmp_path / "runs", *FEW, "task=rte", "prompt.length=4", *overrides)
 
 
 def exported(folder, form, output):

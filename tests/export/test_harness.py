@@ -14,6 +14,7 @@ import yaml
 import rpt
 from rpt.export.__main__ import main
 from rpt.system.writing import read_json_lines
+from tests.support.trained_runs import trained_folder
 
 FEW = ["data.max_rows=12", "trainer.epochs=1", "encoder=plain", "trainer.progress=false", "prompt.length=4"]
 FLOAT = ["backbone.dtype=float32", "trainer.device=cpu"]
@@ -24,8 +25,7 @@ needs_harness = pytest.mark.skipif(
 
 
 def trained(tmp_path, *overrides):
-    [outcome] = rpt.train([rpt.compose([*FEW, f"output_dir={tmp_path / 'runs'}", *overrides])])
-    return outcome.check().folder
+    return trained_folder(tmp_path / "runs", *FEW, *overrides)
 
 
 def exported(folder, output):

@@ -8,6 +8,7 @@ from safetensors.numpy import load_file
 
 import rpt
 from rpt.inspect.__main__ import main
+from tests.support.trained_runs import trained_folder
 
 FEW = ["task=cb", "data.max_rows=8", "trainer.epochs=1", "lr=0.1", "trainer.progress=false"]
 
@@ -15,9 +16,7 @@ FEW = ["task=cb", "data.max_rows=8", "trainer.epochs=1", "lr=0.1", "trainer.prog
 @pytest.fixture
 def trained(tiny_bert, tmp_path):
     def train(*overrides):
-        config = rpt.compose([*tiny_bert, *FEW, "prompt.length=4", f"output_dir={tmp_path / 'runs'}", *overrides])
-        [outcome] = rpt.train([config])
-        return outcome.check().folder
+        return trained_folder(tmp_path / "runs", *tiny_bert, *FEW, "prompt.length=4", *overrides)
 
     return train
 

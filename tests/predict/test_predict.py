@@ -18,6 +18,7 @@ from rpt.predict.lines import placed
 from rpt.predict.predictor import Predictor
 from rpt.system.writing import read_json_lines
 from tests.support.samples import FOLDER_OF, sample_rows, unlabelled_rows
+from tests.support.trained_runs import trained_folder
 
 SHORT = ["data.max_rows=24", "trainer.epochs=1", "encoder=plain", "lr=0.3", "head_lr=0.3", "trainer.progress=false"]
 OWN_KEYS = ("run", "label", "log_probabilities")
@@ -29,9 +30,7 @@ def trained(request, tmp_path):
 
     def train(backbone, *overrides):
         tiny = request.getfixturevalue(backbone)
-        config = rpt.compose([*tiny, *SHORT, "prompt.length=3", f"output_dir={tmp_path / 'runs'}", *overrides])
-        [outcome] = rpt.train([config])
-        return outcome.check().folder
+        return trained_folder(tmp_path / "runs", *tiny, *SHORT, "prompt.length=3", *overrides)
 
     return train
 

@@ -11,6 +11,7 @@ from rpt.submit import check
 from rpt.submit.__main__ import main
 from rpt.submit.leaderboard import FILES
 from tests.support.samples import unlabelled_rows
+from tests.support.trained_runs import trained_folder
 
 FEW = ["data.max_rows=8", "trainer.epochs=1", "encoder=plain", "prompt.length=3", "trainer.progress=false"]
 
@@ -18,9 +19,7 @@ FEW = ["data.max_rows=8", "trainer.epochs=1", "encoder=plain", "prompt.length=3"
 @pytest.fixture
 def trained(tiny_bert, tmp_path):
     def train(task):
-        config = rpt.compose([*tiny_bert, *FEW, f"task={task}", f"output_dir={tmp_path / 'runs'}"])
-        [outcome] = rpt.train([config])
-        return outcome.check().folder
+        return trained_folder(tmp_path / "runs", *tiny_bert, *FEW, f"task={task}")
 
     return train
 

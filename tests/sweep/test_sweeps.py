@@ -25,6 +25,7 @@ from tests.support.composed import compose
 
 STUDIES = sorted(file.relative_to(sweeps_dir()).with_suffix("").as_posix() for file in sweeps_dir().glob("*.yaml"))
 PAPER = sorted(f"paper/{file.stem}" for file in (sweeps_dir() / "paper").glob("*.yaml"))
+OTHERS = [name for name in (*STUDIES, *PAPER) if name != "learning_rate"]
 CHECKS = ("matrix",)
 """Sweeps that only test whether all combinations of options run."""
 
@@ -110,7 +111,7 @@ def test_a_study_has_its_question_its_command_and_its_cost(name):
     assert config.hydra.launcher._target_ == "hydra_plugins.rpt_packed.launcher.PackedLauncher"
 
 
-@pytest.mark.parametrize("name", [*STUDIES, *(pytest.param(name, marks=pytest.mark.slow) for name in PAPER)])
+@pytest.mark.parametrize("name", ["learning_rate", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_every_value_of_every_axis_is_valid_and_trains_as_long_as_a_single_run(name, main_job):
     config = start(name, "seed=0")
     for values in accepted(config, one_axis_at_a_time(sweep.expand(config))):

@@ -85,7 +85,11 @@ def test_an_error_caused_by_exhausted_memory_is_recognised():
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError("std::bad_alloc"), RuntimeError(MESSAGES[1]), OSError(errno.ENOMEM, "Cannot allocate memory")],
+    [
+        MemoryError("std::bad_alloc"),
+        pytest.param(RuntimeError(MESSAGES[1]), marks=pytest.mark.slow),
+        pytest.param(OSError(errno.ENOMEM, "Cannot allocate memory"), marks=pytest.mark.slow),
+    ],
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("part", ["losses", "score"])

@@ -28,6 +28,7 @@ from tests.support.packs import FAMILIES, RUNS_AT_LOW_RATES, curve, files
 
 LABELS = ("entailment", "contradiction")
 LAYER = "backbone.prompt_layer=1"
+MOSTLY_SLOW = [FAMILIES[0], *(pytest.param(family, marks=pytest.mark.slow) for family in FAMILIES[1:])]
 COLUMNS = ("train/loss", "held_out/loss", "held_out/score")
 
 
@@ -42,7 +43,7 @@ def trained(request, tiny_cb, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", MOSTLY_SLOW)
 def test_layer_0_is_a_prompt_among_the_embeddings_bit_for_bit(family, trained):
     front = trained(family, "encoder=plain")
     zero = trained(family, "encoder=plain", "backbone.prompt_layer=0", folder="again")
@@ -52,7 +53,7 @@ def test_layer_0_is_a_prompt_among_the_embeddings_bit_for_bit(family, trained):
     assert rpt.load(zero.folder).prompt.equal(rpt.load(front.folder).prompt)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", MOSTLY_SLOW)
 def test_a_prompt_before_a_layer_is_trained_evaluated_twice_and_loaded(family, trained, tiny_cb):
     outcome = trained(family, LAYER, "encoder=residual", "lr=0.3", "seed=5", "trainer.epochs=5")
     front = trained(family, "encoder=residual", "lr=0.3", "seed=5", "trainer.epochs=5")
