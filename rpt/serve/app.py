@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of functions inside `create_app`.
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +14,7 @@ from rpt.serve.batches import Answers, Batcher
 from rpt.serve.body import read_json
 from rpt.serve.facts import ServerFacts, server_facts
 from rpt.serve.limits import Limits
-from rpt.serve.page import page_policy, render_page
+from rpt.serve.page import interface_policy, page_policy, render_interface, render_page
 from rpt.serve.refusal import Refusal, shortened
 from rpt.serve.request import PredictRequest, read_request
 from rpt.system.writing import as_json
@@ -125,7 +125,9 @@ def create_app(predictor: Predictor, limits: Limits | None = None, gather_second
         yield
         await asyncio.to_thread(service.batcher.close)
 
-    app = FastAPI(title="rpt.serve", version=version("rpt"), description=DESCRIPTION, lifespan=lifespan)
+    # FastAPI's pages of the interface load their scripts from another host.
+    own_pages = {"docs_url": None, "redoc_url": None}
+    app = FastAPI(title="rpt.serve", version=version("rpt"), description=DESCRIPTION, lifespan=lifespan, **own_pages)
     app.state.batcher = service.batcher
     no_model = {"response_model": None}  # the functions return complete responses
     app.add_api_route("/", show_page, methods=["GET"], include_in_schema=False, **no_model)
@@ -134,10 +136,22 @@ def create_app(predictor: Predictor, limits: Limits | None = None, gather_second
     responses = {200: {"model": PredictResponse}, **REFUSALS}
     described = {"responses": responses, "openapi_extra": {"requestBody": body}}
     app.add_api_route("/predict", predict, methods=["POST"], **described, **no_model)
+    app.add_api_route("/docs", _interface_page(app), methods=["GET"], include_in_schema=False, **no_model)
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_bug)
     return app
+
+
+def _interface_page(app: Any) -> Callable[[], Awaitable[Any]]:
+    """Return the function that answers `GET /docs` with the description of the application's interface."""
+    from fastapi import Response
+
+    async def show_interface() -> Response:
+        headers = {"Content-Security-Policy": interface_policy()}
+        return Response(render_interface(app.openapi()), headers=headers, media_type="text/html")
+
+    return show_interface
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:

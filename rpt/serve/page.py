@@ -1,6 +1,6 @@
-"""Render the web page of a server: one HTML file that asks this server alone.
+"""Render the web pages of a server: HTML files that send requests to this server alone.
 
-The content security policy allows only the page's own style and script, and requests to this server. Markup in the name
+The content security policy allows only a page's own style and script, and requests to this server. Markup in the name
 of a run or in an answer therefore cannot load or execute anything.
 """
 
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -34,15 +37,38 @@ def render_page(facts: ServerFacts) -> str:
     )
 
 
+def render_interface(schema: Mapping[str, Any]) -> str:
+    """Render the description of the interface as HTML, without a script.
+
+    FastAPI's own page loads its script from another host, and is blank on a machine without a network.
+
+    Args:
+        schema: Description of the interface by OpenAPI, as `GET /openapi.json` gives it.
+    """
+    template = _environment().get_template("interface.html.j2")
+    return template.render(style=_asset("page.css"), schema=schema, as_json=_indented)
+
+
 def page_policy() -> str:
-    """Return the content security policy, which allows the style and the script by their sha256."""
-    checksums = [
-        base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode() for name in ("page.css", "page.js")
-    ]
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{checksums[0]}'; script-src 'sha256-{checksums[1]}'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    """Return the content security policy of the page, which allows its style and script by their sha256."""
+    return _policy(f"style-src {_checksum('page.css')}; script-src {_checksum('page.js')}; connect-src 'self'")
+
+
+def interface_policy() -> str:
+    """Return the content security policy of the interface's description, which allows its style by the sha256."""
+    return _policy(f"style-src {_checksum('page.css')}")
+
+
+def _policy(allowed: str) -> str:
+    return f"default-src 'none'; img-src data:; {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def _checksum(name: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()}'"
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _asset(name: str) -> Markup:

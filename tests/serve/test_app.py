@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from threading import Event
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -205,9 +207,27 @@ def test_the_interface_is_described(client, names, rows):
     assert set(answer) == set(described)
 
 
-def test_the_page_loads_nothing_from_elsewhere(client):
-    response = client.get("/")
+def test_the_description_of_the_interface_is_a_page_of_its_own(client):
+    page = client.get("/docs").text
+    schema = client.get("/openapi.json").json()
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert f"<h2>{method.upper()} {path}</h2>" in page
+            assert set(re.findall(r"<li>(\d+): ", page)) >= set(operation["responses"])
+    names = set(schema["components"]["schemas"])
+    assert set(re.findall(r'<h3 id="(\w+)">', page)) == names
+    assert set(re.findall(r'href="#(\w+)"', page)) <= names
+    assert "<script" not in page
+    assert client.get("/redoc").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/", "/docs"])
+def test_no_page_loads_anything_from_elsewhere(address, client):
+    response = client.get(address)
     assert response.headers["content-type"].startswith("text/html")
+    for link in re.findall(r"""(?:src|href|action)\s*=\s*["']?([^"'\s>]+)""", response.text):
+        assert not urlsplit(link).netloc
+        assert urlsplit(link).scheme in ("", "data")
     assert "http://" not in response.text.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in response.text
     assert "default-src 'none'" in response.headers["content-security-policy"]
