@@ -2,11 +2,15 @@
 
     python -m benchmarks.predict                             # pairs of short sentences, about 10 minutes of CPU time
     python -m benchmarks.predict --task cb --rows 1000       # longer texts
+    python -m benchmarks.predict --backbone small            # a random BERT with 2 layers of width 128
 
 Each row names one of the prompts. `mixed` answers all rows together. `apart N` answers the rows of each prompt by
-themselves, in batches of N rows, as a program does that has a batch of one prompt at a time. All ways take turns over
-the same rows in one process, in float32. Answers are compared over all rows. The peak memory is that of the command
-`python -m rpt.predict` in a process of its own.
+themselves, in batches of N rows, as a program does that has a batch of one prompt at a time. `passes` answers all rows
+of a prompt together, one prompt after the other. All ways take turns over the same rows in one process, in float32.
+Answers are compared over all rows.
+
+`commands` compares one `python -m rpt.predict` over mixed rows with a command for each prompt, by CPU time. The peak
+memory is that of the command in a process of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import json
 import os
 import random
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import rpt
+from benchmarks.backbones import small_bert
 from benchmarks.command import ROOT, read_result, write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.console import say
@@ -35,8 +41,11 @@ from rpt.predict.lines import placed
 from rpt.predict.predictor import Predictor
 
 PROMPTS = 8
-BATCHES = (1, 2, 4)
+BATCHES = (1, 2, 4, 8)
 """Numbers of rows in a batch of one prompt."""
+
+ROWS_OF_COMMANDS = 400
+"""Number of rows for which one command is compared with a command for each prompt."""
 
 TRAINING = ("backbone.dtype=float32", "trainer.device=cpu", "data.max_rows=16", "trainer.epochs=1")
 
@@ -50,26 +59,16 @@ def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=FOLDERS, default="wic", help="task of the rows (default: %(default)s)")
+    parser.add_argument("--backbone", choices=("minilm", "small"), default="minilm", help="model that reads the rows")
     parser.add_argument("--rows", type=int, default=10_000, help="rows whose answers are compared")
     parser.add_argument("--timed", type=int, default=500, help="rows of a timed turn")
     parser.add_argument("--times", type=int, default=5, help="turns of each way")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        configs = [
-            rpt.compose(
-                [
-                    *TRAINING,
-                    f"task={options.task}",
-                    "trainer.progress=false",
-                    f"seed={seed}",
-                    f"output_dir={folder}/runs",
-                ]
-            )
-            for seed in range(PROMPTS)
-        ]
-        folders = [outcome.check().folder for outcome in rpt.train(configs)]
+        folders = train(options.task, options.backbone, Path(folder))
         rows = make_rows(options.task, options.rows, [path.name for path in folders])
         predictor = Predictor([rpt.load(path) for path in folders])
+        counts = (len(rows) // 10, len(rows) // 4, len(rows))
         result = {
             "prompts": PROMPTS,
             "rows": len(rows),
@@ -77,12 +76,22 @@ def main() -> None:
             "timed_rows": options.timed,
             "times": options.times,
             "costs": costs(predictor, rows[: options.timed], options.times),
+            "commands": cost_of_commands(Path(folder), folders, rows[:ROWS_OF_COMMANDS]),
             "largest_difference": largest_difference(predictor, rows),
-            "peak_mib": {str(count): peak_memory(Path(folder), rows[:count]) for count in (len(rows) // 10, len(rows))},
+            "peak_mib": {str(count): peak_memory(Path(folder), rows[:count]) for count in counts},
         }
-    for key in ("largest_difference", "peak_mib"):
+    for key in ("commands", "largest_difference", "peak_mib"):
         say(f"{key}: {result[key]}")
-    write_result("predict", {"tasks": read_result("predict").get("tasks", {}) | {options.task: result}})
+    earlier = read_result("predict").get("tasks", {})
+    write_result("predict", {"tasks": earlier | {f"{options.backbone}, {options.task}": result}})
+
+
+def train(task: str, backbone: str, folder: Path) -> list[Path]:
+    """Train a run for each prompt with few rows, and return the folders of the runs."""
+    overrides = small_bert(folder / "backbone") if backbone == "small" else [f"backbone={backbone}"]
+    options = [*overrides, *TRAINING, f"task={task}", "trainer.progress=false", f"output_dir={folder}/runs"]
+    outcomes = rpt.train([rpt.compose([*options, f"seed={seed}"]) for seed in range(PROMPTS)])
+    return [outcome.check().folder for outcome in outcomes]
 
 
 def make_rows(task: str, count: int, names: Sequence[str]) -> list[Row]:
@@ -107,20 +116,25 @@ def mixed(predictor: Predictor, rows: Sequence[Row]) -> list[AnswerLine]:
 
 def apart(predictor: Predictor, rows: Sequence[Row], size: int) -> list[AnswerLine]:
     """Answer the rows of each prompt by themselves, in batches of `size` rows."""
-    by_run: dict[str, list[Row]] = {}
-    for row in rows:
-        by_run.setdefault(row["run"], []).append(row)
     return [
         line
-        for own in by_run.values()
+        for own in by_run(rows).values()
         for start in range(0, len(own), size)
         for line in answer_lines(predictor, placed(own[start : start + size]))
     ]
 
 
+def by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Return the rows that name each run."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["run"], []).append(row)
+    return found
+
+
 def costs(predictor: Predictor, rows: Sequence[Row], times: int) -> dict[str, dict[str, float]]:
     """Measure the cost of a row in each way, in turns, and the ratio of each way's cost to that of `mixed`."""
-    ways = {"mixed": 0} | {f"apart {size}": size for size in BATCHES}
+    ways = {"mixed": 0, "passes": len(rows)} | {f"apart {size}": size for size in BATCHES}
     rounds: dict[str, list[Cost]] = {name: [] for name in ways}
 
     def answer(size: int) -> None:
@@ -138,6 +152,21 @@ def costs(predictor: Predictor, rows: Sequence[Row], times: int) -> dict[str, di
         found[name] = row | {key: times_of_mixed[key] for key in ("cpu_ratio", "wall_ratio")}
         say(f"{name:8}  " + "  ".join(f"{key} {value:.4f}" for key, value in found[name].items()))
     return found
+
+
+def cost_of_commands(folder: Path, runs: Sequence[Path], rows: Sequence[Row]) -> dict[str, float]:
+    """Measure the CPU seconds of one command over mixed rows, and of a command for each prompt over its own rows."""
+
+    def seconds(run: Path, chosen: Sequence[Row]) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert start(folder, run, chosen).wait() == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    together = seconds(folder / "runs", rows)
+    own = by_run(rows)
+    each = sum(seconds(run, own[run.name]) for run in runs if run.name in own)
+    return {"rows": len(rows), "mixed": together, "one for each prompt": each, "cpu_ratio": each / together}
 
 
 def largest_difference(predictor: Predictor, rows: Sequence[Row]) -> float:
@@ -159,11 +188,7 @@ def largest_difference(predictor: Predictor, rows: Sequence[Row]) -> float:
 
 def peak_memory(folder: Path, rows: Sequence[Row]) -> float:
     """Measure the peak memory of `python -m rpt.predict` over rows, in MiB."""
-    path = folder / "rows.jsonl"
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    output = folder / "answers.jsonl"
-    command = [sys.executable, "-m", "rpt.predict", str(folder / "runs"), "--input", str(path), "--output", str(output)]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    process = start(folder, folder / "runs", rows)
     peak = 0
     while process.poll() is None:
         # The usage that wait4 reports would be at least that of this process, from which the command was forked.
@@ -172,6 +197,15 @@ def peak_memory(folder: Path, rows: Sequence[Row]) -> float:
         time.sleep(0.1)
     assert process.returncode == 0
     return peak / 1024
+
+
+def start(folder: Path, runs: Path, rows: Sequence[Row]) -> subprocess.Popen[bytes]:
+    """Start `python -m rpt.predict` over rows, whose files are written into a folder."""
+    path = folder / "rows.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    output = folder / "answers.jsonl"
+    command = [sys.executable, "-m", "rpt.predict", str(runs), "--input", str(path), "--output", str(output)]
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
