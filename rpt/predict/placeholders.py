@@ -24,9 +24,10 @@ def filled(task: Task, row: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
             reports the fault.
 
     Returns:
-        Copy of the row, and whether it had all right answers already.
+        Copy of the row, whose unchanged parts may be shared, and whether it had all right answers already.
     """
-    made = copy.deepcopy(dict(row))
+    # Only these tasks have right answers inside nested objects. A deep copy would take longer than reading the row.
+    made = copy.deepcopy(dict(row)) if isinstance(task, (Record, MultiRc)) else dict(row)
     gaps = [(part, name, answer) for part, name, answer in _places(task, made) if name not in part]
     for part, name, answer in gaps:
         part[name] = answer

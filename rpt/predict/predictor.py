@@ -14,7 +14,7 @@ from rpt.backbones.texts import pad_id_of
 from rpt.build import build_backbone, build_device, build_module, build_run, build_scorer
 from rpt.config.schema import Config
 from rpt.data.encode import Encoded
-from rpt.data.evaluation import EvalPasses, choose_passes
+from rpt.data.evaluation import EvalPasses, choose_mixed_passes, choose_passes
 from rpt.data.loaders import plan_pairs, rows_of_pass
 from rpt.data.prepare import build_encoded, build_task
 from rpt.errors import ConfigError
@@ -43,7 +43,9 @@ class Group:
         config: Configuration of the first run.
         task: Task that reads the rows.
         tuner: Module of the runs, with their exported prompts and heads.
-        passes: Limits by which the rows are cut into forward passes.
+        passes: Rules by which rows of a single run are cut into forward passes, as in the run's own evaluation.
+        mixed_passes: Rules by which rows of several runs are cut into forward passes.
+        num_reported: Number of rows of the largest validation set that a run of the group was evaluated on.
         prompt_lengths: Number of virtual tokens of each run.
     """
 
@@ -52,6 +54,8 @@ class Group:
     task: Task
     tuner: PromptTuner
     passes: EvalPasses
+    mixed_passes: EvalPasses
+    num_reported: int
     prompt_lengths: Sequence[int]
 
     def encode(self, examples: Sequence[Example]) -> Encoded:
@@ -66,7 +70,8 @@ class Group:
     def predict(self, examples: Encoded, pairs: Sequence[tuple[int, int]]) -> Predictions:
         """Answer examples in the same way as the evaluation during training.
 
-        A group of one run has the forward passes of the run's own evaluation, if `examples` is the whole split.
+        If all answers are of one run and `examples` is its validation set, the forward passes are those of the run's
+        own evaluation.
 
         Args:
             examples: Tokenised examples.
@@ -78,7 +83,8 @@ class Group:
         with_choices = self.tuner.scorer.with_choices
         lengths = self.prompt_lengths
         pad_id = pad_id_of(self.tuner.backbone.tokenizer)
-        plan = plan_pairs(examples, pairs, lengths, self.passes, with_choices=with_choices)
+        passes = self.passes if len({run for run, _ in pairs}) == 1 else self.mixed_passes
+        plan = plan_pairs(examples, pairs, lengths, passes, with_choices=with_choices)
         batches = (rows_of_pass(examples, pairs, forward, pad_id, with_choices=with_choices) for forward, _ in plan)
         return gather(self.task, [part for rows in batches for part in self.tuner.answer(rows)])
 
@@ -129,7 +135,9 @@ class Predictor:
         tuner.on_validation_epoch_start()  # computes the exported prompts
         names = [run.record.name for run in members]
         lengths = [run.config.prompt.length if run.config.has_prompt else 0 for run in members]
-        return Group(names, config, task, tuner, choose_passes(config), lengths)
+        num_reported = max(run.record.data.rows.reported for run in members)
+        passes, mixed_passes = choose_passes(config), choose_mixed_passes(config)
+        return Group(names, config, task, tuner, passes, mixed_passes, num_reported, lengths)
 
     def _splits(self, run: TrainedRun) -> dict[str, Encoded]:
         """Tokenise the run's own rows, if the scorer generates text: they determine the longest answer."""

@@ -18,6 +18,7 @@ from rpt.data.evaluation import (
     FIXED_TOKENS,
     WIDTH_STEP,
     EvalPasses,
+    choose_mixed_passes,
     plan_passes,
 )
 from rpt.prompt.insert import insert
@@ -147,6 +148,19 @@ def test_the_record_holds_whether_rows_shared_forward_passes(overrides, expected
     assert outcome.record.evaluation.model_dump() == dict(zip(names, expected, strict=True))
     lines = (outcome.folder / "predictions.jsonl").read_text().splitlines()
     assert len({json.loads(line)["idx"] for line in lines}) == len(lines) == 20
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ([], 1024),
+        ([BFLOAT16], FIXED_TOKENS),
+        (["trainer.eval_token_budget=1"], 1),
+        (["trainer.eval_token_budget=9000"], 9000),
+    ],
+)
+def test_answers_of_several_runs_have_smaller_passes_unless_their_size_is_set(overrides, expected, configure):
+    assert choose_mixed_passes(configure(*overrides)).token_budget == expected
 
 
 @given(lengths=st.lists(st.integers(1, 700), min_size=1, max_size=40), data=st.data())
