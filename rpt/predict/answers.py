@@ -1,4 +1,4 @@
-"""Turn input rows into output lines, chunk by chunk, so that memory does not grow with the number of rows."""
+"""Turn input rows into output lines, window by window, so that memory does not grow with the number of rows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from rpt.predict.predictor import Group, Predictor
 from rpt.scoring.predictions import Predictions, prediction_lines
 from rpt.tasks.example import Answer, Example
 
-CHUNK = 16_384
-"""Largest number of answers that are computed before the first of them is written. Every validation split of SuperGLUE
-has fewer examples. A run therefore answers the split in the same forward passes as in its own evaluation."""
+WINDOW = 2048
+"""Smallest number of answers that are computed together, if the input has as many.
+
+The rows of a window are sorted by length. With fewer rows, the lengths in a forward pass would differ more.
+"""
 
 RUN_KEY = "run"
 """Field of an input row that names the run that answers the row."""
@@ -67,6 +69,15 @@ class Asked:
         return len(self.examples) * len(self.runs)
 
 
+def window_size(predictor: Predictor) -> int:
+    """Return the number of answers that are computed before the first of them is written.
+
+    A window holds the validation set of a run of each group. A run therefore answers its validation set in the same
+    forward passes as in its own evaluation.
+    """
+    return max(WINDOW, sum(group.num_reported for group in predictor.groups))
+
+
 def refuse(fault: DataError) -> None:
     """Raise the fault of a broken row, which ends the prediction."""
     raise fault
@@ -101,20 +112,20 @@ def answer_lines(
         raise ConfigError.of(
             "ensemble", names, "have different tasks or input formats. Combine runs that differ in the seed."
         )
-    chunk: list[Asked] = []
-    size = 0
+    window: list[Asked] = []
+    size, full_size = 0, window_size(predictor)
     for row in rows:
         try:
             read = _asked(predictor, row)
         except DataError as fault:
             on_fault(fault)
             continue
-        chunk += read
+        window += read
         size += sum(asked.size for asked in read)
-        if size >= CHUNK:
-            yield from _lines(answer_chunk(predictor, chunk, on_fault, combine))
-            chunk, size = [], 0
-    yield from _lines(answer_chunk(predictor, chunk, on_fault, combine))
+        if size >= full_size:
+            yield from _lines(answer_window(predictor, window, on_fault, combine))
+            window, size = [], 0
+    yield from _lines(answer_window(predictor, window, on_fault, combine))
 
 
 def _lines(answers: Iterable[tuple[int, AnswerLine]]) -> Iterator[AnswerLine]:
@@ -161,9 +172,9 @@ def _read(predictor: Predictor, row: InputRow, group: int, runs: Sequence[int]) 
         raise DataError(str(error)) from error
 
 
-def answer_chunk(
+def answer_window(
     predictor: Predictor,
-    chunk: Iterable[Asked],
+    window: Iterable[Asked],
     on_fault: Callable[[DataError], None] = refuse,
     combine: Combine | None = None,
 ) -> Iterator[tuple[int, AnswerLine]]:
@@ -171,7 +182,7 @@ def answer_chunk(
 
     Args:
         predictor: Runs over one backbone.
-        chunk: Rows to answer. Different rows have different numbers.
+        window: Rows to answer. Different rows have different numbers.
         on_fault: Function that is called for each row that cannot be tokenised; the default raises the fault.
         combine: Function that combines the answers of all runs to an example; None gives an answer for each run.
 
@@ -179,7 +190,7 @@ def answer_chunk(
         Number of the row and an answer to it, by number, then by group, example and run.
     """
     by_group: dict[int, list[Asked]] = {}
-    for asked in chunk:
+    for asked in window:
         by_group.setdefault(asked.group, []).append(asked)
     by_row: dict[int, list[AnswerLine]] = {}
     for index, members in sorted(by_group.items()):

@@ -1,21 +1,19 @@
-"""Collect answers to labelled rows, and compute the task's metrics at the end."""
+"""Compute the task's metrics of the answers to labelled rows, without keeping the rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from rpt.predict.answers import AnswerLine
 from rpt.predict.predictor import Predictor
-from rpt.tasks.example import Answer, Example
-from rpt.tasks.metrics import evaluate
+from rpt.tasks.running_metrics import RunningMetrics
 
 
 class Tally:
-    """Answers to labelled rows, by run. Examples are kept without their texts, to save memory.
+    """Metrics of the answers to labelled rows, by run.
 
     Args:
-        predictor: Runs whose answers are collected.
+        predictor: Runs that give the answers.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -23,24 +21,22 @@ class Tally:
             name: group.tuner.metric_names for group in predictor.groups for name in group.names
         }
         self._of_ensemble = predictor.groups[0].tuner.metric_names
-        self._kept: dict[str, tuple[list[Example], list[Answer]]] = {}
-        self._choices: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._by_run: dict[str, RunningMetrics] = {}
 
     def add(self, line: AnswerLine) -> None:
-        """Keep an answer, if its row has a label."""
+        """Add an answer to the metrics of its run, if its row has a label."""
         if line.example is None:
             return
-        examples, answers = self._kept.setdefault(line.run, ([], []))
-        choices = self._choices.setdefault(line.example.choices, line.example.choices)  # equal tuples are kept once
-        examples.append(replace(line.example, fields={}, choices=choices))
-        answers.append(line.answer)
+        if line.run not in self._by_run:
+            self._by_run[line.run] = RunningMetrics(self._metrics.get(line.run, self._of_ensemble))
+        self._by_run[line.run].add(line.example, line.answer)
 
     def lines(self) -> list[str]:
         """Format the metrics of each run: `NAME: score 0.575, accuracy 0.586 (250 labelled rows)`."""
         formatted = []
-        for run, (examples, answers) in self._kept.items():
-            scores = evaluate(self._metrics.get(run, self._of_ensemble), examples, answers)
+        for run, metrics in self._by_run.items():
+            scores = metrics.values()
             ordered = {"score": scores.pop("score"), **scores}
             values = ", ".join(f"{name} {value:.4f}" for name, value in ordered.items())
-            formatted.append(f"{run}: {values} ({len(examples):,} labelled rows)")
+            formatted.append(f"{run}: {values} ({metrics.num_answers:,} labelled rows)")
         return formatted

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from rpt.errors import DataError
-from rpt.predict.answers import Asked, answer_chunk, read_row
+from rpt.predict.answers import Asked, answer_window, read_row
 from rpt.predict.lines import InputRow
 from rpt.predict.predictor import Predictor
 from rpt.serve.limits import Limits
@@ -153,7 +153,7 @@ class Batcher:
         self._score(read)
 
     def _read(self, job: Job, numbers: Iterator[int]) -> _ReadJob:
-        """Read the rows of a job with their tasks. In a chunk, different rows of all jobs have different numbers.
+        """Read the rows of a job with their tasks. In a window, different rows of all jobs have different numbers.
 
         Raises:
             DataError: A row does not fit its task, or the job asks for too many answers.
@@ -171,7 +171,7 @@ class Batcher:
         """Score the rows of jobs together. If that fails, score each job alone, which finds the job with the fault."""
         answers: dict[int, list[dict[str, Any]]] = {}
         try:
-            for number, line in answer_chunk(self._predictor, [asked for job in read for asked in job.asked]):
+            for number, line in answer_window(self._predictor, [asked for job in read for asked in job.asked]):
                 answers.setdefault(number, []).append(line.values)
         except Exception as error:
             if len(read) == 1:

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rpt.tasks.example import Answer, Example
 from rpt.tasks.text import normalised
 
 Metric = Callable[[Sequence[Example], Sequence[Answer]], float]
 
+Counts = Sequence[tuple[int, int, int]]
+"""Number of hits, false alarms and misses of each choice."""
+
 
 def accuracy(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
     """Compute the share of examples whose chosen answer is the target."""
-    return sum(hits for hits, _, _ in _counts(examples, answers)) / len(examples)
+    return _accuracy(label_counts(examples, answers), len(examples))
+
+
+def _accuracy(counts: Counts, num_examples: int) -> float:
+    return sum(hits for hits, _, _ in counts) / num_examples
 
 
 def f1_macro(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
@@ -29,7 +36,11 @@ def f1_macro(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
     SuperGLUE's toolkit (jiant) and the hub's `super_glue` metric score CB by that function. T5 and
     lm-evaluation-harness fix the label set instead, and count such a class as 0.
     """
-    scores = [_f1(*counts) for counts in _counts(examples, answers) if any(counts)]
+    return _f1_macro(label_counts(examples, answers), len(examples))
+
+
+def _f1_macro(counts: Counts, _: int) -> float:
+    scores = [_f1(*of_choice) for of_choice in counts if any(of_choice)]
     return math.fsum(scores) / len(scores)
 
 
@@ -40,8 +51,11 @@ def f1a(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
     et al. 2018) also sets precision without a chosen answer and recall without a right answer to 1. scikit-learn gives
     0 with a warning.
     """
-    counts = _counts(examples, answers)[1]
-    return _f1(*counts) if any(counts) else 1.0
+    return _f1a(label_counts(examples, answers), len(examples))
+
+
+def _f1a(counts: Counts, _: int) -> float:
+    return _f1(*counts[1]) if any(counts[1]) else 1.0
 
 
 def em(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
@@ -83,8 +97,14 @@ METRICS: dict[str, Metric] = {
 }
 
 
-OF_LABELS = frozenset({"accuracy", "f1_macro", "f1a"})
+OF_COUNTS: dict[str, Callable[[Counts, int], float]] = {"accuracy": _accuracy, "f1_macro": _f1_macro, "f1a": _f1a}
+"""Functions that compute a metric from the counts of each choice and the number of examples, by the metric's name."""
+
+OF_LABELS = frozenset(OF_COUNTS)
 """Metrics that need choices. They are not defined for rows whose answer is free text."""
+
+OF_WORDS = frozenset({"f1", "f1_of_sets"})
+"""Metrics that are the mean of a value of each example."""
 
 RULES: dict[str, str] = {
     "accuracy": "share of rows whose choice is the right one",
@@ -105,11 +125,15 @@ def evaluate(names: Sequence[str], examples: Sequence[Example], answers: Sequenc
         examples: Examples, at least one.
         answers: Answer to each example, in the examples' order.
     """
-    values = {name: METRICS[name](examples, answers) for name in names}
+    return with_score({name: METRICS[name](examples, answers) for name in names})
+
+
+def with_score(values: Mapping[str, float]) -> dict[str, float]:
+    """Add the mean of metrics as `score`."""
     return {**values, "score": sum(values.values()) / len(values)}
 
 
-def _counts(examples: Sequence[Example], answers: Sequence[Answer]) -> list[tuple[int, int, int]]:
+def label_counts(examples: Sequence[Example], answers: Sequence[Answer]) -> Counts:
     """Count the hits, false alarms and misses of every choice."""
     # Imported here, because a report uses only the metrics of words, and importing torch takes seconds.
     import torch

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 import rpt
+import rpt.predict.predictor as predictor_module
 from rpt.config.paths import search_path
+from rpt.data.evaluation import EvalPasses
 from rpt.errors import ConfigError, DataError
 from rpt.predict.__main__ import main
 from rpt.predict.answers import answer_lines
@@ -157,6 +159,28 @@ def test_each_row_of_mixed_runs_gets_the_answer_of_the_run_it_names(dtype, train
             assert found == pytest.approx(expected["scores"], abs=1e-5)
 
 
+def test_the_rows_of_one_of_several_runs_get_the_scores_in_its_folder_bit_for_bit(trained, monkeypatch):
+    """Rows of several runs are cut into smaller forward passes, which may change last bits."""
+    folders = [trained("tiny_bert", "task=cb", f"seed={seed}") for seed in (0, 1)]
+    predictor = Predictor([rpt.load(folder) for folder in folders])
+    [group] = predictor.groups
+    assert (group.passes, group.mixed_passes) == (EvalPasses(8192), EvalPasses(1024))
+    used = []
+    plan_pairs = predictor_module.plan_pairs
+
+    def plan(examples, pairs, lengths, passes, **options):
+        used.append(passes.token_budget)
+        return plan_pairs(examples, pairs, lengths, passes, **options)
+
+    monkeypatch.setattr(predictor_module, "plan_pairs", plan)
+    for folder in folders:
+        rows = [{**row, "run": folder.name} for row in rows_of()]
+        lines = [line.values for line in answer_lines(predictor, placed(rows))]
+        assert without_own_keys(json.loads(json.dumps(lines))) == read_json_lines(folder / "predictions.jsonl")
+    list(answer_lines(predictor, placed(rows_of(count=2))))
+    assert used == [8192, 8192, 1024]
+
+
 @pytest.mark.slow
 def test_an_unknown_run_and_a_run_of_another_backbone_are_refused(trained):
     folder = trained("tiny_bert", "task=rte")
@@ -195,9 +219,9 @@ def test_an_ensemble_answers_by_mean_log_probability_or_by_vote(trained, tmp_pat
     assert len(lines["mean"]) == 24
 
 
-def test_rows_from_stdin_are_predicted_in_chunks(trained, monkeypatch, capsys):
+def test_rows_from_stdin_are_predicted_in_windows(trained, monkeypatch, capsys):
     folder = trained("tiny_bert", "task=cb", "backbone.dtype=bfloat16")
-    monkeypatch.setattr("rpt.predict.answers.CHUNK", 5)
+    monkeypatch.setattr("rpt.predict.answers.window_size", lambda predictor: 5)
     text = "".join(f"{json.dumps(row)}\n" for row in rows_of())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert main([str(folder), "--input", "-"]) == 0
