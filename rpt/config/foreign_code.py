@@ -15,6 +15,9 @@ from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.paths import search_path
 from rpt.errors import ConfigError, Problem
 
+FOREIGN = "The record is damaged, or rpt did not write it."
+"""End of messages about a record that holds a value which rpt does not write."""
+
 FROM_OPTIONS = {
     "task": ("reader",),
     "data": ("hub_id",),
@@ -48,7 +51,7 @@ def refuse_foreign_components(
     """
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
     odd = [
-        Problem(f"chosen.{group}", option, "is no name of an option. The record is damaged or foreign.")
+        Problem(f"chosen.{group}", option, f"is no name of an option. {FOREIGN}")
         for group, option in options.items()
         if not isinstance(option, str) or not OPTION.fullmatch(option)
     ]
@@ -73,15 +76,15 @@ def _problems(config: Mapping[str, Any], trusted: Mapping[str, Any], options: Ma
     for group, keys in FROM_OPTIONS.items():
         section = config.get(group)
         if not isinstance(section, dict):
-            yield Problem(group, section, "must be a group of keys. The record is damaged or foreign.")
+            yield Problem(group, section, f"must be a group of keys. {FOREIGN}")
             continue
         for key in keys:
             value, expected = section.get(key), trusted[group].get(key)
             is_absent = value is None and key in ("package", "hub_id")
             if value != expected and not is_absent:
                 advice = (
-                    f"is {'null' if expected is None else expected} in the option {group}={options[group]} here. A "
-                    "record chooses code by an option's name alone: write an option file with this value, and name its "
-                    f"folder: {NAME_FOLDER}."
+                    f"is {'null' if expected is None else expected} in the option file of {group}={options[group]}. "
+                    "rpt does not import code that only a record names: write an option file with this value, and name "
+                    f"its folder: {NAME_FOLDER}."
                 )
                 yield Problem(f"{group}.{key}", value, advice)

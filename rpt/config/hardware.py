@@ -40,7 +40,7 @@ def count_devices(config: Config, device: torch.device) -> int:
     if devices == "auto":
         return num_gpus if device.type == "cuda" else 1
     if device.type == "cuda" and devices > num_gpus:
-        advice = f"this machine has {num_gpus}. Set it to that or less, or to auto."
+        advice = f"this machine has {num_gpus} GPUs. Set it to {num_gpus} or less, or to auto."
         raise ConfigError.of("trainer.devices", devices, advice)
     return devices
 

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _unfinished(folders: Mapping[Path, str]) -> list[str]:
     if not folders:
         return []
-    return [f"Not in it, because unfinished: {', '.join(f'{path.name} ({why})' for path, why in folders.items())}."]
+    names = ", ".join(f"{path.name} ({why})" for path, why in folders.items())
+    return [f"The report leaves out runs whose training has not ended: {names}."]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from rpt.config.bounds import MetricName
 from rpt.config.compose import published_numbers
-from rpt.config.foreign_code import OPTION
+from rpt.config.foreign_code import FOREIGN, OPTION
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.paths import config_dir
 from rpt.config.schema import Section
@@ -47,7 +47,7 @@ def expected_of(experiment: str) -> tuple[Expected, ...]:
         UnreadableRun: The name cannot be the name of an option, or the experiment cannot be composed.
     """
     if not OPTION.fullmatch(experiment):
-        raise UnreadableRun(f"experiment = {experiment!r}: is no name of an option. The record is damaged or foreign.")
+        raise UnreadableRun(f"experiment = {experiment!r}: is no name of an option. {FOREIGN}")
     if not (experiment.startswith(PUBLISHED) or (config_dir() / "experiment" / f"{experiment}.yaml").is_file()):
         return ()
     try:

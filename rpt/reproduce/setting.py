@@ -7,7 +7,7 @@ from functools import cache
 from pydantic import ValidationError
 
 from rpt.config.compose import compose
-from rpt.config.foreign_code import OPTION
+from rpt.config.foreign_code import FOREIGN, OPTION
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.older import values_of_record
 from rpt.config.schema import Config
@@ -65,14 +65,12 @@ def published(config: Config, override: str | None) -> Config:
     names = {group: str(config.chosen.get(group)) for group in ("experiment", "task")}
     for group, name in names.items():
         if not OPTION.fullmatch(name):
-            raise UnreadableRun(f"{group} = {name!r}: is no name of an option. The record is damaged or foreign.")
+            raise UnreadableRun(f"{group} = {name!r}: is no name of an option. {FOREIGN}")
     overrides = [f"{group}={name}" for group, name in names.items()]
     if override is None:
         return _composed(*overrides)
     if override not in {row.at for row in expected_of(names["experiment"])}:
-        raise UnreadableRun(
-            f"experiment {names['experiment']} has no row with {override!r}. The record is damaged or foreign."
-        )
+        raise UnreadableRun(f"experiment {names['experiment']} has no row with {override!r}. {FOREIGN}")
     return _composed(*overrides, override)
 
 

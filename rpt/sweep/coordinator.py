@@ -151,7 +151,7 @@ class Coordinator:
         if not self._has_announced_waiting:
             holders = sorted({holder for identity in self._open if (holder := states[identity].holder) is not None})
             count = several(len(self._open), "point")
-            say(f"waiting for {count} in training elsewhere: {', '.join(holders)}")
+            say(f"waiting for {count} that other processes train: {', '.join(holders)}")
             self._has_announced_waiting = True
         self._on_progress(None)
         time.sleep(POLL_SECONDS)

@@ -26,8 +26,11 @@ CURVES = ("train/loss", "held_out/loss")
 CLOSE_IN_FLOAT64 = 1e-6
 """Largest relative difference of a loss that shared forward passes may cause in float64. The tests measure 1e-8."""
 
-ROUNDING_WARNINGS = ("resumed elsewhere", "out of memory")
-"""First words of the warnings in a record that explain why a run differs in the last bits from its repetition."""
+ROUNDING_WARNINGS = ("resumed on another machine", "resumed elsewhere", "out of memory")
+"""First words of the warnings that explain why a run differs from its repetition in the last bits.
+
+Older versions of rpt wrote `resumed elsewhere`.
+"""
 
 
 _POSITIVE = Kind("a whole number of 1 or more", lambda value: WHOLE.accepts(value) and value >= 1)

@@ -124,7 +124,8 @@ class Recorder:
     def _note_other_bits(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         differing = [f"{key} {before.get(key)} -> {now[key]}" for key in now if before.get(key) != now[key]]
         if differing:
-            self.warn("resumed elsewhere, so not bit-exact: " + ", ".join(differing))
+            cause = "resumed on another machine or with other versions"
+            self.warn(f"{cause}, so not exact to the last bit: {', '.join(differing)}")
 
     def _note_other_version(self, before: str | None) -> None:
         """Warn if another version of rpt wrote the checkpoint; `before` is None in checkpoints of early versions."""

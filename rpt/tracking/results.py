@@ -204,7 +204,8 @@ def _write_scores(
 
 def _check_unchanged(run: Run, backbone: BackboneFacts, fingerprint: str) -> None:
     if run.trainable.body is None and fingerprint != backbone.fingerprint_before:
-        raise WeightsError("the frozen backbone has changed during training, so the score is wrong.")
+        advice = "Remove code of your own that writes to its weights, and train again with rerun=true."
+        raise WeightsError(f"the frozen backbone has changed during training, so the score is wrong. {advice}")
 
 
 def _prompt_facts(recorder: Recorder, run: Run, tuner: PromptTuner) -> PromptFacts | None:
@@ -232,9 +233,9 @@ def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> No
             "memory ran out, and the states of texts were computed in each step from then on, which is slower"
         )
     if tuner.token_budget < tuner.full_token_budget:
-        recorder.warn(f"out of memory: forwards were cut to {tuner.token_budget} tokens, which changes the last bits")
+        recorder.warn(f"out of memory: forward passes were cut to {tuner.token_budget} tokens, so the last bits differ")
     if run.has_cut_answers:
-        recorder.warn("out of memory: forwards of evaluations were cut, which changes the last bits")
+        recorder.warn("out of memory: forward passes of evaluations were cut, so the last bits differ")
 
 
 def _doubts(

@@ -55,7 +55,7 @@ class Pack:
         is_exact = self.recorders[0].config.has_own_forwards
         if self.num_left_out == 0 or self.states[0] is None or is_exact:
             return []
-        return [f"resumed without {several(self.num_left_out, 'run')} of its pack, so not bit-exact"]
+        return [f"resumed without {several(self.num_left_out, 'run')} of its pack, so not exact to the last bit"]
 
 
 def packs(

@@ -45,7 +45,10 @@ def check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded
     longest = max(len(text) for split in encoded.values() for texts in split.inputs for text in texts)
     if prompt + longest + written > positions:
         room = positions - prompt - written
-        advice = f"prompt, text and {written} written tokens must fit {positions} positions. Set it to {room} or less."
+        advice = (
+            f"prompt, text and {written} tokens of an answer must fit the {positions} positions of this backbone. Set "
+            f"backbone.text_limit={room} or less."
+        )
         raise ConfigError.of("backbone.text_limit", section.text_limit, advice)
 
 

@@ -173,7 +173,8 @@ def test_prompt_text_and_target_must_fit_the_positions(tiny_llama, tmp_path):
     longest = max(map(len, texts_of([*tiny_llama, *few])))
     (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": longest + 11}))
     fits = [*tiny_llama, *few, "prompt.length=10", f"backbone.text_limit={longest + 1}"]
-    with pytest.raises(ConfigError, match=r"written tokens must fit \d+ positions\. Set it to \d+ or less\.$"):
+    message = r"an answer must fit the \d+ positions of this backbone\. Set backbone\.text_limit=\d+ or less\.$"
+    with pytest.raises(ConfigError, match=message):
         train([check(compose(fits))])
     (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": longest + 20}))
     assert train([check(compose(fits))])[0].record.status == "finished"

@@ -232,7 +232,7 @@ def test_an_output_folder_below_a_file_is_refused(tmp_path):
     file = tmp_path / "file"
     file.touch()
     assert refusal([f"output_dir={file}/runs"]) == (
-        f"output_dir = {file}/runs: nothing can be written in {file}. Set output_dir=DIR to a folder of yours."
+        f"output_dir = {file}/runs: nothing can be written in {file}. Set output_dir=DIR to a writable folder."
     )
 
 

@@ -210,7 +210,7 @@ def test_the_gpus_of_a_machine_are_divided_among_its_workers(gpus, wanted, expec
 
 
 def test_more_gpus_than_the_machine_has_are_refused():
-    with pytest.raises(ConfigError, match=r"^hydra.launcher.submitit.gpus = 2: this machine has 1. Set it to that or "):
+    with pytest.raises(ConfigError, match=r"^hydra.launcher.submitit.gpus = 2: this machine has 1 GPU. Set it to 1"):
         gpu_shares(["0"], 2)
 
 

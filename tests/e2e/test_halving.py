@@ -102,7 +102,7 @@ def test_a_sweep_that_is_interrupted_with_halving_and_resumed_without_it_trains_
     steps = [json.loads((Path(result.folder) / "run.json").read_text())["steps"] for result in results]
     assert steps == [16, 16, 16]
     warnings = [warning for result in results for warning in Record.read(result.folder).warnings]
-    assert not any("not bit-exact" in warning for warning in warnings)
+    assert not any("not exact to the last bit" in warning for warning in warnings)
 
 
 def test_a_value_that_only_the_data_refuses_refuses_its_whole_pack(points):

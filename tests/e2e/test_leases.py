@@ -95,7 +95,7 @@ def test_points_that_the_executor_gave_up_are_not_trained_again_when_the_lease_b
     assert [(results[number].status, results[number].error) for number in (0, 1)] == [
         ("interrupted", "a worker was lost")
     ] * 2
-    assert capsys.readouterr().out == "waiting for 1 point in training elsewhere: process 12 on node7\n"
+    assert capsys.readouterr().out == "waiting for 1 point that other processes train: process 12 on node7\n"
 
 
 def folder_of(runs, rate):

@@ -133,7 +133,7 @@ def test_runs_that_resume_without_a_run_of_their_pack_have_a_warning(pack, inter
     folders = interrupted("packing.exact=false")
     remove(folders[1])
     resumed = train(pack("runs", "packing.exact=false"))
-    warning = "resumed without 1 run of its pack, so not bit-exact"
+    warning = "resumed without 1 run of its pack, so not exact to the last bit"
     assert [warning in outcome.record.warnings for outcome in resumed] == [True, False, True]
     assert {outcome.record.status for outcome in resumed} == {"finished"}
 

@@ -126,13 +126,13 @@ def test_a_new_controller_waits_for_the_workers_of_a_killed_controller(tiny_bert
         lines = []
         for line in again.stdout:
             lines.append(line)
-            if line.startswith("waiting for 2 points in training elsewhere: "):
+            if line.startswith("waiting for 2 points that other processes train: "):
                 break
     finally:
         os.kill(worker, signal.SIGCONT)
     lines.append(again.communicate()[0])
     assert again.returncode == 0, lines
-    assert f"waiting for 2 points in training elsewhere: process {worker} on " in "".join(lines)
+    assert f"waiting for 2 points that other processes train: process {worker} on " in "".join(lines)
     assert ledger(runs) == ledger(start_folder / "whole")
     for name, record in records(runs).items():
         assert "resumed" not in record

@@ -103,7 +103,7 @@ def test_runs_finish_with_smaller_forwards_when_memory_runs_out(tiny_cb, tiny_t5
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     for cut_run, whole_run in zip(cut, whole, strict=True):
-        assert any(text.startswith("out of memory: forwards were cut to") for text in cut_run.record.warnings)
+        assert any(text.startswith("out of memory: forward passes were cut to") for text in cut_run.record.warnings)
         assert cut_run.record.loss == pytest.approx(whole_run.record.loss, rel=1e-6)
 
 

@@ -230,7 +230,7 @@ def test_the_same_point_twice_is_refused(tmp_path):
     for parent in ("a", "b"):
         for folder in (tmp_path / parent).iterdir():
             folder.rename(tmp_path / f"{folder.name}-{parent}")
-    with pytest.raises(StudyError, match=r"are the same point, residual with seed 1. Move one of them away."):
+    with pytest.raises(StudyError, match=r"the same setting and seed \(residual, seed 1\). Move one of them away."):
         collect(tmp_path)
 
 

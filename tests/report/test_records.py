@@ -10,7 +10,7 @@ from rpt.report.read.run import StudyError
 from tests.support.report_fixture import write_run
 
 AGAIN = "Train the run again with rerun=true."
-OLDER = "An older rpt made it. Train it again with rerun=true."
+OLDER = "An older version of rpt trained the run. Train it again with rerun=true."
 FOREIGN = "Move its folder away."
 AWAY = "Move the folder away, or set rerun=true to train again."
 

@@ -68,7 +68,7 @@ def test_variants_of_one_encoder_are_compared_under_their_own_names(tmp_path):
 def test_a_named_encoder_without_runs_is_noted(tmp_path):
     study = three_encoders(tmp_path, "report.leader=gated")
     assert study.leader == "residual"
-    assert study.notes == ("report.leader names gated, which cannot be the leader here: residual is.",)
+    assert study.notes == ("report.leader names gated, which cannot be the leader here. The leader is residual.",)
 
 
 def test_a_panel_without_the_leader_shows_the_first_encoder_of_its_task(tmp_path):

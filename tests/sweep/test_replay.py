@@ -253,7 +253,7 @@ def test_code_that_a_record_names_is_refused_and_not_executed(key, value, packed
     edit(packed[0], lambda record: record["config"][group].update({name: value}))
     message = refusal(packed[0])
     assert message.startswith(f"{key} = {value}: is ")
-    assert "A record chooses code by an option's name alone" in message
+    assert "rpt does not import code that only a record names" in message
 
 
 @pytest.mark.parametrize("shape", ["callback", "scorer", "scorer's option file"])

@@ -137,7 +137,7 @@ def test_a_forward_pass_that_runs_out_of_memory_is_split_and_fails_no_run(pack, 
     cut = train(pack("cut", "tiny_bert", "backbone.dtype=float64"))
     for outcome, expected in zip(cut, fits, strict=True):
         assert outcome.record.status == "finished"
-        assert any(text.startswith("out of memory: forwards were cut to 512") for text in outcome.record.warnings)
+        assert any(text.startswith("out of memory: forward passes were cut to 512") for text in outcome.record.warnings)
         assert outcome.record.loss == pytest.approx(expected.record.loss, abs=1e-8)
         assert outcome.record.scores == expected.record.scores
 
@@ -232,7 +232,7 @@ def test_an_evaluation_that_runs_out_of_memory_is_split_and_fails_no_run(pack, m
     num_rows = limit_evaluation(500, monkeypatch)
     cut = train(pack("cut", "tiny_bert", "backbone.dtype=float64"))
     assert 1 < max(num_rows) < 20  # there are 20 reported rows
-    warning = "out of memory: forwards of evaluations were cut, which changes the last bits"
+    warning = "out of memory: forward passes of evaluations were cut, so the last bits differ"
     for outcome, expected in zip(cut, fits, strict=True):
         assert warning in outcome.record.warnings
         assert warning not in expected.record.warnings

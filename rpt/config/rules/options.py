@@ -154,7 +154,7 @@ def output_is_writable(candidate: Candidate) -> Iterator[Problem]:
     parents = [Path(output).absolute(), *Path(output).absolute().parents]
     nearest = next(parent for parent in parents if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        advice = f"nothing can be written in {nearest}. Set output_dir=DIR to a folder of yours."
+        advice = f"nothing can be written in {nearest}. Set output_dir=DIR to a writable folder."
         yield Problem("output_dir", output, advice)
 
 

@@ -205,7 +205,7 @@ def _refuse_duplicates(runs: Sequence[StudyRun]) -> None:
         other = seen.setdefault((run.task, run.method, tuple(sorted(run.values.items())), run.seed), run)
         if other is not run:
             raise StudyError(
-                f"{other.folder} and {run.folder}: are the same point, {run.method} with seed {run.seed}. "
+                f"{other.folder} and {run.folder}: have the same setting and seed ({run.method}, seed {run.seed}). "
                 "Move one of them away."
             )
 

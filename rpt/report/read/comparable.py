@@ -126,6 +126,7 @@ def _message(rule: Rule, folder: Path, value: Any, other: Path, other_value: Any
     value_text, other_text = texts if short[0] == short[1] else short
     both = f" To compare both, train each encoder with both values of {rule.axis}." if rule.axis else ""
     return (
-        f"{folder} and {other}: the {rule.what} differs, {value_text} and {other_text}. A report compares what was "
-        f"made alike: move one kind of run to a folder of its own, or name one study with --group.{both}"
+        f"{folder} and {other}: the {rule.what} differs, {value_text} and {other_text}. A report compares only "
+        "runs that agree in this. Move the runs of one kind to a folder of their own, or name one study with "
+        f"--group.{both}"
     )

@@ -47,7 +47,7 @@ def check_record(folder: Path, record: Record) -> None:
     _check_origin(path, record)
     missing, wrong = record.problems(_needed(record))
     if missing:
-        advice = "An older rpt made it. Train it again with rerun=true."
+        advice = "An older version of rpt trained the run. Train it again with rerun=true."
         raise RecordError(f"{path}: has no {', '.join(missing)}. {advice}")
     if wrong:
         raise RecordError(f"{path}: {'; '.join(wrong)}. Train the run again with rerun=true.")
@@ -58,7 +58,7 @@ def _check_origin(path: Path, record: Record) -> None:
     if schema is None:
         raise RecordError(f"{path}: has no schema, so it is no record of rpt. Move its folder away.")
     if schema not in READABLE and record.has_ended:
-        advice = "Train it again with rerun=true, or report it with the rpt that made it."
+        advice = "Train the run again with rerun=true, or report it with the version of rpt that trained it."
         known = " and ".join(map(str, READABLE))
         raise RecordError(f"{path}: schema = {shown(schema)}: this rpt reads schemas {known}. {advice}")
 

@@ -60,7 +60,7 @@ def notes_on_roles(stated: Roles, methods: Sequence[str]) -> Iterator[str]:
     actual = (leader_of(stated, methods), reference_of(stated, methods))
     for role, name, instead in zip(ROLES, stated, actual, strict=True):
         if name is not None and name != instead:
-            yield f"report.{role} names {name}, which cannot be the {role} here: {instead or 'no encoder'} is."
+            yield f"report.{role} names {name}, which cannot be the {role} here. The {role} is {instead or 'none'}."
 
 
 @cache

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rpt.console import several
 from rpt.errors import ConfigError
 from rpt.sweep.executors.jobs import MOST_REQUEUES, OPTIONS_KEY, Job, PackTraining, SubmititOptions, results
 from rpt.sweep.executors.workers import LostWorker, Pack
@@ -108,9 +109,8 @@ def gpu_shares(gpus: Sequence[str], per_worker: int | None) -> list[str]:
         ConfigError: The machine has fewer GPUs than one worker needs.
     """
     if len(gpus) < (per_worker or 0):
-        raise ConfigError.of(
-            f"{OPTIONS_KEY}.gpus", per_worker, f"this machine has {len(gpus)}. Set it to that or less."
-        )
+        advice = f"this machine has {several(len(gpus), 'GPU')}. Set it to {len(gpus)} or less."
+        raise ConfigError.of(f"{OPTIONS_KEY}.gpus", per_worker, advice)
     size = per_worker or 1
     starts = range(0, 0 if per_worker == 0 else len(gpus) - size + 1, size)
     return [",".join(gpus[start : start + size]) for start in starts] or [""]
