@@ -14,7 +14,8 @@ from transformers import DynamicCache
 from rpt.backbones.fused import fuse
 from rpt.backbones.language import LanguageModel, gathered
 from rpt.backbones.lines import TextLine, Written
-from rpt.backbones.text_cache import Context, States, TextCache
+from rpt.backbones.masks import additive
+from rpt.backbones.text_cache import Context, States, TextCache, states_of
 
 MAX_CACHED_BYTES = 4 * 2**30
 """Largest number of bytes of cached texts. CB's training and validation rows take 0.7 GiB with SmolLM2."""
@@ -51,7 +52,7 @@ class CausalBackbone(LanguageModel):
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
         super().__init__(model, tokenizer, checkpoint_fingerprint)
         fuse(model)
-        self.texts = TextCache(self._states, MAX_CACHED_BYTES)
+        self.texts = TextCache(self.key_values, MAX_CACHED_BYTES)
 
     def log_likelihoods(
         self,
@@ -71,13 +72,12 @@ class CausalBackbone(LanguageModel):
         joined = torch.cat([embeds, behind.to(embeds.dtype)], dim=1)
         seen, positions = laid.seen, laid.positions
         if isinstance(context, Context):
-            is_text = context.mask.bool()[:, None].expand(-1, seen.shape[1], -1)
-            seen, positions = torch.cat([is_text, seen], dim=2), positions + context.mask.sum(dim=1, keepdim=True)
+            seen, positions = _behind(context, seen, positions, mask)
         hidden = self._body(
             inputs_embeds=joined,
-            attention_mask=_additive(seen, embeds.dtype),
+            attention_mask=additive(seen, embeds.dtype),
             position_ids=positions,
-            past_key_values=_as_cache(context) if isinstance(context, Context) else None,
+            past_key_values=context.as_cache() if isinstance(context, Context) else None,
             use_cache=False,
         ).last_hidden_state
         # The output layer reads only slots that predict a token. On all slots it would cost more than the model.
@@ -87,9 +87,16 @@ class CausalBackbone(LanguageModel):
         return values.new_zeros(ids.shape).masked_scatter(is_token, values)
 
     def generate(
-        self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int
+        self,
+        embeds: Float[Tensor, "rows width hidden"],
+        mask: Int64[Tensor, "rows width"],
+        max_new_tokens: int,
+        context: Context | None = None,
     ) -> list[str]:
         """Generate greedily, with padding moved in front of the prompt. See `LanguageModel.generate`."""
+        if context is not None:
+            written = self._write_behind(context, embeds, mask, max_new_tokens)
+            return [text.removeprefix(" ") for text in self._texts(written)]
         order = mask.argsort(dim=1, stable=True)
         written = self.model.generate(
             inputs_embeds=embeds.take_along_dim(order[..., None], dim=1),
@@ -97,6 +104,46 @@ class CausalBackbone(LanguageModel):
             generation_config=self._greedy(max_new_tokens),
         )
         return [text.removeprefix(" ") for text in self._texts(written)]
+
+    def _write_behind(
+        self,
+        context: Context,
+        embeds: Float[Tensor, "rows width hidden"],
+        mask: Int64[Tensor, "rows width"],
+        max_new_tokens: int,
+    ) -> Int64[Tensor, "rows written"]:
+        """Generate token ids greedily behind given keys and values and the sources, with padding behind end markers.
+
+        `generate` of transformers counts wrong positions if a cache and input embeddings are given together.
+        """
+        rows, width = mask.shape
+        seen = torch.ones(width, width, dtype=torch.bool, device=mask.device).tril() & mask.bool()[:, None]
+        positions = torch.arange(width, device=mask.device).expand(rows, -1)
+        seen, positions = _behind(context, seen, positions, mask)
+        lengths, cache = mask.sum(dim=1), context.as_cache()
+        last, follows = lengths - 1, context.mask.sum(dim=1) + lengths
+        attended = torch.cat([context.mask, mask], dim=1).bool()[:, None]  # [rows, 1, given and source]
+        written = mask.new_zeros(rows, 0)
+        has_ended = torch.zeros(rows, dtype=torch.bool, device=mask.device)
+        while written.shape[1] < max_new_tokens and not bool(has_ended.all()):
+            hidden = self._body(
+                inputs_embeds=embeds,
+                attention_mask=additive(seen, embeds.dtype),
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+            ).last_hidden_state
+            logits = self.model.get_output_embeddings()(hidden[torch.arange(rows, device=mask.device), last])
+            ids = logits.argmax(dim=1).masked_fill(has_ended, self.pad_id)
+            has_ended |= ids == self.tokenizer.eos_token_id
+            seen = attended = torch.cat([attended, torch.ones_like(attended[:, :, :1])], dim=2)
+            embeds, positions, last = (
+                self.embed(ids[:, None]),
+                follows[:, None] + written.shape[1],
+                torch.zeros_like(last),
+            )
+            written = torch.cat([written, ids[:, None]], dim=1)
+        return written
 
     def read(self, ids: Int64[Tensor, "rows tokens"], mask: Int64[Tensor, "rows tokens"]) -> Context | None:
         """Return the keys and values of all tokens of each text except its last token.
@@ -126,7 +173,7 @@ class CausalBackbone(LanguageModel):
             ids, seen, positions = torch.cat([ids, laid.ids], dim=1), laid.seen, laid.positions
         hidden: Tensor = self._body(
             inputs_embeds=self.embed(ids),
-            attention_mask=_additive(seen, self.dtype),
+            attention_mask=additive(seen, self.dtype),
             position_ids=positions,
             use_cache=False,
         ).last_hidden_state[0]
@@ -139,22 +186,46 @@ class CausalBackbone(LanguageModel):
         return front or [self.tokenizer.eos_token_id], []
 
     @torch.no_grad()
-    def _states(self, ids: Int64[Tensor, " tokens"]) -> States:
+    def key_values(self, ids: Int64[Tensor, " tokens"]) -> States:
         """Compute the keys and values of a text in a forward pass of its own, so that no other text changes them."""
         seen = torch.ones(1, len(ids), len(ids), dtype=torch.bool, device=ids.device).tril()
-        cache = self._body(
+        cache = DynamicCache()
+        self._body(
             inputs_embeds=self.embed(ids[None]),
-            attention_mask=_additive(seen, self.dtype),
+            attention_mask=additive(seen, self.dtype),
             position_ids=torch.arange(len(ids), device=ids.device)[None],
-            past_key_values=DynamicCache(),
+            past_key_values=cache,
             use_cache=True,
-        ).past_key_values
-        return torch.stack([torch.cat([layer.keys, layer.values]) for layer in cache.layers])
+        )
+        return states_of(cache)
 
     @property
     def _body(self) -> Any:
         """The transformers model without its output layer."""
         return self.model.base_model
+
+
+def _behind(
+    context: Context,
+    seen: Bool[Tensor, "rows new new"],
+    positions: Int64[Tensor, "rows new"],
+    mask: Int64[Tensor, "rows width"],
+) -> tuple[Bool[Tensor, "rows new all"], Int64[Tensor, "rows new"]]:
+    """Let all slots attend to given keys and values, and count their positions from the end of these.
+
+    Padding of the sources gets position 0, because a learned table may have no later position.
+
+    Args:
+        context: Given keys and values.
+        seen: True where a slot (second axis) may attend to a slot (third axis).
+        positions: Position id of every slot without the given keys and values.
+        mask: 1 at the sources, which are the first slots, 0 at their padding.
+    """
+    is_given = context.mask.bool()[:, None].expand(-1, seen.shape[1], -1)
+    positions = positions + context.mask.sum(dim=1, keepdim=True)
+    width = mask.shape[1]
+    positions = torch.cat([positions[:, :width] * mask, positions[:, width:]], dim=1)
+    return torch.cat([is_given, seen], dim=2), positions
 
 
 def layout(
@@ -194,19 +265,3 @@ def layout(
     seen = same.tril() & (part != -1)[:, None, :]
     before = torch.where(step == 0, length[line] - 1, width + slot - 1)
     return Layout(laid, positions, seen, before, line)
-
-
-def _as_cache(context: Context) -> DynamicCache:
-    """Convert keys and values to the cache object of transformers, which a forward pass extends."""
-    cache = DynamicCache()
-    for layer in range(context.states.shape[1]):
-        cache.update(context.states[:, layer, 0], context.states[:, layer, 1], layer)
-    return cache
-
-
-def _additive(seen: Bool[Tensor, "rows new all"], dtype: torch.dtype) -> Float[Tensor, "rows 1 new all"]:
-    """Convert a mask to a bias for attention scores: 0, or the dtype's lowest finite number for masked slots.
-
-    A finite number keeps the softmax defined for a slot that attends to no slot.
-    """
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill(~seen, torch.finfo(dtype).min)[:, None]

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from rpt.backbones.layers import num_layers, shallow_copy
 from rpt.backbones.lines import TextLine
+from rpt.backbones.text_cache import States
 from rpt.backbones.texts import pad_id_of
 from rpt.backbones.tokens import tokenize
 
@@ -41,6 +42,8 @@ class FrozenBackbone(nn.Module):
         dropout: Whether training steps use the model's own dropout, through `dropping()`. False by default.
         num_positions: Largest number of tokens that the model takes, prompt included; None (default) for no limit.
         splits: Backbone split before a layer, by the layer (`rpt.backbones.split.split_before`).
+        key_value_sample: Keys and values of a sample of the vocabulary, from
+            `rpt.prompt.prefix_source.sample_key_values`; None before they are computed.
     """
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
@@ -51,6 +54,7 @@ class FrozenBackbone(nn.Module):
         self.dropout = False
         self.num_positions: int | None = None
         self.splits: dict[int, object] = {}
+        self.key_value_sample: object | None = None
 
     def with_model(self, model: Any) -> FrozenBackbone:
         """Return a shallow copy of the backbone with another model, such as a part of its model."""
@@ -64,6 +68,24 @@ class FrozenBackbone(nn.Module):
 
         The states of an encoder-decoder model are those of its encoder.
         """
+
+    @abstractmethod
+    def key_values(self, ids: Int64[Tensor, " tokens"]) -> States:
+        """Compute the keys and values of every layer for the tokens of a text, in a forward pass of its own.
+
+        They are the form of a prompt that enters every layer: for an encoder-decoder model, of every decoder layer.
+        """
+
+    @property
+    def key_value_edges(self) -> tuple[list[int], list[int]]:
+        """Token ids of the special tokens in front of a text and behind it, when its keys and values are computed."""
+        return self.text_edges
+
+    @cached_property
+    def key_value_shape(self) -> tuple[int, int, int, int]:
+        """Sizes of the keys and values of one token: layers, 2 for key and value, heads, and the size of a head."""
+        layers, pair, heads, _, size = self.key_values(torch.zeros(1, dtype=torch.int64, device=self.device)).shape
+        return layers, pair, heads, size
 
     @property
     def num_layers(self) -> int:

@@ -49,8 +49,9 @@ class LanguageModel(FrozenBackbone):
             ids: Token ids of the texts, padded on the right.
             id_mask: 1 at tokens of the texts, 0 at padding.
             row_of: Row of the source of each text, ascending.
-            context: For a decoder with the prompt behind the source, keys and values of the source. For the layers
-                above a split, states of the texts. None if `embeds` is the whole source and no layer is left out.
+            context: Keys and values in front of `embeds`, for T5 in front of the texts that the decoder writes. For the
+                layers above a split, states of the texts. None without keys and values in front, if no layer is left
+                out.
 
         Returns:
             Log-probabilities in nats, 0 at padding; float64 for a float64 model, else float32.
@@ -58,7 +59,11 @@ class LanguageModel(FrozenBackbone):
 
     @abstractmethod
     def generate(
-        self, embeds: Float[Tensor, "rows width hidden"], mask: Int64[Tensor, "rows width"], max_new_tokens: int
+        self,
+        embeds: Float[Tensor, "rows width hidden"],
+        mask: Int64[Tensor, "rows width"],
+        max_new_tokens: int,
+        context: Context | None = None,
     ) -> list[str]:
         """Generate a text behind each source by greedy decoding, up to the end marker.
 
@@ -66,6 +71,7 @@ class LanguageModel(FrozenBackbone):
             embeds: Embeddings of prompt and source, padded on the right, in the backbone's dtype.
             mask: 1 at prompt and source, 0 at padding.
             max_new_tokens: Largest number of tokens of a generated text.
+            context: Keys and values in front of `embeds`, for T5 in front of the generated text; None without any.
 
         Returns:
             Generated texts, without special tokens.

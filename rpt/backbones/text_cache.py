@@ -2,17 +2,21 @@
 
 If a soft prompt is behind a text, the text does not attend to the prompt. The keys and values of the text are then
 constant during training. They are computed once, and a training step computes only prompt and answer.
+
+A prefix, which is a prompt of keys and values of every layer, reaches a backbone in the same form, `Context`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
+from transformers import DynamicCache
 
 from rpt.backbones.bounded_cache import BoundedCache
 
@@ -22,11 +26,13 @@ States = Float[Tensor, "layers 2 heads tokens size"]
 
 @dataclass(frozen=True)
 class Context:
-    """Cached keys and values of the texts of a forward pass. The tokens that are computed follow these texts.
+    """Given keys and values of the rows of a forward pass. The tokens that are computed follow them.
+
+    They are the keys and values of cached texts, padded on the right, or of prefixes, padded on the left.
 
     Attributes:
-        states: Keys and values of each row in every layer, padded on the right with zeros.
-        mask: 1 at text, 0 at padding.
+        states: Keys and values of each row in every layer, with zeros at padding.
+        mask: 1 at given keys and values, 0 at padding.
     """
 
     states: Float[Tensor, "rows layers 2 heads width size"]
@@ -36,6 +42,22 @@ class Context:
         """Return a copy whose rows are padded on the right to a given width."""
         more = width - self.mask.shape[1]
         return Context(F.pad(self.states, (0, 0, 0, more)), F.pad(self.mask, (0, more)))
+
+    def of_rows(self, rows: Int64[Tensor, " chosen"]) -> Context:
+        """Return the keys and values of chosen rows, in the given order. A row may be chosen several times."""
+        return Context(self.states.index_select(0, rows), self.mask.index_select(0, rows))
+
+    def as_cache(self) -> DynamicCache:
+        """Convert the keys and values to the cache object of transformers, which a forward pass extends."""
+        cache = DynamicCache()
+        for layer in range(self.states.shape[1]):
+            cache.update(self.states[:, layer, 0], self.states[:, layer, 1], layer)
+        return cache
+
+
+def states_of(cache: Any) -> Float[Tensor, "layers 2 heads tokens size"]:
+    """Return the keys and values that a forward pass over a single text has put into a `DynamicCache`."""
+    return torch.stack([torch.cat([layer.keys, layer.values]) for layer in cache.layers])
 
 
 class TextCache(BoundedCache[tuple[int, ...]]):

@@ -96,7 +96,7 @@ class HeadScorer:
             rows: Rows that the texts belong to.
             heads: Head of each run, by the run's index in the pack.
         """
-        hidden = backbone(inserted.embeds, inserted.mask, inserted.segments)
+        hidden = backbone(inserted.embeds, inserted.mask, inserted.segments, inserted.context)
         logits = _by_head(pool(hidden, inserted.text, self.pooling), rows.run_of_text, heads)
         scores = logits if self.num_labels else by_row(logits.squeeze(1), rows.row_of_text, len(rows.row))
         return Scored(nn.functional.cross_entropy(scores, rows.target, reduction="none"), scores)

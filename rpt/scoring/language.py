@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rpt.backbones.language import LanguageModel
+from rpt.backbones.lines import Written
 from rpt.data.rows import Rows
 from rpt.prompt.insert import Inserted
 from rpt.scoring.scorer import Scored, by_row
@@ -68,7 +69,8 @@ class GenerateScorer(LanguageScorer):
     ) -> Scored:
         """Generate a text for each row, and compute the loss of the right text as in training."""
         losses = self.losses(backbone, inserted, rows, heads)
-        texts = backbone.generate(inserted.embeds, inserted.mask, self.max_new_tokens)
+        assert not isinstance(inserted.context, Written)  # `rpt.build` refuses it
+        texts = backbone.generate(inserted.embeds, inserted.mask, self.max_new_tokens, inserted.context)
         return Scored(losses, losses.new_zeros(len(losses), 0), texts)
 
 
