@@ -16,6 +16,7 @@ from rpt.backbones.split import split_before
 from rpt.config.construct import construct, construct_with_known
 from rpt.config.hardware import device_of, dtype_of
 from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, no_such_layer
+from rpt.config.prefix import PREFIX_AND_TEXT
 from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
 from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
@@ -24,15 +25,25 @@ from rpt.data.encode import Encoded
 from rpt.data.inputs import find_folder
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
-from rpt.prompt.layer_source import LayerSource, rms_before
+from rpt.prompt.layer_source import LayerSource
 from rpt.prompt.needs import changes_text, table_rows, why_not_folded
+from rpt.prompt.prefix_source import PrefixSource
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.prompt.unit import prompt_scale
+from rpt.prompt.vocabulary import rms_of_vocabulary
 from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
 from rpt.scoring.scorer import Scorer
 from rpt.tasks.task import Task
-from rpt.training.build_checks import check_generation, check_positions, check_sample, check_warmup, tell_of_large_texts
+from rpt.training.build_checks import (
+    check_generation,
+    check_positions,
+    check_prefix,
+    check_sample,
+    check_warmup,
+    is_prefix,
+    tell_of_large_texts,
+)
 from rpt.training.module import PromptTuner
 from rpt.training.optimizers import schedule
 from rpt.training.randomness import RandomStream
@@ -162,9 +173,15 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
 
 
 def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
+    if is_prefix(config):
+        check_prefix(config, backbone)
     source = _init_source(config, backbone)
+    layers = backbone.key_value_shape[0] if is_prefix(config) else backbone.num_layers
+    known = {"vocabulary": source, "backbone_layers": layers}
     sizes = {"length": config.prompt.length, "hidden": source.hidden}
-    encoder = construct_with_known("encoder", config.encoder, {"vocabulary": source}, **sizes)
+    encoder = construct_with_known("encoder", config.encoder, known, **sizes)
+    if is_prefix(config) and why_not_folded(encoder) is not None:
+        raise ConfigError.of("encoder._target_", config.encoder.target, PREFIX_AND_TEXT)
     if config.backbone.prompt_at == "end" and changes_text(encoder):
         raise ConfigError.of("backbone.prompt_at", "end", TEXT_IS_CACHED)
     if (layer := config.backbone.prompt_layer) and why_not_folded(encoder) is not None:
@@ -180,13 +197,16 @@ def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
 def _init_source(config: Config, backbone: FrozenBackbone) -> InitSource:
     """Return the inputs of the initialisation, in the unit of the prompt.
 
-    `backbone.prompt_scale` is the scale of a prompt among the input embeddings. It has no effect before a later layer.
+    `backbone.prompt_scale` is the scale of a prompt among the input embeddings. It has no effect on another prompt.
     """
     layer, unit, choices = config.backbone.prompt_layer, config.prompt.unit, own_choices(config)
+    if is_prefix(config):
+        scale = prompt_scale(unit, rms_of_vocabulary(backbone, 0, True)) if unit == "vocab" else 1.0
+        return PrefixSource(backbone.embedding, backbone.tokenizer, choices, scale, backbone=backbone)
     if layer == 0:
         scale = prompt_scale(unit, backbone.vocabulary_rms, config.backbone.prompt_scale)
         return InitSource(backbone.embedding, backbone.tokenizer, choices, scale)
-    scale = prompt_scale(unit, rms_before(backbone, layer), layer=layer) if unit == "vocab" else 1.0
+    scale = prompt_scale(unit, rms_of_vocabulary(backbone, layer, False), layer=layer) if unit == "vocab" else 1.0
     split = split_before(backbone, layer)
     return LayerSource(backbone.embedding, backbone.tokenizer, choices, scale, split=split)
 

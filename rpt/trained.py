@@ -19,6 +19,7 @@ from rpt.replay import refuse_without_matrix, repeatable
 from rpt.system.reading import Unreadable, reason_of, refuse_link_out, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
+from rpt.training.build_checks import is_prefix
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
 
@@ -89,9 +90,11 @@ class TrainedRun:
         _tensors(self.folder.prompt)
         exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
         plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
+        prefix = {"_target_": "rpt.prompt.prefix.Prefix", "_partial_": True}
+        prefix |= {"mlp_width": None, "dropout": 0.0, "start": "init"}
         parts = {
             "init": Component.model_validate(exported),
-            "encoder": Component.model_validate(plain),
+            "encoder": Component.model_validate(prefix if is_prefix(config) else plain),
             "prompt": config.prompt.model_copy(update={"unit": "raw"}),  # as the file is
         }
         return config.model_copy(update=parts)

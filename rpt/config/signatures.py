@@ -33,7 +33,7 @@ POSITIONAL = {"init": 3, "optim": 1}
 """Number of positional arguments that rpt gives to the constructors of a group; 0 for other groups."""
 
 GIVEN = {
-    "encoder": ("vocabulary",),
+    "encoder": ("vocabulary", "backbone_layers"),
     "optim": ("lr", "weight_decay"),  # each parameter group has its own
     "scorer": ("hidden", "num_labels", "pooling", "max_new_tokens"),
 }

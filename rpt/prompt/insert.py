@@ -1,4 +1,8 @@
-"""Insert soft prompts into a batch of embedded texts. The rows of a batch may belong to several runs."""
+"""Give each text of a batch the soft prompt of its run. The rows of a batch may belong to several runs.
+
+`insert` puts prompts among the embeddings of the texts. `attend` turns prefixes into the keys and values that the texts
+attend to in every layer.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +30,8 @@ class Inserted:
         mask: 1 at prompt and text, 0 at padding.
         text: True at text tokens, false at prompt and padding.
         segments: Segment (token type id) of each position; 0 at prompt and padding.
-        context: For a decoder, keys and values of the text in front of `embeds` if the prompt is behind the text, or
-            states of the answers if the prompt enters before a later layer. None in all other cases.
+        context: Keys and values in front of `embeds`: prefixes, or for a decoder the text if the prompt is behind the
+            text. For a prompt before a later layer of a decoder, states of the answers. None in all other cases.
     """
 
     embeds: Float[Tensor, "batch width hidden"]
@@ -94,13 +98,41 @@ def insert(
     return Inserted(embeds=filled, mask=keep.long(), text=types > 0, segments=(types - 1).clamp(min=0))
 
 
+def attend(
+    prefixes: Sequence[Float[Tensor, "_ hidden"]],
+    run: Int64[Tensor, " batch"],
+    shape: tuple[int, int, int, int],
+    dtype: torch.dtype,
+) -> Context | None:
+    """Give prefix `run[b]` to row b as keys and values, for every row of the batch; None if no row has a prefix.
+
+    Shorter prefixes are padded on the left, so that each prefix ends where its text begins. T5's decoder computes its
+    bias from the distance of two tokens.
+
+    Args:
+        prefixes: Prefix of each run. A matrix of 0 rows means no prefix.
+        run: Index of the prefix for each row of the batch.
+        shape: Sizes of the keys and values of one token: layers, 2 for key and value, heads, and the size of a head.
+        dtype: Dtype of the backbone.
+    """
+    rows, is_prefix = _one_per_row(prefixes, run, dtype, None, on_the_left=True)
+    if rows.shape[1] == 0:
+        return None
+    states = rows.unflatten(2, shape).permute(0, 2, 3, 4, 1, 5)  # [batch, layers, 2, heads, longest, size]
+    return Context(states, is_prefix.long())
+
+
 def _one_per_row(
     prompts: Sequence[Prompt],
     run: Int64[Tensor, " batch"],
     dtype: torch.dtype,
     index_in_run: Int64[Tensor, " batch"] | None,
+    *,
+    on_the_left: bool = False,
 ) -> tuple[Float[Tensor, "batch longest hidden"], Bool[Tensor, "batch longest"]]:
-    """Return each row's prompt, right-padded with zeros to the longest prompt, and a mask that is false at padding.
+    """Return each row's prompt, padded with zeros to the longest prompt, and a mask that is false at padding.
+
+    Prompts are padded on the right, or `on_the_left`.
 
     A prompt is copied to its rows by `expand`. The gradient of `expand` is a sum over the run's rows in their order. It
     has the same bits at every repetition and with any other runs in the batch. The gradient of an indexed lookup has no
@@ -112,13 +144,16 @@ def _one_per_row(
     owned = order.split(counts) if index_in_run is None else index_in_run[order].split(counts)
     used = [(prompt, own) for prompt, own in zip(prompts, owned, strict=True) if len(own)]
     longest = max(prompt.shape[-2] for prompt, _ in used)
-    padded = [(F.pad(prompt, (0, 0, 0, longest - prompt.shape[-2])), own) for prompt, own in used]
+    missing = [longest - prompt.shape[-2] for prompt, _ in used]
+    sides = [(count, 0) if on_the_left else (0, count) for count in missing]
+    padded = [(F.pad(prompt, (0, 0, *side)), own) for (prompt, own), side in zip(used, sides, strict=True)]
     rows = torch.cat([_of_rows(prompt, own) for prompt, own in padded]).to(dtype)
     if len(used) > 1:  # put the rows in the batch's order
         rows = rows.index_select(0, order.argsort())
 
     lengths = torch.tensor([prompt.shape[-2] for prompt in prompts], device=run.device)[run]  # [batch]
-    return rows, torch.arange(longest, device=run.device) < lengths[:, None]
+    slots = torch.arange(longest, device=run.device)
+    return rows, (longest - 1 - slots if on_the_left else slots) < lengths[:, None]
 
 
 def _of_rows(prompt: Prompt, numbers: Int64[Tensor, " own"]) -> Float[Tensor, "own length hidden"]:

@@ -8,14 +8,16 @@ states then have a context, like the states of the words of a text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from rpt.backbones.frozen import FrozenBackbone, root_mean_square
-from rpt.backbones.split import Split, split_before
+from rpt.backbones.frozen import root_mean_square
+from rpt.backbones.split import Split
 from rpt.prompt.init import InitSource, frequent_token_ids
 
 SAMPLE, FREQUENT, LONGEST = 1024, 5000, 64
@@ -44,11 +46,12 @@ class LayerSource(InitSource):
 
 @dataclass(frozen=True)
 class Sample:
-    """Frequent tokens of a vocabulary, and their states before a layer.
+    """Frequent tokens of a vocabulary, and their states where a prompt enters.
 
     Attributes:
         ids: Ids of the tokens, in the order of the texts in which they were read.
-        states: States of the tokens before the layer, in the dtype and on the device of the backbone.
+        states: States of the tokens before a layer, or their keys and values of every layer, in the dtype and on the
+            device of the backbone.
         rms: Root mean square of all entries of `states`.
     """
 
@@ -67,42 +70,20 @@ def sample_vocabulary(split: Split) -> Sample:
         split: Backbone, split before the layer.
     """
     if split.sample is None:
-        split.sample = _read_sample(split)
+        split.sample = draw_sample(split.above.tokenizer, split.read_tokens)
     assert isinstance(split.sample, Sample)
     return split.sample
 
 
-def _read_sample(split: Split) -> Sample:
-    frequent = torch.tensor(frequent_token_ids(split.above.tokenizer, FREQUENT), dtype=torch.int64)
+def draw_sample(tokenizer: Any, read: Callable[[Int64[Tensor, " tokens"], int | None], Tensor]) -> Sample:
+    """Read random frequent tokens in short texts.
+
+    Args:
+        tokenizer: Tokenizer of the backbone.
+        read: Function that returns the states [tokens, hidden] of tokens that are read in texts of a largest length.
+    """
+    frequent = torch.tensor(frequent_token_ids(tokenizer, FREQUENT), dtype=torch.int64)
     order = torch.randperm(len(frequent), generator=torch.Generator().manual_seed(0))
     ids = frequent[order[:SAMPLE]]
-    states = split.read_tokens(ids, LONGEST)
+    states = read(ids, LONGEST)
     return Sample(ids, states, root_mean_square(states) if len(ids) else 0.0)
-
-
-def rms_before(backbone: FrozenBackbone, layer: int) -> float:
-    """Compute the root mean square of the states before a layer, or of the input embeddings for layer 0.
-
-    Args:
-        backbone: Backbone that the prompt is for.
-        layer: Number of the layer before which the prompt enters.
-    """
-    if layer == 0:
-        return backbone.vocabulary_rms
-    return sample_vocabulary(split_before(backbone, layer)).rms
-
-
-def vocabulary_before(
-    backbone: FrozenBackbone, layer: int
-) -> tuple[Float[Tensor, "tokens hidden"], Int64[Tensor, " tokens"] | None]:
-    """Return states of the vocabulary before a layer, and the ids of their tokens.
-
-    Args:
-        backbone: Backbone that the prompt is for.
-        layer: Number of the layer before which the prompt enters. For layer 0, the result is the table of input
-            embeddings, and None for the ids of its rows.
-    """
-    if layer == 0:
-        return backbone.embedding, None
-    sample = sample_vocabulary(split_before(backbone, layer))
-    return sample.states, sample.ids

@@ -9,6 +9,8 @@
 | the mean embedding of each text | attribute `reads_text = True` | calls `forward(table, text)` |
 | embeddings of the text changed by token | method `token_update(embeddings)` | adds the result to the tokens |
 | embeddings of the text changed by position | method `position_update()` | adds row t of the result to token t |
+| keys and values of every layer as the prompt | attribute `enters_every_layer = True` | `hidden` counts them all |
+| number of layers that have these keys | argument `backbone_layers` | passes the number |
 
 An encoder without any of these needs maps a trained table [length, hidden] to a prompt [length, hidden].
 
@@ -16,7 +18,7 @@ An encoder that reads the text maps the table and a matrix [texts, hidden] to on
 [texts, length, hidden]. The embeddings that an encoder reads, and the updates that it returns, have the unit of the
 prompt (`rpt.prompt.unit`).
 
-An encoder with one of the last three needs cannot be folded into a single matrix [length, hidden] (`why_not_folded`).
+An encoder that reads the text or changes it cannot be folded into a single matrix [length, hidden] (`why_not_folded`).
 Its run keeps table and encoder after training.
 """
 
@@ -97,6 +99,15 @@ def position_update_of(encoder: nn.Module) -> Callable[[], Tensor] | None:
 def changes_text(encoder: nn.Module) -> bool:
     """Whether the encoder changes the embeddings of the text."""
     return token_update_of(encoder) is not None or position_update_of(encoder) is not None
+
+
+def enters_every_layer(encoder: object) -> bool:
+    """Whether the prompts of an encoder, or of a class of encoders, are keys and values of every layer.
+
+    A row of such a prompt holds the keys and values of one virtual token: layer after layer, and in each layer the keys
+    of all heads before the values.
+    """
+    return bool(getattr(encoder, "enters_every_layer", False))
 
 
 def why_not_folded(encoder: nn.Module) -> str | None:

@@ -1,10 +1,14 @@
-"""Write the exported prompt to `adapter/` in PEFT's prompt-tuning format. PEFT computes the same logits from it."""
+"""Write the exported prompt to `adapter/` in a format of PEFT, which computes the same logits from it.
+
+A prompt among the input embeddings has PEFT's format PROMPT_TUNING, and a prefix has the format PREFIX_TUNING.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save
 from torch import Tensor
 
@@ -12,20 +16,25 @@ from rpt.config.schema import BackboneConfig
 from rpt.system.writing import storage, write_atomic, write_json
 
 
-def why_not(section: BackboneConfig, has_prompt: bool, not_folded: str | None = None) -> str | None:
+def why_not(
+    section: BackboneConfig, has_prompt: bool, not_folded: str | None = None, every_layer: bool = False
+) -> str | None:
     """Return the reason why PEFT cannot represent a prompt; None if it can.
 
-    PEFT always inserts a prompt among the input embeddings, in front of the whole input.
+    PEFT always inserts a prompt among the input embeddings, in front of the whole input. A prefix has no such position.
 
     Args:
         section: Configuration of the backbone, with the position and the layer of the prompt.
         has_prompt: Whether the run has a prompt.
         not_folded: Reason why the prompt is not one matrix; None if it is one matrix.
+        every_layer: Whether the prompt is a prefix.
     """
     if not has_prompt:
         return "there is no prompt"
     if not_folded is not None:
         return f"PEFT's prompt is one matrix for all texts, and the encoder {not_folded}"
+    if every_layer:
+        return None
     if section.prompt_layer:
         return (
             f"PEFT puts a prompt among the input embeddings, and this prompt enters before layer "
@@ -56,8 +65,33 @@ def base_model(section: BackboneConfig, folder: Path) -> tuple[str, str | None]:
     return str(folder.resolve()), None
 
 
+def with_cross_attention(prefix: Tensor, layers: int) -> Tensor:
+    """Insert zeros into a prefix where PEFT expects the keys and values of a decoder's cross-attention.
+
+    For an encoder-decoder model, PEFT gives each decoder layer two places of a row: one for its self-attention, and one
+    for its cross-attention, which PEFT then drops. Without the zeros, PEFT would give layer i the keys and values of
+    layer 2i, and begin again at layer 0 behind the last layer.
+
+    Args:
+        prefix: Prefix, [length, layers * width].
+        layers: Number of decoder layers.
+
+    Returns:
+        Prefix with a place of zeros behind the keys and values of each layer, [length, 2 * layers * width].
+
+    Source: PEFT 0.21.2, `peft_model.py`, `PeftModel.get_prompt`.
+    """
+    of_layers = prefix.unflatten(1, (layers, 1, -1))
+    return torch.cat([of_layers, torch.zeros_like(of_layers)], dim=2).flatten(1)
+
+
 def write_adapter(
-    folder: Path, prompt: Tensor, base: tuple[str, str | None], task_type: str, model_config: Any
+    folder: Path,
+    prompt: Tensor,
+    base: tuple[str, str | None],
+    task_type: str,
+    model_config: Any,
+    key_value_shape: tuple[int, int, int, int] | None = None,
 ) -> None:
     """Write the two files of an adapter, and leave other files in its folder unchanged.
 
@@ -67,23 +101,50 @@ def write_adapter(
         base: Name and revision of the backbone, as `base_model` returns them.
         task_type: PEFT's name of the task type, such as `SEQ_2_SEQ_LM`.
         model_config: Transformers config of the backbone.
+        key_value_shape: For a prefix, sizes of the keys and values of one token: layers, 2, heads, size of a head. None
+            for a prompt among the input embeddings.
 
-    Source: the format of PEFT 0.21, `PeftModel.save_pretrained` for PROMPT_TUNING.
+    Source: the format of PEFT 0.21, `PeftModel.save_pretrained` for PROMPT_TUNING and PREFIX_TUNING.
     """
     config = {
-        "peft_type": "PROMPT_TUNING",
         "task_type": task_type,
         "base_model_name_or_path": base[0],
         "inference_mode": True,
         "num_virtual_tokens": len(prompt),
+        "revision": base[1],
+    }
+    if key_value_shape is None:
+        config |= _prompt_settings(prompt, model_config)
+    else:
+        layers, is_seq2seq = key_value_shape[0], task_type == "SEQ_2_SEQ_LM"
+        config |= _prefix_settings(key_value_shape, is_seq2seq)
+        prompt = with_cross_attention(prompt, layers) if is_seq2seq else prompt
+    with storage(folder):
+        folder.mkdir(exist_ok=True)
+    write_atomic(folder / "adapter_model.safetensors", save({"prompt_embeddings": prompt.contiguous()}))
+    write_json(folder / "adapter_config.json", config)
+
+
+def _prompt_settings(prompt: Tensor, model_config: Any) -> dict[str, Any]:
+    return {
+        "peft_type": "PROMPT_TUNING",
         "token_dim": prompt.shape[1],
         "num_transformer_submodules": 1,
         "num_attention_heads": model_config.num_attention_heads,
         "num_layers": model_config.num_hidden_layers,
         "prompt_tuning_init": "RANDOM",
-        "revision": base[1],
     }
-    with storage(folder):
-        folder.mkdir(exist_ok=True)
-    write_atomic(folder / "adapter_model.safetensors", save({"prompt_embeddings": prompt.contiguous()}))
-    write_json(folder / "adapter_config.json", config)
+
+
+def _prefix_settings(key_value_shape: tuple[int, int, int, int], is_seq2seq: bool) -> dict[str, Any]:
+    """Return PEFT's settings of a prefix. An encoder-decoder model has two places for each decoder layer."""
+    layers, _, heads, size = key_value_shape
+    stacks = 2 if is_seq2seq else 1
+    return {
+        "peft_type": "PREFIX_TUNING",
+        "token_dim": heads * size,
+        "num_transformer_submodules": stacks,
+        "num_attention_heads": heads,
+        "num_layers": stacks * layers,
+        "prefix_projection": False,
+    }

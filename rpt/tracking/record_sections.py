@@ -149,7 +149,8 @@ class PromptFacts(RecordSection):
         unit: Unit of the prompt, `prompt.unit`: `raw` or `vocab`.
         scale: Scale s of the unit: the backbone reads s (P + phi(P)).
         vocabulary_rms: Root mean square of the backbone's input embeddings. For a prompt before a later layer, root
-            mean square of the vocabulary's states before this layer.
+            mean square of the vocabulary's states before this layer. For a prefix, root mean square of the vocabulary's
+            keys and values.
         start_norm_ratio: Root mean square of the encoded prompt before the first step, divided by `vocabulary_rms`.
         start_update_ratio: Norm of phi(P) divided by the norm of P before the first step, mean over the virtual tokens;
             None for an encoder without a skip connection.
@@ -159,6 +160,7 @@ class PromptFacts(RecordSection):
             None for an encoder without a skip connection.
         not_folded: Reason why the encoder has no exported prompt: it `computes a prompt for each text`, or it `changes
             the embeddings of the text`. None for an encoder with an exported prompt.
+        every_layer: Whether the prompt is a prefix, that is keys and values of every layer, in place of input vectors.
     """
 
     unit: Text = absent()
@@ -170,6 +172,7 @@ class PromptFacts(RecordSection):
     end_norm_ratio: NumberOrNull = None
     end_update_ratio: NumberOrNull = None
     not_folded: TextOrNull = None
+    every_layer: Flag = False
 
 
 class EvaluationFacts(RecordSection):

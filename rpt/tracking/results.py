@@ -18,10 +18,10 @@ from rpt.data.inputs import find_folder
 from rpt.data.sources import Source
 from rpt.errors import WeightsError
 from rpt.prompt.diagnostics import diagnose
-from rpt.prompt.layer_source import vocabulary_before
 from rpt.prompt.needs import why_not_folded
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.prompt.text_prompt import TextPrompt
+from rpt.prompt.vocabulary import vocabulary_at
 from rpt.scoring.predictions import Predictions, prediction_lines
 from rpt.system.writing import write_atomic, write_json, write_json_lines
 from rpt.tasks.metrics import RULES, evaluate
@@ -280,20 +280,20 @@ def _write_files(recorder: Recorder, run: Run, tuner: PromptTuner, predictions: 
 
 def _write_prompt(recorder: Recorder, run: Run, tuner: PromptTuner, soft_prompt: SoftPrompt, prompt: Tensor) -> None:
     """Write an exported prompt, its diagnostics, and an adapter if PEFT can represent the prompt."""
-    folder = recorder.folder
+    folder, backbone, section = recorder.folder, tuner.backbone, recorder.config.backbone
     write_atomic(folder.prompt, save({"prompt": prompt.contiguous()}))
-    backbone = tuner.backbone
-    table, ids = vocabulary_before(backbone, recorder.config.backbone.prompt_layer)
+    enters_every_layer = run.trainable.enters_every_layer
+    table, ids = vocabulary_at(backbone, section.prompt_layer, enters_every_layer)
     diagnostics = diagnose(soft_prompt, run.start, prompt, table, backbone.tokenizer, ids)
     write_json(folder.diagnostics, diagnostics)
     if _adapter_note(recorder, run) is None:
-        section = recorder.config.backbone
         base = base_model(section, find_folder(recorder.config))
-        write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], backbone.model.config)
+        shape = backbone.key_value_shape if enters_every_layer else None
+        write_adapter(folder.adapter, prompt, base, TASK_TYPES[section.family], backbone.model.config, shape)
 
 
 def _adapter_note(recorder: Recorder, run: Run) -> str | None:
     """Return the reason why there is no adapter; None if there is an adapter."""
     prompt = run.trainable.prompt
     not_folded = None if prompt is None else why_not_folded(prompt.encoder)
-    return why_not(recorder.config.backbone, prompt is not None, not_folded)
+    return why_not(recorder.config.backbone, prompt is not None, not_folded, run.trainable.enters_every_layer)

@@ -13,10 +13,10 @@ from torch import Tensor
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.config.schema import Config
 from rpt.prompt.diagnostics import update_ratio
-from rpt.prompt.layer_source import rms_before
 from rpt.prompt.needs import why_not_folded
 from rpt.prompt.soft_prompt import SoftPrompt, count_params, trained_parameters
 from rpt.prompt.text_prompt import Folded, TextPrompt
+from rpt.prompt.vocabulary import rms_of_vocabulary
 from rpt.tracking.record_base import LARGEST
 from rpt.tracking.record_sections import BestCheckpoint, HalvingFacts, ParameterCounts, PromptFacts
 from rpt.training.halving import Competitor
@@ -41,10 +41,11 @@ def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_ste
         backbone: Backbone of the run.
         resumed_step: Step from which the training is resumed; 0 for a new training.
     """
-    has_prompt = run.trainable.prompt is not None
+    has_prompt, enters_every_layer = run.trainable.prompt is not None, run.trainable.enters_every_layer
+    rms = rms_of_vocabulary(backbone, config.backbone.prompt_layer, enters_every_layer) if has_prompt else 0.0
     return {
         "parameters": parameters(run),
-        "prompt": prompt_facts(config, run, rms_before(backbone, config.backbone.prompt_layer)) if has_prompt else None,
+        "prompt": prompt_facts(config, run, rms),
         "resumed_step": resumed_step,
     }
 
@@ -78,8 +79,8 @@ def prompt_facts(config: Config, run: Run, vocabulary_rms: float) -> PromptFacts
     Args:
         config: Configuration of the run.
         run: Run, before its first step or resumed.
-        vocabulary_rms: Root mean square of the backbone's input embeddings, or of the vocabulary's states before the
-            layer at which the prompt enters.
+        vocabulary_rms: Root mean square of the vocabulary's numbers where the prompt enters
+            (`rpt.prompt.vocabulary.rms_of_vocabulary`).
     """
     prompt = run.trainable.prompt
     if prompt is None:
@@ -91,6 +92,7 @@ def prompt_facts(config: Config, run: Run, vocabulary_rms: float) -> PromptFacts
         start_norm_ratio=_norm_ratio(run.start, vocabulary_rms),
         start_update_ratio=_finite(run.start_update_ratio),
         not_folded=why_not_folded(prompt.encoder),
+        every_layer=run.trainable.enters_every_layer,
     )
 
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.backbones.split import Split
 from rpt.config.members import GENERATES_AT_LAYER, GENERATES_BEHIND_TEXT
+from rpt.config.prefix import PREFIX_AT_LAYER, PREFIX_BEHIND_TEXT, WITHOUT_CACHE, takes_no_prefix
 from rpt.config.schema import Config
 from rpt.console import say
 from rpt.data.encode import Encoded
 from rpt.errors import ConfigError
 from rpt.prompt.init import frequent_token_ids
 from rpt.prompt.layer_source import FREQUENT
+from rpt.prompt.needs import enters_every_layer
+from rpt.system.modules import load_object
 
 
 def check_warmup(configs: Sequence[Config], total_steps: int) -> None:
@@ -53,11 +56,18 @@ def check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded
 
 
 def check_sample(configs: Sequence[Config], backbone: FrozenBackbone) -> None:
-    """Check that the tokenizer has frequent tokens, whose states before a later layer stand for the vocabulary.
+    """Check that the tokenizer has frequent tokens, whose states or keys and values stand for the vocabulary.
 
     Raises:
-        ConfigError: A prompt enters before a later layer, and there is no token to read before this layer.
+        ConfigError: A prompt enters before a later layer or every layer, and there is no token to read.
     """
+    prefixes = [config.chosen.get("encoder", "own") for config in configs if is_prefix(config)]
+    if prefixes and not frequent_token_ids(backbone.tokenizer, FREQUENT):
+        advice = (
+            "needs keys and values of frequent tokens, and this tokenizer has no tokens of more than one character. "
+            "Choose another encoder, with init=uniform or init=normal."
+        )
+        raise ConfigError.of("encoder", prefixes[0], advice)
     layer = max(config.backbone.prompt_layer if config.has_prompt else 0 for config in configs)
     if layer and not frequent_token_ids(backbone.tokenizer, FREQUENT):
         advice = (
@@ -82,6 +92,30 @@ def tell_of_large_texts(split: Split, encoded: Mapping[str, Encoded]) -> None:
             f"note: the states of all texts before layer {split.layer} take {kept}. The other texts are computed one "
             "by one each time. Fewer rows (data.max_rows) or shorter texts (backbone.text_limit) are faster.\n"
         )
+
+
+def is_prefix(config: Config) -> bool:
+    """Whether the prompt of a run consists of keys and values of every layer."""
+    return config.encoder.target is not None and enters_every_layer(load_object(config.encoder.target))
+
+
+def check_prefix(config: Config, backbone: FrozenBackbone) -> None:
+    """Refuse the settings that do not go with a prompt of keys and values of every layer.
+
+    Args:
+        config: Configuration of a run whose encoder gives keys and values.
+        backbone: Backbone of the run.
+
+    Raises:
+        ConfigError: The model takes no keys and values, or the prompt is behind the text or before a later layer.
+    """
+    section, kind = config.backbone, backbone.model.config.model_type
+    if kind in WITHOUT_CACHE:
+        raise ConfigError.of("backbone.name", section.name, takes_no_prefix(kind))
+    if section.prompt_at == "end":
+        raise ConfigError.of("backbone.prompt_at", section.prompt_at, PREFIX_BEHIND_TEXT)
+    if section.prompt_layer:
+        raise ConfigError.of("backbone.prompt_layer", section.prompt_layer, PREFIX_AT_LAYER)
 
 
 def check_generation(config: Config) -> None:

@@ -28,7 +28,7 @@ from rpt.prompt.text_prompt import Folded
 from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.tasks.task import Task
-from rpt.training.placement import Prompts, place_prompts, reader, stop_keeping
+from rpt.training.placement import Prompts, place_prompts, prefixed, reader, stop_keeping
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run
 from rpt.training.step import (
@@ -106,14 +106,15 @@ class PromptTuner(lightning.LightningModule):
         self.trainables = nn.ModuleList(run.trainable for run in runs)
         self.prompt_at = prompt_at
         self.split = split_before(backbone, prompt_layer) if prompt_layer else None
+        self._place = partial(place_prompts, backbone, prompt_at=prompt_at, split=self.split, prefixed=prefixed(runs))
         self.metric_names = metrics
         self.full_token_budget = token_budget
         self.ranks = ranks
-        text_cost = CACHED_TEXT_COST if prompt_at is None else 1.0
+        cost = CACHED_TEXT_COST if prompt_at is None else 1.0
         self._free_memory = partial(stop_keeping, self.split)
         backward = lambda loss: self.manual_backward(loss)  # noqa: E731
         self._passes = GradientPass(
-            self.runs, self.losses, backward, token_budget, exact, ranks, text_cost, self._free_memory
+            self.runs, self.losses, backward, token_budget, exact, ranks, cost, self._free_memory
         )
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
@@ -164,8 +165,8 @@ class PromptTuner(lightning.LightningModule):
         """
         self.pause()
         with self._backbone_dropout(rows):
-            inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at, self.split)
-            return self.scorer.losses(reader(self.backbone, self.split), inserted, rows, self._heads())
+            placed = self._place(rows, prompts)
+            return self.scorer.losses(reader(self.backbone, self.split), placed, rows, self._heads())
 
     def training_step(self, batch: Rows, batch_idx: int) -> None:
         """Take one step of every active run.
@@ -211,8 +212,7 @@ class PromptTuner(lightning.LightningModule):
 
     def score(self, rows: Rows, prompts: Prompts) -> Scored:
         """Compute losses and answers of rows with the prompts of their runs."""
-        inserted = place_prompts(self.backbone, rows, prompts, self.prompt_at, self.split)
-        return self.scorer.score(reader(self.backbone, self.split), inserted, rows, self._heads())
+        return self.scorer.score(reader(self.backbone, self.split), self._place(rows, prompts), rows, self._heads())
 
     def on_validation_epoch_start(self) -> None:
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""

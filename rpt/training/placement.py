@@ -1,11 +1,12 @@
 """Put the prompts of the runs into the texts of a forward pass: in front, behind `[CLS]`, or behind the text.
 
-A prompt enters among the input embeddings, or among the hidden states before a later layer.
+A prompt enters among the input embeddings, or among the hidden states before a later layer. A prefix enters every layer
+as keys and values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -16,10 +17,12 @@ from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.backbones.lines import TextLine
 from rpt.backbones.split import Split
+from rpt.backbones.text_cache import Context
 from rpt.data.rows import Rows
-from rpt.prompt.insert import Inserted, insert
+from rpt.prompt.insert import Inserted, attend, insert
 from rpt.prompt.text_prompt import EncodedPrompt, Folded, TextPrompt, Texts
 from rpt.prompt.text_updates import add_updates
+from rpt.training.run import Run
 
 Prompts: TypeAlias = Sequence[Folded | EncodedPrompt]
 """Prompt of each run: the encoder's output for a training step, or the folded prompt for an evaluation."""
@@ -41,7 +44,12 @@ def texts_of_run(backbone: FrozenBackbone, rows: Rows, run: int) -> Texts:
 
 
 def place_prompts(
-    backbone: FrozenBackbone, rows: Rows, prompts: Prompts, prompt_at: int | None, split: Split | None = None
+    backbone: FrozenBackbone,
+    rows: Rows,
+    prompts: Prompts,
+    prompt_at: int | None,
+    split: Split | None = None,
+    prefixed: Container[int] = (),
 ) -> Inserted:
     """Embed the texts of rows, and insert into each text the prompt of its run.
 
@@ -52,6 +60,8 @@ def place_prompts(
         prompt_at: Position in the text at which the prompt is inserted; None inserts it behind the text of a decoder.
         split: Backbone, split before the layer at which the prompt enters. The result then holds hidden states, for
             `split.above`. None for a prompt among the input embeddings.
+        prefixed: Indices of the runs whose prompt consists of keys and values of every layer. `rpt.build` refuses them
+            together with a prompt behind the text or before a later layer.
     """
     rows, encoded = _encoded(backbone, rows, prompts)
     if split is not None:
@@ -61,9 +71,16 @@ def place_prompts(
         assert isinstance(backbone, CausalBackbone)
         return _behind_texts(backbone, rows, encoded)
     embeds = add_updates(encoded, rows.run_of_text, rows.ids, backbone.embed(rows.ids))
-    matrices = [prompt.prompt for prompt in encoded]
+    none = embeds.new_zeros(0, embeds.shape[2])
+    matrices = [none if run in prefixed else prompt.prompt for run, prompt in enumerate(encoded)]
     inserted = insert(matrices, rows.run_of_text, embeds, rows.mask, prompt_at, rows.segments, rows.index_in_run)
-    return inserted if rows.width is None else inserted.padded(rows.width)
+    inserted = inserted if rows.width is None else inserted.padded(rows.width)
+    return replace(inserted, context=_context(backbone, rows, encoded, prefixed))
+
+
+def prefixed(runs: Sequence[Run]) -> set[int]:
+    """Return the indices of the runs whose prompt consists of keys and values of every layer."""
+    return {index for index, run in enumerate(runs) if run.trainable.enters_every_layer}
 
 
 def reader(backbone: FrozenBackbone, split: Split | None) -> FrozenBackbone:
@@ -98,6 +115,19 @@ def _encoded(backbone: FrozenBackbone, rows: Rows, prompts: Prompts) -> tuple[Ro
         else:
             encoded.append(EncodedPrompt(prompt) if isinstance(prompt, Tensor) else prompt)
     return rows, encoded
+
+
+def _context(
+    backbone: FrozenBackbone, rows: Rows, prompts: Sequence[EncodedPrompt], prefixed: Container[int]
+) -> Context | None:
+    """Return the prefixes of the rows as keys and values; None if no run has a prefix."""
+    prefixes = [prompt.prompt if run in prefixed else None for run, prompt in enumerate(prompts)]
+    known = [prefix for prefix in prefixes if prefix is not None]
+    if not known:
+        return None
+    none = known[0].new_zeros(0, known[0].shape[1])
+    matrices = [none if prefix is None else prefix for prefix in prefixes]
+    return attend(matrices, rows.run_of_text, backbone.key_value_shape, backbone.dtype)
 
 
 def _behind_texts(backbone: CausalBackbone, rows: Rows, prompts: Sequence[EncodedPrompt]) -> Inserted:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rpt.prompt.needs import ParameterGroup, groups_of
+from rpt.prompt.needs import ParameterGroup, enters_every_layer, groups_of
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.prompt.text_prompt import EncodedPrompt, Folded, Texts
 
@@ -20,7 +20,7 @@ class Trainable(nn.Module):
         prompt: Soft prompt; None for a baseline without a prompt.
         head: Classification head; None for a language model.
         body: Backbone, if it is fine-tuned; None if it is frozen.
-        hidden: Width of the backbone's input embeddings.
+        hidden: Width of the prompt, which is the width of the backbone's input embeddings for most encoders.
     """
 
     def __init__(self, prompt: SoftPrompt | None, head: nn.Module | None, body: nn.Module | None, hidden: int) -> None:
@@ -36,6 +36,11 @@ class Trainable(nn.Module):
     def needs_texts(self) -> bool:
         """Whether the prompt depends on the text or changes the text's embeddings."""
         return self.prompt is not None and not self.prompt.is_foldable
+
+    @property
+    def enters_every_layer(self) -> bool:
+        """Whether the prompt consists of keys and values of every layer."""
+        return self.prompt is not None and enters_every_layer(self.prompt.encoder)
 
     def forward(self) -> Float[Tensor, "length hidden"]:
         """Encode the prompt; length 0 without a prompt. The prompt must not depend on the text."""

@@ -149,7 +149,7 @@ def test_a_number_in_place_of_a_component_is_refused_by_the_schema_only():
     assert list(check_component("encoder", 3)) == []
 
 
-@pytest.mark.parametrize(("group", "count"), [("encoder", 17), ("init", 6), ("optim", 2)])
+@pytest.mark.parametrize(("group", "count"), [("encoder", 18), ("init", 6), ("optim", 2)])
 def test_the_options_of_every_shipped_component_are_valid(group, count):
     given = {"text": "init.text=words", "file": "init.path=/nowhere.npy"}
     options = sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))

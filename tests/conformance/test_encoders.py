@@ -42,7 +42,7 @@ def encoder_of(config: DictConfig, length: int = LENGTH) -> nn.Module:
     options = {key: value for key, value in config.items() if not key.startswith("_")}
     listed = {key: tuple(value) if OmegaConf.is_list(value) else value for key, value in options.items()}
     target = get_class(config["_target_"])
-    known = {"vocabulary": InitSource(VOCABULARY, None, ())}
+    known = {"vocabulary": InitSource(VOCABULARY, None, ()), "backbone_layers": 2}
     given = {name: value for name, value in known.items() if name in inspect.signature(target).parameters}
     return target(length=length, hidden=HIDDEN, **given, **listed)
 
@@ -69,7 +69,7 @@ def same_bits(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
     return len(first) == len(second) and all(map(torch.equal, first, second))
 
 
-CHOICES = {"shared": [True, False], "start": ["init", "source"]}
+CHOICES = {"shared": [True, False], "mlp_width": [None, 4], "start": ["init", "source"]}
 
 
 def variants() -> list[object]:
@@ -172,7 +172,7 @@ def test_a_loaded_state_dict_restores_the_prompt(config):
 def test_the_folded_prompt_equals_the_forward_pass_in_eval_mode_bit_for_bit(config, training):
     # A recurrent encoder applies dropout between its layers, so it needs two layers.
     config = config.copy()
-    config.update({k: v for k, v in {"dropout": 0.9, "num_layers": 2}.items() if k in config})
+    config.update({k: v for k, v in {"dropout": 0.9, "backbone_layers": 2}.items() if k in config})
     soft_prompt = build(config).train(training)
     soft_prompt.encoder.train(not training)  # `fold` must restore the mode of each module
     folded = kept(soft_prompt)

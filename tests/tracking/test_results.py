@@ -25,7 +25,7 @@ REQUIRED = {
     "backbone": """name weights_sha256 fingerprint_checkpoint fingerprint_before fingerprint_after parameters dtype
         attention family""",
     "prompt": """unit scale vocabulary_rms start_norm_ratio start_update_ratio first_step end_norm_ratio
-    end_update_ratio not_folded""",
+    end_update_ratio not_folded every_layer""",
     "parameters": "paper held kept head body",
     "evaluation": "token_budget one_row_per_forward fixed_shapes",
     "environment": "python packages git platform bits",

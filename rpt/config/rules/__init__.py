@@ -23,6 +23,7 @@ RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     backbone.prompt_place_fits_family,
     backbone.cached_text_is_unchanged,
     backbone.prompt_layer_fits_backbone,
+    backbone.prefix_fits_backbone,
     backbone.tuning_has_no_prompt,
     data.data_is_there,
     task.task_is_sound,

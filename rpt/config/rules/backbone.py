@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rpt.backbones.depth import num_layers
-from rpt.backbones.files import NoSuchBackbone, family_of, num_positions
+from rpt.backbones.files import NoSuchBackbone, family_of, model_type, num_positions
 from rpt.backbones.soundness import refuse_unsound
 from rpt.config.members import (
     GENERATES_AT_LAYER,
@@ -15,6 +15,14 @@ from rpt.config.members import (
     TEXT_UPDATES,
     members,
     no_such_layer,
+)
+from rpt.config.prefix import (
+    PREFIX_AND_OWN_SCORER,
+    PREFIX_AT_LAYER,
+    PREFIX_BEHIND_TEXT,
+    WITHOUT_CACHE,
+    states_prefix,
+    takes_no_prefix,
 )
 from rpt.config.rules.candidate import Candidate
 from rpt.errors import Problem
@@ -133,6 +141,26 @@ def _conflict_of_layer(candidate: Candidate) -> str | None:
     if candidate.scorer == "generate" and candidate.family == "causal":
         return GENERATES_AT_LAYER
     return None
+
+
+def prefix_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
+    """Check that a prompt of keys and values of every layer fits the model type, the prompt's place and the scorer."""
+    config = candidate.config
+    if not states_prefix(config):
+        return
+    try:
+        kind = None if candidate.folder is None else model_type(candidate.folder)
+    except NoSuchBackbone:
+        return  # `backbone_can_serve` reports it
+    section = config.backbone
+    if kind in WITHOUT_CACHE:
+        yield Problem("backbone.name", section.name, takes_no_prefix(kind))
+    if section.prompt_at == "end":
+        yield Problem("backbone.prompt_at", section.prompt_at, PREFIX_BEHIND_TEXT)
+    if section.prompt_layer:
+        yield Problem("backbone.prompt_layer", section.prompt_layer, PREFIX_AT_LAYER)
+    if candidate.scorer == "own":
+        yield Problem("scorer", config.chosen.get("scorer", "own"), PREFIX_AND_OWN_SCORER)
 
 
 def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:
