@@ -70,7 +70,7 @@ def model_card(
         ("Majority baseline", f"{record.majority['score'] or 0:.3f}"),
         (
             "Prompt",
-            f"{record.config['prompt']['length']} virtual tokens, {PLACES[section['prompt_at']]}{_layer(section)}",
+            f"{record.config['prompt']['length']} virtual tokens, {_place(record, section)}",
         ),
         ("Encoder", f"{record.chosen.get('encoder', 'own')}, whose output is the exported prompt"),
         ("Run", f"{record.name}, seed {record.config['seed']}"),
@@ -91,10 +91,13 @@ def model_card(
     return "\n\n".join(parts) + f"\n{head}"
 
 
-def _layer(section: dict[str, Any]) -> str:
-    """Return the layer of a prompt that does not enter among the input embeddings, for the position's description."""
+def _place(record: Record, section: dict[str, Any]) -> str:
+    """Return the position of the prompt, and its layer if it does not enter among the input embeddings."""
+    if record.prompt is not None and record.prompt.every_layer:
+        return "keys and values in front of those of the text in every layer"
     layer = section.get("prompt_layer", 0)
-    return f", among the hidden states before layer {layer} (counted from 0)" if layer else ""
+    place = PLACES[section["prompt_at"]]
+    return f"{place}, among the hidden states before layer {layer} (counted from 0)" if layer else place
 
 
 HEAD = (

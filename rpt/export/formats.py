@@ -7,6 +7,7 @@ folder is refused.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,9 +37,30 @@ def peft_files(folder: RunFolder, record: Record) -> Files:
         name: _read(folder, folder.adapter / name) for name in ("adapter_config.json", "adapter_model.safetensors")
     }
     weights = _tensor(folder.adapter / "adapter_model.safetensors", files, "adapter_model.safetensors")
-    if not np.array_equal(weights, prompt_of(folder)):
+    prompt = prompt_of(folder)
+    if not np.array_equal(_without_cross_attention(weights, files, prompt.shape[1]), prompt):
         raise _refusal(folder.adapter, "differs from the prompt in prompt.safetensors")
     return files
+
+
+def _without_cross_attention(
+    weights: Float[np.ndarray, "length width"], files: Files, width: int
+) -> Float[np.ndarray, "length hidden"]:
+    """Return the vectors of an adapter without the places for a cross-attention, which a prefix of T5 has in PEFT.
+
+    Args:
+        weights: Vectors of the adapter.
+        files: Files of the adapter.
+        width: Width of the exported prompt.
+    """
+    try:
+        places = json.loads(files["adapter_config.json"]).get("num_layers")
+    except (ValueError, AttributeError):
+        return weights
+    if weights.shape[1] != 2 * width or type(places) is not int or places < 2 or weights.shape[1] % places:
+        return weights
+    of_layers = weights.reshape(len(weights), places // 2, 2, -1)  # [length, layers, attention, width]
+    return of_layers[:, :, 0].reshape(len(weights), -1)
 
 
 def safetensors_files(folder: RunFolder, record: Record) -> Files:
