@@ -104,6 +104,7 @@ def test_rows_follow_the_official_schema(folder):
         assert {tuple(row) for row in rows} == {tuple(KEYS[folder])}
 
 
+@pytest.mark.slow
 @each_folder
 def test_no_example_occurs_twice(folder):
     seen = Counter(tuple(map(str, row.fields.values())) for split in SPLITS for row in examples(folder, split))

@@ -67,6 +67,7 @@ def test_a_sweep_with_halving_finishes_the_best_points_and_trains_nothing_when_r
         recorded(stopped)
 
 
+@pytest.mark.slow
 def test_without_halving_stopped_points_are_trained_anew(sweep):
     results, _ = sweep(POINTS[:3], EPOCHS, "packing.exact=true", **OPTIONS)
     whole, new = sweep(POINTS[:3], EPOCHS, "packing.exact=true")
@@ -93,6 +94,7 @@ def test_an_interrupted_sweep_makes_the_same_decisions_with_the_same_bits(steps,
     assert ([result.status for result in resumed], decisions(resumed), bytes_of(resumed)) == expected
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_interrupted_with_halving_and_resumed_without_it_trains_every_point(sweep, stop):
     stop([9], lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit):

@@ -138,6 +138,7 @@ def test_runs_that_resume_without_a_run_of_their_pack_have_a_warning(pack, inter
     assert {outcome.record.status for outcome in resumed} == {"finished"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [remove, damage_checkpoint, damage_record])
 def test_a_sweep_resumes_without_a_damaged_run_and_reports_it(damage, sweep, tmp_path, monkeypatch):
     from rpt.training.module import PromptTuner

@@ -73,6 +73,7 @@ def test_a_training_that_failed_at_several_steps_resumes_to_the_same_bytes(confi
     assert resumed.record.error is None
 
 
+@pytest.mark.slow
 def test_a_training_of_a_prompt_before_a_later_layer_resumes_to_the_same_bytes(config, stop):
     layer = ("backbone.prompt_layer=1", "backbone.dropout=false")
     whole = train([config("whole", *layer)])[0]

@@ -77,6 +77,7 @@ def test_a_cut_text_has_the_tokens_that_the_run_read(tiny_llama, tmp_path):
     assert tokens == [list(source) for [source] in run.data.reported.inputs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "overrides", "reason"),
     [

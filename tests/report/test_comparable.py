@@ -226,6 +226,7 @@ def test_another_axis_is_the_main_axis_of_a_study_that_also_varies_the_layer(tmp
     ]
 
 
+@pytest.mark.slow
 def test_the_head_alone_is_compared_with_the_prompts_of_its_backbone_at_every_layer(tmp_path):
     write_values(tmp_path, *((f"backbone={name}", f"backbone.prompt_layer={n}") for name in BERTS for n in (0, 3)))
     for name in BERTS:

@@ -75,6 +75,7 @@ def with_tables(study, out, *found):
     return render(study, found, [Paragraph("", ["None."])], [], [], headline=first, out=out, command=COMMAND)
 
 
+@pytest.mark.slow
 def test_equal_studies_give_equal_pages(study, parts, first, out, page):
     assert render(study, *parts, headline=first, out=out, command=COMMAND) == page
 

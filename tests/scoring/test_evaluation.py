@@ -133,6 +133,7 @@ def test_in_float32_other_rows_and_the_token_budget_change_a_score_only_by_round
             assert found[idx][1] == pytest.approx(loss, abs=ROUNDING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [

@@ -110,6 +110,7 @@ def test_the_correction_of_holm_ignores_missing_p_values():
     assert holm([]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_seeds", [3, 5])
 def test_the_false_positive_rate_is_5_percent(make_studies, num_seeds):
     studies = make_studies(1000, [0.75, 0.75], num_seeds, 100, seeds_sd=0.5)

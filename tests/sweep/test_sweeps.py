@@ -187,6 +187,7 @@ def test_the_rate_of_the_main_job_is_well_within_the_range_of_the_learning_rate_
     assert len(rates) >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in STUDIES if name not in CHECKS])
 def test_task_data_seeds_and_epochs_of_a_study_can_be_changed(name):
     given = ["task=rte", "data.k_per_class=8", "seed=7,8", "trainer.epochs=2"]

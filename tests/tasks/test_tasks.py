@@ -253,6 +253,7 @@ def test_only_formats_of_t5_have_a_prefix_and_a_field_to_cut_is_in_the_source(na
 # Tests of the official release
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "split"), [(name, split) for name, of in OFFICIAL_ROWS.items() for split in of])
 def test_the_official_rows_become_examples_in_every_framing(name, split, shared_dir):

@@ -94,6 +94,7 @@ def halved(configure, tiny_cb, tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_runs_that_go_on_have_the_bits_of_a_pack_without_halving(halved):
     configs, competitors = halved("halved", "packing.exact=true")
     outcomes = train(configs, None, competitors)
@@ -148,6 +149,7 @@ def test_a_stopped_run_has_no_score_and_no_prompt(halved):
         stopped.check()
 
 
+@pytest.mark.slow
 def test_without_halving_a_stopped_run_is_trained_anew_and_has_the_bits_of_a_new_run(halved):
     configs, competitors = halved("halved")
     outcomes = train(configs, None, competitors)

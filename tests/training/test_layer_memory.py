@@ -37,6 +37,7 @@ def without_memory_for_states(monkeypatch, part):
     return errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["losses", "score"])
 def test_kept_states_are_dropped_before_forward_passes_are_cut(part, pack, monkeypatch):
     runs = {"plain": ["encoder=plain"]}

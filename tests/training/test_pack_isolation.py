@@ -189,6 +189,7 @@ CPU = "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't 
 SMALLER = "Before its first checkpoint a pack can be made smaller: hydra.launcher.pack_size=2."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["encode", "step"])
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError(GPU), RuntimeError(CPU)], ids=["gpu", "cpu"])
 def test_out_of_memory_in_the_encoder_or_optimizer_of_a_run_interrupts_the_pack(part, error, pack, monkeypatch):

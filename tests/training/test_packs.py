@@ -159,6 +159,7 @@ def test_other_runs_beside_an_encoder_that_raises_equal_those_of_a_pack_without_
     assert same_bits(actual[2], expected[1])
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_fails_and_the_others_finish_as_alone(three, configure, tiny_cb, tmp_path):
     float64 = "backbone.dtype=float64"
     diverging = configure(*tiny_cb, "encoder=plain", "lr=1e300", float64, f"output_dir={tmp_path / 'packed'}")
