@@ -26,7 +26,7 @@ SCHEMA = 3
 READABLE = (2, SCHEMA)
 """Versions of run.json that this rpt reads. Records of version 2 do not identify the code of the training."""
 
-TRAINING_VERSION = 3
+TRAINING_VERSION = 4
 """Version of rpt's training code: backbones, batches, loop and metrics.
 
 It is raised by hand when a change to that code can change a score, because the hashes of components
