@@ -1,4 +1,4 @@
-"""Cache of computed tensors with a limit on memory."""
+"""Cache of computed tensors in memory, and below it a cache on disk."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
+from rpt.backbones.disk_cache import DiskCache
+
 Key = TypeVar("Key", bound=Hashable)
 
 
 class BoundedCache(Generic[Key]):
-    """Cache of computed tensors with a limit on memory. Tensors that do not fit are computed each time.
+    """Cache of computed tensors with a limit on memory. Tensors that do not fit are read from disk, or computed again.
 
     Args:
-        max_bytes: Largest number of bytes that are kept.
+        max_bytes: Largest number of bytes that are kept in memory.
+        disk: Cache on disk, to which every computed tensor is written; None (default) for a cache in memory alone.
 
     Attributes:
-        max_bytes: Largest number of bytes that are kept.
-        num_bytes: Number of bytes that are kept.
+        max_bytes: Largest number of bytes that are kept in memory.
+        disk: Cache on disk; None for a cache in memory alone.
+        num_bytes: Number of bytes that are kept in memory.
         num_computed: Number of tensors that have been computed.
-        is_closed: Whether the cache keeps no more tensors (`close`).
+        is_closed: Whether the cache keeps no more tensors in memory (`close`).
 
     Examples:
         >>> import torch
@@ -31,33 +35,38 @@ class BoundedCache(Generic[Key]):
         ([1.0, 1.0, 1.0], 1)
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, disk: DiskCache | None = None) -> None:
         self.max_bytes = max_bytes
+        self.disk = disk
         self._kept: dict[Key, Tensor] = {}
         self.num_bytes = 0
         self.num_computed = 0
         self.is_closed = False
 
     def of(self, key: Key, compute: Callable[[], Tensor]) -> Tensor:
-        """Return the tensor of a key, which is computed unless it is kept."""
+        """Return the tensor of a key, which is computed unless it is kept in memory or on disk."""
         kept = self._kept.get(key)
         if kept is not None:
             return kept
-        computed = compute()
-        self.num_computed += 1
-        size = computed.numel() * computed.element_size()
+        tensor = None if self.disk is None else self.disk.read(key)
+        if tensor is None:
+            tensor = compute()
+            self.num_computed += 1
+            if self.disk is not None:
+                self.disk.write(key, tensor)
+        size = tensor.numel() * tensor.element_size()
         if not self.is_closed and self.num_bytes + size <= self.max_bytes:
-            self._kept[key] = computed
+            self._kept[key] = tensor
             self.num_bytes += size
-        return computed
+        return tensor
 
     def clear(self) -> None:
-        """Drop all kept tensors, which frees their memory."""
+        """Drop all tensors that are kept in memory, which frees the memory."""
         self._kept.clear()
         self.num_bytes = 0
 
     def close(self) -> bool:
-        """Drop all kept tensors and keep no more. Return whether any tensor was kept."""
+        """Drop all tensors in memory and keep no more there. Return whether any tensor was kept in memory."""
         had_tensors = bool(self._kept)
         self.is_closed = True
         self.clear()

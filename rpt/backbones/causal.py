@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,10 +16,8 @@ from rpt.backbones.fused import fuse
 from rpt.backbones.language import LanguageModel, gathered
 from rpt.backbones.lines import TextLine, Written
 from rpt.backbones.masks import additive
+from rpt.backbones.open_cache import open_disk_cache
 from rpt.backbones.text_cache import Context, States, TextCache, states_of
-
-MAX_CACHED_BYTES = 4 * 2**30
-"""Largest number of bytes of cached texts. CB's training and validation rows take 0.7 GiB with SmolLM2."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,22 @@ class Layout:
 
 
 class CausalBackbone(LanguageModel):
-    """A frozen decoder, which reads source and answer as one text.
-
-    Attributes:
-        texts: Cache of the keys and values of texts, for prompts behind the text (`backbone.prompt_at=end`).
-    """
+    """A frozen decoder, which reads source and answer as one text."""
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
         super().__init__(model, tokenizer, checkpoint_fingerprint)
         fuse(model)
-        self.texts = TextCache(self.key_values, MAX_CACHED_BYTES)
+
+    @cached_property
+    def texts(self) -> TextCache:
+        """Cache of the keys and values of texts, for prompts behind the text (`backbone.prompt_at=end`)."""
+        return TextCache(self.key_values, self.cache_options.max_bytes, open_disk_cache(self, "keys and values"))
+
+    @property
+    def bytes_of_token(self) -> int:
+        """Number of bytes that the keys and values of a token take in all layers."""
+        states = self.key_values(torch.zeros(1, dtype=torch.int64, device=self.device))
+        return states.numel() * states.element_size()
 
     def log_likelihoods(
         self,

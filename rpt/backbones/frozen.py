@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from rpt.backbones.cache_options import CacheOptions
 from rpt.backbones.layers import num_layers, shallow_copy
 from rpt.backbones.lines import TextLine
 from rpt.backbones.text_cache import States
@@ -41,6 +42,7 @@ class FrozenBackbone(nn.Module):
     Attributes:
         dropout: Whether training steps use the model's own dropout, through `dropping()`. False by default.
         num_positions: Largest number of tokens that the model takes, prompt included; None (default) for no limit.
+        cache_options: Limits of the cache of texts, and its folder. They have no effect once the cache is in use.
         splits: Backbone split before a layer, by the layer (`rpt.backbones.split.split_before`).
         key_value_sample: Keys and values of a sample of the vocabulary, from
             `rpt.prompt.prefix_source.sample_key_values`; None before they are computed.
@@ -53,6 +55,7 @@ class FrozenBackbone(nn.Module):
         self.checkpoint_fingerprint = checkpoint_fingerprint
         self.dropout = False
         self.num_positions: int | None = None
+        self.cache_options = CacheOptions()
         self.splits: dict[int, object] = {}
         self.key_value_sample: object | None = None
 

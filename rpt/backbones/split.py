@@ -1,8 +1,8 @@
 """Split a frozen backbone before a layer: states of texts below the layer are constants, which are computed once.
 
 A prompt that enters before layer k does not change the states of the text below layer k. These states depend on the
-text and on the backbone alone. They are computed once for each text, without gradients, and kept in memory for all
-epochs and all runs of a pack. A training step then computes only the layers from k on.
+text and on the backbone alone. They are computed once for each text, without gradients, and kept in memory and on disk
+for all epochs and all runs of a pack. A training step then computes only the layers from k on.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from rpt.backbones.bounded_cache import BoundedCache
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.backbones.layers import above, below
 from rpt.backbones.lines import TextLine, Written
-
-MAX_BYTES = 4 * 2**30
-"""Largest number of bytes of cached states. A text of 100 tokens takes 77 KB with MiniLM in bfloat16."""
+from rpt.backbones.open_cache import open_disk_cache
 
 
 class Split:
@@ -31,24 +29,28 @@ class Split:
     Args:
         backbone: Backbone. Both parts share its weights.
         layer: Number of the layer before which prompts enter, from 1 to the number of layers - 1.
-        max_bytes: Largest number of bytes of kept states. Texts that do not fit are computed each time.
+        max_bytes: Largest number of bytes of states that are kept in memory; None (default) means the limit in the
+            backbone's `cache_options`.
 
     Attributes:
         layer: Number of the layer before which prompts enter.
         above: Backbone with the layers from `layer` on, which takes states in place of embeddings.
         width: Width of the states, which is the width of a prompt.
-        cache: Kept states of texts.
+        cache: Cache of the states of texts.
         sample: States of a sample of the vocabulary, from `rpt.prompt.layer_source.sample_vocabulary`; None before they
             are computed.
     """
 
-    def __init__(self, backbone: FrozenBackbone, layer: int, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, backbone: FrozenBackbone, layer: int, max_bytes: int | None = None) -> None:
         self.layer = layer
         self.above: FrozenBackbone = backbone.with_model(above(backbone.model, layer))
         self.width: int = backbone.state_size
         self._below: FrozenBackbone = backbone.with_model(below(backbone.model, layer))
         self._empty = backbone.embedding.new_zeros(0, self.width)
-        self.cache: BoundedCache[TextLine] = BoundedCache(max_bytes)
+        self.cache: BoundedCache[TextLine] = BoundedCache(
+            backbone.cache_options.max_bytes if max_bytes is None else max_bytes,
+            open_disk_cache(backbone, f"hidden states before layer {layer}"),
+        )
         self.sample: object | None = None
 
     @property

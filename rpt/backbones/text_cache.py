@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from transformers import DynamicCache
 
 from rpt.backbones.bounded_cache import BoundedCache
+from rpt.backbones.disk_cache import DiskCache
 
 States = Float[Tensor, "layers 2 heads tokens size"]
 """Keys and values of one text in every layer."""
@@ -61,11 +62,12 @@ def states_of(cache: Any) -> Float[Tensor, "layers 2 heads tokens size"]:
 
 
 class TextCache(BoundedCache[tuple[int, ...]]):
-    """Cache of keys and values with a limit on memory. Texts that do not fit are computed each time.
+    """Cache of keys and values with a limit on memory. Texts that do not fit are read from disk, or computed again.
 
     Args:
         compute: Function that computes the keys and values of a text from its token ids alone.
-        max_bytes: Largest number of bytes that are kept.
+        max_bytes: Largest number of bytes that are kept in memory.
+        disk: Cache on disk; None (default) for a cache in memory alone.
 
     Examples:
         >>> import torch
@@ -75,8 +77,10 @@ class TextCache(BoundedCache[tuple[int, ...]]):
         (torch.Size([2, 2, 2, 3, 2, 1]), [[1, 1], [1, 0]])
     """
 
-    def __init__(self, compute: Callable[[Int64[Tensor, " tokens"]], States], max_bytes: int) -> None:
-        super().__init__(max_bytes)
+    def __init__(
+        self, compute: Callable[[Int64[Tensor, " tokens"]], States], max_bytes: int, disk: DiskCache | None = None
+    ) -> None:
+        super().__init__(max_bytes, disk)
         self._compute = compute
 
     def context(self, texts: Sequence[Int64[Tensor, " _"]]) -> Context:

@@ -47,7 +47,7 @@ def storage(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: cannot be written ({error.strerror or error}). {advice}") from error
 
 
-def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> None:
+def write_atomic(path: Path, content: bytes, *, keep: Path | None = None, is_synced: bool = True) -> None:
     """Write a file completely or not at all: a temporary file is written, and then renamed to `path`.
 
     Args:
@@ -56,6 +56,8 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
         keep: Path to which an existing file at `path` is renamed first; None to replace the existing file. A process
             that is killed between the two renames leaves the old file at `keep` and no file at `path`. A reader must
             therefore look for the file at `path` and at `keep`.
+        is_synced: Whether the content is on disk when the function returns. With False, which is faster, the file may
+            be empty or damaged after a power failure, so that a reader must compare a checksum.
 
     Raises:
         StorageError: The disk is full, or the folder cannot be written. The existing file stays unchanged.
@@ -68,7 +70,8 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
                 os.fchmod(handle, MODE)  # only the owner can read a temporary file; results follow the umask
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if is_synced:
+                    os.fsync(file.fileno())
             if keep is not None and path.exists():
                 path.replace(keep)
             draft.replace(path)
@@ -76,7 +79,8 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None) -> Non
             with contextlib.suppress(FileNotFoundError):
                 draft.unlink()
             raise
-        _sync_folder(path.parent)
+        if is_synced:
+            _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
