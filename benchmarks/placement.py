@@ -109,11 +109,9 @@ def pack(task: str, root: str | None, backbone: str, *overrides: str) -> Pack:
 
 def cache_of(pack: Pack) -> BoundedCache[Any]:
     """Return the cache of the texts' states: those before the prompt's layer, or keys and values of a decoder."""
-    tuner = pack[0]
-    if tuner.split is not None:
-        return tuner.split.cache
-    assert isinstance(tuner.backbone, CausalBackbone)
-    return tuner.backbone.texts
+    cache = pack[0].text_cache
+    assert cache is not None
+    return cache
 
 
 if __name__ == "__main__":

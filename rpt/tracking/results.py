@@ -27,6 +27,7 @@ from rpt.system.writing import write_atomic, write_json, write_json_lines
 from rpt.tasks.metrics import RULES, evaluate
 from rpt.tracking.adapter import base_model, why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
+from rpt.tracking.memory_warnings import memory_warnings
 from rpt.tracking.record import Record
 from rpt.tracking.record_sections import (
     BackboneFacts,
@@ -183,9 +184,8 @@ def _write_scores(
     metrics = predictions.metrics(tuner.metric_names)
     scores = {name: metrics[name] for name in ("score", *tuner.metric_names)}
     prompt = _prompt_facts(recorder, run, tuner)
-    _warn_of_lost_memory(recorder, run, tuner)
     doubts = _doubts(recorder.config, predictions, scores, recorder.record.majority, data)
-    for warning in (*doubts, *scale_warnings(prompt)):
+    for warning in (*memory_warnings(run, tuner), *doubts, *scale_warnings(prompt)):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)
     recorder.finish(
@@ -224,18 +224,6 @@ def _cost(recorder: Recorder, run: Run, device: torch.device) -> dict[str, Any]:
         "steps": run.steps,
         "peak_memory_bytes": peak_memory_bytes(device),
     }
-
-
-def _warn_of_lost_memory(recorder: Recorder, run: Run, tuner: PromptTuner) -> None:
-    """Add a warning to the record if forward passes of training or evaluation ran out of memory."""
-    if tuner.split is not None and tuner.split.cache.is_closed:
-        recorder.warn(
-            "memory ran out, and the states of texts were computed in each step from then on, which is slower"
-        )
-    if tuner.token_budget < tuner.full_token_budget:
-        recorder.warn(f"out of memory: forward passes were cut to {tuner.token_budget} tokens, so the last bits differ")
-    if run.has_cut_answers:
-        recorder.warn("out of memory: forward passes of evaluations were cut, so the last bits differ")
 
 
 def _doubts(

@@ -28,7 +28,7 @@ from rpt.prompt.text_prompt import Folded
 from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.tasks.task import Task
-from rpt.training.placement import Prompts, place_prompts, prefixed, reader, stop_keeping
+from rpt.training.placement import Prompts, place_prompts, prefixed, reader, stop_keeping, text_cache
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run
 from rpt.training.step import (
@@ -64,6 +64,7 @@ class PromptTuner(lightning.LightningModule):
         token_budget: Token budget of the next forward pass.
         full_token_budget: Token budget at the start of training. `token_budget` is smaller once a forward pass has run
             out of memory.
+        text_cache: Cache of the constant states of texts; None if the prompt changes all states of a text.
         pause: Function called before each forward pass of a training step or an evaluation. If it raises, the runs are
             as they were before the step.
         steps_done: Number of training steps of the whole training, including those before it was resumed.
@@ -107,15 +108,14 @@ class PromptTuner(lightning.LightningModule):
         self.prompt_at = prompt_at
         self.split = split_before(backbone, prompt_layer) if prompt_layer else None
         self._place = partial(place_prompts, backbone, prompt_at=prompt_at, split=self.split, prefixed=prefixed(runs))
+        self.text_cache = text_cache(backbone, self.split, prompt_at)
         self.metric_names = metrics
         self.full_token_budget = token_budget
         self.ranks = ranks
-        cost = CACHED_TEXT_COST if prompt_at is None else 1.0
-        self._free_memory = partial(stop_keeping, self.split)
+        text_cost = CACHED_TEXT_COST if prompt_at is None else 1.0
+        self._free_memory = free = partial(stop_keeping, self.text_cache)
         backward = lambda loss: self.manual_backward(loss)  # noqa: E731
-        self._passes = GradientPass(
-            self.runs, self.losses, backward, token_budget, exact, ranks, cost, self._free_memory
-        )
+        self._passes = GradientPass(self.runs, self.losses, backward, token_budget, exact, ranks, text_cost, free)
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
         self.epochs_done = 0

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
+from rpt.backbones.bounded_cache import BoundedCache
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.backbones.lines import TextLine
@@ -88,16 +89,32 @@ def reader(backbone: FrozenBackbone, split: Split | None) -> FrozenBackbone:
     return backbone if split is None else split.above
 
 
-def stop_keeping(split: Split | None) -> bool:
-    """Drop the kept states of texts and keep no more, so that their memory is free.
+def text_cache(backbone: FrozenBackbone, split: Split | None, prompt_at: int | None) -> BoundedCache[Any] | None:
+    """Return the cache of the constant states of texts; None if the prompt changes all states of a text.
 
     Args:
+        backbone: Backbone that reads the texts.
         split: Backbone, split before the layer at which the prompt enters; None for a prompt among the embeddings.
+        prompt_at: Position in the text at which the prompt is inserted; None inserts it behind the text of a decoder.
+    """
+    if split is not None:
+        return split.cache
+    if prompt_at is None:
+        assert isinstance(backbone, CausalBackbone)
+        return backbone.texts
+    return None
+
+
+def stop_keeping(cache: BoundedCache[Any] | None) -> bool:
+    """Drop the states of texts that a cache keeps in memory and keep no more, so that their memory is free.
+
+    Args:
+        cache: Cache of the constant states of texts; None if there is no cache.
 
     Returns:
         Whether any states were kept.
     """
-    return split is not None and split.cache.close()
+    return cache is not None and cache.close()
 
 
 def _encoded(backbone: FrozenBackbone, rows: Rows, prompts: Prompts) -> tuple[Rows, list[EncodedPrompt]]:

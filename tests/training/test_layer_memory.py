@@ -11,16 +11,18 @@ from rpt.backbones.split import Split
 from rpt.errors import ConfigError
 from rpt.runs import train
 from rpt.scoring.head import HeadScorer
+from rpt.scoring.language import RankScorer
 from rpt.training.build_checks import tell_of_large_texts
 from tests.support.models import WORDS, make_model, save_as_published
 from tests.support.packs import files
 
 LAYER = "backbone.prompt_layer=1"
+END = "backbone.prompt_at=end"
 
 
-def without_memory_for_states(monkeypatch, part):
-    """Raise an out-of-memory error in a method of the head's scorer once the states of more than 10 texts are kept."""
-    act, of, kept, errors = getattr(HeadScorer, part), BoundedCache.of, [], []
+def without_memory_for_states(monkeypatch, scorer, part):
+    """Raise an out-of-memory error in a method of a scorer once the states of more than 10 texts are kept."""
+    act, of, kept, errors = getattr(scorer, part), BoundedCache.of, [], []
 
     def counted(self, key, compute):
         kept[:] = [self]
@@ -33,17 +35,20 @@ def without_memory_for_states(monkeypatch, part):
         return act(*arguments)
 
     monkeypatch.setattr(BoundedCache, "of", counted)
-    monkeypatch.setattr(HeadScorer, part, limited)
+    monkeypatch.setattr(scorer, part, limited)
     return errors
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["losses", "score"])
-def test_kept_states_are_dropped_before_forward_passes_are_cut(part, pack, monkeypatch):
+@pytest.mark.parametrize(
+    ("family", "place", "scorer"), [("tiny_bert", LAYER, HeadScorer), ("tiny_llama", END, RankScorer)]
+)
+def test_kept_states_are_dropped_before_forward_passes_are_cut(family, place, scorer, part, pack, monkeypatch):
     runs = {"plain": ["encoder=plain"]}
-    [fits] = train(pack("fits", "tiny_bert", LAYER, runs=runs))
-    errors = without_memory_for_states(monkeypatch, part)
-    [dropped] = train(pack("dropped", "tiny_bert", LAYER, runs=runs))
+    [fits] = train(pack("fits", family, place, runs=runs))
+    errors = without_memory_for_states(monkeypatch, scorer, part)
+    [dropped] = train(pack("dropped", family, place, runs=runs))
     assert len(errors) == 1
     assert files(dropped) == files(fits)  # the same forward passes give the same bits
     slower = "memory ran out, and the states of texts were computed in each step from then on, which is slower"
