@@ -35,6 +35,7 @@ from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
 from rpt.scoring.scorer import Scorer
 from rpt.tasks.task import Task
+from rpt.tracking.cache_facts import cache_options
 from rpt.training.build_checks import (
     check_generation,
     check_positions,
@@ -82,6 +83,7 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     if section.prompt_layer >= backbone.num_layers:  # the layers of a model from the hub are known only now
         raise ConfigError.of("backbone.prompt_layer", section.prompt_layer, no_such_layer(backbone.num_layers))
     backbone.dropout = section.dropout
+    backbone.cache_options = cache_options(config, device)
     return backbone
 
 
@@ -132,8 +134,8 @@ def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE)
     scorer = build_scorer(config, backbone, data.encoded)
     runs = [build_run(config, backbone, scorer, device, data.total_steps) for config in configs]
     tuner = build_module(config, backbone, scorer, data.task, runs, ranks)
-    if tuner.split is not None and ranks.rank == 0:
-        tell_of_large_texts(tuner.split, data.encoded)
+    if tuner.text_cache is not None and ranks.rank == 0:
+        tell_of_large_texts(tuner.split or backbone, data.encoded)
     return tuner
 
 

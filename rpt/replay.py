@@ -148,6 +148,8 @@ def refuse_without_matrix(record: Record) -> None:
 def _config(folder: Path, record: Record) -> Config:
     """Build the configuration of the repetition: the run's configuration with an output folder inside the run's folder.
 
+    The repetition has no folder of a text cache, because a record must not choose a folder to which it writes.
+
     Raises:
         ConfigError: The configuration is wrong, or `replay` in the folder is a symbolic link.
     """
@@ -155,7 +157,10 @@ def _config(folder: Path, record: Record) -> Config:
     if inside.is_symlink():
         raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
     aside = {"output_dir": str(inside), "logger": {}, "rerun": False}
-    return check(values_of_record(record.config, record.chosen) | aside)
+    values = values_of_record(record.config, record.chosen) | aside
+    if isinstance(backbone := values.get("backbone"), dict):
+        values["backbone"] = {**backbone, "text_cache_dir": None}
+    return check(values)
 
 
 def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:

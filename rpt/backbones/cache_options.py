@@ -1,4 +1,4 @@
-"""Limits of the cache of texts, and its folder. `rpt.build` makes them from the configuration."""
+"""Limits of the cache of texts, and its folder. `rpt.tracking.cache_facts` makes them from the configuration."""
 
 from __future__ import annotations
 

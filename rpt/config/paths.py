@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-USER_PATHS = ("data.root", "data.hub_id", "backbone.path", "init.path", "output_dir")
+USER_PATHS = ("data.root", "data.hub_id", "backbone.path", "backbone.text_cache_dir", "init.path", "output_dir")
 """Keys whose values may be paths with `~`. Not every shell expands `~` behind `=`."""
 
 MOST_BYTES = 255

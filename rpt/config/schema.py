@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from rpt.config.bounds import ASIDE, Choices, Labels, Metrics, Seed, Word
-from rpt.config.options import CountOrAuto
+from rpt.config.options import CountOrAuto, Size
 from rpt.config.trainer_flags import LightningFlags
 
 
@@ -152,6 +152,9 @@ class BackboneConfig(Section):
     prompt_layer: NonNegativeInt = 0  # default for older records without the key
     text_limit: Annotated[int, Field(ge=8)]
     prompt_scale: PositiveFloat | None = None  # default for older records without the key
+    text_cache_memory: Annotated[Size, ASIDE] = "4GiB"  # default for older records without the key
+    text_cache_dir: Annotated[str | None, Field(min_length=1), ASIDE] = None
+    text_cache_disk: Annotated[Size, ASIDE] = "64GiB"
 
 
 class ScorerConfig(Section):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from rpt.backbones.bounded_cache import BoundedCache
+from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.backbones.split import Split
 from rpt.config.members import GENERATES_AT_LAYER, GENERATES_BEHIND_TEXT
@@ -77,19 +80,29 @@ def check_sample(configs: Sequence[Config], backbone: FrozenBackbone) -> None:
         raise ConfigError.of("backbone.prompt_layer", layer, advice)
 
 
-def tell_of_large_texts(split: Split, encoded: Mapping[str, Encoded]) -> None:
-    """Print a line if the states of all texts exceed the memory in which they are kept.
+def tell_of_large_texts(cached: Split | FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
+    """Print a line if the constant states of all texts exceed the memory and the folder in which they are kept.
 
     Args:
-        split: Backbone, split before the layer at which the prompt enters.
+        cached: Backbone, split before the layer at which the prompt enters, or decoder with the prompt behind the text.
         encoded: Tokenised splits of the rows. Answers behind the texts are not counted.
     """
     texts = {tuple(ids) for part in encoded.values() for row in part.inputs for ids in row}
-    size = sum(map(len, texts)) * split.bytes_of_token
-    if size > split.cache.max_bytes:
-        kept = f"{size / 2**30:,.1f} GiB or more, and {split.cache.max_bytes / 2**30:,.1f} GiB are kept"
+    if isinstance(cached, Split):
+        cache: BoundedCache[Any] = cached.cache
+        states = f"states of all texts before layer {cached.layer}"
+    else:
+        assert isinstance(cached, CausalBackbone)
+        cache, states = cached.texts, "keys and values of all texts"
+        texts = {ids[:-1] for ids in texts}  # the last token of a text is computed with the prompt
+    size = sum(map(len, texts)) * cached.bytes_of_token
+    limits = {"in memory (backbone.text_cache_memory)": cache.max_bytes}
+    if cache.disk is not None:
+        limits["on disk (backbone.text_cache_disk)"] = cache.disk.capacity
+    if size > max(limits.values()):
+        kept = ", ".join(f"{limit / 2**30:,.1f} GiB are kept {where}" for where, limit in limits.items())
         say(
-            f"note: the states of all texts before layer {split.layer} take {kept}. The other texts are computed one "
+            f"note: the {states} take {size / 2**30:,.1f} GiB or more, and {kept}. The other texts are computed one "
             "by one each time. Fewer rows (data.max_rows) or shorter texts (backbone.text_limit) are faster.\n"
         )
 

@@ -32,6 +32,9 @@ SAME = hash_of()
         "rerun=true",
         "trainer.tune_lr=0.5",
         "backbone.revision=abc",
+        "backbone.text_cache_dir=cache",
+        "backbone.text_cache_memory=1MiB",
+        "backbone.text_cache_disk=1TiB",
     ],
 )
 def test_a_setting_that_cannot_change_the_score_is_not_part_of_the_identity(override):

@@ -37,6 +37,6 @@ RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     options.dropout_has_one_stream,
     options.callbacks_have_one_device,
     options.files_exist,
-    options.output_is_writable,
+    options.folders_are_writable,
     options.loggers_can_start,
 )

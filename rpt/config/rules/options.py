@@ -17,7 +17,7 @@ from rpt.config.wandb_login import login_problem
 from rpt.errors import Problem
 from rpt.prompt.files import ENCODER_FILE, prompt_file
 
-PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "init.path")
+PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "backbone.text_cache_dir", "init.path")
 """Keys whose values are paths, or a part of a path."""
 
 MOST_OF_NAMES = 180
@@ -146,16 +146,26 @@ def files_exist(candidate: Candidate) -> Iterator[Problem]:
         yield Problem("init.path", path, hinted("init.path", "there is no such file."))
 
 
-def output_is_writable(candidate: Candidate) -> Iterator[Problem]:
-    """Check that the nearest existing folder of the output path is writable."""
-    output = candidate.config.output_dir
-    if is_too_long(output):
-        return
-    parents = [Path(output).absolute(), *Path(output).absolute().parents]
+def folders_are_writable(candidate: Candidate) -> Iterator[Problem]:
+    """Check that the folder of runs and the folder of the text cache can be written."""
+    with suppress(NotValid):
+        output = candidate.config.output_dir
+        if (reason := _why_not_writable(output)) is not None:
+            yield Problem("output_dir", output, f"{reason}. Set output_dir=DIR to a writable folder.")
+    with suppress(NotValid):
+        cache = candidate.config.backbone.text_cache_dir
+        if cache is not None and (reason := _why_not_writable(cache)) is not None:
+            yield Problem("backbone.text_cache_dir", cache, f"{reason}. Set it to a writable folder, or to null.")
+
+
+def _why_not_writable(path: str) -> str | None:
+    """Return the reason why the nearest existing folder of a path cannot be written; None if it can be written."""
+    if is_too_long(path):
+        return None  # `names_are_short` reports it
+    parents = [Path(path).absolute(), *Path(path).absolute().parents]
     nearest = next(parent for parent in parents if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        advice = f"nothing can be written in {nearest}. Set output_dir=DIR to a writable folder."
-        yield Problem("output_dir", output, advice)
+    is_writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    return None if is_writable else f"nothing can be written in {nearest}"
 
 
 def loggers_can_start(candidate: Candidate) -> Iterator[Problem]:
