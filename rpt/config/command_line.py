@@ -91,10 +91,10 @@ def study_name(arguments: Sequence[str]) -> str | None:
         Name of the configuration; None if the arguments name none.
 
     Examples:
-        >>> study_name(["--config-name=learning_rate"]), study_name(["-cn", "seeds"]), study_name(["lr=1"])
-        ('learning_rate', 'seeds', None)
+        >>> study_name(["--config-name=learning_rate"]), study_name(["-cn", "seeds"]), study_name(["lr=1"]), study_name([])
+        ('learning_rate', 'seeds', None, None)
     """
-    for text, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for text, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if _is_flag(text, CONFIG_NAME):
             return text.partition("=")[2] or following
     return None
