@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from rpt.config.check import check
+from rpt.config.command_line import refusal
+from rpt.config.hydra_errors import unnamed_option
 from rpt.config.paths import config_dir, sweeps_dir
 from rpt.config.schema import TrainerConfig
 from rpt.data.inputs import build_source
@@ -120,6 +123,29 @@ def test_every_value_of_every_axis_is_valid_and_trains_as_long_as_a_single_run(n
             assert trainer["epochs"] >= FEWER_EPOCHS.get(name, main_job.trainer.epochs)
             assert TrainerConfig.model_validate({**trainer, "epochs": main_job.trainer.epochs}) == main_job.trainer
         assert values["question"] == head(name)[0]
+
+
+COMMANDS = sorted(
+    command
+    for file in sweeps_dir().rglob("*.yaml")
+    for command in re.findall(r"python run\.py -cn ([^;\n]+)", file.read_text())
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_in_the_comments_of_the_studies_are_accepted(command):
+    name, *overrides = [text for text in shlex.split(command) if not text.startswith(("data=", "data.root="))]
+    assert refusal(overrides) is None
+    assert unnamed_option(overrides) is None
+    config = start(name, *overrides)
+    accepted(config, sweep.expand(config)[-1:])
+
+
+def test_a_study_of_experiments_trains_other_encoders_without_them():
+    config = start("methods", "experiment=none", "encoder=low_rank,superpos", "lr=0.3", "seed=0")
+    values = accepted(config, sweep.expand(config))
+    assert [point["encoder"]["_target_"].rsplit(".")[-1] for point in values] == ["LowRank", "SuperPos"]
+    assert {point["prompt"]["length"] for point in values} == {10}
 
 
 def steps(config):
