@@ -91,8 +91,8 @@ def study_name(arguments: Sequence[str]) -> str | None:
         Name of the configuration; None if the arguments name none.
 
     Examples:
-        >>> study_name(["--config-name=learning_rate"]), study_name(["-cn", "seeds"]), study_name(["lr=1"]), study_name([])
-        ('learning_rate', 'seeds', None, None)
+        >>> study_name(["--config-name=learning_rate"]), study_name(["-cn", "seeds"]), study_name([])
+        ('learning_rate', 'seeds', None)
     """
     for text, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if _is_flag(text, CONFIG_NAME):
