@@ -172,7 +172,7 @@ def test_a_loaded_state_dict_restores_the_prompt(config):
 def test_the_folded_prompt_equals_the_forward_pass_in_eval_mode_bit_for_bit(config, training):
     # A recurrent encoder applies dropout between its layers, so it needs two layers.
     config = config.copy()
-    config.update({k: v for k, v in {"dropout": 0.9, "backbone_layers": 2}.items() if k in config})
+    config.update({k: v for k, v in {"dropout": 0.9, "num_layers": 2}.items() if k in config})
     soft_prompt = build(config).train(training)
     soft_prompt.encoder.train(not training)  # `fold` must restore the mode of each module
     folded = kept(soft_prompt)
