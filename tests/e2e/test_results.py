@@ -19,6 +19,11 @@ def section(name):
     return {"SmolLM2": language_model, "MiniLM": encoder}[name]
 
 
+def robustness_study():
+    """Return the beginning of the results page, up to the end of the study of robustness to the learning rate."""
+    return section("SmolLM2").split("### The LSTM, and two precisions")[0]
+
+
 @pytest.fixture(scope="module")
 def runs():
     return pd.read_csv(DOCS / "results" / "robustness_cb.csv")
@@ -32,7 +37,7 @@ def cells(page, start):
 
 @pytest.mark.parametrize("rate", ["0.003", "0.03", "0.3", "3", "30"])
 def test_scores_and_first_steps_are_means_over_seeds(rate, runs):
-    row = cells(section("SmolLM2"), rate)
+    row = cells(robustness_study(), rate)
     for position, (encoder, num_seeds) in enumerate(ENCODERS.items()):
         of_point = runs[(runs.encoder == encoder) & (runs.lr == float(rate))]
         assert len(of_point) == of_point.seed.nunique() == num_seeds
@@ -41,7 +46,7 @@ def test_scores_and_first_steps_are_means_over_seeds(rate, runs):
 
 
 def test_averages_over_the_sweep_and_their_differences_agree_with_the_runs(runs):
-    page = section("SmolLM2")
+    page = robustness_study()
     row = cells(page, "averaged over the rates")
     means = runs.groupby("encoder").score.mean() * 100
     for cell, encoder in zip(row[1:4], ENCODERS, strict=True):
@@ -172,3 +177,36 @@ def test_the_study_in_both_units_agrees_with_the_runs(sample_runs):
         if encoder == "residual":
             update = of_encoder.start_update_ratio.mean()
             assert float(rows["update : table at the start"][position]) == pytest.approx(update, rel=0.01)
+
+
+def test_the_study_of_the_lstm_agrees_with_the_runs():
+    runs, ablation = (pd.read_csv(DOCS / "results" / f"{table}.csv") for table in ("lstm_cb", "ablation_cb"))
+    page = section("SmolLM2").split("### The LSTM, and two precisions")[1].split("### Which part")[0]
+    scores = 100 * runs.groupby(["encoder", "lr"]).score.mean().unstack(level=0)
+    for start, rate in (("0.003", 0.003), ("0.3", 0.3), ("30", 30)):
+        row = cells(page, start)
+        for cell, encoder in zip(row[1:3], ("residual", "lstm"), strict=True):
+            assert float(cell.split()[0]) == pytest.approx(scores[encoder][rate], abs=0.051)
+    means = scores.mean()
+    assert f"{means['residual'] - means['lstm']:.1f} points higher than the LSTM" in page
+    failed = runs[runs.score <= runs.majority].encoder.value_counts()
+    assert failed.to_dict() == {"lstm": 4}
+    keys = ["lr", "seed"]
+    bfloat16 = ablation[ablation.method == "residual"].set_index(keys).score
+    float32 = runs[runs.encoder == "residual"].set_index(keys).score
+    differences = 100 * (float32 - bfloat16)
+    assert differences.notna().sum() == 9
+    assert differences.mean() == pytest.approx(-0.1, abs=0.051)
+    assert 2.306 * differences.sem() == pytest.approx(3.05, abs=0.051)  # quantile of t with 8 degrees of freedom
+    assert differences.abs().max() == pytest.approx(9.2, abs=0.051)
+
+
+def test_accuracy_and_macro_f1_at_a_good_rate_agree_with_the_runs(runs):
+    page = section("SmolLM2").replace("\n  ", " ")
+    good = runs[runs.lr == 0.3]
+    means = 100 * good.groupby("encoder")[["accuracy", "f1_macro"]].mean()
+    for encoder in ("plain", "residual"):
+        stated = f"{means.accuracy[encoder]:.1f} and {means.f1_macro[encoder]:.1f} with {encoder} prompts"
+        assert stated in page
+    prompts = good[good.encoder.isin(["plain", "residual"])]
+    assert f"no run below {100 * prompts.accuracy.min():.1f} and {100 * prompts.f1_macro.min():.1f}" in page
