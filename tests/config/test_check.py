@@ -141,7 +141,7 @@ UNKNOWN = {
     "encoder=residul": f"encoder = residul: no such option. Did you mean residual? Options: {', '.join(ENCODERS)}.",
     "task=cbb": "task = cbb: no such option. Did you mean cb? Options: boolq, cb, copa, multirc, record, rte, wic, "
     "wsc.",
-    "experiment=none": f"experiment = none: no such option. Options: {EXPERIMENTS}",
+    "experiment=foo": f"experiment = foo: no such option. Options: {EXPERIMENTS}",
     "experiment=paper/t5_base/residul_n10": "experiment = paper/t5_base/residul_n10: no such option. Did you mean "
     f"paper/t5_base/residual_n10? Options: {EXPERIMENTS}",
     "logger=[none,wandbb]": "logger = wandbb: no such option. Did you mean wandb? Options: none, tensorboard, wandb.",

@@ -107,7 +107,7 @@ APART = {"train/loss": 1e-3, "held_out/loss": 0.0}
             "the run shared its forward passes in a pack of 9, which sums in another order",
         ),
         (lambda record: record["warnings"].append("resumed elsewhere, so not"), "resumed elsewhere, so not"),
-        (lambda record: record["warnings"].append("out of memory: forwards"), "out of memory: forwards"),
+        (lambda record: record["warnings"].append("out of memory: forward passes"), "out of memory: forward passes"),
     ],
     ids=["threads", "torch", "numpy", "shared", "resumed", "memory"],
 )

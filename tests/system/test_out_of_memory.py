@@ -106,7 +106,7 @@ def test_a_forward_that_exceeds_the_memory_is_split_for_every_type_of_error(
     monkeypatch.setattr(HeadScorer, part, limited)
     outcome = train([configure(*tiny_cb)])[0]
     assert outcome.record.status == "finished"
-    assert any(text.startswith("out of memory: forwards ") for text in outcome.record.warnings)
+    assert any(text.startswith("out of memory: forward passes ") for text in outcome.record.warnings)
 
 
 def test_exhausted_memory_before_the_training_is_an_interruption(configure, tiny_cb, monkeypatch):
