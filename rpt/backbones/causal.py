@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import torch
@@ -56,8 +57,7 @@ class CausalBackbone(LanguageModel):
     @property
     def bytes_of_token(self) -> int:
         """Number of bytes that the keys and values of a token take in all layers."""
-        states = self.key_values(torch.zeros(1, dtype=torch.int64, device=self.device))
-        return states.numel() * states.element_size()
+        return prod(self.key_value_shape) * self.embedding.element_size()
 
     def log_likelihoods(
         self,

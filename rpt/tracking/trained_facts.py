@@ -41,11 +41,13 @@ def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_ste
         backbone: Backbone of the run.
         resumed_step: Step from which the training is resumed; 0 for a new training.
     """
-    has_prompt, enters_every_layer = run.trainable.prompt is not None, run.trainable.enters_every_layer
-    rms = rms_of_vocabulary(backbone, config.backbone.prompt_layer, enters_every_layer) if has_prompt else 0.0
+    prompt = None
+    if run.trainable.prompt is not None:
+        rms = rms_of_vocabulary(backbone, config.backbone.prompt_layer, run.trainable.enters_every_layer)
+        prompt = prompt_facts(config, run, rms)
     return {
         "parameters": parameters(run),
-        "prompt": prompt_facts(config, run, rms),
+        "prompt": prompt,
         "resumed_step": resumed_step,
     }
 
