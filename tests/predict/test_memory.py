@@ -11,6 +11,7 @@ from rpt.predict.__main__ import main
 from rpt.predict.answers import WINDOW, window_size
 from rpt.predict.predictor import Predictor
 from tests.support.samples import FOLDER_OF, sample_rows
+from tests.support.trained_runs import trained_folder
 
 SMALL_WINDOW = 128
 FEW, MANY = 300, 2000
@@ -20,9 +21,7 @@ LARGEST_GROWTH = 2**19
 
 def train(overrides, folder, *more):
     options = ["task=cb", "data.max_rows=24", "trainer.epochs=1", "encoder=plain", "prompt.length=3", *more]
-    config = rpt.compose([*overrides, *options, "trainer.progress=false", f"output_dir={folder}"])
-    [outcome] = rpt.train([config])
-    return outcome.check().folder
+    return trained_folder(folder, *overrides, *options, "trainer.progress=false")
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import rpt
+from tests.support.trained_runs import trained_folder
 
 SMALL = ["data.max_rows=24", "trainer.epochs=1", "encoder=plain", "trainer.progress=false", "head_lr=1.0", "lr=0.3"]
 """Overrides of a short training whose prompts answer differently.
@@ -14,8 +14,6 @@ In bfloat16, a forward pass of an evaluation has a fixed shape.
 
 def train_runs(folder: Path, backbone: Sequence[str], changes: Iterable[Sequence[str]]) -> Path:
     """Train a run of CB for each list of further overrides; returns the folder of the runs."""
-    shared = ["task=cb", *backbone, *SMALL, "backbone.dtype=bfloat16", f"output_dir={folder}"]
     for more in changes:
-        [outcome] = rpt.train([rpt.compose([*shared, *more])])
-        outcome.check()
+        trained_folder(folder, "task=cb", *backbone, *SMALL, "backbone.dtype=bfloat16", *more)
     return folder

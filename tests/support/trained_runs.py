@@ -2,9 +2,15 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import rpt
 from rpt.config.check import check
+from rpt.predict.answers import answer_lines
+from rpt.predict.lines import placed
+from rpt.predict.predictor import Predictor
 from rpt.runs import train
 from tests.support.composed import compose
 
@@ -25,3 +31,20 @@ def trained_folder(output_dir: Path, *overrides: str) -> Path:
         _trained[overrides] = outcome.check().folder
     source = _trained[overrides]
     return Path(shutil.copytree(source, output_dir / source.name, dirs_exist_ok=True))
+
+
+def mixed_and_alone(folders: Sequence[Path], rows: Sequence[Mapping[str, Any]]) -> tuple[list[Any], list[Any]]:
+    """Answer the same rows by several runs, in shared forward passes and by each run alone.
+
+    Args:
+        folders: Folders of finished runs of one backbone.
+        rows: Rows of the official release.
+
+    Returns:
+        Scores of all choices for each row of the first run, then of the next run: shared, and alone.
+    """
+    runs = [rpt.load(folder) for folder in folders]
+    mixed = [{**row, "run": folder.name} for folder in folders for row in rows]
+    shared = [line.values["scores"] for line in answer_lines(Predictor(runs), placed(mixed))]
+    alone = [line["scores"] for folder in folders for line in rpt.load(folder).predict(rows)]
+    return shared, alone

@@ -10,9 +10,6 @@ from safetensors.torch import load_file
 import rpt
 from rpt.data.loaders import make_rows
 from rpt.errors import ConfigError
-from rpt.predict.answers import answer_lines
-from rpt.predict.lines import placed
-from rpt.predict.predictor import Predictor
 from rpt.prompt.prefix import Prefix
 from rpt.prompt.prefix_source import key_values_of_tokens, sample_key_values
 from rpt.prompt.soft_prompt import SoftPrompt, count_params
@@ -22,6 +19,7 @@ from rpt.system.writing import read_json_lines
 from rpt.training.placement import place_prompts
 from tests.support.models import make_model, save_as_published
 from tests.support.packs import FAMILIES, curve, packed_and_alone, train_pack
+from tests.support.trained_runs import mixed_and_alone
 
 WIDTHS = {"tiny_bert": (2, 32), "tiny_t5": (2, 32), "tiny_llama": (2, 16)}
 """Number of layers and width of the keys of a layer, by backbone."""
@@ -185,10 +183,7 @@ def test_layers_of_unequal_width_have_no_mlp():
 def test_runs_with_and_without_a_prefix_share_a_backbone_in_predictions(trained, tiny_cb):
     folders = [trained("tiny_bert", f"encoder={encoder}").folder for encoder in ("plain", "prefix")]
     rows = rows_of(tiny_cb)
-    mixed = [{**row, "run": folder.name} for folder in folders for row in rows]
-    lines = list(answer_lines(Predictor([rpt.load(folder) for folder in folders]), placed(mixed)))
-    scores = [line.values["scores"] for line in lines]
-    alone = [line["scores"] for folder in folders for line in rpt.load(folder).predict(rows)]
+    scores, alone = mixed_and_alone(folders, rows)
     assert scores == [pytest.approx(expected, abs=1e-5) for expected in alone]
     assert scores[: len(rows)] != scores[len(rows) :]
 

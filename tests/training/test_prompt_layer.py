@@ -12,9 +12,6 @@ import torch
 import rpt
 from rpt.backbones.split import split_before
 from rpt.errors import ConfigError
-from rpt.predict.answers import answer_lines
-from rpt.predict.lines import placed
-from rpt.predict.predictor import Predictor
 from rpt.prompt import init
 from rpt.prompt.init import InitSource
 from rpt.prompt.layer_source import LayerSource, sample_vocabulary
@@ -25,6 +22,7 @@ from rpt.system.writing import read_json_lines
 from rpt.training.placement import place_prompts
 from tests.support.models import make_model, save_as_published
 from tests.support.packs import FAMILIES, RUNS_AT_LOW_RATES, curve, files
+from tests.support.trained_runs import mixed_and_alone
 
 LABELS = ("entailment", "contradiction")
 LAYER = "backbone.prompt_layer=1"
@@ -268,9 +266,6 @@ def test_generation_by_t5_is_evaluated_at_a_layer(trained):
 def test_runs_of_different_layers_share_a_backbone_in_predictions(trained, tiny_cb):
     folders = [trained("tiny_bert", "encoder=plain", *more).folder for more in ([], [LAYER])]
     rows = read_json_lines(Path(tiny_cb[1].removeprefix("data.root="), "CB", "val.jsonl"))
-    mixed = [{**row, "run": folder.name} for folder in folders for row in rows]
-    lines = list(answer_lines(Predictor([rpt.load(folder) for folder in folders]), placed(mixed)))
-    scores = [line.values["scores"] for line in lines]
-    alone = [line["scores"] for folder in folders for line in rpt.load(folder).predict(rows)]
+    scores, alone = mixed_and_alone(folders, rows)
     assert scores == [pytest.approx(expected, abs=1e-6) for expected in alone]
     assert scores[: len(rows)] != scores[len(rows) :]
