@@ -39,7 +39,7 @@ NEEDED = ("name", "identity_hash", "schema", "config", "chosen")
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train the run of a folder again, print the comparison, and return the exit code."""
+    """Train the run of a folder again, print its results beside the recorded ones, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.replay", description=__doc__)
     parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
     add_config_dirs(parser)

@@ -94,7 +94,7 @@ def answer_lines(
     A row with the field `run` is answered by the run of that name. Any other row is answered by all runs.
 
     Args:
-        predictor: Runs over one backbone.
+        predictor: The runs that answer, with their loaded backbone.
         rows: Rows of the input.
         on_fault: Function that is called for each broken row; the default raises the fault.
         combine: Function that combines the answers of all runs to an example; None gives an answer for each run.
@@ -152,7 +152,7 @@ def read_row(predictor: Predictor, row: InputRow, names: Collection[str]) -> lis
     """Read a row with the task of each group of runs that answers it.
 
     Args:
-        predictor: Runs over one backbone.
+        predictor: The runs that answer, with their loaded backbone.
         row: Row with the fields of the task and `idx`.
         names: Names of the runs that answer the row. The predictor has all of them.
 
@@ -181,7 +181,7 @@ def answer_window(
     """Answer rows together. Rows of several runs of a group share forward passes.
 
     Args:
-        predictor: Runs over one backbone.
+        predictor: The runs that answer, with their loaded backbone.
         window: Rows to answer. Different rows have different numbers.
         on_fault: Function that is called for each row that cannot be tokenised; the default raises the fault.
         combine: Function that combines the answers of all runs to an example; None gives an answer for each run.

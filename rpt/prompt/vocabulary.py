@@ -1,4 +1,4 @@
-"""The vocabulary where a prompt enters: input embeddings, states before a later layer, or keys and values."""
+"""Vectors of the vocabulary's tokens where a prompt enters: embeddings, states before a layer, or keys and values."""
 
 from __future__ import annotations
 

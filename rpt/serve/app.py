@@ -67,7 +67,7 @@ class Service:
     """Content of the responses, apart from HTTP.
 
     Args:
-        predictor: Runs over one backbone.
+        predictor: The runs that answer, with their loaded backbone.
         limits: Limits of a request and of the queue.
         gather_seconds: Time in seconds that the first request of a batch waits for further requests.
 
@@ -99,7 +99,7 @@ def create_app(predictor: Predictor, limits: Limits | None = None, gather_second
     """Create the FastAPI application. Its worker thread ends with the application.
 
     Args:
-        predictor: Runs over one backbone.
+        predictor: The runs that answer, with their loaded backbone.
         limits: Limits of a request and of the queue; None means the defaults.
         gather_seconds: Time in seconds that the first request of a batch waits for further requests.
     """

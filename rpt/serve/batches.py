@@ -68,7 +68,7 @@ class Batcher:
     batch.
 
     Args:
-        predictor: Runs over one backbone. Only the worker thread uses it.
+        predictor: The runs that answer, with their loaded backbone. Only the worker thread uses it.
         limits: Limits of a request and of the queue.
         gather_seconds: Time in seconds that the first request of a batch waits for further requests.
     """

@@ -1,7 +1,7 @@
 """Summaries of a whole curve: average, best, worst and range of the scores at the points of a sweep.
 
 Every point of a curve has a score for the same seeds and the same examples. The largest or smallest of several noisy
-means is biased: the lowest of five truly equal points looks worse than they are. Resampling repeats that bias, so no
+means is biased: the lowest of five points of equal mean looks worse than they are. Resampling repeats that bias, so no
 function here resamples. It is unknown which point is truly the best or worst. The functions therefore compute an
 interval for every point that may be the extreme, by the differences between points (multiple comparisons with the best,
 Hsu 1996), and combine these intervals.
@@ -42,13 +42,14 @@ TIED_MISS = 0.03
 """Nominal probability that at least one upper end of the points that may be the worst is too low.
 
 It is below 0.05 because with 3 seeds, intervals of 98 and 99 % miss more often than their level says. The simulated
-coverage of five equal points is 90 % with 0.05, and 93 % with 0.03.
+coverage for five points of equal mean is 90 % with 0.05, and 93 % with 0.03.
 """
 
 APART_MISS = 0.005
 """Nominal probability that the lower end of at least one difference between points is above 0 although all points are
 equal. It is below 0.025 because with 3 seeds, intervals of high level miss more often than their level says. With five
-equal points and 3 seeds, a lower end above 0 occurred in 10 % of the simulations with 0.025, and in 5 % with 0.005."""
+points of equal mean and 3 seeds, a lower end above 0 occurred in 10 % of the simulations with 0.025 and in 5 % with
+0.005."""
 
 
 def average(units: PointUnits) -> Estimate:
@@ -100,7 +101,7 @@ def apart(units: PointUnits) -> Estimate:
 
 
 def _differences(units: PointUnits, *, miss: float) -> tuple[Pairs, Pairs]:
-    """Return the difference of means for every pair of points, and half the width of each difference's interval."""
+    """Return the difference of means for every pair of points, and half the width of its interval of level 1 - miss."""
     gaps = crossed_mean(units[:, None] - units[None, :])
     return gaps.value, gaps.half_width(miss)
 

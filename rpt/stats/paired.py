@@ -76,7 +76,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def _p_of_one_seed(first: Float[np.ndarray, " units"], second: Float[np.ndarray, " units"]) -> float:
-    """Return the p-value of equal runs: by McNemar's exact test, or by randomisation if units are not 0 or 1."""
+    """Return McNemar's exact p-value for two runs, or that of a randomisation test if units are not 0 or 1."""
     both = np.stack([first, second])
     rounded = both.round(9)  # the jackknife turns 1 into 1 - 1e-16
     if not np.isin(rounded, (0.0, 1.0)).all():

@@ -65,7 +65,7 @@ class ProgressLog:
         self.write_if_due()
 
     def write_if_due(self) -> None:
-        """Write the state if no line was written for a minute."""
+        """Write a line with the training's last state if no line was written for a minute."""
         with self._lock:
             if self._clock() - self._last_line >= LINE_SECONDS and self._state:
                 self._last_line = self._clock()

@@ -88,7 +88,7 @@ def callbacks_have_one_device(candidate: Candidate) -> Iterator[Problem]:
 
 
 def paths_are_whole(candidate: Candidate) -> Iterator[Problem]:
-    """Check that no path begins with `~`. `rpt.config.compose.plain` leaves only `~NAME` of an unknown user."""
+    """Check that no path begins with `~NAME` of an unknown user, which `rpt.config.compose.plain` cannot expand."""
     for key, path in _paths(candidate.config):
         if path.startswith("~") and key != "task.folder":
             yield Problem(

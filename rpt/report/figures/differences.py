@@ -61,7 +61,7 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
 
 
 def _leader(study: Study, pairs: Sequence[Pair]) -> str:
-    """Return the encoder that a panel compares with the others: the study's leader, or else the first encoder."""
+    """Return the study's leader, or the first encoder of the first pair if the leader begins no pair."""
     return study.leader if any(pair.first == study.leader for pair in pairs) else pairs[0].first
 
 

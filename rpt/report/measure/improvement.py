@@ -43,7 +43,7 @@ class Improvement:
 
 @dataclass(frozen=True)
 class _Match:
-    """Scores of the leading encoder and another method on one task, at equal points and for the same seeds."""
+    """Scores of the leading encoder and another method on one task, at the same points and for the same seeds."""
 
     task: str
     setting: Mapping[str, Value]

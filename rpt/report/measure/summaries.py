@@ -44,7 +44,7 @@ class Summary:
 
 
 def summaries(study: Study) -> list[Summary]:
-    """Summarise each encoder on each task, and over all tasks where each of several tasks has the same setting."""
+    """Summarise each encoder on each task and, for the settings that every task has, over all tasks if several."""
     swept = swept_curves(study)
     single = [_summary([curve]) for curve in swept]
     frame = frame_of(swept, [{"method": curve.method, **curve.setting} for curve in swept])

@@ -114,7 +114,7 @@ class Study:
 
     @property
     def leader(self) -> str:
-        """Leading encoder, which the report compares with the others."""
+        """Encoder that the report compares with the others: the study states it, or `leader_of` chooses it."""
         return leader_of(self.stated, self.methods)
 
     @property

@@ -29,8 +29,8 @@ class Headline:
         value: Main number of the study, in points, as text.
         interval: 95 % interval of the number in brackets; empty if the number has no interval.
         label: Unit and description of the number.
-        changes: Sentences on the number of seeds that could change the answer, from `rpt.report.say.more_seeds`; empty
-            for a study that compares nothing.
+        changes: Sentences on how many seeds would show a difference, from `rpt.report.say.more_seeds`; empty for a
+            study that compares nothing.
     """
 
     sentence: str

@@ -1,4 +1,4 @@
-"""Write sentences on the number of seeds that could change the answer of a study."""
+"""Write sentences on how many seeds a study needs to show a difference with a power of 0.8."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _score(row: Robustness, where: str) -> Estimate:
 
 
 def _highest(scores: dict[str, Estimate]) -> str:
-    """Return the name of the encoder with the highest score, or a list of names for equal scores."""
+    """Return the name of the encoder with the highest score, or a text such as `a, b and c` for equal scores."""
     top = max(score.value for score in scores.values())
     return listed([method for method, score in scores.items() if score.value > top - 1e-9])
 

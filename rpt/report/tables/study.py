@@ -171,8 +171,9 @@ def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
         [pair.task, *cells_on(study.axes, pair.setting), pair.first, pair.second, *_of_pair(pair)] for pair in pairs
     ]
     columns = [TASK, *axis_columns(study), Column("ours", "encoder"), Column("theirs", "against"), *_PAIR_COLUMNS]
-    text = f"Differences in points at equal points, paired by seed and example. {_intervals(study, HOLM)}"
-    return Table("comparisons_by_point", "Comparisons at equal points", caption(study, text), columns, rows)
+    pairing = "Differences in points between encoders at one setting, paired by seed and example."
+    text = f"{pairing} {_intervals(study, HOLM)}"
+    return Table("comparisons_by_point", "Comparisons at single points", caption(study, text), columns, rows)
 
 
 _POINT_COLUMNS = (

@@ -16,8 +16,9 @@ from rpt.training.live_progress import ProgressCallback, ignore_progress
 class Executor(Protocol):
     """Interface of the classes that train packs and report one result for every point.
 
-    `rpt.sweep.work.train_pack` trains a pack in a worker process, which may be killed. The pack is then trained again
-    in another process. After the last retry, the points are reported as interrupted, with the path of the worker's log.
+    An executor calls `rpt.sweep.work.train_pack` in this process or in worker processes. If a worker is lost, the
+    executor may submit its pack again. Once no retry is left, it reports the points of the pack as interrupted, with
+    the path of the worker's log.
     """
 
     @property
