@@ -39,7 +39,7 @@ def _file_being_read(trace: TracebackType | None) -> str:
 
 @contextmanager
 def odd_files_refused() -> Iterator[None]:
-    """Refuse a YAML file that is nested too deeply for PyYAML, which parses by recursion, and names that are too long.
+    """Turn two errors of the block into errors with advice: a file nested too deeply for PyYAML, a file name too long.
 
     Raises:
         RptError: A file is nested too deeply, or the name of a file is too long. The message names the file and, in a

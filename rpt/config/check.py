@@ -83,7 +83,7 @@ def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
 
 
 def _resolved(config: Config, candidate: Candidate) -> Config:
-    """Replace `auto` by the backbone's family and its scorer, so that the record names them.
+    """Replace `auto` by the backbone's family and by the scorer's name, so that the record holds them.
 
     `backbone.prompt_layer` is set to 0 for a run without a prompt, so that the run never shares a pack with runs whose
     prompt enters before a later layer. Such a pack computes hidden states that differ in the last bits.
@@ -108,5 +108,5 @@ def unset(values: Values, prefix: str = "") -> Iterator[Problem]:
 
 
 def _first_of_each_key(problems: list[Problem]) -> list[Problem]:
-    """Keep the first problem of each key. Most later problems of a key only repeat that its type is wrong."""
+    """Keep the first problem of each key. A later problem of the same key mostly repeats that its type is wrong."""
     return list({problem.key: problem for problem in reversed(problems)}.values())

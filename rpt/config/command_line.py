@@ -52,8 +52,9 @@ def prepared(arguments: Sequence[str]) -> list[str]:
 def refusal(arguments: Sequence[str]) -> str | None:
     """Return the message for the first fault of the arguments; None if there is no fault.
 
-    A fault is a pair of flags that exclude each other, `replay=FOLDER` (a command of older versions), a missing config
-    folder, a name that is too long, or a value that is nested too deeply.
+    A fault is a pair of flags that exclude each other, `--resolve` without `--cfg`, `--experimental-rerun`,
+    `replay=FOLDER` (a command of older versions), a missing config folder, a name that is too long, or a value that is
+    nested too deeply.
 
     Args:
         arguments: Arguments as `prepared` returns them.

@@ -12,13 +12,18 @@ EXPECTED = "expected"
 
 
 def compose(overrides: list[str]) -> dict[str, Any]:
-    """Compose a configuration as `python run.py OVERRIDES` does, and return it as a plain dictionary."""
+    """Compose a configuration as `python run.py OVERRIDES` does, and return it as a plain dictionary.
+
+    Raises:
+        HydraException: An override is malformed, or names an unknown key, group or option.
+        ConfigError: The user has set the key `chosen`.
+    """
     composed = _composed(overrides)
     return plain(composed, composed.hydra.runtime.choices)
 
 
 def published_numbers(experiment: str) -> list[Any]:
-    """Return the value of `expected` in the option file of an experiment: the paper's numbers, which no run needs."""
+    """Return the list `expected` in the option file of an experiment: the paper's numbers; empty without this key."""
     composed = _composed([f"experiment={experiment}"])
     return list(_resolved(composed, EXPECTED)) if EXPECTED in composed else []
 
@@ -46,7 +51,7 @@ def plain(composed: Any, choices: Any) -> dict[str, Any]:
     Raises:
         ConfigError: The user has set the key `chosen`.
     """
-    # Converted key by key, because a copy without the `hydra` part takes longer than all other work for a point.
+    # Convert key by key. A copy without the `hydra` part would take longer than all other work for a sweep's point.
     is_published = choices.get("experiment") is not None
     left_out = ("hydra", EXPECTED) if is_published else ("hydra",)
     values = {key: _resolved(composed, key) for key in composed if key not in left_out}

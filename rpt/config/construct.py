@@ -25,7 +25,7 @@ def construct(key: str, component: Component, *arguments: Any, **keywords: Any) 
         keywords: Keyword arguments that depend on the run.
 
     Raises:
-        ConfigError: The constructor raises an error.
+        ConfigError: The constructor raises an error. An `RptError` and an out-of-memory error are raised unchanged.
     """
     assert component.target is not None
     try:
@@ -40,14 +40,14 @@ def construct(key: str, component: Component, *arguments: Any, **keywords: Any) 
 def construct_with_known(
     key: str, component: Component, known: Mapping[str, Any], *arguments: Any, **keywords: Any
 ) -> Any:
-    """Build a component. Of the known keyword arguments, only those that its constructor takes are passed.
+    """Build a component with the arguments in `known` that its constructor takes and that its options do not set.
 
     Args:
         key: Key of the component in the configuration, for error messages.
         component: Checked section of the configuration.
         known: Keyword arguments that depend on the run, by name.
         arguments: Positional arguments that depend on the run.
-        **keywords: Keyword arguments that the constructor must take.
+        keywords: Keyword arguments that the constructor must take.
     """
     assert component.target is not None
     parameters = inspect.signature(load_object(component.target)).parameters

@@ -1,7 +1,7 @@
 """Refuse a record that would make this program run unknown code, before anything is imported.
 
-A record may choose components only by the names of options. The code of a component is determined by the option file,
-in this installation's `conf/` or in a folder that the user names by `--config-dir`.
+A record may choose components only by the names of options. An option file determines a component's code. It must be
+in this installation's `conf/` or in a folder that the user names with `--config-dir`.
 """
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ FROM_OPTIONS = {
     "init": ("_target_",),
     "optim": ("_target_",),
 }
-"""Keys that name code, a package or a hub repository, by config group. A record must agree with its option files."""
+"""Keys that name code, a package or a hub repository, by config group.
+
+The value in a record must equal the value in the option file. A record may leave `package` and `hub_id` out.
+"""
 
 NAME_FOLDER = "--config-dir DIR, or config_dirs=[DIR] of rpt.load"
 """Option or argument that names a folder with the user's own option files, for messages."""
 
 OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
-"""Pattern of an option's name, with the folders that contain it."""
+"""Pattern of an option's name, such as `residual` or, for an option in a subfolder, `paper/t5_base/plain`."""
 
 
 def refuse_foreign_components(
     name: str, chosen: Mapping[str, Any], config: Mapping[str, Any], config_dirs: Sequence[str] = ()
 ) -> None:
-    """Raise an error if the components in a record differ from the option files with the names in the record.
+    """Refuse a record whose components differ from the option files that it names.
 
     Args:
         name: Name of the run.
@@ -47,7 +50,8 @@ def refuse_foreign_components(
         config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Raises:
-        ConfigError: An option has no option file, or a component in the record differs from its option file.
+        ConfigError: An option has no option file, a component in the record differs from its option file, or the record
+            names callbacks or a scorer of the user.
     """
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
     odd = [

@@ -46,7 +46,11 @@ def count_devices(config: Config, device: torch.device) -> int:
 
 
 def dtype_of(config: Config, device: torch.device) -> torch.dtype:
-    """Return the dtype of the backbone's weights. For `auto`, a fine-tuned backbone is float32."""
+    """Return the dtype of the backbone's weights, `backbone.dtype`.
+
+    `auto` is float32 for a fine-tuned backbone. For a frozen backbone, it is bfloat16 on hardware with fast bfloat16,
+    else float32.
+    """
     from rpt.backbones.frozen import choose_dtype
 
     is_tuned, dtype = config.trainer.tune == "all", config.backbone.dtype

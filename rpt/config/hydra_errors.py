@@ -28,7 +28,7 @@ PLUGINS = {
     "hydra/sweeper/list": "pip install hydra-list-sweeper",
     "hydra/launcher/joblib": "pip install hydra-joblib-launcher",
 }
-"""Command that installs an option of Hydra, for options that are in separate packages."""
+"""Command that installs the package of a Hydra option, by option."""
 
 SAMPLED = "hydra/sweeper=optuna"
 """Override that chooses Optuna's sweeper, which needs a sampler."""
@@ -63,9 +63,9 @@ def groups() -> list[str]:
 
 
 def unnamed_option(overrides: list[str]) -> str | None:
-    """Return the message for an override such as `encoder=null` or `=3`; None if all overrides name an option.
+    """Return the message for the first override such as `encoder=null` or `=3`; None if there is no such override.
 
-    Hydra's own error for such an override does not name the group.
+    A value of a config group must be the name of an option. Hydra's own error does not name the group.
     """
     group_names = groups()
     for override in overrides:
@@ -84,7 +84,7 @@ def unnamed_option(overrides: list[str]) -> str | None:
 
 
 def _long_option(override: str, group_names: Sequence[str]) -> str | None:
-    """Return the message for an option whose name is too long for a file; None if there is no such option.
+    """Return the message for an option whose name is too long for a file name; None for another override.
 
     Args:
         override: Override of any key.
@@ -171,7 +171,7 @@ def _searched(message: str) -> list[Path]:
 
 def _studies(folders: Sequence[Path]) -> list[str]:
     """List the studies that `-cn` may name: YAML files of rpt and of the user that are in no config group."""
-    group_names, left_out = groups(), ("frame", "wandb")  # settings of the command line; sweeps in W&B's format
+    group_names, left_out = groups(), ("frame", "wandb")  # Hydra's settings; sweeps in W&B's format
     names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in _names(folder)}
     nested = {name for name in names if "/" in name and name.partition("/")[0] in group_names}
     return sorted(name for name in names - nested if name.partition("/")[0] not in left_out)
@@ -219,10 +219,10 @@ def _needs_multirun(message: str) -> str | None:
 
 
 def _error_of_study() -> Exception | None:
-    """Return the error for which Hydra took a study for a single run; None if there is no such error.
+    """Return the error of a study that cannot be composed; None if there is no such error.
 
-    Hydra reads from a study's file that it is a sweep. If the study cannot be composed, Hydra drops the error, reads
-    the command as a single run, and refuses its lists of values.
+    The key `hydra.mode` in a study's file makes the command a sweep. If the study cannot be composed, Hydra drops the
+    error, treats the command as a single run, and refuses lists of values. The dropped error is the real reason.
     """
     name = study_name(sys.argv[1:])
     if name is None:
@@ -240,7 +240,10 @@ def _error_of_study() -> Exception | None:
 
 
 def _set_twice(message: str) -> str | None:
-    """Explain Hydra's message for `+experiment=NAME`, whose advice is about files; None for another message."""
+    """Explain Hydra's message for a group that is set twice, as by `+experiment=NAME`; None for another message.
+
+    Hydra's own advice is about files.
+    """
     marker = "Multiple values for "
     if not message.startswith(marker):
         return None

@@ -24,11 +24,11 @@ from pydantic import (
 from rpt.system.modules import load_object
 
 STRICT = {bool: StrictBool, int: StrictInt, float: StrictFloat, str: StrictStr}
-"""Strict type for each plain type. Values of plain types are not converted; a list may be converted to a tuple."""
+"""pydantic's strict type for each plain type. Plain values are not converted, but a list may become a tuple."""
 
 
 class CannotImport(LookupError):
-    """A `_target_` cannot be imported, or cannot be called with a group's arguments."""
+    """A `_target_` cannot be imported, or cannot be called with the arguments that rpt gives."""
 
 
 def imported_signature(

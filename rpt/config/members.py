@@ -14,13 +14,13 @@ TEXT_IS_CACHED = (
     "reads the text once and keeps it, and this encoder changes the embeddings of the text. "
     "Set backbone.prompt_at=front, or choose another encoder."
 )
-"""Refusal of an encoder that changes the text, with `backbone.prompt_at=end`."""
+"""Refusal of `backbone.prompt_at=end` for an encoder that changes the embeddings of the text."""
 
 NEEDS_EMBEDDINGS = (
     "needs a prompt among the input embeddings, because this encoder reads or changes the embeddings of the text. "
     "Set backbone.prompt_layer=0, or choose another encoder."
 )
-"""Refusal of an encoder that reads or changes the text, with a prompt before a later layer."""
+"""Refusal of a `backbone.prompt_layer` above 0 for an encoder that reads or changes the embeddings of the text."""
 
 
 GENERATES_BEHIND_TEXT = "does not go with scorer=generate"
@@ -30,17 +30,17 @@ GENERATES_AT_LAYER = (
     "does not go with scorer=generate in a decoder, "
     "where the layers below and above the prompt count positions differently"
 )
-"""Reason to refuse a prompt before a later layer of a decoder that generates."""
+"""Reason to refuse a `backbone.prompt_layer` above 0 in a decoder that generates."""
 
 
 def no_such_layer(count: int) -> str:
-    """Refusal of a layer that a backbone with this number of layers does not have."""
+    """Format the advice for a `backbone.prompt_layer` that a backbone with `count` layers does not have."""
     most = count - 1
     return f"this backbone has {count} layers, numbered from 0. Set backbone.prompt_layer={most} or less."
 
 
 def members(target: str) -> set[str]:
-    """Return the names of the methods and class attributes of a class, with those of base classes in the same module.
+    """Return the names of the methods and class attributes of a class and of its base classes in the same module.
 
     Args:
         target: Dotted path of the class. The result is empty if no source text defines the class.

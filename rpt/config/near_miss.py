@@ -1,4 +1,4 @@
-"""Suggest a known name for a misspelt name. This module imports only fast modules, so messages appear at once."""
+"""Suggest a known name for a misspelt name. Its imports are fast, so that messages appear at once."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ ALLOWED = {
 """Allowed values in plain words, by the type of pydantic's error."""
 
 LABEL_TYPES = ("str", "int", "bool")
-"""Allowed types of a label. pydantic reports a wrong label once for each type, with the type's name as last key."""
+"""Allowed types of a label. pydantic reports a wrong label once for each type, and appends the type to the key."""
 
 
 SET_BY_RPT = ("chosen", "component")

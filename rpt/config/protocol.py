@@ -50,7 +50,7 @@ def format_of(config: Config) -> PairFormat | TextFormat:
 
 
 def choices_of(config: Config) -> tuple[str, ...] | None:
-    """Return the texts that may be answered, in label order; None if rows have their own choices or free text.
+    """Return the texts of a task's answers, in label order; None if rows have their own choices or free text.
 
     The texts are the choices of the format, or the labels of the task if the format has no choices.
     """
@@ -64,14 +64,17 @@ def metrics_of(config: Config) -> tuple[str, ...]:
 
 
 def habits_of(config: Config) -> list[str]:
-    """List the rules of the paper's published code that change the score, as sentences for the run's record."""
+    """List sentences about protocol=paper for the run's record; empty for another protocol.
+
+    The sentences are the habits, or `NO_RECIPE` for a backbone family that the published code does not support.
+    """
     if is_published(config):
         return list(_published(config).habits)
     return [NO_RECIPE] if config.protocol.name == "paper" else []
 
 
 def own_choices(config: Config) -> tuple[str, ...]:
-    """Return the task's label texts in label order; empty if each row has its own choices."""
+    """Return the task's label texts in label order; empty if rows have their own choices or free text."""
     choices = choices_of(config) or ()
     return () if any("{" in choice for choice in choices) else choices
 

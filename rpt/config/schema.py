@@ -57,21 +57,21 @@ class Component(BaseModel):
 
 
 class PairFormat(Section):
-    """Format of a row for an encoder backbone: one text or two. If they are too long, `first` is cut."""
+    """Format of a row for an encoder backbone: one text or two. If a row has too many tokens, `first` is cut."""
 
     first: str
     second: str | None = None  # null: a row is one text
-    per_choice: bool = False  # true: one forward pass for each choice, and the head gives one logit
-    choices: Choices | None = None  # label texts, in label order; null: the labels, or choices of each row
+    per_choice: bool = False  # true: the backbone reads one text for each choice, and the head gives it one logit
+    choices: Choices | None = None  # label texts, in label order; null: the task's labels, or each row's choices
 
 
 class TextFormat(Section):
-    """Format of a row for a language model: its input text and the texts that it may write."""
+    """Format of a row for a language model: the input text and the possible answers."""
 
     prefix: str = ""  # text in front of `source`, such as the task's name; protocol.task_prefix=false leaves it out
     source: str
     cut: str | None = None  # field whose text may be cut if the source is too long; null: no field
-    choices: Choices | None = None  # texts that may be written, in label order; null: the labels, or each row's
+    choices: Choices | None = None  # answer texts, in label order; null: the task's labels, or each row's choices
     framing: Literal["choice", "referent", "positives", "joined", "written"] = (
         "choice"  # way in which the reader turns a row into examples
     )
@@ -91,7 +91,7 @@ class PaperConfig(Section):
 
     seq2seq: TextFormat
     metrics: Metrics
-    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rules of that code that change a score
+    habits: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rules of that code, one sentence each
 
 
 class TaskConfig(Section):
@@ -103,7 +103,7 @@ class TaskConfig(Section):
     reader: str  # dotted path of the class that turns rows into examples
     fields: Annotated[tuple[str, ...], Field(strict=False)]
     derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
-    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # fields whose texts keep rows in one split
+    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # fields: rows that share a text stay in one split
     labels: Labels | None = None  # null: each row has its own choices, or its answer is free text
     metrics: Metrics
     formats: Formats
@@ -139,7 +139,7 @@ class BackboneConfig(Section):
     name: Word
     family: Literal["auto", "encoder", "seq2seq", "causal"]
     package: Annotated[str | None, ASIDE]
-    path: Annotated[str | None, ASIDE]  # the sha256 of the weights is part of the identity instead
+    path: Annotated[str | None, ASIDE]  # the sha256 of the backbone's files is part of the identity instead
     hub_id: Annotated[str | None, ASIDE]
     revision: Annotated[str | None, ASIDE]
     original: Annotated[str | None, ASIDE] = None  # hub id of a package's weights, for the exported adapter
@@ -162,7 +162,7 @@ class ScorerConfig(Section):
 
     name: Literal["auto", "head", "rank", "generate", "own"]
     length_normalised: bool
-    component: Component | None = None  # scorer that `_target_` names, with name=own
+    component: Component | None = None  # scorer of the user, which `_target_` names; `name` is then `own`
 
     @model_validator(mode="before")
     @classmethod
@@ -226,7 +226,7 @@ class PromptConfig(Section):
 
 
 class ReportConfig(Section):
-    """Names for a study's report: the leading encoder, the encoder it is first compared with, and the run's method."""
+    """Names for a study's report: leading encoder, encoder of the headline's comparison, and method of this run."""
 
     leader: str | None = None
     reference: str | None = None
@@ -247,7 +247,7 @@ class Config(Section):
     trainer: TrainerConfig
     callbacks: dict[str, Component] = {}  # Hydra leaves the key out for callbacks=[]
     logger: Annotated[dict[str, LoggerConfig], ASIDE] = {}  # Hydra leaves the key out for logger=[]
-    packing: Annotated[PackingConfig, ASIDE]  # changes only the last bits; the record holds the kind of packing
+    packing: Annotated[PackingConfig, ASIDE]  # changes only the last bits of scores; the record names the packing
     prompt: PromptConfig
     lr: PositiveFloat
     encoder_lr: PositiveFloat | None

@@ -34,7 +34,7 @@ POSITIONAL = {"init": 3, "optim": 1}
 
 GIVEN = {
     "encoder": ("vocabulary", "backbone_layers"),
-    "optim": ("lr", "weight_decay"),  # each parameter group has its own
+    "optim": ("lr", "weight_decay"),  # each parameter group has its own values
     "scorer": ("hidden", "num_labels", "pooling", "max_new_tokens"),
 }
 """Names of the keyword arguments that rpt gives to those constructors of a group that take them."""
@@ -43,7 +43,7 @@ DEFAULTED = {"logger": ("save_dir",)}
 """Names of the options that rpt sets if the configuration does not set them, by config group."""
 
 ALWAYS_GIVEN = ("length", "hidden")
-"""Names of the keyword arguments that rpt gives to encoders and inits."""
+"""Names of the keyword arguments that rpt gives to every encoder. They are not options of any component."""
 
 
 class UnknownTarget(LookupError):
@@ -77,7 +77,10 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
 
 
 def coerce(component: Component, group: str) -> Component:
-    """Convert a component's options to their declared types, so that `1` and `1.0` describe the same run."""
+    """Convert a component's options to their declared types, so that `1` and `1.0` describe the same run.
+
+    Defaults that the source text states are added, except for loggers.
+    """
     if component.target is None:
         return component
     model = signature(component.target, group)
@@ -155,7 +158,10 @@ def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef | None:
 
 
 def _other_names(tree: ast.Module) -> Container[str]:
-    """Collect the names that a module imports or assigns. With a star import or `__getattr__`, every name counts."""
+    """Collect the names that a module imports, assigns or defines.
+
+    With a star import or `__getattr__`, the result contains every name.
+    """
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):

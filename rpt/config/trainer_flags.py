@@ -65,13 +65,13 @@ class LightningFlags(BaseModel):
     log_every_n_steps: Annotated[PositiveInt, ASIDE] = 50
 
     def for_trainer(self) -> dict[str, Any]:
-        """Return the flags that Lightning's Trainer takes; the others are applied by rpt itself."""
+        """Return the flags that rpt passes to Lightning's Trainer, without None. rpt applies the other flags itself."""
         names = {"deterministic", "detect_anomaly", "enable_model_summary", "log_every_n_steps"}
         return self.model_dump(include=names, exclude_none=True)
 
 
 def refused_flags(flags: Any) -> Iterator[Problem]:
-    """Yield a problem for each flag of Lightning that would break a guarantee.
+    """Yield a problem for each flag of Lightning that a run may not set (`REFUSED`).
 
     Args:
         flags: Values of `trainer.lightning`, which may be invalid in other ways.

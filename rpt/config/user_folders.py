@@ -13,7 +13,7 @@ from rpt.errors import ConfigError, Problem
 
 @runtime_checkable  # the tests check the types of every call
 class Source(Protocol):
-    """A config folder in Hydra's search path.
+    """An entry of Hydra's search path: a config folder or a package.
 
     Attributes:
         provider: Origin of the entry, such as `command-line`.

@@ -111,7 +111,7 @@ def cached_text_is_unchanged(candidate: Candidate) -> Iterator[Problem]:
 
 
 def prompt_layer_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
-    """Check that the backbone has the layer before which the prompt enters, and that the run can use it."""
+    """Check that the backbone has the layer `backbone.prompt_layer`, and that a prompt can enter before this layer."""
     config, layer = candidate.config, candidate.config.backbone.prompt_layer
     if layer == 0 or not config.has_prompt:
         return
@@ -128,7 +128,7 @@ def prompt_layer_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
 
 
 def _conflict_of_layer(candidate: Candidate) -> str | None:
-    """Return the reason why another setting excludes a prompt before a later layer; None if no setting does."""
+    """Return the reason why another setting excludes a `backbone.prompt_layer` above 0; None if no setting does."""
     config = candidate.config
     if config.backbone.prompt_at == "end":
         return "does not go with backbone.prompt_at=end, which caches keys and values of all layers"
@@ -144,7 +144,7 @@ def _conflict_of_layer(candidate: Candidate) -> str | None:
 
 
 def prefix_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
-    """Check that a prompt of keys and values of every layer fits the model type, the prompt's place and the scorer."""
+    """Check that a prefix fits the model type, the prompt's position and the scorer."""
     config = candidate.config
     if not states_prefix(config):
         return

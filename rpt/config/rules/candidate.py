@@ -1,4 +1,4 @@
-"""A configuration during its check, with the backbone's folder and family and the task's format."""
+"""The argument of a rule: a configuration, with the backbone's folder and family and the task's format."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from rpt.errors import Problem
 from rpt.prompt.files import ENCODER_FILE, prompt_file
 
 PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "backbone.text_cache_dir", "init.path")
-"""Keys whose values are paths, or a part of a path."""
+"""Keys whose values are paths or parts of a path."""
 
 MOST_OF_NAMES = 180
 """Largest number of characters that the names of task, backbone and encoder may have in a run folder's name. The other
@@ -26,10 +26,13 @@ parts of the folder's name have at most 70 characters."""
 
 
 def one_option_a_group(candidate: Candidate) -> Iterator[Problem]:
-    """Check that each group has a single option, because Hydra would silently merge several. `logger` takes a list."""
+    """Check that each group has a single option, because Hydra would silently merge several.
+
+    The groups `logger` and `callbacks` take lists and are not checked.
+    """
     config = candidate.config
     for group in _groups_of_one():
-        if group in config.model_fields_set and group not in config.chosen:  # Hydra leaves lists out
+        if group in config.model_fields_set and group not in config.chosen:  # Hydra leaves out groups with lists
             yield Problem(group, "[...]", f"takes one option. To compare several, sweep: -m {group}=A,B")
 
 
@@ -40,7 +43,7 @@ def _groups_of_one() -> list[str]:
 
 
 def lstm_can_drop(candidate: Candidate) -> Iterator[Problem]:
-    """Check that an LSTM with dropout has several layers, because dropout acts between layers."""
+    """Check that an LSTM encoder with dropout has several layers, because its dropout acts between layers."""
     options = candidate.config.encoder.options
     if options.get("num_layers") == 1 and (dropout := options.get("dropout")):
         advice = "has no effect with one layer. Set encoder.num_layers=2, or encoder.dropout=0.0."
@@ -72,7 +75,10 @@ def devices_have_rows(candidate: Candidate) -> Iterator[Problem]:
 
 
 def dropout_has_one_stream(candidate: Candidate) -> Iterator[Problem]:
-    """Check that backbone dropout has a single device, because several devices do not share a run's random stream."""
+    """Check that a run with dropout in the backbone uses one device.
+
+    Several devices do not share a run's random stream.
+    """
     devices = candidate.config.trainer.devices
     if devices != 1 and candidate.config.backbone.dropout:
         advice = f"does not go with trainer.devices={devices}. Set backbone.dropout=false, or trainer.devices=1."
@@ -80,7 +86,7 @@ def dropout_has_one_stream(candidate: Candidate) -> Iterator[Problem]:
 
 
 def callbacks_have_one_device(candidate: Candidate) -> Iterator[Problem]:
-    """Check that callbacks have a single device, because they would act on the first of several devices only."""
+    """Check that a run with callbacks uses one device, because callbacks would act on the first device only."""
     devices, names = candidate.config.trainer.devices, candidate.config.callbacks
     if devices != 1 and names:
         advice = f"cannot act on all devices with trainer.devices={devices}. Set trainer.devices=1, or "
@@ -134,7 +140,7 @@ def _paths(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def files_exist(candidate: Candidate) -> Iterator[Problem]:
-    """Check that the file of an initialisation exists, and that it holds a prompt."""
+    """Check that the file of an initialisation exists, and that it is not of a run whose encoder cannot be folded."""
     path = candidate.config.init.options.get("path")
     if not isinstance(path, str) or is_too_long(path):
         return
