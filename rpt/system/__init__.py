@@ -1,1 +1,1 @@
-"""Functions of the machine that every other package uses: files, locks, pipes, signals and memory."""
+"""Functions around the operating system, for all packages: files, locks, pipes, signals, memory and modules."""

@@ -1,4 +1,4 @@
-"""Compute checksums of files. A process reads a file once, unless the file has changed."""
+"""Compute checksums of files. A process reads an unchanged file once, unless the file is very new (`SETTLED`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 SETTLED = 2.0
-"""Smallest age of a file's last change, in seconds, at which its checksum is kept.
+"""Smallest age of a file's last change, in seconds, at which its checksum is cached.
 
 File systems round times. A second change soon after the first could leave the file's time unchanged.
 """
@@ -18,8 +18,8 @@ _cache: dict[tuple[int, ...], str] = {}
 def file_sha256(path: Path) -> str:
     """Compute the sha256 of a file's content, as hexadecimal digits.
 
-    The checksum is kept for files whose device, number, size and times are unchanged and which were last changed at
-    least `SETTLED` seconds before they were read.
+    The checksum is cached by the file's device, inode, size and times. A file that was changed less than `SETTLED`
+    seconds ago is not cached.
 
     Raises:
         OSError: The file cannot be read.

@@ -57,7 +57,7 @@ def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
 
 
 def add_config_dirs(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--config-dir` of commands that build the components of a recorded run again."""
+    """Add the option `--config-dir`, for a command that builds the components of a recorded run again."""
     parser.add_argument(
         "--config-dir",
         action="append",

@@ -30,7 +30,8 @@ Handler = Callable[[int, FrameType | None], Any]
 class Interrupted(BaseException):
     """A signal, such as Ctrl-C, has arrived and is delayed until a checkpoint is written.
 
-    `Interruptions.check` raises this error. Whoever catches it writes a checkpoint and calls `Interruptions.deliver`.
+    `Interruptions.check` raises this error. The code that catches it writes a checkpoint and calls
+    `Interruptions.deliver`.
     """
 
 
@@ -89,7 +90,7 @@ class Interruptions:
             signal.signal(number, self._note)
 
     def check(self) -> None:
-        """Raise an exception if a signal is delayed.
+        """Raise an error if a signal has arrived and waits for a checkpoint.
 
         Raises:
             Interrupted: A signal is delayed.

@@ -1,4 +1,4 @@
-"""Lock files, so that only one process uses them. The kernel releases a lock when its process ends, even if killed."""
+"""Lock a file, so that only one process uses it. The kernel releases the lock when the process ends or is killed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Lock:
         return self._handle is not None
 
     def acquire(self, seconds: float) -> bool:
-        """Take the lock, and return whether it was taken within a time.
+        """Wait for the lock and take it. Return whether it was taken within the given time.
 
         Args:
             seconds: Longest time to wait for another process to release the lock.
@@ -55,7 +55,7 @@ class Lock:
             finally:
                 if self._handle is None:
                     os.close(handle)
-            if not is_taken:  # if taken, but another process has removed the file meanwhile, try with a new file
+            if not is_taken:  # if the lock was taken on a file that is no longer at the path, try again at once
                 if time.monotonic() >= deadline:
                     return False
                 time.sleep(POLL_SECONDS)
@@ -93,7 +93,7 @@ class Lock:
 
 
 def is_locked(path: Path) -> bool | None:
-    """Whether a process holds the lock on a file; None if the file system or its permissions do not allow the test."""
+    """Whether a process holds the lock on a file; None if permissions or the file system do not allow the test."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,11 +1,11 @@
-"""Set the environment variables by which OpenMP threads wait for work. torch reads them when it is imported."""
+"""Set the environment variables that determine how idle OpenMP threads wait. torch reads them when it is imported."""
 
 from __future__ import annotations
 
 import os
 
 VARIABLES = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
-"""Environment variables for threads that spin for some microseconds while they wait, and then sleep.
+"""Environment variables with which an idle thread spins for some microseconds and then sleeps.
 
 A thread that only spins slows small models down 30 times if another process uses a core. A thread that spins before it
 sleeps is 20 % faster than a thread that sleeps at once, if the cores are idle.

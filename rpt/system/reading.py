@@ -15,7 +15,7 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """First bytes of a git-lfs pointer: a small text file in place of a large file that git-lfs has not fetched."""
 
 JSON_KINDS = {list: "array", str: "string", bool: "boolean", type(None): "null"}
-"""JSON's names of the types of values that are not objects; other types are numbers."""
+"""JSON's name of each Python type, except of objects (dict) and of numbers (int and float)."""
 
 MOST_LEVELS = 100
 """Largest number of nested levels in a JSON file, so that recursive functions can process its value."""

@@ -48,7 +48,7 @@ def storage(path: Path) -> Iterator[None]:
 
 
 def write_atomic(path: Path, content: bytes, *, keep: Path | None = None, is_synced: bool = True) -> None:
-    """Write a file completely or not at all: a temporary file is written, and then renamed to `path`.
+    """Write a file completely or not at all: write a temporary file, then rename it to `path`.
 
     Args:
         path: Path of the file.
@@ -60,7 +60,7 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None, is_syn
             be empty or damaged after a power failure, so that a reader must compare a checksum.
 
     Raises:
-        StorageError: The disk is full, or the folder cannot be written. The existing file stays unchanged.
+        StorageError: The disk is full, or the folder cannot be written. The content of an existing file is not lost.
     """
     with storage(path):
         handle, name = tempfile.mkstemp(**draft_of(path))
@@ -113,7 +113,7 @@ def writing_atomically(path: Path) -> Iterator[TextIO]:
 
 @contextlib.contextmanager
 def folder_at_once(path: Path) -> Iterator[Path]:
-    """Give a temporary folder, and rename it to its path if the block ends without an exception.
+    """Yield a temporary folder, and rename it to `path` if the block ends without an exception.
 
     Args:
         path: Path of the folder, which must not exist.
