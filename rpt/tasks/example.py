@@ -49,8 +49,8 @@ class Answer:
     """A run's answer to an example.
 
     Attributes:
-        choice: Index among the example's choices; None if the written text is none of them.
-        text: Text of the choice, or the written text.
+        choice: Index among the example's choices; None if the generated text is none of them.
+        text: Text of the choice, or the generated text.
     """
 
     choice: int | None

@@ -17,7 +17,7 @@ from rpt.tasks.text import normalised
 Metric = Callable[[Sequence[Example], Sequence[Answer]], float]
 
 Counts = Sequence[tuple[int, int, int]]
-"""Number of hits, false alarms and misses of each choice."""
+"""Numbers of hits (true positives), false alarms and misses of each choice, in the order of the choices."""
 
 
 def accuracy(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
@@ -45,7 +45,7 @@ def _f1_macro(counts: Counts, _: int) -> float:
 
 
 def f1a(examples: Sequence[Example], answers: Sequence[Answer]) -> float:
-    """Compute the F1 of the second choice over all examples together (MultiRC).
+    """Compute the F1 of the second choice (label 1 of MultiRC) over all examples together.
 
     The F1 is 1 if the second choice is neither chosen nor right in any example. MultiRC's evaluation script (Khashabi
     et al. 2018) also sets precision without a chosen answer and recall without a right answer to 1. scikit-learn gives
@@ -104,7 +104,7 @@ OF_LABELS = frozenset(OF_COUNTS)
 """Metrics that need choices. They are not defined for rows whose answer is free text."""
 
 OF_WORDS = frozenset({"f1", "f1_of_sets"})
-"""Metrics that are the mean of a value of each example."""
+"""Metrics of words. Each of them is a mean over the examples."""
 
 RULES: dict[str, str] = {
     "accuracy": "share of rows whose choice is the right one",
@@ -153,7 +153,7 @@ def _f1(hits: int, false_alarms: int, misses: int) -> float:
 
 
 def is_right(example: Example, answer: Answer) -> bool:
-    """Whether an answer is right for `em`: the target, or any of the right texts if the example has several."""
+    """Whether an answer is right for `em`: it equals a right text or, in an example with choices only, the target."""
     if right := example.answers or (() if example.choices else (example.gold,)):
         return normalised(answer.text) in map(normalised, right)
     return answer.choice is not None and answer.choice == example.target

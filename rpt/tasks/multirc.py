@@ -22,7 +22,7 @@ class MultiRc(Task):
         return f"idx and passage: {{text, questions: a list of {{question, idx, {answers}}}}}"
 
     def read_row(self, row: Row) -> Iterator[Example]:
-        """Yield the examples of a passage, without HTML tags. An answer may be empty, as three are in the release."""
+        """Yield the examples of a passage, without HTML tags. The release has three empty answers."""
         number, passage = row.number("idx"), row.part("passage")
         text = without_tags(passage.text("text"))
         for question in passage.parts("questions"):

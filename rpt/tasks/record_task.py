@@ -72,7 +72,10 @@ class Record(Task):
         )
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
-        """Repeat each query for every right candidate, and append the candidate's number to `idx`; not for `joined`."""
+        """Make an example of each right entity of a query. The last number of `idx` counts them from 0.
+
+        Under the framing `joined`, the examples are unchanged.
+        """
         if self.framing == "joined":
             return list(examples)
         return [

@@ -13,8 +13,8 @@ from rpt.tasks.metrics import METRICS, OF_COUNTS, OF_WORDS, Counts, is_right, la
 class RunningMetrics:
     """Metrics of a task over answers that are added one by one. They equal `evaluate` over all answers, bit for bit.
 
-    No example is kept. Answers are counted by right and chosen choice, and values of word F1 are counted by value.
-    Exact match alone takes memory that grows: it keeps a truth value for each group of examples.
+    No example is kept. Only counts are kept: of each pair of right and chosen choice, and of each value of a word F1.
+    Exact match alone needs memory that grows: it keeps a truth value for each group of examples.
 
     Args:
         names: Names of metrics, keys of `METRICS`.
@@ -69,7 +69,7 @@ class RunningMetrics:
         return num_right / (self._ungrouped.total() + len(self._groups))
 
     def _label_counts(self) -> Counts:
-        """Add up the counts of each choice over the different pairs of right and chosen choice."""
+        """Compute hits, false alarms and misses of each choice from the counted pairs of right and chosen choice."""
         sums = [(0, 0, 0)] * self._num_choices
         choices = ("",) * self._num_choices
         for (target, choice), number in self._pairs.items():

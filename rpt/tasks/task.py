@@ -20,7 +20,7 @@ class Task:
     Attributes:
         name: Name of the task on the command line.
         fields: Names of the texts that a row must have.
-        labels: Label values of the release, in label order; None for a task whose rows have choices of their own.
+        labels: Values of the rows' field `label`, in label order; None for a task whose rows have choices of their own.
         choices: Template of the answer for each label, filled with a row's texts, in label order; None for a task whose
             rows have choices of their own.
         framing: Way in which a row becomes examples, one of `framings`.
@@ -99,13 +99,16 @@ class Task:
         return {**example.fields, "choice": example.choices[index]}
 
     def read(self, example: Example, text: str) -> Answer:
-        """Turn a generated text into an answer: the choice that equals it up to case and white space, or none."""
+        """Turn a generated text into an answer: the choice that equals it up to case and white space, or no choice."""
         written = folded(text)
         same = (index for index, choice in enumerate(example.choices) if folded(choice) == written)
         return Answer(next(same, None), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """Answer every example with the most frequent label or text; with equal counts, with the first of them."""
+        """Answer every example with the most frequent right label, or, without labels, the most frequent right text.
+
+        Of equally frequent answers, the label with the smallest index or the text that occurs first is taken.
+        """
         counts = Counter(example.target for example in examples if example.target is not None)
         if not counts:
             texts = Counter(example.gold for example in examples)

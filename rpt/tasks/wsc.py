@@ -77,7 +77,10 @@ class Wsc(Task):
             yield replace(example, output=words[int(example.fields["span1_index"])])
 
     def derived(self, row: Row, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """Return texts and indices of both spans, `marked` with #phrase# and *pronoun*, and `marked_pronoun`."""
+        """Return texts and indices of both spans, and the text with marks: `marked` has #phrase# and *pronoun*.
+
+        In `marked_pronoun`, only the pronoun has marks.
+        """
         target, text = row.part("target"), texts["text"]
         phrase, pronoun = (_located(target, number, text) for number in "12")
         return {
@@ -102,12 +105,12 @@ class Wsc(Task):
         written, phrase = _content(text), _content(example.fields["span1_text"])
         if not written:
             return Answer(None, text)
-        # `Bob` is not `Bob's hat`, although the words of the first are among those of the second.
+        # As in T5, a text with an apostrophe never matches a text without: `hat` is not `Bob's hat`.
         same_owner = any("'" in word for word in written) == any("'" in word for word in phrase)
         return Answer(int(same_owner and bool(phrase) and (written <= phrase or phrase <= written)), text)
 
     def majority(self, examples: Sequence[Example]) -> list[Answer]:
-        """Answer every example with the most frequent label. With equal counts, the first label is taken.
+        """Answer every example with the most frequent right label; with equal counts, with the first label.
 
         Under the framing `positives` the answer is a word, and the most frequent right word is taken.
         """
