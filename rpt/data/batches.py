@@ -1,7 +1,7 @@
 """Group rows of similar length into training batches, and cut rows into forward passes under a token budget.
 
-A batch is a pure function of (seed, epoch, position), so a resumed run continues with the same rows as an uninterrupted
-run.
+The rows of a batch depend only on the split, the batch size, the seed, the epoch and the batch's position in the epoch.
+A resumed run therefore continues with the same rows as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def forwards(
 
 
 def _sizes(rows: Rows, prompt_lengths: Sequence[int], text_cost: float) -> tuple[list[int], list[int]]:
-    """Return for each row the number of tokens of prompt, longest text and longest output, and the number of texts."""
+    """Return the sum of the tokens of prompt, longest text and longest output of each row, and its number of texts."""
     texts, outputs, counts = [0] * len(rows), [0] * len(rows), [0] * len(rows)
     for row, length in zip(rows.row_of_text.tolist(), rows.mask.sum(dim=1).tolist(), strict=True):
         texts[row] = max(texts[row], math.ceil(length * text_cost))

@@ -35,7 +35,7 @@ class TaskData(lightning.LightningDataModule):
 
     Attributes:
         task: Task that turns rows into examples, and reads answers from generated text.
-        with_choices: Whether an evaluation needs the token ids of all choices instead of the right text alone.
+        with_choices: Whether the scorer needs the token ids of all choices in an evaluation, not the right text alone.
 
     Examples:
         >>> import rpt
@@ -139,7 +139,7 @@ class TaskData(lightning.LightningDataModule):
         )
 
     def val_dataloader(self) -> EvalLoader:
-        """Return a loader of the forward passes over the selection split, for every run that still trains."""
+        """Return a loader of the forward passes over the selection split, for each run that still trains."""
         return self.evaluation(self.held_out, self._trains, self._flags.limit_val_batches)
 
     def test_dataloader(self) -> EvalLoader:
@@ -189,7 +189,11 @@ class TaskData(lightning.LightningDataModule):
 
 @runtime_checkable
 class Trained(Protocol):
-    """State of a run that decides which batches hold its rows."""
+    """State of a run that decides which batches hold its rows.
+
+    Attributes:
+        steps: Number of training steps that the run has taken.
+    """
 
     steps: int
 
@@ -203,7 +207,7 @@ class Trained(Protocol):
 
 
 class PackData(TaskData):
-    """The rows of a task as batches for all runs of a pack. A batch holds rows of every run that still trains.
+    """The rows of a task as batches for all runs of a pack. A training batch holds rows of each run that still trains.
 
     Args:
         configs: Configuration of each run; all have the same rows, splits and batch size.

@@ -30,7 +30,7 @@ class Encoded:
             row has a single text or a text for each choice.
         outputs: Token ids that a language model learns to write for each row, end marker included; empty for a head.
         choices: Token ids of each choice of each row, end marker included; empty for a head.
-        num_cut: Number of rows with a text that was cut to the limit.
+        num_cut: Number of rows with a text that was cut to `backbone.text_limit` tokens.
         segments: Segment id of each token of `inputs`: 1 in the second text of a pair, else 0. Empty for language
             models.
     """
@@ -99,8 +99,8 @@ def encode_pairs(
         first: Template of the first text, which is cut at its end if the pair is over the limit.
         second: Template of the second text, which is never cut; None for single texts, `[CLS] first [SEP]`.
         limit: Largest number of tokens of a pair, special tokens included.
-        candidate: Function that returns the template fields of an example for the choice of a given index. Each choice
-            then makes a pair. None makes a single pair from the example's own fields.
+        candidate: Function that returns the template fields of an example for the choice of a given index. A row then
+            has a pair for each choice. With None, a row has a single pair, made from the example's own fields.
 
     Raises:
         DataError: The second text alone fills the limit, so that no token of the first text fits.
@@ -194,7 +194,8 @@ def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[s
     """Fill in a template with the fields of an example.
 
     Returns:
-        The text, and the span of the field `cut` in the text, its end excluded; None if the template lacks the field.
+        The text, and the start and end of the field `cut` in the text, in characters, the end excluded; None in place
+        of start and end if the template lacks the field.
     """
     text, span = "", None
     for literal, name, spec, _ in Formatter().parse(template):
@@ -209,8 +210,13 @@ def render(template: str, fields: Mapping[str, str], cut: str | None) -> tuple[s
 def drop_from_end(offsets: Sequence[tuple[int, int]], span: tuple[int, int] | None, count: int) -> list[int] | None:
     """Drop the last `count` tokens of a part of a text, such as the part of a field that may be cut.
 
+    Args:
+        offsets: Start and end of each token in the text, in characters, the end excluded.
+        span: Start and end of the part, in characters; None for an empty part.
+        count: Number of tokens to drop.
+
     Returns:
-        Positions of the remaining tokens; None if the part has no more than `count` tokens.
+        Positions of the remaining tokens of the text; None if the part has no more than `count` tokens.
     """
     start, end = span or (0, 0)
     inside = [position for position, (low, high) in enumerate(offsets) if low < high and start <= low and high <= end]

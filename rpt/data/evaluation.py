@@ -1,8 +1,8 @@
-"""Plan the forward passes of an evaluation, so that a row's answer does not depend on the rows evaluated with it.
+"""Plan the forward passes of an evaluation: which rows share a forward pass, and to what width they are padded.
 
 In float32, other rows of a forward pass change a score by rounding alone. In bfloat16 the shape of a forward pass
-changes scores by tenths of a nat. On a CPU, the shape therefore depends on the row alone: either the row has a forward
-pass of its own, or the forward pass has a fixed shape.
+changes scores by tenths of a nat. By default, the shape in bfloat16 on a CPU therefore depends on the row alone: either
+the row has a forward pass of its own, or the forward pass has a fixed shape. Elsewhere, any rows share forward passes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WIDTH_STEP = 16
 """Widths of fixed shapes are multiples of this number of tokens. Multiples of 32 would add a quarter of padding."""
 
 CACHED_TOKENS = 2048
-"""Token budget of a forward pass of a fixed shape if the texts are cached, so that few of its tokens are computed."""
+"""Token budget of a forward pass of a fixed shape behind cached texts, of whose tokens few are computed."""
 
 CACHED_WIDTH_STEP = 64
 """Widths of fixed shapes behind cached texts are multiples of this number of tokens.
@@ -102,10 +102,10 @@ def choose_passes(config: Config) -> EvalPasses:
 
 
 def choose_mixed_passes(config: Config) -> EvalPasses:
-    """Choose how answers of several runs are cut into forward passes together.
+    """Choose the rules for forward passes that hold rows of several runs, as a prediction with several runs uses them.
 
-    Such answers equal those of the runs' own evaluations up to rounding only. In contrast to `choose_passes`, the
-    budget may therefore differ from the budget of an evaluation.
+    The answers equal the answers of each run's own evaluation up to rounding only. The token budget may therefore
+    differ from the budget that `choose_passes` chooses.
     """
     passes = choose_passes(config)
     is_free = config.trainer.eval_token_budget == "auto" and not passes.has_fixed_shapes

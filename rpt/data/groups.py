@@ -1,4 +1,4 @@
-"""Group the rows that must stay together when rows are held out: rows of a line, rows of a text, and duplicates."""
+"""Group the rows that must stay together when rows are held out: rows of one line, rows with one text, duplicates."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Groups = list[list[int]]
 """Positions of examples, in a list for each group of examples that must stay together."""
 
 CACHED_TEXTS = 4096
-"""Number of texts whose form without case and extra white space is cached. Few suffice, as a passage's rows follow each
-other."""
+"""Number of texts whose form without case and extra white space is cached. Few suffice, because the rows of a passage
+follow each other."""
 
 
 def groups_of(examples: Sequence[Example], same_side: Sequence[str]) -> Groups:

@@ -24,7 +24,7 @@ INSTEAD = "Use data=jsonl with the official release instead"
 
 
 def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-    """Open a task's splits in the hub's copy, called the view, as rows of the official release.
+    """Open a task's splits in the hub's copy (below: the view), as rows of the official release.
 
     Rows are read lazily, so a split is never completely in memory.
 
@@ -80,7 +80,7 @@ def _placed(view: Any, origin: str, files: list[Path], split: str) -> Iterator[t
 
 
 def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
-    """Find the Parquet files of the splits in a local folder or in the cache, or else fetch them from the hub."""
+    """Find the Parquet files of the splits in a local folder or in the hub's cache, and fetch files that it lacks."""
     if Path(hub_id).is_dir():
         files = _split_files(Path(hub_id, config))
         if files is None:
@@ -98,7 +98,10 @@ def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
 
 
 def _snapshot(hub_id: str, config: str, revision: str, *, fetch: bool) -> dict[str, list[Path]] | None:
-    """Return the files of a revision; None if it is not in the cache, does not exist or is incomplete."""
+    """Return the files of a revision; None if the revision does not exist, is incomplete, or is not in the cache.
+
+    Files are downloaded only with `fetch`.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RevisionNotFoundError
     from huggingface_hub.errors import HTTPError as TransportError  # type: ignore[attr-defined]  # httpx's or httpx2's

@@ -1,6 +1,6 @@
 """Turn rows of the hub's flattened view of SuperGLUE back into rows of the official release.
 
-The view has one row per answer (MultiRC) or query (ReCoRD), numbers for labels, and WSC's spans beside the text.
+The view has one row per answer (MultiRC) or query (ReCoRD), numbers for labels, and WSC's spans as top-level fields.
 It lacks fields that no example reads (MultiRC's `version`, ReCoRD's `source`). It does not say which mentions of a
 ReCoRD answer the annotators marked, so every mention of the answer's text is taken.
 
@@ -43,7 +43,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def canonical(folder: str, rows: Iterable[Placed]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Turn rows of the view into rows of the release, one nested line at a time.
+    """Turn rows of the view lazily into rows of the release.
 
     Args:
         folder: Name of the task's folder in the release: `CB`, `MultiRC`, ...

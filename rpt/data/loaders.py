@@ -90,11 +90,11 @@ def plan_pairs(
         split: Tokenised split.
         pairs: Index of the run and number of the row, for each answer to compute.
         prompt_lengths: Number of virtual tokens of each run.
-        passes: How the evaluation is cut into forward passes.
+        passes: Rules by which the evaluation is cut into forward passes.
         with_choices: Whether a row needs the token ids of all its choices instead of the right text alone.
 
     Returns:
-        Forward passes, whose numbers are positions in `pairs`, and the number of tokens of each forward pass.
+        Each forward pass, whose `rows` are positions in `pairs`, with its number of tokens, padding excluded.
     """
     costs_choices = with_choices and not passes.has_cached_texts
     lengths = [prompt_lengths[run] + split.lengths[row] for run, row in pairs]
@@ -153,7 +153,10 @@ class TrainLoader:
         return self.steps_per_epoch - self.first_step % self.steps_per_epoch
 
     def __iter__(self) -> Iterator[Rows]:
-        """Yield the rows of each step, until the epoch ends. Lightning may make an iterator that it does not use."""
+        """Yield the rows of each step, until the epoch ends.
+
+        An iterator changes nothing before its first step, because Lightning may make an iterator that it does not use.
+        """
         epoch, start = divmod(self.first_step, self.steps_per_epoch)
         self.first_step = (epoch + 1) * self.steps_per_epoch
         lengths = self._split.lengths
@@ -180,7 +183,7 @@ class EvalLoader:
         answers: Function that returns for each run whether it takes part in the evaluation.
         rank: Number of this process among the processes that share the evaluation, from 0.
         num_ranks: Number of processes that share the evaluation.
-        limit: Largest number of forward passes of a run (int), or the share of them (float); None for all.
+        limit: Largest number of forward passes of a run (int), or share of its forward passes (float); None for all.
     """
 
     def __init__(
@@ -209,7 +212,7 @@ class EvalLoader:
         """Number of forward passes."""
         answers = self._answers()
         count = sum(len(plan) for plan, takes_part in zip(self._plan_of, answers, strict=True) if takes_part)
-        # Lightning skips an empty evaluation, and the other ranks would then wait forever for this rank's answers.
+        # Lightning skips an empty evaluation. The other ranks would then wait forever for this rank's answers.
         return max(count, any(answers))
 
     def __iter__(self) -> Iterator[Rows]:

@@ -51,7 +51,14 @@ def build_task(config: Config) -> Task:
 
 
 def build_splits(config: Config, source: Source, task: Task) -> Splits:
-    """Turn a task's rows into examples and divide them into training, selection and reported examples."""
+    """Turn a task's rows into examples and divide them into training, selection and reported examples.
+
+    If the protocol selects on the validation set, the selection examples are the reported examples.
+
+    Raises:
+        DataError: A row does not fit the task, or a part has too few rows.
+        ConfigError: A row has no choices, and the scorer or a metric needs them.
+    """
     examples, reported = (list(task.examples(source.splits[split])) for split in ("train", "val"))
     if config.protocol.select_on == "validation":
         train, held = examples, reported
@@ -85,8 +92,8 @@ def build_all_encoded(config: Config, tokenizer: Any, task: Task, splits: Splits
         Tokenised examples of each split, by the split's name, such as `held_out`.
 
     Raises:
-        DataError: In a split, the share of rows with a cut text is above `data.max_cut_share`. Or the share of rows
-            with two choices of equal tokens is above `data.max_tied_share`.
+        DataError: A split has a share of rows with a cut text above `data.max_cut_share`, or a share of rows with two
+            choices of equal tokens above `data.max_tied_share`.
     """
     encoded = {name: build_encoded(config, tokenizer, task, examples) for name, examples in vars(splits).items()}
     for name, split in encoded.items():

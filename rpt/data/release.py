@@ -17,7 +17,7 @@ CHECKSUMS = {
 """Checksums of the official train and validation rows (`rpt.data.sources.Source.checksum`), by folder."""
 
 COUNTS = {"BoolQ": (9427, 3270), "ReCoRD": (100730, 10000), "WiC": (5428, 638)}
-"""Official numbers of train and validation rows (of queries for ReCoRD), by folder without a known checksum."""
+"""Official numbers of train and validation rows, for the folders that `CHECKSUMS` lacks. ReCoRD counts queries."""
 
 FOLDERS = ("BoolQ", "CB", "COPA", "MultiRC", "ReCoRD", "RTE", "WiC", "WSC")
 """Folders of the eight tasks in the release."""
@@ -65,6 +65,6 @@ def origin(task: str, source: str, release: str | None, folder: str | None) -> s
 
 
 def _num_rows(placed: tuple[str, Mapping[str, Any]]) -> int:
-    """Count the queries of a ReCoRD row; a row of another task counts as 1."""
+    """Return the number of queries of a ReCoRD row; 1 for a row of another task."""
     queries = placed[1].get("qas")
     return len(queries) if isinstance(queries, list) else 1

@@ -28,10 +28,11 @@ class Rows:
         mask: 1 at text, 0 at padding.
         segments: Segment id of each token: 1 in the second text of a pair, else 0.
         row_of_text: Position in this batch of each text's row.
-        written: Token ids of the answers that may be written behind the texts, end marker included; empty for a head.
+        written: Token ids of the answers that a language model trains on or scores, end marker included; empty for a
+            head.
         written_mask: 1 at tokens of `written`, 0 at padding.
         row_of_written: Position in this batch of the row of each answer in `written`.
-        width: Number of slots to which texts are padded once their prompts are inserted; None pads to the longest text.
+        width: Number of tokens to which texts are padded, with their prompts inserted; None pads to the longest text.
         index_in_run: Number of each text among the texts of its run; None before `numbered`.
     """
 

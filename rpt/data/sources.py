@@ -18,7 +18,7 @@ from rpt.errors import DataError
 ReleaseRows = list[tuple[str, dict[str, Any]]]
 
 SAMPLES = Path(__file__).parent / "samples"
-"""The packaged sample rows, in the layout of the official release, and the version of each folder."""
+"""Folder of the packaged sample rows, in the layout of the official release. `versions.json` holds their versions."""
 
 UNREAD = ("source", "version")
 """Top-level keys of the release that the checksum leaves out, because the hub's copy lacks them."""
@@ -55,7 +55,7 @@ def sample_source(folder: str, max_rows: int | None = None) -> Source:
 
     Args:
         folder: Name of the task's folder in the release, such as `CB`.
-        max_rows: Number of lines to read from each file; None for all lines.
+        max_rows: Number of lines to read from the beginning of each file; None for all lines.
     """
     made = jsonl_source(str(SAMPLES), folder, max_rows)
     return replace(made, name="sample", version=sample_versions()[folder], release=None)

@@ -18,12 +18,13 @@ def hold_out(
 
     Rows from the same line of the release, rows with the same text and duplicates form a group (`rpt.data.groups`).
     All rows of a group go to the same part. If targets are classes and every group has a single row, the draw is
-    stratified by class. Larger groups are drawn so that each class comes as near to its share as the groups allow. If
-    targets are not classes, whole groups are drawn at random.
+    stratified by class. If some groups are larger, whole groups are drawn so that the held-out part of each class is
+    near to its share. If targets are not classes, whole groups are drawn at random.
 
     Args:
         examples: The train split.
-        share: Share of each class's rows, or of the groups, that is held out, 0 to 1. Each part gets at least one row.
+        share: Share of each class's rows that is held out, 0 to 1; without classes, share of the groups. Each part gets
+            at least one row.
         seed: Seed of the draw.
         stratified: Whether targets are classes.
         same_side: Names of the fields whose texts keep rows in the same part. Empty keeps only equal rows together.
@@ -67,8 +68,8 @@ def _hold_out_rows(examples: Sequence[Example], share: float, rng: random.Random
 def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float, rng: random.Random) -> set[int]:
     """Draw whole groups so that the held-out part of each class is near to its share, and training rows remain.
 
-    Groups are visited in a random order, and a group is taken if it brings the classes nearer to their shares. For a
-    class without a held-out row, the group that moves the classes least from their shares is taken afterwards.
+    Groups are visited in a random order, and a group is taken if it brings the classes nearer to their shares.
+    Afterwards, a class without a held-out row gets a group: the group that moves the classes least from their shares.
     """
     side = _Side(Counter(targets), [Counter(targets[index] for index in group) for group in groups], share)
     order = rng.sample(range(len(groups)), len(groups))
@@ -85,12 +86,12 @@ def _hold_out_groups(targets: Sequence[int | None], groups: Groups, share: float
 
 
 class _Side:
-    """Groups that are held out so far, with the distance of each class's held-out rows from the wanted share.
+    """Groups that are held out so far, with the number of held-out rows and the wanted number for each class.
 
     Args:
         total: Number of rows of each class in the split.
         groups: Number of rows of each class in each group.
-        share: Wanted share of each class, 0 to 1.
+        share: Share of each class's rows to hold out, 0 to 1.
     """
 
     def __init__(self, total: Mapping[int | None, int], groups: Sequence[Counter[int | None]], share: float) -> None:
@@ -101,7 +102,7 @@ class _Side:
         self.taken: set[int] = set()
 
     def growth(self, index: int) -> int:
-        """Compute the growth of the squared distance of the classes from their shares if a group is taken."""
+        """Compute how much the sum over classes of (held-out rows - wanted rows)^2 grows if a group is taken."""
         counts = self.groups[index].items()
         return sum(count * (count + 2 * (self.held[target] - self.goal[target])) for target, count in counts)
 
@@ -117,7 +118,7 @@ class _Side:
 
 
 def _num_held(count: int, share: float) -> int:
-    """Compute how many of `count` items are held out. With two items or more, either side gets at least one."""
+    """Compute how many of `count` items are held out. With two items or more, each part gets at least one."""
     return max(min(max(round(share * count), 1), count - 1), 0)
 
 
@@ -183,7 +184,7 @@ def draw(examples: Sequence[Example], k: int, seed: int, *, stratified: bool) ->
 
 
 def _require(parts: Mapping[str, Sequence[Example]], k: int, stratified: bool) -> None:
-    """Refuse a k for which a part has too few rows of any class."""
+    """Refuse a number k of examples per class if a part has fewer than k rows of a class."""
     examples = [example for part in parts.values() for example in part]
     classes = sorted(_counts(examples, stratified), key=str)
     counts = [(name, target, _counts(part, stratified)[target]) for name, part in parts.items() for target in classes]
