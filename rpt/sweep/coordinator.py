@@ -37,7 +37,8 @@ class Coordinator:
         settings: Options of the packed launcher.
         note: Callback for results, called once for each run. Its arguments are the result and whether the result is
             new. A result is not new if an earlier command has recorded it.
-        watch: Callback for progress. Its argument describes the runs without a result, keyed by their points' names.
+        watch: Callback for progress. Its argument describes the runs without a result, by their points' names; None
+            asks the display to redraw itself.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Coordinator:
         self._runs = dict(self._open)
         self._by_number = {run.point.number: run for run in runs}
         self._given_up: dict[str, Result] = {}  # interrupted in this executor; another process may resume the runs
-        self._untried = set(self._open) if settings.retry_failed else set()  # failed earlier
+        self._untried = set(self._open) if settings.retry_failed else set()  # runs whose failure may be retried once
         self._is_halved = settings.halving.rungs is not None
         self._is_first_read = True
         self._has_announced_waiting = False
@@ -78,7 +79,7 @@ class Coordinator:
             self._is_first_read = False
 
     def _settle(self, states: Mapping[str, RunState]) -> None:
-        """Report the runs that have ended: in an earlier command, in another process, or after the last retry."""
+        """Report the runs that have ended in an earlier command or in another process, or that have no retry left."""
         for identity, run in list(self._open.items()):
             state, given_up = states[identity], self._given_up.get(identity)
             may_fail_again = identity in self._untried and given_up is None
@@ -101,7 +102,7 @@ class Coordinator:
         self._note(result, not self._is_first_read if is_new is None else is_new)
 
     def _train(self, free_runs: Sequence[Prepared], states: Mapping[str, RunState]) -> None:
-        """Train runs that no other process trains. A resumed pack includes its failed runs."""
+        """Train the runs that no other process trains. A pack is resumed with its failed runs, as it was begun."""
         states = dict(states)
         resumed = {member for run in free_runs for member in _pack_to_resume(states[run.identity_hash])}
         failed_members = {

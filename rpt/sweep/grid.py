@@ -46,7 +46,7 @@ class CheckPoints(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the points of the sweep, or end the process; Hydra calls this before the sweep."""
-        # Hydra turns exceptions of a callback into warnings, but not SystemExit.
+        # Hydra turns exceptions of a callback into warnings, except SystemExit.
         outcome = current()
         outcome.given = given_overrides(config)
         try:
@@ -59,7 +59,7 @@ class CheckPoints(Callback):
                     config.hydra.sweeper["_target_"] = CHECKED_SWEEPER
             with flag_override(config, ["struct", "readonly"], [False, False]):
                 config.hydra.sweep.dir = str(user_path(config.hydra.sweep.dir))
-            with storage(Path(config.hydra.sweep.dir)):  # before the sweeper does it with an error without advice
+            with storage(Path(config.hydra.sweep.dir)):  # created here, because the sweeper's error has no advice
                 Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
             if not str(config.hydra.launcher["_target_"]).endswith("PackedLauncher"):
                 outcome.unreported = config.hydra.sweep.dir
@@ -123,7 +123,7 @@ def may_begin(config: DictConfig) -> bool:
 
 
 def _by_message(refusals: Sequence[tuple[list[str], Exception]]) -> dict[str, list[list[str]]]:
-    """Group refused points by their message, so that a wrong value which many points share is explained once."""
+    """Group refused points by their message, so that a wrong value of many points is explained once."""
     grouped: dict[str, list[list[str]]] = {}
     for point, error in refusals:
         grouped.setdefault(explain(error), []).append(point)

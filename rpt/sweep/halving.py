@@ -1,8 +1,8 @@
-"""Name the competitors of a sweep with successive halving, and refuse sweeps that cannot be halved before training.
+"""Assign the runs of a sweep to competitions of successive halving, and refuse a sweep that cannot be halved.
 
-A competition holds the runs that can be in one pack and agree in `report.method` and in the keys of
-`hydra.launcher.halving.separate`, by default the encoder. `rpt.training.halving`
-ranks its points, and `rpt.sweep.plan` keeps a competition in one pack.
+The runs of a competition can be in one pack, and agree in `report.method` and in the keys of
+`hydra.launcher.halving.separate`, by default the encoder. `rpt.training.halving` ranks the points of a competition.
+`rpt.sweep.plan` keeps the runs of a competition in one pack.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def with_competitors(runs: Sequence[Prepared], settings: Settings) -> list[Prepa
     A run without a prompt never competes. Runs of different encoders compete only if `separate` lacks `encoder`.
 
     Args:
-        runs: Runs of a batch of points.
+        runs: Runs of the points that the sweeper launches together.
         settings: Options of the packed launcher.
 
     Returns:
@@ -62,7 +62,7 @@ def _competitor(config: Config, rungs: int, halving: HalvingSettings) -> Competi
 
 
 def _value(config: Config, key: str) -> Leaf:
-    """Return a value of the configuration by its dotted key. A configuration group has the name of its option."""
+    """Return a value of the configuration by its dotted key; for a config group, the chosen option's name."""
     return config.chosen[key] if key in config.chosen else _flat(config).get(key)
 
 
@@ -80,7 +80,7 @@ def _refuse_unknown_keys(runs: Sequence[Prepared], halving: HalvingSettings) -> 
 
 
 def _refuse_unfit(config: Config, rungs: int, keep: float) -> None:
-    """Refuse a run that cannot be stopped at the rungs, because of its length or because it is trained alone."""
+    """Refuse a run that is trained alone, or that has too few epochs for the rungs."""
     if config.is_alone:
         advice = (
             "is trained alone, because it has callbacks, and halving ranks the runs of a pack. Set callbacks=[], or "

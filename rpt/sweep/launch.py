@@ -18,7 +18,7 @@ from rpt.sweep.settings import Settings
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 
 MOST_NAMED = 3
-"""Largest number of points that the message about equal runs names."""
+"""Largest number of points that a message about several points of the same run lists."""
 
 Report = Callable[[Point, Result, bool], None]
 """Callback whose arguments are a point, its result, and whether this command has produced the result."""
@@ -35,8 +35,8 @@ def launch(
 
     Finished runs are not trained again. Interrupted runs are resumed from their checkpoints. Failed runs are trained
     again only if `settings.retry_failed` is set. Runs that successive halving has stopped are trained anew only if
-    halving is off. If another process trains a run, this function waits for its result.
-    If that process dies, this function resumes the run.
+    halving is off. If another process trains a run, this function waits for the result, and resumes the run if that
+    process dies.
 
     Args:
         points: Points of the sweep, each with a different number.
@@ -75,7 +75,7 @@ def launch(
 
 
 def _say_twins(twins: Sequence[tuple[Point, int]], by_number: Mapping[int, Point]) -> None:
-    """Print which points describe the same run, with the names of the first `MOST_NAMED` points of each run.
+    """Print a line for each run that several points describe, with the names of the first `MOST_NAMED` points.
 
     Args:
         twins: Pairs of a point and the number of the earlier point that is the same run.

@@ -1,7 +1,7 @@
 """The ledger: the list of a sweep's runs, and the state of each run.
 
 The hash of a sweep is computed from its runs. The file `OUTPUT_DIR/sweeps/HASH.json` lists the runs and is never
-changed. The state of a run is read from the run's folder and is not stored twice. A point that cannot be composed, or
+changed. The state of a run is not in this file: it is read from the run's folder. A point that cannot be composed, or
 whose rows or weights cannot be read, has no identity and is not listed.
 """
 

@@ -28,10 +28,10 @@ SHARE = 0.5
 """Share of the free memory for a pack's weights and optimizer states. Backbone and forward passes use the rest."""
 
 UNKNOWN_WIDTH = 4096
-"""Width that is assumed for a backbone whose config names none. It is above most widths, so that packs fit memory."""
+"""Width that is assumed for a backbone whose config has no width. It is large, so that packs fit into memory."""
 
 UNKNOWN_VOCABULARY = 32_000
-"""Number of vocabulary rows that an encoder is given while its memory is estimated."""
+"""Number of rows of the vocabulary that is assumed while the memory of an encoder is estimated."""
 
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 

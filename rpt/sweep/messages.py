@@ -1,4 +1,4 @@
-"""Messages of a packed sweep for a person: one line for each point that ends, the progress, and a summary."""
+"""Messages that a packed sweep prints: one line for each point that ends, the progress, and a summary."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rpt.sweep.point import Point, Result
 from rpt.training.live_progress import PackProgress
 
 TWIN = "the same run as another"
-"""Words in the summary for a point that is the same run as an earlier point. Only the earlier point is trained."""
+"""Name in the summary for points that describe the same run as an earlier point. Only the earlier point is trained."""
 
 MOST_BEST = 5
 """Number of points in each part of the table of best scores."""
 
 RATE_SECONDS = 30.0
-"""Length of the window over which the examples per second are measured."""
+"""Length in seconds of the window over which the number of examples per second is measured."""
 
 Scored = tuple[float, str]
 """A score, 0 to 1, and the name of the point that has it."""
@@ -46,8 +46,8 @@ class Lines:
         self._screen = screen
         self._clock = clock
         self._counts: Counter[str] = Counter()
-        self._num_known = 0  # number of points whose result was known before this start
-        self._finished_before = 0  # number of points that an earlier start has trained
+        self._num_known = 0  # number of points whose result is not new
+        self._finished_before = 0  # number of points that an earlier command has trained
         self._best: list[Scored] = []
         self._reasons: dict[str, str] = {}  # name of the first point with each error
         self._progress = PackProgress()
@@ -56,7 +56,13 @@ class Lines:
         self._rows = deque([(self._began, 0)])  # pairs of a time and the number of rows trained on until then
 
     def report(self, point: Point, result: Result, is_new: bool) -> None:
-        """Write a line for a point's result. A score that an earlier command has printed is only counted."""
+        """Write a line for a point's result. A score that an earlier command has printed is only counted.
+
+        Args:
+            point: Point of the sweep.
+            result: Result of the point.
+            is_new: Whether this command has produced the result.
+        """
         is_old_score = result.status == "finished" and not is_new
         is_twin = result.twin_of is not None
         self._counts[TWIN if is_twin and is_old_score else result.status] += 1
@@ -121,8 +127,7 @@ class Lines:
     def best(self) -> list[str]:
         """Return the table of the best scores so far: reported scores, then held-out scores of runs without a result.
 
-        The two parts are separate, because the scores are of different rows and cannot be compared: see
-        `rpt.training.live_progress.RunProgress`.
+        The two parts are separate, because scores on different rows cannot be compared.
         """
         runs, out = self._progress.runs.items(), ("failed", "stopped")
         held_out = [(run.held_out, name) for name, run in runs if run.held_out is not None and run.status not in out]
@@ -152,7 +157,7 @@ class Lines:
             self._screen.write(f"python -m rpt.report {folder} compares them")
 
     def _note(self, status: str) -> str:
-        """Return how many of the finished points an earlier start has trained; empty for other statuses."""
+        """Return a note on how many finished points an earlier command has trained; empty for other statuses."""
         count = self._finished_before
         return f" ({count} by an earlier command)" if status == "finished" and count else ""
 

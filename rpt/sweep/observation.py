@@ -17,8 +17,7 @@ SHOWN_STATUSES = ("running", "finished", "stopped", "failed")
 class ProgressReader:
     """Reader of the progress of runs. It reads a curve again only if the size of the curve's file has changed.
 
-    The end of a run that finishes early, is stopped or fails is recorded when its pack ends. Until then, the run counts
-    as running.
+    A run that early stopping, halving or an error ends before its pack ends counts as running until the pack ends.
     """
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ class SweepOutcome:
         given: Overrides of the command line, word for word. They are the same for all points.
         examined: Accepted point, or the error that refuses the point, by the point's overrides.
         stopped: Rung and rank of each point that successive halving has stopped, by the point's name.
-        failed: Error of each point that ended without a score, by the point's name. A sweeper raises only the first.
+        failed: Error of each point that ended without a score, by the point's name. A sweeper raises only one error.
         unreported: Folder of the sweep's runs if the command that writes a report is still to be printed; else None.
     """
 

@@ -6,9 +6,9 @@ from rpt.config.schema import Config
 from rpt.tracking.identity import OF_ONE_RUN, digest, shared
 
 SECTIONS = ("task", "data", "protocol", "backbone", "scorer", "trainer", "packing")
-"""Sections of the configuration that are equal in all runs of a pack, because the pack is trained with one of them.
+"""Sections of the configuration that are equal in all runs of a pack, because the first run's sections apply to all.
 
-The sections include values that cannot change a score, such as the device and the progress bar.
+They include values that cannot change a score, such as the device. The keys in `OF_ONE_RUN` are exceptions.
 """
 
 

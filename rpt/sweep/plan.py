@@ -24,8 +24,8 @@ class Limits:
         bytes: Largest memory of a pack's trainable states, in bytes; None for no limit.
         bytes_of: Function from a run's configuration to the bytes of its trainable state; called only if `bytes` is
             set.
-        workers: Number of packs that are trained at the same time. Runs are split into at least this many new packs,
-            as far as there are enough runs.
+        workers: Number of packs that are trained at the same time. There are at least as many new packs, if there are
+            enough runs.
     """
 
     runs: int
@@ -104,7 +104,7 @@ def _split(group: list[Prepared], limits: Limits, fewest: int) -> list[list[Prep
 
 
 def _units(group: Sequence[Prepared]) -> list[list[Prepared]]:
-    """Group the runs that must stay in one pack: those of a competition, or a single run that does not compete."""
+    """Group the runs that must stay in one pack: the runs of a competition, or a single run that does not compete."""
     units: dict[str, list[Prepared]] = {}
     for run in group:
         competitor = run.point.competitor

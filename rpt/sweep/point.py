@@ -18,7 +18,7 @@ class Point:
     Attributes:
         number: Position of the point in the sweep, from 0.
         values: Whole resolved configuration with `chosen`, as `rpt.config.compose.plain` returns it.
-        name: Overrides that distinguish the point from the other points of the sweep, for a person to read.
+        name: Overrides that distinguish the point from the other points of the sweep, as text for messages.
         config: Configuration that this process has checked; None if it has not checked the values yet.
         competitor: Competition, point and rungs of the run in successive halving; None for a run that does not compete.
     """

@@ -34,10 +34,10 @@ class Prepared:
 
 @dataclass
 class Preparation:
-    """The points of a sweep in three groups: runs to train, points that cannot be trained, and repeated points.
+    """The points of a sweep in three groups: points to train, points that cannot be trained, and repeated points.
 
     Attributes:
-        runs: Points that can be trained, each run once.
+        runs: Points that can be trained. No two of them are the same run.
         results: Results of the points that cannot be trained.
         twins: Points that are the same run as an earlier point, as pairs of the point and the earlier point's number.
     """

@@ -15,9 +15,9 @@ from rpt.errors import ConfigError
 class HalvingSettings(Section):
     """Options of successive halving, `hydra.launcher.halving.KEY` on the command line."""
 
-    rungs: PositiveInt | None = None  # number of epochs at which the worse points stop; null: no halving
+    rungs: PositiveInt | None = None  # number of epochs after which the worse points stop; null: no halving
     keep: Annotated[float, Field(gt=0, lt=1)] = 0.5  # share of the points that go on after each rung
-    separate: Annotated[tuple[str, ...], Field(strict=False)] = ("encoder",)  # keys whose values do not compete
+    separate: Annotated[tuple[str, ...], Field(strict=False)] = ("encoder",)  # keys that are equal within a competition
 
 
 class Settings(Section):

@@ -1,4 +1,4 @@
-"""Train a pack and return a result for each of its points. Executors call this in their own process or in a worker."""
+"""Train a pack and return a result for each of its points. Executors do this in their own process or in a worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rpt.training.live_progress import ProgressCallback
 Pair = tuple[Point, Config]
 
 TOGETHER = "successive halving ranks the points of a pack together. Correct the value, or leave the point out."
-"""Reason why a pack with successive halving is not trained without a point that is refused."""
+"""Reason why a pack with successive halving is not trained if `rpt.runs.train` refuses one of its points."""
 
 
 def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -> list[Result]:
@@ -71,7 +71,10 @@ def _train(pairs: Sequence[Pair], watch: ProgressCallback | None) -> list[Result
 
 
 def _ended_by(error: Exception) -> Result:
-    """Convert an error that ended the whole pack into the result of each point: usually `interrupted`, not `failed`."""
+    """Convert an error that ended the whole pack into the result of each point.
+
+    The result is `failed` for an error of rows or weights, and else `interrupted`, so that the points are resumed.
+    """
     if isinstance(error, DataError | WeightsError) and not is_out_of_memory(error):
         return Result(0, "failed", error=str(error))  # the same configuration would meet the same error again
     if isinstance(error, USER_ERRORS):

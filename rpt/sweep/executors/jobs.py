@@ -37,7 +37,7 @@ class SubmititOptions(Section):
     nodes: Annotated[int, Field(ge=1, le=1)] = 1  # always 1, because a pack is one process
     cpus: PositiveInt | None = None  # CPUs of a pack and number of its threads; null: not set
     mem: PositiveFloat | None = None  # GiB of memory of a pack on slurm; limits the size of packs without a GPU
-    array_parallelism: PositiveInt | None = None  # packs at once; null: slurm decides; local: one, or one a GPU
+    array_parallelism: PositiveInt | None = None  # packs at once; null: slurm decides; local: 1, or one for each GPU
     retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is submitted again
     slurm: Parameters  # other parameters of submitit's SlurmExecutor: qos, account, constraint, setup, ...
 

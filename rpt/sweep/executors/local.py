@@ -82,7 +82,7 @@ def _send_sigterm(jobs: Iterable[Job]) -> None:
 
 @contextmanager
 def _ignoring_ctrl_c() -> Iterator[None]:
-    """Make processes that are started in this context ignore Ctrl-C.
+    """Make processes that are started in the block ignore Ctrl-C.
 
     A terminal sends Ctrl-C to all processes, but the process of the sweep must end the workers by SIGTERM.
     """

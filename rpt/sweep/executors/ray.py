@@ -37,7 +37,7 @@ class RayOptions(Section):
     address: str | None = None  # running cluster: HOST:PORT or auto; null: new cluster on this machine for this sweep
     num_cpus: PositiveFloat = 1.0  # CPUs of a pack and number of its threads
     num_gpus: NonNegativeFloat | None = None  # GPUs of a pack; null: 1 if the cluster has any
-    workers: PositiveInt | None = None  # packs at once; null: as many as the resources allow
+    workers: PositiveInt | None = None  # packs at once; null: as many as the cluster's CPUs and GPUs allow
     retries: NonNegativeInt = 2  # number of times that the pack of a lost worker is submitted again
 
 
@@ -137,7 +137,7 @@ class RayWorkers:
         return results
 
     def close(self) -> None:
-        """Cancel the open tasks, and end the cluster if it was started here; a joined cluster keeps running.
+        """Cancel the open tasks, and end the cluster if this process has started it. A joined cluster keeps running.
 
         A cancelled task gets a KeyboardInterrupt and writes a checkpoint. It is killed if this takes too long.
         """

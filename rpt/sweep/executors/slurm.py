@@ -23,7 +23,7 @@ SQUEUE_SECONDS = 5.0
 """Seconds between two calls of `squeue`, to keep the load on the cluster low."""
 
 SETTLE_SECONDS = 15.0
-"""Seconds in which a result must appear on a shared file system after its job has left the queue."""
+"""Seconds after a job has left the queue in which its result must appear on the shared file system."""
 
 SET_BY_RPT = frozenset(
     [
@@ -44,7 +44,7 @@ SET_BY_RPT = frozenset(
 class SlurmWorkers:
     """Trains each pack as a SLURM job; all jobs form one job array.
 
-    The state of jobs is read by `squeue`. submitit would call `sacct`, which clusters without accounting do not have.
+    The state of a job comes from `squeue`. submitit would call `sacct`, which clusters without accounting do not have.
 
     Args:
         folder: Folder for the jobs' files and logs, on a file system that the nodes share.
@@ -66,7 +66,7 @@ class SlurmWorkers:
         self._missed: dict[str, float] = {}
 
     def submit(self, packs: Sequence[Pack]) -> list[Job]:
-        """Queue one array with a job for each pack.
+        """Queue one job array with a job for each pack.
 
         Raises:
             ClusterError: `sbatch` refuses the jobs; the error quotes its message.
@@ -129,7 +129,7 @@ def _ending(job_id: str) -> str:
 
 
 def _parameters(options: SubmititOptions) -> dict[str, Any]:
-    """Convert the options to parameters of submitit's SlurmExecutor, without those that are null."""
+    """Convert the options to parameters of submitit's SlurmExecutor. Options that are null are left out."""
     parameters = {
         "job_name": "rpt",
         "partition": options.partition,

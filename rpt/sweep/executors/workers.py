@@ -51,7 +51,7 @@ class WorkerPool(Protocol):
     """Workers in other processes. Each worker trains one pack and ends."""
 
     def submit(self, packs: Sequence[Pack]) -> Sequence[Any]:
-        """Start a worker for each pack, and return a hashable object that identifies the worker's job.
+        """Start a worker for each pack, and return a hashable object for the job of each worker, in the packs' order.
 
         Raises:
             ClusterError: The cluster refuses the packs.
