@@ -1,6 +1,6 @@
-"""Residual Prompt Tuning experiments whose numbers can be trusted.
+"""Train soft prompts for frozen language models, and measure how far their scores can be trusted.
 
-The names below are the Python API. Each is imported when it is first used, so that `import rpt` is fast.
+The names in `__all__` are the Python API. Each is imported when it is first used, so that `import rpt` is fast.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
 
     Raises:
         ConfigError: The configuration is wrong; the error holds all problems, sorted by key.
+        HydraException: An override is malformed, or names an unknown key, group or option.
     """
     from rpt.config.check import check
     from rpt.config.compose import compose as compose_values
@@ -59,5 +60,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the names of the API and the modules that are imported."""
+    """List the names of the API and the names that this module holds already."""
     return sorted({*globals(), *__all__})

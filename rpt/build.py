@@ -53,7 +53,7 @@ from rpt.training.run import Run
 from rpt.training.trainable import Trainable, parameter_groups
 
 OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trainer")
-"""Sections of the configuration on which the batches of a data module depend."""
+"""Sections of the configuration that must be equal for a data module and for the module that trains on its batches."""
 
 
 POSITIONS: dict[str, int | None] = {"front": 0, "after_cls": 1, "end": None}
@@ -67,7 +67,12 @@ def build_device(config: Config, ranks: Ranks = ALONE) -> torch.device:
 
 
 def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
-    """Load the frozen backbone onto the device and check the sha256 of its weights."""
+    """Load the frozen backbone onto the device and check the sha256 of its weights.
+
+    Raises:
+        ConfigError: The model lacks the family, the dropout or the layer that the configuration names.
+        WeightsError: The files are missing or damaged, or the weights' sha256 differs from `backbone.sha256`.
+    """
     section = config.backbone
     dtype = dtype_of(config, device)
     folder = find_folder(config)
@@ -92,7 +97,7 @@ def build_pack(configs: Sequence[Config], data: PackData, ranks: Ranks = ALONE) 
 
     Args:
         configs: Configuration of each run.
-        data: Rows of the pack. After this call, its batches hold only rows of runs that still train.
+        data: Rows of the pack. This call gives it the runs, whose state decides which rows a batch holds.
         ranks: Processes that divide the rows of each step among them.
     """
     tuner = build_tuner(configs, data, ranks)
@@ -199,7 +204,8 @@ def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
 def _init_source(config: Config, backbone: FrozenBackbone) -> InitSource:
     """Return the inputs of the initialisation, in the unit of the prompt.
 
-    `backbone.prompt_scale` is the scale of a prompt among the input embeddings. It has no effect on another prompt.
+    `backbone.prompt_scale` is the scale of a prompt among the input embeddings. It has no effect on a prefix or on a
+    prompt before a later layer.
     """
     layer, unit, choices = config.backbone.prompt_layer, config.prompt.unit, own_choices(config)
     if is_prefix(config):
@@ -217,7 +223,7 @@ def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tenso
     """Draw the initial table from the run's seed.
 
     Raises:
-        ConfigError: The init cannot fill a table of this height or width.
+        ConfigError: The initialisation cannot fill a table with this number of rows or columns.
     """
     rng = torch.Generator().manual_seed(config.seed)
     try:
@@ -234,7 +240,8 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
     """Build the scorer, which computes losses and answers from rows with their prompts inserted.
 
     Raises:
-        ConfigError: A decoder would generate with a prompt behind the text or before a later layer.
+        ConfigError: A decoder would generate with a prompt behind the text or before a later layer, or a user's scorer
+            cannot be built.
     """
     if config.scorer.name == "generate" and config.backbone.family == "causal":
         check_generation(config)

@@ -30,7 +30,7 @@ SAVED = "interrupted: finished runs are kept. Run the same command again: it con
 
 
 MOST_LISTED = 20
-"""Largest number of failed points that are listed at a sweep's end."""
+"""Largest number of failed points that the message at the end of a sweep lists."""
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR") == "1"
 

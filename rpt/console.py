@@ -1,4 +1,4 @@
-"""Format the text that a training prints: a description of the run at the start, a table of scores at the end."""
+"""Print and format the text of a training: a description of the run at the start, a table of scores at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SELECTION = {
     "held_out": "the held-out rows choose the checkpoint, validation is scored once",
     "validation": "validation chooses the checkpoint and is reported: a maximum over epochs",
 }
-"""Description of the rows that select the checkpoint, by the protocol's `select_on`."""
+"""Description of how a protocol selects the checkpoint, by its `select_on`."""
 
 
 def say(text: str = "") -> None:

@@ -1,4 +1,8 @@
-"""Errors that a user can cause and correct. A command prints them without a traceback and ends with exit code 2."""
+"""Errors that a user can cause and correct (`RptError`), and `ReaderError` for a bug in a user's task class.
+
+A command prints the message of an `RptError` without a traceback and ends with exit code 2. An error whose attribute
+`is_bug` is true is an exception: the exit code is 1.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +54,7 @@ class DataError(RptError):
 
 
 class ReaderError(Exception):
-    """A user's task class has raised an error while it read a row. The traceback is kept, because this is a bug."""
+    """A user's task class has raised an error while it read a row. This is a bug, so commands print the traceback."""
 
 
 class StorageError(RptError):

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def table(sweep: Sweep, states: Mapping[str, RunState]) -> str:
     """Format a sweep as a table: a line of counts, then a line for each run.
 
-    The line of a run has its status, score, overrides, folder and error.
+    The line of a run has its status, score, overrides, folder, and error or holder (the process that trains it).
     """
     counts = Counter(state.status for state in states.values())
     summary = ", ".join(f"{counts[status]} {status}" for status in RUN_STATUSES if counts[status])
@@ -57,7 +57,7 @@ def table(sweep: Sweep, states: Mapping[str, RunState]) -> str:
 
 
 def as_json(sweep: Sweep, states: Mapping[str, RunState]) -> dict[str, object]:
-    """Convert a sweep to values for JSON."""
+    """Convert a sweep and the states of its runs to plain values for JSON."""
     runs = [
         {
             "name": entry.name,

@@ -34,7 +34,7 @@ BROKEN, INTERRUPTED = 1, 130
 """Exit codes: a bug in the run's own code, and Ctrl-C. Exit code 2 means an error that the user can mend."""
 
 NEEDED = ("name", "identity_hash", "schema", "config", "chosen")
-"""Values that a record must have for a replay."""
+"""Keys that a record must have for a replay."""
 
 
 @explained
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
     add_config_dirs(parser)
     given = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # `rpt.cli` gives the reason
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # `rpt.system.openmp` gives the reason
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         say(report(replay(given.run, given.config_dir)))
@@ -107,7 +107,7 @@ def recorded(folder: Path) -> Record:
     """Read the record of a finished run.
 
     Raises:
-        ConfigError: The folder holds no finished run, or another version of rpt trained the run.
+        ConfigError: The folder holds no finished run or was renamed, or another version of rpt trained the run.
     """
     try:
         record = Record.read(folder, "Name a run folder.")
@@ -131,7 +131,7 @@ def recorded(folder: Path) -> Record:
 
 
 def refuse_without_matrix(record: Record) -> None:
-    """Refuse a run whose encoder cannot be folded, where the exported prompt [length, hidden] is needed.
+    """Refuse a run that has no exported prompt [length, hidden], because its encoder cannot be folded.
 
     Raises:
         ConfigError: The run has a prompt, and no matrix can replace its encoder.
@@ -148,7 +148,7 @@ def refuse_without_matrix(record: Record) -> None:
 def _config(folder: Path, record: Record) -> Config:
     """Build the configuration of the repetition: the run's configuration with an output folder inside the run's folder.
 
-    The repetition has no folder of a text cache, because a record must not choose a folder to which it writes.
+    The repetition stores no cached texts on disk, because a record must not choose a folder to which rpt writes.
 
     Raises:
         ConfigError: The configuration is wrong, or `replay` in the folder is a symbolic link.

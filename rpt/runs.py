@@ -80,7 +80,7 @@ class Outcome:
 
     @property
     def score(self) -> float:
-        """Score of the task on the reported rows, 0 to 1."""
+        """Score of the task on the reported rows, 0 to 1, of a finished run. Other runs have no score (KeyError)."""
         score = self.record.scores["score"]
         assert score is not None
         return score
@@ -91,7 +91,7 @@ class Outcome:
         Raises:
             RptError: The run's folder or checkpoint could not be read.
             RunFailed: The run has failed.
-        RunStopped: Successive halving has stopped the run.
+            RunStopped: Successive halving has stopped the run.
         """
         if self.error is not None:
             raise self.error
@@ -107,11 +107,11 @@ class Outcome:
 def train(
     configs: Sequence[Config], watch: ProgressCallback | None = None, competitors: Competitors | None = None
 ) -> list[Outcome]:
-    """Train runs that share task, data, backbone and batch size together, with one backbone in memory (a pack).
+    """Train a pack: one run, or several runs with the same task, data, backbone and batch size, over one backbone.
 
     A finished run is not trained again. An interrupted run is resumed from its checkpoint. A run that diverges or
     raises an exception is marked as failed (`Outcome.check` raises its error). A run with a damaged folder or
-    checkpoint is left out. An error in code that the runs share marks all runs as interrupted.
+    checkpoint is not trained. An error in code that the runs share marks the running runs as interrupted and is raised.
 
     Args:
         configs: Configuration of each run of the pack.
@@ -232,7 +232,7 @@ def _lead(
 
 
 def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
-    """Do the work of another rank: train the first rank's run on other rows, without writing or printing anything."""
+    """Do the work of a rank other than the first: train the same run on this rank's rows; write and print nothing."""
     quiet_libraries()
     source = build_source(config)
     if source.checksum != checksum:
@@ -246,7 +246,10 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
 def _build(
     configs: Sequence[Config], source: Source, checkpoints: Sequence[Saved | None], ranks: Ranks
 ) -> tuple[PromptTuner, PackData, torch.device]:
-    """Build the pack, and restore the first rank's checkpoints on every rank. None starts a run anew."""
+    """Build the pack, and restore the first rank's checkpoints on every rank.
+
+    A run whose entry in `checkpoints` is None starts anew.
+    """
     config = configs[0]
     data = PackData(configs, source, ranks.rank, ranks.size)
     device = build.build_device(config, ranks)

@@ -48,7 +48,9 @@ class TrainedRun:
 
     @cached_property
     def prompt(self) -> Tensor:
-        """Exported prompt, float32 [length, hidden]. The length is 0 for a run without a prompt.
+        """Exported prompt, float32 [length, hidden]. A row of a prefix holds the keys and values of all layers.
+
+        The length is 0 for a run without a prompt.
 
         Raises:
             ConfigError: The file is missing or damaged, or the run's encoder has no exported prompt.
@@ -77,7 +79,7 @@ class TrainedRun:
 
     @property
     def exported_config(self) -> Config:
-        """Configuration of a run that starts with the exported prompt, behind no encoder.
+        """Configuration of a run whose initial prompt is the exported prompt, without the trained encoder.
 
         A run without an exported prompt keeps its configuration, and `load_trained` loads table and encoder.
 
@@ -95,7 +97,7 @@ class TrainedRun:
         parts = {
             "init": Component.model_validate(exported),
             "encoder": Component.model_validate(prefix if is_prefix(config) else plain),
-            "prompt": config.prompt.model_copy(update={"unit": "raw"}),  # as the file is
+            "prompt": config.prompt.model_copy(update={"unit": "raw"}),  # the unit of the file
         }
         return config.model_copy(update=parts)
 
@@ -131,7 +133,7 @@ class TrainedRun:
 
     @cached_property
     def _predictor(self) -> Predictor:
-        from rpt.predict.predictor import Predictor  # it imports this module
+        from rpt.predict.predictor import Predictor  # imported late, because it imports this module
 
         return Predictor([self])
 
@@ -167,7 +169,7 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
 
 
 def _load(module: nn.Module, path: Path) -> None:
-    """Load a file of tensors that a run has written into the module that it belongs to."""
+    """Load the tensors of a run's file into a module. The names and shapes must be those of the module."""
     try:
         module.load_state_dict(_tensors(path), strict=True)
     except RuntimeError as error:
@@ -175,7 +177,7 @@ def _load(module: nn.Module, path: Path) -> None:
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
-    """Read a file of tensors that a run has written."""
+    """Read the tensors of a safetensors file in a run's folder, by name."""
     try:
         refuse_link_out(path, path.parent)
         refuse_pointer(path)
