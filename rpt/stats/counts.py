@@ -47,7 +47,7 @@ def compare_counts(first: Counts, second: Counts) -> Comparison:
 
 
 def _over_seeds(values: Counts, least: float) -> tuple[Estimate, float]:
-    """Estimate the mean with its interval, and the p-value of a true mean of 0. The variance is at least `least`."""
+    """Return the mean with its interval, and the p-value for a true mean of 0. `least` is the smallest variance."""
     num_seeds, mean = len(values), float(values.mean())
     if num_seeds < LEAST_SEEDS:
         return Estimate(mean, math.nan, math.nan, num_seeds), math.nan

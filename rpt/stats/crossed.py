@@ -35,7 +35,7 @@ from rpt.stats.estimate import LEAST_SEEDS
 Array = Float[np.ndarray, "..."]
 
 ROUNDING = 1e-12
-"""Absolute tolerance: a smaller number counts as 0. Units are 0 to 1, and the jackknife turns 1 into 1 - 1e-16."""
+"""Absolute tolerance for scores from 0 to 1: a smaller number counts as 0. The jackknife turns 1 into 1 - 1e-16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class CrossedMean:
     df: Array
 
     def half_width(self, miss: float) -> Array:
-        """Return half the width of the interval that misses the true mean with probability `miss`, two-sided."""
+        """Return half the width of the two-sided interval of confidence level `1 - miss`."""
         return np.asarray(self.error * stats.t.isf(miss / 2, self.df))
 
     def p(self) -> Array:
-        """Return the two-sided p-value of a true mean of 0. It is 1 if the mean and its standard error are 0."""
+        """Return the two-sided p-value for a true mean of 0. It is 1 if the mean and its standard error are 0."""
         with np.errstate(invalid="ignore", divide="ignore"):
             size = np.where(np.abs(self.value) < ROUNDING, 0.0, np.abs(self.value) / self.error)
         return np.asarray(2 * stats.t.sf(size, self.df))
@@ -67,11 +67,11 @@ class Variances(NamedTuple):
     """Variances that make up the variance of a grand mean.
 
     Attributes:
-        seeds: Variance of one seed's mean over the given examples.
-        examples: Variance between the examples' means over all seeds, minus the part that `rest` explains; 0 if `rest`
-            explains all of the variance.
-        least: Variance that one seed's mean would have if seeds did not differ, computed from `rest` alone. `seeds` is
-            smaller than this variance only by chance.
+        seeds: Variance between the means of the seeds, each over all examples.
+        examples: Variance between the means of the examples, each over all seeds, minus the part that the term `rest`
+            of the model explains. It is 0 if `rest` explains all of this variance.
+        least: Variance that the means of the seeds would have because of `rest` alone, without an effect of the seed.
+            `seeds` is smaller than `least` only by chance.
     """
 
     seeds: Array
@@ -106,7 +106,7 @@ def variances(units: Float[np.ndarray, "... seeds units"]) -> Variances:
     of_seeds = (by_seed**2).sum(-1) / degrees[0]
     least = np.asarray(of_rest / num_units)
     examples = np.asarray(np.maximum(0.0, of_units - of_rest) / num_seeds)
-    is_nothing = of_seeds / num_seeds + examples / num_units < ROUNDING**2  # all seeds have equal means, by chance
+    is_nothing = of_seeds / num_seeds + examples / num_units < ROUNDING**2  # both parts are 0 by chance
     return Variances(np.where(is_nothing, least, of_seeds), examples, least)
 
 

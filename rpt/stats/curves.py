@@ -1,18 +1,18 @@
 """Summaries of a whole curve: average, best, worst and range of the scores at the points of a sweep.
 
 Every point of a curve has a score for the same seeds and the same examples. The largest or smallest of several noisy
-means is biased: the lowest of five points of equal mean looks worse than they are. Resampling repeats that bias, so no
-function here resamples. It is unknown which point is truly the best or worst. The functions therefore compute an
-interval for every point that may be the extreme, by the differences between points (multiple comparisons with the best,
-Hsu 1996), and combine these intervals.
+means is biased: of five points with equal true means, the lowest observed mean is too low. Resampling repeats this
+bias, so no function here resamples. It is unknown which point is truly the best or worst. The functions therefore
+compute an interval for every point that may be the extreme, by the differences between points (multiple comparisons
+with the best, Hsu 1996), and combine these intervals.
 
 Simulated coverage (nominal 95 %; 3, 5 and 10 seeds; 56 and 256 examples; peaks, plateaus, slopes, ties, cliffs) is 92
 to 99 % for best and worst, and 92 to 100 % for the distance between best and worst. If a score collapses for some
 seeds, but for none of the observed seeds, no interval can show the collapse.
 
-This module does not estimate the width of the range that scores near the best, nor the smallest value that is good
-enough. Both depend on which point is the best. With points that were all equal over 4 decades, such an estimate of the
-width was 0.6 decades.
+This module does not estimate the range of axis values whose scores are close to the best, nor the smallest axis value
+whose score is high enough. Both depend on which point is the best. For points of equal true score over 4 decades of the
+axis, such an estimate of the range was 0.6 decades.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ A point cannot be the worst if another point is lower and the interval of their 
 """
 
 TIED_MISS = 0.03
-"""Nominal probability that at least one upper end of the points that may be the worst is too low.
+"""Nominal probability that the upper end of the interval of `worst` is too low, if several points may be the worst.
 
 It is below 0.05 because with 3 seeds, intervals of 98 and 99 % miss more often than their level says. The simulated
 coverage for five points of equal mean is 90 % with 0.05, and 93 % with 0.03.
 """
 
 APART_MISS = 0.005
-"""Nominal probability that the lower end of at least one difference between points is above 0 although all points are
-equal. It is below 0.025 because with 3 seeds, intervals of high level miss more often than their level says. With five
+"""Nominal probability that the lower end of the interval of `apart` is above 0 although all points have equal true
+scores. It is below 0.025 because with 3 seeds, intervals of high level miss more often than their level says. With five
 points of equal mean and 3 seeds, a lower end above 0 occurred in 10 % of the simulations with 0.025 and in 5 % with
 0.005."""
 
@@ -67,15 +67,15 @@ def worst(units: PointUnits) -> Estimate:
     """Estimate the score of the truly worst point; `value` is the lowest observed mean, which is slightly too low.
 
     If only one point may be the worst, the result has the interval of that point. If k points may be the worst, the
-    lower end is the lowest of their lower ends. The worst score is below all their upper ends, so the upper end is the
-    lowest of them. Each may be too low with probability `TIED_MISS / k` (Bonferroni).
+    lower end is the lowest of their lower ends. The worst score is not above any of their upper ends, so the upper end
+    is the lowest of these. Each upper end may be too low with probability `TIED_MISS / k` (Bonferroni).
     """
     means = units.mean(axis=(1, 2))
     value, seeds = float(means.min()), units.shape[1]
     if seeds < LEAST_SEEDS:
         return Estimate(value, math.nan, math.nan, seeds)
     suspects = units[_may_be_best(*_differences(1 - units, miss=SUSPECT_MISS))]
-    each = min(MISS / 2, TIED_MISS / len(suspects))  # one-sided: above
+    each = min(MISS / 2, TIED_MISS / len(suspects))  # probability of an upper end that is too low
     low = min(mean(point).low for point in suspects)
     high = min(mean(point, 1 - 2 * each).high for point in suspects)
     return Estimate(value, low, high, seeds)
@@ -101,7 +101,7 @@ def apart(units: PointUnits) -> Estimate:
 
 
 def _differences(units: PointUnits, *, miss: float) -> tuple[Pairs, Pairs]:
-    """Return the difference of means for every pair of points, and half the width of its interval of level 1 - miss."""
+    """Return the difference of means for each pair of points, and half the width of its interval of level 1 - miss."""
     gaps = crossed_mean(units[:, None] - units[None, :])
     return gaps.value, gaps.half_width(miss)
 

@@ -20,8 +20,8 @@ class Estimate:
 
     Attributes:
         value: Point estimate, in the quantity's own unit.
-        low: Lower end of the interval; `nan` below three seeds.
-        high: Upper end of the interval; `nan` below three seeds.
+        low: Lower end of the interval; `nan` if there are too few seeds for an interval.
+        high: Upper end of the interval; `nan` if there are too few seeds for an interval.
         seeds: Number of seeds that the estimate is computed from.
         level: Confidence level of the interval.
     """
@@ -50,7 +50,7 @@ class Comparison:
     Attributes:
         difference: First mean minus second mean, with an interval for new seeds and new examples. The interval of a
             difference of counts is for new seeds only.
-        p: Two-sided p-value of no difference, not adjusted for other comparisons.
+        p: Two-sided p-value for a true difference of 0, not adjusted for other comparisons.
         p_of_many: p-value for a difference that is tested together with many others, by
             `rpt.stats.crossed.crossed_mean_of_many`. None if `p` is also valid for this purpose.
         per_seed: p-value of McNemar's exact test (or of a randomisation test) for each seed, over the examples of the

@@ -3,9 +3,9 @@
 Source: Agarwal et al. 2021 (arXiv 2108.13264), section 4.3: the mean of the middle half of the runs, with the runs of
 all tasks in one list. A few runs with very low or very high scores do not change it much.
 
-The paper resamples seeds by a bootstrap. The interval here is for new seeds and new examples, as all other intervals of
-scores. The interquartile mean is not a mean over seeds and examples, so it is replaced by a mean that varies in the
-same way:
+The paper resamples seeds by a bootstrap. The interval here is for new seeds and new examples, as are the other
+intervals of scores. The interquartile mean is not a mean over seeds and examples. For its interval, it is therefore
+replaced by a mean that varies in the same way:
 
 - Between seeds: each score outside the middle half is replaced by the nearest score of the middle half (winsorised,
   Tukey and McLaughlin 1963).
@@ -26,7 +26,7 @@ from rpt.stats.estimate import Estimate
 from rpt.stats.mean import bounded
 
 OUTSIDE = 0.25
-"""Share of the runs that are left out at either end, rounded down to whole runs."""
+"""Share of the runs that is left out at each end. The number of runs is rounded down."""
 
 RunUnits = Float[np.ndarray, "_ _ _"]
 
@@ -84,7 +84,7 @@ def _units_like(
 
 
 def _sum_of(parts: Sequence[CrossedMean]) -> CrossedMean:
-    """Return the sum of independent means; each share of its variance has the degrees of freedom of its mean."""
+    """Return the sum of independent means. Its 1 / df is the mean of their 1 / df, weighted by their variances."""
     values, errors, dfs = np.array([(part.value, part.error, part.df) for part in parts]).T
     total = (errors**2).sum()
     shares = errors**2 / total if total > 0 else np.full(len(parts), 1 / len(parts))

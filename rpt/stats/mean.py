@@ -20,8 +20,9 @@ def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estim
     A score cannot exceed 1, so that the interval `mean +- t * error` covers as little as 82 % near 1. This function
     takes Wilson's interval for a share instead. Its sample size is the number of independent examples that would have
     the same standard error (Korn and Graubard 1998), and its quantile is t instead of z. For scores far from 0 and 1
-    the interval equals `mean +- t * error`. Where neither seeds nor examples differ, such as where all answers are
-    right, the standard error is 0, and the sample size is the number of examples: 56 of 56 gives at least 94 %.
+    the interval equals `mean +- t * error`. If neither seeds nor examples differ, for example if all answers are right,
+    the standard error is 0, and the sample size is the number of examples: the interval of 56 right answers of 56 is
+    94 to 100 %.
 
     Args:
         units: Score of each sampling unit (example) in the run of each seed, 0 to 1.
@@ -32,7 +33,7 @@ def mean(units: Float[np.ndarray, "seeds units"], level: float = LEVEL) -> Estim
 
 
 def bounded(grand_mean: CrossedMean, num_seeds: int, num_units: int, level: float = LEVEL) -> Estimate:
-    """Return a mean with the interval of `mean`, from its standard error.
+    """Turn a grand mean of scores and its standard error into an estimate with Wilson's interval, as in `mean`.
 
     Args:
         grand_mean: Mean of scores of 0 to 1, with standard error and degrees of freedom; a single design.
@@ -55,7 +56,7 @@ def average_of(means: Sequence[Estimate]) -> Estimate:
     """Average means that were estimated separately, such as the means of several tasks, with an interval.
 
     The squared distances from each mean to the end of its interval are added (MOVER: Zou and Donner 2008), so that
-    intervals need not be symmetric. The average has no interval where any of the means has none.
+    intervals need not be symmetric. If a mean has no interval, the average has no interval.
     """
     count = len(means)
     value = sum(estimate.value for estimate in means) / count

@@ -16,9 +16,9 @@ from rpt.stats.estimate import LEVEL, Comparison, Estimate
 from rpt.stats.mean import mean
 
 NUM_SHUFFLES = 10_000
-"""Number of shuffles of a randomisation test. The p-value then depends on the drawn shuffles by at most 0.005."""
+"""Number of random shuffles of a randomisation test. The standard error of the p-value is then at most 0.005."""
 
-_AT_ONCE = 1_000_000  # signs in memory, 8 MB
+_AT_ONCE = 1_000_000  # largest number of random signs in memory, 8 MB
 
 
 def compare(first: Float[np.ndarray, "seeds units"], second: Float[np.ndarray, "seeds units"]) -> Comparison:
@@ -26,8 +26,8 @@ def compare(first: Float[np.ndarray, "seeds units"], second: Float[np.ndarray, "
 
     The differences of all seeds and examples form a crossed design (`rpt.stats.crossed`). The rows of several seeds are
     never pooled, because that would count the same example several times. With fewer than three seeds, the interval and
-    the p-value are nan. If the encoders agree on every example, the interval extends to Wilson's upper bound for 0
-    differing examples.
+    the p-value are nan. If the encoders agree on every example, half the width of the interval is Wilson's upper bound
+    for the share of differing examples, given that none differs.
 
     `p_of_many` is the p-value for a difference that is tested together with many others. A variance that is estimated
     from few seeds is often far too small, and among many differences, such a variance is almost certain to occur. In
@@ -76,7 +76,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def _p_of_one_seed(first: Float[np.ndarray, " units"], second: Float[np.ndarray, " units"]) -> float:
-    """Return McNemar's exact p-value for two runs, or that of a randomisation test if units are not 0 or 1."""
+    """Return the p-value of McNemar's exact test of two runs; of a randomisation test if a score is not 0 or 1."""
     both = np.stack([first, second])
     rounded = both.round(9)  # the jackknife turns 1 into 1 - 1e-16
     if not np.isin(rounded, (0.0, 1.0)).all():
@@ -86,7 +86,11 @@ def _p_of_one_seed(first: Float[np.ndarray, " units"], second: Float[np.ndarray,
 
 
 def _p_of_shuffles(differences: Float[np.ndarray, " units"]) -> float:
-    """Return the p-value by approximate randomisation (Noreen 1989): the share of random swaps with as large a mean."""
+    """Return the p-value of a mean difference by approximate randomisation (Noreen 1989).
+
+    The two scores of each unit are swapped at random. The p-value is the share of such shuffles whose absolute mean
+    difference is at least the observed one.
+    """
     differing = differences[np.abs(differences) > 1e-9]
     if not len(differing):
         return 1.0

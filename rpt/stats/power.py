@@ -12,7 +12,7 @@ from rpt.stats.crossed import Variances, variances
 from rpt.stats.estimate import LEAST_SEEDS, LEVEL
 
 MOST_SEEDS = 100_000
-"""Largest number of seeds that is tried. If this number is too small, the result is infinite."""
+"""Upper limit of the search for a number of seeds. The result is infinite if the search finds none below it."""
 
 
 def seeds_needed(
@@ -31,7 +31,7 @@ def seeds_needed(
 
     Returns:
         Number of seeds, at least 2. Infinite if no number of seeds suffices with this number of examples. None if the
-        variance is unknown: with fewer than three seeds, or if the encoders have equal scores on every example.
+        variance is unknown: with fewer than three seeds, or if all differences are equal.
     """
     num_seeds, num_units = differences.shape
     if num_seeds < LEAST_SEEDS:
@@ -56,7 +56,7 @@ def seeds_for(parts: Variances, num_units: int, effect: float, power: float) -> 
         error, df = (float(value) for value in parts.of_mean(num_seeds, num_units))
         if error == 0:
             return True
-        # One-sided at half the level, because the other side adds nothing. If the power is 1, scipy may return nan.
+        # One-sided at half the level, because the other tail adds nothing. If the power is 1, scipy may return nan.
         reached = TTestPower().power(effect / error, 1, (1 - LEVEL) / 2, df=df, alternative="larger")
         return not reached < power
 

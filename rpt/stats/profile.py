@@ -1,16 +1,16 @@
 """Performance profiles and probabilities of improvement over the runs of a whole sweep.
 
 Source of both numbers: Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice"
-(arXiv 2108.13264), sections 4.2 and 4.3. Their percentile bootstrap is too narrow for few seeds. In 400
-simulated studies of 3 seeds for each of seven kinds of sweeps, its intervals of a profile held the true share in 44 to
-71 %, averaged over thresholds, where 95 % are stated.
+(arXiv 2108.13264), sections 4.2 and 4.3. The intervals of their percentile bootstrap are too narrow for few seeds. In
+simulations of seven kinds of sweeps with 3 seeds, 400 studies of each kind, its 95 % intervals of a profile contained
+the true share in 44 to 71 % of the cases.
 
 The intervals here are Wilson's, for new seeds on the same examples. Both numbers are shares, of runs or of pairs of
 runs. The variance of a share is computed from the differences between seeds, because the runs of one seed share its
-random numbers at all points. Few seeds often give a variance that is far too small. The variance therefore counts as at
-least the variance that independent runs would have (Korn and Graubard 1998 limit the sample size in this way). The
-intervals held the true number in 90 to 99 % of the studies that `tests/stats/test_stats_profile.py` simulates, with 3,
-5 and 10 seeds, and in all studies of a probability at a single point with 3 seeds.
+random numbers at all points. Few seeds often give a variance that is far too small. The variance is therefore taken as
+at least the variance of independent runs (Korn and Graubard 1998 limit the sample size in this way). The intervals
+contained the true number in 90 to 99 % of the studies that `tests/stats/test_stats_profile.py` simulates, with 3, 5 and
+10 seeds, and in all studies of a probability at a single point with 3 seeds.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ ScoresOfATask = Float[np.ndarray, "_ _"]
 QUANTILE = float(stats.norm.isf((1 - LEVEL) / 2))
 
 PAIRS_OF_A_RUN = 0.75
-"""Factor for the variance that two pairs of runs share because one run belongs to both pairs.
+"""Covariance of two pairs of runs that have a run in common, in units of the variance of one pair.
 
-The factor is 2/3 if both methods have the same normal distribution of scores (Hanley and McNeil 1982), and at most 1
-(Birnbaum and Klose 1957). 2/3 is too small for 3 seeds at a single point. If one of two equal methods wins all nine
-pairs, the interval then excludes the true probability 0.5. Chance alone makes one method win all pairs in 10 % of the
-studies.
+It is the sum over both methods, because the common run may be of either method. The sum is 2/3 if both methods have the
+same normal distribution of scores (Hanley and McNeil 1982), and at most 1 (Birnbaum and Klose 1957). 2/3 is too small
+for 3 seeds at a single point: if one method wins all nine pairs, the interval excludes 0.5. Of two equal methods, whose
+true probability is 0.5, one wins all nine pairs in 10 % of the studies.
 """
 
 
@@ -64,8 +64,8 @@ def profile(scores: Scores, thresholds: Values) -> Profile:
     """Compute the share of runs above each threshold, with an interval for new seeds on the same examples.
 
     Args:
-        scores: Score of each run, by point and seed.
-        thresholds: Thresholds of the score, ascending.
+        scores: Score of each run, `[points, seeds]`, 0 to 1.
+        thresholds: Thresholds of the score, 0 to 1, ascending.
 
     Examples:
         >>> profile(np.array([[0.2, 0.4, 0.6, 0.8]]), np.array([0.5])).share.tolist()
@@ -84,12 +84,13 @@ def profile(scores: Scores, thresholds: Values) -> Profile:
 def probability_of_improvement(first: Scores, second: Scores) -> Estimate:
     """Estimate the probability that a run of one method scores higher than a run of another method at the same point.
 
-    Every run of a point is compared with every run of the other method there. Equal scores count half.
+    Every run of the first method is compared with every run of the second method at the same point. Equal scores count
+    half.
 
     Args:
-        first: Score of each run of the first method, by point and seed.
-        second: Score of each run of the second method at the same points, for the same seeds. A method without
-            randomness, whose runs are all equal, may have a single run at each point.
+        first: Score of each run of the first method, `[points, seeds]`.
+        second: Score of each run of the second method at the same points and for the same seeds. A method without
+            randomness, whose runs at a point have equal scores, may have a single run at each point.
 
     Returns:
         Mean over the points, with an interval for new seeds on the same examples.
@@ -105,7 +106,8 @@ def probability_over_tasks(tasks: Sequence[tuple[ScoresOfATask, ScoresOfATask]])
     """Estimate the mean over tasks of `probability_of_improvement`, with an interval for new seeds on each task.
 
     Args:
-        tasks: Scores of the first and of the second method on each task. The tasks may differ in points and seeds.
+        tasks: Scores of the first and of the second method on each task, each `[points, seeds]`. The tasks may differ
+            in points and seeds.
     """
     values, variances, counts = np.array([_share_of_pairs(*task) for task in tasks]).T
     value, seeds = float(values.mean()), min(first.shape[1] for first, _ in tasks)
@@ -121,7 +123,7 @@ def _share_of_pairs(first: Scores, second: Scores) -> tuple[float, float, float]
 
     The variance comes from the placements of each seed (DeLong et al. 1988): the share of pairs that the first method's
     runs of this seed win, plus the share of pairs that the second method's runs of this seed lose. The largest sample
-    size is the number of independent pairs that would give the share the same variance if all runs were independent.
+    size is computed for independent runs: the share of wins of this many independent pairs has the same variance.
     """
     num_points, num_seeds = first.shape
     one, other = first[:, :, None], second[:, None, :]

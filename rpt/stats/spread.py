@@ -28,7 +28,7 @@ def spread(scores: Float[np.ndarray, " seeds"]) -> Estimate:
 
 
 def spread_within(scores: Float[np.ndarray, "points seeds"]) -> Estimate:
-    """Estimate the standard deviation over seeds at one point, pooled over points with the same seeds (at least two).
+    """Estimate the standard deviation over seeds at one point, pooled over points that share at least two seeds.
 
     A seed may score high at all points, so the points are not independent. The degrees of freedom are therefore
     computed from the covariance of the points, as for a sum of dependent squares (Box 1954).
@@ -52,7 +52,7 @@ def share(count: int, total: int) -> Estimate:
 
     Args:
         count: Number of failed runs.
-        total: Number of runs; it becomes `seeds` of the estimate.
+        total: Number of runs. The attribute `seeds` of the estimate has this number.
     """
     low, high = proportion_confint(count, total, alpha=1 - LEVEL, method="wilson")
     return Estimate(count / total, float(low), float(high), total)

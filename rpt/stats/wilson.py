@@ -13,7 +13,7 @@ def wilson(share: Array | float, count: Array | float, quantile: float) -> tuple
 
     Args:
         share: Observed share, 0 to 1.
-        count: Number of independent observations that would have the share's variance; need not be whole.
+        count: Number of independent observations whose share would have the same variance; need not be whole.
         quantile: Two-sided quantile of the standardised share, such as 1.96 for a normal share and 95 %.
     """
     extra = quantile**2 / np.asarray(count)
