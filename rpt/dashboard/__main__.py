@@ -20,7 +20,10 @@ NO_ENTITY = "ENTITY"
 
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish the dashboard, or print a preview. The exit code is 2 without the library or if W&B refuses."""
+    """Publish the dashboard and print its addresses, or print a preview.
+
+    The exit code is 2 if wandb-workspaces is not installed, if W&B refuses the dashboard, or without a needed --entity.
+    """
     parser = argparse.ArgumentParser(prog="python -m rpt.dashboard", description=__doc__)
     parser.add_argument("--entity", help="the W&B user or team that owns the project; needed to publish")
     parser.add_argument("--project", default="rpt", help="where logger=wandb sent the runs (default: %(default)s)")

@@ -30,7 +30,7 @@ class RunSelection:
     Attributes:
         entity: Name of the W&B user or team that owns the project.
         project: Name of the W&B project.
-        group: Group of the sweep whose runs are shown; None for all runs of the project.
+        group: W&B group of the sweep whose runs are shown; None for all runs of the project.
     """
 
     entity: str
@@ -44,7 +44,7 @@ class RunSelection:
 
 
 def build_workspace(selection: RunSelection, sections: Sequence[Section]) -> Any:
-    """Build a workspace with the dashboard's sections.
+    """Build a workspace with the dashboard's sections, without saving it.
 
     Raises:
         DashboardError: wandb-workspaces is not installed.
@@ -65,7 +65,7 @@ def build_workspace(selection: RunSelection, sections: Sequence[Section]) -> Any
 
 
 def build_report(selection: RunSelection, sections: Sequence[Section]) -> Any:
-    """Build a report with the dashboard's sections, each under its title and text.
+    """Build a report with the dashboard's sections, each under its title and text, without saving it.
 
     Raises:
         DashboardError: wandb-workspaces is not installed.
@@ -115,7 +115,7 @@ def _libraries() -> tuple[Any, Any]:
 
 
 def _filters(selection: RunSelection) -> str:
-    """Return a filter expression for the group, or an empty text without a group.
+    """Return W&B's filter expression for the runs of the group; an empty text if all runs are shown.
 
     The library's filter objects do not escape quotes, so the expression is written with Python's `repr`.
     """

@@ -25,11 +25,12 @@ class Panel:
 
     Attributes:
         kind: `bars` shows means and standard deviations over runs, with a group of bars for each value of `over`.
-            `dots` shows a dot for each run. `lines` shows curves over the training, with mean and standard deviation
-            for each value of `over`. `parallel` shows each run as a line through all axes.
+            `dots` shows a dot for each run. `lines` shows curves over training steps, with mean and standard deviation
+            over the runs of each value of `over`. `parallel` shows each run as a line through parallel axes, one for
+            each key of `over` and `shows`.
         title: Title of the chart.
-        shows: Keys of the values to show, from the runs' summaries, or from the logged curves for `lines`.
-        over: Keys of the runs' configuration that form the horizontal axis or the groups.
+        shows: Keys of the values to show. They are keys of W&B's run summary; for `lines`, keys of the logged metrics.
+        over: Keys of the runs' configuration: the horizontal axis of `dots`, the groups of `bars` and `lines`.
         is_log: Whether the axis of the first key of `over` is logarithmic.
     """
 
@@ -45,7 +46,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """Panels that answer one question, with a title, and a text for the report."""
+    """Panels that answer one question, with a title, and a text that only the report shows."""
 
     title: str
     text: str
@@ -109,7 +110,7 @@ def sections(names: Sequence[str]) -> tuple[Section, ...]:
 def _along(
     names: Sequence[str], label: str, key: str, *, is_log: bool, beside: Sequence[str] = ()
 ) -> tuple[Panel, ...]:
-    """Return panels of the score along a numeric axis: bars of means, then a panel with the runs of each encoder.
+    """Return panels of the score along a numeric axis: bars of means, then for each encoder a panel of single runs.
 
     Args:
         names: Encoders to compare.
