@@ -1,1 +1,1 @@
-"""Compare scores of runs with numbers of the paper, for runs that have the setting of a published number."""
+"""Compare scores of runs with the paper's numbers. A verdict needs runs with the setting of the number."""

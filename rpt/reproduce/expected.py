@@ -24,16 +24,16 @@ class Expected(Section):
     """A row of numbers in the paper for an experiment. `rpt.reproduce` compares them with trained runs."""
 
     source: str  # table or figure of the paper
-    kind: Literal["printed", "recomputed", "digitised"]
-    at: str | None = None  # override of the row's setting in addition to the experiment's overrides; null: none
-    metric: MetricName | Literal["score"] = "score"  # score of a run that the numbers are compared with
+    kind: Literal["printed", "recomputed", "digitised"]  # recomputed from printed numbers; digitised from a figure
+    at: str | None = None  # Hydra override that the row has in addition to the experiment's setting; null: none
+    metric: MetricName | Literal["score"] = "score"  # metric of rpt's runs that the numbers are compared with
     copied: str | None = None  # publication whose numbers the paper repeats; null: the paper's own runs
     caveat: str | None = None  # reason why no run can repeat the paper's runs exactly; null: a run can
     points: dict[str, Annotated[float, Field(ge=0, le=100)]]  # score points by task; `average` is over all eight tasks
 
 
 PUBLISHED = "paper/"
-"""Folder of the experiments that have numbers of the paper. A user's own experiments are in other folders."""
+"""Prefix of the names of the experiments that have numbers of the paper. A user's own experiments do not have it."""
 
 
 @cache

@@ -1,4 +1,6 @@
-"""Compare scores of rpt with numbers of the paper: difference, interval, and a verdict if one is justified.
+"""Compare scores of rpt with numbers of the paper: difference, interval, and a verdict.
+
+There is a verdict only if both numbers were measured in the same way.
 
 The paper prints means of three runs on the same rows that rpt evaluates, without their standard deviation. The interval
 is for the difference of two means over seeds. The standard deviation `sd` of n runs of rpt is used for both means. Half
@@ -64,8 +66,10 @@ class Line:
         task: Name of the task, or `average` for the mean of all eight tasks.
         row: Row of the paper's table that holds the number.
         expected: Number in the paper, in points (0 to 100).
-        mean: Mean score of rpt's runs over seeds, in points; None if the runs do not have the row's metric.
-        sd: Standard deviation of the runs' scores over seeds, in points; None with one seed and for averages.
+        mean: Mean score of rpt's runs over seeds, in points. None if the runs do not have the row's metric, or if an
+            average lacks a task.
+        sd: Standard deviation of the runs' scores over seeds, in points. None with a single run, without a mean, and
+            for averages.
         seeds: Number of seeds of rpt's runs; for an average, the smallest number of seeds of any task.
         diverged: Number of rpt's runs that diverged. Such a run counts with the score of the most frequent answer.
         difference: Score of rpt minus the number in the paper, in points; None if `mean` is None.
@@ -85,7 +89,7 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """`agrees`, `above` or `below` for the score of rpt, or `no verdict: ` with the reasons."""
+        """Verdict on the score of rpt against the paper: `agrees`, `above`, `below`, or `no verdict: ` with reasons."""
         if self.reasons or self.difference is None:
             return f"no verdict: {'; '.join(self.reasons)}"
         if self.difference.low > 0:
@@ -113,8 +117,8 @@ def compare(points: Sequence[Point]) -> list[Line]:
 def _lines_of(point: Point) -> Iterator[Line]:
     """Yield a comparison for each row of the paper that has the point's setting.
 
-    If no row has this setting, yield one comparison without a verdict, with the row of the experiment's own setting. If
-    the paper has no such row, use the row whose setting differs least.
+    If no row has this setting, yield one comparison without a verdict: with the row of the experiment's own setting if
+    the paper has such a row, otherwise with the row whose setting differs least.
     """
     rows = [row for row in expected_of(point.experiment) if point.config.task.name in row.points]
     differing = {row.at: _differences(point, row.at) for row in rows}
@@ -149,7 +153,7 @@ def _line(point: Point, row: Expected, differing: Sequence[str]) -> Line:
 
 
 def _obstacles(point: Point, row: Expected) -> Iterator[str]:
-    """Yield the reasons why there is no verdict, except differences between the configurations."""
+    """Yield the reasons that rule out a verdict, except differences between the configurations."""
     yield from _obstacles_of_rows(point)
     yield from _obstacles_of_code(point)
     if NO_RECIPE in point.records[0].protocol.habits:

@@ -1,4 +1,4 @@
-"""Read run folders, and group the runs that differ in the seed alone."""
+"""Read run folders, and group the runs of equal setting that differ in their seeds."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ NEEDED: dict[str, Kind | None] = {
     **dict.fromkeys(("protocol.habits", "data.source", "data.checksum", "backbone.dtype")),
     **dict.fromkeys(("data.rows.train", "data.rows.reported")),
 }
-"""Kind of each value that a record must have for a comparison with the paper, by dotted key."""
+"""Kind of each value that a record must have for a comparison with the paper, by dotted key.
+
+None means the kind that the class `Record` declares."""
 
 
 class NothingToCompare(RptError):
-    """The folder has no run of an experiment with published numbers."""
+    """The folder does not exist, or holds no readable run of an experiment with published numbers."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """The runs of one setting, which differ in their seeds alone.
+    """The runs of one setting. They differ in their seeds, and may differ in the keys of `rpt.reproduce.setting.FREE`.
 
     Attributes:
         config: Configuration of the first run.
@@ -59,9 +61,9 @@ class Point:
         return sum(record.has_diverged for record in self.records)
 
     def scores(self, metric: str) -> list[float]:
-        """Return the value of a metric for each run, in points; empty if a run's record lacks the metric.
+        """Return the value of a metric for each run, in points; an empty list if a run's record lacks the metric.
 
-        A run that diverged counts with the value of the most frequent answer.
+        A run that diverged counts with the value of always giving the most frequent answer.
         """
         scores = [record.score_or_majority(metric) for record in self.records]
         known = [score for score in scores if score is not None]
@@ -90,7 +92,7 @@ def read(directory: Path) -> tuple[list[Point], LeftOut, list[str]]:
         The points, the numbers of runs that are left out, and a message for each record that cannot be read.
 
     Raises:
-        NothingToCompare: The paper has no number for any of the runs.
+        NothingToCompare: The folder does not exist, or holds no readable run for which the paper has a number.
     """
     if not directory.is_dir():
         raise NothingToCompare(f"{directory}: there is no such folder. Name an output_dir, such as runs.")

@@ -92,8 +92,8 @@ def differences(config: Config, override: str | None) -> list[str]:
         override: Override of the row; None for the experiment's own setting.
 
     Returns:
-        A phrase for each difference, such as `lr is 0.1, not 0.3`; empty if the settings are equal. After
-        `MOST_LISTED` phrases, a last phrase counts the further differences.
+        A phrase for each difference, such as `lr is 0.1, not 0.3`; empty if the settings are equal. The value `auto`
+        of the row agrees with every value. After `MOST_LISTED` phrases, a last phrase counts the further differences.
 
     Raises:
         UnreadableRun: The setting of the row cannot be composed.
