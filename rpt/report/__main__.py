@@ -16,7 +16,7 @@ from rpt.system.command import explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report, and print its answer and its path.
 
-    The exit code is 2 if the folder holds no comparable runs, or if a file is damaged.
+    The exit code is 2 if the folder holds no comparable runs, or if a file of a run is damaged.
     """
     parser = argparse.ArgumentParser(prog="python -m rpt.report", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="a sweep's output_dir, such as runs/learning_rate")

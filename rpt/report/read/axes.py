@@ -12,7 +12,7 @@ from rpt.tracking.identity import OF_THE_PROMPT, OF_THE_TRAINING, is_aside
 from rpt.tracking.record import Record
 
 FlatConfig = dict[str, Value]
-"""Configuration of a run by dotted key. A group of `COLLAPSED` in which runs differ has one key, the group's name."""
+"""Configuration of a run by dotted key. If runs differ in a group of `COLLAPSED`, the group has one key, its name."""
 
 KNOWN = {
     "lr": ("learning rate", True),
@@ -43,7 +43,7 @@ NOT_AVERAGED = ("backbone", "backbone.prompt_at", "backbone.prompt_layer", "prom
 """Keys of axes that are never the main axis, so that no score of a sweep is averaged over them.
 
 The keys name the backbone, and the position, layer and unit of the prompt. Two values of such an axis make two
-experiments, whose scores do not belong into one mean.
+experiments, whose scores do not belong in one mean.
 """
 
 COLLAPSED = ("init", "backbone", "optim")
@@ -57,7 +57,7 @@ BASELINES = ("head alone", "zero-shot", "fine-tuning")
 OF_ONE_ENCODER = ("encoder.", "prompt.unit", "prompt.length", "prompt.freeze")
 """Prefixes of keys that are an axis only if runs of the same encoder differ in them.
 
-For example, a study that trains two encoders in two units of the prompt does not compare the units.
+For example, if one encoder is always trained in the unit `raw` and another in `vocab`, the unit is not an axis.
 """
 
 
@@ -75,14 +75,14 @@ def method_of(record: Record) -> str:
 
 
 def unit_of(record: Record) -> str | None:
-    """Return the unit of a run's prompt; None for a run without a prompt, `raw` for a record without `prompt.unit`."""
+    """Return the unit of a run's prompt: None for a run without a prompt, `raw` for a record without `prompt.unit`."""
     if record.chosen.get("encoder") == "none":
         return None
     return str(record.config["prompt"].get("unit", "raw"))
 
 
 def layer_of(record: Record) -> int | None:
-    """Return the layer before which a run's prompt enters; None for a run without a prompt, 0 for an older record."""
+    """Return the layer before which a run's prompt enters: None for a run without a prompt, 0 if not recorded."""
     if record.chosen.get("encoder") == "none":
         return None
     return int(record.config.get("backbone", {}).get("prompt_layer", 0))
@@ -113,8 +113,8 @@ def find_axes(records: Sequence[Record], flats: Sequence[FlatConfig]) -> tuple[t
         flats: Configurations of the same runs, from `flatten`.
 
     Returns:
-        `(axes, notes)`, the axes in the order of `KNOWN`. Each note is a sentence about a configuration key that
-            differs between runs but is no axis, because the task or an axis determines its value.
+        `(axes, notes)`. The axes have the order of `KNOWN`. Each note is a sentence about a configuration key that
+            differs between runs but is not an axis, because the task or an axis determines its value.
     """
     methods = [method_of(record) for record in records]
     tasks: list[Value] = [record.task.name for record in records]
@@ -152,7 +152,7 @@ def values_on(axes: Sequence[Axis], flat: FlatConfig, method: str) -> dict[str, 
 
 
 def concerns(key: str, method: str) -> bool:
-    """Whether a configuration key can change the score of an encoder or baseline."""
+    """Whether a configuration key can change the score of a method, which is an encoder or a baseline."""
     unfelt = {
         "head alone": (*OF_THE_PROMPT, "encoder"),
         "fine-tuning": (*OF_THE_PROMPT, "encoder"),
@@ -195,7 +195,7 @@ def _option(record: Record, group: str) -> str:
 def _collapse(flats: Sequence[FlatConfig], names: Sequence[str], group: str) -> None:
     """Replace the keys of a group by a single key, the group's name, with the option's name as value.
 
-    If runs of the same option differ in some keys, these are appended to the value, such as `normal std=0.02`. The
+    If runs of the same option differ in some keys, these keys are appended to the value, such as `normal std=0.02`. The
     layer of the prompt keeps a key of its own, because it cannot change the score of a run without a prompt.
     """
     settings = [{key: flat.pop(key) for key in [*flat] if _is_of_option(key, group)} for flat in flats]
@@ -224,8 +224,9 @@ def _varies(key: str, flats: Sequence[FlatConfig], methods: Sequence[str]) -> bo
 def _goes_with(column: Sequence[Value], name: str, other: Sequence[Value]) -> bool:
     """Whether a key must not become an axis of its own, because the task or an earlier axis determines its value.
 
-    A task, or an axis of options such as `init`, determines the key if equal tasks or options have equal values of the
-    key. An axis of any other kind must also be determined by the key: each value belongs to one value of the key.
+    The task, or an axis of options such as `init`, determines the key if runs of the same task or option have the same
+    value of the key. Any other axis, such as the learning rate, determines the key only if their values correspond one
+    to one.
 
     Args:
         column: Value of the key in each run.

@@ -37,15 +37,16 @@ ScoresByFolder = Mapping[Path, Float[np.ndarray, "_"]]
 def collect(directory: Path, group: str | None = None) -> Study:
     """Read the run folders directly below a folder, and check that the runs can be compared.
 
-    A baseline (run without a prompt) of another group is added if it was trained in the same way.
+    A baseline (run without a prompt) of another group is added if it was trained in the same way. A run whose files are
+    damaged is left out, and `Study.damaged` has a message for it.
 
     Args:
         directory: `output_dir` of one or more sweeps.
         group: Group of the runs to read; `none` for the runs without a group; None if the folder holds one group.
 
     Raises:
-        StudyError: The folder holds no run that trains a prompt, a record that this version of rpt cannot read, runs
-            of several groups while `group` is None, or runs that cannot be compared.
+        StudyError: The folder does not exist, holds no readable run that trains a prompt or no such run of the group,
+            holds runs of several groups while `group` is None, or holds runs that cannot be compared.
     """
     ended, stopped, unfinished, damaged = _read(directory)
     prompts = [run for run in ended if not _is_baseline(run[1])]
@@ -113,7 +114,7 @@ def _read(
     Returns:
         Four values: folder and record of each run that is finished or failed; folder and record of each run that
         successive halving has stopped; group and state of each other run, by folder; and a message for each record that
-        cannot be reported, by folder.
+        is damaged or lacks a value that a report needs, by folder.
     """
     if not directory.is_dir():
         raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")

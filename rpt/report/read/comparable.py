@@ -61,7 +61,10 @@ def _code(key: str) -> Callable[[Record], str]:
 
 
 def _component(group: str) -> Callable[[Record], str]:
-    """Return a function that groups runs by their option of a config group, and by whether the option is in use."""
+    """Return a function that groups runs by their option of a config group, and by whether they use the option.
+
+    A record has the code of an option only if the run uses the option. For example, a zero-shot run uses no optimizer.
+    """
 
     def within(record: Record) -> str:
         return f"{record.chosen.get(group)} {group in record.code}"
@@ -70,7 +73,7 @@ def _component(group: str) -> Callable[[Record], str]:
 
 
 def _prompts(record: Record) -> str:
-    """Return a group for runs with a prompt, which must have the same unit, and another group for runs without one."""
+    """Return the group of a run: runs with a prompt, which must have the same unit, or runs without a prompt."""
     return "prompts" if unit_of(record) else "no prompt"
 
 
@@ -112,7 +115,7 @@ def check_comparable(runs: Iterable[tuple[Path, Record]], axes: Collection[str] 
 
 
 def is_comparable(record: Record, others: Sequence[tuple[Path, Record]], axes: Collection[str] = ()) -> bool:
-    """Whether a run can be compared with other runs, at least one of which has the same task."""
+    """Whether a run agrees with other runs in all properties of `RULES`, and at least one of them has its task."""
     try:
         check_comparable([*others, (Path(), record)], axes)
     except StudyError:

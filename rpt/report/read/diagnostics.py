@@ -1,6 +1,6 @@
 """Read the diagnostics of trained prompts: training curves, norms, nearest words, and cosines between seeds.
 
-Every part is optional, and is None for a run without diagnostics or without a prompt.
+A part is None for a run whose folder does not have the file of this part.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class History:
         steps: Number of training steps before the evaluation.
         score: Task score on the held-out rows, 0 to 1.
         loss: Mean loss over the held-out rows, in nats.
-        gate: Norm of the update that a residual encoder adds to a row of the prompt table, divided by the norm of the
-            row, mean over the virtual tokens; `nan` for encoders without a skip connection.
+        gate: Norm of the update that the encoder adds to a row of the prompt table, divided by the norm of the row,
+            mean over the virtual tokens; `nan` for encoders without a skip connection.
         norm: Mean norm of the encoded virtual tokens.
         drift: Distance of the encoded prompt from its value before training, divided by that value's norm.
     """
@@ -61,10 +61,11 @@ class Prompt:
     Attributes:
         nearest: Nearest tokens of the vocabulary with their cosines for each virtual token, nearest first.
         norms: Norm of each virtual token.
-        vocab_norm: `mean`, `std`, `min` and `max` of the norms of the vocabulary's embeddings.
+        vocab_norm: Numbers `mean`, `std`, `min` and `max` of the norms of all input embeddings of the backbone. For a
+            prompt that enters before a later layer, norms of the tokens' states before this layer.
         drift: Distance of each virtual token from its value before training, divided by that value's norm.
-        gate: Norm of the update that a residual encoder adds to a row of the prompt table, divided by the norm of the
-            row, for each virtual token; None for encoders without a skip connection.
+        gate: Norm of the update that the encoder adds to a row of the prompt table, divided by the norm of the row, for
+            each virtual token; None for encoders without a skip connection.
     """
 
     nearest: Sequence[Sequence[tuple[str, float]]]
@@ -95,7 +96,7 @@ class Diagnosis:
 
     @property
     def epochs(self) -> list[float]:
-        """Epochs until the held-out score was within one point of the run's best, for each run with a curve."""
+        """Epochs until the held-out score was within one point of the run's best score, for each run with a curve."""
         histories = [history for history in self.histories if history is not None]
         return [
             float(history.epochs[np.flatnonzero(history.score >= history.score.max() - ONE_POINT)[0]])
@@ -112,13 +113,13 @@ class Diagnosis:
 def diagnose(study: Study) -> list[Diagnosis]:
     """Read the diagnostics of each curve's point with the best held-out score, in the order of the study's curves.
 
-    A curve holds the points of one encoder on one task, so each encoder has a diagnosis for each task.
+    A curve holds the points of one encoder on one task, at fixed values of all axes except the main axis.
     """
     return [diagnosis(curve.tuned) for curve in study.curves]
 
 
 def diagnosis(point: StudyPoint) -> Diagnosis:
-    """Read the diagnostics of a point's runs. Damaged files are treated as missing and listed."""
+    """Read the diagnostics of a point's runs. Damaged files are treated as missing, and `damaged` lists them."""
     damaged: list[str] = []
     histories = [_unless_damaged(history, run, damaged) for run in point.runs]
     prompts = [_unless_damaged(prompt, run, damaged) for run in point.runs]
@@ -154,7 +155,7 @@ def prompt(run: StudyRun) -> Prompt | None:
 
 
 def prompt_diagnostics(folder: Path) -> Prompt | None:
-    """Read the `diagnostics.json` of a run's folder; None where the file is missing.
+    """Read the `diagnostics.json` of a run's folder; None if the file is missing.
 
     Raises:
         StudyError: The file is damaged.

@@ -44,7 +44,7 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
 
 
 def notes_on_halving(stopped: Sequence[Record], compared: Sequence[Record]) -> Iterator[str]:
-    """Yield sentences on the runs that successive halving has stopped, and on the remaining points, which it selected.
+    """Yield sentences on the runs that successive halving has stopped, and on the points that it has selected.
 
     Args:
         stopped: Records of the stopped runs.

@@ -31,7 +31,7 @@ OF_ENDED_RUNS: dict[str, Kind | None] = {
 }
 """Kind of each value that the record of a finished or diverged run must have, by dotted key.
 
-None means the kind that the record declares. Other kinds are stricter."""
+None means the kind that the class `Record` declares. The other kinds are stricter."""
 
 OF_FINISHED_RUNS: dict[str, Kind | None] = {"scores.score": NUMBER, "best": None}
 """Further values that the record of a finished run must have."""
@@ -41,7 +41,8 @@ def check_record(folder: Path, record: Record) -> None:
     """Raise an error for a record that this version of rpt cannot report.
 
     Raises:
-        RecordError: The record has no schema or another schema version, or lacks a value that a report needs.
+        RecordError: The record has no schema version or one that this rpt does not read, or a value that a report needs
+            is missing or of a wrong kind.
     """
     path = folder / "run.json"
     _check_origin(path, record)
@@ -65,7 +66,7 @@ def _check_origin(path: Path, record: Record) -> None:
 
 def _needed(record: Record) -> dict[str, Kind | None]:
     """Return the values that the record must have, by dotted key, with their kinds."""
-    needed: dict[str, Kind | None] = {"config.group": None}  # the report of the group lists its unfinished runs
+    needed: dict[str, Kind | None] = {"config.group": None}  # a report lists also the unfinished runs of its group
     if record.has_ended:
         needed |= OF_ENDED_RUNS
         if record.schema_version != WITHOUT_CODE:

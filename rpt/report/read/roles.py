@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 from rpt.config.paths import config_dir
 
 ROLES = ("leader", "reference")
-"""Keys of the section `report` of the configuration, by which a study names its encoders."""
+"""Keys in the section `report` of the configuration with which a study assigns the roles to its encoders."""
 
 
 class Roles(NamedTuple):
@@ -40,23 +40,27 @@ def stated_roles(configs: Sequence[Mapping[str, Any]]) -> Roles:
 def leader_of(stated: Roles, methods: Sequence[str]) -> str:
     """Return the leading encoder of a study.
 
-    It is the encoder that the study names, or else the encoder of `conf/config.yaml`, or else the study's first
-    encoder. An encoder without runs is not considered.
+    The first of these encoders that has runs is the leading encoder: the encoder that the study names, the default
+    encoder of `conf/config.yaml`, the study's first encoder.
     """
     return next(name for name in (stated.leader, _default_encoder(), *methods) if name is not None and name in methods)
 
 
 def reference_of(stated: Roles, methods: Sequence[str]) -> str | None:
-    """Return the encoder that the study names as its reference, or else its first encoder except the leading encoder.
+    """Return the reference of a study; None for a study of one encoder.
 
-    The value is None for a study of one encoder.
+    If the study names no reference, the leading encoder, or an encoder without runs, the reference is the first encoder
+    that is not the leading encoder.
     """
     others = [name for name in methods if name != leader_of(stated, methods)]
     return stated.reference if stated.reference in others else next(iter(others), None)
 
 
 def notes_on_roles(stated: Roles, methods: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence for each encoder that the study names and that has no runs."""
+    """Yield a sentence for each encoder that the study names and that cannot have its role.
+
+    An encoder without runs can have no role. The leading encoder cannot be the reference.
+    """
     actual = (leader_of(stated, methods), reference_of(stated, methods))
     for role, name, instead in zip(ROLES, stated, actual, strict=True):
         if name is not None and name != instead:

@@ -20,13 +20,13 @@ POINTS = 100.0
 ONE_POINT = 0.01
 """One point as a score from 0 to 1.
 
-Training counts as complete within one point of the run's best held-out score. The needed number of seeds is for a
-difference of one point.
+The report counts the epochs until a run is within one point of its best held-out score, and estimates the number of
+seeds that would show a difference of one point.
 """
 
 
 class StudyError(RptError):
-    """Run folders cannot be reported, because they are missing, damaged or not comparable."""
+    """Run folders are missing, damaged or not comparable, or a report cannot replace what its folder holds."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class StudyRun:
         record: Record of the run.
         method: Option of the config group `encoder` (`residual`), or name of the baseline: `head alone`, `zero-shot`,
             `fine-tuning`.
-        values: Value on each of the study's axes, by dotted key. A baseline lacks the axes that cannot change its
-            score.
+        values: Value on each of the study's axes, by dotted key. The axes that cannot change the run's score are left
+            out, such as the prompt length of a baseline.
         units: Score of each sampling unit (`rpt.report.read.units`), whose mean is the task score; None for a run that
             diverged, which has no predictions.
     """
@@ -94,7 +94,8 @@ class Axis:
     Attributes:
         key: Dotted configuration key, or name of a config group whose options differ (`init`).
         label: Name in figures and sentences, such as `learning rate`.
-        values: All values of the axis. Numbers are ascending, after null. Texts are in the order of their first run.
+        values: All values of the axis. Numbers are ascending, and null precedes them. Texts have the order in which the
+            first runs with them were started.
         is_log: Whether figures use a logarithmic scale.
     """
 

@@ -94,7 +94,7 @@ class StudyCurve:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """Value of the axis at each point; None without an axis."""
+        """Value of the axis at each point; None without an axis, or if the encoder does not have the axis."""
         return tuple(None if self.axis is None else point.values.get(self.axis.key) for point in self.points)
 
     @property
@@ -115,7 +115,7 @@ class StudyCurve:
 
     @property
     def runs(self) -> list[StudyRun]:
-        """Runs of all points, including seeds that only some points have."""
+        """Runs of all points, including runs of seeds that only some points have."""
         return [run for point in self.points for run in point.runs]
 
     @property

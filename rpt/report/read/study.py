@@ -20,7 +20,7 @@ class Study:
     """The runs of one study, checked to be comparable.
 
     Attributes:
-        name: Value of `group` in the configuration of the study's runs.
+        name: Value of `group` in the configuration of the study's runs; `none` for runs of no group.
         question: Question that the study answers; None if the configuration has no question.
         runs: Runs that train a prompt, at least one.
         baselines: Runs without a prompt: head alone, zero-shot, fine-tuning.
@@ -95,7 +95,7 @@ class Study:
 
     @cached_property
     def num_units(self) -> dict[str, int]:
-        """Number of sampling units of each task. If every run of a task diverged, its number of reported rows."""
+        """Number of sampling units by task. If all runs of a task diverged, it is the number of reported rows."""
         numbers: dict[str, int] = {}
         for task, runs in self.frame.groupby("task", sort=False)["item"]:
             known = next((len(run.units) for run in runs if run.units is not None), None)
@@ -114,17 +114,17 @@ class Study:
 
     @property
     def leader(self) -> str:
-        """Encoder that the report compares with the others: the study states it, or `leader_of` chooses it."""
+        """Leading encoder, which the report compares with the others; `leader_of` chooses it."""
         return leader_of(self.stated, self.methods)
 
     @property
     def reference(self) -> str | None:
-        """Encoder whose difference from the leader is the headline's number; None in a study of one encoder."""
+        """Encoder that the headline compares with the leading encoder; None in a study of one encoder."""
         return reference_of(self.stated, self.methods)
 
     @property
     def source(self) -> str:
-        """Source of the rows, equal for all runs: `sample`, `jsonl` or `hub`."""
+        """Source of the data rows, equal for all runs: `sample`, `jsonl` or `hub`."""
         return self.runs[0].record.data.source
 
     @property

@@ -1,4 +1,4 @@
-"""Write a run's score as a mean over sampling units, which the statistics over examples need.
+"""Express a run's score as a mean over sampling units, because the statistics over examples need a mean.
 
 A sampling unit is an example, or a group of examples that a metric counts together. Some scores are not means over
 examples: F1 is a ratio of counts. The jackknife turns such a score into a mean. With n units,
@@ -50,15 +50,16 @@ NEEDED = {
 def unit_scores(lines: Sequence[PredictionLine], metrics: Sequence[str]) -> Float[np.ndarray, " units"]:
     """Return the score of each sampling unit; the mean over units is the task score.
 
-    A sampling unit is the smallest part of the data that is drawn as a whole: a group of rows, such as the answers to
-    one question of MultiRC, or else a single row. Units are in the order of their first line.
+    A sampling unit is a group of rows that a metric counts together, such as the answers to one question of MultiRC. A
+    row without a group is a unit of its own. Units are in the order of their first line.
 
     Args:
         lines: Parsed lines of `predictions.jsonl`, at least one.
         metrics: Keys of `rpt.tasks.metrics.METRICS`; the task score is the mean of these metrics.
 
     Raises:
-        ValueError: There is no line, a line lacks a key, or a metric is unknown. The message names the line or metric.
+        ValueError: There is no line or no metric, a line lacks a key or has a value of a wrong kind, or a metric is
+            unknown. The message names the line or the metric.
     """
     _check(lines, metrics)
     unit = _unit_of(lines)
@@ -88,7 +89,7 @@ def _unit_of(lines: Sequence[PredictionLine]) -> UnitIndex:
 
 
 def _jackknifed(counts: Counts, score: FromTotals) -> Float[np.ndarray, " units"]:
-    """Return the score of each unit by the jackknife."""
+    """Return the value of each unit by the jackknife; the mean of the values is the score."""
     totals, num_units = counts.sum(axis=0), len(counts)
     whole = score(totals)
     if num_units == 1:
