@@ -80,7 +80,7 @@ def has(diagnosis: Diagnosis, name: str) -> bool:
 def mean_of(diagnosis: Diagnosis, name: str) -> tuple[Series, Series]:
     """Return the epochs at which every run was evaluated, and the mean over runs of a field of `History`.
 
-    Both arrays are empty if the runs have no epoch in common.
+    Runs that did not record the field are left out. Both arrays are empty if the other runs have no epoch in common.
     """
     histories = [history for history in _histories(diagnosis) if np.isfinite(_series(history, name)).any()]
     epochs = reduce(np.intersect1d, [history.epochs for history in histories])

@@ -61,12 +61,12 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
 
 
 def _leader(study: Study, pairs: Sequence[Pair]) -> str:
-    """Return the study's leader, or the first encoder of the first pair if the leader begins no pair."""
+    """Return the study's leader, or the first encoder of the first pair if the leader is not the first of any pair."""
     return study.leader if any(pair.first == study.leader for pair in pairs) else pairs[0].first
 
 
 def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw the difference in score between two values of an axis, for each axis that the study asks about."""
+    """Draw the differences in score between two values of an axis, for each axis that the report's answer compares."""
     looks, labels = looks_of(study), {axis.key: axis.label for axis in study.axes}
     figures: list[Figure] = []
     for axis in asked_axes(study):

@@ -34,7 +34,7 @@ SAMPLE_MARK = "SAMPLE DATA, not SuperGLUE"
 
 RC: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",  # shipped with matplotlib: the same letters on every machine
+    "font.family": "DejaVu Sans",  # shipped with matplotlib, so that every machine has it
     "font.size": 7,
     "axes.labelsize": 7,
     "axes.titlesize": 7.5,

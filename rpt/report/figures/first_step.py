@@ -27,7 +27,7 @@ CAPTION = (
 
 
 def first_steps(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw a panel for each task and combination of values on other axes. Runs without a recorded step are left out."""
+    """Draw a panel for each task and combination of values on other axes. A point without a known step is left out."""
     panels = panels_of_curves([row.curve for row in numbers.robustness if len(_steps(row.curve)) > 1])
     return [_draw(study, name, page) for name, page in pages_of("prompt-first-step", panels)]
 
@@ -50,7 +50,7 @@ def _steps(curve: StudyCurve) -> dict[int, float]:
 
 
 def _step(point: StudyPoint) -> float | None:
-    """Return the geometric mean over seeds of the size of the first step; None if a run has none, or size 0."""
+    """Return the geometric mean over seeds of the size of the first step; None if a run has no size, or size 0."""
     sizes = [None if run.record.prompt is None else run.record.prompt.first_step for run in point.runs]
     if any(size is None or size <= 0 for size in sizes):
         return None

@@ -64,16 +64,17 @@ class Forest:
 
 
 def draw_forest(study: Study, forest: Forest, groups: Groups) -> list[Figure]:
-    """Draw groups of rows, each group on a scale of its own that all its columns share; several figures where needed.
+    """Draw groups of rows. All columns of a group have the same scale; different groups may have different scales.
 
-    If there are several figures, the caption of each has its number and the number of figures.
+    Rows that do not fit a page are drawn in further figures. The caption then has the figure's number and the number of
+    figures.
     """
     pages = [*_pages(groups)]
     return [_draw(study, forest, page, number, len(pages)) for number, page in enumerate(pages, 1)]
 
 
 def scaled(estimate: Estimate, scale: float) -> Estimate:
-    """Return an estimate in another unit, which is `1 / scale` of the old unit."""
+    """Multiply an estimate and the ends of its interval by a factor."""
     low, high = scale * estimate.low, scale * estimate.high
     return Estimate(scale * estimate.value, low, high, estimate.seeds, estimate.level)
 

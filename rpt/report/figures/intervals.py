@@ -1,4 +1,4 @@
-"""Interval panel: scores of each encoder over its sweep, on each task and over all tasks."""
+"""Figure of the scores of each encoder over its sweep with their intervals, on each task and over all tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = ("mean (points)", "interquartile mean (points)", "worst setting (point
 
 
 def intervals(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw mean, interquartile mean, worst and tuned score; no figure where every encoder has a single point."""
+    """Draw mean, interquartile mean, worst and tuned score; no figure if every encoder has a single point."""
     if not any(row.num_points > len(row.tasks) for row in numbers.summaries):
         return []
     looks = looks_of(study)

@@ -25,7 +25,7 @@ def of_majority() -> Line2D:
 
 
 def of_marker(label: str, marker: str, size: float) -> Line2D:
-    """Return a neutral legend entry for a marker that each encoder draws in its own colour; `size` is in points."""
+    """Return a grey legend entry for a marker that each encoder draws in its own colour; `size` is in points."""
     return Line2D([], [], color=INK, linestyle="none", marker=marker, markersize=size, label=label)
 
 

@@ -97,7 +97,7 @@ def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[ScorePa
     Args:
         study: Study to draw.
         numbers: Scores of the study's points.
-        axis: Axis of the study that is the horizontal axis of the panels; None if only seeds vary.
+        axis: Axis of the study that is the horizontal axis of the panels; None for a study without axes.
     """
     panels = []
     for task in study.tasks:
@@ -114,7 +114,9 @@ def panels_of(study: Study, numbers: Numbers, axis: Axis | None) -> list[ScorePa
 
 
 def panels_of_curves(curves: Sequence[StudyCurve]) -> list[list[StudyCurve]]:
-    """Group curves into panels: one for each task and combination of values on other axes that several encoders have.
+    """Group curves into panels: one for each task and combination of values on the other axes.
+
+    A combination with a single curve has no panel.
 
     Args:
         curves: Curves along the main axis.
@@ -141,7 +143,7 @@ def pages_of(name: str, panels: Sequence[Panel]) -> list[tuple[str, Sequence[Pan
 
 
 def not_shown(names: Sequence[str]) -> str:
-    """Return a sentence with the names of the panels after the first `MOST_PANELS`; empty where all are shown."""
+    """Return a sentence with the names of the panels after the first `MOST_PANELS`; empty if all are shown."""
     left_out = names[MOST_PANELS:]
     return f" Not shown: {listed(left_out)}." if left_out else ""
 
@@ -156,7 +158,7 @@ def _others(score: PointScore, axis: Axis | None) -> dict[str, Value]:
 
 
 def _combinations(settings: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
-    """Remove combinations that are contained in another combination, because an encoder may lack an axis."""
+    """Remove duplicates and combinations that another combination contains, because an encoder may lack an axis."""
     different: list[Mapping[str, Value]] = []
     for setting in settings:
         if setting not in different:

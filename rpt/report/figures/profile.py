@@ -41,7 +41,7 @@ CAPTION = (
 
 
 def profiles(study: Study, numbers: Numbers) -> list[Figure]:
-    """Draw a panel for each task and combination of values on other axes. Without a sweep, there is no figure."""
+    """Draw a panel for each task and combination of values on other axes that has a sweep of several encoders."""
     panels = panels_of_curves([curve for curve in swept_curves(study) if len(curve.points) > 1])
     return [_draw(study, numbers, name, page) for name, page in pages_of("profile", panels)]
 
@@ -61,7 +61,7 @@ def _draw(study: Study, numbers: Numbers, name: str, panels: Sequence[Sequence[S
 
 
 def baselines_of(numbers: Numbers, panel: Sequence[StudyCurve]) -> list[PointScore]:
-    """Return the baselines on the panel's task that have the panel's value on each axis that applies to them."""
+    """Return the baselines on the panel's task whose axis values do not differ from the panel's fixed values."""
     task, setting = panel[0].task, panel[0].setting
     return [score for score in numbers.baselines if score.point.task == task and agree(setting, score.point.values)]
 

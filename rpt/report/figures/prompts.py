@@ -24,7 +24,7 @@ PANELS = {
     ),
     "drift": (r"drift $|P' - P'_0| / |P'_0|$", "Drift: distance of the encoded prompt from its start, over epochs"),
 }
-"""Numbers that are drawn over epochs: field of `History`, label of the axis and title of the figure."""
+"""Label of the axis and title of the figure, for each field of `History` that is drawn over epochs."""
 
 VOCAB_COLOUR = "#999999"
 
@@ -117,7 +117,7 @@ def _panel_of_norms(ax: Axes, study: Study, task: str, diagnoses: Sequence[Diagn
 
 
 def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
-    """Draw the cosine between the prompts of every two seeds as a marker."""
+    """Draw a marker for each pair of seeds: the cosine between the two prompts."""
     known = [diagnosis for diagnosis in diagnoses if diagnosis.mean_cosine is not None]
     every = _tasks(study, known)
     tasks = every[:MOST_PANELS]

@@ -89,7 +89,8 @@ def _caption(study: Study, means: str, spread: str) -> str:
 def plot(ax: Axes, study: Study, panel: ScorePanel, scale: AxisScale, looks: Mapping[str, Look]) -> None:
     """Draw a panel: means with intervals for each encoder and baseline, and single runs as dots.
 
-    On a numeric axis, means are a line and intervals a band. If values have no order, they are markers with bars.
+    On a numeric axis, the means are a line and the intervals a band. If the values of the axis have no order, the means
+    are markers and the intervals bars.
     """
     step = DODGE * scale.span if scale.is_spaced else SIDE
     everywhere = [line for line in panel.lines if line.is_everywhere]
@@ -122,7 +123,7 @@ def _curve(ax: Axes, scores: Sequence[PointScore], positions: Sequence[float], l
     where = np.array(positions)
     if known.any():
         ax.fill_between(where[known], lows[known], highs[known], color=look.colour, alpha=0.06, linewidth=0)
-    for edge in (lows, highs):  # in the encoder's own line style, to be distinct where bands overlap
+    for edge in (lows, highs):  # drawn in the encoder's line style, because bands may overlap
         ax.plot(where[known], edge[known], color=look.colour, linestyle=look.line, alpha=0.75, linewidth=0.7)
     ax.plot(positions, means, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
             markeredgewidth=0.5, zorder=3)  # fmt: skip

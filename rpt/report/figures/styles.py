@@ -51,7 +51,8 @@ OTHERS = (
 """Looks of all other encoders.
 
 A hash of the encoder's name chooses the look, so that an encoder has the same look in all studies. If another encoder
-of the study has this look, the next free look is used. With more than seven such encoders, looks are mixed.
+of the study has this look, the next free look is used. If a study has more than seven such encoders, the further ones
+get looks from `_mixtures`.
 """
 
 LINE_OF_MAJORITY = Look("#777777", "", (0, (4, 2)))
@@ -73,7 +74,7 @@ def looks_of(study: Study) -> dict[str, Look]:
 
 
 def _mixtures() -> Iterator[Look]:
-    """Yield all combinations of a colour, a marker and a line style from `OTHERS`, again and again.
+    """Yield all other combinations of a colour, a marker and a line style from `OTHERS`, again and again.
 
     Two consecutive looks differ in colour, marker and line style.
     """
@@ -86,7 +87,7 @@ def _mixtures() -> Iterator[Look]:
 
 
 def has_band(study: Study, method: str, num_curves: int) -> bool:
-    """Whether a panel draws a curve's interval: up to four curves all have one, else only the leading method's."""
+    """Whether a panel draws a curve's interval. A panel of more than four curves draws only the leading method's."""
     return num_curves <= MOST_BANDS or method == study.leader
 
 

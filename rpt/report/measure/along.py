@@ -1,8 +1,8 @@
 """Compare two values of an axis, such as two learning rates, for the same encoder.
 
 The score at a value is averaged over all settings of the other axes that have runs at both values. On a numeric axis,
-every value is compared with the smallest value. On another axis with up to `MOST_VALUES` values, all pairs of values
-are compared. With more values, each value is compared with the first value.
+every value is compared with the smallest value. On any other axis, all pairs of values are compared; with more than
+`MOST_VALUES` values, each value is compared with the first value.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def compare_values(study: Study) -> list[Pair]:
 def asked_axes(study: Study) -> list[Axis]:
     """Return the axes whose values the report's answer compares: all axes except learning rates.
 
-    If a study has a single encoder and varies only learning rates, the answer compares their values.
+    If a study has a single encoder and all its axes are learning rates, the answer compares their values.
     """
     own = [axis for axis in study.axes if axis.key not in RATES]
     return own or (list(study.axes) if len(study.methods) == 1 else [])
@@ -45,12 +45,12 @@ def asked_axes(study: Study) -> list[Axis]:
 def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
     """Select the comparisons that support the report's answer to the study's question.
 
-    Along a numeric axis, such as the learning rate, only the largest value is compared with the smallest. Along any
-    other axis, all pairs of values are compared.
+    Along a numeric axis, such as the learning rate, only the comparison of the largest with the smallest value is
+    selected. Along any other axis of the answer, all comparisons are selected.
 
     Args:
         study: Study that the comparisons belong to.
-        pairs: Comparisons of all pairs of values of each axis.
+        pairs: Comparisons of values, from `compare_values`.
     """
     axis_of = {axis.key: axis for axis in asked_axes(study)}
     last = {(pair.task, pair.first, pair.axis): pair for pair in pairs if pair.axis in axis_of}

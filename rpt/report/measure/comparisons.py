@@ -17,10 +17,12 @@ from rpt.stats.paired import compare, compare_with
 from rpt.stats.power import seeds_needed
 
 MOST_METHODS = 4
-"""Largest number of encoders of which all pairs are compared. With more, only pairs with the leader are compared."""
+"""Largest number of encoders of which all pairs are compared. In a study with more encoders, only the leading encoder
+is compared with each other encoder."""
 
 MOST_VALUES = 4
-"""Largest number of axis values of which all pairs are compared. With more, the first is compared with each."""
+"""Largest number of values of an axis of options of which all pairs are compared. On an axis with more values, each
+value is compared with the first value."""
 
 Where = Literal["sweep", "tuned", "point", "value"]
 
@@ -42,11 +44,11 @@ class Pair:
         where: Points that are compared. `sweep`: average over the points of the main axis that both methods have.
             `tuned`: for each method, the point that the held-out rows choose. `point`: one point that both methods
             have. `value`: two values of an axis for one encoder, averaged over the settings of the other axes.
-        setting: Axis values that both methods share, by key; without the main axis unless `where` is `point`.
+        setting: Fixed values on the axes, by key. An axis that is averaged over, compared or tuned is left out.
         comparison: Difference in score with interval and p-value, over the seeds that both methods have.
         p_holm: p-value after Holm's correction over the family; `nan` below three seeds.
         seeds_needed: Number of seeds that show a difference of one point with a power of 0.8 on the same examples;
-            infinite if no number suffices, None if the variance is unknown.
+            infinite if no number suffices. None if the variance is unknown, and for the majority answer.
         num_units: Number of sampling units (examples) from which the difference is computed.
         num_points: Number of points over which the difference is averaged.
         first_value: First method's value on the main axis if `where` is `tuned`, or first value of `axis` if `where` is
@@ -56,8 +58,8 @@ class Pair:
         axis: Key of the axis whose values are compared if `where` is `value`; None otherwise.
         family: Family of comparisons, over all tasks, that Holm's correction adjusts together.
         seeds_for_observed: Number of seeds that show a true difference as large as the observed difference with a power
-            of 0.8 on the same examples; infinite if no number suffices. None if the variance is unknown or the observed
-            difference is 0.
+            of 0.8 on the same examples; infinite if no number suffices. None if the variance is unknown, if the
+            observed difference is 0, and for the majority answer.
     """
 
     task: str
@@ -80,7 +82,8 @@ class Pair:
     def verdict(self) -> Literal["higher", "lower", "open"]:
         """Result of the comparison: the first method scores `higher` or `lower` than the second, or it is `open`.
 
-        The result is `open`, which means undecided, if the interval includes 0 or the adjusted p-value is 0.05 or more.
+        The result is `open`, which means undecided, if the interval includes 0, if the adjusted p-value is 0.05 or
+        more, or with fewer than three seeds.
         """
         sign = self.comparison.sign(self.p_holm)
         return "higher" if sign > 0 else "lower" if sign < 0 else "open"
@@ -89,7 +92,7 @@ class Pair:
 def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
     """Compare all encoders of a study with each other, the baselines and the majority answer.
 
-    The p-values are not adjusted yet.
+    The p-values are not adjusted for the number of comparisons.
 
     Args:
         study: Study to compare.
@@ -105,7 +108,7 @@ def compare_all(study: Study, curves: Sequence[StudyCurve]) -> list[Pair]:
 
 
 def couples(study: Study) -> list[tuple[str, str]]:
-    """Return the pairs of encoders that are compared. A pair with the leading encoder has the leading encoder first."""
+    """Return the pairs of encoders that are compared. In a pair with the leading encoder, it is the first."""
     ordered = sorted(study.methods, key=lambda method: method != study.leader)
     if len(ordered) > MOST_METHODS:
         return [(ordered[0], other) for other in ordered[1:]]
@@ -174,7 +177,7 @@ def _of_points(
 def equal_points(first: StudyCurve, second: StudyCurve) -> list[tuple[Value, StudyPoint, StudyPoint]]:
     """Return each axis value at which both curves have a point, with the two points.
 
-    A curve without the axis has the same point at every value.
+    An encoder that does not have the axis has the same point at every value.
     """
     equal = []
     for value in dict.fromkeys((*first.values, *second.values)):

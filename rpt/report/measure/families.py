@@ -1,10 +1,10 @@
 """Holm's correction of all comparisons of a report, in two families.
 
-The answer in words is based on few comparisons: the leading encoder with each other encoder, two values of an axis
-other than the learning rate, each encoder with the majority answer, the leading encoder with each baseline, and
-training speed if the study asks for it. These comparisons form one family, so that the probability of any false claim
-in the answer is at most 5 % (Holm 1979). Every other comparison of the page is exploratory and belongs to a second
-family with its own 5 %. The second family is large, so its p-values are computed for one difference among many
+The answer in words is based on few comparisons: the leading encoder with each other encoder, two values of an axis of
+`rpt.report.measure.along.asked_axes`, each encoder with the majority answer, the leading encoder with each baseline,
+and training speed if the study asks for it. These comparisons form one family, so that the probability of any false
+claim in the answer is at most 5 % (Holm 1979). Every other comparison of the page is exploratory and belongs to a
+second family with its own 5 %. The second family is large, so its p-values are computed for one difference among many
 (`rpt.stats.paired.compare`).
 """
 
@@ -22,7 +22,7 @@ from rpt.report.read.study import Study
 from rpt.stats.paired import holm
 
 ASKS_HOW_SOON = "convergence"
-"""Last part of the name of every study that compares how fast encoders train."""
+"""Ending of the name of a study that compares how fast encoders train."""
 
 One = TypeVar("One", Pair, Pace)
 
@@ -54,13 +54,13 @@ def adjust(study: Study, pairs: Sequence[Pair], paces: Sequence[Pace]) -> tuple[
 
 
 def main_where(study: Study, pairs: Sequence[Pair]) -> Where:
-    """Return the main comparison of a study's encoders: `sweep` if it averages over points of an axis, else `tuned`."""
+    """Return the main kind of comparison: `sweep` if encoders are compared over a sweep, otherwise `tuned`."""
     has_sweep = any(pair.where == "sweep" and pair.second in study.methods for pair in pairs)
     return "sweep" if has_sweep else "tuned"
 
 
 def asks_how_soon(study: Study) -> bool:
-    """Whether the answer compares training speed: the study asks for it, or varies nothing except encoder and task."""
+    """Whether the answer compares training speed: the study is named `*convergence`, or has no axes."""
     return study.name.endswith(ASKS_HOW_SOON) or not study.axes
 
 

@@ -26,7 +26,7 @@ class Improvement:
 
     Attributes:
         tasks: Names of the tasks; several for the mean over all tasks of the study.
-        setting: Value on each axis that both methods have and that is not averaged over, by dotted key.
+        setting: Value on each axis that is not averaged over, by dotted key.
         leader: Leading encoder of the study.
         other: Encoder or baseline that is compared with the leading encoder.
         probability: Mean probability over the points that both methods have, 0 to 1; equal scores count half.
@@ -55,8 +55,9 @@ class _Match:
 def improvements(study: Study) -> list[Improvement]:
     """Compare the leading encoder with each other encoder and baseline: on each task, then over all tasks.
 
-    Runs are paired as in `rpt.report.measure.comparisons.compare_all`: by point and seed. A method that lacks the axis,
-    such as a baseline without a prompt, has the same runs at every point of the leading encoder.
+    At each point, every run of the leading encoder is compared with every run of the other method, for the seeds that
+    all compared points have. A method that does not have the main axis, such as a baseline, has the same runs at every
+    point of the leading encoder.
     """
     matches = [*_matches(study)]
     single = [_improvement([match]) for match in matches]
@@ -90,7 +91,7 @@ def _baselines(study: Study, task: str) -> list[list[StudyPoint]]:
 
 
 def _match(curve: StudyCurve, setting: Mapping[str, Value], pairs: Sequence[PointPair]) -> Iterator[_Match]:
-    """Yield the scores of both methods at pairs of points, for the seeds of all points; nothing without such seeds."""
+    """Yield the scores of both methods at pairs of points, for the seeds that all points have; nothing without any."""
     if not pairs:
         return
     other = pairs[0][1].method

@@ -43,7 +43,7 @@ class Numbers:
     """All numbers of a report.
 
     Attributes:
-        points: Scores of the points that train a prompt.
+        points: Scores of the points whose runs train a prompt.
         baselines: Scores of the points without a prompt: head alone, zero-shot, fine-tuning.
         robustness: Scores along the main axis, one entry for each curve, in the study's order.
         sweep: Comparisons of two encoders, averaged over their common points on the main axis.
@@ -52,7 +52,7 @@ class Numbers:
         by_point: Comparisons of two encoders, or of an encoder and a baseline, at each of their common points.
         by_value: Comparisons of two values of an axis for one encoder, for every axis.
         majority: Comparisons of each encoder, at the point that the held-out rows choose, with the majority answer.
-        paces: Comparisons of two encoders by the number of epochs that they need; empty without diagnostics.
+        paces: Comparisons of the epochs until two encoders have the same held-out score; empty without diagnoses.
         summaries: Scores of each encoder over its sweep, on each task and over all tasks.
         improvements: Probabilities that a run of the leading encoder scores higher, on each task and over all tasks.
     """
@@ -75,8 +75,8 @@ def measure(study: Study, diagnoses: Sequence[Diagnosis] = ()) -> Numbers:
 
     Args:
         study: Study to measure.
-        diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`. If empty, `paces` is empty
-            too.
+        diagnoses: Training curves of the study, from `rpt.report.read.diagnostics.diagnose`. Without them, `paces` of
+            the result is empty.
     """
     curves = swept_curves(study)
     compared = [*compare_all(study, curves), *compare_values(study)]

@@ -1,8 +1,8 @@
 """Comparisons of training speed: epochs that two encoders need to reach the same held-out score, paired by seed.
 
-An encoder with low scores reaches its own best score soon, so the epochs to an encoder's own best do not tell which
-encoder is faster. Two encoders are therefore compared at a score that both reach: for each seed, the lower of their two
-best scores minus one point.
+An encoder with low scores reaches its own best score soon, so the epochs until this score do not show which encoder is
+faster. Two encoders are therefore compared at a score that both reach: for each seed, the lower of their two best
+scores minus one point.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from rpt.stats.estimate import Comparison
 
 @dataclass(frozen=True)
 class Pace:
-    """A comparison of two encoders by their epochs, each trained at the point that the held-out rows choose for it.
+    """A comparison of the epochs that two encoders need to reach the same held-out score.
+
+    Each encoder is taken at the point that the held-out rows choose for it.
 
     Attributes:
         task: Name of the task.
@@ -31,9 +33,9 @@ class Pace:
         second: Name of the second encoder.
         setting: Values on the study's axes other than the main axis, by dotted key.
         comparison: Epochs of the first encoder minus epochs of the second, with interval and p-value, over the seeds
-            that both were trained with.
+            that both encoders were trained with.
         p_holm: p-value after Holm's correction within the family; `nan` below three seeds.
-        family: The comparisons that Holm's correction adjusts together, over all tasks.
+        family: Family of comparisons, over all tasks, that Holm's correction adjusts together.
     """
 
     task: str
@@ -49,14 +51,14 @@ class Pace:
         """Result of the comparison: the first encoder needs `fewer` or `more` epochs than the second, or it is `open`.
 
         The result is `open`, which means undecided, if the confidence interval of the difference in epochs contains 0,
-        or if the p-value after Holm's correction is 0.05 or more.
+        if the p-value after Holm's correction is 0.05 or more, or with fewer than three seeds.
         """
         sign = self.comparison.sign(self.p_holm)
         return "more" if sign > 0 else "fewer" if sign < 0 else "open"
 
 
 def paces(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Pace]:
-    """Compare the epochs of every pair of encoders, without Holm's correction.
+    """Compare the epochs of the pairs of encoders that `couples` returns, without Holm's correction.
 
     Args:
         study: Study to compare encoders in.
@@ -93,6 +95,6 @@ def _epochs(first: Diagnosis, second: Diagnosis) -> list[tuple[float, float]]:
 
 
 def _histories(diagnosis: Diagnosis) -> dict[int, History]:
-    """Return the evaluations of each run that did not diverge, by seed."""
+    """Return the evaluations of each run that has evaluations and did not diverge, by seed."""
     pairs = zip(diagnosis.point.runs, diagnosis.histories, strict=True)
     return {run.seed: history for run, history in pairs if history is not None and not run.diverged}

@@ -60,7 +60,7 @@ class Robustness:
 
 
 def robustness(curve: StudyCurve) -> Robustness:
-    """Compute the numbers of a curve whose points have at least one seed in common."""
+    """Summarise the scores along a curve, whose points must have at least one seed in common."""
     units, scores, values = curve.units, curve.scores, curve.values
     axis, tuned = curve.axis, curve.tuned
     num_failed = sum(run.is_failed for run in curve.runs)

@@ -26,7 +26,7 @@ class Summary:
         method: Option of the config group `encoder`, such as `residual`.
         average: Score averaged over the points; over several tasks, the mean over tasks.
         middle: Interquartile mean: mean of the middle half of the runs of all points and tasks.
-        worst: Score of the worst point; over several tasks, the mean of each task's worst.
+        worst: Score of the worst point; over several tasks, the mean of the tasks' worst scores.
         tuned: Score at the point that the held-out rows choose; over several tasks, the mean over tasks.
         num_points: Number of points, over all tasks.
         num_runs: Number of runs that `average` and `middle` use.
@@ -44,7 +44,10 @@ class Summary:
 
 
 def summaries(study: Study) -> list[Summary]:
-    """Summarise each encoder on each task and, for the settings that every task has, over all tasks if several."""
+    """Summarise each encoder on each task and, in a study of several tasks, over all tasks.
+
+    There is a summary over all tasks for each setting of the other axes that the encoder has on every task.
+    """
     swept = swept_curves(study)
     single = [_summary([curve]) for curve in swept]
     frame = frame_of(swept, [{"method": curve.method, **curve.setting} for curve in swept])

@@ -1,4 +1,4 @@
-"""Write a report's folder completely or not at all. It replaces nothing except an earlier report.
+"""Write a report's folder completely or not at all, and replace nothing except an earlier report.
 
 `manifest.json` lists the files of a report with their sha256. Only listed files with unchanged content are ever
 removed.
@@ -25,10 +25,11 @@ WAIT_SECONDS = 10.0
 
 
 def refuse_other_folder(out: Path) -> None:
-    """Refuse a folder that holds anything except an earlier report, because a new report replaces the folder.
+    """Raise an error if a folder holds anything except an earlier report, because a new report replaces the folder.
 
     Raises:
-        StudyError: The path is no folder, or holds a file that its manifest does not list or that has been changed.
+        StudyError: The path is not a folder, or the folder holds a file that the manifest does not list or that has
+            been changed.
     """
     if not out.exists() and not out.is_symlink():
         return
@@ -94,7 +95,7 @@ def _put(draft: Path, out: Path) -> None:
         draft.replace(out)
         return
     aside = Path(tempfile.mkdtemp(**draft_of(out)))
-    out.replace(aside)  # may replace `aside`, which is an empty folder
+    out.replace(aside)  # allowed, because `aside` is an empty folder
     try:
         draft.replace(out)
     except BaseException:
@@ -141,7 +142,7 @@ def _listed(folder: Path) -> dict[str, str]:
 
 
 def _is_listed(path: Path, folder: Path, listed: Mapping[str, str]) -> bool:
-    """Whether a file is of a report: the manifest, a listed file with unchanged content, or its temporary file."""
+    """Whether a file belongs to a report: the manifest, an unchanged listed file, or a draft of a listed file."""
     if path.is_symlink() or not path.is_file():
         return False
     draft = DRAFT.fullmatch(path.name)

@@ -41,7 +41,7 @@ SECTIONS = (
     ("scores", "Scores of every point", (), ("scores", "baselines", "comparisons_by_point")),
     ("diagnostics", "Prompt diagnostics", ("prompt-",), ("diagnostics",)),
 )
-"""Sections of the page: id, title, prefixes of the names of its figures, names of its tables."""
+"""Sections of the page, each with its id, title, prefixes of figure names, and table names."""
 
 FOLDER = "folder"
 """Name of the column with run folders. The page turns its cells into links."""
@@ -68,7 +68,7 @@ class CellView:
 
 @dataclass(frozen=True)
 class TableView:
-    """A `rpt.report.tables.table.Table` as the page shows it, with the names and addresses of its files."""
+    """A `rpt.report.tables.table.Table` as the page shows it. `files` are pairs of a file ending and an address."""
 
     name: str
     title: str
@@ -80,7 +80,10 @@ class TableView:
 
 @dataclass(frozen=True)
 class FigureView:
-    """A `rpt.report.figures.Figure` as the page shows it, with the names and addresses of its files."""
+    """A `rpt.report.figures.Figure` as the page shows it.
+
+    `source` is the figure as a data URI. `files` are pairs of a file ending and an address.
+    """
 
     name: str
     title: str

@@ -31,8 +31,9 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
         The study, and the paragraphs of its answer.
 
     Raises:
-        StudyError: The folder has no comparable runs, or `out` contains files that are not of an earlier report.
-        StorageError: A run cannot be read, or the report cannot be written.
+        StudyError: The folder has no comparable runs, or `out` holds files that do not belong to an earlier report, or
+            another process writes this report.
+        StorageError: The report cannot be written.
     """
     refuse_other_folder(out)
     study = collect(directory, group)

@@ -43,7 +43,7 @@ FEW_SEEDS = (
     f"Fewer than {LEAST_SEEDS} seeds tell nothing of other seeds: there are points only, without interval and verdict. "
     f"Train more, such as with 'seed=range({LEAST_SEEDS})'."
 )
-"""Sentence that the answer contains once if any point has too few seeds."""
+"""Sentence that the answer contains once if the points of an encoder have too few seeds in common."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
 
 
 def overall(leader: str, pairs: Sequence[Pair]) -> str:
-    """Write for each other encoder whether the leading encoder scores higher, or on how many tasks it scores higher."""
+    """Write for each other encoder whether the leading encoder scores higher, or in how many comparisons."""
     where = {"sweep": "Averaged over the sweep", "tuned": "Each tuned on the held-out rows"}
     return _overall(leader, pairs, SCORES, where.get(pairs[0].where, "At equal settings"), "Against")
 
 
 def overall_pace(leader: str, paces: Sequence[Pace]) -> str:
-    """Write for each other encoder whether the leading encoder needs fewer epochs, or on how many tasks."""
+    """Write for each other encoder whether the leading encoder needs fewer epochs, or in how many comparisons."""
     return _overall(leader, paces, EPOCHS, "To reach the same held-out score", "How soon, against")
 
 
@@ -186,7 +186,7 @@ def _overall(
 
 
 def _counted(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
-    """Write in how many tasks or comparisons each verdict was reached."""
+    """Write the number of tasks or comparisons with each verdict."""
     counts = Counter[str](comparison.verdict for comparison in comparisons)
     tasks = len({comparison.task for comparison in comparisons})
     of = several(tasks, "task") if tasks == len(comparisons) else f"{len(comparisons)} comparisons"

@@ -25,7 +25,7 @@ class Headline:
     """The sentence and the number at the top of the page.
 
     Attributes:
-        sentence: First sentence of the answer.
+        sentence: First sentence of the answer that is not the warning of too few seeds.
         value: Main number of the study, in points, as text.
         interval: 95 % interval of the number in brackets; empty if the number has no interval.
         label: Unit and description of the number.
@@ -69,7 +69,7 @@ def headline_pair(study: Study, numbers: Numbers) -> Pair | None:
 
 
 def without_headline(answer: Sequence[Paragraph], sentence: str) -> list[Paragraph]:
-    """Return the answer without the headline's sentence and without the paragraph that marks sample data."""
+    """Return the answer without the headline's sentence and without the paragraph on sample data."""
     first = next((part for part in answer if sentence in part.sentences), None)
     shortened = [
         replace(part, sentences=[text for text in part.sentences if part is not first or text != sentence])

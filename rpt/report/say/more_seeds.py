@@ -15,9 +15,9 @@ UNKNOWN = "The difference does not vary over these runs, so the needed number of
 
 
 def more_seeds(pair: Pair, label: str) -> Iterator[str]:
-    """Yield how many seeds would show a difference of one point, and a difference as large as the observed difference.
+    """Yield sentences on the number of seeds that would show a difference of one point, and the observed difference.
 
-    The sentences have numbers of `rpt.stats.power` and no verdict.
+    The numbers are computed by `rpt.stats.power`. The sentences do not state a verdict.
 
     Args:
         pair: Comparison of the headline.

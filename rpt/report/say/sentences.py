@@ -1,4 +1,4 @@
-"""Write sentences on single numbers and comparisons. They claim a difference only by interval and adjusted p-value."""
+"""Write sentences on single numbers and comparisons. A sentence claims a difference only if the verdict is not open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERDICTS = ("higher", "lower", "open")
 CANNOT_TELL = "the data cannot tell"
 
 MOST_UNTOLD = 2
-"""Largest number of undecided comparisons along an axis that have a sentence each; more share one sentence."""
+"""If more comparisons along an axis are undecided, they share one sentence. Otherwise each has its own sentence."""
 
 SCORES = {"higher": "scores higher", "lower": "scores lower"}
 """Verb phrase for each verdict on scores, with the first encoder as its subject."""
@@ -28,7 +28,7 @@ EPOCHS = {"fewer": "needs fewer epochs", "more": "needs more epochs"}
 
 
 def difference(pair: Pair, label: str = "") -> str:
-    """Write a comparison as a sentence: difference, interval and p-value, and the seeds needed for an open verdict.
+    """Write a comparison as a sentence: difference, interval, p-value and, if it is undecided, the seeds needed.
 
     Args:
         pair: Comparison to write.
@@ -79,7 +79,7 @@ def differences(pairs: Sequence[Pair], label: str) -> Iterator[str]:
 
 
 def along(label: str, pairs: Sequence[Pair]) -> str:
-    """Write which values of an axis score higher than others, for each encoder.
+    """Write which values of an axis score significantly higher than other values, for each encoder.
 
     Args:
         label: Label of the axis.
@@ -138,7 +138,7 @@ def failures(rows: Sequence[Robustness]) -> str:
 def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
     """Write which encoders, at the setting that the held-out rows choose, score above or below the majority answer.
 
-    Below three seeds, the sentence has the differences only.
+    With fewer than three seeds, the sentence gives the differences without a claim.
 
     Args:
         rows: Scores of a task, one entry for each encoder.
@@ -198,7 +198,7 @@ def verdicts(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str
 
 
 def interval(estimate: Estimate, scale: float, decimals: int, sign: str = "") -> str:
-    """Format an estimate with its interval, as `61.7 [52.5, 70.0]`; without brackets where it has no interval."""
+    """Format an estimate with its interval, as `61.7 [52.5, 70.0]`; without brackets if it has no interval."""
     value = f"{scale * estimate.value:{sign}z.{decimals}f}"
     return " ".join(filter(None, (value, brackets(estimate, scale, decimals))))
 

@@ -1,4 +1,4 @@
-"""Build tables of the number of epochs after which encoders were trained."""
+"""Build tables of the number of epochs that encoders need to reach a held-out score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ OVER_SEEDS = "In brackets: the 95 % interval for new seeds on the same held-out 
 
 
 def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
-    """Make a table of the epochs that each encoder needed, at its point with the best held-out score."""
+    """Return a table of the epochs that the runs of each encoder needed, at its point with the best held-out score.
+
+    A run needs the epochs until its held-out score is within one point of its best held-out score.
+    """
     rows: list[list[Cell]] = []
     for diagnosis in diagnoses:
         epochs = diagnosis.epochs
@@ -51,7 +54,7 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
 
 
 def pace_table(study: Study, paces: Sequence[Pace]) -> Table:
-    """Make a table that compares the epochs to a common score: a row for every two encoders."""
+    """Return a table that compares the epochs to a common score: a row for each compared pair of encoders."""
     others = study.other_axes
     rows: list[list[Cell]] = [[pace.task, *cells_on(others, pace.setting), *_of_pace(pace)] for pace in paces]
     columns = [

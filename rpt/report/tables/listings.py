@@ -15,7 +15,7 @@ from rpt.report.tables.table import Cell, Column, Table
 
 
 def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
-    """Make the table of prompt diagnostics: a row for every encoder at its point with the best held-out score."""
+    """Return the table of prompt diagnostics: a row for each encoder at its point with the best held-out score."""
     rows: list[list[Cell]] = []
     for diagnosis in diagnoses:
         prompts = [prompt for prompt in diagnosis.prompts if prompt is not None]
@@ -55,7 +55,7 @@ def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
 
 
 def run_table(study: Study) -> Table:
-    """Make the table of all runs, including failed runs."""
+    """Return the table of all runs, including failed runs."""
     rows: list[list[Cell]] = [_of_run(study, run) for run in (*study.runs, *study.baselines)]
     columns = [
         Column("folder", "folder"),
@@ -87,7 +87,7 @@ def _of_run(study: Study, run: StudyRun) -> list[Cell]:
         run.task,
         run.method,
         *cells_on(study.axes, run.values),
-        None if "prompt.unit" in run.values else unit_of(record),  # an axis has a column already
+        None if "prompt.unit" in run.values else unit_of(record),  # as an axis, the unit has a column already
         run.seed,
         "diverged" if run.diverged else "at or below majority" if run.is_failed else "finished",
         None if run.diverged else run.score,

@@ -54,7 +54,7 @@ def improvement_table(study: Study, improvements: Sequence[Improvement]) -> Tabl
 def interval_table(study: Study, summaries: Sequence[Summary]) -> Table:
     """Return a table of each encoder's scores over its sweep, on each task and over all tasks.
 
-    The table is empty if every encoder has a single point, because all scores would then be the same number.
+    The table is empty if every encoder has a single point, whose score is then average, worst and tuned score.
     """
     swept = summaries if any(row.num_points > len(row.tasks) for row in summaries) else []
     rows: list[list[Cell]] = [

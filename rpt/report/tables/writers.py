@@ -19,7 +19,7 @@ LATEX = {
     "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
     "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
 }
-"""LaTeX source of characters for which pylatexenc has none, or a longer one."""
+"""LaTeX source of characters for which pylatexenc has no source or longer source."""
 
 ENCODER = UnicodeToLatexEncoder(
     conversion_rules=[
@@ -33,7 +33,7 @@ ENCODER = UnicodeToLatexEncoder(
 """Writer of text as LaTeX source in ASCII. A character without LaTeX source becomes its code point, as `U+4E2D`."""
 
 AUTOLINK = re.compile(r":/|www\.|@\w|#\d", re.IGNORECASE)
-"""Text where GitHub begins a link: an address, a mail address, a mention or the number of an issue."""
+"""Text that GitHub turns into a link: an address, a mail address, a mention or the number of an issue."""
 
 FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH COMMERCIAL AT}")
 """First characters of a text that a spreadsheet may evaluate as a formula."""
