@@ -1,1 +1,1 @@
-"""A training step, the loop around it, and the state of each run in a pack."""
+"""Training of packs: the training step, the loop over steps and evaluations, and the state of each run."""

@@ -36,10 +36,10 @@ def check_warmup(configs: Sequence[Config], total_steps: int) -> None:
 
 
 def check_positions(configs: Sequence[Config], backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
-    """Check that the backbone has positions for prompt, longest text and the tokens that a decoder generates.
+    """Check that the backbone has positions for the prompt, the longest text and, in a decoder, the longest answer.
 
     Raises:
-        ConfigError: Prompt and text have more tokens than the backbone has positions.
+        ConfigError: Prompt, text and answer together have more tokens than the backbone has positions.
     """
     section = configs[0].backbone
     positions = backbone.num_positions
@@ -62,7 +62,7 @@ def check_sample(configs: Sequence[Config], backbone: FrozenBackbone) -> None:
     """Check that the tokenizer has frequent tokens, whose states or keys and values stand for the vocabulary.
 
     Raises:
-        ConfigError: A prompt enters before a later layer or every layer, and there is no token to read.
+        ConfigError: The tokenizer has no such tokens, and a prompt enters before a later layer or is a prefix.
     """
     prefixes = [config.chosen.get("encoder", "own") for config in configs if is_prefix(config)]
     if prefixes and not frequent_token_ids(backbone.tokenizer, FREQUENT):
@@ -81,7 +81,7 @@ def check_sample(configs: Sequence[Config], backbone: FrozenBackbone) -> None:
 
 
 def tell_of_large_texts(cached: Split | FrozenBackbone, encoded: Mapping[str, Encoded]) -> None:
-    """Print a line if the constant states of all texts exceed the memory and the folder in which they are kept.
+    """Print a line if the constant states of all texts exceed both limits of their cache, in memory and on disk.
 
     Args:
         cached: Backbone, split before the layer at which the prompt enters, or decoder with the prompt behind the text.
@@ -113,7 +113,7 @@ def is_prefix(config: Config) -> bool:
 
 
 def check_prefix(config: Config, backbone: FrozenBackbone) -> None:
-    """Refuse the settings that do not go with a prompt of keys and values of every layer.
+    """Refuse settings that cannot be combined with a prompt of keys and values of every layer.
 
     Args:
         config: Configuration of a run whose encoder gives keys and values.

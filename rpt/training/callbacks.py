@@ -31,7 +31,7 @@ REFUSED: dict[type, str] = {
     library.BaseFinetuning: "the backbone stays frozen. Set trainer.tune=all and encoder=none to train it",
     library.ModelPruning: "it changes the module's weights, and each run keeps its own. Leave it out",
 }
-"""Lightning's callbacks that would break what a run guarantees, with the reason and the advice."""
+"""Lightning's callbacks that rpt refuses, each with the reason and the advice for the error message."""
 
 PLAIN = (type(None), bool, int, float, str, Tensor)
 """Types of the values that a checkpoint can hold, because it is read without pickle."""
@@ -60,7 +60,7 @@ class UserCallbacks:
         sections: Configuration of each callback, by name.
 
     Raises:
-        ConfigError: A callback cannot be built, is no callback of Lightning, or would break what a run guarantees.
+        ConfigError: A callback cannot be built, is no callback of Lightning, or belongs to a class in `REFUSED`.
     """
 
     def __init__(self, sections: Mapping[str, Component]) -> None:
@@ -68,7 +68,7 @@ class UserCallbacks:
 
     @property
     def all(self) -> list[Callback]:
-        """The callbacks in their order."""
+        """The callbacks in the order of the configuration."""
         return list(self.by_name.values())
 
     def state(self) -> dict[str, dict[str, Any]]:
@@ -95,7 +95,7 @@ class UserCallbacks:
 class LoopControl(Callback):
     """Lightning callback that connects Lightning's loop with the runs. It must come before the user's callbacks.
 
-    It ends the loop when no run is active. A run whose training is ended by a user's callback counts as stopped early.
+    It ends the loop when no run is active. If a user's callback ends the training, active runs count as finished.
 
     Args:
         user: Callbacks of the user.
@@ -107,14 +107,14 @@ class LoopControl(Callback):
         self._states = states
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Restore the user's callbacks, as Lightning does before this hook."""
+        """Restore the states of the user's callbacks before their `on_fit_start` is called, as Lightning does."""
         if self._states is not None:
             self._user.restore(self._states)
             self._states = None
-        self._user.state()  # refuses a state that cannot be saved before the training begins
+        self._user.state()  # raises ConfigError now if a state cannot be saved
 
     def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
-        """Count the step as Lightning's `global_step`, and end the loop if no run is active."""
+        """Set Lightning's `global_step` to the number of steps done, and end the loop if no run is active."""
         assert isinstance(pl_module, PromptTuner)
         trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed = pl_module.steps_done
         self._end_if_idle(trainer, pl_module)
@@ -124,7 +124,7 @@ class LoopControl(Callback):
         self._end_if_idle(trainer, pl_module)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Mark runs as stopped whose training a callback has ended."""
+        """Mark the active runs as finished if a user's callback has ended the training."""
         assert isinstance(pl_module, PromptTuner)
         for run in pl_module.runs:
             if trainer.should_stop and run.is_active:

@@ -3,8 +3,8 @@
 A point is a setting with its runs of several seeds. Only points of the same competition are ranked together.
 
 Source: Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization" (AISTATS 2016).
-The paper doubles the training between two rungs and keeps half of the points, rounded up. Here the share that is kept
-is an option, and the training grows by the inverse of this share.
+The paper doubles the training from rung to rung and keeps half of the points, rounded up. Here the share that
+is kept is an option, and the number of epochs is multiplied by the inverse of this share from rung to rung.
 
 The decisions are a pure function of held-out scores. A resumed pack therefore repeats them. This module does not import
 torch, so that the launcher can name competitors before it trains anything.
@@ -23,7 +23,7 @@ DIGITS = 9
 
 @dataclass(frozen=True)
 class Competitor:
-    """Competition, point and rungs of a run in successive halving. All attributes are plain values, for workers.
+    """Competition, point and rungs of a run in successive halving. All values can be sent to a worker.
 
     Attributes:
         competition: Name of the competition. Only points of the same competition are ranked together.
@@ -109,7 +109,7 @@ def most_rungs(epochs: int, keep: float) -> int:
 
 
 def num_left(points: int, keep: float, rung: int) -> int:
-    """Compute the number of points that go on after a rung: after each rung the share `keep`, rounded up.
+    """Compute the number of points that go on after a rung. Each rung keeps the share `keep`, rounded up.
 
     Args:
         points: Number of points of the competition at its start.
@@ -127,8 +127,8 @@ def num_left(points: int, keep: float, rung: int) -> int:
 def decide(competitors: Competitors, standings: Sequence[Standing], epoch: int) -> dict[int, Stop]:
     """Decide which runs stop after an epoch.
 
-    A point is ranked by the mean score of its runs, and at equal scores by the mean loss. At equal losses, the earlier
-    point is ahead. A point with a stopped run takes no further part.
+    A point is ranked by the mean score of its runs, and at equal scores by the mean loss. At equal losses, the
+    point that comes first in `competitors` is ahead. A point with a stopped run is not ranked.
 
     Args:
         competitors: Competitor of each run; None for a run that does not compete.

@@ -1,4 +1,4 @@
-"""Progress of the training of packs, as plain values, so that a display of them need not import torch."""
+"""Progress of the training of packs, as plain values, so that a progress display need not import torch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rpt.tracking.status import RunStatus
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Progress of a run without a result.
+    """Progress of a run that has no final result yet.
 
     Attributes:
-        status: Status of the run. `finished` means that the run has reached its last step or has stopped early; its
-            reported score may not be known yet.
+        status: Status of the run. `finished` includes a run that early stopping has ended while its pack is still
+            trained. Its reported score is not known yet.
         held_out: Best score so far on the rows that select the checkpoint, 0 to 1; None before the first evaluation.
-            It is the maximum over all evaluations, and other rows are evaluated than for the reported score.
+            It cannot be compared with the reported score, which is from other rows and from a single evaluation.
     """
 
     status: RunStatus
@@ -28,8 +28,8 @@ class PackProgress:
     """Progress of training at one moment.
 
     Attributes:
-        runs: Progress of each run without a result. The training fills in identity hashes as keys, and
-            `rpt.sweep.coordinator` replaces them by the names of the points.
+        runs: Progress of each run that has no final result yet. Keys are identity hashes, which
+            `rpt.sweep.coordinator` replaces by the names of the points.
         share: Share of the current pack's steps that are done, 0 to 1; 0 if progress is read from run folders.
         rows: Number of rows, over all runs, that were trained on since the last report of progress.
     """

@@ -34,7 +34,7 @@ def fit(
 ) -> None:
     """Train from the pack's present step to the last epoch, or until no run is active.
 
-    If the handler of a signal returns, as the handler of a cluster's launcher may, training continues afterwards.
+    A signal interrupts the training and is passed to its handler. If the handler returns, training continues.
 
     Args:
         tuner: Module of the pack.

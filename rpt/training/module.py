@@ -72,7 +72,7 @@ class PromptTuner(lightning.LightningModule):
         last_step: Loss, gradient norm and learning rate of each run in the last step; empty for a run without a step.
         last_evaluation: Metrics of each run on the selection split; None for a run that was not evaluated.
         predictions: Answers of each run in the last evaluation; None for a run that was not evaluated.
-        folded: Exported prompt of each run in the last evaluation; a frozen copy for a prompt that is not one matrix.
+        folded: Exported prompt of each run in the last evaluation; a frozen encoder if no single matrix can replace it.
 
     Examples:
         >>> import rpt
@@ -131,11 +131,11 @@ class PromptTuner(lightning.LightningModule):
 
         Args:
             config: Checked configuration, as `rpt.compose` returns it.
-            data: Rows of the task. They were built from this configuration, or from a configuration that differs in
-                learning rates, encoder, init, optimizer or seed alone.
+            data: Data module, built from a configuration with the same sections `task`, `data`, `protocol`,
+                `backbone`, `scorer`, `prompt` and `trainer`.
 
         Raises:
-            ConfigError: The rows were prepared for another task, backbone, prompt length or training loop.
+            ConfigError: A value in one of these sections differs, or a value does not fit the rows or the backbone.
             DataError: The rows cannot be read or do not fit the task.
             WeightsError: The backbone cannot be loaded.
         """
@@ -174,7 +174,7 @@ class PromptTuner(lightning.LightningModule):
         The loss of a run is the mean over its rows, or for a language model over the tokens of the right answers.
 
         1. Each active run encodes its prompt once.
-        2. `losses` is computed in forward passes under a token budget, each with its backward pass down to the detached
+        2. `losses` is called for forward passes under a token budget. The backward pass of each ends at the detached
            prompts.
         3. Each run continues the backward pass through its own encoder, and steps its own optimizer.
 
@@ -239,7 +239,7 @@ class PromptTuner(lightning.LightningModule):
     def answer(self, rows: Rows) -> list[Part]:
         """Compute the answers to rows with the exported prompt (`folded`) of each row's run, and copy them to the CPU.
 
-        The result has a part for each forward pass. If memory runs out, `scored_parts` needs several forward passes.
+        The result has a part for each forward pass: one, or several after `scored_parts` has run out of memory.
         """
         rows = rows.to(self.backbone.device)
         parts = scored_parts(rows, lambda part: self.score(part, self.folded), self._free_memory)
@@ -283,14 +283,14 @@ class PromptTuner(lightning.LightningModule):
             self.log_dict({f"{prefix}/{name}{suffix}": mean for name, mean in means.items()}, batch_size=1)
 
     def _is_in_loop(self) -> bool:
-        """Whether one of Lightning's loops runs. Without it, `self.log` raises an error."""
+        """Whether one of Lightning's loops is running. Otherwise `self.log` would raise an error."""
         try:
             return self.trainer.state.fn is not None
         except RuntimeError:  # no Trainer is attached: the caller takes the steps
             return False
 
     def _gather(self) -> None:
-        """Collect the answers of all ranks, in the split's order."""
+        """Collect the answers of all ranks, and store them in the split's order as `predictions`."""
         share_failures(self.runs, self.ranks)
         of_ranks = self.ranks.gather(self._scored)
         for index, run in enumerate(self.runs):

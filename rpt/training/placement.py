@@ -106,7 +106,7 @@ def text_cache(backbone: FrozenBackbone, split: Split | None, prompt_at: int | N
 
 
 def stop_keeping(cache: BoundedCache[Any] | None) -> bool:
-    """Drop the states of texts that a cache keeps in memory and keep no more, so that their memory is free.
+    """Free the states of texts that a cache keeps in memory, and let the cache keep no further states in memory.
 
     Args:
         cache: Cache of the constant states of texts; None if there is no cache.

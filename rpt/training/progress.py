@@ -25,7 +25,7 @@ class Progress:
     """Progress display of one call of `rpt.runs.train`.
 
     Args:
-        watch: Callback for progress, called after each step and each evaluation; None for a bar or lines on stderr.
+        watch: Callback for progress, called after each step and during evaluations; None for a bar or lines on stderr.
         log: Writer of plain lines on stderr; None prints no lines.
         has_bar: Whether training shows a bar on stderr.
     """
@@ -72,7 +72,7 @@ def shown(config: Config, watch: ProgressCallback | None) -> Iterator[Progress]:
     notebook = in_notebook()
     has_bar = notebook or sys.stderr.isatty()
     log = ProgressLog(_write_beside_bar if has_bar else _write)
-    if notebook or not has_bar:  # on a terminal the moving bar is enough
+    if notebook or not has_bar:  # on a terminal the bar shows the progress
         log.start()
     try:
         yield Progress(None, log, has_bar)
@@ -238,7 +238,7 @@ class Bar(Callback):
 
 
 class ProgressReports(Callback):
-    """Lightning callback that calls `watch` after each step and each evaluation with the progress of the pack.
+    """Lightning callback that calls `watch` with the pack's progress after each step and during evaluations.
 
     Args:
         watch: Callback for progress.

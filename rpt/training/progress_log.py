@@ -21,7 +21,7 @@ class ProgressLog:
 
     Args:
         write: Function that writes a line and flushes it.
-        state: State before the first event or update; empty writes no line until then.
+        state: State before the first event or update. If it is empty, no line is written until then.
         clock: Function that returns seconds.
     """
 

@@ -60,7 +60,7 @@ def repeatable_kernels() -> None:
 
 @contextmanager
 def determinism_restored() -> Iterator[None]:
-    """Restore torch's choice of kernels after the block, which `trainer.lightning.deterministic` changes."""
+    """Restore torch's choice of kernels after the block, in which Lightning's option `deterministic` may change it."""
     enabled, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     try:
         yield

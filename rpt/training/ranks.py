@@ -31,7 +31,7 @@ from rpt.errors import RptError
 T = TypeVar("T")
 
 GRACE_SECONDS = 20.0
-"""Number of seconds in which the first rank must notice that another rank has ended, before its process is ended."""
+"""Number of seconds that the first rank gets to notice the loss of another rank. Then the first rank's process ends."""
 
 MOST_TEXT = 20_000
 """Largest number of characters of a traceback that a rank sends, so that the pipe can hold it until it is read."""
@@ -143,12 +143,12 @@ def join(size: int, device: torch.device, follow: Callable[..., None], *argument
     Args:
         size: Number of ranks; 1 starts no process.
         device: Device of this process; each rank has a device of the same type.
-        follow: Function that the other ranks call with their `Ranks` and `arguments`. It must be a module's function,
-            so that it can be pickled.
+        follow: Function that the other ranks call with their `Ranks` and `arguments`. It must be defined at
+            the top level of a module, so that it can be pickled.
         arguments: Further arguments of `follow`, which are pickled.
 
     Raises:
-        RankLost: Another rank has ended; the message holds its error.
+        RankLost: Another rank ended before the training did; the message holds its error.
     """
     if size == 1:
         yield ALONE
@@ -241,7 +241,7 @@ def _end_with_parent() -> None:
 
 
 def _end_if_lost(followers: Sequence[_Follower], ended: threading.Event) -> None:
-    """End this process if another rank is lost and `join` does not return, because it may wait for the rank forever."""
+    """End this process if a rank is lost and `join` does not return, because `join` may wait for that rank forever."""
     while not ended.wait(1.0):
         lost = next((follower for follower in followers if follower.is_lost), None)
         if lost is not None and not ended.wait(GRACE_SECONDS):

@@ -40,7 +40,7 @@ class Best:
     metrics: dict[str, float]
 
     def is_below(self, metrics: dict[str, float]) -> bool:
-        """Whether another evaluation is better: a higher score, or an equal score with a lower loss."""
+        """Whether the metrics of another evaluation are better: a higher score, or an equal score with a lower loss."""
         return (metrics["score"], -metrics["loss"]) > (self.metrics["score"], -self.metrics["loss"])
 
 
@@ -81,14 +81,14 @@ class Run:
         self.clip_norm = clip_norm
         self.patience = patience
         self.has_failed = False
-        self.has_finished = False  # ended by early stopping, or nothing to train
+        self.has_finished = False  # ended by early stopping or a user's callback, or nothing to train
         self.stop: Stop | None = None  # decision of successive halving that has stopped the run
         self.error: str | None = None
         self.trace: str | None = None
         self.best: Best | None = None
         self.steps = 0  # number of optimizer steps
         self.first_step: float | None = None
-        self.tokens = 0  # number of prompt and text tokens trained on
+        self.tokens = 0  # number of tokens trained on: prompts, texts and answers
         self.has_cut_answers = False  # whether a forward pass of an evaluation has run out of memory
         self._best_state: dict[str, Tensor] = {}
         self._stale_epochs = 0
@@ -102,7 +102,8 @@ class Run:
     def status(self) -> RunStatus:
         """Status of the run inside its pack.
 
-        A run is `finished` once early stopping has ended it, and `stopped` once successive halving has stopped it.
+        `finished` means ended by early stopping or by a user's callback. `stopped` means stopped by successive halving.
+        A run that has reached the last epoch is still `running` here.
         """
         if self.has_failed:
             return "failed"
@@ -199,7 +200,7 @@ class Run:
             self.has_finished = True
 
     def movement(self, folded: Folded) -> dict[str, float]:
-        """Measure how far the encoded prompt has moved and how much the encoder adds; empty without a matrix."""
+        """Return the diagnostics of `rpt.prompt.diagnostics.movement`; empty for a prompt that is not one matrix."""
         prompt = self.trainable.prompt
         if prompt is None or isinstance(folded, TextPrompt) or len(folded) == 0:
             return {}
@@ -210,7 +211,7 @@ class Run:
         self.trainable.load_state_dict(self._best_state, strict=True)
 
     def state(self) -> dict[str, Any]:
-        """Return the run's state as tensors and plain values. A run restored from it has bitwise equal results."""
+        """Return the run's state as tensors and plain values. A run restored from it gives bitwise equal results."""
         return {
             "trainable": self.trainable.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -228,7 +228,7 @@ def update(run: Run, encoded: EncodedPrompt, prompt: EncodedPrompt, loss: float)
         loss: Loss of the run in this step.
 
     Returns:
-        `loss`, and unless the run has failed `grad_norm` and `lr`.
+        `loss`; also `grad_norm` and `lr`, unless the loss is nan or the update has raised an exception.
     """
     if math.isnan(loss):
         run.fail("its loss is not a number")

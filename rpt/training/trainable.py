@@ -64,7 +64,7 @@ class Trainable(nn.Module):
         return self.prompt.fold() if self.prompt is not None else self.no_prompt
 
     def has_prompt_gradient(self) -> bool:
-        """Whether the loss has a gradient at the prompt. The first step of a head that starts at zero has none."""
+        """Whether any gradient of the prompt is not zero. With a head that starts at zero, the first step has none."""
         gradients = [] if self.prompt is None else [parameter.grad for parameter in self.prompt.parameters()]
         return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
 
@@ -72,7 +72,7 @@ class Trainable(nn.Module):
 def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict[str, float]) -> list[dict[str, Any]]:
     """Build the optimizer's parameter groups: table, encoder, head and body, each with its learning rate and decay.
 
-    The parameters of an encoder that holds the prompt's state itself are trained like a table. An encoder may name
+    An encoder that trains its own numbers instead of a table has the table's learning rate and decay. It may also name
     groups with a learning rate or a decay of their own (`rpt.prompt.needs.ParameterGroup`).
 
     Args:
