@@ -21,16 +21,16 @@ A float32 copy of all rows at once could double the memory that the embeddings t
 """
 
 TINY = 1e-12
-"""Smallest divisor in a cosine, against a division by zero. An embedding of zeros has length 0."""
+"""Smallest divisor in a cosine, against a division by zero. An embedding of zeros has norm 0."""
 
 COLUMNS = ("prompt/norm", "prompt/drift", "prompt/gate")
-"""The keys of the dictionary that `movement` returns."""
+"""Keys of the dictionary that `movement` returns. `prompt/gate` is missing without a skip connection."""
 
 
 def movement(
     prompt: SoftPrompt, start: Float[Tensor, "length hidden"], encoded: Float[Tensor, "length hidden"]
 ) -> dict[str, float]:
-    """Measure a prompt's mean length, its distance from the start, and the size of the encoder's update.
+    """Measure the mean norm of the virtual tokens, the prompt's distance from its start, and the encoder's update.
 
     The numbers are cheap enough to be computed at every evaluation.
 
@@ -42,7 +42,7 @@ def movement(
     Returns:
         Dictionary with the keys of `COLUMNS`, where P' is `encoded` and P'_start is `start`.
 
-        - `prompt/norm`: mean length of the rows of P'.
+        - `prompt/norm`: mean norm of the rows of P'.
         - `prompt/drift`: |P' - P'_start| / |P'_start| over the whole matrices.
         - `prompt/gate`: mean size of the encoder's update, from `update_ratio`; missing without a skip connection.
     """
@@ -85,7 +85,7 @@ def gates(prompt: SoftPrompt, encoded: Float[Tensor, "length hidden"]) -> Float[
 
 
 def row_norms(embedding: Float[Tensor, "vocab hidden"]) -> Float[Tensor, " vocab"]:
-    """Compute the length of each row of the backbone's input embeddings, float32, on the device of the embeddings."""
+    """Compute the norm of each row of the backbone's input embeddings, float32, on the device of the embeddings."""
     return torch.cat([part.detach().float().norm(dim=1) for part in embedding.split(ROWS)])
 
 
@@ -100,7 +100,7 @@ def nearest(
     Args:
         encoded: The encoded prompt.
         embedding: The backbone's input embeddings, in any dtype and on any device.
-        norms: The lengths of the embedding rows, from `row_norms`.
+        norms: Norms of the embedding rows, from `row_norms`.
         count: Number of tokens to find for each virtual token, at most the size of the vocabulary.
 
     Returns:
@@ -138,13 +138,13 @@ def diagnose(
         token_ids: Token id of each row of `embedding`; None if row i belongs to token i.
 
     Returns:
-        Dictionary with four lists that have an entry for each virtual token, and the numbers `vocab_norm`.
+        Dictionary with these keys. All values but `vocab_norm` are lists with an entry for each virtual token.
 
         - `nearest`: the five tokens with the highest cosines, and these cosines.
-        - `norms`: length of the virtual token.
-        - `drift`: distance from the virtual token before training, divided by the length before training.
+        - `norms`: norm of the virtual token.
+        - `drift`: distance from the virtual token before training, divided by the norm before training.
         - `gate`: relative size of the encoder's update, from `gates`; None without a skip connection.
-        - `vocab_norm`: mean, standard deviation, minimum and maximum of the lengths of all rows of `embedding`, with
+        - `vocab_norm`: mean, standard deviation, minimum and maximum of the norms of all rows of `embedding`, with
           special and unused tokens.
     """
     norms = row_norms(embedding)

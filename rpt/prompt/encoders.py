@@ -101,7 +101,7 @@ class Residual(nn.Module):
 
     The paper's formula has no biases. The published code has biases, and so does this class;
     `count_params` counts the parameters with and without biases. The paper does not state the bottleneck
-    width of its main tables. Dropout is off by default, and its place is that of the published code.
+    width of its main tables. Dropout is off by default, and it acts where the published code has it.
 
     The LayerNorm gives phi(P) rows of unit variance from the first step, whatever the scale of the table.
     T5's input embeddings have a root mean square of about 11.6, so that the update is a small correction

@@ -46,7 +46,7 @@ class LowRank(nn.Module):
         self.right = nn.Parameter(torch.empty(rank, hidden).uniform_(-0.5, 0.5))
 
     def start_from(self, table: Float[Tensor, "length hidden"]) -> None:
-        """Factorise the initial table."""
+        """Factorise the initial table if `start` is `init`."""
         if self.start == "init":
             left, right = factorise(table, self.left.shape[1])
             self.left.copy_(left)
@@ -92,13 +92,13 @@ class LoPT(nn.Module):
         self.up = nn.Linear(rank, hidden, bias=False)
 
     def start_from(self, table: Float[Tensor, "length hidden"]) -> None:
-        """Keep the initial table, and fit the two matrices to it."""
+        """Keep the initial table. If `start` is `init`, fit the two matrices to it."""
         self.fixed = table
         if self.start == "source":
             return
         rank = self.down.out_features
         left, scales, right = torch.linalg.svd(table.double(), full_matrices=False)
-        # A singular value of zero would divide by zero. Its direction is left out: the table has no part in it.
+        # A direction with a singular value of zero is left out, because the table has no part in it.
         inverse = torch.where(scales > scales[0] * 1e-6, 1 / scales, 0)[:rank]  # [rank]
         signs = torch.where(left[:, :rank].sum(dim=0) < 0, -1.0, 1.0)
         down = len(table) ** 0.5 * (inverse * signs)[:, None] * right[:rank]  # [rank, hidden]
@@ -149,7 +149,7 @@ class ULPT(nn.Module):
         self.shift = nn.Parameter(torch.zeros(hidden))
 
     def start_from(self, table: Float[Tensor, "length hidden"]) -> None:
-        """Fit the shift b and the codes Z to the initial table."""
+        """Fit the shift b and the codes Z to the initial table if `start` is `init`."""
         if self.start == "init":
             mean = table.double().mean(dim=0)
             self.shift.copy_(mean)

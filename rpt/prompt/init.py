@@ -1,9 +1,9 @@
 """Prompt initialisations: functions `(source, length, rng, *, options) -> [length, hidden]`.
 
-The functions return float32 on the CPU, in the unit of the prompt (`rpt.prompt.unit`). Embeddings of the
-backbone are therefore divided by `source.scale`, as `source.rows` does. All random numbers come from `rng`, so
-that a seed gives the same bits whatever else the program draws. The options have no defaults in this module;
-`conf/init/` holds their values. The examples use the `source` of `InitSource`'s example and
+The functions return float32 on the CPU, in the unit of the prompt (`rpt.prompt.unit`). They therefore
+divide embeddings of the backbone by `source.scale`, as `source.rows` does for them. All random numbers come
+from `rng`, so that a seed gives the same bits whatever else the program draws. The options have no defaults in
+this module; `conf/init/` holds their values. The examples use the `source` of `InitSource`'s example and
 `rng = torch.Generator()`.
 """
 

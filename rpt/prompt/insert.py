@@ -88,7 +88,7 @@ def insert(
 
     has_gap = (keep[:, 1:] > keep[:, :-1]).any()
     width, gaps = torch.stack([keep.sum(dim=1).max(), has_gap]).tolist()  # both numbers in one transfer
-    if gaps:  # prompts of several lengths: close the gaps behind the shorter ones
+    if gaps:  # prompts of several lengths: close the gaps behind the shorter prompts
         order = (~keep).byte().argsort(dim=1, stable=True)[:, :width]
         joined = joined.take_along_dim(order[..., None], dim=1)  # [batch, width, hidden]
         keep, types = keep.take_along_dim(order, dim=1), types.take_along_dim(order, dim=1)
@@ -106,8 +106,8 @@ def attend(
 ) -> Context | None:
     """Give prefix `run[b]` to row b as keys and values, for every row of the batch; None if no row has a prefix.
 
-    Shorter prefixes are padded on the left, so that each prefix ends where its text begins. T5's decoder computes its
-    bias from the distance of two tokens.
+    Shorter prefixes are padded on the left, so that each prefix ends where its text begins. T5's decoder needs this,
+    because its attention bias depends on the distance between two tokens.
 
     Args:
         prefixes: Prefix of each run. A matrix of 0 rows means no prefix.
@@ -137,7 +137,7 @@ def _one_per_row(
     A prompt is copied to its rows by `expand`. The gradient of `expand` is a sum over the run's rows in their order. It
     has the same bits at every repetition and with any other runs in the batch. The gradient of an indexed lookup has no
     fixed order. The copies are cast to `dtype` after `expand`, so that the sum has the precision of the prompt. A
-    matrix of a single text goes to one row, so that its gradient is no sum.
+    matrix that belongs to a single text is not copied, so that its gradient is no sum.
     """
     counts = torch.bincount(run, minlength=len(prompts)).tolist()
     order = run.argsort(stable=True)  # the rows grouped by run

@@ -21,7 +21,7 @@ from rpt.backbones.split import Split
 from rpt.prompt.init import InitSource, frequent_token_ids
 
 SAMPLE, FREQUENT, LONGEST = 1024, 5000, 64
-"""Numbers of tokens: in a sample of the vocabulary, in the set from which it is drawn, and in a text of the sample."""
+"""Numbers of tokens: in a sample, among the frequent tokens that it is drawn from, and in each text of the sample."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Sample:
 def sample_vocabulary(split: Split) -> Sample:
     """Read random frequent tokens of the vocabulary in short texts, and return their states before the layer.
 
-    The tokens are the same for all runs of a backbone, whatever their seeds. Their states represent the vocabulary,
-    because a model has a table of embeddings but no table of later states. The backbone keeps the sample.
+    The tokens are the same for all runs of a backbone, whatever their seeds. Their states stand for the vocabulary,
+    because a model has a table of embeddings but no table of later states. `split` keeps the sample.
 
     Args:
         split: Backbone, split before the layer.

@@ -40,10 +40,10 @@ class PerTokenLayerNorm(nn.Module):
 
 
 def linear(length: int, inputs: int, outputs: int, *, shared: bool) -> nn.Module:
-    """Build a linear layer whose weights all virtual tokens share, or which has weights for each virtual token."""
+    """Build a linear layer. If `shared`, all virtual tokens have the same weights, else each has weights of its own."""
     return nn.Linear(inputs, outputs) if shared else PerTokenLinear(length, inputs, outputs)
 
 
 def norm(length: int, hidden: int, *, shared: bool) -> nn.Module:
-    """Build a LayerNorm whose weights all virtual tokens share, or which has weights for each virtual token."""
+    """Build a LayerNorm. If `shared`, all virtual tokens have the same weights, else each has weights of its own."""
     return nn.LayerNorm(hidden, eps=EPS) if shared else PerTokenLayerNorm(length, hidden)

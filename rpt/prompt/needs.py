@@ -7,12 +7,13 @@
 | input embeddings and tokenizer of the backbone | argument `vocabulary` | passes an `rpt.prompt.init.InitSource` |
 | learning rates or weight decays of its own | method `parameter_groups()` | passes the groups to the optimizer |
 | the mean embedding of each text | attribute `reads_text = True` | calls `forward(table, text)` |
-| embeddings of the text changed by token | method `token_update(embeddings)` | adds the result to the tokens |
-| embeddings of the text changed by position | method `position_update()` | adds row t of the result to token t |
-| keys and values of every layer as the prompt | attribute `enters_every_layer = True` | `hidden` counts them all |
-| number of layers that have these keys | argument `backbone_layers` | passes the number |
+| embeddings of the text changed by token | method `token_update(embeddings)` | adds the result to the embeddings |
+| embeddings of the text changed by position | method `position_update()` | adds row t of the result at position t |
+| a prefix: keys and values of every layer | attribute `enters_every_layer = True` | sets `hidden` to their number |
+| number of layers for which a prefix has keys and values | argument `backbone_layers` | passes the number |
 
-An encoder without any of these needs maps a trained table [length, hidden] to a prompt [length, hidden].
+An encoder without any of these needs maps a trained table [length, hidden] to a prompt [length, hidden]. For a prefix,
+`hidden` is the number of keys and values of one token in all layers.
 
 An encoder that reads the text maps the table and a matrix [texts, hidden] to one prompt for each text,
 [texts, length, hidden]. The embeddings that an encoder reads, and the updates that it returns, have the unit of the
@@ -113,7 +114,7 @@ def enters_every_layer(encoder: object) -> bool:
 def why_not_folded(encoder: nn.Module) -> str | None:
     """Return the reason why an encoder cannot be folded into a matrix [length, hidden]; None if it can.
 
-    The reason follows the name of the encoder in a sentence.
+    The reason continues a sentence that begins with the encoder's name.
     """
     if reads_text(encoder):
         return "computes a prompt for each text"
@@ -138,7 +139,7 @@ def groups_of(encoder: nn.Module) -> list[ParameterGroup]:
 
 
 def check_rank(key: str, rank: int, **bounds: int) -> None:
-    """Refuse a rank above any of the bounds, because a higher rank can represent no further prompts.
+    """Refuse a rank above any of the bounds. A higher rank would add parameters, but no further prompts.
 
     Args:
         key: Key of the rank in the configuration.
@@ -163,7 +164,7 @@ def factorise(
     """Split matrices into two factors by truncated singular value decomposition.
 
     With M = U S V^T the factors are `U sqrt(S)` and `sqrt(S) V^T`, cut to `rank`. Their product is the best
-    approximation of the matrix of this rank. The decomposition is computed in float64.
+    approximation of M by a matrix of this rank. The decomposition is computed in float64.
 
     Args:
         matrix: Matrix, or a batch of matrices.

@@ -9,9 +9,9 @@ from rpt.errors import ConfigError
 
 
 class Prefix(nn.Module):
-    """Keys and values in front of the text in every layer: prefix tuning, and P-tuning v2 without `mlp_width`.
+    """Keys and values in front of the text in every layer: prefix tuning, or P-tuning v2 with `mlp_width: null`.
 
-    Without `mlp_width`, `P = T`. With it, `P = W_2 tanh(W_1 E + b_1) + b_2`, for each row separately.
+    With `mlp_width: null`, `P = T`. Otherwise `P = W_2 tanh(W_1 E + b_1) + b_2`, for each row separately.
 
     P [length, hidden] is the prefix. `hidden` is the number of keys and values of one token in all layers: layers * 2 *
     heads * size of a head. A row holds them in this order, the keys of a layer before its values. The trained numbers
@@ -66,7 +66,7 @@ class Prefix(nn.Module):
         self.rows = nn.Parameter(torch.randn(length, width))
 
     def start_from(self, table: Float[Tensor, "length hidden"]) -> None:
-        """Start from the initial table: copy it, or fit the last layer of the MLP to it."""
+        """Copy the initial table, or fit the last layer of the MLP to it, if `start` is `init`."""
         if self.start == "source":
             return
         if self.mlp is None:

@@ -42,9 +42,9 @@ class PrefixSource(InitSource):
 def key_values_of_tokens(
     backbone: FrozenBackbone, ids: Int64[Tensor, " tokens"], longest: int | None = None
 ) -> Float[Tensor, "tokens hidden"]:
-    """Return the keys and values of every layer for tokens that are read as one text, in their order.
+    """Read tokens as one text, and return the keys and values of each token in every layer.
 
-    The text has special tokens, whose keys and values are left out.
+    The tokenizer's special tokens are added to the text. Their keys and values are left out of the result.
 
     Args:
         backbone: Frozen backbone.

@@ -1,4 +1,4 @@
-"""The soft prompt: a trainable table and its encoder, whose output is the only thing kept after training."""
+"""The soft prompt: a trainable table and its encoder. Most encoders are folded into a single matrix after training."""
 
 import copy
 from collections.abc import Collection

@@ -30,8 +30,8 @@ def read_prompt(path: str) -> Tensor:
         path: Path of a `.safetensors` or `.npy` file, or of a folder that holds a prompt.
 
     Returns:
-        Array of the file. A PEFT adapter may hold a prompt for the encoder and another for the decoder. The
-        encoder's is returned, and a message is written to stderr.
+        Array of the file. A PEFT adapter may hold a prompt for the encoder and another for the decoder. Then the
+        encoder's prompt is returned, and a message is written to stderr.
 
     Raises:
         ConfigError: The file is missing, unreadable, or of another kind.
@@ -54,7 +54,7 @@ def read_prompt(path: str) -> Tensor:
         raise
     except Unreadable as error:
         raise bad_file(path, f"{str(error).removeprefix(f'{file}: ')}. Choose another file.") from error
-    except Exception as error:  # NumPy reads a header with Python's parser, which has many errors
+    except Exception as error:  # NumPy reads a header with Python's parser, which raises errors of many types
         raise bad_file(path, f"cannot be read ({reason_of(error)}). Choose another file.") from error
 
 

@@ -1,4 +1,4 @@
-"""Prompt encoders that mix each virtual token from a trained set of vectors.
+"""Prompt encoders that compute each virtual token as a weighted sum of trained vectors.
 
 Both encoders train their own numbers and no table (`start_from`, see `rpt.prompt.needs`).
 """
@@ -68,8 +68,8 @@ class ACCEPT(nn.Module):
     codebook. W [length, subspaces, codewords] holds the trained weights of each token. The weights have no softmax.
 
     With `start: init` W and C are the truncated singular value decomposition of each part of the initial table. With
-    `start: source` both start as uniform numbers, within 1 / sqrt(subspaces codewords) and
-    1 / sqrt(codewords subspace_dim).
+    `start: source` both start uniform around 0, W up to 1 / sqrt(subspaces * codewords) and C up to
+    1 / sqrt(codewords * subspace_dim).
 
     Source: ACCEPT (arXiv 2410.12847), the prepended prompt SCPP; GitHub AI-Application-and-Integration-Lab/Accept,
     commit 40bf3b3, `peft/tuners/prompt_tuning_lora.py`. The second part of the method, SCAP, changes the embeddings of
@@ -103,7 +103,7 @@ class ACCEPT(nn.Module):
         self.codebooks = nn.Parameter(torch.empty(subspaces, codewords, subspace_dim).uniform_(-far, far))
 
     def start_from(self, table: Float[Tensor, "length hidden"]) -> None:
-        """Factorise each part of the initial table."""
+        """Factorise each part of the initial table if `start` is `init`."""
         if self.start == "init":
             subspaces, codewords, _ = self.codebooks.shape
             parts = table.unflatten(1, (subspaces, -1)).transpose(0, 1)  # [subspaces, length, subspace_dim]
@@ -112,6 +112,6 @@ class ACCEPT(nn.Module):
             self.codebooks.copy_(codebooks)
 
     def forward(self) -> Float[Tensor, "length hidden"]:
-        """Mix each part of each token from its codebook."""
+        """Compute the weighted sum of codewords for each part of each token."""
         parts = self.weights.transpose(0, 1) @ self.codebooks  # [subspaces, length, subspace_dim]
         return parts.transpose(0, 1).flatten(1)

@@ -21,7 +21,7 @@ class SMoP(nn.Module):
     g_i. The encoder has `prompts * (length + 1) * hidden` numbers. W starts orthogonal.
 
     While training, the logits z = W x_i become `z (1 + noise * e)` with normal e, which spreads the texts over the
-    prompts. No gradient passes through the noise. `dropout` acts on the logits. An evaluation has neither.
+    prompts. No gradient passes through the noise. `dropout` acts on the logits. Evaluations use no noise or dropout.
 
     Source: SMoP (EMNLP 2023, main 884), section 2; GitHub jyjohnchoi/SMoP, commit 34da5e2,
     `peft_models/tuners/prompt_routing.py`. Differences from the code: with a single chosen prompt, the code adds up the
@@ -30,7 +30,7 @@ class SMoP(nn.Module):
     from the init; the code draws it standard normal.
 
     Raises:
-        ConfigError: The prompts are more than the backbone's width, so that W cannot start orthogonal.
+        ConfigError: `prompts` exceeds the backbone's width, so that W cannot start orthogonal.
 
     Examples:
         >>> import torch
@@ -72,9 +72,9 @@ class ADePT(nn.Module):
 
     E(t) [hidden] is the embedding of token t of the text. A [hidden, rank], B [rank, hidden], a [rank] and b [hidden]
     are trained, and so is the prompt, which is the table [length, hidden]. The encoder has
-    `length * hidden + 2 * rank * hidden + rank + hidden` numbers. A starts uniform within 1 / sqrt(rank). B, a and b
-    start at zero, so that the text is unchanged at first. `update_lr` is the learning rate of A, B, a and b; `lr` is
-    the table's.
+    `length * hidden + 2 * rank * hidden + rank + hidden` numbers. A starts uniform around 0, up to 1 / sqrt(rank). B, a
+    and b start at zero, so that the text is unchanged at first. `update_lr` is the learning rate of A, B, a and b;
+    `lr` is the learning rate of the table.
 
     The update depends on the token alone and not on its position. E' could therefore replace the embedding table of the
     source text. The answers of a decoder keep the embedding E.
@@ -120,9 +120,9 @@ class DePT(nn.Module):
 
     E_t [hidden] is the embedding of the text's token at position t, counted from 0 without the prompt. A [positions,
     rank] and B [rank, hidden] are trained, and so is the prompt, which is the table [length, hidden]. The encoder has
-    `length * hidden + rank * (positions + hidden)` numbers. A starts uniform within 1 / sqrt(rank) and B at zero, so
-    that the text is unchanged at first. `update_lr` is the learning rate of A and B; `lr` is the table's. Tokens behind
-    the last of the `positions` keep their embeddings.
+    `length * hidden + rank * (positions + hidden)` numbers. A starts uniform around 0, up to 1 / sqrt(rank). B starts
+    at zero, so that the text is unchanged at first. `update_lr` is the learning rate of A and B; `lr` is the learning
+    rate of the table. Tokens at later positions than the first `positions` keep their embeddings.
 
     Source: DePT (arXiv 2309.05173); GitHub ZhengxiangShi/DePT, commit f0266a7, `peft/tuners/prompt_tuning_lora.py`,
     which has alpha 8. Differences from the code: the code pads every text to 256 tokens and also changes the padding,

@@ -65,7 +65,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """Output of a prompt encoder for the texts of one run in a batch, in the backbone's numbers.
+    """Output of a prompt encoder for the texts of one run in a batch, in the numbers that the backbone reads.
 
     Attributes:
         prompt: One prompt for all texts, or one prompt for each text.
@@ -94,7 +94,7 @@ class EncodedPrompt:
         return [part for part in (self.prompt, self.token_updates, self.position_updates) if part is not None]
 
     def detached(self) -> EncodedPrompt:
-        """Return a copy that is cut off the encoder's graph, and in which gradients can add up."""
+        """Return a copy that is detached from the encoder's graph, and in which gradients can add up."""
 
         def cut(part: Tensor | None) -> Tensor | None:
             return None if part is None else part.detach().requires_grad_(part.requires_grad)
@@ -114,7 +114,7 @@ class EncodedPrompt:
 def in_blocks(
     function: Callable[[Float[Tensor, "block hidden"]], Tensor], rows: Float[Tensor, "rows hidden"], size: int
 ) -> Tensor:
-    """Apply a function of rows to blocks of a fixed number of rows. The last row fills the last block.
+    """Apply a function of rows to blocks of a fixed number of rows. Copies of the last row fill the last block.
 
     Args:
         function: Function that maps rows to as many rows of any shape.
@@ -134,7 +134,7 @@ def in_blocks(
 class TextPrompt:
     """A trained prompt that depends on the text: a frozen copy of table and encoder, without dropout.
 
-    It is kept after training where other encoders leave a matrix [length, hidden].
+    A run with such an encoder keeps this object after training. Other runs keep a matrix [length, hidden].
 
     Args:
         encode: Function that encodes the prompt for the texts of a batch.
