@@ -1,1 +1,1 @@
-"""Backbones: frozen language models, how they are found, checked and loaded, and how they compute."""
+"""Backbones, which are frozen language models: find, check and load them, and run their forward passes."""

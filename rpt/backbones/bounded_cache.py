@@ -1,4 +1,4 @@
-"""Cache of computed tensors in memory, and below it a cache on disk."""
+"""Cache of computed tensors in memory, with an optional second cache on disk."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class BoundedCache(Generic[Key]):
         self.is_closed = False
 
     def of(self, key: Key, compute: Callable[[], Tensor]) -> Tensor:
-        """Return the tensor of a key, which is computed unless it is kept in memory or on disk."""
+        """Return the tensor of a key. `compute` is called only if neither memory nor disk holds the tensor."""
         kept = self._kept.get(key)
         if kept is not None:
             return kept

@@ -32,7 +32,7 @@ class Layout:
         positions: Position id of every slot of source and texts. Each text continues where its source ends.
         seen: True where a slot (second axis) may attend to a slot (third axis).
         before: Slot that predicts each token of the texts: the slot of the token before it, or the source's last slot.
-        line: Line of each token of the texts.
+        line: Index of the line of each token of the texts.
     """
 
     ids: Int64[Tensor, "rows slots"]
@@ -98,7 +98,10 @@ class CausalBackbone(LanguageModel):
         max_new_tokens: int,
         context: Context | None = None,
     ) -> list[str]:
-        """Generate greedily, with padding moved in front of the prompt. See `LanguageModel.generate`."""
+        """Generate greedily. If `context` is None, padding is moved in front of the prompt.
+
+        See `LanguageModel.generate` for the arguments and the result.
+        """
         if context is not None:
             written = self._write_behind(context, embeds, mask, max_new_tokens)
             return [text.removeprefix(" ") for text in self._texts(written)]
@@ -186,7 +189,10 @@ class CausalBackbone(LanguageModel):
 
     @property
     def text_edges(self) -> tuple[list[int], list[int]]:
-        """Token ids in front of a text: the tokenizer's special tokens, or the end-of-text token if it adds none."""
+        """Token ids in front of a text, and none behind it.
+
+        They are the special tokens in front, or the end-of-text token if the tokenizer adds none there.
+        """
         front, _ = super().text_edges
         return front or [self.tokenizer.eos_token_id], []
 
@@ -216,7 +222,7 @@ def _behind(
     positions: Int64[Tensor, "rows new"],
     mask: Int64[Tensor, "rows width"],
 ) -> tuple[Bool[Tensor, "rows new all"], Int64[Tensor, "rows new"]]:
-    """Let all slots attend to given keys and values, and count their positions from the end of these.
+    """Let all slots attend to given keys and values, and add the number of these to the slots' positions.
 
     Padding of the sources gets position 0, because a learned table may have no later position.
 

@@ -16,7 +16,7 @@ LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
 
 def num_layers(folder: Path) -> int | None:
-    """Read the number of layers of a backbone, for T5 the layers of its encoder; None if the config does not name it.
+    """Read a backbone's number of layers (for T5, of its encoder); None if config.json does not state it as an integer.
 
     Raises:
         NoSuchBackbone: `config.json` or the head of a GGUF file cannot be read.

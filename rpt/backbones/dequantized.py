@@ -25,7 +25,7 @@ FORMAT = 1
 
 
 def dequantized(gguf: Path) -> Path:
-    """Return the folder with the file's weights, config and tokenizer. It is written first if the cache lacks it.
+    """Return the cached folder with the file's weights, config and tokenizer. A missing folder is written first.
 
     Weights are stored in float32, which holds the decoded values of a GGUF file without further rounding.
 

@@ -1,8 +1,8 @@
 """Cache of computed tensors in files, which later epochs and later processes read instead of computing them again.
 
-Tensors that depend on other facts than their key have a folder of their own for each set of facts: weights and
-configuration of the backbone, dtype, layer, device, and versions of the libraries. A tensor of another backbone or
-dtype is therefore never found.
+A tensor depends on its key and on facts: weights and configuration of the backbone, dtype, layer, device, and versions
+of the libraries. Each set of facts has a folder of its own, so that a tensor of another backbone or dtype is never
+found.
 
 Each tensor is a safetensors file, which is mapped into memory when it is read. The file is written under a temporary
 name and then renamed, so that several processes can fill a folder at the same time. It holds a checksum of name, shape,
@@ -35,17 +35,17 @@ HEADER = 512
 """Upper bound of the number of bytes that a file has in addition to the values of its tensor."""
 
 RECOUNTED = 1 / 32
-"""Share of `max_bytes` after which a process counts the files again, because other processes may write files, too."""
+"""Share of `max_bytes` that a process writes before it counts all files again. Other processes may write files, too."""
 
 DAY = 86_400.0
-"""Age in seconds from which a temporary file belongs to a process that was killed."""
+"""Age in seconds from which a temporary file counts as left behind by a killed process, and is removed."""
 
 
 class DiskCache:
     """Cache of tensors in files of a folder, with a limit on the size of all files in the folder.
 
     Args:
-        root: Folder of the user. It is created, and may hold the tensors of several backbones.
+        root: Folder that the user has chosen. It is created if missing, and may hold tensors of several backbones.
         facts: Facts on which the tensors depend in addition to their keys. All values must be convertible to JSON.
         max_bytes: Largest size of all files of cached tensors in `root`, in bytes.
         device: Device of the tensors that are read; the default is the CPU.
@@ -157,7 +157,7 @@ class DiskCache:
         return True
 
     def _count(self) -> None:
-        """Count the bytes of all files of cached tensors in the user's folder."""
+        """Count the bytes of all files of cached tensors in `root`."""
         self.num_bytes = sum(_size_of_files(folder) for folder in self._root.glob("texts-*"))
         self._num_new_bytes = 0
 
@@ -197,7 +197,7 @@ def _size_of_files(folder: Path) -> int:
 
 
 def _remove_old_drafts(folder: Path) -> None:
-    """Remove temporary files of processes that were killed while they wrote."""
+    """Remove temporary files that are older than `DAY`."""
     for path in folder.iterdir():
         if DRAFT.fullmatch(path.name):
             with suppress(OSError):

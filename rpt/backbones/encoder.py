@@ -69,13 +69,13 @@ class EncoderBackbone(FrozenBackbone):
         return states_of(cache)
 
     def _behind(self, context: Context, mask: Int64[Tensor, "texts width"], dtype: torch.dtype) -> dict[str, Any]:
-        """Return the arguments with which every slot attends to given keys and values, behind their positions."""
+        """Return arguments that let every slot attend to given keys and values, whose positions precede the slots."""
         config, width = self.model.config, mask.shape[1]
         first = config.pad_token_id + 1 if config.model_type in FIRST_POSITION else 0
         slots = torch.arange(width, device=mask.device) + context.mask.sum(dim=1, keepdim=True)  # [texts, width]
         seen = torch.cat([context.mask, mask], dim=1).bool()[:, None].expand(-1, width, -1)
         return {
             "attention_mask": additive(seen, dtype),
-            "position_ids": first + slots * mask,  # a table of positions may have none for the last slots of padding
+            "position_ids": first + slots * mask,  # the table of positions may be too short for padding
             "past_key_values": context.as_cache(),
         }

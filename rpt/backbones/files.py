@@ -155,7 +155,7 @@ def files_sha256(folder: Path, weights: str) -> str:
 
 
 def model_type(folder: Path) -> str:
-    """Read the model's type from its config: `bert`, `t5`, `llama`, or `gguf llama` for a GGUF file.
+    """Read the model's type from its config, such as `bert` or `t5`; `gguf llama` for a GGUF file of a Llama.
 
     Raises:
         NoSuchBackbone: The config cannot be read, or has no `model_type`.
@@ -187,7 +187,7 @@ def num_positions(folder: Path) -> int | None:
     """Read the largest number of tokens that a backbone takes, prompt included; None if no limit is known.
 
     Raises:
-        NoSuchBackbone: `config.json` cannot be read.
+        NoSuchBackbone: `config.json` or the head of a GGUF file cannot be read.
     """
     if (packed := gguf_file(folder)) is not None:
         head = _head(packed, "context_length")

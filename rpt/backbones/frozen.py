@@ -32,7 +32,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch
 
 
 class FrozenBackbone(nn.Module):
-    """A language model that is never trained.
+    """A language model with frozen weights. Only `trainer.tune=all` unfreezes them, to fine-tune the model.
 
     Args:
         model: Model of transformers. The constructor freezes it.
@@ -42,8 +42,8 @@ class FrozenBackbone(nn.Module):
     Attributes:
         dropout: Whether training steps use the model's own dropout, through `dropping()`. False by default.
         num_positions: Largest number of tokens that the model takes, prompt included; None (default) for no limit.
-        cache_options: Limits of the cache of texts, and its folder. They have no effect once the cache is in use.
-        splits: Backbone split before a layer, by the layer (`rpt.backbones.split.split_before`).
+        cache_options: Limits of the cache of texts, and its folder. A change has no effect once the cache is in use.
+        splits: Splits of the backbone, by the number of the layer (`rpt.backbones.split.split_before`).
         key_value_sample: Keys and values of a sample of the vocabulary, from
             `rpt.prompt.prefix_source.sample_key_values`; None before they are computed.
     """
@@ -76,7 +76,7 @@ class FrozenBackbone(nn.Module):
     def key_values(self, ids: Int64[Tensor, " tokens"]) -> States:
         """Compute the keys and values of every layer for the tokens of a text, in a forward pass of its own.
 
-        They are the form of a prompt that enters every layer: for an encoder-decoder model, of every decoder layer.
+        A prefix has the same form. For an encoder-decoder model, the layers are those of the decoder.
         """
 
     @property
@@ -190,7 +190,7 @@ def root_mean_square(table: Float[Tensor, "rows columns"]) -> float:
 
 
 def has_same_bits(tensor: Tensor, other: Tensor) -> bool:
-    """Whether two tensors on the CPU have the same shape, dtype and bits. For `torch.equal`, -0 and 0 are equal."""
+    """Whether two tensors on the CPU have the same shape, dtype and bits. Unlike `torch.equal`, it tells -0 from 0."""
     if tensor.shape != other.shape or tensor.dtype != other.dtype:
         return False
     bits = [value.detach().contiguous().view(torch.uint8) for value in (tensor, other)]
@@ -223,7 +223,7 @@ def choose_attention(stated: str, device: torch.device, dtype: torch.dtype, mode
     """Choose the attention implementation, `eager` or `sdpa` (PyTorch's fused attention).
 
     `auto` means `eager` for bfloat16 on a CPU and for model types without fused attention, else `sdpa`. On a CPU, the
-    backward pass of the fused kernel in bfloat16 takes half of MiniLM's whole step (benchmarks/).
+    fused kernel has a slow backward pass in bfloat16.
     """
     if stated != "auto":
         return stated

@@ -49,9 +49,9 @@ class LanguageModel(FrozenBackbone):
             ids: Token ids of the texts, padded on the right.
             id_mask: 1 at tokens of the texts, 0 at padding.
             row_of: Row of the source of each text, ascending.
-            context: Keys and values in front of `embeds`, for T5 in front of the texts that the decoder writes. For the
-                layers above a split, states of the texts. None without keys and values in front, if no layer is left
-                out.
+            context: `Context`: keys and values in front of `embeds`, or for T5 in front of the texts that the decoder
+                writes. `Written`: states of the texts, for a decoder that has only the layers above a split. None in
+                all other cases.
 
         Returns:
             Log-probabilities in nats, 0 at padding; float64 for a float64 model, else float32.

@@ -111,7 +111,7 @@ STACKS = {
     "gpt2": Stack("transformer.h", "transformer.ln_f", {"transformer.wpe": ZeroPositions}),
     "gpt_neox": Stack("gpt_neox.layers", "gpt_neox.final_layer_norm", {}),
 }
-"""Modules that a cut concerns, by model type."""
+"""Modules that a cut replaces, by model type."""
 
 
 def num_layers(model: Any) -> int:

@@ -1,4 +1,4 @@
-"""Texts as a backbone reads them when its layers below a prompt are computed once."""
+"""Texts and answers whose hidden states below the prompt's layer are computed once and cached."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TextLine(NamedTuple):
 
 @dataclass(frozen=True)
 class Written:
-    """States before a layer of the answers that a decoder scores behind its sources.
+    """Hidden states, before the prompt's layer, of the answers that a decoder scores behind its sources.
 
     Attributes:
         states: States of each source's answers one after the other, padded on the right with zeros.

@@ -96,7 +96,7 @@ def load_backbone(
 
 
 def load_tokenizer(folder: Path, family: str) -> Any:
-    """Load the tokenizer of a backbone without its weights. Only a GGUF file is read as a whole.
+    """Load the tokenizer of a backbone without its weights. A GGUF file is an exception and is read as a whole.
 
     Args:
         folder: Folder in the hub's layout, or with a GGUF file.
@@ -163,10 +163,11 @@ def _skeleton(auto: Any, config: Any, options: Mapping[str, Any]) -> Skeleton:
 
 
 def _refuse_other_output(folder: Path, values: Mapping[str, Any], model: Any, keys: Mapping[str, str]) -> None:
-    """Refuse a model whose config.json and weight files disagree on whether input and output share an embedding.
+    """Refuse a model whose config.json and weight files disagree on which embedding tables are shared.
 
-    The disagreement matters for T5. If the files have no output layer, transformers uses the input embedding for it,
-    and a T5 with a shared embedding scales its last states. Other model types load the output layer of the files.
+    Sharing between input and output matters for T5. If the files have no output layer, transformers uses the input
+    embedding for it, and a T5 with a shared embedding scales its last states. Other model types load the output layer
+    of the files.
     """
     if values.get("tie_word_embeddings") is False and model.get_output_embeddings() is not None:
         has_own = any(name in keys for name in ("lm_head.weight", "embed_out.weight"))

@@ -1,4 +1,4 @@
-"""Attention masks in the form that a model of transformers takes as it is, whatever its attention implementation."""
+"""Attention masks in the form that a model of transformers adds unchanged to its attention scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def additive(seen: Bool[Tensor, "rows new all"], dtype: torch.dtype) -> Float[Tensor, "rows 1 new all"]:
-    """Convert a mask to a bias for attention scores: 0, or the dtype's lowest finite number for masked slots.
+    """Convert a mask to a bias for attention scores: 0 where it is true, else the lowest finite number of the dtype.
 
     A finite number keeps the softmax defined for a slot that attends to no slot.
     """

@@ -91,7 +91,7 @@ class Seq2SeqBackbone(LanguageModel):
 
     @torch.no_grad()
     def key_values(self, ids: Int64[Tensor, " tokens"]) -> States:
-        """Compute the keys and values of the decoder's self-attention for tokens behind the start token.
+        """Compute the keys and values of the decoder's self-attention for a text that begins with the start token.
 
         The encoder reads an empty text, of which only the tokenizer's special tokens remain.
         """
@@ -103,7 +103,7 @@ class Seq2SeqBackbone(LanguageModel):
 
     @property
     def key_value_edges(self) -> tuple[list[int], list[int]]:
-        """Token ids in front of a text of the decoder, which is the start token, and behind it."""
+        """Token ids around a text of the decoder: the start token in front of it, and none behind it."""
         return [self.start_id], []
 
     def _encode(
@@ -115,7 +115,7 @@ class Seq2SeqBackbone(LanguageModel):
 
 
 def _behind(context: Context | None, count: int, shared: EncoderDecoderCache | None = None) -> dict[str, Any]:
-    """Return the arguments with which the decoder sees keys and values that are not those of its own tokens.
+    """Return the arguments that pass given keys and values to the decoder, in addition to those of its own tokens.
 
     Args:
         context: Keys and values in front of the decoder's tokens, in its self-attention; None without any.

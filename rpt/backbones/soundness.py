@@ -18,7 +18,7 @@ from rpt.system.reading import Unreadable, refuse_pointer
 
 LAYER = re.compile(r"(?:^|\.)(?:layers?|h)\.(\d+)\.")
 STACK_LAYER = re.compile(r"^(encoder|decoder)\.block\.(\d+)\.")
-"""Pattern of a layer's number in the names of T5's tensors, which has two stacks. `LAYER` is for other models."""
+"""Pattern of stack and layer number in the names of T5's tensors. `LAYER` is for models with a single stack."""
 
 FLOATS = ("F64", "F32", "F16", "BF16")
 """Dtypes of weights that are not quantised, as safetensors names them."""
@@ -77,7 +77,7 @@ def refuse_other_depth(folder: Path, config: Mapping[str, Any], names: Iterable[
     """
     key = next((key for key in LAYER_KEYS if key in config), None)
     if key is None:
-        return  # the default number of the model type, which is compared with the tensors when they are loaded
+        return  # the model type's default applies, and loading compares it with the tensors
     stored_depth: dict[str, int] = {}
     for name in names:
         stack = STACK_LAYER.search(name)

@@ -59,7 +59,7 @@ class Split:
         return self.width * self._empty.element_size()
 
     def read(self, lines: Sequence[TextLine], width: int) -> tuple[Float[Tensor, "texts width hidden"], Written | None]:
-        """Return the states before the layer of texts, and of the answers that a decoder scores behind the texts.
+        """Return the states before the layer: of texts, and of the answers that a decoder scores behind the texts.
 
         The second value is None if no text has answers.
 
@@ -79,11 +79,11 @@ class Split:
         return padded, Written(pad_sequence(behind, batch_first=True))
 
     def read_tokens(self, ids: Int64[Tensor, " tokens"], longest: int | None = None) -> Float[Tensor, "tokens hidden"]:
-        """Return the states before the layer of tokens that are read as one text, in their order.
+        """Read tokens as one text, and return the state of each token before the layer.
 
-        The text has the special tokens that the tokenizer adds, whose states are left out. A text of a decoder begins
-        with the end-of-text token if the tokenizer adds no token in front, because in many decoders the hidden state of
-        a text's first token has a few huge values.
+        The tokenizer's special tokens are added to the text. Their states are left out of the result. If the tokenizer
+        of a decoder adds no token in front, the text begins with the end-of-text token, because in many decoders the
+        hidden state of a text's first token has a few huge values.
 
         Args:
             ids: Token ids.
@@ -106,7 +106,7 @@ class Split:
 
 
 def split_before(backbone: FrozenBackbone, layer: int) -> Split:
-    """Split a backbone before a layer. Repeated calls return the same object, with its kept states.
+    """Split a backbone before a layer. Repeated calls return the same object, with the states in its cache.
 
     Args:
         backbone: Backbone, on the device that it stays on.

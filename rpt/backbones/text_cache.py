@@ -1,7 +1,8 @@
 """Cache of the keys and values that a frozen decoder computes for texts.
 
 If a soft prompt is behind a text, the text does not attend to the prompt. The keys and values of the text are then
-constant during training. They are computed once, and a training step computes only prompt and answer.
+constant during training. They are computed once. A training step computes only the text's last token, the
+prompt and the answer.
 
 A prefix, which is a prompt of keys and values of every layer, reaches a backbone in the same form, `Context`.
 """
@@ -27,7 +28,7 @@ States = Float[Tensor, "layers 2 heads tokens size"]
 
 @dataclass(frozen=True)
 class Context:
-    """Given keys and values of the rows of a forward pass. The tokens that are computed follow them.
+    """Given keys and values for the rows of a forward pass. The tokens that the model computes follow them.
 
     They are the keys and values of cached texts, padded on the right, or of prefixes, padded on the left.
 

@@ -1,4 +1,4 @@
-"""Tokenise source texts and answers in the form that each family of language models expects, without its weights."""
+"""Tokenise source texts and answers as each family of language models expects them. No weights are needed."""
 
 from __future__ import annotations
 
