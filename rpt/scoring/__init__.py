@@ -1,1 +1,1 @@
-"""Scorers: compute the loss of each row, and the answer of the model to it."""
+"""Scorers: compute the loss of each row and the model's answer to the row."""

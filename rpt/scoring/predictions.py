@@ -105,8 +105,8 @@ def _answer(task: Task, example: Example, scores: Sequence[float], text: str | N
 def prediction_lines(predictions: Predictions) -> list[dict[str, Any]]:
     """Convert predictions to an object for each row: id, answer, right answer, and the score of every choice.
 
-    `choice` and `target_choice` are indices of the row's choices, or null. `group` is present for rows that a metric
-    counts together. The metrics can be computed again from these lines alone.
+    `choice` and `target_choice` are indices of the row's choices, or null. `scores` is missing for generated text.
+    `group` is present for rows that a metric counts together. The metrics can be computed again from these lines alone.
     """
     rows = zip(predictions.examples, predictions.answers, predictions.scores, strict=True)
     return [
