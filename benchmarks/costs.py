@@ -1,4 +1,4 @@
-"""Cost of a training step in CPU and wall seconds, and ratios of costs that were measured in turns."""
+"""Cost of a step or another item in CPU and wall seconds, and ratios of costs that were measured alternately."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 
 Cost = dict[str, float]
-"""Seconds of a training step: `cpu`, user and system time of this process, and `wall`."""
+"""Seconds of an item, such as a training step: `cpu`, user and system time of this process, and `wall`."""
 
 
 def cost(steps: Callable[[], None], count: int) -> Cost:
-    """Measure a function that takes `count` training steps, and return the mean cost of a step."""
+    """Call a function that handles `count` items, such as training steps, and return the mean cost of an item."""
     cpu, wall = time.process_time(), time.perf_counter()
     steps()
     seconds = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
@@ -19,14 +19,14 @@ def cost(steps: Callable[[], None], count: int) -> Cost:
 
 
 def summary(reference: Sequence[Cost], rounds: Sequence[Cost]) -> dict[str, float]:
-    """Return the median cost of a variant, and how many times as much the reference costs.
+    """Return the median cost of a variant, and the ratio of the reference's cost to it.
 
     Args:
         reference: Cost of the reference in each round.
-        rounds: Cost of the variant in each round, measured beside the reference.
+        rounds: Cost of the variant in the same rounds.
 
     Returns:
-        `cpu` and `wall`, median seconds of a step; `cpu_ratio` and `wall_ratio`, the median over rounds of the
+        `cpu` and `wall`, median seconds of an item; `cpu_ratio` and `wall_ratio`, the median over rounds of the
         reference's cost divided by the variant's.
     """
     row = {}

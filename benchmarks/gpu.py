@@ -87,7 +87,7 @@ def measure(task: str, sizes: Sequence[int], beside: Sequence[int], encoder: str
 
 
 def packed(task: str, size: int, encoder: str) -> dict[str, float]:
-    """Return seconds of a pack's step, share of the matrix products, examples per second and peak memory."""
+    """Return seconds of a pack's step, examples per second, peak memory, and the lower bound divided by the seconds."""
     tuner, data = pack(task, size, encoder)
     torch.cuda.reset_peak_memory_stats()
     seconds = timed(tuner, data)
@@ -138,7 +138,7 @@ def processes(task: str, count: int, encoder: str) -> dict[str, float]:
 
 
 def _beside(task: str, encoder: str, barrier: Any, answers: Any) -> None:
-    """Train in one of the processes, after all processes are ready."""
+    """Train in one of the processes after all are ready, and put the start and end of the steps into the queue."""
     tuner, data = pack(task, 1, encoder)
     take_steps(tuner, data, STEPS)
     torch.cuda.synchronize()
@@ -198,7 +198,7 @@ def operations(task: str, size: int) -> float:
 
 
 def speed() -> float:
-    """Measure the operations per second of a matrix product of the backbone's shapes, as the maximum of fifty."""
+    """Measure the operations per second of a matrix product of the backbone's shapes; the fastest of fifty counts."""
     states = torch.randn(16_384, WIDTH, device="cuda", dtype=torch.bfloat16)
     weight = torch.randn(WIDTH, FEED_FORWARD, device="cuda", dtype=torch.bfloat16)
     best = math.inf

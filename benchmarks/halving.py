@@ -51,7 +51,7 @@ class Evaluation(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run of a sweep: its learning rate, its seed, its evaluations by epoch, and its decision of halving."""
+    """A run of a sweep, with an evaluation for each epoch. `stop` is its recorded decision of halving, or None."""
 
     rate: str
     seed: int
@@ -148,8 +148,9 @@ def computed_stops(runs: Sequence[Run]) -> dict[int, Stop]:
 def study(runs: Sequence[Run]) -> dict[str, Any]:
     """Compare the best points of the full sweep and of halving, by their mean held-out scores.
 
-    The interval is Wilson's for the best point of the full sweep. The seeds share the held-out rows, so their number is
-    the number of observations. The score is the mean of accuracy and macro-F1, so the interval is an approximation.
+    The interval is Wilson's for the best point of the full sweep. All seeds share the held-out rows, so the number of
+    observations is the number of these rows. The score is the mean of accuracy and macro-F1, so the interval is an
+    approximation.
     """
     stops = computed_stops(runs)
     scores: dict[str, list[float]] = {}

@@ -108,7 +108,7 @@ def pack(task: str, root: str | None, backbone: str, *overrides: str) -> Pack:
 
 
 def cache_of(pack: Pack) -> BoundedCache[Any]:
-    """Return the cache of the texts' states: those before the prompt's layer, or keys and values of a decoder."""
+    """Return a pack's cache: states of texts before the prompt's layer, or keys and values of texts in a decoder."""
     cache = pack[0].text_cache
     assert cache is not None
     return cache

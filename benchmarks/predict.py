@@ -10,7 +10,7 @@ of a prompt together, one prompt after the other. All ways take turns over the s
 Answers are compared over all rows.
 
 `commands` compares one `python -m rpt.predict` over mixed rows with a command for each prompt, by CPU time. The peak
-memory is that of the command in a process of its own.
+memory is that of the command over mixed rows.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def apart(predictor: Predictor, rows: Sequence[Row], size: int) -> list[AnswerLi
 
 
 def by_run(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Return the rows that name each run."""
+    """Group the rows by the run that they name."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["run"], []).append(row)

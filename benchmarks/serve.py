@@ -55,7 +55,7 @@ class Kind:
 
     Attributes:
         address: Host and port of the server.
-        num_clients: Number of requests at a time.
+        num_clients: Number of clients. Each has one request at a time.
         seconds: Wall time of each round.
         latencies: Seconds from each request to its answer.
         num_differences: Number of answers with another label than `rpt.predict`.
@@ -141,7 +141,7 @@ def _address(server: subprocess.Popen[str]) -> str:
 
 
 def measure(kinds: dict[str, Kind], rows: Sequence[Fields], expected: dict[str, list[Fields]], rounds: int) -> None:
-    """Send the requests of all kinds in turns. A round before the first is not measured."""
+    """Send the requests of all kinds in turns. The first of the `rounds + 1` rounds warms up and is not measured."""
     for number in range(rounds + 1):
         for name, kind in kinds.items():
             requests = [_request(number * ROUND + position, rows, expected) for position in range(ROUND)]
@@ -198,7 +198,10 @@ def _send_share(connection: http.client.HTTPConnection, requests: Sequence[tuple
 
 
 def report(kinds: dict[str, Kind]) -> None:
-    """Print and write the measurements. A ratio is the median over rounds of the ratio of two wall times."""
+    """Print and write the measurements.
+
+    A ratio is the wall time with one client, divided by the wall time with many clients: the median over rounds.
+    """
     first, *others = kinds
     tables = {name: kind.table() for name, kind in kinds.items()}
     ratios = {

@@ -76,7 +76,7 @@ def command(tree: Path) -> dict[str, float]:
 
 
 def import_seconds(tree: Path) -> dict[str, float]:
-    """Return the seconds of the imports of each package, in descending order, after the sum of all packages."""
+    """Return import seconds by package: `all` is the sum of all packages, then follow the slowest packages in order."""
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         messages = _end(_start(["-X", "importtime", *COMMAND, f"output_dir={folder}"], tree))

@@ -66,7 +66,7 @@ class Way:
 
     Attributes:
         train: Function that trains a grid into a folder.
-        is_whole: Whether all points are trained at once, as in a pack. False: seed by seed.
+        is_whole: Whether the whole grid is trained at once, as in a pack. False trains and measures it seed by seed.
     """
 
     train: Callable[[Grid, Path], None]
@@ -103,7 +103,10 @@ def way_and_seeds(text: str) -> tuple[str, int | None]:
 
 
 def in_turns(ways: Sequence[tuple[str, int | None]], grid: Grid) -> Iterator[tuple[str, Grid]]:
-    """Yield the measurements in order: in each turn every way that trains single points, then a way that packs them."""
+    """Yield the measurements in order.
+
+    In each turn, every way that trains seed by seed is measured on one seed, then one way that packs all points.
+    """
     packing = [name for name, _ in ways if WAYS[name].is_whole]
     for index, turn in enumerate(grid.turns):
         yield from (
@@ -126,7 +129,7 @@ def by_two_workers(grid: Grid, folder: Path) -> None:
 
 
 def processes(grid: Grid, folder: Path, *, at_once: int, **variables: str) -> None:
-    """Train each point in a process of its own."""
+    """Train each point in a process of its own, `at_once` processes at a time."""
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda point: run(*point, f"output_dir={folder}", **variables), grid.points))
 
@@ -143,7 +146,7 @@ WAYS = {
 
 
 def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
-    """Train a turn, and return its scores, its wall time, its CPU time, and the seconds inside the training loops."""
+    """Train points, and return their scores, wall time, CPU time, and the seconds inside the training loops."""
     folder = Path(tempfile.mkdtemp())
     before, start = os.times(), time.perf_counter()
     way(folder)
@@ -156,7 +159,7 @@ def measure(way: Callable[[Path], None], count: int) -> dict[str, Any]:
 
 
 def add_turn(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
-    """Add a turn to the sums of a way, and compute seconds per point. The entry `turns` has the sums of each turn."""
+    """Add a turn to the sums of a way, and compute seconds per point. `turns` lists each turn's wall time per point."""
     sums = {key: before[key] + now[key] for key in now} if before else now
     per_point = {f"{key}_per_point": sums[key] / sums["points"] for key in ("wall", "loops", "cpu")}
     return {**sums, **per_point}

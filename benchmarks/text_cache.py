@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def read_all(cache: TextCache, texts: Sequence[torch.Tensor]) -> None:
-    """Read each text in a forward pass of its own."""
+    """Get the keys and values of each text from the cache, one text at a time."""
     for text in texts:
         cache.context([text])
 
