@@ -1,1 +1,1 @@
-"""Programs that made what the package ships. They are no part of the wheel, and no run needs them."""
+"""Programs that made tables and figures in docs/. The wheel does not contain them, and no run needs them."""

@@ -2,7 +2,7 @@
 
     python -m tools.results_table runs/ablation docs/results/ablation_cb.csv
 
-`docs/results.md` and its tests compute their numbers from these tables, and so can everybody else.
+The numbers of `docs/results.md` are computed from these tables, and tests compute them again.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def table(root: Path) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Write the table of the runs in a folder to a file; both are named on the command line."""
+    """Write the table of the runs in a folder to a file. The command line names folder and file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="folder of a study's runs")
     parser.add_argument("output", type=Path, help="CSV file to write")

@@ -2,8 +2,8 @@
 
     python -m tools.units_figure learning_rate.csv learning_rate_raw.csv units.svg
 
-The tables are from `tools.results_table`. Rates of the unit `raw` are converted to numbers of T5: divided by the scale
-that `prompt.unit=vocab` has for MiniLM.
+The tables are from `tools.results_table`. Learning rates of the unit `raw` are converted to the unit `vocab`: divided
+by the scale that `prompt.unit=vocab` has for MiniLM.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from rpt.report.figures.figure import PAGE, RC, SAMPLE_MARK
 from rpt.report.figures.styles import LINE_OF_MAJORITY, LOOKS
 
 SCALE = 0.00486
-"""Root mean square of MiniLM's vocabulary (0.0566), divided by T5's (11.64)."""
+"""Approximate root mean square of MiniLM's input embeddings, divided by T5's (11.64)."""
 
 ENCODERS = ("plain", "residual")
 
@@ -53,7 +53,7 @@ def _plot(panel: Axes, runs: pd.DataFrame, encoder: str) -> None:
 
 
 def main() -> None:
-    """Draw the runs of the tables to a file; all are named on the command line."""
+    """Draw the runs of the tables to a file. The command line names tables and file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", type=Path, nargs=2, help="CSV files of a study in two units")
     parser.add_argument("output", type=Path, help="SVG file to write")
