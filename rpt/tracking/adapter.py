@@ -68,16 +68,16 @@ def base_model(section: BackboneConfig, folder: Path) -> tuple[str, str | None]:
 def with_cross_attention(prefix: Tensor, layers: int) -> Tensor:
     """Insert zeros into a prefix where PEFT expects the keys and values of a decoder's cross-attention.
 
-    For an encoder-decoder model, PEFT gives each decoder layer two places of a row: one for its self-attention, and one
-    for its cross-attention, which PEFT then drops. Without the zeros, PEFT would give layer i the keys and values of
-    layer 2i, and begin again at layer 0 behind the last layer.
+    For an encoder-decoder model, PEFT cuts each row of a prefix into two blocks for each decoder layer. The first block
+    is for the self-attention. The second block is for the cross-attention, and PEFT discards it. Without the blocks of
+    zeros, the decoder layers would get keys and values that were trained for other layers.
 
     Args:
         prefix: Prefix, [length, layers * width].
         layers: Number of decoder layers.
 
     Returns:
-        Prefix with a place of zeros behind the keys and values of each layer, [length, 2 * layers * width].
+        Prefix with a block of zeros behind the keys and values of each layer, [length, 2 * layers * width].
 
     Source: PEFT 0.21.2, `peft_model.py`, `PeftModel.get_prompt`.
     """
@@ -97,11 +97,11 @@ def write_adapter(
 
     Args:
         folder: Folder of the adapter; it is created if it does not exist.
-        prompt: Exported prompt, [length, hidden], float32.
+        prompt: Exported prompt, float32 [length, hidden]; for a prefix, [length, layers * 2 * heads * size].
         base: Name and revision of the backbone, as `base_model` returns them.
         task_type: PEFT's name of the task type, such as `SEQ_2_SEQ_LM`.
         model_config: Transformers config of the backbone.
-        key_value_shape: For a prefix, sizes of the keys and values of one token: layers, 2, heads, size of a head. None
+        key_value_shape: For a prefix, shape of the keys and values of one token: layers, 2, heads, size of a head. None
             for a prompt among the input embeddings.
 
     Source: the format of PEFT 0.21, `PeftModel.save_pretrained` for PROMPT_TUNING and PREFIX_TUNING.
@@ -137,7 +137,7 @@ def _prompt_settings(prompt: Tensor, model_config: Any) -> dict[str, Any]:
 
 
 def _prefix_settings(key_value_shape: tuple[int, int, int, int], is_seq2seq: bool) -> dict[str, Any]:
-    """Return PEFT's settings of a prefix. An encoder-decoder model has two places for each decoder layer."""
+    """Return PEFT's settings of a prefix. PEFT expects two blocks for each layer of a decoder with cross-attention."""
     layers, _, heads, size = key_value_shape
     stacks = 2 if is_seq2seq else 1
     return {

@@ -1,4 +1,4 @@
-"""Options of the cache of texts, with the facts that change the last bits of cached states."""
+"""Options of the cache of texts, with the facts that can change the last bits of cached states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rpt.tracking.identity import TRAINING_VERSION
 
 
 def cache_options(config: Config, device: torch.device) -> CacheOptions:
-    """Return limits and folder of the cache of texts, and the facts that change the last bits of a text's states.
+    """Return limits and folder of the cache of texts, and the facts that can change the last bits of its states.
 
     Args:
         config: Checked configuration of a run.

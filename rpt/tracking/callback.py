@@ -17,8 +17,10 @@ from rpt.training.callbacks import UserCallbacks
 from rpt.training.module import PromptTuner
 
 MOST_SHARE = 0.05
-"""Largest share of the training time that timed checkpoints may take. A large state on a slow disk is written less
-often."""
+"""Largest share of the training time that timed checkpoints may take.
+
+If a checkpoint takes long, because it is large or the disk is slow, the next checkpoint is written later.
+"""
 
 
 class Tracking(Callback):
@@ -67,7 +69,7 @@ class Tracking(Callback):
         self._begin(_tuner(pl_module))
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin to delay signals, if a resumed training begins with an evaluation."""
+        """Begin to delay signals. A resumed training may begin with an evaluation, before `on_train_start`."""
         self._begin(_tuner(pl_module))
 
     def _begin(self, tuner: PromptTuner) -> None:
@@ -84,7 +86,7 @@ class Tracking(Callback):
             if values:
                 columns = {f"train/{name}": value for name, value in values.items()}
                 recorder.add({"step": tuner.steps_done, "epoch": tuner.epochs_done, **columns})
-        is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # the evaluation writes one
+        is_step = tuner.steps_done % self.checkpoint_steps == 0 and not epoch_ends  # the evaluation writes a checkpoint
         if (is_step or time.monotonic() >= self._due) and not self.user.all:
             self.checkpoint(tuner)
         self.interruptions.check()

@@ -45,7 +45,7 @@ def newest(folder: RunFolder) -> Path:
 
 
 def damaged(path: Path, reason: str) -> CheckpointError:
-    """Build the error that refuses a damaged checkpoint and advises the user.
+    """Build the error for a damaged checkpoint, with advice for the user.
 
     Args:
         path: Path of the checkpoint.
@@ -58,7 +58,7 @@ def load_previous(folder: RunFolder, identity_hash: str) -> dict[str, Any] | Non
     """Read the checkpoint before the last checkpoint; None if there is no such checkpoint.
 
     Raises:
-        CheckpointError: The file is damaged, or belongs to another run.
+        CheckpointError: The file is damaged, belongs to another run, or has the schema of another version of rpt.
     """
     is_before = folder.checkpoint.exists() and folder.previous_checkpoint.exists()
     return _load(folder.previous_checkpoint, identity_hash) if is_before else None

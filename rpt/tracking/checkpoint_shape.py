@@ -32,12 +32,12 @@ RECORDER: dict[str, type | tuple[type, ...]] = {
     "bits": dict,
     "warnings": list,
 }
-"""Type of each value that a checkpoint holds for the run's recorder."""
+"""Type of each required value in a checkpoint's entry `recorder`."""
 
 STATUSES = ("running", "finished", "stopped", "failed")
 
 OLD_STATUSES = {"active": "running", "stopped": "finished"}
-"""Present name of each status that checkpoints of earlier versions hold. They lack a value of `stop`."""
+"""Present name of each status in checkpoints of earlier versions, whose entry `stop` is missing or None."""
 
 
 def rename_old_status(state: Mapping[str, Any]) -> None:
@@ -48,7 +48,7 @@ def rename_old_status(state: Mapping[str, Any]) -> None:
 
 
 def misfit(state: Mapping[str, Any], identity_hash: str) -> str | None:
-    """Describe the first wrong value of a checkpoint, tensors left out; None if all values are right.
+    """Describe the first wrong value of a checkpoint; None if all values are right. Tensors are not checked.
 
     Args:
         state: Content of the checkpoint.
@@ -84,7 +84,7 @@ def misfit_of_callbacks(state: Mapping[str, Any], names: Collection[str]) -> str
 
 
 def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | None:
-    """Describe a contradiction between the counts of steps and epochs of an active run; None if they agree.
+    """Describe a contradiction between the counts of steps and epochs of a running run; None if they agree.
 
     Args:
         state: Content of the checkpoint, after `misfit` has checked it.
@@ -133,7 +133,7 @@ def _misfit_of_recorder(recorder: Mapping[str, Any]) -> str | None:
 
 
 def _misfit_of_values(run: Mapping[str, Any]) -> str | None:
-    """Describe the first wrong value of a run's state, tensors left out; None if all values are right."""
+    """Describe the first wrong value of a run's state; None if all are right. Tensors are not checked."""
     status = run.get("status")
     if not isinstance(status, str) or status not in STATUSES:
         return "run.status is unknown"
@@ -152,7 +152,10 @@ def _misfit_of_values(run: Mapping[str, Any]) -> str | None:
 
 
 def _is_stop(stop: Any, status: str) -> bool:
-    """Whether a value of a checkpoint is a decision of successive halving, or None for a run that is not stopped."""
+    """Whether a checkpoint's entry `stop` is valid: a decision of successive halving, or None.
+
+    A stopped run must have a decision. A running or finished run must have None.
+    """
     if stop is None or status in ("running", "finished"):
         return stop is None and status != "stopped"
     names = {field.name for field in fields(Stop)}
@@ -182,7 +185,7 @@ def _misfit_of_tensors(expected: Mapping[str, Tensor], loaded: Any, name: str) -
 
 
 def _misfit_of_random(expected: Mapping[str, Tensor | None], loaded: Any) -> str | None:
-    """Check the states of the random generators. The checkpoint and the run need not both have a GPU's state."""
+    """Check the states of the random generators. A GPU's state is checked if the checkpoint and the run have one."""
     if not isinstance(loaded, dict) or not {"cpu", "cuda"} <= loaded.keys():
         return "run.random has other keys"
     if (reason := _difference(expected["cpu"], loaded["cpu"], "run.random.cpu")) is not None:
@@ -218,7 +221,7 @@ def _misfit_of_optimizer(optimizer: Optimizer, loaded: Any) -> str | None:
 
 
 def _state_after_a_step(optimizer: Optimizer, group: Mapping[str, Any], parameter: Tensor) -> dict[str, Any]:
-    """Return the state that the optimizer keeps for a parameter, by taking a step with a zero tensor of its shape."""
+    """Return the state that the optimizer keeps for a parameter, found by a step on zeros of the same shape."""
     zeros = torch.zeros_like(parameter, requires_grad=True)
     zeros.grad = torch.zeros_like(parameter)
     trial = copy.copy(optimizer)

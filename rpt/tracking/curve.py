@@ -25,8 +25,8 @@ class Curve:
         columns: Names of the columns.
 
     Attributes:
-        size: Number of bytes that this object has written to the file.
-        is_torn: Whether the file was removed or changed during training, so that earlier rows may be missing.
+        size: Size of the file in bytes after the last write.
+        is_torn: Whether the file was removed or shortened during training, so that earlier rows may be missing.
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...]) -> None:
@@ -69,7 +69,7 @@ class Curve:
             raise CheckpointError(f"{self.path}: has other columns than this version of rpt writes. {advice}")
 
     def add(self, row: Row) -> None:
-        """Add a row; missing columns stay empty. Floats are written by `repr`, so that reading them is exact."""
+        """Add a row. Columns without a value stay empty. Floats are written by `repr`, which keeps every bit."""
         self._rows.append(row)
 
     def flush(self) -> None:

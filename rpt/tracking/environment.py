@@ -1,4 +1,4 @@
-"""Collect the environment of a run: versions, machine and code. They must be equal for bitwise equal trainings."""
+"""Collect the environment of a run for its record: versions, machine and code."""
 
 from __future__ import annotations
 

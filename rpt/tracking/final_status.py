@@ -11,11 +11,11 @@ from rpt.tracking.recorder import Recorder
 
 @contextmanager
 def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
-    """Record an exception in the block in every running record and logger, and raise it again.
+    """If the block raises an exception, end all running runs in their records and loggers, and raise it again.
 
     An error of a single run does not end the block, because the other runs of the pack continue. An exception that ends
     the block (Ctrl-C, a full disk, a bug in code that the runs share) marks the runs as interrupted. The same command
-    resumes interrupted runs.
+    resumes interrupted runs. If the weights of the backbone have changed, the runs are marked as failed.
 
     Args:
         recorders: Recorders of the pack's runs.

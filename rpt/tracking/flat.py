@@ -10,7 +10,7 @@ Leaf = float | int | str | bool | None
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Leaf]:
-    """Return nested values by dotted key; a list is formatted as JSON."""
+    """Return the innermost values by dotted key. A list is formatted as JSON."""
     leaves: dict[str, Leaf] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):

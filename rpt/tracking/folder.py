@@ -24,8 +24,8 @@ LOCK_SECONDS = 0.5
 def find_runs(paths: Sequence[Path]) -> list[Path]:
     """Find the folders of runs: each path that is a run's folder, and the runs in each other folder, sorted by name.
 
-    Runs that successive halving has stopped are left out of a folder that holds other runs, because they have no
-    result. A folder without runs is returned itself, so that reading its record reports the fault.
+    Runs that successive halving has stopped have no result. They are left out of a folder that holds other runs. A path
+    without any run is returned unchanged, so that reading its record reports the fault.
 
     Args:
         paths: Folders of runs, and folders that hold folders of runs, such as a sweep's `output_dir`.
@@ -86,7 +86,7 @@ class RunFolder:
         return (*files, *adapter_and_checkpoints, *(self.path / name for name in names))
 
     def results(self) -> list[Path]:
-        """List the existing files that document the score, apart from checkpoints."""
+        """List the existing result files: record, curve, predictions, diagnostics, prompt, head and adapter."""
         files = (self.record, self.curve, self.predictions, self.diagnostics, self.prompt, self.encoder, self.head)
         return [file for file in (*files, *sorted(self.adapter.glob("*"))) if file.is_file()]
 
@@ -127,7 +127,7 @@ class RunFolder:
         return FolderInUse(f"{self.path}: {holder} is training this run. {advice} {detail}")
 
     def _refuse_links(self) -> None:
-        """Refuse a folder in which a link has the name of a file of the run, because it may lead to a foreign file."""
+        """Refuse a link with the name of a file of the run, because it may lead to a file outside the folder."""
         link = next((path for path in self._written if path.is_symlink()), None)
         if link is not None:
             advice = "Remove the link, or put the file itself in its place, then run the same command again."
@@ -167,7 +167,7 @@ class RunFolder:
         return holder if is_alive else None
 
     def check_lease(self) -> None:
-        """Check that this process still holds the folder; a training calls this before every write.
+        """Check that this process still holds the folder. The training calls this before every write.
 
         Raises:
             LeaseLost: This process was suspended until its lease expired, and another process has taken over the run.

@@ -94,7 +94,7 @@ def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identi
 def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
     """Collect everything that can change the score of a run: setting, code and record schema.
 
-    Paths, loggers, devices and progress bars are left out; their fields are marked in `rpt.config.schema`. Files are
+    Paths, loggers, devices and progress bars are left out: `rpt.config.schema` marks their fields by `ASIDE`. Files are
     replaced by checksums: the backbone by the sha256 of its files, the data by the checksum of the rows, the file of
     `init.path` by its sha256, each component by the hash of its source. Keys that affect only a prompt are left out for
     a run without a prompt.
@@ -164,7 +164,7 @@ def _drop_unset(config: Config, parts: dict[str, Any]) -> None:
 
 
 def _drop_unset_of_prompt(config: Config, parts: dict[str, Any]) -> None:
-    """Drop keys of the prompt that have no effect, or the value that all runs of older versions had."""
+    """Drop keys of the prompt that have no effect, or that have the value that all runs of older versions had."""
     is_scaled = config.has_prompt and config.prompt.unit == "vocab"
     if not is_scaled:
         del parts["prompt"]["unit"]

@@ -1,4 +1,4 @@
-"""Kinds of the values in JSON files other than records, and messages for missing keys and wrong values."""
+"""Kinds of the values in JSON files, and messages for missing keys and values of the wrong kind."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def find_key(value: Any, key: str) -> tuple[str | None, Any]:
     """Find the value of a dotted key in a JSON value.
 
     Returns:
-        Pair of the missing key, cut after its first part that is missing, and the value. One of the two is None.
+        `(None, value)` for a key that exists. Otherwise `(missing, None)`, where `missing` is the key up to its first
+        part that is missing.
     """
     parts = key.split(".")
     for count, part in enumerate(parts, 1):
@@ -74,11 +75,11 @@ def problems_of(
 
     Args:
         value: Any JSON value; a value that is not an object lacks all keys.
-        kinds: Kind of each value, by dotted key; None for a value that must only be there.
+        kinds: Kind that each value must have, by dotted key; None for a value of any kind that must exist.
         find: Function that finds the value of a dotted key, as `find_key` does.
 
     Returns:
-        Missing keys, each cut after its first part that is missing, and a message for each value of the wrong kind.
+        Missing keys, each up to its first part that is missing, and a message for each value of the wrong kind.
     """
     missing: dict[str, None] = {}
     odd: list[str] = []

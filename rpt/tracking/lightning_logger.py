@@ -1,4 +1,4 @@
-"""Connect runs with Lightning's loggers: use any of them for a run, and receive the values that callbacks log."""
+"""Connect runs with Lightning: log a run with any of Lightning's loggers, and receive the values that callbacks log."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from rpt.tracking.run_logger import Values
 from rpt.tracking.summary import read_diagnostics, settings, summary
 
 LOGGED_BY_RUNS = ("train/", "held_out/", "reported/", "epoch")
-"""Prefixes of the values that a run passes to its loggers itself. They are ignored here, so they are not logged twice.
+"""Prefixes of the values that a run passes to its loggers itself.
+
+`CallbackLogger` ignores them, so that they are not logged twice.
 """
 
 
 class LightningLogger:
     """Logger of one run that passes the curve, the settings and the summary to a logger of Lightning.
 
-    A constructor that takes `save_dir` gets the run's folder, unless the option is set.
+    Lightning's logger writes to the run's folder, if its constructor takes `save_dir` and the configuration does not
+    set `save_dir`.
 
     Args:
         section: Configuration of the logger.
@@ -44,7 +47,7 @@ class LightningLogger:
         self._logger.log_metrics(metrics, int(values["step"]))
 
     def finish(self, record: Record, *, succeeded: bool) -> None:
-        """Log the numbers of the run's summary (scores, costs, diagnostics of the prompt), and end the logger."""
+        """Log the numbers of the run's summary (scores, costs, diagnostics of the prompt), and close the logger."""
         flat = summary(record, read_diagnostics(self._folder))
         numbers = {f"summary/{key}": value for key, value in flat.items() if isinstance(value, int | float)}
         self._logger.log_metrics(numbers, int(record.steps or 0))
@@ -53,11 +56,11 @@ class LightningLogger:
 
 
 class CallbackLogger(Logger):
-    """Logger of Lightning's Trainer that passes the values that callbacks log to the loggers of a run.
+    """Logger for Lightning's Trainer. Callbacks log values to it, and it passes them to the loggers of a run.
 
     Args:
         folder: Folder of the run.
-        log: Function that passes values with a `step` to the run's loggers.
+        log: Function that passes values, among them `step`, to the run's loggers.
     """
 
     def __init__(self, folder: RunFolder, log: Callable[[Values], None]) -> None:

@@ -1,4 +1,4 @@
-"""Loggers of a run: W&B and TensorBoard, in addition to the run's folder. Loggers cannot change a run's numbers."""
+"""Loggers of a run: W&B, TensorBoard and Lightning's loggers. Loggers cannot change a run's numbers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Loggers:
         sections: Configuration of each logger, by name.
         folder: Folder of the run.
         record: Record of the run at its start.
-        warn: Function that adds a warning to the record.
+        warn: Function that adds a warning to the run's record.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ def objective(record: Record) -> float | None:
         record: Record of the run.
 
     Returns:
-        Score from 0 to 1; None for a run without trainable parameters, or whose training has not ended. A run that
-        successive halving has stopped has its best score until the rung.
+        Score from 0 to 1. None for a run that is running, interrupted or failed, or has no trainable parameters. For a
+        run that successive halving has stopped, its best score until the rung.
     """
     return None if record.best is None else record.best.held_out.get("score")

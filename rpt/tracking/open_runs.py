@@ -51,10 +51,13 @@ def open_all(
     Args:
         recorders: Recorders of the runs.
         stack: Stack that closes the folders.
-        is_halved: Whether successive halving is on. If not, a run that it has stopped is trained anew.
+        is_halved: Whether successive halving is on. If not, a run that halving has stopped before is trained anew.
 
     Returns:
-        Records of the runs that have ended, and errors of the folders that cannot be opened.
+        Records of the runs that have ended, and errors of the folders that cannot be read or written.
+
+    Raises:
+        FolderInUse: Another process is training one of the runs.
     """
     records: dict[Recorder, Record] = {}
     errors: dict[Recorder, RptError] = {}
@@ -69,7 +72,10 @@ def open_all(
 
 
 def _open(recorder: Recorder, stack: ExitStack, is_halved: bool) -> Record | None:
-    """Lock a run's folder, or return the record of an ended run, whose folder may be on a read-only disk."""
+    """Lock the folder of a run that is to be trained, or return the record of a run that has ended.
+
+    The folder of a run that has ended may be on a read-only disk.
+    """
     record = _ended(recorder, is_halved)
     if record is None:
         recorder.folder.open()

@@ -1,7 +1,7 @@
 """A run's record, `run.json`: everything that explains the run's score.
 
-A record may be damaged, or come from another version of rpt or from a stranger. Every reader of run folders reads it
-by `Record.read`, and names the values that it needs by `Record.require`.
+A record may be damaged, or come from another version of rpt or from a stranger. Code that reads run folders therefore
+uses `Record.read`, and checks the values that it needs by `Record.problems`.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ class Record(RecordSection):
         status: Status of the run when the record was written.
         name: Name of the run's folder.
         identity_hash: Identity hash of the run (`rpt.tracking.identity`).
-        setting_hash: Hash of the run's setting without its code.
+        setting_hash: Hash of the run's setting, without its code; None in records of earlier versions.
         code: Version of the training code, and hash of the source of each component; absent in schema 2.
         chosen: Option of each configuration group.
         config: Whole configuration of the run.
         started: Time of the start, ISO 8601, UTC.
         resumed: Times at which the training was resumed.
-        warnings: Warnings about the score, for a reader of the record.
+        warnings: Warnings about the score or the training.
         task: Task of the run.
         protocol: Protocol of the run.
         data: Source and number of the rows.
@@ -87,7 +87,7 @@ class Record(RecordSection):
         evaluation: Size and shape of the forward passes of an evaluation.
         majority: Metrics of always giving the most frequent answer, and their mean, `score`.
         environment: Machine, versions and code.
-        parameters: Count of the numbers that are trained and kept.
+        parameters: Numbers of trained and exported parameters.
         prompt: Unit and size of the soft prompt; None for a run without a prompt, and in records of earlier versions.
         resumed_step: Step from which the training was resumed last; 0 for a training without an interruption.
         pack: Pack in which the run was trained.
@@ -190,7 +190,7 @@ class Record(RecordSection):
             needed: Kind that each needed value must have, by dotted key; None for the kind that the record declares.
 
         Returns:
-            Missing keys, each cut after its first part that is missing, and a message for each value of the wrong kind.
+            Missing keys, each up to its first part that is missing, and a message for each value of the wrong kind.
         """
         return problems_of(self, needed, _find)
 
@@ -251,14 +251,14 @@ OF_CONFIG = {
     "config.backbone.prompt_at": TEXT,
     "config.backbone.prompt_layer": NATURAL,
 }
-"""Kinds of the values of the configuration that every reader uses. A configuration may lack them."""
+"""Kind of each value of the configuration that `Record.read` checks, by dotted key. A value may be missing."""
 
 
 def _problem(values: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
-    """Describe a wrong value by its dotted key, and by the kind that the innermost section declares for the key.
+    """Write the message for a wrong value: its dotted key, the value, and the kind that it must have.
 
     Args:
-        values: Content of the file.
+        values: Content of `run.json`.
         location: Keys and indices that lead to the wrong value.
     """
     section: type[RecordSection] | None = Record
@@ -279,7 +279,8 @@ def _find(record: Record, key: str) -> tuple[str | None, Any]:
     """Find the value of a dotted key.
 
     Returns:
-        Pair of the missing key, cut after its first part that is missing, and the value. One of the two is None.
+        `(None, value)` for a key that exists. Otherwise `(missing, None)`, where `missing` is the key up to its first
+        part that is missing.
     """
     value: Any = record
     parts = key.split(".")

@@ -1,7 +1,7 @@
 """Base class of the sections of a run's record, and the kinds of their values.
 
 A record may come from an earlier version of rpt, or from a run that has not ended. A value that the file lacks has no
-attribute: reading it raises `MissingValue`. `rpt.tracking.record.Record.missing` names such values beforehand.
+attribute: reading it raises `MissingValue`. `rpt.tracking.record.Record.problems` lists the values that are missing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Words(NamedTuple):
 
 
 LARGEST = 2.0**63
-"""Bound of the numbers in a record, so that every number fits an array of 64-bit numbers."""
+"""Upper bound of the absolute value of each number in a record, so that it fits into 64 bits."""
 
 Finite = Annotated[float, Field(gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)]
 NumberOrNull = Annotated[Finite | None, Words("a number or null")]
@@ -59,12 +59,15 @@ def absent(**options: Any) -> Any:
 
 
 def empty() -> Any:
-    """Declare a section by name that is empty if the file lacks it."""
+    """Declare a dictionary that is empty if the file lacks it."""
     return Field(default_factory=dict)
 
 
 class RecordSection(BaseModel):
-    """Base class of the sections of a record: strict kinds, immutable. Keys of a later version of rpt are kept."""
+    """Base class of the sections of a record, which are immutable. A value of another kind than declared is refused.
+
+    Keys that a later version of rpt has added are kept.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
@@ -72,7 +75,7 @@ class RecordSection(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Note which values a file may lack."""
+        """Store the names of the values that a file may lack."""
         cls._can_be_absent = frozenset(name for name, field in cls.model_fields.items() if field.default is ABSENT)
 
     def model_post_init(self, context: Any) -> None:

@@ -80,8 +80,9 @@ class DataFacts(RecordSection):
         version: Version of the sample rows; None for other sources.
         checksum: sha256 of the rows.
         rows: Number of rows of each split.
-        cut: Number of rows with cut texts, by split. A split without cut texts has no entry.
-        tied: Number of rows with two choices of equal tokens, by split. A split without such rows has no entry.
+        cut: Number of rows whose texts were cut, by split. A split without such rows has no entry.
+        tied: Number of rows in which several choices have the same tokens, by split. A split without such rows has no
+            entry.
         k_per_class: Number of training rows of each class in a few-shot run.
         drawn: Ids of the rows of a few-shot run, by split.
     """
@@ -107,7 +108,7 @@ class BackboneFacts(RecordSection):
         fingerprint_checkpoint: Hash of the weights as the file holds them.
         fingerprint_before: Hash of the loaded weights before training.
         fingerprint_after: Hash of the weights after training; equal to `fingerprint_before` if the backbone is frozen.
-        weights_sha256: sha256 of the weight file; for several files, sha256 over their names and sums.
+        weights_sha256: sha256 of the weight file; for several files, sha256 over their names and sha256 sums.
         parameters: Number of weights.
         dtype: Number format of the weights.
         attention: Attention implementation of transformers.
@@ -179,9 +180,9 @@ class EvaluationFacts(RecordSection):
     """Size and shape of the forward passes of an evaluation.
 
     Attributes:
-        token_budget: Largest number of tokens of a forward pass; None for no limit.
+        token_budget: Largest number of tokens of a forward pass, padding included.
         one_row_per_forward: Whether each forward pass holds a single row.
-        fixed_shapes: Whether the forward passes have fixed shapes, so that other rows cannot change a row's bits.
+        fixed_shapes: Whether forward passes have fixed shapes, so that a row's results do not depend on other rows.
     """
 
     token_budget: Value = absent()
@@ -194,7 +195,7 @@ class GitState(RecordSection):
 
     Attributes:
         commit: Commit of the checkout.
-        dirty: Whether files differ from the commit.
+        dirty: Whether tracked files differ from the commit.
     """
 
     commit: Text = absent()

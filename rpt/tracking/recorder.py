@@ -88,6 +88,7 @@ class Recorder:
 
         Raises:
             LeaseLost: Another process has taken over the run.
+            CheckpointError: `metrics.csv` does not fit the checkpoint.
         """
         self.folder.check_lease()
         self._record = self._first_record(sections)
@@ -134,7 +135,7 @@ class Recorder:
             self.warn(f"resumed by another version of rpt: {before} -> {now}")
 
     def warn(self, message: str) -> None:
-        """Add a warning to the record, for readers of the score."""
+        """Add a warning to the record."""
         self._record = self.record.updated(warnings=(*self.record.warnings, message))
 
     def add(self, row: Row) -> None:
@@ -143,7 +144,7 @@ class Recorder:
         self.log(row)
 
     def log(self, values: Row) -> None:
-        """Pass values with their `step` to the loggers alone."""
+        """Pass values, among them `step`, to the loggers without adding them to the curve."""
         if self._loggers is not None:
             self._loggers.log(values)
 

@@ -209,7 +209,7 @@ def _check_unchanged(run: Run, backbone: BackboneFacts, fingerprint: str) -> Non
 
 
 def _prompt_facts(recorder: Recorder, run: Run, tuner: PromptTuner) -> PromptFacts | None:
-    """Return the record's section on the prompt with the values at the end; None for a run without a prompt."""
+    """Complete the record's section `prompt` after training; None for a run without a prompt."""
     started = recorder.record.prompt
     return None if started is None else finished_prompt_facts(started, run, tuner.folded[tuner.runs.index(run)])
 
@@ -233,6 +233,7 @@ def _doubts(
     majority: Mapping[str, float | None],
     data: PackData,
 ) -> Sequence[str]:
+    """List warnings for the record: reasons to distrust the score."""
     doubts = []
     answers = predictions.answers
     texts, chosen = {answer.text for answer in answers}, {answer.choice for answer in answers}

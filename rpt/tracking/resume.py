@@ -67,7 +67,7 @@ def packs(
         recorders: Recorders of the runs that are to be trained.
         epochs: Number of epochs of the whole training.
         unusable: Identity hashes of further runs that cannot be trained; their packs are resumed without them.
-        is_halved: Whether successive halving is on. If not, runs that it has stopped in their checkpoints begin anew.
+        is_halved: Whether successive halving is on. If not, a run that halving has stopped before is trained anew.
 
     Returns:
         The packs, and the error of each run whose checkpoint cannot be read. Such a run is in no pack.
@@ -153,10 +153,10 @@ def _packs(members: tuple[str, ...], group: list[Pair], epochs: int, unusable: C
 
 
 def _split(group: list[Pair], num_members: int) -> list[Pack]:
-    """Split runs into as few packs as possible whose runs are at the same step.
+    """Split runs into as few packs as possible, so that all runs of a pack are at the same step.
 
-    The function tries one pack, then a pack of runs with checkpoints and a pack of runs without, then a pack for each
-    step.
+    The function tries a single pack first. Then it separates the runs without checkpoints. Last, it makes a pack for
+    each step.
     """
     begun, new = [pair for pair in group if pair[1]], [pair for pair in group if not pair[1]]
     by_step = [
@@ -176,7 +176,13 @@ def _pack(group: list[Pair], states: list[State | None], num_members: int) -> Pa
 
 
 def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
-    """Whether a run that is not among the recorders has a checkpoint of the same pack in the output folder."""
+    """Whether the output folder holds a checkpoint of an interrupted run of the same pack.
+
+    Args:
+        member: Identity hash of the run.
+        members: Identity hashes of the pack's runs.
+        parent: Output folder.
+    """
     for path in parent.glob(f"*-{member[:10]}"):
         folder = RunFolder(path)
         try:
@@ -190,7 +196,7 @@ def _waits(member: str, members: tuple[str, ...], parent: Path) -> bool:
 
 
 def _is_over(state: State, epochs: int) -> bool:
-    """Whether a run takes no more steps: it is at the last epoch, has stopped or has failed."""
+    """Whether a run takes no more steps: all epochs are done, or the run is finished, stopped or failed."""
     return bool(state["epochs_done"] >= epochs or state["run"]["status"] != "running")
 
 

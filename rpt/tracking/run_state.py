@@ -1,4 +1,4 @@
-"""Read the state of a run from its folder, the only place where states are stored."""
+"""Read the state of a run from its folder. States are stored in no other place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RunState:
         holder: Process and machine that train the run; None unless the run is running.
         members: Identity hashes of the runs of the pack in which the run failed or was interrupted. An interrupted pack
             is resumed with all of them. Empty for an interrupted run without a checkpoint.
-        is_bug: Whether the record holds a traceback, which means a bug in this program.
+        is_bug: Whether the record holds a traceback, because the run's own code has raised an exception.
         objective: Score that a sweeper maximises (`rpt.tracking.objective`), 0 to 1; None unless the run is finished or
             stopped.
     """
@@ -37,7 +37,7 @@ class RunState:
 
 
 def read_state(path: Path) -> RunState:
-    """Read a run's state from its folder. A run with an unreadable record is `failed`, as training would refuse it."""
+    """Read a run's state from its folder. A run with an unreadable record is `failed`, because it cannot be trained."""
     folder = RunFolder(path)
     holder = folder.holder()
     if holder is not None:

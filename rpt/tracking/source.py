@@ -2,8 +2,8 @@
 
 The hash covers the definition that a `_target_` names, and every definition that it refers to directly or indirectly in
 its top-level package and in rpt's packages of components (`COMPONENTS`). It also covers the statements of those modules
-that bind no name, because they may change what a definition does. Comments, docstrings, formatting, type hints of
-functions and the order of definitions do not change the hash.
+that do more than bind a name, because they may change what a definition does. Comments, docstrings, formatting, type
+hints of functions and the order of definitions do not change the hash.
 
 Limits:
 
@@ -36,6 +36,8 @@ LIBRARIES = ("lightning", "numpy", "peft", "scipy", "tokenizers", "torch", "tran
 def source_hash(target: str) -> str:
     """Compute the sha256 of a component's source.
 
+    For a component of `LIBRARIES` or of Python, it is the sha256 of the component's name and the library's version.
+
     Args:
         target: Dotted path of a class or function, as in `_target_`.
 
@@ -52,7 +54,7 @@ def source_hash(target: str) -> str:
 
 
 class _Closure:
-    """Set of all statements on which a definition depends.
+    """Set of the statements on which a definition depends.
 
     Args:
         top: Top-level package that is followed in addition to `COMPONENTS`.
@@ -103,7 +105,7 @@ class _Closure:
                 self._add_statement(statement, parsed)
 
     def _add_whole(self, module: str) -> None:
-        """Add everything that a followed module binds, because a module that is used as a value may be used in part."""
+        """Add all names that a followed module binds, because code that uses the module as a value may use any."""
         parsed = self._module(module)
         if parsed is not None:
             self._add_effects(parsed)
@@ -124,8 +126,8 @@ class _Closure:
 
         Args:
             name: Name that the import binds.
-            origin: Imported module, and the name in it; None for the module itself.
-            attributes: Attributes that are read from the name.
+            origin: Imported module, and the name in it or None for the module itself.
+            attributes: Attributes that the code reads from the name, such as `linear` in `layers.linear`.
         """
         module, attribute = origin
         self.pieces.add(f"{name} is {module} {attribute}")

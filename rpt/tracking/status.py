@@ -11,14 +11,14 @@ RecordStatus = Literal["running", "interrupted", "finished", "stopped", "failed"
 - `interrupted`: something outside the run has ended the training. The same command resumes it.
 - `finished`: the run is trained and scored.
 - `stopped`: successive halving has stopped the run before its last epoch. The run has no score on the reported rows.
-- `failed`: the training has diverged, or the run's own code has raised an exception.
+- `failed`: the training has diverged, the run's own code has raised an exception, or the backbone has changed.
 """
 
 RunStatus = Literal["finished", "running", "stopped", "failed", "interrupted", "missing"]
 """Status of a run, from its record and the lock of its folder.
 
-`running` means that a living process trains the run. Without such a process, the run is `interrupted`. `missing` means
-that the run has no record. The other words mean the same as in a record.
+`running` means that a process trains the run now. If the record says `running` and no process trains the run, the run
+is `interrupted`. `missing` means that the run has no record. The other words mean the same as in a record.
 """
 
 PointStatus = Literal["finished", "stopped", "failed", "refused", "interrupted"]

@@ -14,7 +14,7 @@ from rpt.tracking.record import Record
 Flat = dict[str, float | int | str]
 
 SIZES = ("start_norm_ratio", "start_update_ratio", "first_step", "end_norm_ratio", "end_update_ratio")
-"""Keys of the record's section `prompt` with the norms of the prompt."""
+"""Keys of the record's section `prompt` that hold a ratio of two norms."""
 
 
 def summary(record: Record, diagnostics: Mapping[str, Any] | None) -> Flat:
@@ -46,7 +46,7 @@ def chosen_state(record: Record) -> Flat:
 
 
 def counted(record: Record) -> Flat:
-    """Return the values from which W&B computes means and shares over runs; empty for an interrupted run.
+    """Return the values from which W&B computes means and shares over runs; empty unless the run is finished or failed.
 
     `diverged` and `failed` are 0 or 1. A run has failed if it diverged or its score is not above the majority answer's.
     `counted_score` is the majority answer's score if the run diverged. `failed` and `counted_score` also appear under
@@ -66,7 +66,7 @@ def counted(record: Record) -> Flat:
 
 
 def _size_of_prompt(record: Record) -> Flat:
-    """Return the prompt's norms at start and end, divided by the vocabulary's norm; empty without a prompt."""
+    """Return the values of `SIZES` that the record holds; empty without a prompt."""
     if record.prompt is None:
         return {}
     numbers = {name: getattr(record.prompt, name) for name in SIZES}
@@ -85,7 +85,7 @@ def _of_prompt(diagnostics: Mapping[str, Any]) -> Flat:
 
 
 def settings(record: Record) -> Flat:
-    """Return the settings of a run that may differ between the runs of a sweep, by dotted key."""
+    """Return the chosen options and the settings that often differ between the runs of a sweep, by dotted key."""
     groups = ("encoder.", "init.", "prompt.")
     options = {key: value for key, value in record.flat().items() if "." not in key or key.startswith(groups)}
     values = {**record.chosen, "data.source": record.data.source, **options}

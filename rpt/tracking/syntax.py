@@ -86,7 +86,7 @@ def _is_skipped(statement: ast.stmt) -> bool:
 
 
 def canonical(node: Any) -> str:
-    """Format a node of a syntax tree, without parts that cannot change a result; equal in all versions of Python."""
+    """Format a node of a syntax tree, without parts that cannot change a result. All versions of Python agree."""
     if isinstance(node, list):
         return "[" + ",".join(canonical(item) for item in node if not _is_silent(item)) + "]"
     if not isinstance(node, ast.AST):
@@ -105,7 +105,7 @@ def _is_silent(node: Any) -> bool:
 
 
 def imports(node: ast.AST, module: Module) -> dict[str, tuple[str, str | None]]:
-    """Find the names that all imports inside a node bind, each with its origin."""
+    """Find the names that imports inside a node bind, each with its module and the name in it (None for the module)."""
     origins: dict[str, tuple[str, str | None]] = {}
     for part in ast.walk(node):
         if isinstance(part, ast.Import):

@@ -13,7 +13,9 @@ from rpt.tracking.summary import read_diagnostics, settings, summary
 
 
 class TensorBoardLogger:
-    """Logger of one run: the curve, the configuration as text, and the summary as scalars and as hyperparameters.
+    """Logger of one run.
+
+    It writes the curve and the summary as scalars, the configuration as text, and the settings as hyperparameters.
 
     Args:
         section: Configuration of the logger.
@@ -25,10 +27,10 @@ class TensorBoardLogger:
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder = folder
-        # Drops the points after the checkpoint of an interrupted training, which will be logged again.
+        # `purge_step` drops the points after the checkpoint of an interrupted training, which are logged again.
         self._writer: Any = SummaryWriter(str(folder.path / "tensorboard"), purge_step=record.resumed_step + 1)
         config = json.dumps(record.config, indent=2, ensure_ascii=False)
-        self._writer.add_text("config", "\n".join(f"    {line}" for line in config.splitlines()))  # Markdown's code
+        self._writer.add_text("config", "\n".join(f"    {line}" for line in config.splitlines()))  # Markdown code
 
     def log(self, values: Values) -> None:
         """Write a row of the curve."""

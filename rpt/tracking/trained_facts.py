@@ -29,7 +29,10 @@ Three published prompts of T5 1.1 Base (GitHub google-research/prompt-tuning) ha
 """
 
 SMALL = 0.01
-"""Ratio of the prompt's rms to the embeddings' rms below which the record has a warning. The paper's "Rand": 0.025."""
+"""Ratio of the prompt's rms to the embeddings' rms below which the record has a warning.
+
+The paper's random initialisation, "Rand", has a ratio of 0.025.
+"""
 
 
 def run_sections(config: Config, run: Run, backbone: FrozenBackbone, resumed_step: int) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def prompt_facts(config: Config, run: Run, vocabulary_rms: float) -> PromptFacts
     Args:
         config: Configuration of the run.
         run: Run, before its first step or resumed.
-        vocabulary_rms: Root mean square of the vocabulary's numbers where the prompt enters
+        vocabulary_rms: Root mean square of the vocabulary's vectors at the layer where the prompt enters
             (`rpt.prompt.vocabulary.rms_of_vocabulary`).
     """
     prompt = run.trainable.prompt
@@ -99,12 +102,12 @@ def prompt_facts(config: Config, run: Run, vocabulary_rms: float) -> PromptFacts
 
 
 def finished_prompt_facts(facts: PromptFacts, run: Run, exported: Folded) -> PromptFacts:
-    """Add the size of the first step and the measures of the exported prompt.
+    """Add the size of the first step and the norms of the exported prompt.
 
     Args:
-        facts: Section at the start of the run.
+        facts: Section `prompt` of the record, as it was before the first step.
         run: Trained run.
-        exported: Exported prompt of the run's selected checkpoint. A prompt that is not one matrix is not measured.
+        exported: Exported prompt of the run's selected checkpoint. If it is not one matrix, nothing is added.
     """
     prompt = run.trainable.prompt
     assert prompt is not None

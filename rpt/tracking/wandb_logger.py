@@ -25,7 +25,7 @@ ENDING_SECONDS = 60.0
 """Seconds to wait at the end of a run for W&B to receive the last rows and files. W&B itself would wait forever."""
 
 RETRY_SECONDS = 600.0
-"""Seconds without a new attempt after W&B could not be reached. Otherwise each run of a pack would wait again."""
+"""Seconds for which W&B is not tried again after it could not be reached. Otherwise each run of a pack would wait."""
 
 
 def run_id(record: Record) -> str:
@@ -71,7 +71,7 @@ class WandbLogger:
         self._run.define_metric("*", step_metric="step")
 
     def _check_connection(self) -> None:
-        """Check that W&B answers and accepts the key. A failed start of a W&B run would leave the run's name in use.
+        """Check that W&B answers and accepts the key, because a failed `wandb.init` would leave the run's name in use.
 
         Raises:
             CannotSend: W&B does not answer, or does not accept the key.
@@ -112,13 +112,13 @@ class WandbLogger:
     def log(self, values: Values) -> None:
         """Log a row of the curve.
 
-        W&B's own step is set too. A resumed run then continues its curve. If an interruption makes a run repeat some
-        steps, W&B keeps one row for each step.
+        W&B's own step is set too, so that a resumed run continues its curve. A resumed run may repeat some steps, and
+        W&B keeps one row for each step.
         """
         self._run.log(dict(values), step=int(values["step"]))
 
     def finish(self, record: Record, *, succeeded: bool) -> None:
-        """Send the summary, the tables and the run's files, and close the W&B run even if some of that fails."""
+        """Send the summary, the tables and the run's files, and close the W&B run even if sending fails."""
         try:
             diagnostics = read_diagnostics(self._folder)
             self._run.summary.update(summary(record, diagnostics))
@@ -186,7 +186,7 @@ def token_table(diagnostics: Mapping[str, Any]) -> tuple[list[str], Rows]:
 
 
 def _later(folder: Path) -> str:
-    """Advise how to upload files that were not sent."""
+    """Return the advice how to upload files that were not sent."""
     return f"`wandb sync {folder}` uploads it later."
 
 
