@@ -16,9 +16,9 @@ from rpt.scoring.predictions import Predictions, prediction_lines
 from rpt.tasks.example import Answer, Example
 
 WINDOW = 2048
-"""Smallest number of answers that are computed together, if the input has as many.
+"""Smallest number of answers in a window, which are computed together. Only the last window may have fewer.
 
-The rows of a window are sorted by length. With fewer rows, the lengths in a forward pass would differ more.
+The rows of a window are sorted by length. In a smaller window, the lengths in a forward pass would differ more.
 """
 
 RUN_KEY = "run"
@@ -53,8 +53,8 @@ class Asked:
         row: Input row.
         group: Index of the group in `Predictor.groups`.
         runs: Indices in the group of the runs that answer the row.
-        examples: Examples of the row, whose missing right answers are filled in.
-        is_labelled: Whether the row has all right answers.
+        examples: Examples that the task makes of the row. A missing right answer is a placeholder.
+        is_labelled: Whether the row has all its right answers, so that no example has a placeholder.
     """
 
     row: InputRow
@@ -72,8 +72,8 @@ class Asked:
 def window_size(predictor: Predictor) -> int:
     """Return the number of answers that are computed before the first of them is written.
 
-    A window holds the validation set of a run of each group. A run therefore answers its validation set in the same
-    forward passes as in its own evaluation.
+    One window is large enough for the largest validation set of every group together. A run therefore answers its
+    validation set in the same forward passes as in its own evaluation.
     """
     return max(WINDOW, sum(group.num_reported for group in predictor.groups))
 
@@ -100,7 +100,7 @@ def answer_lines(
         combine: Function that combines the answers of all runs to an example; None gives an answer for each run.
 
     Yields:
-        Answers by row, then by example, then by run.
+        Answers in the order of the rows. Answers to a row are sorted by group, then by example, then by run.
 
     Raises:
         DataError: A row is broken, and `on_fault` raises the fault.
@@ -133,7 +133,7 @@ def _lines(answers: Iterable[tuple[int, AnswerLine]]) -> Iterator[AnswerLine]:
 
 
 def _asked(predictor: Predictor, row: InputRow) -> list[Asked]:
-    """Read an input row for each group of runs that answers it: all groups, or the group of the run that it names.
+    """Read an input row for each group of runs that answers it: all groups, or the group of the run that the row names.
 
     Raises:
         DataError: The row is broken, does not fit a task, or names an unknown run.
@@ -187,7 +187,7 @@ def answer_window(
         combine: Function that combines the answers of all runs to an example; None gives an answer for each run.
 
     Yields:
-        Number of the row and an answer to it, by number, then by group, example and run.
+        Pairs of a row's number and an answer to the row, sorted by number, then by group, example and run.
     """
     by_group: dict[int, list[Asked]] = {}
     for asked in window:
@@ -241,7 +241,7 @@ def _encoded(
 
 
 def _values(group: Group, predictions: Predictions) -> Iterator[dict[str, Any]]:
-    """Yield the output line of each answer: the line of `predictions.jsonl`, label and log-probabilities."""
+    """Yield the output line of each answer: the keys of `predictions.jsonl`, label and log-probabilities."""
     labels = group.task.labels
     lines = prediction_lines(predictions)
     for line, example, scores in zip(lines, predictions.examples, predictions.scores, strict=True):

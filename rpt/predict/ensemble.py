@@ -15,8 +15,8 @@ from rpt.tasks.example import Answer, Example
 Combine = Callable[[Predictions, Sequence[int]], tuple[Predictions, list[int]]]
 """Function that combines several answers to each example.
 
-Its arguments are the answers, and the number of the example for each answer. It returns one answer for each example,
-and the position of the first answer to each example.
+Its arguments are the answers, and for each answer the number of its example. It returns one combined answer for each
+example, and the position of the example's first answer among the given answers.
 """
 
 
@@ -50,7 +50,7 @@ def by_vote(predictions: Predictions, numbers: Sequence[int]) -> tuple[Predictio
     """Answer each example with the most frequent answer.
 
     Among equally frequent answers, the answer with the highest mean log-probability over the runs is chosen. Generated
-    text has no log-probabilities: the first of these answers in the order of the runs is then chosen.
+    texts have no log-probabilities, so the answer of the first run among equally frequent ones is chosen.
     """
     return _combined(predictions, numbers, _most_frequent)
 

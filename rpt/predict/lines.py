@@ -47,6 +47,6 @@ def read_input(stream: Iterable[bytes], name: str) -> Iterator[InputRow]:
 
 
 def placed(rows: Iterable[Mapping[str, Any]]) -> Iterator[InputRow]:
-    """Yield rows of a program as input rows, numbered from 1."""
+    """Number the rows that a program passes, from 1, and yield them as input rows."""
     for number, row in enumerate(rows, start=1):
         yield InputRow(f"row {number}", number, row)

@@ -24,7 +24,7 @@ def filled(task: Task, row: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
             reports the fault.
 
     Returns:
-        Copy of the row, whose unchanged parts may be shared, and whether it had all right answers already.
+        Copy of the row, which may share unchanged parts with it, and whether the row had all right answers already.
     """
     # Only these tasks have right answers inside nested objects. A deep copy would take longer than reading the row.
     made = copy.deepcopy(dict(row)) if isinstance(task, (Record, MultiRc)) else dict(row)
@@ -36,7 +36,7 @@ def filled(task: Task, row: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
 
 def _places(task: Task, row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Any]]:
     """Yield each object that holds a right answer, the name of its field, and an arbitrary answer."""
-    # The last label: a framing that reads only rows with the right phrase (WSC) keeps the row.
+    # The last label, because a framing of WSC skips rows with the first label.
     label = (task.labels or [0])[-1]
     if isinstance(task, Written):
         yield row, "answer", "unknown"

@@ -36,7 +36,9 @@ BACKBONE_KEYS = ("package", "path", "hub_id", "revision", "sha256", "family", "d
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that share forward passes, because they have the same task, protocol, backbone and scorer.
+    """Runs that share forward passes.
+
+    They have the same task, protocol, backbone, scorer and `trainer.eval_token_budget`.
 
     Attributes:
         names: Names of the runs.
@@ -75,7 +77,7 @@ class Group:
 
         Args:
             examples: Tokenised examples.
-            pairs: Index of the run in the group and number of the example, for each answer.
+            pairs: For each answer, index of the run in the group and position of the example in `examples`.
 
         Returns:
             Answers in the order of `pairs`.
@@ -96,7 +98,8 @@ class Predictor:
         runs: Finished runs with the same backbone. They may have different tasks.
 
     Attributes:
-        groups: Runs that share forward passes.
+        groups: Groups of the runs that share forward passes.
+        runs: Finished runs, as given.
 
     Raises:
         ConfigError: The runs have different backbones, two runs have the same name, or a file of a run is missing or
@@ -140,7 +143,7 @@ class Predictor:
         return Group(names, config, task, tuner, passes, mixed_passes, num_reported, lengths)
 
     def _splits(self, run: TrainedRun) -> dict[str, Encoded]:
-        """Tokenise the run's own rows, if the scorer generates text: they determine the longest answer."""
+        """Tokenise the run's own rows if the scorer generates text, because they limit its length; empty otherwise."""
         if run.config.scorer.name in ("head", "rank"):
             return {}
         run.data.tokenise(self._backbone.tokenizer)

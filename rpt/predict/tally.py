@@ -1,4 +1,4 @@
-"""Compute the task's metrics of the answers to labelled rows, without keeping the rows."""
+"""Compute the task's metrics over the answers to labelled rows, without keeping the rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rpt.tasks.running_metrics import RunningMetrics
 
 
 class Tally:
-    """Metrics of the answers to labelled rows, by run.
+    """Metrics over the answers to labelled rows, by run.
 
     Args:
         predictor: Runs that give the answers.
@@ -24,7 +24,7 @@ class Tally:
         self._by_run: dict[str, RunningMetrics] = {}
 
     def add(self, line: AnswerLine) -> None:
-        """Add an answer to the metrics of its run, if its row has a label."""
+        """Add an answer to the metrics of its run; do nothing if its row has no label."""
         if line.example is None:
             return
         if line.run not in self._by_run:
