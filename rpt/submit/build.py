@@ -34,7 +34,8 @@ def build_submission(runs: Sequence[TrainedRun], root: Path | None) -> tuple[byt
         `(content, off_label, missing)`.
 
         - `content`: bytes of the ZIP file.
-        - `off_label`: number of answers that match no label of the task, by file. The first label replaces them.
+        - `off_label`: number of answers that match no label of the task, by file. The task's first label is submitted
+          in their place. A file without such answers has no entry.
         - `missing`: names of the files for which there is no run or no test split.
 
     Raises:
@@ -80,7 +81,7 @@ def _by_task(runs: Sequence[TrainedRun]) -> dict[str, TrainedRun]:
 
 
 def _test_split(file: LeaderboardFile, run: TrainedRun, root: Path | None) -> Path | None:
-    """Return the path of a test split; None if the release lacks it."""
+    """Return the path of a test split; None if no folder of the release is known or it lacks the split."""
     folder = root if root is not None else run.config.data.root
     if folder is None:
         return None

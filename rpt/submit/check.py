@@ -21,7 +21,7 @@ MOST_BYTES = 16 * 2**20
 """Largest accepted size of an unpacked file, in bytes. The largest valid file, ReCoRD.jsonl, has under a megabyte."""
 
 MOST_PROBLEMS = 20
-"""Largest number of problems that are reported. The check ends when it has found them."""
+"""Largest number of problems that are reported. The check ends when it has found this many."""
 
 LONGEST_VALUE = 100
 """Largest number of characters of a value that are quoted in a problem."""
@@ -102,7 +102,7 @@ def _lines(file: LeaderboardFile, lines: list[str]) -> Iterator[str]:
 
 
 def _label(file: LeaderboardFile, entry: dict[str, Any], place: str, others: frozenset[str]) -> Iterator[str]:
-    """Yield the problems of an entry with a label."""
+    """Yield the problems of an entry, whose keys must be `label` and the names in `others`."""
     if entry.keys() != others | {"label"}:
         keys = _shortened(", ".join(entry))
         yield f"{place}: has the keys {keys}; it must have {', '.join(sorted(others | {'label'}))}"
@@ -116,7 +116,7 @@ def _label(file: LeaderboardFile, entry: dict[str, Any], place: str, others: fro
 
 
 def _passage(file: LeaderboardFile, entry: dict[str, Any], place: str, others: frozenset[str]) -> Iterator[str]:
-    """Yield the problems of a passage with questions and answers (MultiRC)."""
+    """Yield the problems of a passage with questions and answers (MultiRC). `others` are further keys of an answer."""
     passage = entry.get("passage")
     questions = passage.get("questions") if isinstance(passage, dict) else None
     if not isinstance(questions, list) or not questions:

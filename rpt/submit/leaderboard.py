@@ -42,7 +42,7 @@ class LeaderboardFile:
         return {names.get(name, name): value for name, value in row.items()}
 
     def label(self, label: Label) -> Label:
-        """Return a label of the release as the leaderboard expects it: texts in place of booleans."""
+        """Return a label of the release as the leaderboard expects it: a boolean becomes a text."""
         if not isinstance(label, bool):
             return label
         return str(label) if "True" in (self.labels or ()) else str(label).lower()
@@ -77,7 +77,7 @@ def nested(answers: Sequence[tuple[Sequence[int], Label]]) -> list[Entry]:
     """Build the lines of MultiRC: passages with their questions and answers.
 
     Args:
-        answers: Numbers of passage, question and answer, and the label, for each answer.
+        answers: For each answer, numbers of passage, question and answer, and its label.
 
     Examples:
         >>> nested([((5, 0, 2), 1)])
