@@ -20,7 +20,7 @@ BACKLOG = 1024
 """Largest number of connections that wait until the server accepts them."""
 
 STOP_SECONDS = 30
-"""Longest time in seconds that the server waits at its end for requests that it is answering."""
+"""Longest time in seconds for which a server that is stopped still answers the requests that it has accepted."""
 
 
 @explained

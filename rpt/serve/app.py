@@ -64,7 +64,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 class Service:
-    """Content of the responses, apart from HTTP.
+    """Computes the content of the responses, which `create_app` sends over HTTP.
 
     Args:
         predictor: The runs that answer, with their loaded backbone.
@@ -72,7 +72,7 @@ class Service:
         gather_seconds: Time in seconds that the first request of a batch waits for further requests.
 
     Attributes:
-        facts: Runs that answer rows.
+        facts: Facts of the runs, for `GET /runs` and the page.
         batcher: Worker thread that owns the model.
     """
 
@@ -87,6 +87,9 @@ class Service:
 
         Args:
             request: Request of FastAPI.
+
+        Returns:
+            Answers by row, then by run in the order of the request.
 
         Raises:
             Refusal: The request cannot be answered.
@@ -125,7 +128,7 @@ def create_app(predictor: Predictor, limits: Limits | None = None, gather_second
         yield
         await asyncio.to_thread(service.batcher.close)
 
-    # FastAPI's pages of the interface load their scripts from another host.
+    # FastAPI's own pages of the interface are switched off, because they load scripts from another host.
     own_pages = {"docs_url": None, "redoc_url": None}
     app = FastAPI(title="rpt.serve", version=version("rpt"), description=DESCRIPTION, lifespan=lifespan, **own_pages)
     app.state.batcher = service.batcher
@@ -155,24 +158,24 @@ def _interface_page(app: Any) -> Callable[[], Awaitable[Any]]:
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Any:
-    """Make a response of a JSON value. NaN and infinity become null, because JSON has no such numbers."""
+    """Make an HTTP response with a JSON value. NaN and infinity become null, because JSON has no such numbers."""
     from fastapi import Response
 
     return Response(as_json(value), status, headers, "application/json")
 
 
 async def on_refusal(request: Any, error: Any) -> Any:
-    """Answer a request that cannot be answered."""
+    """Send the reason for a refusal, with its status code and headers."""
     return json_response({"error": error.message}, error.status, error.headers)
 
 
 async def on_http_exception(request: Any, error: Any) -> Any:
-    """Answer a request for an unknown path, or with a method that the path does not have."""
+    """Refuse a request for an unknown path, or with a method that the path does not have."""
     allowed = "allowed are GET /, GET /runs, POST /predict, GET /docs and GET /openapi.json"
     message = shortened(f"{request.method} {request.url.path}: {error.detail}; {allowed}.")
     return json_response({"error": message}, error.status_code, error.headers)
 
 
 async def on_bug(request: Any, error: Exception) -> Any:
-    """Answer a request that a bug has ended. The web server writes the traceback to stderr."""
+    """Send status 500 for a request that a bug has ended. The web server writes the traceback to stderr."""
     return json_response({"error": "the server has a bug; its stderr holds the traceback."}, 500)

@@ -22,7 +22,7 @@ Answers = list[dict[str, Any]]
 """Answers of a request, by row, then by run in the order of the request."""
 
 MOST_GATHERED = 1024
-"""Number of answers from which on a batch waits for no further request."""
+"""Number of answers with which a batch is full, so that it waits for no further request."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Job:
 
     Attributes:
         rows: Rows with the fields of a task.
-        names: Names of the runs that answer each row.
+        names: Names of the runs. Each run answers each row.
         future: Future that receives the answers, or the reason why there are none.
     """
 
@@ -52,7 +52,7 @@ class _ReadJob:
     Attributes:
         job: The job.
         asked: Rows to answer.
-        positions: Position of each row in the request, from 1, by the row's number in `asked`.
+        positions: Position of each row in the request, from 1, by the row's number in the batch.
     """
 
     job: Job
@@ -64,13 +64,16 @@ class Batcher:
     """Worker thread that owns the model, and the bounded queue of requests in front of it.
 
     The first request of a batch waits `gather_seconds` for further requests. The rows of all requests of a batch then
-    share forward passes, whatever the run that answers them. Requests that arrive during a forward pass form the next
-    batch.
+    share forward passes, also if different runs of a group (`rpt.predict.predictor.Group`) answer them. Requests that
+    arrive during a forward pass form the next batch.
 
     Args:
         predictor: The runs that answer, with their loaded backbone. Only the worker thread uses it.
         limits: Limits of a request and of the queue.
         gather_seconds: Time in seconds that the first request of a batch waits for further requests.
+
+    Attributes:
+        num_batches: Number of batches that the worker thread has gathered.
     """
 
     def __init__(self, predictor: Predictor, limits: Limits, gather_seconds: float) -> None:
@@ -127,7 +130,7 @@ class Batcher:
                 return
 
     def _gather(self, first: Job) -> tuple[list[Job], bool]:
-        """Collect the jobs of a batch, and return whether the server stops after it."""
+        """Collect the jobs of a batch. Return them, and whether the server stops after this batch."""
         jobs, size = [first], first.size
         end = time.monotonic() + self._gather_seconds
         while size < MOST_GATHERED:
@@ -142,7 +145,7 @@ class Batcher:
         return jobs, False
 
     def _answer(self, jobs: Sequence[Job]) -> None:
-        """Answer jobs together. A job with a fault gets its reason, and the other jobs get their answers."""
+        """Answer jobs together. A job with a faulty row gets the reason, and the other jobs get their answers."""
         numbers = count()
         read: list[_ReadJob] = []
         for job in jobs:
@@ -153,7 +156,11 @@ class Batcher:
         self._score(read)
 
     def _read(self, job: Job, numbers: Iterator[int]) -> _ReadJob:
-        """Read the rows of a job with their tasks. In a window, different rows of all jobs have different numbers.
+        """Read the rows of a job with their tasks.
+
+        Args:
+            job: The job.
+            numbers: Source of row numbers, which no two rows of a batch share.
 
         Raises:
             DataError: A row does not fit its task, or the job asks for too many answers.

@@ -89,7 +89,7 @@ def example_row(folder: str, fields: list[str]) -> dict[str, Any] | None:
         fields: Names of the texts that a row must have.
 
     Returns:
-        Row with all fields; None for a task without sample rows, or with other fields.
+        Row with all `fields`; None for a task without sample rows, or if the sample row lacks a field.
 
     Examples:
         >>> sorted(example_row("CB", ["premise", "hypothesis"]))

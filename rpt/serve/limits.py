@@ -19,8 +19,8 @@ class Limits:
         characters: Largest number of characters of a text.
         answers: Largest number of answers of a request: examples of its rows, times runs.
         choices: Largest number of choices of an example. The choices of an example share a forward pass.
-        waiting: Largest number of answers that wait for the model. Requests beyond it are refused until it has caught
-            up.
+        waiting: Largest number of answers that wait for the model. Further requests are refused until enough of these
+            answers are computed.
     """
 
     body_bytes: int = 1024**2

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LONGEST_MESSAGE = 600
-"""Largest number of characters of a message. A message may quote a text of the client."""
+"""Largest number of characters of a message, which may quote a text from the request."""
 
 
 class Refusal(Exception):
     """A request cannot be answered.
 
     Args:
-        status: Status code of HTTP.
-        message: Reason, and what is allowed. A long message is shortened in its middle.
+        status: HTTP status code.
+        message: Reason for the refusal, and what is allowed. A long message is shortened in its middle.
         headers: Further headers of the response.
     """
 
