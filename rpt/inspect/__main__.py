@@ -21,7 +21,7 @@ PIPE_WIDTH = 120
 """Width of the tables in characters if the output is not a terminal."""
 
 SHOWN = 3
-"""Number of nearest tokens in a line of a table. JSON has all nearest tokens that the run has recorded."""
+"""Number of nearest tokens in a line of a table. `--json` prints all nearest tokens that the run has recorded."""
 
 COLUMNS = """columns of the table of a run:
   token           number of the virtual token

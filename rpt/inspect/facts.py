@@ -105,7 +105,7 @@ def _tokens(found: Prompt) -> list[VirtualToken]:
 
 
 def similarities(facts: Sequence[PromptFacts]) -> list[Similarity]:
-    """Compare the prompts of every two runs."""
+    """Compare the prompts of each pair of runs, in the order of the runs."""
     found = []
     for first, second in combinations(facts, 2):
         ours, others = _directions(first.prompt), _directions(second.prompt)
