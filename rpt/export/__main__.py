@@ -108,7 +108,7 @@ def _card(record: Record, format: str, folder: RunFolder, loading: str | None) -
 
 
 def _harness(path: Path, config_dirs: Sequence[str]) -> tuple[Files, str]:
-    """Make the files of the format `lm-eval`, and the section of the card that says how to use them."""
+    """Make the files of the format `lm-eval`, and the section of the model card on their use."""
     load_libraries()
     from rpt.export.harness import harness_task
     from rpt.trained import load

@@ -1,4 +1,4 @@
-"""Model card of an exported prompt: Markdown with the front matter of the hub."""
+"""Model card of an exported prompt: Markdown, with the YAML front matter that the Hugging Face hub reads."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def model_card(
 
 
 def _place(record: Record, section: dict[str, Any]) -> str:
-    """Return the position of the prompt, and its layer if it does not enter among the input embeddings."""
+    """Describe the position of the prompt, and its layer unless it enters among the input embeddings."""
     if record.prompt is not None and record.prompt.every_layer:
         return "keys and values in front of those of the text in every layer"
     layer = section.get("prompt_layer", 0)

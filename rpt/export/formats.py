@@ -46,7 +46,9 @@ def peft_files(folder: RunFolder, record: Record) -> Files:
 def _without_cross_attention(
     weights: Float[np.ndarray, "length width"], files: Files, width: int
 ) -> Float[np.ndarray, "length hidden"]:
-    """Return the vectors of an adapter without the places for a cross-attention, which a prefix of T5 has in PEFT.
+    """Remove the zeros that a prefix for T5 has in PEFT (`rpt.tracking.adapter.with_cross_attention`).
+
+    Vectors of other adapters are returned unchanged.
 
     Args:
         weights: Vectors of the adapter.
@@ -119,7 +121,7 @@ def _read(folder: RunFolder, path: Path) -> bytes:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """Return why a file cannot be read, without its name, which the message has already."""
+    """Return the reason why a file cannot be read, without the file's name, which the message already has."""
     reason = str(error) if isinstance(error, Unreadable) else f"cannot be read ({reason_of(error)})"
     return reason.removeprefix(f"{path}: ")
 

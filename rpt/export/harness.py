@@ -1,7 +1,7 @@
 """Task of the LM Evaluation Harness (`lm_eval`) for the rows that a run has reported: a YAML file and the rows.
 
-The harness joins texts by rules of its own. Templates therefore agree only if each joined text has the token ids that
-the run has read. The rows hold the filled templates, and each row is checked when the files are made.
+The harness joins a source and a choice by its own rules, which can give other token ids than the run has read. The rows
+therefore hold filled templates, and the token ids of each row are compared with the run's when the files are made.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ cd DIR   # the path of the rows is relative
 The command needs `pip install lm-eval peft`. Each row of `{rows}` holds the filled template (`source`), the choices
 with the end marker, and the index of the right choice. In float32 each log-likelihood agrees with the run's
 `predictions.jsonl` up to rounding. In bfloat16, rounding is large enough to change answers."""
-"""Section of the model card: how to score the prompt with the harness."""
+"""Section of the model card on scoring the prompt with the harness."""
 
 
 @dataclass(frozen=True)
 class HarnessTask:
-    """Files for the harness.
+    """Files with which the harness scores a run's prompt.
 
     Attributes:
         files: Adapter, task description and rows, by file name.
@@ -177,7 +177,7 @@ def _agrees(run: TrainedRun, tokenizer: Any, row: dict[str, Any], split: Encoded
 
 
 def _command(run: TrainedRun, name: str, weights: Path) -> str:
-    """Write the command that scores the rows, to be started in the folder of the export."""
+    """Return the command that scores the rows. It is to be started in the folder of the export."""
     split, config = run.data.reported, run.config
     longest = max(len(text) for texts in split.inputs for text in texts) + split.longest_output
     dtype = str(dtype_of(config, device_of(config))).removeprefix("torch.")
