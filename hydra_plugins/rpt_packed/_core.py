@@ -43,7 +43,7 @@ def launch(
         first_number: Number of the batch's first point in the sweep.
 
     Returns:
-        One job result a point, in the points' order, each with its own status.
+        Job result of each point, in the order of the points.
 
     Raises:
         ConfigError: An option of the launcher is wrong.
@@ -84,7 +84,7 @@ def _plain(value: Any) -> Any:
 
 
 def _job_return(overrides: Sequence[str], name: str, result: Result) -> JobReturn:
-    """Build the job result for Hydra's sweeper: the objective, or the error that is raised after the batch.
+    """Build the job result for Hydra's sweeper: the objective, or the error that Hydra raises on reading the result.
 
     The objective of a stopped point is its best held-out score until the rung.
     """

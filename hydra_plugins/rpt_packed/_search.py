@@ -73,7 +73,7 @@ class RecordingLauncher:
         self.errors: dict[str, Exception] = {}
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        """Train a batch of points. A read of a failed point's result prints nothing."""
+        """Train a batch of points and keep the result of each point."""
         returns = self._launcher.launch(job_overrides, initial_job_idx=initial_job_idx)
         return [self._noted(overrides, result) for overrides, result in zip(job_overrides, returns, strict=True)]
 
@@ -149,7 +149,7 @@ class Search(_impl.OptunaSweeperImpl):  # type: ignore[misc]
             say(f"{self._results} has it")
 
     def _best_finished(self, best: dict[str, Any]) -> dict[str, Any]:
-        """Return the finished point with the best value as the best point of a search with stopped points."""
+        """Replace Optuna's best point, which may be a stopped point, by the best finished point."""
         pairs = zip(self.launcher.objectives, self.launcher.finished, strict=True)
         value, overrides = max(pairs, key=lambda pair: pair[0], default=(None, ()))
         if value is None:

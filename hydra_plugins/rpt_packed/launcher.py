@@ -1,7 +1,7 @@
 """`hydra/launcher=packed`: trains the points of a sweep that share backbone, task and batch size together.
 
-Hydra imports this module at every start, so it must not import heavy modules. Hydra runs the module before it is in
-`sys.modules`, and dataclasses then fail with `from __future__ import annotations`.
+Hydra imports this module at every start, so it must not import heavy modules. It has no `from __future__ import
+annotations`: Hydra runs the module before adding it to `sys.modules`, where dataclasses then look up annotations.
 """
 
 from collections.abc import Sequence

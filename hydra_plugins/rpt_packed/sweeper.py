@@ -6,7 +6,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 
 class CheckedSweeper(BasicSweeper):
-    """Basic sweeper that does not compose every point a second time, which dominates the start of a large sweep.
+    """Basic sweeper that does not compose every point a second time, which takes long for a large sweep.
 
     `rpt.sweep.grid.CheckPoints` composes all points and then replaces the basic sweeper by this class.
     """
