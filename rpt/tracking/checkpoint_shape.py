@@ -84,7 +84,9 @@ def misfit_of_callbacks(state: Mapping[str, Any], names: Collection[str]) -> str
 
 
 def misfit_of_counts(state: Mapping[str, Any], steps_per_epoch: int) -> str | None:
-    """Describe a contradiction between the counts of steps and epochs of a running run; None if they agree.
+    """Describe a contradiction between the counts of steps and epochs; None if they agree.
+
+    The counts are compared only if the status of the run is `running`.
 
     Args:
         state: Content of the checkpoint, after `misfit` has checked it.

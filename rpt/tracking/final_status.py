@@ -11,7 +11,7 @@ from rpt.tracking.recorder import Recorder
 
 @contextmanager
 def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
-    """If the block raises an exception, end all running runs in their records and loggers, and raise it again.
+    """If the block raises an exception, end the records and loggers of all unfinished runs, and raise it again.
 
     An error of a single run does not end the block, because the other runs of the pack continue. An exception that ends
     the block (Ctrl-C, a full disk, a bug in code that the runs share) marks the runs as interrupted. The same command
