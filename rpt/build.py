@@ -109,7 +109,7 @@ def build_single(config: Config, data: TaskData) -> PromptTuner:
     """Build the Lightning module of one run for rows that are already prepared.
 
     Raises:
-        ConfigError: The rows were prepared for another task, backbone, prompt length or training loop.
+        ConfigError: The data was built from a configuration that differs in a section of `OF_THE_ROWS`.
     """
     for section in OF_THE_ROWS:
         own, of_the_data = getattr(config, section).model_dump(), getattr(data.config, section).model_dump()

@@ -14,11 +14,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rpt.prompt.unit import T5_RMS
 from rpt.report.figures.figure import PAGE, RC, SAMPLE_MARK
 from rpt.report.figures.styles import LINE_OF_MAJORITY, LOOKS
 
-SCALE = 0.00486
-"""Approximate root mean square of MiniLM's input embeddings, divided by T5's (11.64)."""
+SCALE = 0.05562 / T5_RMS
+"""Root mean square of MiniLM's input embeddings, divided by that of T5."""
 
 ENCODERS = ("plain", "residual")
 

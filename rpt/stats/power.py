@@ -12,7 +12,7 @@ from rpt.stats.crossed import Variances, variances
 from rpt.stats.estimate import LEAST_SEEDS, LEVEL
 
 MOST_SEEDS = 100_000
-"""Upper limit of the search for a number of seeds. The result is infinite if the search finds none below it."""
+"""Largest number of seeds that the search tries. The result is infinite if it is too small."""
 
 
 def seeds_needed(
@@ -60,12 +60,11 @@ def seeds_for(parts: Variances, num_units: int, effect: float, power: float) -> 
         reached = TTestPower().power(effect / error, 1, (1 - LEVEL) / 2, df=df, alternative="larger")
         return not reached < power
 
-    most = 2
+    least, most = 1, 2
     while not shows(most):
-        most *= 2
-        if most > MOST_SEEDS:
+        if most == MOST_SEEDS:
             return math.inf
-    least = most // 2
+        least, most = most, min(2 * most, MOST_SEEDS)
     while most - least > 1:  # `least` is too few, `most` is enough
         middle = (least + most) // 2
         least, most = (least, middle) if shows(middle) else (middle, most)

@@ -95,7 +95,7 @@ class Record(RecordSection):
         error: Reason for the failure or interruption.
         traceback: Traceback of an exception in the run's own code.
         seconds: Seconds of training and evaluation.
-        tokens: Number of prompt and text tokens trained on.
+        tokens: Number of tokens of prompts, texts and answers trained on.
         tokens_per_second: `tokens` divided by `seconds`.
         steps: Number of optimizer steps.
         peak_memory_bytes: Peak memory.

@@ -19,7 +19,6 @@ def quiet_libraries() -> None:
     for message in (
         r".*LeafSpec.*is deprecated.*",  # lightning 2.6 uses an interface that torch 2.13 deprecates
         r".*in eval mode at the start of training.*",  # intended: the backbone is frozen
-        r".*configure_optimizers` returned `None`.*",  # intended: every run has its own optimizer
         r".*smaller than the logging interval.*",  # docs/lightning.md names the flag; the curve has every step
         r".*sync_dist=True.*",  # all ranks have the sums over all ranks, and log the same values
         r".*does not have many workers.*",  # rows are tokenised before training

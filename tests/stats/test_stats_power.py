@@ -75,6 +75,12 @@ def test_without_a_variance_there_is_no_number_and_for_a_tiny_effect_it_is_infin
     assert seeds_needed(equal_on_all_examples(-1.0, 0.0, 1.0), effect=1e-4) == math.inf
 
 
+def test_the_search_reaches_its_largest_number():
+    """About 78,000 seeds are needed, which lies between 2**16 and the largest number that is searched."""
+    exact = TTestPower().solve_power(0.01, power=0.8, alpha=0.05)
+    assert seeds_needed(equal_on_all_examples(-1.0, 0.0, 1.0)) == pytest.approx(exact, abs=1)
+
+
 SETTINGS = [(56, 0.02, 0.0, 0.1), (277, 0.02, 0.05, 0.2), (277, 0.005, 0.03, 0.3), (100, 0.04, 0.03, 0.05)]
 """Number of examples, and the standard deviations of seeds, examples and the rest."""
 

@@ -21,10 +21,15 @@ PANELS = {
     "gate": (
         r"gate $|\varphi(P)| / |P|$",
         "Gate: size of a residual encoder's update against the prompt's, over epochs",
+        "Mean over virtual tokens",
     ),
-    "drift": (r"drift $|P' - P'_0| / |P'_0|$", "Drift: distance of the encoded prompt from its start, over epochs"),
+    "drift": (
+        r"drift $|P' - P'_0| / |P'_0|$",
+        "Drift: distance of the encoded prompt from its start, over epochs",
+        "Norms of the whole matrices",
+    ),
 }
-"""Label of the axis and title of the figure, for each field of `History` that is drawn over epochs."""
+"""Label of the axis, title of the figure and what its numbers are, for each field of `History` drawn over epochs."""
 
 VOCAB_COLOUR = "#999999"
 
@@ -41,7 +46,7 @@ def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figur
     tasks = every[:MOST_PANELS]
     if not tasks:
         return None
-    label, title = PANELS[name]
+    label, title, numbers = PANELS[name]
     looks = looks_of(study)
     drawing, axes = grid_of_panels(len(tasks), is_sample=study.is_sample, height=1.7)
     sentences, methods = [], {}
@@ -56,7 +61,7 @@ def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figur
             if len(mean):
                 sentences.append(f"{task}, {diagnosis.point.method}: from {mean[0]:.2f} to {mean[-1]:.2f}.")
     legend.put_below(drawing, [legend.of_method(method, look) for method, look in methods.items()])
-    caption = "Mean over virtual tokens, each encoder at its tuned point. Thick lines: means over seeds; thin: runs."
+    caption = f"{numbers}, each encoder at its tuned point. Thick lines: means over seeds; thin: runs."
     return finish(drawing, f"prompt-{name}", title, caption + not_shown(every), f"{title}. {' '.join(sentences)}")
 
 
