@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from statsmodels.stats.power import TTestPower
+from scipy.special import nctdtr, stdtrit
 
 from rpt.stats.crossed import Variances, variances
 from rpt.stats.estimate import LEAST_SEEDS, LEVEL
@@ -56,9 +56,9 @@ def seeds_for(parts: Variances, num_units: int, effect: float, power: float) -> 
         error, df = (float(value) for value in parts.of_mean(num_seeds, num_units))
         if error == 0:
             return True
-        # One-sided at half the level, because the other tail adds nothing. If the power is 1, scipy may return nan.
-        reached = TTestPower().power(effect / error, 1, (1 - LEVEL) / 2, df=df, alternative="larger")
-        return not reached < power
+        # The noncentral t's upper tail alone, because the lower tail adds nothing. If the power is 1, scipy may return nan.
+        missed = nctdtr(df, effect / error, stdtrit(df, (1 + LEVEL) / 2))
+        return not 1 - missed < power
 
     least, most = 1, 2
     while not shows(most):

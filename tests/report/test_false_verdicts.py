@@ -23,6 +23,7 @@ def claims(numbers, study):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # 250 studies take a minute, and several minutes on a busy or old processor
 @pytest.mark.parametrize("noise", NOISE)
 def test_claims_about_equal_encoders_are_rare(noise):
     """A study has three seeds, 56 rows, five learning rates, four encoders and the head alone."""
