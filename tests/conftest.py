@@ -38,6 +38,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Print the name of a failed test at once. A session that is killed prints no summary."""
+    if report.failed:
+        print(f"\nfailed ({report.when}): {report.nodeid}", flush=True)
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """Folder of data and models that are not in the repository. A test that needs it is skipped where it is missing."""
