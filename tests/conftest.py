@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import string
+import sys
 from collections import Counter
 from collections.abc import Callable
 from math import log
@@ -41,7 +42,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Print the name of a failed test at once. A session that is killed prints no summary."""
     if report.failed:
-        print(f"\nfailed ({report.when}): {report.nodeid}", flush=True)
+        sys.stdout.write(f"\nfailed ({report.when}): {report.nodeid}\n")
+        sys.stdout.flush()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def seeds_for(parts: Variances, num_units: int, effect: float, power: float) -> 
         error, df = (float(value) for value in parts.of_mean(num_seeds, num_units))
         if error == 0:
             return True
-        # The noncentral t's upper tail alone, because the lower tail adds nothing. If the power is 1, scipy may return nan.
+        # The upper tail of the noncentral t; the lower tail adds nothing. For a power of 1, scipy may return nan.
         missed = nctdtr(df, effect / error, stdtrit(df, (1 + LEVEL) / 2))
         return not 1 - missed < power
 

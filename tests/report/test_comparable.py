@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from rpt.report.measure.numbers import measure
@@ -10,6 +11,7 @@ from rpt.report.measure.sweep import swept_curves
 from rpt.report.page.write import write_report
 from rpt.report.read.collect import collect
 from rpt.report.read.run import StudyError
+from rpt.report.say.answer import answer
 from rpt.report.say.facts import facts
 from rpt.report.say.headline import headline
 from rpt.report.tables.study import tables
@@ -224,6 +226,43 @@ def test_another_axis_is_the_main_axis_of_a_study_that_also_varies_the_layer(tmp
     assert [(pair.setting, pair.num_points) for pair in numbers.sweep] == [
         ({"backbone.prompt_layer": layer}, 2) for layer in layers
     ]
+
+
+@pytest.mark.slow
+def test_values_are_compared_at_each_value_of_an_axis_over_which_no_score_is_averaged(tmp_path):
+    """Both layers have two rates and two units: values are averaged over the rates alone."""
+    layers, units = (0, 3), ("raw", "vocab")
+    points = [
+        (f"backbone.prompt_layer={layer}", f"prompt.unit={unit}", f"lr={rate}")
+        for layer in layers
+        for unit in units
+        for rate in (0.03, 0.3)
+    ]
+    study = collect(write_values(tmp_path, *points))
+    numbers = measure(study)
+    found = [pair for pair in numbers.by_value if pair.first == "plain"]
+    assert [(pair.axis, pair.setting, pair.num_points) for pair in found if pair.axis != "lr"] == [
+        *(("prompt.unit", {"backbone.prompt_layer": layer}, 2) for layer in layers),
+        *(("backbone.prompt_layer", {"prompt.unit": unit}, 2) for unit in units),
+    ]
+    (pair,) = [pair for pair in found if pair.axis == "prompt.unit" and pair.setting["backbone.prompt_layer"] == 3]
+    means = [
+        np.mean([
+            run.score for run in study.runs
+            if run.method == "plain" and (run.values["prompt.unit"], run.values["backbone.prompt_layer"]) == (unit, 3)
+        ])
+        for unit in (pair.first_value, pair.second_value)
+    ]  # fmt: skip
+    assert pair.comparison.difference.value == pytest.approx(means[0] - means[1])
+    paragraphs = answer(study, numbers)
+    headings = [part.heading for part in paragraphs]
+    assert "cb, along unit of the prompt (layer of the prompt 3)" in headings
+    assert "cb, along layer of the prompt (unit of the prompt raw)" in headings
+    rows = by_name({table.name: table for table in tables(study, numbers, [])}["comparisons_by_value"])
+    cells = [(row["axis"], row["prompt.unit"], row["backbone.prompt_layer"]) for row in rows]
+    assert cells.count(("unit of the prompt", None, "3")) == 2
+    assert cells.count(("layer of the prompt", "raw", None)) == 2
+    assert headline(study, numbers, paragraphs).label.endswith("(layer of the prompt 0)")
 
 
 @pytest.mark.slow

@@ -1,19 +1,21 @@
 """Compare two values of an axis, such as two learning rates, for the same encoder.
 
-The score at a value is averaged over all settings of the other axes that have runs at both values. On a numeric axis,
-every value is compared with the smallest value. On any other axis, all pairs of values are compared; with more than
-`MOST_VALUES` values, each value is compared with the first value.
+The score at a value is averaged over all settings of the other axes that have runs at both values, except the axes of
+`NOT_AVERAGED`: values are compared for each backbone, and for each unit, position and layer of the prompt. On a numeric
+axis, every value is compared with the smallest value. On any other axis, all pairs of values are compared; with more
+than `MOST_VALUES` values, each value is compared with the first value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from rpt.report.measure.comparisons import MOST_VALUES, Pair, pair_of
+from rpt.report.read.axes import NOT_AVERAGED
 from rpt.report.read.frame import frame_of, groups
 from rpt.report.read.run import Axis, Value
 from rpt.report.read.series import StudyCurve
@@ -28,9 +30,15 @@ def compare_values(study: Study) -> list[Pair]:
     pairs: list[Pair] = []
     for axis in study.axes:
         curves = study.curves_along(axis)
-        frame = frame_of(curves, [{"task": curve.task, "method": curve.method} for curve in curves])
-        pairs += [pair for members in groups(frame, ("task", "method")) for pair in _of_curves(axis, members)]
+        settings = [{"task": curve.task, "method": curve.method, **kept_apart(curve.setting)} for curve in curves]
+        members = groups(frame_of(curves, settings), ("task", "method", *NOT_AVERAGED))
+        pairs += [pair for alike in members for pair in _of_curves(axis, alike)]
     return pairs
+
+
+def kept_apart(setting: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the part of a setting over which no score is averaged: its values on the axes of `NOT_AVERAGED`."""
+    return {key: value for key, value in setting.items() if key in NOT_AVERAGED}
 
 
 def asked_axes(study: Study) -> list[Axis]:
@@ -53,13 +61,17 @@ def asked_pairs(study: Study, pairs: Sequence[Pair]) -> list[Pair]:
         pairs: Comparisons of values, from `compare_values`.
     """
     axis_of = {axis.key: axis for axis in asked_axes(study)}
-    last = {(pair.task, pair.first, pair.axis): pair for pair in pairs if pair.axis in axis_of}
+    last = {_curve_of(pair): pair for pair in pairs if pair.axis in axis_of}
     return [
         pair
         for pair in pairs
-        if pair.axis in axis_of
-        and (not axis_of[pair.axis].is_numeric or pair == last[pair.task, pair.first, pair.axis])
+        if pair.axis in axis_of and (not axis_of[pair.axis].is_numeric or pair == last[_curve_of(pair)])
     ]
+
+
+def _curve_of(pair: Pair) -> tuple[object, ...]:
+    """Return what the comparisons of one encoder along one axis have in common."""
+    return (pair.task, pair.first, pair.axis, *sorted(kept_apart(pair.setting).items()))
 
 
 def _of_curves(axis: Axis, curves: Sequence[StudyCurve]) -> Iterator[Pair]:
@@ -73,7 +85,7 @@ def _of_curves(axis: Axis, curves: Sequence[StudyCurve]) -> Iterator[Pair]:
         if seeds:
             first = np.mean([point.units(count, seeds) for _, point, _ in both], axis=0)
             second = np.mean([point.units(count, seeds) for _, _, point in both], axis=0)
-            setting = curve.setting if len(both) == 1 else {}
+            setting = curve.setting if len(both) == 1 else kept_apart(curve.setting)
             pair = pair_of(curve, curve.method, "value", setting, (first, second))
             yield replace(pair, num_points=len(both), axis=axis.key, first_value=value, second_value=other_value)
 

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rpt.console import several
+from rpt.report.measure.along import kept_apart
 from rpt.report.measure.comparisons import MAJORITY, Pair
 from rpt.report.measure.families import ASKS_HOW_SOON
 from rpt.report.measure.numbers import Numbers
 from rpt.report.measure.pace import Pace
 from rpt.report.measure.robustness import Robustness
 from rpt.report.read.frame import ITEM, frame_of, groups
+from rpt.report.read.run import Axis
 from rpt.report.read.study import Study
 from rpt.report.say.ranking import over_tasks, ranking
 from rpt.report.say.sentences import (
@@ -112,8 +114,19 @@ def _along_axes(study: Study, numbers: Numbers) -> Iterator[Paragraph]:
     for task in study.tasks:
         for axis in study.axes:
             pairs = [pair for pair in _claims(numbers) if pair.task == task and pair.axis == axis.key]
-            if pairs:
-                yield Paragraph(f"{task}, along {axis.label}", [*differences(pairs, axis.label)])
+            for label, alike in _labelled(study, axis, pairs):
+                yield Paragraph(f"{task}, along {label}", [*differences(alike, axis.label)])
+
+
+def _labelled(study: Study, axis: Axis, pairs: Sequence[Pair]) -> Iterator[tuple[str, list[Pair]]]:
+    """Yield the comparisons along an axis with a label, for each setting over which no score is averaged.
+
+    The label is that of the axis, followed by the setting in brackets, such as `initialisation (backbone minilm)`.
+    """
+    labels = [at_text(study.axes, kept_apart(pair.setting)) for pair in pairs]
+    for setting in dict.fromkeys(labels):
+        alike = [pair for pair, own in zip(pairs, labels, strict=True) if own == setting]
+        yield f"{axis.label} ({setting})" if setting else axis.label, alike
 
 
 def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace]) -> Iterator[str]:
@@ -126,8 +139,9 @@ def _in_short(study: Study, leader: str, numbers: Numbers, soon: Sequence[Pace])
     asks_first = study.name.endswith(ASKS_HOW_SOON)
     for axis in study.axes:
         values = [pair for pair in _claims(numbers) if pair.axis == axis.key]
-        if any(pair.comparison.difference.has_interval for pair in values):
-            yield along(axis.label, values)
+        for label, alike in _labelled(study, axis, values):
+            if any(pair.comparison.difference.has_interval for pair in alike):
+                yield along(label, alike)
     has_pace = any(pace.comparison.difference.has_interval for pace in soon)
     if has_pace and asks_first:
         yield overall_pace(leader, soon)

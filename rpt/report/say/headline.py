@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rpt.report.measure.along import kept_apart
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers
 from rpt.report.measure.robustness import Robustness
@@ -13,7 +14,7 @@ from rpt.report.read.study import Study
 from rpt.report.say.answer import FEW_SEEDS, Paragraph
 from rpt.report.say.more_seeds import more_seeds
 from rpt.report.say.sentences import brackets
-from rpt.report.say.words import SAMPLE, value_text
+from rpt.report.say.words import SAMPLE, at_text, value_text
 from rpt.stats.estimate import Estimate
 
 NO_NUMBER = "These runs give no number for the whole study."
@@ -87,7 +88,9 @@ def _label(study: Study, pair: Pair) -> str:
     task = f"{pair.task}, " if len(study.tasks) > 1 else ""
     if pair.where == "value":
         label = next(axis.label for axis in study.axes if axis.key == pair.axis)
-        return f"{task}{pair.first} with {label} {value_text(pair.first_value)} less {value_text(pair.second_value)}"
+        setting = at_text(study.axes, kept_apart(pair.setting))
+        values = f"{label} {value_text(pair.first_value)} less {value_text(pair.second_value)}"
+        return f"{task}{pair.first} with {values}{f' ({setting})' if setting else ''}"
     over = "averaged over the sweep" if pair.where == "sweep" else "each tuned on the held-out rows"
     return f"{task}{pair.first} less {pair.second}, {over}"
 

@@ -9,6 +9,7 @@ from rpt.console import several
 from rpt.report.measure.comparisons import Pair
 from rpt.report.measure.numbers import Numbers, PointScore
 from rpt.report.measure.robustness import Robustness
+from rpt.report.read.axes import NOT_AVERAGED
 from rpt.report.read.diagnostics import Diagnosis
 from rpt.report.read.run import POINTS
 from rpt.report.read.study import Study
@@ -146,23 +147,23 @@ def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
 def by_value_table(study: Study, pairs: Sequence[Pair]) -> Table:
     """Return a table of comparisons of two values of an axis for one encoder, for every axis."""
     labels = {axis.key: axis.label for axis in study.axes}
+    apart = [axis for axis in study.axes if axis.key in NOT_AVERAGED]
     rows: list[list[Cell]] = [
         [
-            *(pair.task, labels[pair.axis or ""], pair.first),
+            *(pair.task, *cells_on(apart, pair.setting), labels[pair.axis or ""], pair.first),
             *(value_text(pair.first_value), value_text(pair.second_value), pair.num_points, *_of_pair(pair)),
         ]
         for pair in pairs
     ]
-    columns = [
-        *(TASK, Column("axis", "axis"), ENCODER, Column("ours", "value"), Column("theirs", "against")),
-        *(Column("settings", "settings", note="Number of settings of the other axes in the averages."),),
-        *_PAIR_COLUMNS,
-    ]
+    columns = [TASK, *(Column(axis.key, axis.label) for axis in apart), Column("axis", "axis"), ENCODER]
+    columns += [Column("ours", "value"), Column("theirs", "against")]
+    columns += [Column("settings", "settings", note="Number of settings of the other axes in the averages.")]
     text = (
         "Differences in points between two values of an axis, of the same encoder, paired by seed and example. "
         f"{_intervals(study, HOLM)}"
     )
-    return Table("comparisons_by_value", "Comparisons along each axis", caption(study, text), columns, rows)
+    title = "Comparisons along each axis"
+    return Table("comparisons_by_value", title, caption(study, text), [*columns, *_PAIR_COLUMNS], rows)
 
 
 def by_point_table(study: Study, pairs: Sequence[Pair]) -> Table:
