@@ -244,8 +244,8 @@ def test_a_ray_worker_may_write_a_checkpoint_when_the_command_is_interrupted(tmp
     begun, saved = tmp_path / "begun", tmp_path / "saved"
 
     def work(pack, log, folder):
-        begun.touch()
         try:
+            begun.touch()
             while True:
                 time.sleep(0.05)
         except KeyboardInterrupt:

@@ -18,8 +18,11 @@ def compose(overrides: list[str]) -> dict[str, Any]:
     """Compose a configuration as `rpt.config.compose.compose` does.
 
     A composition takes a tenth of a second, and many tests compose the same overrides. No key is derived from
-    `output_dir`, which differs from test to test and is set afterwards.
+    `output_dir`, which differs from test to test and is set afterwards. Overrides with `hydra.searchpath` are composed
+    each time, because a test may change its own option files.
     """
+    if any("hydra.searchpath" in text for text in overrides):
+        return composition.compose(overrides)
     folders = [match[1] for text in overrides if (match := OUTPUT_DIR.fullmatch(text))]
     others = [text for text in overrides if not OUTPUT_DIR.fullmatch(text)]
     key = (str(config_dir()), os.environ.get("HOME", ""), *others)

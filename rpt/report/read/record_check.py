@@ -16,6 +16,7 @@ OF_ENDED_RUNS: dict[str, Kind | None] = {
     "config.seed": WHOLE,
     "config.backbone": SECTION,
     "config.trainer.tune": None,
+    "config.scorer": SECTION,
     "started": None,
     "warnings": None,
     "task.name": None,
