@@ -1,8 +1,8 @@
 """Every command in the README and in docs/ runs as it is written there, with the files that the pages show.
 
 Commands run in a copy of the checkout. A command that trains gets a limit on epochs and rows, and a tiny backbone if
-it names no backbone. Models of the hub are tiny random models, saved in the layout of the hub's cache. Studies in a
-table train one seed of one task, on the rows of the copy.
+it names no backbone. Models of the hub are tiny random models, saved in the layout of the hub's cache. The studies of
+`sweeps/` and of the paper train one seed, and those in a table one task, on the rows of the copy.
 """
 
 import itertools
@@ -136,7 +136,15 @@ def shortened(line: str, tiny: TinyModels) -> list[str]:
     shared = ["backbone.dropout=false"] if is_paper else []
     epochs = 8 if any("halving.rungs" in text for text in rest) else 1  # three rungs are at epochs 1, 2 and 4
     few = [*FEW, f"trainer.epochs={epochs}", f"data.max_rows={rows}"]
+    if study_of(rest) or is_paper:
+        rest = of_one_seed(rest)
     return [sys.executable, *rest, *([] if names_backbone else backbone), *shared, *few]
+
+
+def of_one_seed(arguments: list[str]) -> list[str]:
+    """Return the arguments of a study with a single seed. Its other points stay."""
+    seeds = ["seed=0"] if any(text in {"-m", "-cn"} for text in arguments) else []
+    return [text for text in arguments if not text.startswith("seed=")] + seeds
 
 
 def expected_refusal(line: str) -> str | None:
