@@ -13,6 +13,7 @@ import rpt
 from rpt.data.loaders import make_rows
 from rpt.export.__main__ import main
 from rpt.training.placement import place_prompts
+from tests.support.composed import checked
 from tests.support.trained_runs import trained_folder
 
 FEW = ["data.max_rows=8", "trainer.epochs=1", "encoder=plain", "trainer.progress=false", "trainer.device=cpu"]
@@ -127,7 +128,7 @@ def test_a_round_trip_keeps_every_bit_in_each_family(form, family, request, tmp_
     tiny = [*request.getfixturevalue(family), *overrides]
     output = exported(trained(tmp_path, *tiny), form, tmp_path / "out")
     back = [*tiny, "init=file", f"init.path={output}", "prompt.unit=raw", f"output_dir={tmp_path / 'back'}"]
-    config = rpt.compose([*FEW, "task=rte", "prompt.length=4", *back])
+    config = checked([*FEW, "task=rte", "prompt.length=4", *back])
     prompt = rpt.PromptTuner.from_config(config, rpt.TaskData(config)).runs[0].trainable.fold().numpy()
     [source] = (tmp_path / "runs").glob("*/prompt.safetensors")
     assert prompt.tobytes() == load_file(source)["prompt"].tobytes()

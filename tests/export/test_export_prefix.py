@@ -13,6 +13,7 @@ from rpt.data.loaders import make_rows
 from rpt.errors import ConfigError
 from rpt.export.__main__ import export, main
 from rpt.training.placement import place_prompts
+from tests.support.composed import checked
 
 BASES = {"tiny_bert": AutoModel, "tiny_t5": AutoModelForSeq2SeqLM, "tiny_llama": AutoModelForCausalLM}
 pytestmark = [
@@ -24,7 +25,7 @@ pytestmark = [
 def trained(tmp_path, *overrides):
     few = ["data.max_rows=8", "trainer.epochs=1", "trainer.progress=false", "trainer.device=cpu", "lr=3"]
     output = f"output_dir={tmp_path / 'runs'}"
-    [outcome] = rpt.train([rpt.compose([*few, "task=rte", "encoder=prefix", "prompt.length=4", output, *overrides])])
+    [outcome] = rpt.train([checked([*few, "task=rte", "encoder=prefix", "prompt.length=4", output, *overrides])])
     return outcome.check().folder
 
 

@@ -25,6 +25,7 @@ from rpt.submit import build  # noqa: F401
 from rpt.submit.__main__ import main as submit
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
 from tests.fuzz.test_fuzz_runs import damage
+from tests.support.composed import checked
 from tests.support.samples import sample_rows
 
 CASES = {"predict": 250, "rows": 350, "export": 400, "inspect": 300, "submit": 300, "check": 300, "init": 300}
@@ -44,7 +45,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000, method="thread")]
 def run(tiny_bert, tmp_path_factory):
     """Folder of a finished run with a head and an adapter."""
     folder = tmp_path_factory.mktemp("fuzzed")
-    config = rpt.compose([*tiny_bert, *FEW, "backbone.prompt_at=front", f"output_dir={folder}"])
+    config = checked([*tiny_bert, *FEW, "backbone.prompt_at=front", f"output_dir={folder}"])
     [done] = rpt.train([config])
     return done.check().folder
 

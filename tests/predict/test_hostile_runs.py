@@ -14,6 +14,7 @@ from rpt.errors import RptError
 from rpt.export.__main__ import main as export
 from rpt.inspect.__main__ import main as inspect
 from rpt.predict.__main__ import main as predict
+from tests.support.composed import checked
 
 FEW = ["task=rte", "data.max_rows=8", "trainer.epochs=1", "encoder=plain", "prompt.length=3", "trainer.progress=false"]
 ROW = {"premise": "A dog runs.", "hypothesis": "An animal runs."}
@@ -31,7 +32,7 @@ class Evil:
 
 @pytest.fixture
 def run(tiny_bert, tmp_path):
-    config = rpt.compose([*tiny_bert, *FEW, "backbone.prompt_at=front", f"output_dir={tmp_path / 'runs'}"])
+    config = checked([*tiny_bert, *FEW, "backbone.prompt_at=front", f"output_dir={tmp_path / 'runs'}"])
     [outcome] = rpt.train([config])
     return outcome.check().folder
 
@@ -71,7 +72,7 @@ def test_a_pickle_in_the_place_of_a_file_of_a_run_is_not_unpickled(kind, name, r
 @pytest.mark.parametrize("name", ["prompt.npy", "prompt.safetensors"])
 def test_a_pickle_as_a_start_is_not_unpickled(kind, name, tiny_bert, tmp_path):
     (tmp_path / name).write_bytes(pickled(kind, tmp_path / "ran"))
-    config = rpt.compose([*tiny_bert, *FEW, "init=file", f"init.path={tmp_path / name}", f"output_dir={tmp_path}"])
+    config = checked([*tiny_bert, *FEW, "init=file", f"init.path={tmp_path / name}", f"output_dir={tmp_path}"])
     with pytest.raises(RptError, match="cannot be read"):
         rpt.train([config])
     assert not (tmp_path / "ran").exists()
@@ -102,7 +103,7 @@ def test_the_code_beside_a_models_weights_is_not_run(tiny_bert, tmp_path):
         values = json.loads((model / name).read_text())
         (model / name).write_text(json.dumps({**values, "auto_map": keys}))
     overrides = [value for value in tiny_bert if not value.startswith("backbone.path=")]
-    config = rpt.compose([*overrides, *FEW, f"backbone.path={model}", f"output_dir={tmp_path / 'runs'}"])
+    config = checked([*overrides, *FEW, f"backbone.path={model}", f"output_dir={tmp_path / 'runs'}"])
     with contextlib.suppress(RptError):  # a refusal is right, too
         rpt.train([config])
     assert not (tmp_path / "ran").exists()
@@ -110,7 +111,7 @@ def test_the_code_beside_a_models_weights_is_not_run(tiny_bert, tmp_path):
 
 def test_trust_remote_code_is_no_setting(tiny_bert):
     with pytest.raises(RptError, match="trust_remote_code"):
-        rpt.compose([*tiny_bert, *FEW, "+backbone.trust_remote_code=true"])
+        checked([*tiny_bert, *FEW, "+backbone.trust_remote_code=true"])
 
 
 def test_an_adapter_that_names_code_is_read_without_it(run, tiny_bert, tmp_path):
@@ -119,7 +120,7 @@ def test_an_adapter_that_names_code_is_read_without_it(run, tiny_bert, tmp_path)
     values = json.loads(settings.read_text())
     mapping = {"base_model_class": "Model", "parent_library": str(tmp_path / "evil")}
     settings.write_text(json.dumps({**values, "auto_mapping": mapping, "trust_remote_code": True}))
-    config = rpt.compose([*tiny_bert, *FEW, "init=file", f"init.path={run / 'adapter'}", f"output_dir={tmp_path}"])
+    config = checked([*tiny_bert, *FEW, "init=file", f"init.path={run / 'adapter'}", f"output_dir={tmp_path}"])
     [outcome] = rpt.train([config])
     outcome.check()
     assert not (tmp_path / "ran").exists()

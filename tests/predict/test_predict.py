@@ -19,6 +19,7 @@ from rpt.predict.answers import answer_lines
 from rpt.predict.lines import placed
 from rpt.predict.predictor import Predictor
 from rpt.system.writing import read_json_lines
+from tests.support.composed import checked
 from tests.support.samples import FOLDER_OF, sample_rows, unlabelled_rows
 from tests.support.trained_runs import trained_folder
 
@@ -250,7 +251,7 @@ def test_the_rows_of_a_users_task_are_predicted(tiny_bert, tmp_path, capsys):
         write_rows(tmp_path / "Weather" / f"{split}.jsonl", rows)
     own = [str(tmp_path / "conf")]
     data = ["data=jsonl", f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", "prompt.length=3"]
-    [outcome] = rpt.train([rpt.compose([*tiny_bert, *SHORT, "task=weather", *data, *search_path(own)])])
+    [outcome] = rpt.train([checked([*tiny_bert, *SHORT, "task=weather", *data, *search_path(own)])])
     path = write_rows(tmp_path / "new.jsonl", [{"report": "Day 30: rain."}])
     capsys.readouterr()
     assert main([str(outcome.check().folder), "--input", path, "--config-dir", *own]) == 0

@@ -14,6 +14,7 @@ from rpt.errors import ConfigError
 from rpt.export.__main__ import export
 from rpt.prompt import stored
 from rpt.prompt.stored import read_prompt
+from tests.support.composed import checked
 
 FEW = ["task=cb", "data.max_rows=8", "trainer.epochs=1", "trainer.progress=false", "prompt.length=4", "lr=0.1"]
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
@@ -26,7 +27,7 @@ def path_of(overrides):
 @pytest.fixture
 def run(tiny_t5, tmp_path):
     """Folder of a finished run on the tiny T5."""
-    config = rpt.compose([*tiny_t5, *FEW, f"output_dir={tmp_path / 'runs'}"])
+    config = checked([*tiny_t5, *FEW, f"output_dir={tmp_path / 'runs'}"])
     [outcome] = rpt.train([config])
     return outcome.check().folder
 
@@ -41,7 +42,7 @@ def test_a_prompt_is_equal_bit_for_bit_after_a_round_trip(form, run, tiny_t5, tm
         stored_at = tmp_path / "saved"
         PeftModel.from_pretrained(model, tmp_path / "out").save_pretrained(stored_at)
     options = ["init=file", f"init.path={stored_at}", "encoder=plain", "prompt.unit=raw"]
-    config = rpt.compose([*tiny_t5, *FEW, *options, f"output_dir={tmp_path / 'back'}"])
+    config = checked([*tiny_t5, *FEW, *options, f"output_dir={tmp_path / 'back'}"])
     module = rpt.PromptTuner.from_config(config, rpt.TaskData(config))
     back = module.runs[0].trainable.fold().numpy()
     assert back.dtype == prompt.dtype
@@ -51,7 +52,7 @@ def test_a_prompt_is_equal_bit_for_bit_after_a_round_trip(form, run, tiny_t5, tm
 def test_the_folder_of_a_run_and_its_prompt_file_start_the_same_run(run, tiny_t5, tmp_path):
     names = set()
     for path in (run, run / "prompt.safetensors"):
-        config = rpt.compose([*tiny_t5, *FEW, "init=file", f"init.path={path}", f"output_dir={tmp_path / 'next'}"])
+        config = checked([*tiny_t5, *FEW, "init=file", f"init.path={path}", f"output_dir={tmp_path / 'next'}"])
         [outcome] = rpt.train([config])
         names.add(outcome.check().folder.name)
     assert len(names) == 1

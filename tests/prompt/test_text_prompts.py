@@ -21,6 +21,7 @@ from rpt.predict.predictor import Predictor
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.replay import replay
 from rpt.system.writing import read_json_lines
+from tests.support.composed import checked
 from tests.support.options import ENCODERS
 from tests.support.samples import sample_rows
 
@@ -43,7 +44,7 @@ def compose(request, tmp_path):
 
     def make(backbone, *overrides):
         folder = f"output_dir={tmp_path / 'runs'}"
-        return rpt.compose([*request.getfixturevalue(backbone), *QUIET, *SHORT, folder, *overrides])
+        return checked([*request.getfixturevalue(backbone), *QUIET, *SHORT, folder, *overrides])
 
     return make
 

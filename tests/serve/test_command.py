@@ -18,6 +18,7 @@ import pytest
 
 import rpt
 from rpt.serve.__main__ import main
+from tests.support.composed import checked
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_a_folder_without_runs_is_refused(capsys, tmp_path):
 @pytest.mark.slow
 def test_runs_of_different_backbones_are_refused(folder, tiny_llama, tmp_path, capsys):
     small = ["task=rte", "data.max_rows=8", "trainer.epochs=1", "encoder=plain", "trainer.progress=false"]
-    [outcome] = rpt.train([rpt.compose([*tiny_llama, *small, f"output_dir={tmp_path}"])])
+    [outcome] = rpt.train([checked([*tiny_llama, *small, f"output_dir={tmp_path}"])])
     capsys.readouterr()
     assert main([str(folder), str(outcome.check().folder), "--port", "0"]) == 2
     assert "Runs share one backbone" in capsys.readouterr().err

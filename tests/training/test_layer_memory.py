@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 
-import rpt
 from rpt.backbones.bounded_cache import BoundedCache
 from rpt.backbones.split import Split
 from rpt.errors import ConfigError
@@ -13,6 +12,7 @@ from rpt.runs import train
 from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import RankScorer
 from rpt.training.build_checks import tell_of_large_texts
+from tests.support.composed import checked
 from tests.support.models import WORDS, make_model, save_as_published
 from tests.support.packs import files
 
@@ -77,4 +77,4 @@ def test_a_tokenizer_without_frequent_tokens_is_refused_before_training(tiny_cb,
     named = ["backbone=local", "backbone.name=signs", f"backbone.path={tmp_path / 'model'}", "init=uniform"]
     few = ["trainer.epochs=1", "prompt.length=2", "trainer.device=cpu", f"output_dir={tmp_path / 'runs'}"]
     with pytest.raises(ConfigError, match=r"backbone\.prompt_layer = 1: needs the states of frequent tokens"):
-        train([rpt.compose(["task=cb", *tiny_cb, *named, *few, LAYER, "prompt.unit=raw"])])
+        train([checked(["task=cb", *tiny_cb, *named, *few, LAYER, "prompt.unit=raw"])])

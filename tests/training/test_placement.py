@@ -5,6 +5,7 @@ import pytest
 
 import rpt
 from rpt.runs import train
+from tests.support.composed import checked
 from tests.support.packs import RUNS_AT_LOW_RATES, curve
 
 END = ["backbone.prompt_at=end", "backbone.dtype=float64", "trainer.epochs=2"]
@@ -23,7 +24,7 @@ def test_packed_runs_with_prompts_after_the_text_equal_runs_alone(pack):
 
 def test_a_prompt_after_the_text_is_trained_and_loaded(tiny_llama, tiny_cb, tmp_path):
     options = [*tiny_llama, *tiny_cb, *END, "encoder=residual", "lr=0.03", f"output_dir={tmp_path}"]
-    outcome = train([rpt.compose(options)])[0]
+    outcome = train([checked(options)])[0]
     losses = curve(outcome)["train/loss"]
     assert losses[-1] < losses[0]
     assert "in front of the text" in outcome.record.adapter
@@ -35,13 +36,13 @@ def test_a_prompt_after_the_text_is_trained_and_loaded(tiny_llama, tiny_cb, tmp_
 
 def test_the_position_of_the_prompt_changes_the_identity_and_the_loss(tiny_llama, tiny_cb, tmp_path):
     options = [*tiny_llama, *tiny_cb, "encoder=plain", "trainer.epochs=1", f"output_dir={tmp_path}"]
-    end, front = (train([rpt.compose([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
+    end, front = (train([checked([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
     assert end.record.identity_hash != front.record.identity_hash
     assert curve(end)["train/loss"] != curve(front)["train/loss"]
 
 
 def test_without_a_prompt_both_positions_have_equal_scores(tiny_llama, tiny_cb, tmp_path):
     options = [*tiny_llama, *tiny_cb, "encoder=none", "backbone.dtype=float64", f"output_dir={tmp_path}"]
-    end, front = (train([rpt.compose([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
+    end, front = (train([checked([*options, f"backbone.prompt_at={at}"])])[0] for at in ("end", "front"))
     assert end.record.loss == pytest.approx(front.record.loss, rel=1e-6)
     assert end.record.scores == front.record.scores

@@ -17,6 +17,7 @@ from rpt.prompt.unit import T5_RMS
 from rpt.runs import train
 from rpt.system.writing import read_json_lines
 from rpt.training.placement import place_prompts
+from tests.support.composed import checked
 from tests.support.models import make_model, save_as_published
 from tests.support.packs import FAMILIES, curve, packed_and_alone, train_pack
 from tests.support.trained_runs import mixed_and_alone
@@ -38,7 +39,7 @@ def trained(request, tiny_cb, tmp_path):
 
     def make(family, *overrides, folder="runs"):
         small = [*request.getfixturevalue(family), *tiny_cb, "trainer.epochs=2", "prompt.length=4"]
-        return train([rpt.compose([*small, f"output_dir={tmp_path / folder}", *overrides])])[0]
+        return train([checked([*small, f"output_dir={tmp_path / folder}", *overrides])])[0]
 
     return make
 
@@ -242,7 +243,7 @@ REFUSED = {
 @pytest.mark.parametrize(("family", "override"), REFUSED)
 def test_settings_that_exclude_a_prefix_are_refused_before_training(family, override, request):
     with pytest.raises(ConfigError) as error:
-        rpt.compose([*request.getfixturevalue(family), "task=cb", "encoder=prefix", override])
+        checked([*request.getfixturevalue(family), "task=cb", "encoder=prefix", override])
     assert REFUSED[family, override] in str(error.value)
 
 
@@ -253,11 +254,11 @@ def test_a_model_without_a_cache_is_refused(kind, tmp_path, monkeypatch, tiny_cb
     few = [*tiny_cb, *named, "encoder=prefix", f"output_dir={tmp_path / 'runs'}"]
     message = rf"backbone\.name = mine: is a model of type {kind}, whose attention"
     with pytest.raises(ConfigError, match=message):
-        rpt.compose(few)
+        checked(few)
     # The type of a model from the hub is known only after it is loaded.
     monkeypatch.setattr("rpt.config.rules.backbone.model_type", lambda folder: "bert")
     with pytest.raises(ConfigError, match=message):
-        train([rpt.compose(few)])
+        train([checked(few)])
 
 
 @pytest.mark.parametrize(
@@ -277,4 +278,4 @@ def test_an_unchecked_place_is_refused_at_the_build(update, message, pack, assem
 def test_a_scorer_of_your_own_is_refused(tiny_bert):
     own = ["+scorer._target_=rpt.scoring.head.HeadScorer"]
     with pytest.raises(ConfigError, match="a scorer of your own may read the backbone without the keys and values"):
-        rpt.compose([*tiny_bert, "task=cb", "encoder=prefix", *own])
+        checked([*tiny_bert, "task=cb", "encoder=prefix", *own])

@@ -20,6 +20,7 @@ from rpt.runs import train
 from rpt.sweep.pack_key import pack_key
 from rpt.system.writing import read_json_lines
 from rpt.training.placement import place_prompts
+from tests.support.composed import checked
 from tests.support.models import make_model, save_as_published
 from tests.support.packs import FAMILIES, RUNS_AT_LOW_RATES, curve, files
 from tests.support.trained_runs import mixed_and_alone
@@ -36,7 +37,7 @@ def trained(request, tiny_cb, tmp_path):
 
     def make(family, *overrides, folder="runs"):
         small = [*request.getfixturevalue(family), *tiny_cb, "trainer.epochs=2", f"output_dir={tmp_path / folder}"]
-        return train([rpt.compose([*small, *overrides])])[0]
+        return train([checked([*small, *overrides])])[0]
 
     return make
 
@@ -104,7 +105,7 @@ def test_a_baseline_beside_a_prompt_at_a_layer_is_a_pack_of_its_own_with_the_sam
 
 
 def test_a_layer_has_no_effect_on_a_run_without_a_prompt(tiny_bert):
-    config = rpt.compose([*tiny_bert, "task=cb", "encoder=none", "backbone.prompt_layer=99"])
+    config = checked([*tiny_bert, "task=cb", "encoder=none", "backbone.prompt_layer=99"])
     assert config.backbone.prompt_layer == 0
 
 
@@ -129,7 +130,7 @@ def test_equal_texts_with_other_answers_are_computed_once_for_t5(tiny_t5, tmp_pa
     for split in ("train", "val"):
         (tmp_path / "CB" / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     few = [f"data.root={tmp_path}", f"output_dir={tmp_path / 'runs'}", "prompt.length=2", "encoder=plain", LAYER]
-    tuner, data = assemble(rpt.compose([*tiny_t5, "task=cb", "data=jsonl", *few]))
+    tuner, data = assemble(checked([*tiny_t5, "task=cb", "data=jsonl", *few]))
     prompts = [run.encode() for run in tuner.runs]
     for step in data.train_dataloader():
         place_prompts(tuner.backbone, step, prompts, 0, tuner.split)
@@ -150,7 +151,7 @@ def test_a_split_backbone_is_freed_with_its_sample_of_the_vocabulary(pack, assem
 def test_a_decoder_that_generates_is_refused_at_the_build(tiny_llama, tiny_cb, assemble, tmp_path):
     few = [*tiny_llama, *tiny_cb, "task=cb", f"output_dir={tmp_path}"]
     for key, override in (("prompt_layer = 1", LAYER), ("prompt_at = end", "backbone.prompt_at=end")):
-        config = rpt.compose([*few, override])
+        config = checked([*few, override])
         generating = config.model_copy(update={"scorer": config.scorer.model_copy(update={"name": "generate"})})
         with pytest.raises(ConfigError, match=rf"backbone\.{key}: does not go with scorer=generate"):
             assemble(generating)
@@ -219,7 +220,7 @@ def test_a_narrow_embedding_has_a_prompt_of_the_width_of_the_states(tiny_cb, tmp
     save_as_published("electra small", make_model("electra small"), tmp_path / "model")
     named = ["backbone=local", "backbone.name=electra", f"backbone.path={tmp_path / 'model'}", LAYER]
     few = ["trainer.epochs=1", "prompt.length=2", "trainer.device=cpu", f"output_dir={tmp_path / 'runs'}"]
-    configs = [rpt.compose([*tiny_cb, *named, *few, f"encoder={encoder}"]) for encoder in ("residual", "none")]
+    configs = [checked([*tiny_cb, *named, *few, f"encoder={encoder}"]) for encoder in ("residual", "none")]
     outcomes = [train([config])[0] for config in configs]
     assert [outcome.record.status for outcome in outcomes] == ["finished", "finished"]
     assert rpt.load(outcomes[0].folder).prompt.shape == (2, 32)
@@ -246,13 +247,13 @@ REFUSED = {
 @pytest.mark.parametrize(("family", "overrides"), REFUSED)
 def test_settings_that_exclude_a_layer_are_refused_before_training(family, overrides, request):
     with pytest.raises(ConfigError) as error:
-        rpt.compose([*request.getfixturevalue(family), "task=cb", *overrides.split()])
+        checked([*request.getfixturevalue(family), "task=cb", *overrides.split()])
     assert REFUSED[family, overrides] in str(error.value)
 
 
 def test_a_layer_that_is_unknown_before_the_model_is_loaded_is_refused(tiny_bert, tiny_cb, tmp_path, monkeypatch):
     monkeypatch.setattr("rpt.config.rules.backbone.num_layers", lambda folder: None)
-    config = rpt.compose([*tiny_bert, *tiny_cb, "backbone.prompt_layer=2", f"output_dir={tmp_path}"])
+    config = checked([*tiny_bert, *tiny_cb, "backbone.prompt_layer=2", f"output_dir={tmp_path}"])
     with pytest.raises(ConfigError, match=r"backbone\.prompt_layer = 2: this backbone has 2 layers"):
         train([config])
 

@@ -14,6 +14,7 @@ from rpt.backbones.frozen import root_mean_square
 from rpt.errors import ConfigError
 from rpt.prompt.unit import T5_RMS, prompt_scale
 from rpt.runs import train
+from tests.support.composed import checked
 from tests.support.packs import curve
 
 T5_OUTPUTS = re.compile(r"SelfAttention\.o\.|EncDecAttention\.o\.|\.wo\.")
@@ -77,7 +78,7 @@ def t5(tiny_gated_t5, tmp_path):
 
 
 def losses(make, scale, tiny_cb, folder, *more):
-    config = rpt.compose([*make(scale), *tiny_cb, *RUN, f"output_dir={folder / str(scale)}", *more])
+    config = checked([*make(scale), *tiny_cb, *RUN, f"output_dir={folder / str(scale)}", *more])
     return curve(train([config])[0])["train/loss"]
 
 
@@ -103,8 +104,8 @@ def test_in_the_raw_unit_a_rescaled_vocabulary_gives_different_losses(family, ti
 def test_the_prompt_scale_of_a_backbone_replaces_the_computed_scale(tiny_bert, tiny_cb, tmp_path):
     """The paper's models set `prompt_scale: 1`, so that their prompts train exactly as in the raw unit."""
     options = [*tiny_bert, *tiny_cb, "encoder=residual", "trainer.epochs=1", f"output_dir={tmp_path}"]
-    stated = train([rpt.compose([*options, "prompt.unit=vocab", "backbone.prompt_scale=1.0"])])[0]
-    raw = train([rpt.compose([*options, "prompt.unit=raw"])])[0]
+    stated = train([checked([*options, "prompt.unit=vocab", "backbone.prompt_scale=1.0"])])[0]
+    raw = train([checked([*options, "prompt.unit=raw"])])[0]
     assert curve(stated) == curve(raw)
     assert stated.record.prompt.scale == 1.0
     assert stated.record.identity_hash != raw.record.identity_hash
@@ -112,7 +113,7 @@ def test_the_prompt_scale_of_a_backbone_replaces_the_computed_scale(tiny_bert, t
 
 def test_the_record_has_the_norm_of_the_prompt_at_the_start_and_at_the_end(tiny_bert, tiny_cb, tmp_path):
     options = [*tiny_bert, *tiny_cb, "encoder=residual", "trainer.epochs=1", f"output_dir={tmp_path}"]
-    record = train([rpt.compose([*options, "prompt.unit=vocab"])])[0].record
+    record = train([checked([*options, "prompt.unit=vocab"])])[0].record
     facts = record.prompt
     embedding = load_file(Path(option(tiny_bert, "backbone.path")) / "model.safetensors")
     rms = root_mean_square(embedding["embeddings.word_embeddings.weight"].bfloat16().float())
@@ -131,13 +132,13 @@ def test_the_recorded_first_step_is_the_first_step_with_a_gradient_at_the_prompt
     # number by 0.744 lr: 0.1 / (1 - 0.9^2) divided by the root of 0.001 / (1 - 0.999^2). The change is smaller if a
     # gradient is near Adam's epsilon.
     options = [*tiny_bert, *tiny_cb, "encoder=plain", "trainer.epochs=1", f"output_dir={tmp_path}"]
-    facts = train([rpt.compose([*options, "prompt.unit=vocab", "lr=0.3", "weight_decay=0"])])[0].record.prompt
+    facts = train([checked([*options, "prompt.unit=vocab", "lr=0.3", "weight_decay=0"])])[0].record.prompt
     assert facts.first_step == pytest.approx(0.744 * 0.3 / (facts.start_norm_ratio * T5_RMS), rel=0.05)
 
 
 def test_a_prompt_far_from_the_vocabulary_gives_a_warning(tiny_bert, tiny_cb, tmp_path):
     options = [*tiny_bert, *tiny_cb, "encoder=plain", "init=uniform", "init.high=90", "init.low=-90", "lr=1e-4"]
-    record = train([rpt.compose([*options, "prompt.unit=raw", "trainer.epochs=1", f"output_dir={tmp_path}"])])[0].record
+    record = train([checked([*options, "prompt.unit=raw", "trainer.epochs=1", f"output_dir={tmp_path}"])])[0].record
     warnings = [warning for warning in record.warnings if "vocabulary" in warning]
     assert len(warnings) == 1
     assert re.match(r"prompt far .*: it starts at \d+ times and ends at \d+ times the vocabulary's rms;", warnings[0])
@@ -150,7 +151,7 @@ def test_a_vocabulary_without_a_scale_is_refused(fill, state, tiny_bert, tiny_cb
         return "word_embeddings" in name
 
     overrides = rescaled(tiny_bert, 0.0 if fill == 0 else fill, tmp_path / "model", is_word)
-    config = rpt.compose([*overrides, *tiny_cb, "prompt.unit=vocab", f"output_dir={tmp_path / 'runs'}"])
+    config = checked([*overrides, *tiny_cb, "prompt.unit=vocab", f"output_dir={tmp_path / 'runs'}"])
     with pytest.raises(rpt.errors.RptError, match=state):
         train([config])
 
