@@ -12,7 +12,8 @@ from tests.support.packs import RUNS, configs_of, curve, files
 DROPOUT = "backbone.dropout=true"
 
 
-@pytest.mark.parametrize("backbone", ["tiny_bert", pytest.param("tiny_t5", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["tiny_bert", "tiny_t5"])
 def test_runs_of_a_pack_with_dropout_have_the_same_bytes_as_alone(backbone, pack):
     packed = train(pack("packed", backbone, DROPOUT))
     alone = [train([config])[0] for config in pack("alone", backbone, DROPOUT)]

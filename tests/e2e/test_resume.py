@@ -85,7 +85,8 @@ def test_a_training_of_a_prompt_before_a_later_layer_resumes_to_the_same_bytes(c
     assert contents(resumed.folder) == contents(whole.folder)
 
 
-@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True])
 def test_a_training_that_failed_at_a_checkpoint_resumes_to_the_same_bytes(after, config, stop_saving):
     whole = train([config("whole")])[0]
     for number in (1, 2, 3):

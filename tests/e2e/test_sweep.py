@@ -107,6 +107,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", REFUSED)
 def test_a_sweep_without_a_valid_point_or_with_an_unknown_name_writes_nothing(arguments, command, start_folder):
     done = command(arguments[0], "-m", *arguments[1:])  # the flag -m may be at any position

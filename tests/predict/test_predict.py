@@ -55,15 +55,20 @@ def without_own_keys(lines):
     ("backbone", "overrides"),
     [
         ("tiny_bert", ["task=cb"]),
-        ("tiny_bert", ["task=cb", "backbone.dtype=bfloat16"]),
         ("tiny_bert", ["task=copa", "backbone.dtype=bfloat16"]),
-        ("tiny_bert", ["task=multirc", "data.max_rows=3", "encoder=none"]),
         ("tiny_llama", ["task=rte"]),
-        ("tiny_llama", ["task=rte", "backbone.prompt_at=end", "backbone.dtype=bfloat16"]),
-        ("tiny_llama", ["task=rte", "scorer=generate"]),
         ("tiny_t5", ["task=cb"]),
-        ("tiny_t5", ["task=record", "data.max_rows=4"]),
-        ("tiny_t5", ["task=wsc", "protocol=paper", "scorer=generate"]),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("tiny_bert", ["task=cb", "backbone.dtype=bfloat16"]),
+                ("tiny_bert", ["task=multirc", "data.max_rows=3", "encoder=none"]),
+                ("tiny_llama", ["task=rte", "backbone.prompt_at=end", "backbone.dtype=bfloat16"]),
+                ("tiny_llama", ["task=rte", "scorer=generate"]),
+                ("tiny_t5", ["task=record", "data.max_rows=4"]),
+                ("tiny_t5", ["task=wsc", "protocol=paper", "scorer=generate"]),
+            )
+        ),
     ],
     ids=lambda value: "-".join(value).replace("=", "_") if isinstance(value, list) else value,
 )
@@ -78,7 +83,10 @@ def test_a_file_of_the_runs_rows_gives_the_predictions_in_its_folder(backbone, o
     assert {line["run"] for line in lines} == {folder.name}
 
 
-@pytest.mark.parametrize("task", ["boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"])
+SLOW_TASKS = ("boolq", "multirc", "record", "rte", "wic")
+
+
+@pytest.mark.parametrize("task", ["cb", "copa", "wsc", *(pytest.param(t, marks=pytest.mark.slow) for t in SLOW_TASKS)])
 def test_rows_without_labels_get_the_scores_of_the_labelled_rows(task, trained):
     folder = trained("tiny_bert", f"task={task}", "data.max_rows=8", "encoder=none")
     answers = json.loads(json.dumps(rpt.load(folder).predict(unlabelled_rows(FOLDER_OF[task])[:8])))
@@ -137,7 +145,7 @@ def test_a_row_that_cannot_be_tokenised_is_named(trained, tmp_path, capsys):
     assert len([line for line in captured.out.splitlines() if line.startswith("{")]) == 2
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_each_row_of_mixed_runs_gets_the_answer_of_the_run_it_names(dtype, trained):
     folders = [
         trained("tiny_bert", "task=cb", f"seed={seed}", f"prompt.length={3 + seed}", f"backbone.dtype={dtype}")

@@ -99,6 +99,7 @@ def test_a_task_without_a_sweep_has_differences_next_to_a_task_with_a_sweep(tmp_
     assert "averaged over the sweep (on rte each at the point that the held-out rows choose)" in figure.caption
 
 
+@pytest.mark.slow
 def test_the_interval_panel_has_every_statistic_of_each_task_and_over_tasks(tasks):
     study, numbers = tasks
     (figure,) = intervals(study, numbers)

@@ -80,6 +80,7 @@ def test_equal_studies_give_equal_pages(study, parts, first, out, page):
     assert render(study, *parts, headline=first, out=out, command=COMMAND) == page
 
 
+@pytest.mark.slow
 def test_the_page_loads_no_other_files(page):
     loaded = re.findall(r'<(?:img|script|link|iframe|source|object|embed)\b[^>]*?(?:src|href)="([^"]{0,40})', page)
     assert len(loaded) == 1 + 11  # an empty icon and 11 figures

@@ -84,7 +84,7 @@ class TrainedPack:
     alone: list = field(repr=False)
 
 
-def train_pack(configs, assemble, loop, checkpoints=(0, 50, 200)):
+def train_pack(configs, assemble, loop, checkpoints=(0, 25, 100)):
     """Train a pack, and keep the states of its runs after the numbers of steps in `checkpoints`."""
     tuner, data = assemble(*configs)
     loop(tuner).train()

@@ -115,6 +115,7 @@ def test_runs_that_go_on_have_the_bits_of_a_pack_without_halving(halved):
             assert stop.score == max(columns["held_out/score"]) == outcome.record.best.held_out["score"]
 
 
+@pytest.mark.slow
 def test_the_decisions_follow_from_the_curves_of_the_full_sweep(halved):
     configs, competitors = halved("halved", "packing.exact=true")
     outcomes = train(configs, None, competitors)

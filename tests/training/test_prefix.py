@@ -98,6 +98,7 @@ def test_the_answer_to_a_text_does_not_depend_on_the_other_texts(family, pack, a
         torch.testing.assert_close(together.scores[index], alone.scores[0], rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["tiny_t5", "tiny_llama"])
 def test_generation_equals_the_most_likely_next_tokens(family, pack, assemble):
     """Rows with prefixes of two lengths and without a prefix generate in one pass."""

@@ -82,7 +82,7 @@ def losses(make, scale, tiny_cb, folder, *more):
     return curve(train([config])[0])["train/loss"]
 
 
-@pytest.mark.parametrize("family", ["bert", "t5"])
+@pytest.mark.parametrize("family", ["bert", pytest.param("t5", marks=pytest.mark.slow)])
 def test_in_the_vocab_unit_a_rescaled_vocabulary_gives_the_same_losses(family, tiny_cb, tmp_path, request):
     make = request.getfixturevalue(family)
     curves = [losses(make, scale, tiny_cb, tmp_path, "prompt.unit=vocab") for scale in SCALES]
