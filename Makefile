@@ -11,6 +11,8 @@ REST := slow or browser or gpu
 
 # A waiting OpenMP thread that spins slows small models 30 times wherever another process uses a core.
 export OMP_WAIT_POLICY := PASSIVE
+# The tests start many processes, and each of them would compile rpt again if Python wrote no bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run study test test-all bench check docs format clean
