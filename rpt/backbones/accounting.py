@@ -113,7 +113,7 @@ def _key(name: str, prefix: str, stored: Shapes) -> str | None:
 
 
 def _is_known(key: str, model: Skeleton) -> bool:
-    """Check whether a tensor is a head, a pooler or a buffer that a frozen backbone does not use."""
+    """Check whether a stored tensor may stay unused: part of a head or pooler, or a known buffer."""
     if key.removeprefix(f"{model.prefix}.").partition(".")[0] in HEADS:
         return True
     return any(re.search(BUFFERS[kind], key) for kind in ("", model.model_type) if kind in BUFFERS)

@@ -1,4 +1,4 @@
-"""`python -m rpt.reproduce DIR`: compare scores of runs with the paper's numbers, by interval and verdict."""
+"""`python -m rpt.reproduce DIR`: print how scores differ from the paper's, with intervals and verdicts."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ class Variances(NamedTuple):
 
     Attributes:
         seeds: Variance between the means of the seeds, each over all examples.
-        examples: Variance between the means of the examples, each over all seeds, minus the part that the term `rest`
-            of the model explains. It is 0 if `rest` explains all of this variance.
+        examples: Variance between the means of the examples, each over all seeds, minus the part that the residual
+            `rest` of the crossed model explains. It is at least 0.
         least: Variance that the means of the seeds would have because of `rest` alone, without an effect of the seed.
             `seeds` is smaller than `least` only by chance.
     """

@@ -71,8 +71,8 @@ def _units_like(
     Args:
         units: Score of each sampling unit in each run of the task.
         weights: Weight of each run in the interquartile mean; 0 outside the middle half.
-        changes: Score of each run after scores outside the middle half are replaced, divided by the number of runs in
-            the middle half.
+        changes: Score of each run, clipped to the range of the middle half, divided by the number of runs in the
+            middle half.
     """
     scores = units.mean(axis=2)
     num_seeds = scores.shape[1]

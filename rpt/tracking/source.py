@@ -105,7 +105,7 @@ class _Closure:
                 self._add_statement(statement, parsed)
 
     def _add_whole(self, module: str) -> None:
-        """Add all names that a followed module binds, because code that uses the module as a value may use any."""
+        """Add the definitions of all names in a module, because code that uses it as a value may use any of them."""
         parsed = self._module(module)
         if parsed is not None:
             self._add_effects(parsed)

@@ -179,12 +179,12 @@ def how_soon(leader: str, paces: Sequence[Pace]) -> str:
 
 
 def verdicts(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str, str]) -> str:
-    """Group the other encoders by the verdict of their comparison with the leading encoder, in words.
+    """Write how the leading encoder compares with the others, which are grouped by verdict.
 
     Args:
         leader: Name of the encoder that is the first of every comparison.
         comparisons: Comparisons on a single task.
-        words: Verb phrase for each verdict other than `open`. The first phrase is also used for open verdicts.
+        words: Verb phrase for each verdict but `open` (undecided), which is written as "whether" and the first phrase.
     """
     names = {
         verdict: [comparison.second for comparison in comparisons if comparison.verdict == verdict]

@@ -1,0 +1,54 @@
+"""A composition that shares the work of Hydra with earlier compositions equals Hydra's."""
+
+import pytest
+from hydra.errors import HydraException
+
+from rpt.config import compose as composition
+from rpt.config.composer import Composer
+from rpt.config.hydra_errors import groups
+
+composed_by_hydra = composition.compose
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return Composer(composition._composed, groups())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["task=rte", "encoder=plain", "lr=0.3"],
+        ["backbone=smollm2", "backbone.prompt_at=end", "prompt.length=3", "seed=2", "output_dir=/tmp/a/b"],
+        ["experiment=paper/t5_base/residual_n10", "task=boolq", "lr=1"],
+        ["data=jsonl", "data.root='~/x'", "init=file", "init.path='/a b'"],
+        ["callbacks=[early_stopping,lr_monitor]", "+encoder.x=3", "report={method: a}"],
+        ["optim=adafactor", "trainer.epochs=2", "clip_norm=null", "~weight_decay"],
+        ["question='${hydra.job.config_name}'", "lr=2"],
+    ],
+)
+def test_a_composition_equals_that_of_hydra(overrides, compose):
+    expected = composed_by_hydra(overrides)
+    assert compose(overrides) == expected
+    assert compose([*overrides, "seed=5"]) == composed_by_hydra([*overrides, "seed=5"])
+    assert compose(overrides) == expected  # the calls before have stored the options
+
+
+@pytest.mark.parametrize("override", ["encoder=residul", "encoder.bottleneck=3", "lr=[", "task.folder.x=1", "+lr=3"])
+def test_a_wrong_override_has_the_error_of_hydra(override, compose):
+    errors = []
+    for function in (composed_by_hydra, compose):
+        with pytest.raises(HydraException) as caught:
+            function([override])
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+
+
+def test_options_are_composed_once(monkeypatch):
+    calls = []
+    compose = Composer(lambda overrides: calls.append(overrides) or composition._composed(overrides), groups())
+    for lr in (0.1, 0.2):
+        for encoder in ("plain", "mlp"):
+            values = compose([f"encoder={encoder}", f"lr={lr}"])
+            assert (values["lr"], values["chosen"]["encoder"]) == (lr, encoder)
+    assert calls == [["encoder=plain"], ["encoder=mlp"]]
