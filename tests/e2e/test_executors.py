@@ -244,6 +244,7 @@ def test_a_ray_worker_may_write_a_checkpoint_when_the_command_is_interrupted(tmp
     begun, saved = tmp_path / "begun", tmp_path / "saved"
 
     def work(pack, log, folder):
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job; a training sets it, too
         try:
             begun.touch()
             while True:
