@@ -35,7 +35,7 @@ study: $(READY) ## the learning-rate study with its report, 40 minutes; it goes 
 test: $(READY) ## the quick tests: no network, no GPU; on all cores up to four
 	$(PYTEST) -m "not ($(REST))"
 
-test-all: $(READY) ## every test, the slow ones included; about 40 minutes on two cores
+test-all: $(READY) ## every test, the slow ones included; about 35 minutes on two cores
 	$(PYTEST)
 
 bench: $(READY) ## compare the speed with PEFT and Trainer; T5 shapes with ARGS="--tokenizer FOLDER"; 10 minutes
