@@ -13,8 +13,6 @@ PRIVATE = {
     # Base class of rpt's sweeper. Hydra has no public sweeper whose check of all points can be left out, and no public
     # function that expands the points of a sweep.
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper": "split_arguments validate_batch_is_legal sweep",
-    # Hydra has no public function that sets the values of overrides in a configuration that it has composed.
-    "hydra._internal.config_loader_impl.ConfigLoaderImpl": "_apply_overrides_to_config",
     # Base class of rpt's hyperparameter search. hydra-optuna-sweeper has its implementation only in this module.
     "hydra_plugins.hydra_optuna_sweeper._impl.OptunaSweeperImpl": "setup sweep",
     # W&B's search for an API key. The public `wandb.login` asks at the terminal and verifies the key over the network.

@@ -239,7 +239,9 @@ def _average(experiment: str, row: Expected, parts: Sequence[Point], by_task: Ma
     if len(parts) > len(by_task):
         reasons.append("some task was run on several sources or weights")
     scores = [point.scores(row.metric) for point in by_task.values()]
-    if missing:
+    if not all(scores):
+        reasons.append(f"some task's runs have no {row.metric}")
+    if missing or not all(scores):
         return Line(experiment, AVERAGE, row, expected, None, None, seeds, diverged, None, _once(reasons))
     mean = float(np.mean([np.mean(task) for task in scores]))
     margin = math.sqrt(sum(_margin(task) ** 2 for task in scores)) / len(scores)

@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 
-from rpt.config.hydra_errors import USER_ERRORS, explain, groups, unnamed_option
+from rpt.config.hydra_errors import USER_ERRORS, explain, unnamed_option
 from rpt.config.paths import user_path
 from rpt.config.user_folders import check_sources
 from rpt.console import say
@@ -33,7 +33,7 @@ MAXIMISING: dict[str, str | bool] = {
 """Options that make Hydra's searching sweepers (Optuna, Ax, Nevergrad) maximise the objective."""
 
 MANY_POINTS = 50
-"""Number of points above which a message announces the check. A check takes about 0.02 s for each point."""
+"""Number of points above which a message announces the check. A check takes about 0.1 s for each point."""
 
 
 class CheckPoints(Callback):
@@ -177,31 +177,20 @@ def examine(config: DictConfig, point: Sequence[str]) -> Accepted | Exception:
 
 
 def _examine(config: DictConfig, point: list[str]) -> Accepted | Exception:
+    from hydra import compose
+
     from rpt.config.check import check  # imported late, because Hydra imports this module at every start, also for help
+    from rpt.config.compose import plain
 
     if message := unnamed_option(point):
         return HydraException(message)
     try:
-        values = _compose(config, point)
+        searched = [text for text in config.hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
+        composed = compose(config.hydra.job.config_name, [*searched, *point], return_hydra_config=True)
+        values = plain(composed, composed.hydra.runtime.choices)
         return Accepted(values, check(values))
     except USER_ERRORS as error:
         return error
-
-
-def _compose(config: DictConfig, point: Sequence[str]) -> dict[str, Any]:
-    """Compose a point. Points of a sweep that choose the same options share the work of Hydra."""
-    from hydra import compose
-
-    from rpt.config.composer import Composer
-
-    state = current()
-    if state.compose is None:
-        searched = [text for text in config.hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
-        name = config.hydra.job.config_name
-        state.compose = Composer(
-            lambda overrides: compose(name, [*searched, *overrides], return_hydra_config=True), groups()
-        )
-    return state.compose(point)
 
 
 def indented(message: str) -> str:

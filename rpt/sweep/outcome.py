@@ -7,7 +7,7 @@ Hydra constructs these plugins itself and passes them nothing but a configuratio
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,6 @@ class SweepOutcome:
 
     Attributes:
         given: Overrides of the command line, word for word. They are the same for all points.
-        compose: Function that composes a point from its overrides (`rpt.config.composer`); None before the first point.
         examined: Accepted point, or the error that refuses the point, by the point's overrides.
         stopped: Rung and rank of each point that successive halving has stopped, by the point's name.
         failed: Error of each point that ended without a score, by the point's name. A sweeper raises only one error.
@@ -42,7 +41,6 @@ class SweepOutcome:
     """
 
     given: list[str] = field(default_factory=list)
-    compose: Callable[[Sequence[str]], dict[str, Any]] | None = None
     examined: dict[tuple[str, ...], Accepted | Exception] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)

@@ -4,37 +4,61 @@ import pytest
 from hydra.errors import HydraException
 
 from rpt.config import compose as composition
-from rpt.config.composer import Composer
 from rpt.config.hydra_errors import groups
+from tests.support.composer import Composer
 
 composed_by_hydra = composition.compose
 
 
-@pytest.fixture(scope="module")
-def compose():
-    return Composer(composition._composed, groups())
+@pytest.fixture
+def calls():
+    """Overrides of each composition by Hydra, and a composer that is not used elsewhere."""
+    return []
+
+
+@pytest.fixture
+def compose(calls):
+    return Composer(lambda overrides: calls.append(overrides) or composition._composed(overrides), groups())
 
 
 @pytest.mark.parametrize(
     "overrides",
     [
+        [],
         ["task=rte", "encoder=plain", "lr=0.3"],
         ["backbone=smollm2", "backbone.prompt_at=end", "prompt.length=3", "seed=2", "output_dir=/tmp/a/b"],
         ["experiment=paper/t5_base/residual_n10", "task=boolq", "lr=1"],
         ["data=jsonl", "data.root='~/x'", "init=file", "init.path='/a b'"],
-        ["callbacks=[early_stopping,lr_monitor]", "+encoder.x=3", "report={method: a}"],
-        ["optim=adafactor", "trainer.epochs=2", "clip_norm=null", "~weight_decay"],
-        ["question='${hydra.job.config_name}'", "lr=2"],
+        ["callbacks=[early_stopping,lr_monitor]", "+encoder.x=3", "++lr=0.5"],
+        ["optim=adafactor", "trainer.epochs=2", "clip_norm=null"],
     ],
 )
-def test_a_composition_equals_that_of_hydra(overrides, compose):
+def test_a_composition_equals_that_of_hydra(overrides, compose, calls):
     expected = composed_by_hydra(overrides)
     assert compose(overrides) == expected
     assert compose([*overrides, "seed=5"]) == composed_by_hydra([*overrides, "seed=5"])
-    assert compose(overrides) == expected  # the calls before have stored the options
+    assert compose(overrides) == expected
+    assert len(calls) == 1
 
 
-@pytest.mark.parametrize("override", ["encoder=residul", "encoder.bottleneck=3", "lr=[", "task.folder.x=1", "+lr=3"])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["++lr=0.5", "~weight_decay"],
+        ["report={method: a}"],
+        ["encoder.bottleneck_dim=5", "encoder={bottleneck_dim: 7}"],
+        ["question='${hydra.job.config_name}'", "lr=2"],
+        ["question='${oc.select:hydra.job.config_name,none}'"],
+    ],
+)
+def test_hydra_composes_the_whole_where_options_and_values_depend_on_each_other(overrides, compose, calls):
+    assert compose(overrides) == composed_by_hydra(overrides)
+    assert calls == [overrides]
+
+
+@pytest.mark.parametrize(
+    "override", ["encoder=residul", "encoder.bottleneck=3", "lr=[", "task.folder.x=1", "+lr=3", "lr=glob(*)"]
+)
 def test_a_wrong_override_has_the_error_of_hydra(override, compose):
     errors = []
     for function in (composed_by_hydra, compose):
@@ -44,9 +68,7 @@ def test_a_wrong_override_has_the_error_of_hydra(override, compose):
     assert errors[0] == errors[1]
 
 
-def test_options_are_composed_once(monkeypatch):
-    calls = []
-    compose = Composer(lambda overrides: calls.append(overrides) or composition._composed(overrides), groups())
+def test_options_are_composed_once(compose, calls):
     for lr in (0.1, 0.2):
         for encoder in ("plain", "mlp"):
             values = compose([f"encoder={encoder}", f"lr={lr}"])

@@ -8,10 +8,10 @@ from typing import Any
 
 from rpt.config import compose as composition
 from rpt.config.check import check
-from rpt.config.composer import Composer
 from rpt.config.hydra_errors import groups
 from rpt.config.paths import config_dir
 from rpt.config.schema import Config
+from tests.support.composer import Composer
 
 OUTPUT_DIR = re.compile(r"output_dir=(/[\w./-]+)")
 """Override of the output folder by a plain absolute path, such as the temporary folder of a test."""

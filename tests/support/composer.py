@@ -1,4 +1,4 @@
-"""Compose many configurations that choose the same options, such as the points of a sweep."""
+"""Compose many configurations that choose the same options, as tests do."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from omegaconf import DictConfig, open_dict
 
 from rpt.config.compose import plain
 
-KEY = re.compile(r"\+{0,2}([\w.-]+)=.*", re.DOTALL)
-"""Override with a key and without a package, an `@` or a `~`."""
+SETTING = re.compile(r"\+{0,2}([\w.-]+)=(?!\{)(?!.*\bglob\().*", re.DOTALL)
+"""Override whose key has no package, no `/` and no `~`, and whose value is neither a dictionary nor a pattern."""
 
 
 class Composer:
     """Compose configurations from overrides, and let Hydra compose equal options once.
 
     Hydra merges the files of the chosen options, and then sets the values of the other overrides. The first part takes
-    a tenth of a second and depends on the options alone. The second part takes a few milliseconds.
+    a tenth of a second and depends on the options alone. The second part takes a few milliseconds. Hydra composes the
+    whole if an override is no `SETTING`, names the part `hydra`, or is refused.
 
     Args:
         compose: Function that composes a configuration by Hydra from overrides, with its `hydra` part.
@@ -35,20 +36,26 @@ class Composer:
 
     def __call__(self, overrides: Sequence[str]) -> dict[str, Any]:
         """Return the composed configuration as `rpt.config.compose.plain` does, and raise the errors of Hydra."""
-        values = [text for text in overrides if self._sets_a_value(text)]
-        options = tuple(text for text in overrides if not self._sets_a_value(text))
+        shared = self._shared(overrides)
+        if shared is not None:
+            return shared
+        whole = self._compose([*overrides])
+        return plain(whole, whole.hydra.runtime.choices)
+
+    def _shared(self, overrides: Sequence[str]) -> dict[str, Any] | None:
+        """Compose by the stored options; None if Hydra must compose the whole."""
+        keys = [match and match[1] for match in map(SETTING.fullmatch, overrides)]
+        if not all(keys) or any("hydra" in text for text in overrides):
+            return None
+        values = [text for text, key in zip(overrides, keys, strict=True) if key not in self._groups]
+        options = tuple(text for text, key in zip(overrides, keys, strict=True) if key in self._groups)
         try:
             base, choices = self._base(options)
             composed = copy.deepcopy(base)
             ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(values), composed)
             return plain(composed, choices)
-        except Exception:  # for example a value that refers to the part `hydra`, or a wrong override
-            whole = self._compose([*overrides])
-            return plain(whole, whole.hydra.runtime.choices)
-
-    def _sets_a_value(self, override: str) -> bool:
-        match = KEY.fullmatch(override)
-        return match is not None and not match[1].startswith("hydra.") and match[1] not in self._groups
+        except Exception:  # Hydra raises its own error
+            return None
 
     def _base(self, options: tuple[str, ...]) -> tuple[DictConfig, dict[str, Any]]:
         """Return the configuration of the options without its `hydra` part, and the option of each group."""
