@@ -107,7 +107,7 @@ def variants():
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_scores_and_first_steps_of_the_ablation_are_means_over_three_seeds(variant, variants):
-    row = cells(section("SmolLM2"), f"`{variant}`")
+    row = cells(section("SmolLM2").split("### Eleven encoders")[0], f"`{variant}`")
     runs = variants[variants.method == variant]
     for cell, rate in zip(row[2:5], (0.003, 0.3, 30), strict=True):
         of_point = runs[runs.lr == rate]
@@ -210,3 +210,20 @@ def test_accuracy_and_macro_f1_at_a_good_rate_agree_with_the_runs(runs):
         assert stated in page
     prompts = good[good.encoder.isin(["plain", "residual"])]
     assert f"no run below {100 * prompts.accuracy.min():.1f} and {100 * prompts.f1_macro.min():.1f}" in page
+
+
+def test_the_study_of_eleven_encoders_agrees_with_the_runs():
+    runs = pd.read_csv(DOCS / "results" / "methods_cb.csv")
+    page = section("SmolLM2").split("### Eleven encoders")[1].split("### In front")[0]
+    means = 100 * runs.groupby("encoder").score.mean()
+    assert (len(runs), len(means)) == (33, 11)
+    for encoder, mean in means.items():
+        row = cells(page, f"`{encoder}`")
+        assert float(row[1].split()[0]) == pytest.approx(mean, abs=0.051)
+        if encoder != "residual":
+            assert float(row[2].split()[0]) == pytest.approx(means["residual"] - mean, abs=0.051)
+    assert means.idxmax() == "residual"
+    assert runs[runs.score <= runs.majority + 1e-9].encoder.value_counts().to_dict() == {"lopt": 2}
+    spread = 100 * runs.groupby("encoder").score.std()
+    for encoder, value in {"superpos": 10.3, "inception": 8.9, "ulpt": 6.4, "residual": 0.9}.items():
+        assert spread[encoder] == pytest.approx(value, abs=0.051)
