@@ -12,7 +12,7 @@ composed_by_hydra = composition.compose
 
 @pytest.fixture
 def calls():
-    """Overrides of each composition by Hydra, and a composer that is not used elsewhere."""
+    """Overrides of each composition that the composer of a test leaves to Hydra."""
     return []
 
 
