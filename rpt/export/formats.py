@@ -16,6 +16,7 @@ from jaxtyping import Float
 from safetensors.numpy import load
 
 from rpt.errors import ConfigError
+from rpt.prompt.peft_layout import columns_of_self_attention
 from rpt.system.reading import Unreadable, reason_of, refuse_link_out, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
@@ -38,31 +39,31 @@ def peft_files(folder: RunFolder, record: Record) -> Files:
     }
     weights = _tensor(folder.adapter / "adapter_model.safetensors", files, "adapter_model.safetensors")
     prompt = prompt_of(folder)
-    if not np.array_equal(_without_cross_attention(weights, files, prompt.shape[1]), prompt):
+    if not np.array_equal(_as_exported(weights, files, prompt.shape[1]), prompt):
         raise _refusal(folder.adapter, "differs from the prompt in prompt.safetensors")
     return files
 
 
-def _without_cross_attention(
+def _as_exported(
     weights: Float[np.ndarray, "length width"], files: Files, width: int
 ) -> Float[np.ndarray, "length hidden"]:
-    """Remove the zeros that a prefix for T5 has in PEFT (`rpt.tracking.adapter.with_cross_attention`).
+    """Return the vectors of an adapter in the order of the exported prompt. A prefix for T5 has another order in PEFT.
 
-    Vectors of other adapters are returned unchanged.
+    Vectors of other adapters, and of adapters whose settings are damaged, are returned unchanged.
 
     Args:
         weights: Vectors of the adapter.
         files: Files of the adapter.
         width: Width of the exported prompt.
     """
+    if weights.shape[1] == width:
+        return weights
     try:
-        places = json.loads(files["adapter_config.json"]).get("num_layers")
-    except (ValueError, AttributeError):
+        settings = json.loads(files["adapter_config.json"])
+        columns = columns_of_self_attention(weights.shape[1], settings if isinstance(settings, dict) else {})
+    except ValueError:
         return weights
-    if weights.shape[1] != 2 * width or type(places) is not int or places < 2 or weights.shape[1] % places:
-        return weights
-    of_layers = weights.reshape(len(weights), places // 2, 2, -1)  # [length, layers, attention, width]
-    return of_layers[:, :, 0].reshape(len(weights), -1)
+    return weights[:, columns[:width]]
 
 
 def safetensors_files(folder: RunFolder, record: Record) -> Files:

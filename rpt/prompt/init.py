@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rpt.config.options import Finite, PositiveInt, Scale
 from rpt.errors import ConfigError
-from rpt.prompt.stored import bad_file, read_prompt
+from rpt.prompt.stored import INPUT_METHODS, bad_file, read_prompt
 
 RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f]{2}>")
 """Vocabulary entries that stand for no text: unused entries, T5's sentinels (`<extra_id_0>`), single bytes."""
@@ -47,6 +47,11 @@ class InitSource:
     tokenizer: Any
     choices: tuple[str, ...]
     scale: float = 1.0
+
+    @property
+    def peft_methods(self) -> tuple[str, ...]:
+        """PEFT's methods whose adapters hold such a prompt."""
+        return INPUT_METHODS
 
     @property
     def hidden(self) -> int:
@@ -150,13 +155,13 @@ def labels(
         raise ConfigError.of(
             "init",
             "labels",
-            "this task has no label texts of its own, each row brings its choices. Set init=vocab.",
+            "this task has no label texts, because each row has its own choices. Set init=vocab.",
         )
     if len(source.choices) > length:
         raise ConfigError.of(
             "prompt.length",
             length,
-            f"init=labels needs one virtual token per label, here {len(source.choices)}. "
+            f"init=labels needs a virtual token for each of the {len(source.choices)} labels. "
             f"Set prompt.length={len(source.choices)} or more, or init=vocab.",
         )
     tokens = [source.token_ids(choice) for choice in source.choices]
@@ -199,7 +204,7 @@ def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: st
         rng: Not used.
         path: Path of a `.safetensors` file, of a `.npy` file, or of a folder. A `.safetensors` file must have a single
             tensor, or a tensor named `prompt` or `prompt_embeddings`. A folder must hold a run, an export, or an
-            adapter of PEFT's prompt tuning or P-tuning.
+            adapter of PEFT's prompt tuning or P-tuning; for a prefix, of PEFT's prefix tuning.
 
     Raises:
         ConfigError: the file is missing or unreadable, or its array does not fit this prompt and
@@ -211,9 +216,9 @@ def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: st
         >>> from_file(source, 4, rng, path="prompt.npy").shape
         torch.Size([4, 8])
     """
-    prompt = read_prompt(path)
+    prompt = read_prompt(path, source.peft_methods, source.hidden)
     if not prompt.is_floating_point() or not (prompt := prompt.float()).isfinite().all():
-        raise bad_file(path, "holds values that are no finite floats. Choose a trained prompt.")
+        raise bad_file(path, "holds values that are not finite floats. Choose a trained prompt.")
     shape, needed = list(prompt.shape), [length, source.hidden]
     if shape != needed:
         fits_backbone = len(shape) == 2 and shape[1] == source.hidden and shape[0] > 0
@@ -222,7 +227,7 @@ def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: st
         )
         raise bad_file(
             path,
-            f"has shape {shape}, needed is {needed} (prompt.length, backbone width). {cure}",
+            f"has shape {shape}, but the shape must be {needed} (prompt.length, numbers of a token). {cure}",
         )
     return prompt / source.scale
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.prompt.init import InitSource
 from rpt.prompt.layer_source import Sample, draw_sample
+from rpt.prompt.stored import PREFIX_METHODS
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class PrefixSource(InitSource):
     """
 
     backbone: FrozenBackbone = field(kw_only=True)
+
+    @property
+    def peft_methods(self) -> tuple[str, ...]:
+        """PEFT's method whose adapters hold a prefix."""
+        return PREFIX_METHODS
 
     @property
     def hidden(self) -> int:

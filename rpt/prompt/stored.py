@@ -14,24 +14,32 @@ from torch import Tensor
 
 from rpt.errors import ConfigError
 from rpt.prompt.files import PROMPT_FILES, prompt_file
+from rpt.prompt.peft_layout import columns_of_self_attention
 from rpt.system.reading import Unreadable, read_object, reason_of, refuse_pointer
 
 PROMPT_KEYS = ("prompt", "prompt_embeddings")
 """Names of the prompt in a file of several tensors: the name that rpt writes, then the name that PEFT writes."""
 
-PEFT_TYPES = ("PROMPT_TUNING", "P_TUNING")
+INPUT_METHODS = ("PROMPT_TUNING", "P_TUNING")
 """PEFT's methods whose adapters hold input vectors. For P-tuning, PEFT saves the output of the encoder."""
 
+PREFIX_METHODS = ("PREFIX_TUNING",)
+"""PEFT's method whose adapters hold keys and values of every layer. PEFT saves the output of a prefix encoder's MLP."""
 
-def read_prompt(path: str) -> Tensor:
+
+def read_prompt(path: str, methods: tuple[str, ...] = INPUT_METHODS, hidden: int | None = None) -> Tensor:
     """Read the array of a trained prompt, without a check of its shape.
 
     Args:
         path: Path of a `.safetensors` or `.npy` file, or of a folder that holds a prompt.
+        methods: Methods of PEFT whose adapters are read.
+        hidden: Number of keys and values of one token in all layers of the backbone, for a prefix. None reads all
+            layers that an adapter has.
 
     Returns:
         Array of the file. A PEFT adapter may hold a prompt for the encoder and another for the decoder. Then the
-        encoder's prompt is returned, and a message is written to stderr.
+        encoder's prompt is returned, and a message is written to stderr. For the prefix of an encoder-decoder model,
+        the keys and values that PEFT gives to the self-attention of the decoder's layers are returned.
 
     Raises:
         ConfigError: The file is missing, unreadable, or of another kind.
@@ -46,10 +54,10 @@ def read_prompt(path: str) -> Tensor:
     if file.suffix not in {".safetensors", ".npy"}:
         raise bad_file(path, "must end in .safetensors or .npy.")
     if not is_file:
-        raise bad_file(path, "no such file. Give a path relative to where the run was started.")
+        raise bad_file(path, "no such file. Give a path from the folder in which the run is started.")
     try:
         refuse_pointer(file)
-        return _read_numpy(file) if file.suffix == ".npy" else _read_safetensors(file)
+        return _read_numpy(file) if file.suffix == ".npy" else _read_safetensors(file, methods, hidden)
     except ConfigError:
         raise
     except Unreadable as error:
@@ -69,27 +77,43 @@ def _read_numpy(file: Path) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
 
 
-def _read_safetensors(file: Path) -> Tensor:
+def _read_safetensors(file: Path, methods: tuple[str, ...], hidden: int | None) -> Tensor:
     with safe_open(file, framework="pt") as tensors:
         names = list(tensors.keys())
         named = names if len(names) == 1 else [key for key in PROMPT_KEYS if key in names]
         if not named:
-            advice = f"holds {sorted(names)}: it must hold one tensor, or {' or '.join(PROMPT_KEYS)}."
+            advice = f"holds {sorted(names)}, but must hold one tensor, or a tensor {' or '.join(PROMPT_KEYS)}."
             raise bad_file(str(file), advice)
         prompt: Tensor = tensors.get_tensor(named[0])
-    settings = file.with_name("adapter_config.json")
-    return _of_adapter(file, read_object(settings), prompt) if settings.is_file() else prompt
+    config = file.with_name("adapter_config.json")
+    if not config.is_file():
+        return prompt
+    settings = read_object(config)
+    if settings.get("peft_type") not in methods:
+        advice = f"is an adapter of PEFT's {settings.get('peft_type')}. Choose an adapter of {' or '.join(methods)}"
+        hint = ", or set encoder=prefix" if settings.get("peft_type") in PREFIX_METHODS else ""
+        raise bad_file(str(file), f"{advice}{hint}.")
+    if settings["peft_type"] in PREFIX_METHODS:
+        return _of_prefix(file, settings, prompt, hidden)
+    return _of_encoder(file, settings, prompt)
 
 
-def _of_adapter(file: Path, settings: dict[str, Any], prompt: Tensor) -> Tensor:
+def _of_prefix(file: Path, settings: dict[str, Any], prefix: Tensor, hidden: int | None) -> Tensor:
+    """Return the keys and values of an adapter in layer order; for a decoder, `hidden` numbers of a virtual token."""
+    try:
+        columns = columns_of_self_attention(prefix.shape[-1], settings)
+    except ValueError as error:
+        raise bad_file(str(file), f"does not fit its adapter_config.json: {error}.") from error
+    is_of_decoder = settings.get("num_transformer_submodules") == 2
+    return prefix[:, columns[:hidden]] if is_of_decoder else prefix
+
+
+def _of_encoder(file: Path, settings: dict[str, Any], prompt: Tensor) -> Tensor:
     """Return the vectors of an adapter that belong in the input of the encoder, or of a decoder-only model.
 
     For an encoder-decoder model, PEFT trains two prompts by default: one for the encoder and one for the decoder.
     """
-    method, count = settings.get("peft_type"), settings.get("num_virtual_tokens")
-    if method not in PEFT_TYPES:
-        advice = f"is an adapter of PEFT's {method}. Choose an adapter of {' or '.join(PEFT_TYPES)}."
-        raise bad_file(str(file), advice)
+    count = settings.get("num_virtual_tokens")
     if prompt.ndim != 2 or not isinstance(count, int) or len(prompt) != 2 * count:
         return prompt
     _say_half(str(file), count)
@@ -100,5 +124,5 @@ def _of_adapter(file: Path, settings: dict[str, Any], prompt: Tensor) -> Tensor:
 def _say_half(file: str, count: int) -> None:
     """Write to stderr, once for each file, that only the prompt for the encoder is used."""
     sys.stderr.write(
-        f"{file}: has {count} virtual tokens for the encoder and {count} for the decoder; the encoder's are used\n"
+        f"{file}: has {count} virtual tokens for the encoder and {count} for the decoder; rpt uses the encoder's\n"
     )

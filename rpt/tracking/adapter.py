@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save
 from torch import Tensor
 
 from rpt.config.schema import BackboneConfig
+from rpt.prompt.peft_layout import with_cross_attention
 from rpt.system.writing import storage, write_atomic, write_json
 
 
@@ -63,26 +63,6 @@ def base_model(section: BackboneConfig, folder: Path) -> tuple[str, str | None]:
     if section.package is not None and section.original is not None:
         return section.original, section.revision
     return str(folder.resolve()), None
-
-
-def with_cross_attention(prefix: Tensor, layers: int) -> Tensor:
-    """Insert zeros into a prefix where PEFT expects the keys and values of a decoder's cross-attention.
-
-    For an encoder-decoder model, PEFT cuts each row of a prefix into two blocks for each decoder layer. The first block
-    is for the self-attention. The second block is for the cross-attention, and PEFT discards it. Without the blocks of
-    zeros, the decoder layers would get keys and values that were trained for other layers.
-
-    Args:
-        prefix: Prefix, [length, layers * width].
-        layers: Number of decoder layers.
-
-    Returns:
-        Prefix with a block of zeros behind the keys and values of each layer, [length, 2 * layers * width].
-
-    Source: PEFT 0.21.2, `peft_model.py`, `PeftModel.get_prompt`.
-    """
-    of_layers = prefix.unflatten(1, (layers, 1, -1))
-    return torch.cat([of_layers, torch.zeros_like(of_layers)], dim=2).flatten(1)
 
 
 def write_adapter(

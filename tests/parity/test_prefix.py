@@ -1,5 +1,6 @@
 """The prefix is compared with PEFT's prefix tuning and with the equations of P-tuning v2."""
 
+import json
 import math
 
 import pytest
@@ -11,9 +12,12 @@ from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.encoder import EncoderBackbone
 from rpt.backbones.files import FAMILIES
 from rpt.backbones.seq2seq import Seq2SeqBackbone
+from rpt.errors import ConfigError
 from rpt.prompt.insert import attend
+from rpt.prompt.peft_layout import with_cross_attention
 from rpt.prompt.prefix import Prefix
-from rpt.tracking.adapter import with_cross_attention, write_adapter
+from rpt.prompt.stored import PREFIX_METHODS, read_prompt
+from rpt.tracking.adapter import write_adapter
 from tests.support.models import make_model, tokenizer
 
 LENGTH = 4
@@ -109,6 +113,34 @@ def test_peft_loads_the_written_adapter(kind, tmp_path):
     assert peft_model.peft_config["default"].peft_type == "PREFIX_TUNING"
     # PEFT keeps the prefix in float32 and casts it to the dtype of the model.
     torch.testing.assert_close(of_peft(peft_model, family), found, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("projected", [False, True])
+@pytest.mark.parametrize("kind", ["bert", "llama", "t5", "t5 1.1"])
+def test_a_prefix_that_peft_has_trained_is_read_from_its_folder(kind, projected, tmp_path):
+    """The check covers PEFT's own order for a T5, in which layer i reads the keys and values of layer 2i."""
+    torch.manual_seed(4)
+    backbone, _, _ = load(kind)
+    family, shape = family_of(kind), backbone.key_value_shape
+    more = {"prefix_projection": True, "encoder_hidden_size": 6} if projected else {}
+    settings = PrefixTuningConfig(task_type=TASK_TYPES[family], num_virtual_tokens=LENGTH, **more)
+    peft_model = get_peft_model(backbone.model, settings).eval()
+    peft_model.save_pretrained(tmp_path)
+    prefix = read_prompt(str(tmp_path), PREFIX_METHODS, math.prod(shape)).double()
+    found = of_rpt(backbone, attend([prefix], torch.zeros(2, dtype=torch.long), shape, torch.float64), family)
+    torch.testing.assert_close(of_peft(peft_model, family), found, rtol=0, atol=1e-6)
+
+
+def test_a_prefix_of_peft_whose_settings_do_not_fit_is_refused(tmp_path):
+    backbone, prefix, _ = load("t5")
+    shape = backbone.key_value_shape
+    write_adapter(tmp_path, prefix, ("m", None), "SEQ_2_SEQ_LM", backbone.model.config, shape)
+    assert torch.equal(read_prompt(str(tmp_path), PREFIX_METHODS, math.prod(shape)), prefix)
+    settings = json.loads((tmp_path / "adapter_config.json").read_text())
+    for layers in (0, 7, "4", None):
+        (tmp_path / "adapter_config.json").write_text(json.dumps({**settings, "num_layers": layers}))
+        with pytest.raises(ConfigError, match=r"does not fit its adapter_config\.json: .*layers"):
+            read_prompt(str(tmp_path), PREFIX_METHODS)
 
 
 @pytest.mark.parametrize("mlp_width", [None, 5])

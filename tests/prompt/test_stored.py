@@ -77,7 +77,7 @@ def test_the_vectors_that_peft_inserts_are_read_from_its_folder(family, method, 
     found = [read_prompt(str(path)) for path in (tmp_path / "adapter", tmp_path / "adapter/adapter_model.safetensors")]
     assert all(torch.equal(prompt, expected) for prompt in found)
     is_halved = family == "tiny_t5" and submodules is None
-    message = "has 4 virtual tokens for the encoder and 4 for the decoder; the encoder's are used\n"
+    message = "has 4 virtual tokens for the encoder and 4 for the decoder; rpt uses the encoder's\n"
     assert capsys.readouterr().err.count(message) == int(is_halved)
 
 
@@ -95,7 +95,11 @@ def test_the_published_prompts_of_google_are_read_without_a_change(task, shared_
 def test_an_adapter_of_another_method_is_refused(tmp_path):
     save_file({"prompt_embeddings": np.zeros((4, 8), dtype="float32")}, tmp_path / "adapter_model.safetensors")
     for settings, message in (
-        ({"peft_type": "PREFIX_TUNING"}, r"is an adapter of PEFT's PREFIX_TUNING\. Choose an adapter of PROMPT_TUNING"),
+        (
+            {"peft_type": "PREFIX_TUNING"},
+            r"is an adapter of PEFT's PREFIX_TUNING\. Choose an .* PROMPT_TUNING or P_TUNING, or set encoder=prefix\.",
+        ),
+        ({"peft_type": "LORA"}, r"is an adapter of PEFT's LORA\. Choose an adapter of PROMPT_TUNING or P_TUNING\."),
         ([], "holds a JSON array, where an object is expected"),
     ):
         (tmp_path / "adapter_config.json").write_text(json.dumps(settings))

@@ -68,9 +68,10 @@ def test_a_prefix_is_trained_recorded_exported_and_loaded(family, trained, tiny_
     assert torch.equal(run.prompt, prompt)
     scores = [json.loads(line)["scores"] for line in (outcome.folder / "predictions.jsonl").read_text().splitlines()]
     assert [line["scores"] for line in run.predict(rows_of(tiny_cb))] == scores
-    start = ["init=file", f"init.path={outcome.folder}", "encoder=prefix", "prompt.unit=raw", "trainer.epochs=1"]
-    again = trained(family, *start, folder="again").record
-    assert again.prompt.start_norm_ratio == pytest.approx(record.prompt.end_norm_ratio, rel=1e-4)
+    for name, path in {"folder": outcome.folder, "adapter": outcome.folder / "adapter"}.items():
+        start = ["init=file", f"init.path={path}", "encoder=prefix", "prompt.unit=raw", "trainer.epochs=1"]
+        again = trained(family, *start, folder=name).record
+        assert again.prompt.start_norm_ratio == pytest.approx(record.prompt.end_norm_ratio, rel=1e-4)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -177,7 +178,7 @@ def test_bert_large_trains_as_many_numbers_as_in_p_tuning_v2(width, paper, held)
 
 
 def test_layers_of_unequal_width_have_no_mlp():
-    with pytest.raises(ConfigError, match=r"encoder\.mlp_width = 4: needs layers of equal width"):
+    with pytest.raises(ConfigError, match=r"encoder\.mlp_width = 4: needs layers of equal size"):
         Prefix(length=2, hidden=25, backbone_layers=3, mlp_width=4, dropout=0.0, start="init")
 
 
