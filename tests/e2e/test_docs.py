@@ -233,3 +233,12 @@ def test_links_between_pages_have_existing_targets():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_site_has_every_page_and_no_link_leaves_its_folder():
+    docs = ROOT / "docs"
+    listed = set(re.findall(r"\b([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    assert listed == {page.name for page in docs.glob("*.md")}
+    for page in docs.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).resolve().is_relative_to(docs), f"{page.name}: {target}"
