@@ -165,8 +165,8 @@ def read_row(predictor: Predictor, row: InputRow, names: Collection[str]) -> lis
 
 def _read(predictor: Predictor, row: InputRow, group: int, runs: Sequence[int]) -> Asked:
     task = predictor.groups[group].task
-    made, is_labelled = filled(task, row.values)
     try:
+        made, is_labelled = filled(task, row.values, row.place)
         return Asked(row, group, runs, list(task.examples([(row.place, made)])), is_labelled)
     except ReaderError as error:
         raise DataError(str(error)) from error

@@ -11,9 +11,6 @@ from rpt.data.sources import sample_source, sample_versions
 from rpt.predict.predictor import Group, Predictor
 from rpt.trained import TrainedRun
 
-ANSWER_FIELDS = ("label", "answer")
-"""Fields of a row that hold its right answer, which an example row leaves out."""
-
 
 class RunFacts(BaseModel):
     """A run that answers rows.
@@ -66,7 +63,6 @@ def server_facts(predictor: Predictor) -> ServerFacts:
 def _run_facts(run: TrainedRun, group: Group) -> RunFacts:
     task = group.task
     fields = list(task.fields)
-    rows_of_texts = [", ".join((*fields, "idx", answer)) for answer in ANSWER_FIELDS]
     return RunFacts(
         name=run.record.name,
         task=task.name,
@@ -74,25 +70,26 @@ def _run_facts(run: TrainedRun, group: Group) -> RunFacts:
         score=run.record.scores.get("score"),
         fields=fields,
         row=task.schema,
-        has_text_fields_only=task.schema in rows_of_texts,
+        has_text_fields_only=task.has_text_fields_only,
         labels=None if task.labels is None else list(task.labels),
         choices=None if task.choices is None else list(task.choices),
-        example=example_row(run.config.task.folder, fields),
+        example=example_row(run.config.task.folder, fields, task.answer_field),
     )
 
 
-def example_row(folder: str, fields: list[str]) -> dict[str, Any] | None:
-    """Return the first packaged validation row of a task, without `idx` and label.
+def example_row(folder: str, fields: list[str], answer_field: str) -> dict[str, Any] | None:
+    """Return the first packaged validation row of a task, without `idx` and the right answer.
 
     Args:
         folder: Folder of the task in the release.
         fields: Names of the texts that a row must have.
+        answer_field: Field that holds the right answer.
 
     Returns:
         Row with all `fields`; None for a task without sample rows, or if the sample row lacks a field.
 
     Examples:
-        >>> sorted(example_row("CB", ["premise", "hypothesis"]))
+        >>> sorted(example_row("CB", ["premise", "hypothesis"], "label"))
         ['hypothesis', 'premise']
     """
     if folder not in sample_versions():
@@ -101,4 +98,4 @@ def example_row(folder: str, fields: list[str]) -> dict[str, Any] | None:
     row: Mapping[str, Any] = values
     if any(field not in row for field in fields):
         return None
-    return {name: value for name, value in row.items() if name not in ("idx", *ANSWER_FIELDS)}
+    return {name: value for name, value in row.items() if name not in ("idx", answer_field)}

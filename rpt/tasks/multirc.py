@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from rpt.tasks.example import Example
-from rpt.tasks.row import Row
+from rpt.tasks.row import Row, objects_in
 from rpt.tasks.task import Task
 from rpt.tasks.text import without_tags
 
@@ -20,6 +21,12 @@ class MultiRc(Task):
         """List of the fields of a row, as text for messages."""
         answers = "answers: a list of {text, idx, label}"
         return f"idx and passage: {{text, questions: a list of {{question, idx, {answers}}}}}"
+
+    def answer_places(self, row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+        """Yield the answers to the questions, with a label. See `Task.answer_places`."""
+        assert self.labels is not None
+        for question in objects_in(row.get("passage"), "questions"):
+            yield from ((answer, self.labels[-1]) for answer in objects_in(question, "answers"))
 
     def read_row(self, row: Row) -> Iterator[Example]:
         """Yield the examples of a passage, without HTML tags. The release has three empty answers."""

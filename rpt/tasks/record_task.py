@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rpt.errors import DataError
 from rpt.tasks.example import Answer, Example
-from rpt.tasks.row import Row
+from rpt.tasks.row import Row, objects_in
 from rpt.tasks.task import Task
 from rpt.tasks.text import normalised
 
@@ -25,6 +25,7 @@ class Record(Task):
     model writes all right entities, joined by `; `.
     """
 
+    answer_field: ClassVar[str] = "answers"
     is_stratified: ClassVar[bool] = False
     has_own_choices: ClassVar[bool] = True
     framings: ClassVar[tuple[str, ...]] = ("choice", "joined")
@@ -36,6 +37,11 @@ class Record(Task):
         return (
             f"idx, passage: {{text, entities: a list of {{start, end}}}} and qas: a list of {{query, idx, {answers}}}"
         )
+
+    def answer_places(self, row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+        """Yield the queries, which the article's first entity could answer. See `Task.answer_places`."""
+        answers = [{"text": _first_entity(row.get("passage"))}]
+        yield from ((query, answers) for query in objects_in(row, "qas"))
 
     def read_row(self, row: Row) -> Iterator[Example]:
         """Yield the examples of an article. Candidates are the distinct entity texts, in order of first mention."""
@@ -57,10 +63,10 @@ class Record(Task):
     def _of_query(self, query: Row, number: int, texts: Mapping[str, str], candidates: tuple[str, ...]) -> Example:
         if PLACEHOLDER not in query.text("query"):
             raise query.fault("query", f"has no {PLACEHOLDER}.")
-        answers = tuple(dict.fromkeys(answer.text("text") for answer in query.parts("answers")))
+        answers = tuple(dict.fromkeys(answer.text("text") for answer in query.parts(self.answer_field)))
         right = [candidates.index(answer) for answer in answers if answer in candidates]
         if not right:
-            raise query.fault("answers", f"has none of the passage's entities: {', '.join(candidates)}.")
+            raise query.fault(self.answer_field, f"has none of the passage's entities: {', '.join(candidates)}.")
         is_joined = self.framing == "joined"
         return Example(
             idx=(number, query.number("idx")),
@@ -108,6 +114,15 @@ def _numbers(example: Example) -> tuple[int, ...]:
 
 def _start(entity: Row) -> int:
     return entity.number("start")
+
+
+def _first_entity(passage: Any) -> str:
+    """Return the text of an article's first entity; an empty text for an article of a wrong form."""
+    entities = objects_in(passage, "entities")
+    try:
+        return str(passage["text"][entities[0]["start"] : entities[0]["end"] + 1])
+    except (LookupError, TypeError):
+        return ""
 
 
 def _mention(entity: Row, text: str) -> str:

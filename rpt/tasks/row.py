@@ -118,3 +118,12 @@ class Row:
         if name not in self.values:
             raise DataError(f"{self.place}: lacks the field {self.path + name!r}; {self.schema}.")
         return self.values[name]
+
+
+def objects_in(part: Any, name: str) -> list[dict[str, Any]]:
+    """Return the JSON objects of the list in a field; an empty list for a part of a wrong form.
+
+    In contrast to `Row.parts`, nothing is checked, and the objects can be changed.
+    """
+    items = part.get(name) if isinstance(part, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +21,8 @@ class Task:
     Attributes:
         name: Name of the task on the command line.
         fields: Names of the texts that a row must have.
-        labels: Values of the rows' field `label`, in label order; None for a task whose rows have choices of their own.
+        labels: Values of the right answer in the rows, in label order; None for a task whose rows have choices of their
+            own.
         choices: Template of the answer for each label, filled with a row's texts, in label order; None for a task whose
             rows have choices of their own.
         framing: Way in which a row becomes examples, one of `framings`.
@@ -43,6 +45,9 @@ class Task:
 
     has_own_choices: ClassVar[bool] = False
     """Whether each row has choices of its own."""
+
+    answer_field: ClassVar[str] = "label"
+    """Field that holds the right answer, in a row or in an object inside a row."""
 
     framings: ClassVar[tuple[str, ...]] = ("choice",)
     """Framings that the task supports."""
@@ -71,7 +76,9 @@ class Task:
         """
         seen: dict[Idx, str] = {}
         for place, values in rows:
-            for example in self._guarded(Row(place, f"a {self.name} row has {self.schema}", values)):
+            with self.own_code(place):
+                examples = list(self.read_row(Row(place, f"a {self.name} row has {self.schema}", values)))
+            for example in examples:
                 if example.idx in seen:
                     first = seen[example.idx]
                     raise DataError(f"{place}: idx {example.idx} was already used at {first}; each must be unique.")
@@ -79,16 +86,21 @@ class Task:
                 _check_answer(example, place)
                 yield example
 
-    def _guarded(self, row: Row) -> list[Example]:
-        """Read a row. An error of the task's own code is raised as a `ReaderError` that names the row."""
+    @contextmanager
+    def own_code(self, place: str) -> Iterator[None]:
+        """Guard a block that calls the task's own code for a row.
+
+        Raises:
+            ReaderError: The task's own code has raised an error; the message names the row.
+        """
         try:
-            return list(self.read_row(row))
+            yield
         except RptError:
             raise
         except Exception as error:
             reader = f"{type(self).__module__}.{type(self).__qualname__}"
             reason = f"{type(error).__name__}: {error}"
-            raise ReaderError(f"{row.place}: the task's reader {reader} raised {reason}.") from error
+            raise ReaderError(f"{place}: the task's reader {reader} raised {reason}.") from error
 
     def training(self, examples: Sequence[Example]) -> list[Example]:
         """Return the examples to train on, from the examples of the train split."""
@@ -119,8 +131,25 @@ class Task:
 
     @property
     def schema(self) -> str:
-        """List of the fields of a row, as text for messages."""
-        return ", ".join((*self.fields, "idx", "label"))
+        """List of the fields of a row, as text for messages. A task whose rows have other fields overrides it."""
+        return ", ".join((*self.fields, "idx", self.answer_field))
+
+    @property
+    def has_text_fields_only(self) -> bool:
+        """Whether a row has no fields but the texts of `fields`, `idx` and the right answer."""
+        return type(self).schema is Task.schema
+
+    def answer_places(self, row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+        """Yield each JSON object of a row that holds a right answer, with a value that a right answer could have.
+
+        `rpt.predict` fills in this value where `answer_field` is missing, because `read_row` needs a right answer. A
+        task whose right answers lie inside nested objects overrides this method.
+
+        Args:
+            row: Row of the release, or of a user's task. It may have a wrong form, which `read_row` reports.
+        """
+        # The last label, because a framing of WSC skips rows with the first label.
+        yield row, (self.labels or [0])[-1]
 
     def read_row(self, row: Row) -> Iterator[Example]:
         """Yield the examples of a row.
@@ -139,7 +168,7 @@ class Task:
         """Make an example with the task's choices.
 
         Args:
-            row: Row, or part of a row, with the field `label`.
+            row: Row, or part of a row, that holds the right answer.
             idx: Number or text that identifies the example.
             texts: Texts for the templates by name.
             more: Other attributes of `Example`, by name.
@@ -152,7 +181,7 @@ class Task:
         choices = tuple(choice.format_map(texts) for choice in self.choices)
         if len({folded(choice) for choice in choices}) < len(choices):
             raise DataError(f"{row.place}: its choices must differ from each other; they are {', '.join(choices)}.")
-        return Example(idx=idx, fields=texts, choices=choices, target=row.label("label", self.labels), **more)
+        return Example(idx=idx, fields=texts, choices=choices, target=row.label(self.answer_field, self.labels), **more)
 
 
 def _check_answer(example: Example, place: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rpt.tasks.example import Example
 from rpt.tasks.row import Row
@@ -25,18 +25,18 @@ class Written(Task):
         ('Rome', ('Rome', 'Roma'))
     """
 
+    answer_field: ClassVar[str] = "answer"
     is_stratified: ClassVar[bool] = False
     has_own_choices: ClassVar[bool] = True
     framings: ClassVar[tuple[str, ...]] = ("written",)
 
-    @property
-    def schema(self) -> str:
-        """List of the fields of a row, as text for messages."""
-        return ", ".join((*self.fields, "idx", "answer"))
+    def answer_places(self, row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+        """Yield the row, whose answer could be any text. See `Task.answer_places`."""
+        yield row, "unknown"
 
     def read_row(self, row: Row) -> Iterator[Example]:
         """Yield the example of a row. It has no choices."""
         texts = {field: row.text(field) for field in self.fields}
         fields = {**texts, **self.derived(row, texts)}
-        answers = row.texts("answer")
+        answers = row.texts(self.answer_field)
         yield Example(idx=row.idx(), fields=fields, choices=(), target=None, answers=answers, output=answers[0])
