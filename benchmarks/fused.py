@@ -17,10 +17,11 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 from torch import nn
 
-from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.command import write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.backbones.fused import REPLACEMENTS, FusedLlamaAttention
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
@@ -43,7 +44,6 @@ def main() -> None:
         )
     )
     tuner, data = assemble([config])
-    without_trainer(tuner)
     take_steps(tuner, data, 1)  # warm-up
     costs: dict[str, list[Cost]] = {name: [] for name in VARIANTS}
     for _ in range(ROUNDS):

@@ -22,8 +22,9 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.command import write_result
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
@@ -78,7 +79,6 @@ def launches(backbone: str, size: int) -> dict[str, Any]:
     budget = f"trainer.token_budget={TRAINING_TOKENS['cuda']}"
     fixed = ["task=cb", f"backbone={backbone}", "trainer.device=cpu", "trainer.progress=false", budget]
     tuner, data = assemble([check(compose([*fixed, f"seed={seed}"])) for seed in range(size)])
-    without_trainer(tuner)
     take_steps(tuner, data, 1)  # creates the state of the optimizers
     counter = LaunchCounter()
     with counter:

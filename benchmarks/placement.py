@@ -27,11 +27,12 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 import torch
 
-from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.command import read_result, write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.backbones.bounded_cache import BoundedCache
 from rpt.backbones.causal import CausalBackbone
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
@@ -104,7 +105,7 @@ def pack(task: str, root: str | None, backbone: str, *overrides: str) -> Pack:
     model = local if is_folder else [f"backbone={backbone}"]
     fixed = ["backbone.prompt_at=front", "trainer.device=cpu", "trainer.progress=false"]
     tuner, rows = assemble([check(compose([f"task={task}", *data, *model, *fixed, *overrides]))])
-    return without_trainer(tuner), rows
+    return tuner, rows
 
 
 def cache_of(pack: Pack) -> BoundedCache[Any]:

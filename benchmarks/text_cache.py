@@ -21,12 +21,12 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 import torch
 
-from benchmarks.by_hand import assemble
 from benchmarks.command import write_result
 from benchmarks.costs import cost
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.disk_cache import DiskCache
 from rpt.backbones.text_cache import TextCache
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say

@@ -22,7 +22,8 @@ from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
 from rpt.data.datamodule import PackData, TaskData
 from rpt.data.encode import Encoded
-from rpt.data.inputs import find_folder
+from rpt.data.inputs import build_source, find_folder
+from rpt.data.sources import Source
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
 from rpt.prompt.layer_source import LayerSource
@@ -92,17 +93,20 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     return backbone
 
 
-def build_pack(configs: Sequence[Config], data: PackData, ranks: Ranks = ALONE) -> PromptTuner:
-    """Load the backbone once, tokenise the rows, and build the runs that share the backbone.
+def assemble(
+    configs: Sequence[Config], source: Source | None = None, ranks: Ranks = ALONE
+) -> tuple[PromptTuner, PackData]:
+    """Load the backbone once, tokenise the rows, and build the data and the module of the runs that share the backbone.
 
     Args:
         configs: Configuration of each run.
-        data: Rows of the pack. This call gives it the runs, whose state decides which rows a batch holds.
+        source: Rows of the task; None reads the rows that the first configuration names.
         ranks: Processes that divide the rows of each step among them.
     """
+    data = PackData(configs, build_source(configs[0]) if source is None else source, ranks.rank, ranks.size)
     tuner = build_tuner(configs, data, ranks)
-    data.runs = tuner.runs
-    return tuner
+    data.runs = tuner.runs  # their state decides which rows a batch holds
+    return tuner, data
 
 
 def build_single(config: Config, data: TaskData) -> PromptTuner:

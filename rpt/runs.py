@@ -250,13 +250,11 @@ def _build(
 
     A run whose entry in `checkpoints` is None starts anew.
     """
-    config = configs[0]
-    data = PackData(configs, source, ranks.rank, ranks.size)
-    device = build.build_device(config, ranks)
+    device = build.build_device(configs[0], ranks)
     if device.type == "cuda":
         repeatable_kernels()
     forget_peak_memory(device)
-    tuner = build.build_pack(configs, data, ranks)
+    tuner, data = build.assemble(configs, source, ranks)
     restore(tuner, ranks.from_first(list(checkpoints)), data.steps_per_epoch)
     if ranks.size > 1:
         ranks.check_same("the weights of the backbone", tuner.backbone.fingerprint())

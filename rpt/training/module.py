@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from statistics import fmean
 
-import lightning
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -28,6 +26,7 @@ from rpt.prompt.text_prompt import Folded
 from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.tasks.task import Task
+from rpt.training.manual_module import ManualModule
 from rpt.training.placement import Prompts, place_prompts, prefixed, reader, stop_keeping, text_cache
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run
@@ -43,7 +42,7 @@ from rpt.training.step import (
 )
 
 
-class PromptTuner(lightning.LightningModule):
+class PromptTuner(ManualModule):
     """Lightning module that trains one or more runs with one frozen backbone.
 
     Args:
@@ -99,7 +98,6 @@ class PromptTuner(lightning.LightningModule):
         prompt_layer: int = 0,
     ) -> None:
         super().__init__()
-        self.automatic_optimization = False  # each run steps its own optimizer
         self.backbone = backbone
         self.scorer = scorer
         self.task = task
@@ -114,7 +112,7 @@ class PromptTuner(lightning.LightningModule):
         self.ranks = ranks
         text_cost = CACHED_TEXT_COST if prompt_at is None else 1.0
         self._free_memory = free = partial(stop_keeping, self.text_cache)
-        backward = lambda loss: self.manual_backward(loss)  # noqa: E731
+        backward = self.run_backward
         self._passes = GradientPass(self.runs, self.losses, backward, token_budget, exact, ranks, text_cost, free)
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
@@ -196,7 +194,7 @@ class PromptTuner(lightning.LightningModule):
                 run.tokens += batch.num_tokens(index, prompt.length)
         share_failures(self.runs, self.ranks)
         self.steps_done += 1
-        self._log_means("train", [values for values in self.last_step if values])
+        self.log_means("train", [values for values in self.last_step if values])
 
     @contextmanager
     def _backbone_dropout(self, rows: Rows) -> Iterator[None]:
@@ -271,23 +269,10 @@ class PromptTuner(lightning.LightningModule):
 
     def _log_metrics(self, split: str, metrics: Sequence[dict[str, float] | None]) -> None:
         """Log the mean of a split's metrics over the evaluated runs, and with several runs the metrics of each run."""
-        self._log_means(split, [values for values in metrics if values is not None])
+        self.log_means(split, [values for values in metrics if values is not None])
         if len(self.runs) > 1:
             for index, values in enumerate(metrics):
-                self._log_means(split, [] if values is None else [values], f"/run_{index}")
-
-    def _log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
-        """Log means over runs under the names of the columns of `metrics.csv`, so that callbacks can monitor them."""
-        if values and self._is_in_loop():
-            means = {name: fmean(run[name] for run in values if name in run) for name in values[0]}
-            self.log_dict({f"{prefix}/{name}{suffix}": mean for name, mean in means.items()}, batch_size=1)
-
-    def _is_in_loop(self) -> bool:
-        """Whether one of Lightning's loops is running. Otherwise `self.log` would raise an error."""
-        try:
-            return self.trainer.state.fn is not None
-        except RuntimeError:  # no Trainer is attached: the caller takes the steps
-            return False
+                self.log_means(split, [] if values is None else [values], f"/run_{index}")
 
     def _gather(self) -> None:
         """Collect the answers of all ranks, and store them in the split's order as `predictions`."""
