@@ -18,7 +18,7 @@ from rpt.console import closing, opening, say
 from rpt.data.datamodule import PackData
 from rpt.data.inputs import build_source, find_backbone
 from rpt.data.sources import Source
-from rpt.errors import ConfigError, RptError
+from rpt.errors import ConfigError, RptError, RunFailed
 from rpt.system.interruption import Interruptions
 from rpt.system.out_of_memory import enough_memory
 from rpt.tracking.callback import Tracking
@@ -39,25 +39,11 @@ from rpt.training.module import PromptTuner
 from rpt.training.progress import Progress, shown
 from rpt.training.randomness import determinism_restored, repeatable_kernels
 from rpt.training.ranks import Ranks, join
+from rpt.training.run import CONVERGE_ADVICE
 from rpt.training.silenced_messages import quiet_libraries
 
 NOT_BEGUN = Record(status="interrupted")
 """Record of a run whose training could not begin."""
-
-
-class RunFailed(RptError):
-    """A run has failed: its training diverged or raised an exception. The run's record holds the reason.
-
-    Attributes:
-        is_bug: Whether the run's own code has raised an exception; False if the training diverged.
-    """
-
-    def __init__(self, message: str, is_bug: bool = False) -> None:
-        super().__init__(message, is_bug)
-        self.is_bug = is_bug
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class RunStopped(RptError):
@@ -99,7 +85,7 @@ class Outcome:
             raise RunStopped(f"{self.folder}: {reason}")
         if self.record.status == "failed":
             has_raised = self.record.traceback is not None
-            advice = "The traceback is in its run.json" if has_raised else "Lower lr, or set clip_norm=1"
+            advice = "The traceback is in its run.json" if has_raised else CONVERGE_ADVICE
             raise RunFailed(f"{self.folder}: {self.record.error}. {advice}.", has_raised)
         return self
 

@@ -104,6 +104,7 @@ class Predictor:
     Raises:
         ConfigError: The runs have different backbones, two runs have the same name, or a file of a run is missing or
             does not fit the run.
+        RunFailed: The encoder of a run raises an exception.
         WeightsError: The backbone cannot be loaded.
     """
 
@@ -128,7 +129,7 @@ class Predictor:
         task = build_task(config)
         scorer = build_scorer(config, backbone, self._splits(members[0]))
         runs = [
-            build_run(run.exported_config, backbone, scorer, backbone.device, run.config.warmup_steps + 1)
+            build_run(run.exported_config, backbone, scorer, backbone.device, run.config.warmup_steps + 1, raises=True)
             for run in members
         ]
         for run, built in zip(members, runs, strict=True):

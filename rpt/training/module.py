@@ -127,6 +127,9 @@ class PromptTuner(ManualModule):
     def from_config(cls, config: Config, data: TaskData) -> PromptTuner:
         """Load the backbone and build the module of one run, for Lightning's own Trainer.
 
+        If the run fails, the module raises `RunFailed` at the end of the step or evaluation. The cause of the error is
+        the exception of the encoder or the optimizer; a loss that is not a number has no cause.
+
         Args:
             config: Checked configuration, as `rpt.compose` returns it.
             data: Data module, built from a configuration with the same sections `task`, `data`, `protocol`,
@@ -135,6 +138,7 @@ class PromptTuner(ManualModule):
         Raises:
             ConfigError: A value in one of these sections differs, or a value does not fit the rows or the backbone.
             DataError: The rows cannot be read or do not fit the task.
+            RunFailed: The encoder raises an exception.
             WeightsError: The backbone cannot be loaded.
         """
         from rpt.build import build_single  # rpt.build imports this module
@@ -177,6 +181,9 @@ class PromptTuner(ManualModule):
         3. Each run continues the backward pass through its own encoder, and steps its own optimizer.
 
         An exception in a run's own encoder or optimizer fails only that run.
+
+        Raises:
+            RunFailed: The run of a module for Lightning's own Trainer has failed.
         """
         with undone_if_interrupted(self.runs):
             if any(run.trainable.needs_texts for run in self.runs):
@@ -195,6 +202,7 @@ class PromptTuner(ManualModule):
         share_failures(self.runs, self.ranks)
         self.steps_done += 1
         self.log_means("train", [values for values in self.last_step if values])
+        self._check_runs()
 
     @contextmanager
     def _backbone_dropout(self, rows: Rows) -> Iterator[None]:
@@ -216,6 +224,7 @@ class PromptTuner(ManualModule):
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._scored = [[] for _ in self.runs]
         self.folded = fold_prompts(self.runs)
+        self._check_runs()
 
     def on_test_epoch_start(self) -> None:
         """Begin the evaluation of the reported rows, with each run's selected checkpoint."""
@@ -246,33 +255,38 @@ class PromptTuner(ManualModule):
         return parts
 
     def on_validation_epoch_end(self) -> None:
-        """Pass each run its metrics on the selection split, which select its checkpoint."""
+        """Pass each run its metrics on the selection split, which select its checkpoint, at the end of an epoch.
+
+        An evaluation by `Trainer.validate` ends no epoch, and changes no run.
+
+        Raises:
+            RunFailed: The run of a module for Lightning's own Trainer has failed.
+        """
         if self.trainer.sanity_checking:  # Lightning's check of the first batches before training
             return
         self._gather()
         if self.ranks.size > 1:
             self.ranks.check_same("trained parameters", fingerprint(self.trainables.state_dict().items()))
-        self.epochs_done += 1
+        self.epochs_done += self.is_ending_epoch
         self.last_evaluation = [None for _ in self.runs]
         for index, (run, predictions) in enumerate(zip(self.runs, self.predictions, strict=True)):
             if predictions is not None:
                 metrics = predictions.metrics(self.metric_names)
                 self.last_evaluation[index] = metrics
-                run.observe(self.epochs_done, self.steps_done, metrics)
-        self._log_metrics("held_out", self.last_evaluation)
+                if self.is_ending_epoch:
+                    run.observe(self.epochs_done, self.steps_done, metrics)
+        self.log_metrics("held_out", self.last_evaluation)
+        self._check_runs()
 
     def on_test_epoch_end(self) -> None:
         """Keep the answers to the reported rows as `predictions`."""
         self._gather()
         metrics = [None if answers is None else answers.metrics(self.metric_names) for answers in self.predictions]
-        self._log_metrics("reported", metrics)
+        self.log_metrics("reported", metrics)
 
-    def _log_metrics(self, split: str, metrics: Sequence[dict[str, float] | None]) -> None:
-        """Log the mean of a split's metrics over the evaluated runs, and with several runs the metrics of each run."""
-        self.log_means(split, [values for values in metrics if values is not None])
-        if len(self.runs) > 1:
-            for index, values in enumerate(metrics):
-                self.log_means(split, [] if values is None else [values], f"/run_{index}")
+    def _check_runs(self) -> None:
+        for run in self.runs:
+            run.check()
 
     def _gather(self) -> None:
         """Collect the answers of all ranks, and store them in the split's order as `predictions`."""
