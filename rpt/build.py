@@ -137,6 +137,7 @@ def build_tuner(
     check_positions(configs, backbone, data.encoded)
     check_sample(configs, backbone)
     scorer = build_scorer(config, backbone, data.encoded)
+    data.with_choices = bool(scorer.with_choices)
     runs = [build_run(config, backbone, scorer, device, data.total_steps, raises=raises) for config in configs]
     tuner = build_module(config, backbone, scorer, data.task, runs, ranks)
     if tuner.text_cache is not None and ranks.rank == 0:
