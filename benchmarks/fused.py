@@ -25,7 +25,6 @@ from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
-from rpt.training.silenced_messages import quiet_libraries
 
 STEPS = 4
 ROUNDS = 5
@@ -37,7 +36,6 @@ VARIANTS: dict[str, set[type[nn.Module]]] = {
 
 def main() -> None:
     """Measure the costs, print the table, and write it to `benchmarks/results/fused.json`."""
-    quiet_libraries()
     config = check(
         compose(
             ["task=cb", "backbone=smollm2", "backbone.prompt_at=front", "trainer.device=cpu", "trainer.progress=false"]

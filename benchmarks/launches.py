@@ -29,7 +29,6 @@ from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
 from rpt.data.batches import TRAINING_TOKENS
-from rpt.training.silenced_messages import quiet_libraries
 
 SIZES = (1, 16)
 SHOWN = 6
@@ -61,7 +60,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", default="minilm,smollm2", help="options of conf/backbone, separated by commas")
     options = parser.parse_args()
-    quiet_libraries()
     table = {name: {size: launches(name, size) for size in SIZES} for name in options.backbones.split(",")}
     for name, sizes in table.items():
         for size, counts in sizes.items():

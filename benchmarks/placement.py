@@ -39,7 +39,6 @@ from rpt.console import say
 from rpt.data.datamodule import PackData
 from rpt.tracking.environment import environment
 from rpt.training.module import PromptTuner
-from rpt.training.silenced_messages import quiet_libraries
 
 STEPS = 4
 """Number of steps of a measurement, which are always the first steps of the first epoch."""
@@ -56,7 +55,6 @@ def main() -> None:
     parser.add_argument("--root", help="folder of the official release; without it, sample rows")
     parser.add_argument("--backbone", default="smollm2", help="option of conf/backbone/, or folder of a model")
     options = parser.parse_args()
-    quiet_libraries()
     results = read_result("placement")
     for task in options.task.split(","):
         name = Path(options.backbone).name

@@ -40,7 +40,6 @@ from rpt.training.progress import Progress, shown
 from rpt.training.randomness import determinism_restored, repeatable_kernels
 from rpt.training.ranks import Ranks, join
 from rpt.training.run import CONVERGE_ADVICE
-from rpt.training.silenced_messages import quiet_libraries
 
 NOT_BEGUN = Record(status="interrupted")
 """Record of a run whose training could not begin."""
@@ -121,7 +120,6 @@ def train(
         >>> outcome.record.status, 0 <= outcome.score <= 1
         ('finished', True)
     """
-    quiet_libraries()
     _check_pack(configs)
     interruptions = Interruptions()
     with interruptions.terminable(), enough_memory(len(configs)), ExitStack() as stack:
@@ -219,7 +217,6 @@ def _lead(
 
 def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
     """Do the work of a rank other than the first: train the same run on this rank's rows; write and print nothing."""
-    quiet_libraries()
     source = build_source(config)
     if source.checksum != checksum:
         raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")

@@ -25,7 +25,6 @@ from rpt.tracking.folder import find_runs
 from rpt.trained import TrainedRun, load
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
-from rpt.training.silenced_messages import quiet_libraries
 
 SHARED_BY_A_GROUP = ("task", "protocol", "backbone", "scorer")
 """Sections of the configuration that are equal for all runs of a group, because token ids and scores depend on them."""
@@ -181,5 +180,4 @@ def load_predictor(folders: Sequence[Path], config_dirs: Sequence[str | Path] = 
     Raises:
         RptError: A folder holds no finished run, or the runs have different backbones.
     """
-    quiet_libraries()
     return Predictor([load(folder, config_dirs) for folder in find_runs(folders)])
