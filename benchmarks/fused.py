@@ -17,14 +17,14 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 from torch import nn
 
-from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.command import write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.backbones.fused import REPLACEMENTS, FusedLlamaAttention
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
-from rpt.training.silenced_messages import quiet_libraries
 
 STEPS = 4
 ROUNDS = 5
@@ -36,14 +36,12 @@ VARIANTS: dict[str, set[type[nn.Module]]] = {
 
 def main() -> None:
     """Measure the costs, print the table, and write it to `benchmarks/results/fused.json`."""
-    quiet_libraries()
     config = check(
         compose(
             ["task=cb", "backbone=smollm2", "backbone.prompt_at=front", "trainer.device=cpu", "trainer.progress=false"]
         )
     )
     tuner, data = assemble([config])
-    without_trainer(tuner)
     take_steps(tuner, data, 1)  # warm-up
     costs: dict[str, list[Cost]] = {name: [] for name in VARIANTS}
     for _ in range(ROUNDS):

@@ -21,7 +21,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 from transformers import T5Config, T5ForConditionalGeneration
 
-from benchmarks.by_hand import take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.command import write_result
 from rpt import build
 from rpt.backbones.seq2seq import Seq2SeqBackbone
@@ -165,7 +165,7 @@ def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
     data.encoded, data.runs = splits, runs
     tuner = build.build_module(configs[0], backbone, scorer, data.task, runs)
     tuner.trainables.to(device)
-    return without_trainer(tuner), data
+    return tuner, data
 
 
 def random_t5(device: torch.device) -> Seq2SeqBackbone:

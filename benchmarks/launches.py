@@ -22,13 +22,13 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.command import write_result
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
 from rpt.data.batches import TRAINING_TOKENS
-from rpt.training.silenced_messages import quiet_libraries
 
 SIZES = (1, 16)
 SHOWN = 6
@@ -60,7 +60,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", default="minilm,smollm2", help="options of conf/backbone, separated by commas")
     options = parser.parse_args()
-    quiet_libraries()
     table = {name: {size: launches(name, size) for size in SIZES} for name in options.backbones.split(",")}
     for name, sizes in table.items():
         for size, counts in sizes.items():
@@ -78,7 +77,6 @@ def launches(backbone: str, size: int) -> dict[str, Any]:
     budget = f"trainer.token_budget={TRAINING_TOKENS['cuda']}"
     fixed = ["task=cb", f"backbone={backbone}", "trainer.device=cpu", "trainer.progress=false", budget]
     tuner, data = assemble([check(compose([*fixed, f"seed={seed}"])) for seed in range(size)])
-    without_trainer(tuner)
     take_steps(tuner, data, 1)  # creates the state of the optimizers
     counter = LaunchCounter()
     with counter:

@@ -27,18 +27,18 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 import torch
 
-from benchmarks.by_hand import assemble, take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.command import read_result, write_result
 from benchmarks.costs import Cost, cost, summary
 from rpt.backbones.bounded_cache import BoundedCache
 from rpt.backbones.causal import CausalBackbone
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
 from rpt.data.datamodule import PackData
 from rpt.tracking.environment import environment
 from rpt.training.module import PromptTuner
-from rpt.training.silenced_messages import quiet_libraries
 
 STEPS = 4
 """Number of steps of a measurement, which are always the first steps of the first epoch."""
@@ -55,7 +55,6 @@ def main() -> None:
     parser.add_argument("--root", help="folder of the official release; without it, sample rows")
     parser.add_argument("--backbone", default="smollm2", help="option of conf/backbone/, or folder of a model")
     options = parser.parse_args()
-    quiet_libraries()
     results = read_result("placement")
     for task in options.task.split(","):
         name = Path(options.backbone).name
@@ -104,7 +103,7 @@ def pack(task: str, root: str | None, backbone: str, *overrides: str) -> Pack:
     model = local if is_folder else [f"backbone={backbone}"]
     fixed = ["backbone.prompt_at=front", "trainer.device=cpu", "trainer.progress=false"]
     tuner, rows = assemble([check(compose([f"task={task}", *data, *model, *fixed, *overrides]))])
-    return without_trainer(tuner), rows
+    return tuner, rows
 
 
 def cache_of(pack: Pack) -> BoundedCache[Any]:

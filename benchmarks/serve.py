@@ -37,7 +37,6 @@ import rpt
 from benchmarks.command import ROOT, run, write_result
 from rpt.console import say
 from rpt.data.sources import sample_source
-from rpt.training.silenced_messages import quiet_libraries
 
 NUM_PROMPTS = 8
 NUM_CLIENTS = 50
@@ -88,7 +87,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="rounds of 100 requests a kind (default: %(default)s)")
     parser.add_argument("--runs", type=Path, help="folder of 8 finished runs of CB; without it they are trained")
     options = parser.parse_args()
-    quiet_libraries()
     with tempfile.TemporaryDirectory() as trained:
         folder = options.runs or Path(trained)
         if options.runs is None:

@@ -21,16 +21,15 @@ os.environ.update({"HF_HUB_OFFLINE": "1", **VARIABLES, **os.environ})
 
 import torch
 
-from benchmarks.by_hand import assemble
 from benchmarks.command import write_result
 from benchmarks.costs import cost
 from rpt.backbones.causal import CausalBackbone
 from rpt.backbones.disk_cache import DiskCache
 from rpt.backbones.text_cache import TextCache
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.compose import compose
 from rpt.console import say
-from rpt.training.silenced_messages import quiet_libraries
 
 NUM_TEXTS = 64
 
@@ -40,7 +39,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", required=True, help="folder of the official release")
     root = parser.parse_args().root
-    quiet_libraries()
     chosen = ["task=cb", "data=jsonl", f"data.root={root}", "backbone=smollm2", "backbone.prompt_at=end"]
     tuner, rows = assemble([check(compose([*chosen, "trainer.device=cpu", "trainer.progress=false"]))])
     backbone = tuner.backbone

@@ -1,6 +1,9 @@
 """Train soft prompts for frozen language models, and measure how far their scores can be trusted.
 
 The names in `__all__` are the Python API. Each is imported when it is first used, so that `import rpt` is fast.
+
+Commands, workers on other machines and programs of users all import this package. The import therefore sets how idle
+OpenMP threads wait, by environment variables that torch reads when it is imported.
 """
 
 from __future__ import annotations
@@ -8,6 +11,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from rpt.system.openmp import wait_briefly
 
 if TYPE_CHECKING:
     from rpt.config.schema import Config
@@ -27,6 +32,8 @@ _MODULES = {
     "train": "rpt.runs",
 }
 """Module of each name that is imported when it is first used."""
+
+wait_briefly()
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:

@@ -22,7 +22,8 @@ from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
 from rpt.data.datamodule import PackData, TaskData
 from rpt.data.encode import Encoded
-from rpt.data.inputs import find_folder
+from rpt.data.inputs import build_source, find_folder
+from rpt.data.sources import Source
 from rpt.errors import ConfigError
 from rpt.prompt.init import InitSource
 from rpt.prompt.layer_source import LayerSource
@@ -40,6 +41,7 @@ from rpt.training.build_checks import (
     check_generation,
     check_positions,
     check_prefix,
+    check_same_sections,
     check_sample,
     check_warmup,
     is_prefix,
@@ -50,11 +52,7 @@ from rpt.training.optimizers import schedule
 from rpt.training.randomness import RandomStream
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run
-from rpt.training.trainable import Trainable, parameter_groups
-
-OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trainer")
-"""Sections of the configuration that must be equal for a data module and for the module that trains on its batches."""
-
+from rpt.training.trainable import Trainable, dtype_of_training, parameter_groups
 
 POSITIONS: dict[str, int | None] = {"front": 0, "after_cls": 1, "end": None}
 """Position in the text at which the prompt is inserted, by `backbone.prompt_at`. None means behind the text."""
@@ -92,41 +90,43 @@ def build_backbone(config: Config, device: torch.device) -> FrozenBackbone:
     return backbone
 
 
-def build_pack(configs: Sequence[Config], data: PackData, ranks: Ranks = ALONE) -> PromptTuner:
-    """Load the backbone once, tokenise the rows, and build the runs that share the backbone.
+def assemble(
+    configs: Sequence[Config], source: Source | None = None, ranks: Ranks = ALONE
+) -> tuple[PromptTuner, PackData]:
+    """Load the backbone once, tokenise the rows, and build the data and the module of the runs that share the backbone.
 
     Args:
         configs: Configuration of each run.
-        data: Rows of the pack. This call gives it the runs, whose state decides which rows a batch holds.
+        source: Rows of the task; None reads the rows that the first configuration names.
         ranks: Processes that divide the rows of each step among them.
     """
+    data = PackData(configs, build_source(configs[0]) if source is None else source, ranks.rank, ranks.size)
     tuner = build_tuner(configs, data, ranks)
-    data.runs = tuner.runs
-    return tuner
+    data.runs = tuner.runs  # their state decides which rows a batch holds
+    return tuner, data
 
 
 def build_single(config: Config, data: TaskData) -> PromptTuner:
     """Build the Lightning module of one run for rows that are already prepared.
 
     Raises:
-        ConfigError: The data was built from a configuration that differs in a section of `OF_THE_ROWS`.
+        ConfigError: The data was built from a configuration that differs in a section that determines the rows.
+        RunFailed: The run's encoder raises an exception. The module raises the error of a later failure.
     """
-    for section in OF_THE_ROWS:
-        own, of_the_data = getattr(config, section).model_dump(), getattr(data.config, section).model_dump()
-        for key, value in own.items():
-            if value != of_the_data[key]:
-                advice = f"the data was built with {of_the_data[key]}. Build rpt.TaskData from the same configuration."
-                raise ConfigError.of(f"{section}.{key}", value, advice)
-    return build_tuner([config], data)
+    check_same_sections(config, data.config)
+    return build_tuner([config], data, raises=True)
 
 
-def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE) -> PromptTuner:
+def build_tuner(
+    configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE, *, raises: bool = False
+) -> PromptTuner:
     """Load the backbone, tokenise the rows unless they are already tokenised, and build the Lightning module.
 
     Args:
         configs: Configuration of each run of the module.
         data: Rows of the task.
         ranks: Processes that divide the rows of each step among them.
+        raises: Whether the failure of a run is raised, as `rpt.training.run.Run` describes it.
     """
     config = configs[0]
     check_warmup(configs, data.total_steps)
@@ -137,14 +137,23 @@ def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE)
     check_positions(configs, backbone, data.encoded)
     check_sample(configs, backbone)
     scorer = build_scorer(config, backbone, data.encoded)
-    runs = [build_run(config, backbone, scorer, device, data.total_steps) for config in configs]
+    data.with_choices = bool(scorer.with_choices)
+    runs = [build_run(config, backbone, scorer, device, data.total_steps, raises=raises) for config in configs]
     tuner = build_module(config, backbone, scorer, data.task, runs, ranks)
     if tuner.text_cache is not None and ranks.rank == 0:
         tell_of_large_texts(tuner.split or backbone, data.encoded)
     return tuner
 
 
-def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: torch.device, total_steps: int) -> Run:
+def build_run(
+    config: Config,
+    backbone: FrozenBackbone,
+    scorer: Scorer,
+    device: torch.device,
+    total_steps: int,
+    *,
+    raises: bool = False,
+) -> Run:
     """Build one run: prompt, head, optimizer and schedule. The run's seed determines all random numbers."""
     random = RandomStream(config.seed, device)
     with random.active():
@@ -152,7 +161,7 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
         head = scorer.new_head()
     body = backbone.requires_grad_(True) if config.trainer.tune == "all" else None
     trainable = Trainable(prompt, head, body, backbone.hidden_size if prompt is None else prompt.hidden)
-    trainable = trainable.to(device=device, dtype=_dtype_of_training(backbone.dtype))
+    trainable = trainable.to(device=device, dtype=dtype_of_training(backbone.dtype))
     rates = {
         "table": config.lr,
         "encoder": config.encoder_lr or config.lr,
@@ -174,6 +183,7 @@ def build_run(config: Config, backbone: FrozenBackbone, scorer: Scorer, device: 
         random=random,
         clip_norm=config.clip_norm,
         patience=config.trainer.patience,
+        raises=raises,
     )
     run.has_finished = not any(parameter.requires_grad for parameter in trainable.parameters())  # zero-shot
     return run
@@ -284,8 +294,3 @@ def build_module(
         ranks=ranks,
         prompt_layer=config.backbone.prompt_layer if any(run.trainable.prompt for run in runs) else 0,
     )
-
-
-def _dtype_of_training(backbone: torch.dtype) -> torch.dtype:
-    """Return the dtype of trainable numbers and optimizer state: float64 for a float64 backbone, else float32."""
-    return torch.float64 if backbone == torch.float64 else torch.float32

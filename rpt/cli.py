@@ -18,7 +18,6 @@ from rpt.config.paths import config_dir
 from rpt.errors import ReaderError
 from rpt.sweep.outcome import SweepOutcome, current, start
 from rpt.system.command import READER_LEFT, reader_may_leave
-from rpt.system.openmp import wait_briefly
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -46,7 +45,6 @@ def main() -> None:
 
 
 def _main() -> None:
-    wait_briefly()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing and exiting with 1
     sys.argv[1:] = prepared(sys.argv[1:])
     if message := refusal(sys.argv[1:]):

@@ -65,6 +65,21 @@ class WeightsError(RptError):
     """Backbone weights are missing, or differ from the weights that are expected."""
 
 
+class RunFailed(RptError):
+    """A run has failed: its training diverged or raised an exception.
+
+    Attributes:
+        is_bug: Whether the run's own code has raised an exception; False if the training diverged.
+    """
+
+    def __init__(self, message: str, is_bug: bool = False) -> None:
+        super().__init__(message, is_bug)
+        self.is_bug = is_bug
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class CheckpointError(RptError):
     """A checkpoint is damaged or belongs to another run."""
 

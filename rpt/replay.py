@@ -8,7 +8,6 @@ it writes (`rpt.config.foreign_code`). All checks are made before the training b
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,8 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
     add_config_dirs(parser)
     given = parser.parse_args(arguments)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # `rpt.system.openmp` gives the reason
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         say(report(replay(given.run, given.config_dir)))
     except RptError as error:

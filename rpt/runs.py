@@ -18,7 +18,7 @@ from rpt.console import closing, opening, say
 from rpt.data.datamodule import PackData
 from rpt.data.inputs import build_source, find_backbone
 from rpt.data.sources import Source
-from rpt.errors import ConfigError, RptError
+from rpt.errors import ConfigError, RptError, RunFailed
 from rpt.system.interruption import Interruptions
 from rpt.system.out_of_memory import enough_memory
 from rpt.tracking.callback import Tracking
@@ -39,25 +39,10 @@ from rpt.training.module import PromptTuner
 from rpt.training.progress import Progress, shown
 from rpt.training.randomness import determinism_restored, repeatable_kernels
 from rpt.training.ranks import Ranks, join
-from rpt.training.silenced_messages import quiet_libraries
+from rpt.training.run import CONVERGE_ADVICE
 
 NOT_BEGUN = Record(status="interrupted")
 """Record of a run whose training could not begin."""
-
-
-class RunFailed(RptError):
-    """A run has failed: its training diverged or raised an exception. The run's record holds the reason.
-
-    Attributes:
-        is_bug: Whether the run's own code has raised an exception; False if the training diverged.
-    """
-
-    def __init__(self, message: str, is_bug: bool = False) -> None:
-        super().__init__(message, is_bug)
-        self.is_bug = is_bug
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class RunStopped(RptError):
@@ -99,7 +84,7 @@ class Outcome:
             raise RunStopped(f"{self.folder}: {reason}")
         if self.record.status == "failed":
             has_raised = self.record.traceback is not None
-            advice = "The traceback is in its run.json" if has_raised else "Lower lr, or set clip_norm=1"
+            advice = "The traceback is in its run.json" if has_raised else CONVERGE_ADVICE
             raise RunFailed(f"{self.folder}: {self.record.error}. {advice}.", has_raised)
         return self
 
@@ -135,7 +120,6 @@ def train(
         >>> outcome.record.status, 0 <= outcome.score <= 1
         ('finished', True)
     """
-    quiet_libraries()
     _check_pack(configs)
     interruptions = Interruptions()
     with interruptions.terminable(), enough_memory(len(configs)), ExitStack() as stack:
@@ -233,7 +217,6 @@ def _lead(
 
 def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
     """Do the work of a rank other than the first: train the same run on this rank's rows; write and print nothing."""
-    quiet_libraries()
     source = build_source(config)
     if source.checksum != checksum:
         raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")
@@ -250,13 +233,11 @@ def _build(
 
     A run whose entry in `checkpoints` is None starts anew.
     """
-    config = configs[0]
-    data = PackData(configs, source, ranks.rank, ranks.size)
-    device = build.build_device(config, ranks)
+    device = build.build_device(configs[0], ranks)
     if device.type == "cuda":
         repeatable_kernels()
     forget_peak_memory(device)
-    tuner = build.build_pack(configs, data, ranks)
+    tuner, data = build.assemble(configs, source, ranks)
     restore(tuner, ranks.from_first(list(checkpoints)), data.steps_per_epoch)
     if ranks.size > 1:
         ranks.check_same("the weights of the backbone", tuner.backbone.fingerprint())

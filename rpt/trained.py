@@ -71,9 +71,10 @@ class TrainedRun:
 
         Raises:
             ConfigError: A file of the run is missing or does not fit the run.
+            RunFailed: The run's encoder raises an exception.
             WeightsError: The backbone cannot be loaded.
         """
-        tuner = build_tuner([self.exported_config], self.data)
+        tuner = build_tuner([self.exported_config], self.data, raises=True)
         self.load_trained(tuner.runs[0])
         return tuner
 

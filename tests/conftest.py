@@ -253,7 +253,7 @@ def configure(tiny_bert: list[str], tmp_path: Path) -> Callable[..., Config]:
 @pytest.fixture(scope="session")
 def assemble() -> Callable[..., tuple[Any, Any]]:
     """Build the module and the data of a pack as `rpt.runs` does, without run folders."""
-    from tests.support.by_hand import assemble
+    from rpt.build import assemble
 
     return lambda *configs: assemble(configs)
 

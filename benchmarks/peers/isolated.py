@@ -54,9 +54,7 @@ def main() -> None:
 def _rpt(work: dict[str, Any]) -> dict[str, float]:
     from benchmarks.peers.jobs import Job
     from benchmarks.peers.rpt_steps import RptSteps
-    from rpt.training.silenced_messages import quiet_libraries
 
-    quiet_libraries()
     steps = RptSteps(Job(**work["job"]), Path(work["scratch"]), work["overrides"], work["size"])
     steps()
     steps.close()

@@ -152,7 +152,9 @@ def assemble(job: Job, configs: Sequence[Config]) -> tuple[PromptTuner, PackData
     """Build the module and the data of a pack over the chosen rows."""
     data = PackData(configs, build_source(configs[0]))
     data.splits = chosen_splits(job)
-    return build.build_pack(configs, data), data
+    tuner = build.build_tuner(configs, data)
+    data.runs = tuner.runs
+    return tuner, data
 
 
 def plain_rows(family: str, rows: Encoded) -> list[PlainRow]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.by_hand import take_steps, without_trainer
+from benchmarks.by_hand import take_steps
 from benchmarks.peers import products
 from benchmarks.peers.bare import BareSteps
 from benchmarks.peers.evaluation import compare_evaluations
@@ -24,7 +23,6 @@ from benchmarks.peers.rpt_steps import RptSteps
 from benchmarks.peers.stopwatch import CLOCKS, Steps, Taken
 from benchmarks.peers.tuning import tune
 from rpt.console import say
-from rpt.training.module import PromptTuner
 
 AT_END = "backbone.prompt_at=end"
 
@@ -108,9 +106,8 @@ class Measurement:
     def _inspect(self) -> tuple[Counter[Product], dict[str, Any]]:
         """Count the products of the steps of an epoch, and profile these steps, without Lightning."""
         tuner, data, steps = self.rpt.tuner, self.rpt.data, self.job.steps
-        with by_hand(tuner):
-            counts = products.count_products(lambda: take_steps(tuner, data, steps))
-            return counts, products.profile(lambda: take_steps(tuner, data, steps))
+        counts = products.count_products(lambda: take_steps(tuner, data, steps))
+        return counts, products.profile(lambda: take_steps(tuner, data, steps))
 
     def _peft(self, settings: Settings) -> PeftSteps:
         return PeftSteps(self.job.folder, self.job.family, self.rows, self.num_labels, settings)
@@ -178,13 +175,3 @@ class Measurement:
         if CACHED in self.ways:
             work[CACHED] = {**rpt, "overrides": [AT_END]}
         return {name: measure_alone(details) for name, details in work.items() if name in self.ways}
-
-
-@contextmanager
-def by_hand(tuner: PromptTuner) -> Iterator[None]:
-    """Let a module take steps outside a Trainer within the block."""
-    without_trainer(tuner)
-    try:
-        yield
-    finally:
-        del tuner.manual_backward

@@ -15,7 +15,6 @@ from benchmarks.peers.measure import Measurement
 from benchmarks.peers.peft_steps import quiet
 from benchmarks.peers.report import draw, table, target_line, targets
 from rpt.console import say
-from rpt.training.silenced_messages import quiet_libraries
 
 
 def run(options: argparse.Namespace) -> None:
@@ -24,7 +23,6 @@ def run(options: argparse.Namespace) -> None:
     Args:
         options: Options of the command line.
     """
-    quiet_libraries()
     quiet()
     rows = "sample" if options.root is None else "official release"
     settings = {"rounds": options.rounds, "clock": options.clock, "rows": rows, "load_average": os.getloadavg()}

@@ -31,6 +31,7 @@ from rpt.backbones.seq2seq import Seq2SeqBackbone
 from rpt.backbones.soundness import refuse_other_depth, refuse_unsound
 from rpt.backbones.weights import read_shapes, read_weights
 from rpt.errors import WeightsError
+from rpt.system.silenced_messages import quiet_libraries
 
 CLASSES: dict[str, tuple[Any, type[FrozenBackbone]]] = {
     "encoder": (AutoModel, EncoderBackbone),
@@ -62,6 +63,7 @@ def load_backbone(
         WeightsError: The sha256 differs, the folder's files are damaged or do not belong together, or the loaded
             weights differ from the files' tensors.
     """
+    quiet_libraries()
     verify(folder, expected_sha256)
     folder = _hub_layout(folder)
     try:
@@ -105,6 +107,7 @@ def load_tokenizer(folder: Path, family: str) -> Any:
     Raises:
         WeightsError: The folder's config or tokenizer cannot be used.
     """
+    quiet_libraries()
     folder = _hub_layout(folder)
     try:
         values = model_config(folder)

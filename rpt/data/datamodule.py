@@ -21,7 +21,6 @@ from rpt.data.loaders import EvalLoader, TrainLoader
 from rpt.data.prepare import Splits, build_all_encoded, build_splits, build_task
 from rpt.data.rows import Rows
 from rpt.data.sources import Source
-from rpt.system.modules import load_object
 
 
 class TaskData(lightning.LightningDataModule):
@@ -36,6 +35,7 @@ class TaskData(lightning.LightningDataModule):
     Attributes:
         task: Task that turns rows into examples, and reads answers from generated text.
         with_choices: Whether the scorer needs the token ids of all choices in an evaluation, not the right text alone.
+            False for a scorer of the user, until `PromptTuner.from_config` builds the scorer and sets its value.
 
     Examples:
         >>> import rpt
@@ -52,8 +52,7 @@ class TaskData(lightning.LightningDataModule):
         super().__init__()
         self.config = config
         self.task = build_task(config)
-        own = config.scorer.component
-        self.with_choices = config.scorer.name == "rank" if own is None else load_object(str(own.target)).with_choices
+        self.with_choices = config.scorer.name == "rank"
         self.batch_size = config.trainer.batch_size
         self.order_seeds = [config.data.order_seed]
         self.prompt_lengths = [_prompt_length(config)]

@@ -112,9 +112,7 @@ def _harness(path: Path, config_dirs: Sequence[str]) -> tuple[Files, str]:
     load_libraries()
     from rpt.export.harness import harness_task
     from rpt.trained import load
-    from rpt.training.silenced_messages import quiet_libraries
 
-    quiet_libraries()
     task = harness_task(load(path, config_dirs))
     return task.files, task.loading
 

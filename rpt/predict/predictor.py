@@ -25,7 +25,6 @@ from rpt.tracking.folder import find_runs
 from rpt.trained import TrainedRun, load
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
-from rpt.training.silenced_messages import quiet_libraries
 
 SHARED_BY_A_GROUP = ("task", "protocol", "backbone", "scorer")
 """Sections of the configuration that are equal for all runs of a group, because token ids and scores depend on them."""
@@ -104,6 +103,7 @@ class Predictor:
     Raises:
         ConfigError: The runs have different backbones, two runs have the same name, or a file of a run is missing or
             does not fit the run.
+        RunFailed: The encoder of a run raises an exception.
         WeightsError: The backbone cannot be loaded.
     """
 
@@ -128,7 +128,7 @@ class Predictor:
         task = build_task(config)
         scorer = build_scorer(config, backbone, self._splits(members[0]))
         runs = [
-            build_run(run.exported_config, backbone, scorer, backbone.device, run.config.warmup_steps + 1)
+            build_run(run.exported_config, backbone, scorer, backbone.device, run.config.warmup_steps + 1, raises=True)
             for run in members
         ]
         for run, built in zip(members, runs, strict=True):
@@ -180,5 +180,4 @@ def load_predictor(folders: Sequence[Path], config_dirs: Sequence[str | Path] = 
     Raises:
         RptError: A folder holds no finished run, or the runs have different backbones.
     """
-    quiet_libraries()
     return Predictor([load(folder, config_dirs) for folder in find_runs(folders)])

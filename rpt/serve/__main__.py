@@ -12,7 +12,6 @@ from typing import Any
 from rpt.config.paths import user_path
 from rpt.errors import ConfigError
 from rpt.system.command import add_config_dirs, explained
-from rpt.system.openmp import wait_briefly
 from rpt.training.libraries import load_libraries
 
 LARGEST_PORT = 65_535
@@ -28,7 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Load the runs and answer requests until Ctrl-C or SIGTERM."""
     given = _parser().parse_args(arguments)
     _require_libraries()
-    wait_briefly()
     with _bound(given.host, given.port) as listener:
         load_libraries()
         from rpt.predict.predictor import load_predictor

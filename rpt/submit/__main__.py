@@ -59,9 +59,7 @@ def _write(folders: Sequence[Path], config_dirs: Sequence[str], root: Path | Non
     from rpt.submit.build import build_submission
     from rpt.tracking.folder import find_runs
     from rpt.trained import load
-    from rpt.training.silenced_messages import quiet_libraries
 
-    quiet_libraries()
     content, off_label, missing = build_submission([load(folder, config_dirs) for folder in find_runs(folders)], root)
     with TemporaryDirectory() as folder:
         draft = Path(folder) / output.name

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.schema import Config
-from rpt.errors import ConfigError, DataError, RptError, WeightsError
-from rpt.runs import Outcome, RunFailed, RunStopped, train
+from rpt.errors import ConfigError, DataError, RptError, RunFailed, WeightsError
+from rpt.runs import Outcome, RunStopped, train
 from rpt.sweep.point import Point, Result
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.folder import FolderInUse, LeaseLost

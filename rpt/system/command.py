@@ -41,6 +41,7 @@ def reader_may_leave() -> Iterator[None]:
 def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
     """Decorate a command so that a user error is printed without a traceback and returns exit code 2.
 
+    An error whose attribute `is_bug` is true is raised, so that Python prints its traceback and returns exit code 1.
     The command also ends without a traceback when the reader of its output closes the pipe.
     """
 
@@ -50,6 +51,8 @@ def explained(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
             try:
                 return main(*args, **kwargs)
             except RptError as error:
+                if getattr(error, "is_bug", False):
+                    raise
                 sys.stderr.write(f"{error}\n")
                 return 2
 

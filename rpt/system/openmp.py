@@ -13,6 +13,6 @@ sleeps is 20 % faster than a thread that sleeps at once, if the cores are idle.
 
 
 def wait_briefly() -> None:
-    """Set the environment variables in `VARIABLES`, except those that the user has set."""
+    """Set the environment variables in `VARIABLES`, except those that the user has set. `import rpt` calls this."""
     for name, value in VARIABLES.items():
         os.environ.setdefault(name, value)

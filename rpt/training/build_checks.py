@@ -20,6 +20,27 @@ from rpt.prompt.layer_source import FREQUENT
 from rpt.prompt.needs import enters_every_layer
 from rpt.system.modules import load_object
 
+OF_THE_ROWS = ("task", "data", "protocol", "backbone", "scorer", "prompt", "trainer")
+"""Sections of the configuration that must be equal for a data module and for the module that trains on its batches."""
+
+
+def check_same_sections(config: Config, of_the_data: Config) -> None:
+    """Check that a data module was built from the same configuration as the module that trains on its batches.
+
+    Args:
+        config: Configuration of the module.
+        of_the_data: Configuration of the data module.
+
+    Raises:
+        ConfigError: A value in a section of `OF_THE_ROWS` differs.
+    """
+    for section in OF_THE_ROWS:
+        others = getattr(of_the_data, section).model_dump()
+        for key, value in getattr(config, section).model_dump().items():
+            if value != others[key]:
+                advice = f"the data was built with {others[key]}. Build rpt.TaskData from the same configuration."
+                raise ConfigError.of(f"{section}.{key}", value, advice)
+
 
 def check_warmup(configs: Sequence[Config], total_steps: int) -> None:
     """Check that the warm-up of the learning rate ends before the training.

@@ -68,7 +68,8 @@ def _fit_on(
     """Train to the end and return True; if only the evaluation of an epoch is missing, evaluate and return False."""
     trainer = _trainer(device, max_epochs=epochs, callbacks=list(callbacks), **flags)
     if tuner.steps_done == (tuner.epochs_done + 1) * data.steps_per_epoch:
-        trainer.validate(tuner, dataloaders=data.val_dataloader(), verbose=False)
+        with tuner.ending_epoch():
+            trainer.validate(tuner, dataloaders=data.val_dataloader(), verbose=False)
         return False
     _continue_counts(trainer, tuner)
     trainer.fit(tuner, datamodule=data)

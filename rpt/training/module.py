@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from statistics import fmean
 
-import lightning
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -28,6 +26,7 @@ from rpt.prompt.text_prompt import Folded
 from rpt.scoring.predictions import Part, Predictions, gather
 from rpt.scoring.scorer import Scored, Scorer
 from rpt.tasks.task import Task
+from rpt.training.manual_module import ManualModule
 from rpt.training.placement import Prompts, place_prompts, prefixed, reader, stop_keeping, text_cache
 from rpt.training.ranks import ALONE, Ranks
 from rpt.training.run import Run
@@ -43,7 +42,7 @@ from rpt.training.step import (
 )
 
 
-class PromptTuner(lightning.LightningModule):
+class PromptTuner(ManualModule):
     """Lightning module that trains one or more runs with one frozen backbone.
 
     Args:
@@ -99,7 +98,6 @@ class PromptTuner(lightning.LightningModule):
         prompt_layer: int = 0,
     ) -> None:
         super().__init__()
-        self.automatic_optimization = False  # each run steps its own optimizer
         self.backbone = backbone
         self.scorer = scorer
         self.task = task
@@ -114,7 +112,7 @@ class PromptTuner(lightning.LightningModule):
         self.ranks = ranks
         text_cost = CACHED_TEXT_COST if prompt_at is None else 1.0
         self._free_memory = free = partial(stop_keeping, self.text_cache)
-        backward = lambda loss: self.manual_backward(loss)  # noqa: E731
+        backward = self.run_backward
         self._passes = GradientPass(self.runs, self.losses, backward, token_budget, exact, ranks, text_cost, free)
         self.pause: Callable[[], None] = lambda: None
         self.steps_done = 0
@@ -129,6 +127,9 @@ class PromptTuner(lightning.LightningModule):
     def from_config(cls, config: Config, data: TaskData) -> PromptTuner:
         """Load the backbone and build the module of one run, for Lightning's own Trainer.
 
+        If the run fails, the module raises `RunFailed` at the end of the step or evaluation. The cause of the error is
+        the exception of the encoder or the optimizer; a loss that is not a number has no cause.
+
         Args:
             config: Checked configuration, as `rpt.compose` returns it.
             data: Data module, built from a configuration with the same sections `task`, `data`, `protocol`,
@@ -137,6 +138,7 @@ class PromptTuner(lightning.LightningModule):
         Raises:
             ConfigError: A value in one of these sections differs, or a value does not fit the rows or the backbone.
             DataError: The rows cannot be read or do not fit the task.
+            RunFailed: The encoder raises an exception.
             WeightsError: The backbone cannot be loaded.
         """
         from rpt.build import build_single  # rpt.build imports this module
@@ -179,6 +181,9 @@ class PromptTuner(lightning.LightningModule):
         3. Each run continues the backward pass through its own encoder, and steps its own optimizer.
 
         An exception in a run's own encoder or optimizer fails only that run.
+
+        Raises:
+            RunFailed: The run of a module for Lightning's own Trainer has failed.
         """
         with undone_if_interrupted(self.runs):
             if any(run.trainable.needs_texts for run in self.runs):
@@ -196,7 +201,8 @@ class PromptTuner(lightning.LightningModule):
                 run.tokens += batch.num_tokens(index, prompt.length)
         share_failures(self.runs, self.ranks)
         self.steps_done += 1
-        self._log_means("train", [values for values in self.last_step if values])
+        self.log_means("train", [values for values in self.last_step if values])
+        self._check_runs()
 
     @contextmanager
     def _backbone_dropout(self, rows: Rows) -> Iterator[None]:
@@ -218,6 +224,7 @@ class PromptTuner(lightning.LightningModule):
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._scored = [[] for _ in self.runs]
         self.folded = fold_prompts(self.runs)
+        self._check_runs()
 
     def on_test_epoch_start(self) -> None:
         """Begin the evaluation of the reported rows, with each run's selected checkpoint."""
@@ -248,46 +255,38 @@ class PromptTuner(lightning.LightningModule):
         return parts
 
     def on_validation_epoch_end(self) -> None:
-        """Pass each run its metrics on the selection split, which select its checkpoint."""
+        """Pass each run its metrics on the selection split, which select its checkpoint, at the end of an epoch.
+
+        An evaluation by `Trainer.validate` ends no epoch, and changes no run.
+
+        Raises:
+            RunFailed: The run of a module for Lightning's own Trainer has failed.
+        """
         if self.trainer.sanity_checking:  # Lightning's check of the first batches before training
             return
         self._gather()
         if self.ranks.size > 1:
             self.ranks.check_same("trained parameters", fingerprint(self.trainables.state_dict().items()))
-        self.epochs_done += 1
+        self.epochs_done += self.is_ending_epoch
         self.last_evaluation = [None for _ in self.runs]
         for index, (run, predictions) in enumerate(zip(self.runs, self.predictions, strict=True)):
             if predictions is not None:
                 metrics = predictions.metrics(self.metric_names)
                 self.last_evaluation[index] = metrics
-                run.observe(self.epochs_done, self.steps_done, metrics)
-        self._log_metrics("held_out", self.last_evaluation)
+                if self.is_ending_epoch:
+                    run.observe(self.epochs_done, self.steps_done, metrics)
+        self.log_metrics("held_out", self.last_evaluation)
+        self._check_runs()
 
     def on_test_epoch_end(self) -> None:
         """Keep the answers to the reported rows as `predictions`."""
         self._gather()
         metrics = [None if answers is None else answers.metrics(self.metric_names) for answers in self.predictions]
-        self._log_metrics("reported", metrics)
+        self.log_metrics("reported", metrics)
 
-    def _log_metrics(self, split: str, metrics: Sequence[dict[str, float] | None]) -> None:
-        """Log the mean of a split's metrics over the evaluated runs, and with several runs the metrics of each run."""
-        self._log_means(split, [values for values in metrics if values is not None])
-        if len(self.runs) > 1:
-            for index, values in enumerate(metrics):
-                self._log_means(split, [] if values is None else [values], f"/run_{index}")
-
-    def _log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
-        """Log means over runs under the names of the columns of `metrics.csv`, so that callbacks can monitor them."""
-        if values and self._is_in_loop():
-            means = {name: fmean(run[name] for run in values if name in run) for name in values[0]}
-            self.log_dict({f"{prefix}/{name}{suffix}": mean for name, mean in means.items()}, batch_size=1)
-
-    def _is_in_loop(self) -> bool:
-        """Whether one of Lightning's loops is running. Otherwise `self.log` would raise an error."""
-        try:
-            return self.trainer.state.fn is not None
-        except RuntimeError:  # no Trainer is attached: the caller takes the steps
-            return False
+    def _check_runs(self) -> None:
+        for run in self.runs:
+            run.check()
 
     def _gather(self) -> None:
         """Collect the answers of all ranks, and store them in the split's order as `predictions`."""

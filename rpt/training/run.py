@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from rpt.errors import RunFailed
 from rpt.prompt.diagnostics import movement, relative_distance, update_ratio
 from rpt.prompt.text_prompt import EncodedPrompt, Folded, TextPrompt, Texts
 from rpt.system.out_of_memory import is_out_of_memory
@@ -23,6 +24,9 @@ from rpt.training.randomness import RandomStream
 from rpt.training.trainable import Trainable
 
 T = TypeVar("T")
+
+CONVERGE_ADVICE = "Lower lr, or set clip_norm=1"
+"""Advice for a training that has diverged, without the full stop."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Run:
         random: Random stream of the run.
         clip_norm: Largest norm of the run's gradient; None for no clipping.
         patience: Number of epochs without a better evaluation after which the run stops; None for no early stopping.
+        raises: Whether `check` raises the error of the failed run. False only marks the run as failed, so that the
+            other runs of its pack continue.
 
     Attributes:
         start: Encoded prompt before the first step. A resumed run computes it again from the seed, so checkpoints do
@@ -73,6 +79,7 @@ class Run:
         random: RandomStream,
         clip_norm: float | None,
         patience: int | None,
+        raises: bool = False,
     ) -> None:
         self.trainable = trainable
         self.optimizer = optimizer
@@ -80,11 +87,13 @@ class Run:
         self.random = random
         self.clip_norm = clip_norm
         self.patience = patience
+        self.raises = raises
         self.has_failed = False
         self.has_finished = False  # ended by early stopping or a user's callback, or nothing to train
         self.stop: Stop | None = None  # decision of successive halving that has stopped the run
         self.error: str | None = None
         self.trace: str | None = None
+        self._cause: Exception | None = None
         self.best: Best | None = None
         self.steps = 0  # number of optimizer steps
         self.first_step: float | None = None
@@ -97,6 +106,7 @@ class Run:
         self.start: Tensor = encoded if isinstance(encoded, Tensor) else trainable.no_prompt
         prompt = trainable.prompt if has_matrix else None
         self.start_update_ratio = None if prompt is None else update_ratio(prompt, self.start)
+        self.check()
 
     @property
     def status(self) -> RunStatus:
@@ -167,15 +177,27 @@ class Run:
         folded = None if self.trainable.needs_texts else self.trainable.fold()
         return folded if isinstance(folded, Tensor) else None
 
-    def fail(self, reason: str, trace: str | None = None) -> None:
+    def fail(self, reason: str, trace: str | None = None, cause: Exception | None = None) -> None:
         """Mark the run as failed; the other runs of the pack continue.
 
         Args:
             reason: Description of the error.
             trace: Traceback of the error; None if no exception was raised.
+            cause: Exception that has failed the run; None if no exception was raised or its traceback is enough.
         """
         self.has_failed, self.error, self.trace = True, reason, trace
+        self._cause = cause if self.raises else None  # an exception keeps the tensors of its frames in memory
         self.optimizer.zero_grad(set_to_none=True)
+
+    def check(self) -> None:
+        """Raise the error of a failed run, if the run was built with `raises`.
+
+        Raises:
+            RunFailed: The run has failed. The cause is the exception that has failed the run.
+        """
+        if self.raises and self.has_failed:
+            advice = f" {CONVERGE_ADVICE}." if self.trace is None else ""
+            raise RunFailed(f"the run has failed: {self.error}.{advice}", self.trace is not None) from self._cause
 
     def observe(self, epoch: int, step: int, metrics: dict[str, float]) -> None:
         """Process an evaluation: keep the state if it is the best so far; stop the run if its patience is exhausted.
@@ -261,5 +283,5 @@ def guarded(run: Run, function: Callable[[], T]) -> T | None:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+        run.fail(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)), error)
         return None

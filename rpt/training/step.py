@@ -142,7 +142,8 @@ class GradientPass:
         A row contributes its loss divided by the run's number of loss terms. A run's loss is the sum over its rows.
         """
         device = prompts[0].prompt.device
-        sums = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
+        exact = device_with_float64(device)
+        sums = torch.zeros(len(self.runs), dtype=torch.float64, device=exact)
         lengths, ranks = [prompt.length for prompt in prompts], self.ranks
         cut = forwards(
             batch,
@@ -157,10 +158,15 @@ class GradientPass:
             share = self.row_losses(rows, prompts) / rows.terms_of_run
             self.backward(share.sum())
             # Masked and summed, because index_add has no fixed order on a GPU.
-            belongs = rows.run[:, None] == torch.arange(len(self.runs), device=device)  # [batch, runs]
-            sums += torch.where(belongs, share.detach().double()[:, None], 0.0).sum(dim=0)
+            belongs = rows.run.to(exact)[:, None] == torch.arange(len(self.runs), device=exact)  # [batch, runs]
+            sums += torch.where(belongs, share.detach().to(exact).double()[:, None], 0.0).sum(dim=0)
         losses: list[float] = sums.tolist()
         return losses
+
+
+def device_with_float64(device: torch.device) -> torch.device:
+    """Return a device for sums in float64: the CPU for a device without float64, such as MPS, else the same device."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def scored_parts(rows: Rows, score: Callable[[Rows], Scored], free_memory: Callable[[], bool]) -> list[Part]:

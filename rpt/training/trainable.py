@@ -100,3 +100,8 @@ def parameter_groups(trainable: Trainable, rates: dict[str, float], decays: dict
         }
         for kind, group in trained
     ]
+
+
+def dtype_of_training(backbone: torch.dtype) -> torch.dtype:
+    """Return the dtype of trainable numbers and optimizer state: float64 for a float64 backbone, else float32."""
+    return torch.float64 if backbone == torch.float64 else torch.float32

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from rpt.build import assemble
 from rpt.config.check import check
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
-from tests.support.by_hand import assemble, without_trainer
 from tests.support.composed import compose
 from tests.support.models import make_model, save_as_published
 
@@ -40,7 +40,7 @@ def run(values, folder):
     given["backbone"]["path"] = str(folder)
     config = check(given)
     tuner, data = assemble([config])
-    without_trainer(tuner).training_step(next(iter(data.train_dataloader())), 0)
+    tuner.training_step(next(iter(data.train_dataloader())), 0)
 
 
 def damage(folder, random):

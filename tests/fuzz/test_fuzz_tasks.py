@@ -9,12 +9,12 @@ from random import Random
 import pytest
 import yaml
 
+from rpt.build import assemble
 from rpt.config.check import check
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.errors import RptError
 from rpt.runs import train
 from tests.fuzz.mutate import mutate_bytes, mutate_json, outcome
-from tests.support.by_hand import assemble, without_trainer
 from tests.support.composed import compose
 
 TASKS = Path(__file__).parents[2] / "conf" / "task"
@@ -58,7 +58,7 @@ def step(values):
     """Build a training, and take its first step."""
     config = check(copy.deepcopy(values))
     tuner, data = assemble([config])
-    without_trainer(tuner).training_step(next(iter(data.train_dataloader())), 0)
+    tuner.training_step(next(iter(data.train_dataloader())), 0)
 
 
 def run_cases(cases):

@@ -1,23 +1,8 @@
-"""Build a pack and take training steps without Lightning's loop."""
+"""Take training steps of a pack without Lightning's loop."""
 
 from unittest import mock
 
-from rpt import build
-from rpt.data.datamodule import PackData
-from rpt.data.inputs import build_source
 from rpt.training.run import Run
-
-
-def assemble(configs):
-    """Build the module and the data of a pack as `rpt.runs` does, without run folders."""
-    data = PackData(configs, build_source(configs[0]))
-    return build.build_pack(configs, data), data
-
-
-def without_trainer(tuner):
-    """Let a module take training steps outside a Trainer, and return it."""
-    tuner.manual_backward = lambda loss, *_, **__: loss.backward()
-    return tuner
 
 
 def gradients(tuner, step):

@@ -7,8 +7,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from rpt.config.check import check
-from rpt.errors import ConfigError
-from rpt.runs import RunFailed, train
+from rpt.errors import ConfigError, RunFailed
+from rpt.runs import train
 from rpt.sweep.pack_key import pack_key
 from tests.support.composed import compose
 from tests.support.packs import curve

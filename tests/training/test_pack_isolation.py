@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from rpt.config.check import check
-from rpt.errors import WeightsError
-from rpt.runs import RunFailed, train
+from rpt.errors import RunFailed, WeightsError
+from rpt.runs import train
 from rpt.scoring.head import HeadScorer
 from rpt.system.out_of_memory import OutOfMemory
 from rpt.training.module import PromptTuner

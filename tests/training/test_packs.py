@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rpt.errors import ConfigError
-from rpt.runs import RunFailed, train
+from rpt.errors import ConfigError, RunFailed
+from rpt.runs import train
 from rpt.training.run import Run
 from tests.support.packs import EARLY_STOPPING, FAMILIES, RUNS, RUNS_AT_LOW_RATES, curve, early_stopping_steps, files
 

@@ -21,7 +21,6 @@ from rpt.config.schema import Section
 from rpt.console import several
 from rpt.errors import ConfigError, RptError
 from rpt.sweep.point import Point, Result
-from rpt.system.openmp import wait_briefly
 from rpt.training.libraries import load_libraries
 from rpt.training.live_progress import ProgressCallback, ignore_progress
 
@@ -142,7 +141,6 @@ def must_not_repeat(pack: Pack) -> bool:
 
 def train_in_worker(pack: Pack) -> list[Result]:
     """Train a pack in this process, which is a worker that has not imported torch yet."""
-    wait_briefly()  # a worker on another machine does not inherit the environment of the command
     load_libraries()
     from rpt.sweep.work import train_pack
 

@@ -7,7 +7,7 @@ import warnings
 
 
 def quiet_libraries() -> None:
-    """Silence the messages; call this after Lightning and transformers are imported and before they are used."""
+    """Silence the messages. `rpt.backbones.load` calls this before a model or a tokenizer is loaded."""
     from transformers.utils import logging as transformers_logging
 
     # "GPU available", "Seed set to", tips; the package `lightning` also adds a handler that doubles messages.

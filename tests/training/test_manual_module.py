@@ -1,0 +1,49 @@
+"""Steps of the module inside Lightning's loops, without a Trainer, and after a Trainer has ended."""
+
+import lightning
+import pytest
+import torch
+
+import rpt
+
+QUIET = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+QUIET |= {"enable_model_summary": False}
+
+pytestmark = pytest.mark.filterwarnings("ignore::lightning.pytorch.utilities.warnings.PossibleUserWarning")
+
+
+@pytest.fixture
+def built(configure, tiny_cb):
+    def build(*overrides):
+        config = configure(*tiny_cb, *overrides)
+        data = rpt.TaskData(config)
+        return rpt.PromptTuner.from_config(config, data), data
+
+    return build
+
+
+def state_of(module):
+    return {name: value.clone() for name, value in module.trainables.state_dict().items()}
+
+
+def test_a_step_without_a_trainer_equals_a_step_in_the_loop(built):
+    alone, data = built()
+    in_loop, _ = built()
+    start = state_of(alone)
+    alone.training_step(next(iter(data.train_dataloader())), 0)
+    trainer = lightning.Trainer(max_epochs=1, limit_train_batches=1, limit_val_batches=0, **QUIET)
+    trainer.fit(in_loop, data)
+    assert alone.steps_done == in_loop.steps_done == 1
+    assert not torch.equal(state_of(alone)["0.prompt.table"], start["0.prompt.table"])
+    torch.testing.assert_close(state_of(alone), state_of(in_loop), rtol=0, atol=0)
+
+
+def test_a_step_after_the_trainer_has_ended_needs_no_loop(built):
+    module, data = built()
+    trainer = lightning.Trainer(max_epochs=1, **QUIET)
+    trainer.fit(module, data)
+    assert not module.is_in_loop
+    steps = module.steps_done
+    module.training_step(next(iter(data.train_dataloader())), 0)
+    assert module.steps_done == steps + 1
+    assert module.runs[0].is_active
