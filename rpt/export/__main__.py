@@ -15,7 +15,7 @@ from rpt.errors import ConfigError
 from rpt.export.card import model_card
 from rpt.export.formats import FORMATS, Files, head_files
 from rpt.replay import recorded, refuse_without_matrix
-from rpt.system.command import add_config_dirs, explained
+from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.system.reading import reason_of
 from rpt.system.writing import folder_at_once, read_json_lines
 from rpt.tracking.folder import RunFolder, find_runs
@@ -26,7 +26,7 @@ HARNESS = "lm-eval"
 """Format of an adapter with a task of the LM Evaluation Harness."""
 
 
-@explained
+@explained("no export was written.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the export, print the paths of its files, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.export", description=__doc__)
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     export(best_run(given.run), given.format, given.output, given.config_dir)
     sys.stdout.writelines(f"{path}\n" for path in sorted(given.output.iterdir()))
-    return 0
+    return ExitCode.DONE
 
 
 def best_run(path: Path) -> Path:

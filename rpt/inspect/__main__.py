@@ -13,7 +13,7 @@ from rich.text import Text
 
 from rpt.config.paths import user_path
 from rpt.inspect.facts import PromptFacts, Similarity, read_facts, similarities
-from rpt.system.command import explained
+from rpt.system.command import ExitCode, explained
 from rpt.system.writing import as_json
 from rpt.tracking.folder import find_runs
 
@@ -38,7 +38,7 @@ columns of the table of similarities:
 """Meaning of the columns, which `--help` prints."""
 
 
-@explained
+@explained("the command writes no file.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table for each run and a table of similarities, or JSON, and return the exit code."""
     parser = argparse.ArgumentParser(
@@ -61,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         values = {"runs": [one.values() for one in facts], "similarities": [asdict(pair) for pair in pairs]}
         sys.stdout.write(as_json(values, indent=2) + "\n")
-        return 0
+        return ExitCode.DONE
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     for one in facts:
         console.print(_table(one))
     if pairs:
         console.print(_similarity_table(pairs))
-    return 0
+    return ExitCode.DONE
 
 
 def _table(facts: PromptFacts) -> Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpt.config.paths import user_path
 from rpt.errors import DataError
-from rpt.system.command import add_config_dirs, explained
+from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.system.reading import Unreadable, reason_of, refuse_pointer
 from rpt.system.writing import as_json, writing_atomically
 from rpt.training.libraries import load_libraries
@@ -19,13 +19,13 @@ from rpt.training.libraries import load_libraries
 if TYPE_CHECKING:
     from rpt.predict.answers import AnswerLine
 
-BROKEN_LINES = 2
-"""Exit code if a line of the input could not be answered."""
 
-
-@explained
+@explained("printed answers are complete, and the file of --output is unchanged.")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer the rows of the input, print metrics of labelled rows to stderr, and return the exit code."""
+    """Answer the rows of the input, print metrics of labelled rows to stderr, and return the exit code.
+
+    The exit code is 2 if a line of the input could not be answered.
+    """
     given = _parser().parse_args(arguments)
     load_libraries()
     from rpt.predict.answers import answer_lines
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stderr.writelines(f"{line}\n" for line in tally.lines())
     if faults:
         sys.stderr.write(f"{faults} of the input's lines could not be answered and have no output line.\n")
-    return BROKEN_LINES if faults else 0
+    return ExitCode.REFUSED if faults else ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:

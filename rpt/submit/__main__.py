@@ -11,17 +11,17 @@ from tempfile import TemporaryDirectory
 from rpt.config.paths import user_path
 from rpt.errors import ConfigError, DataError
 from rpt.submit.check import check_submission
-from rpt.system.command import add_config_dirs, explained
+from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.system.writing import write_atomic
 from rpt.training.libraries import load_libraries
 
-FAULTY = 2
-"""Exit code if a submission has problems."""
 
-
-@explained
+@explained("the file of --output is unchanged.")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check a submission, name the files that are missing, and return the exit code."""
+    """Write or check a submission, name the files that are missing, and return the exit code.
+
+    The exit code is 2 if a checked submission has problems.
+    """
     parser = argparse.ArgumentParser(prog="python -m rpt.submit", description=__doc__)
     parser.add_argument(
         "run",
@@ -51,7 +51,7 @@ def _check(path: Path) -> int:
     if not problems:
         sys.stdout.write(f"{path}: no problem found\n")
         _name_missing(missing)
-    return FAULTY if problems else 0
+    return ExitCode.REFUSED if problems else ExitCode.DONE
 
 
 def _write(folders: Sequence[Path], config_dirs: Sequence[str], root: Path | None, output: Path) -> int:
@@ -76,7 +76,7 @@ def _write(folders: Sequence[Path], config_dirs: Sequence[str], root: Path | Non
             f"{name}: {count} generated answers match no label; the task's first label is submitted instead\n"
         )
     _name_missing(missing)
-    return 0
+    return ExitCode.DONE
 
 
 def _name_missing(missing: Sequence[str]) -> None:
