@@ -17,7 +17,7 @@ from rpt.export.formats import FORMATS, Files, head_files
 from rpt.replay import recorded, refuse_without_matrix
 from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.system.reading import reason_of
-from rpt.system.writing import folder_at_once, read_json_lines
+from rpt.system.writing import OTHER_OUTPUT, check_folder, folder_at_once, read_json_lines
 from rpt.tracking.folder import RunFolder, find_runs
 from rpt.tracking.record import Record
 from rpt.training.libraries import load_libraries
@@ -81,6 +81,7 @@ def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = (
     record, folder = recorded(path), RunFolder(path)
     if output.exists():
         raise ConfigError.of("output", str(output), "exists already. Name a folder that does not exist yet.")
+    check_folder(output, OTHER_OUTPUT)
     if record.parameters.body:
         raise ConfigError.of("RUN", record.name, "has fine-tuned its backbone. Only prompts are exported.")
     if not record.parameters.held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,12 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with ExitStack() as stack:
         source, name = _input(given.input, stack)
+        write = _writer(given.output, stack)
         predictor = load_predictor(given.run, given.config_dir)
         tally = Tally(predictor)
         lines = answer_lines(predictor, read_input(source, name), report, COMBINATIONS.get(given.ensemble))
-        output = stack.enter_context(writing_atomically(given.output)) if given.output else sys.stdout
         for line in _with_progress(lines):
-            output.write(as_json(line.values) + "\n")
+            write(as_json(line.values) + "\n")
             tally.add(line)
     sys.stderr.writelines(f"{line}\n" for line in tally.lines())
     if faults:
@@ -93,6 +93,14 @@ def _input(name: str, stack: ExitStack) -> tuple[Iterable[bytes], str]:
         raise DataError(f"{error}.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({reason_of(error)}).") from error
+
+
+def _writer(path: Path | None, stack: ExitStack) -> Callable[[str], object]:
+    """Open the output, and return the function that writes a text to it; None stands for stdout."""
+    if path is None:
+        return sys.stdout.write
+    output = stack.enter_context(writing_atomically(path))
+    return lambda text: output.write(text.encode())
 
 
 def _with_progress(lines: Iterable[AnswerLine]) -> Iterator[AnswerLine]:
