@@ -15,7 +15,7 @@ from rpt.config.paths import user_path
 from rpt.inspect.facts import PromptFacts, Similarity, read_facts, similarities
 from rpt.system.command import ExitCode, explained
 from rpt.system.writing import as_json
-from rpt.tracking.folder import find_runs
+from rpt.tracking.find import find_runs
 
 PIPE_WIDTH = 120
 """Width of the tables in characters if the output is not a terminal."""
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     given = parser.parse_args(arguments)
-    facts = [read_facts(folder) for folder in find_runs(given.run)]
+    facts = [read_facts(folder) for folder in find_runs(given.run, needs_prompt=True)]
     pairs = similarities(facts)
     if given.json:
         values = {"runs": [one.values() for one in facts], "similarities": [asdict(pair) for pair in pairs]}

@@ -21,7 +21,7 @@ from rpt.errors import ConfigError
 from rpt.scoring.predictions import Predictions, gather
 from rpt.tasks.example import Example
 from rpt.tasks.task import Task
-from rpt.tracking.folder import find_runs
+from rpt.tracking.find import find_runs
 from rpt.trained import TrainedRun, load
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels

@@ -57,7 +57,7 @@ def _check(path: Path) -> int:
 def _write(folders: Sequence[Path], config_dirs: Sequence[str], root: Path | None, output: Path) -> int:
     load_libraries()
     from rpt.submit.build import build_submission
-    from rpt.tracking.folder import find_runs
+    from rpt.tracking.find import find_runs
     from rpt.trained import load
     from rpt.training.silenced_messages import quiet_libraries
 
