@@ -85,6 +85,14 @@ def test_the_run_of_rte_answers_the_diagnostic_sets_and_missing_files_are_named(
         assert sorted(archive.namelist()) == ["AX-b.jsonl", "AX-g.jsonl", "CB.jsonl", "WSC.jsonl"]
         assert {entry["label"] for entry in entries(archive, "WSC")} <= {"True", "False"}
         assert len(entries(archive, "AX-b")) == 1104
+        together = {name: archive.read(name) for name in archive.namelist()}
+    alone = {}
+    for number, folder in enumerate(folders):  # the runs of one command share their backbone
+        path = tmp_path / f"{number}.zip"
+        assert main([folder, "--root", str(tmp_path / "release"), "--output", str(path)]) == 0
+        with zipfile.ZipFile(path) as archive:
+            alone |= {name: archive.read(name) for name in archive.namelist()}
+    assert together == alone
 
 
 def test_each_backbone_is_loaded_once_and_only_after_the_output_and_all_rows_are_checked(
