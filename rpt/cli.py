@@ -17,16 +17,14 @@ from rpt.config.help import FLAGS, help_text
 from rpt.config.paths import config_dir
 from rpt.errors import ReaderError
 from rpt.sweep.outcome import SweepOutcome, current, start
-from rpt.system.command import READER_LEFT, reader_may_leave
+from rpt.system.command import ExitCode, reader_may_leave
+from rpt.system.interruption import ctrl_c_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-BROKEN, REFUSED, INTERRUPTED = 1, 2, 130
-"""Exit codes: a bug of the program, an error that the user can mend (configuration, data, files), and Ctrl-C."""
-
 SAVED = "interrupted: finished runs are kept. Run the same command again: it continues from the last checkpoint."
-
+"""Message after Ctrl-C, unless the sweep has a message of its own."""
 
 MOST_LISTED = 20
 """Largest number of failed points that the message at the end of a sweep lists."""
@@ -67,7 +65,7 @@ def _main() -> None:
 
 def _exit_refused(message: str) -> NoReturn:
     sys.stderr.write(message + "\n")
-    sys.exit(REFUSED)
+    sys.exit(ExitCode.REFUSED)
 
 
 def _run_hydra() -> None:
@@ -81,9 +79,9 @@ def _run_hydra() -> None:
 
 def _end(error: BaseException, outcome: SweepOutcome) -> NoReturn:
     """Print the message of an error, and end the process with the error's exit code."""
-    if isinstance(error, Interrupted) or is_ctrl_c(error):
+    if isinstance(error, Interrupted) or ctrl_c_of(error) is not None:
         sys.stderr.write(f"{error if isinstance(error, Interrupted) else SAVED}\n")
-        sys.exit(INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)
     if not isinstance(error, Exception):
         raise error
     if outcome.failed:
@@ -91,11 +89,6 @@ def _end(error: BaseException, outcome: SweepOutcome) -> NoReturn:
     if isinstance(error, ReaderError):
         sys.stderr.write(f"{error}\n")  # names the row; the traceback of the bug follows
     _refuse(error)
-
-
-def is_ctrl_c(error: BaseException) -> bool:
-    """Whether an exception comes from Ctrl-C. Lightning turns KeyboardInterrupt into SystemExit."""
-    return isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt)
 
 
 def _is_mendable(error: Exception) -> bool:
@@ -126,7 +119,7 @@ def _job(composed: DictConfig) -> float | None:
         [outcome] = train([config])
         return objective(outcome.check().record)
     except BrokenPipeError:
-        sys.exit(READER_LEFT)  # ends the whole sweep, because its output pipe is closed
+        sys.exit(ExitCode.READER_LEFT)  # ends the whole sweep, because its output pipe is closed
     except Exception as error:
         if hydra_config.mode != RunMode.MULTIRUN:
             _refuse(error)
@@ -160,7 +153,7 @@ def _end_sweep() -> NoReturn:
         sys.stderr.write(f"  and {count - MOST_LISTED} more, each with its reason above\n")
     if (line := outcome.report_command()) is not None:
         say(line)
-    sys.exit(REFUSED if all(map(_is_mendable, outcome.failed.values())) else BROKEN)
+    sys.exit(ExitCode.REFUSED if all(map(_is_mendable, outcome.failed.values())) else ExitCode.BUG)
 
 
 def _refuse(error: Exception) -> NoReturn:
@@ -173,4 +166,4 @@ def _refuse(error: Exception) -> NoReturn:
         traceback.print_exception(error)
     else:
         sys.stderr.write(explain(error).rstrip() + "\n")
-    sys.exit(REFUSED if _is_mendable(error) else BROKEN)
+    sys.exit(ExitCode.REFUSED if _is_mendable(error) else ExitCode.BUG)

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from rpt.config.paths import user_path
 from rpt.sweep.ledger import FOLDER, LedgerError, Sweep, sweeps
-from rpt.system.command import explained
+from rpt.system.command import ExitCode, explained
 from rpt.tracking.run_state import RunState
 from rpt.tracking.status import RUN_STATUSES
 
 
-@explained
+@explained("the command writes no file.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the sweeps as tables or JSON; return exit code 2 if a ledger cannot be read, and 0 otherwise.
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         sys.stdout.write("\n".join(table(*pair) for pair in states))
     sys.stderr.writelines(f"{error}\n" for error in errors)
-    return 2 if errors else 0
+    return ExitCode.REFUSED if errors else ExitCode.DONE
 
 
 def table(sweep: Sweep, states: Mapping[str, RunState]) -> str:

@@ -18,8 +18,8 @@ from rpt.config.older import values_of_record
 from rpt.config.paths import user_path
 from rpt.config.schema import Config
 from rpt.console import say
-from rpt.errors import ConfigError, RptError
-from rpt.system.command import add_config_dirs, explained
+from rpt.errors import ConfigError
+from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.tracking.comparison import Comparison, Results, compare, read_results, report
 from rpt.tracking.identity import SCHEMA, folder_name, identify
 from rpt.tracking.kinds import shown
@@ -29,33 +29,19 @@ from rpt.training.libraries import load_libraries
 
 __all__ = ["Comparison", "compare", "recorded", "refuse_without_matrix", "replay", "report"]
 
-BROKEN, INTERRUPTED = 1, 130
-"""Exit codes: a bug in the run's own code, and Ctrl-C. Exit code 2 means an error that the user can mend."""
-
 NEEDED = ("name", "identity_hash", "schema", "config", "chosen")
 """Keys that a record must have for a replay."""
 
 
-@explained
+@explained("the same command continues from the last checkpoint.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train the run of a folder again, print its results beside the recorded ones, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.replay", description=__doc__)
     parser.add_argument("run", type=user_path, metavar="RUN", help="folder of a finished run")
     add_config_dirs(parser)
     given = parser.parse_args(arguments)
-    try:
-        say(report(replay(given.run, given.config_dir)))
-    except RptError as error:
-        if not getattr(error, "is_bug", False):
-            raise
-        sys.stderr.write(f"{error}\n")
-        return BROKEN
-    except (KeyboardInterrupt, SystemExit) as error:  # Lightning turns Ctrl-C into SystemExit
-        if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__context__, KeyboardInterrupt):
-            raise
-        sys.stderr.write("interrupted: the same command continues from the last checkpoint.\n")
-        return INTERRUPTED
-    return 0
+    say(report(replay(given.run, given.config_dir)))
+    return ExitCode.DONE
 
 
 def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:

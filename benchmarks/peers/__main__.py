@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.peers.names import FAMILIES, PACKS, PARTS, TASKS
 from benchmarks.peers.stopwatch import CLOCKS
 from rpt.errors import RptError
+from rpt.system.command import ExitCode
 from rpt.system.openmp import VARIABLES
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -34,8 +35,8 @@ def main() -> int:
         run(options)
     except RptError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+        return ExitCode.REFUSED
+    return ExitCode.DONE
 
 
 def _options() -> argparse.Namespace:

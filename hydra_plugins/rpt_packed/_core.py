@@ -21,6 +21,7 @@ from rpt.sweep.messages import Lines
 from rpt.sweep.outcome import Accepted, current
 from rpt.sweep.point import Point, Result
 from rpt.sweep.settings import Settings
+from rpt.system.interruption import ctrl_c_of
 
 
 class PointFailed(RptError):
@@ -68,7 +69,7 @@ def launch(
         trained = launch_points(points, settings, lines.report, output_dir, lines.watch)
     except BaseException as error:
         stopped = lines.stopped()
-        if cli.is_ctrl_c(error):
+        if ctrl_c_of(error) is not None:
             raise cli.Interrupted(stopped) from None
         raise
     lines.close()

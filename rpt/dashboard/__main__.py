@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from rpt.config.wandb_login import login_problem
 from rpt.dashboard.pages import RunSelection, build_report, build_workspace, publish
 from rpt.dashboard.panels import Section, encoders, sections
-from rpt.system.command import explained
+from rpt.system.command import ExitCode, explained
 
 NO_ENTITY = "ENTITY"
 """Placeholder that a preview prints for an entity that was not given."""
 
 
-@explained
+@explained("W&B keeps what was already published. The same command publishes the whole dashboard.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish the dashboard and print its addresses, or print a preview.
 
@@ -39,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("publishing needs --entity: the W&B user or team that owns the project. --dry-run needs none.")
     if reason is None:
         sys.stdout.writelines(f"{address}\n" for address in publish(selection, dashboard))
-        return 0
+        return ExitCode.DONE
     build_workspace(selection, dashboard), build_report(selection, dashboard)
     advice = "" if options.dry_run else " Run `wandb login`, then the same command again."
     sys.stdout.write(f"{preview(selection, dashboard)}Nothing was published: {reason}.{advice}\n")
-    return 0
+    return ExitCode.DONE
 
 
 def preview(selection: RunSelection, dashboard: Sequence[Section]) -> str:

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from rpt.config.paths import user_path
 from rpt.config.schema import BackboneConfig
+from rpt.console import several
 from rpt.errors import ConfigError
 from rpt.export.card import model_card
 from rpt.export.formats import FORMATS, Files, head_files
 from rpt.replay import recorded, refuse_without_matrix
-from rpt.system.command import add_config_dirs, explained
+from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.system.reading import reason_of
-from rpt.system.writing import folder_at_once, read_json_lines
-from rpt.tracking.folder import RunFolder, find_runs
+from rpt.system.writing import OTHER_OUTPUT, check_folder, folder_at_once, read_json_lines
+from rpt.tracking.find import find_runs
+from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
 from rpt.training.libraries import load_libraries
 
 HARNESS = "lm-eval"
 """Format of an adapter with a task of the LM Evaluation Harness."""
 
+COMPARED: Mapping[str, Callable[[Record], str]] = {
+    "tasks": lambda record: record.task.name,
+    "backbones": lambda record: f"{record.backbone.name}, sha256 {str(record.backbone.weights_sha256)[:10]}",
+    "protocols": lambda record: record.protocol.name,
+    "sources of rows": lambda record: record.data.source,
+}
+"""Properties that are equal for all runs whose selection scores are compared."""
 
-@explained
+
+@explained("no export was written.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the export, print the paths of its files, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rpt.export", description=__doc__)
@@ -42,22 +52,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     export(best_run(given.run), given.format, given.output, given.config_dir)
     sys.stdout.writelines(f"{path}\n" for path in sorted(given.output.iterdir()))
-    return 0
+    return ExitCode.DONE
 
 
 def best_run(path: Path) -> Path:
     """Return the folder of a run; if `path` holds several runs, the run with the highest score on the selection split.
 
+    Runs in a folder that cannot be exported are omitted. A line on stderr names the chosen run.
+
     Raises:
-        ConfigError: A folder holds no finished run.
+        ConfigError: A folder holds no run that can be exported, or holds runs whose scores cannot be compared.
     """
+    folders = find_runs([path], needs_prompt=True)
+    if folders == [path]:
+        return path
+    records = {folder: recorded(folder) for folder in folders}
+    for name, value_of in COMPARED.items():
+        values = sorted({value_of(record) for record in records.values()})
+        if len(values) > 1:
+            advice = f"holds runs of several {name} ({'; '.join(values)}), whose scores cannot be compared"
+            raise ConfigError.of("RUN", str(path), f"{advice}. Name the folder of the run to export.")
+    best = max(folders, key=lambda folder: _selection_score(records[folder]))
+    count = several(len(folders), "run")
+    sys.stderr.write(f"{best}: chosen from {count} by the selection score, {_selection_score(records[best]):.4f}\n")
+    return best
 
-    def score(folder: Path) -> float:
-        best = recorded(folder).best
-        score = None if best is None else best.held_out["score"]
-        return -1.0 if score is None else score
 
-    return max(find_runs([path]), key=score)
+def _selection_score(record: Record) -> float:
+    """Return a run's best score on the selection split; -1 for a run without a score."""
+    score = None if record.best is None else record.best.held_out["score"]
+    return -1.0 if score is None else score
 
 
 def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = ()) -> None:
@@ -81,6 +105,7 @@ def export(path: Path, format: str, output: Path, config_dirs: Sequence[str] = (
     record, folder = recorded(path), RunFolder(path)
     if output.exists():
         raise ConfigError.of("output", str(output), "exists already. Name a folder that does not exist yet.")
+    check_folder(output, OTHER_OUTPUT)
     if record.parameters.body:
         raise ConfigError.of("RUN", record.name, "has fine-tuned its backbone. Only prompts are exported.")
     if not record.parameters.held:

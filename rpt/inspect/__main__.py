@@ -13,9 +13,9 @@ from rich.text import Text
 
 from rpt.config.paths import user_path
 from rpt.inspect.facts import PromptFacts, Similarity, read_facts, similarities
-from rpt.system.command import explained
+from rpt.system.command import ExitCode, explained
 from rpt.system.writing import as_json
-from rpt.tracking.folder import find_runs
+from rpt.tracking.find import find_runs
 
 PIPE_WIDTH = 120
 """Width of the tables in characters if the output is not a terminal."""
@@ -38,7 +38,7 @@ columns of the table of similarities:
 """Meaning of the columns, which `--help` prints."""
 
 
-@explained
+@explained("the command writes no file.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table for each run and a table of similarities, or JSON, and return the exit code."""
     parser = argparse.ArgumentParser(
@@ -56,18 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     given = parser.parse_args(arguments)
-    facts = [read_facts(folder) for folder in find_runs(given.run)]
+    facts = [read_facts(folder) for folder in find_runs(given.run, needs_prompt=True)]
     pairs = similarities(facts)
     if given.json:
         values = {"runs": [one.values() for one in facts], "similarities": [asdict(pair) for pair in pairs]}
         sys.stdout.write(as_json(values, indent=2) + "\n")
-        return 0
+        return ExitCode.DONE
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     for one in facts:
         console.print(_table(one))
     if pairs:
         console.print(_similarity_table(pairs))
-    return 0
+    return ExitCode.DONE
 
 
 def _table(facts: PromptFacts) -> Table:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpt.config.paths import user_path
 from rpt.errors import DataError
-from rpt.system.command import add_config_dirs, explained
+from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.system.reading import Unreadable, reason_of, refuse_pointer
 from rpt.system.writing import as_json, writing_atomically
 from rpt.training.libraries import load_libraries
@@ -19,13 +19,13 @@ from rpt.training.libraries import load_libraries
 if TYPE_CHECKING:
     from rpt.predict.answers import AnswerLine
 
-BROKEN_LINES = 2
-"""Exit code if a line of the input could not be answered."""
 
-
-@explained
+@explained("printed answers are complete, and the file of --output is unchanged.")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Answer the rows of the input, print metrics of labelled rows to stderr, and return the exit code."""
+    """Answer the rows of the input, print metrics of labelled rows to stderr, and return the exit code.
+
+    The exit code is 2 if a line of the input could not be answered.
+    """
     given = _parser().parse_args(arguments)
     load_libraries()
     from rpt.predict.answers import answer_lines
@@ -45,17 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with ExitStack() as stack:
         source, name = _input(given.input, stack)
+        write = _writer(given.output, stack)
         predictor = load_predictor(given.run, given.config_dir)
         tally = Tally(predictor)
         lines = answer_lines(predictor, read_input(source, name), report, COMBINATIONS.get(given.ensemble))
-        output = stack.enter_context(writing_atomically(given.output)) if given.output else sys.stdout
         for line in _with_progress(lines):
-            output.write(as_json(line.values) + "\n")
+            write(as_json(line.values) + "\n")
             tally.add(line)
     sys.stderr.writelines(f"{line}\n" for line in tally.lines())
     if faults:
         sys.stderr.write(f"{faults} of the input's lines could not be answered and have no output line.\n")
-    return BROKEN_LINES if faults else 0
+    return ExitCode.REFUSED if faults else ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,6 +93,14 @@ def _input(name: str, stack: ExitStack) -> tuple[Iterable[bytes], str]:
         raise DataError(f"{error}.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({reason_of(error)}).") from error
+
+
+def _writer(path: Path | None, stack: ExitStack) -> Callable[[str], object]:
+    """Open the output, and return the function that writes a text to it; None stands for stdout."""
+    if path is None:
+        return sys.stdout.write
+    output = stack.enter_context(writing_atomically(path))
+    return lambda text: output.write(text.encode())
 
 
 def _with_progress(lines: Iterable[AnswerLine]) -> Iterator[AnswerLine]:

@@ -14,6 +14,7 @@ from rpt.predict.placeholders import filled
 from rpt.predict.predictor import Group, Predictor
 from rpt.scoring.predictions import Predictions, prediction_lines
 from rpt.tasks.example import Answer, Example
+from rpt.tasks.task import Task
 
 WINDOW = 2048
 """Smallest number of answers in a window, which are computed together. Only the last window may have fewer.
@@ -55,6 +56,7 @@ class Asked:
         runs: Indices in the group of the runs that answer the row.
         examples: Examples that the task makes of the row. A missing right answer is a placeholder.
         is_labelled: Whether the row has all its right answers, so that no example has a placeholder.
+        is_alone: Whether the row names the run that answers it, so that its answers are never combined.
     """
 
     row: InputRow
@@ -62,6 +64,7 @@ class Asked:
     runs: Sequence[int]
     examples: Sequence[Example]
     is_labelled: bool
+    is_alone: bool = False
 
     @property
     def size(self) -> int:
@@ -91,13 +94,14 @@ def answer_lines(
 ) -> Iterator[AnswerLine]:
     """Yield the answers to the rows of an input, in the order of the rows.
 
-    A row with the field `run` is answered by the run of that name. Any other row is answered by all runs.
+    A row with the field `run` is answered by the run of that name alone. Any other row is answered by all runs.
 
     Args:
         predictor: The runs that answer, with their loaded backbone.
         rows: Rows of the input.
         on_fault: Function that is called for each broken row; the default raises the fault.
-        combine: Function that combines the answers of all runs to an example; None gives an answer for each run.
+        combine: Function that combines the answers of all runs to an example; None gives an answer for each run. The
+            answer to a row that names its run is not combined.
 
     Yields:
         Answers in the order of the rows. Answers to a row are sorted by group, then by example, then by run.
@@ -145,7 +149,8 @@ def _asked(predictor: Predictor, row: InputRow) -> list[Asked]:
     name = values.pop(RUN_KEY, None)
     if name is not None and name not in known:
         raise DataError(f"{row.place}: {RUN_KEY} {name!r} is unknown; the runs are {', '.join(known)}.")
-    return read_row(predictor, replace(row, values=values), known if name is None else [name])
+    read = read_row(predictor, replace(row, values=values), known if name is None else [name])
+    return read if name is None else [replace(asked, is_alone=True) for asked in read]
 
 
 def read_row(predictor: Predictor, row: InputRow, names: Collection[str]) -> list[Asked]:
@@ -164,10 +169,26 @@ def read_row(predictor: Predictor, row: InputRow, names: Collection[str]) -> lis
 
 
 def _read(predictor: Predictor, row: InputRow, group: int, runs: Sequence[int]) -> Asked:
-    task = predictor.groups[group].task
+    examples, is_labelled = read_examples(predictor.groups[group].task, row)
+    return Asked(row, group, runs, examples, is_labelled)
+
+
+def read_examples(task: Task, row: InputRow) -> tuple[list[Example], bool]:
+    """Read the examples of a row, which may lack right answers.
+
+    Args:
+        task: Task that reads the row.
+        row: Row with the fields of the task and `idx`.
+
+    Returns:
+        Examples, in which a missing right answer is a placeholder, and whether the row has all its right answers.
+
+    Raises:
+        DataError: The row does not fit the task.
+    """
     try:
         made, is_labelled = filled(task, row.values, row.place)
-        return Asked(row, group, runs, list(task.examples([(row.place, made)])), is_labelled)
+        return list(task.examples([(row.place, made)])), is_labelled
     except ReaderError as error:
         raise DataError(str(error)) from error
 
@@ -210,10 +231,26 @@ def _of_group(
     numbers = iter(range(len(encoded)))
     slots = [(item, number, run) for item in kept for _, number in zip(item.examples, numbers) for run in item.runs]  # noqa: B905
     predictions = group.predict(encoded, [(run, number) for _, number, run in slots])
-    owners = [(item, group.names[run]) for item, _, run in slots]
+    alone = [position for position, (item, _, _) in enumerate(slots) if combine is None or item.is_alone]
+    owners = [(item, group.names[run]) for item, _, run in (slots[position] for position in alone)]
+    yield from _answer_lines(group, owners, predictions.at(alone))
     if combine is not None:
-        predictions, firsts = combine(predictions, [number for _, number, _ in slots])
-        owners = [(slots[first][0], f"ensemble of {len(group.names)} runs") for first in firsts]
+        shared = [position for position, (item, _, _) in enumerate(slots) if not item.is_alone]
+        combined, firsts = combine(predictions.at(shared), [slots[position][1] for position in shared])
+        ensemble = f"ensemble of {len(group.names)} runs"
+        yield from _answer_lines(group, [(slots[shared[first]][0], ensemble) for first in firsts], combined)
+
+
+def _answer_lines(
+    group: Group, owners: Sequence[tuple[Asked, str]], predictions: Predictions
+) -> Iterator[tuple[int, AnswerLine]]:
+    """Yield each answer with the number of its input row.
+
+    Args:
+        group: Group whose task gives the labels.
+        owners: For each answer, the input row and the name of the run or ensemble.
+        predictions: Answers.
+    """
     for (item, name), values, example, answer in zip(
         owners, _values(group, predictions), predictions.examples, predictions.answers, strict=True
     ):

@@ -21,7 +21,7 @@ from rpt.errors import ConfigError
 from rpt.scoring.predictions import Predictions, gather
 from rpt.tasks.example import Example
 from rpt.tasks.task import Task
-from rpt.tracking.folder import find_runs
+from rpt.tracking.find import find_runs
 from rpt.trained import TrainedRun, load
 from rpt.training.module import PromptTuner
 from rpt.training.randomness import repeatable_kernels
@@ -95,6 +95,7 @@ class Predictor:
 
     Args:
         runs: Finished runs with the same backbone. They may have different tasks.
+        backbone: Backbone of the runs, which another predictor has loaded; None loads it.
 
     Attributes:
         groups: Groups of the runs that share forward passes.
@@ -107,16 +108,23 @@ class Predictor:
         WeightsError: The backbone cannot be loaded.
     """
 
-    def __init__(self, runs: Sequence[TrainedRun]) -> None:
+    def __init__(self, runs: Sequence[TrainedRun], backbone: FrozenBackbone | None = None) -> None:
         _check_runs(runs)
         self.runs = runs
+        if backbone is not None:
+            self.backbone = backbone
         by_format: dict[str, list[TrainedRun]] = {}
         for run in runs:
             by_format.setdefault(_format(run.config), []).append(run)
         self.groups = [self._group(members) for members in by_format.values()]
 
     @cached_property
-    def _backbone(self) -> FrozenBackbone:
+    def backbone(self) -> FrozenBackbone:
+        """Frozen backbone of all runs.
+
+        Raises:
+            WeightsError: The backbone cannot be loaded.
+        """
         config = self.runs[0].config
         device = build_device(config)
         if device.type == "cuda":
@@ -124,7 +132,7 @@ class Predictor:
         return build_backbone(config, device)
 
     def _group(self, members: Sequence[TrainedRun]) -> Group:
-        config, backbone = members[0].config, self._backbone
+        config, backbone = members[0].config, self.backbone
         task = build_task(config)
         scorer = build_scorer(config, backbone, self._splits(members[0]))
         runs = [
@@ -146,8 +154,18 @@ class Predictor:
         """Tokenise the run's own rows if the scorer generates text, because they limit its length; empty otherwise."""
         if run.config.scorer.name in ("head", "rank"):
             return {}
-        run.data.tokenise(self._backbone.tokenizer)
+        run.data.tokenise(self.backbone.tokenizer)
         return dict(run.data.encoded)
+
+
+def by_backbone(runs: Sequence[TrainedRun]) -> list[list[TrainedRun]]:
+    """Group runs that can share a loaded backbone on one device, in the order of each group's first run."""
+    groups: dict[tuple[str, ...], list[TrainedRun]] = {}
+    for run in runs:
+        section = run.config.backbone
+        key = (*(str(getattr(section, name)) for name in BACKBONE_KEYS), str(build_device(run.config)))
+        groups.setdefault(key, []).append(run)
+    return list(groups.values())
 
 
 def _check_runs(runs: Sequence[TrainedRun]) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rpt.config.paths import user_path
-from rpt.system.command import explained
+from rpt.system.command import ExitCode, explained
 
 
-@explained
+@explained("an earlier report is unchanged.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report, and print its answer and its path.
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = [study.question, *map(str, answer), *study.notes, *_unfinished(study.unfinished), str(out / "index.html")]
     sys.stdout.write("\n\n".join(line for line in lines if line) + "\n")
     sys.stderr.writelines(f"{message}\n" for message in study.damaged)
-    return 2 if study.damaged else 0
+    return ExitCode.REFUSED if study.damaged else ExitCode.DONE
 
 
 def _unfinished(folders: Mapping[Path, str]) -> list[str]:

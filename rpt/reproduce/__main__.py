@@ -11,7 +11,7 @@ from rpt.config.paths import user_path
 from rpt.console import several
 from rpt.reproduce.lines import PAPER_RUNS, Line, compare
 from rpt.reproduce.points import LeftOut, Point, read
-from rpt.system.command import explained
+from rpt.system.command import ExitCode, explained
 
 HOW = (
     "difference: rpt's mean minus the paper's number, in points, with a 95 % interval over seeds. The paper's number "
@@ -24,7 +24,7 @@ UNPRINTED = (
 HEAD = f"{'task':8} {'rpt':>6} {'sd':>5} {'seeds':>5} {'paper':>6}  {'difference':22} {'source':38} verdict"
 
 
-@explained
+@explained("the command writes no file.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the comparisons. The exit code is 2 if there is nothing to compare or a record cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.reproduce", description=__doc__)
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         sys.stdout.write(table(lines, notes(points), left_out))
     sys.stderr.writelines(f"{message}\n" for message in damaged)
-    return 2 if damaged else 0
+    return ExitCode.REFUSED if damaged else ExitCode.DONE
 
 
 def table(lines: Sequence[Line], notes: Iterable[str], left_out: LeftOut) -> str:

@@ -33,6 +33,12 @@ class Predictions:
     scores: Sequence[Sequence[float]]
     losses: Float[Tensor, " rows"]
 
+    def at(self, positions: Sequence[int]) -> Predictions:
+        """Return the answers at some positions, in the order of the positions."""
+        examples = [self.examples[position] for position in positions]
+        answers = [self.answers[position] for position in positions]
+        return Predictions(examples, answers, [self.scores[position] for position in positions], self.losses[positions])
+
     @property
     def loss(self) -> float:
         """Mean loss over all rows, in nats."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from rpt.config.paths import user_path
 from rpt.errors import ConfigError
-from rpt.system.command import add_config_dirs, explained
+from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.training.libraries import load_libraries
 
 LARGEST_PORT = 65_535
@@ -22,7 +22,7 @@ STOP_SECONDS = 30
 """Longest time in seconds for which a server that is stopped still answers the requests that it has accepted."""
 
 
-@explained
+@explained("the server had not started yet.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Load the runs and answer requests until Ctrl-C or SIGTERM."""
     given = _parser().parse_args(arguments)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         limits = Limits(waiting=given.queue)
         app = create_app(predictor, limits, given.gather_ms / 1000)
         _serve(app, listener, len(predictor.runs))
-    return 0
+    return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,22 +6,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rpt.config.paths import user_path
-from rpt.errors import ConfigError, DataError
+from rpt.errors import ConfigError
 from rpt.submit.check import check_submission
-from rpt.system.command import add_config_dirs, explained
-from rpt.system.writing import write_atomic
+from rpt.system.command import ExitCode, add_config_dirs, explained
+from rpt.system.writing import writing_atomically
 from rpt.training.libraries import load_libraries
 
-FAULTY = 2
-"""Exit code if a submission has problems."""
 
-
-@explained
+@explained("the file of --output is unchanged.")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check a submission, name the files that are missing, and return the exit code."""
+    """Write or check a submission, name the files that are missing, and return the exit code.
+
+    The exit code is 2 if the submission has problems.
+    """
     parser = argparse.ArgumentParser(prog="python -m rpt.submit", description=__doc__)
     parser.add_argument(
         "run",
@@ -51,30 +50,28 @@ def _check(path: Path) -> int:
     if not problems:
         sys.stdout.write(f"{path}: no problem found\n")
         _name_missing(missing)
-    return FAULTY if problems else 0
+    return ExitCode.REFUSED if problems else ExitCode.DONE
 
 
 def _write(folders: Sequence[Path], config_dirs: Sequence[str], root: Path | None, output: Path) -> int:
     load_libraries()
-    from rpt.submit.build import build_submission
-    from rpt.tracking.folder import find_runs
+    from rpt.submit.build import build_submission, read_splits
+    from rpt.tracking.find import find_runs
     from rpt.trained import load
 
-    content, off_label, missing = build_submission([load(folder, config_dirs) for folder in find_runs(folders)], root)
-    with TemporaryDirectory() as folder:
-        draft = Path(folder) / output.name
-        draft.write_bytes(content)
-        problems, _ = check_submission(draft)
-    if problems:
-        raise DataError("\n".join(["the test splits differ from the official release:", *problems]))
-    write_atomic(output, content)
+    with writing_atomically(output) as file:
+        splits, missing = read_splits([load(folder, config_dirs) for folder in find_runs(folders)], root)
+        content, off_label = build_submission(splits)
+        file.write(content)
     sys.stdout.write(f"{output}\n")
     for name, count in off_label.items():
         sys.stderr.write(
             f"{name}: {count} generated answers match no label; the task's first label is submitted instead\n"
         )
     _name_missing(missing)
-    return 0
+    problems, _ = check_submission(output)  # after the file is written, so that no answer is lost
+    sys.stderr.writelines(f"{problem}\n" for problem in problems)
+    return ExitCode.REFUSED if problems else ExitCode.DONE
 
 
 def _name_missing(missing: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -33,11 +34,11 @@ BROKEN_ARCHIVE = (OSError, EOFError, ValueError, RuntimeError, struct.error, zli
 """Errors of zipfile for damaged archives. NotImplementedError, for unknown compression, is a RuntimeError."""
 
 
-def check_submission(path: Path) -> tuple[list[str], list[str]]:
+def check_submission(path: Path | BytesIO) -> tuple[list[str], list[str]]:
     """Check a submission.
 
     Args:
-        path: Path of a ZIP file.
+        path: Path of a ZIP file, or the content of one.
 
     Returns:
         Problems, each with file and line, and names of the files that the submission lacks.

@@ -21,6 +21,7 @@ from rpt.config.user_folders import check_sources
 from rpt.console import say
 from rpt.errors import ConfigError
 from rpt.sweep.outcome import Accepted, current
+from rpt.system.command import ExitCode
 from rpt.system.writing import storage
 
 CHECKED_SWEEPER = "hydra_plugins.rpt_packed.sweeper.CheckedSweeper"
@@ -54,7 +55,7 @@ class CheckPoints(Callback):
             check_direction(config)
             if is_grid(config):
                 if not may_begin(config):
-                    sys.exit(2)
+                    sys.exit(ExitCode.REFUSED)
                 with flag_override(config, ["struct", "readonly"], [False, False]):
                     config.hydra.sweeper["_target_"] = CHECKED_SWEEPER
             with flag_override(config, ["struct", "readonly"], [False, False]):
@@ -65,10 +66,10 @@ class CheckPoints(Callback):
                 outcome.unreported = config.hydra.sweep.dir
         except USER_ERRORS as error:
             sys.stderr.write(explain(error) + "\n")
-            sys.exit(2)
+            sys.exit(ExitCode.REFUSED)
         except Exception:
             traceback.print_exc()
-            sys.exit(1)
+            sys.exit(ExitCode.BUG)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the command that writes a report on the sweep, unless the packed launcher has printed it."""

@@ -35,6 +35,20 @@ class Interrupted(BaseException):
     """
 
 
+def ctrl_c_of(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the KeyboardInterrupt of Ctrl-C that an exception is, or from which Lightning has made the exception.
+
+    Lightning catches KeyboardInterrupt and raises SystemExit in its place.
+
+    Args:
+        error: Exception that has ended a command or a training.
+
+    Returns:
+        The KeyboardInterrupt; None for an exception of another origin.
+    """
+    return next((cause for cause in (error, error.__context__) if isinstance(cause, KeyboardInterrupt)), None)
+
+
 def exit_by(number: int, frame: FrameType | None = None) -> None:
     """Signal handler that ends the process by SystemExit, so that files are closed and records are completed."""
     raise SystemExit(128 + number)

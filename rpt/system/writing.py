@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import os
 import re
@@ -10,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from rpt.errors import StorageError
 
@@ -37,17 +39,51 @@ def draft_of(path: Path) -> dict[str, Any]:
     return {"dir": path.parent, "prefix": f".{path.name}.", "suffix": ".rpt-draft"}
 
 
+TRAIN_ON = "Free some space or set output_dir=DIR, then run the same command again: it continues."
+"""Advice if a file of a training cannot be written."""
+
+OTHER_OUTPUT = "Free some space or name another path with --output, then run the same command again."
+"""Advice if a file or folder that a command names with `--output` cannot be written."""
+
+OTHER_OUT = "Free some space or name another folder with --out, then run the same command again."
+"""Advice if a folder that a command names with `--out` cannot be written."""
+
+
 @contextlib.contextmanager
-def storage(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a StorageError with the path and advice."""
+def storage(path: Path, advice: str = TRAIN_ON) -> Iterator[None]:
+    """Turn an OSError of the block into a StorageError with the path and advice.
+
+    Args:
+        path: Path that the block writes.
+        advice: Sentence that says what the user can do. The default is the advice for a file of a training.
+
+    Raises:
+        StorageError: The block has raised an OSError.
+    """
     try:
         yield
     except OSError as error:
-        advice = "Free some space or set output_dir=DIR, then run the same command again: it continues."
         raise StorageError(f"{path}: cannot be written ({error.strerror or error}). {advice}") from error
 
 
-def write_atomic(path: Path, content: bytes, *, keep: Path | None = None, is_synced: bool = True) -> None:
+def check_folder(path: Path, advice: str) -> None:
+    """Check that a folder can be created, before the work whose results it is to hold. Nothing is left behind.
+
+    Args:
+        path: Path of the folder. Folders above it may be missing.
+        advice: Sentence that says what the user can do.
+
+    Raises:
+        StorageError: The nearest existing folder cannot be written, or a file is in its place.
+    """
+    with storage(path, advice):
+        existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        tempfile.TemporaryFile(dir=existing).close()
+
+
+def write_atomic(
+    path: Path, content: bytes, *, keep: Path | None = None, is_synced: bool = True, advice: str = TRAIN_ON
+) -> None:
     """Write a file completely or not at all: write a temporary file, then rename it to `path`.
 
     Args:
@@ -58,11 +94,12 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None, is_syn
             therefore look for the file at `path` and at `keep`.
         is_synced: Whether the content is on disk when the function returns. With False, which is faster, the file may
             be empty or damaged after a power failure, so that a reader must compare a checksum.
+        advice: Sentence that says what the user can do if the file cannot be written.
 
     Raises:
         StorageError: The disk is full, or the folder cannot be written. The content of an existing file is not lost.
     """
-    with storage(path):
+    with storage(path, advice):
         handle, name = tempfile.mkstemp(**draft_of(path))
         draft = Path(name)
         try:
@@ -83,27 +120,46 @@ def write_atomic(path: Path, content: bytes, *, keep: Path | None = None, is_syn
             _sync_folder(path.parent)
 
 
+class _Draft(io.FileIO):
+    """Temporary file whose failed writes raise a StorageError with the path of the final file."""
+
+    def __init__(self, handle: int, path: Path, advice: str) -> None:
+        super().__init__(handle, "wb")
+        self._path = path
+        self._advice = advice
+
+    def write(self, content: Any, /) -> int:
+        with storage(self._path, self._advice):
+            return super().write(content)
+
+
 @contextlib.contextmanager
-def writing_atomically(path: Path) -> Iterator[TextIO]:
-    """Open a text file that appears at its path only if the block ends without an exception.
+def writing_atomically(path: Path, advice: str = OTHER_OUTPUT) -> Iterator[BinaryIO]:
+    """Open a binary file that appears at its path only if the block ends without an exception.
+
+    The path is checked before the block begins, so that a command can open its output before hours of work.
 
     Args:
         path: Path of the file. An existing file is replaced.
+        advice: Sentence that says what the user can do if the file cannot be written.
 
     Raises:
-        StorageError: The disk is full, or the folder cannot be written. An existing file stays unchanged.
+        StorageError: The disk is full, the path is a folder, or the folder above is missing or cannot be written. An
+            existing file stays unchanged.
     """
-    with storage(path):
+    with storage(path, advice):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         handle, name = tempfile.mkstemp(**draft_of(path))
     draft = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with io.BufferedWriter(_Draft(handle, path, advice)) as file:
             os.fchmod(handle, MODE)
             yield file
-            with storage(path):
-                file.flush()
+            file.flush()
+            with storage(path, advice):
                 os.fsync(handle)
-        with storage(path):
+        with storage(path, advice):
             draft.replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -112,16 +168,17 @@ def writing_atomically(path: Path) -> Iterator[TextIO]:
 
 
 @contextlib.contextmanager
-def folder_at_once(path: Path) -> Iterator[Path]:
+def folder_at_once(path: Path, advice: str = OTHER_OUTPUT) -> Iterator[Path]:
     """Yield a temporary folder, and rename it to `path` if the block ends without an exception.
 
     Args:
         path: Path of the folder, which must not exist.
+        advice: Sentence that says what the user can do if the folder cannot be written.
 
     Raises:
         StorageError: The disk is full, or the folder cannot be written. No part of the folder is left behind.
     """
-    with storage(path):
+    with storage(path, advice):
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(**draft_of(path)))
         try:
@@ -133,9 +190,18 @@ def folder_at_once(path: Path) -> Iterator[Path]:
             raise
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically; NaN and infinity become null, because JSON has no such numbers."""
-    write_atomic(path, (as_json(value, indent=2) + "\n").encode())
+def write_json(path: Path, value: Any, *, advice: str = TRAIN_ON) -> None:
+    """Write indented JSON atomically; NaN and infinity become null, because JSON has no such numbers.
+
+    Args:
+        path: Path of the file.
+        value: Value of plain types.
+        advice: Sentence that says what the user can do if the file cannot be written.
+
+    Raises:
+        StorageError: The disk is full, or the folder cannot be written.
+    """
+    write_atomic(path, (as_json(value, indent=2) + "\n").encode(), advice=advice)
 
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from rpt.errors import RptError, WeightsError
+from rpt.system.interruption import ctrl_c_of
 from rpt.tracking.recorder import Recorder
 
 
@@ -24,8 +25,7 @@ def ended_properly(recorders: Sequence[Recorder]) -> Iterator[None]:
         yield
     except BaseException as error:
         goes_on = not isinstance(error, WeightsError)  # the backbone has changed, so a resumed training would be wrong
-        # Lightning turns Ctrl-C into SystemExit.
-        cause = error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
+        cause = ctrl_c_of(error) or error
         reason = f"{type(cause).__name__}: {cause}".removesuffix(": ")
         for recorder in (recorder for recorder in recorders if recorder.is_running):
             with suppress(RptError):  # on a full disk the record stays as it was, and the first error is raised

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,29 +18,6 @@ RECORD = "run.json"
 LOCK = ".lock"
 LOCK_SECONDS = 0.5
 """Longest wait for a folder's lock, in seconds. A process that only tests the lock holds it for a moment."""
-
-
-def find_runs(paths: Sequence[Path]) -> list[Path]:
-    """Find the folders of runs: each path that is a run's folder, and the runs in each other folder, sorted by name.
-
-    Runs that successive halving has stopped have no result. They are left out of a folder that holds other runs. A path
-    without any run is returned unchanged, so that reading its record reports the fault.
-
-    Args:
-        paths: Folders of runs, and folders that hold folders of runs, such as a sweep's `output_dir`.
-    """
-    found: list[Path] = []
-    for path in paths:
-        inside = [] if (path / RECORD).exists() else sorted(record.parent for record in path.glob(f"*/{RECORD}"))
-        found += [run for run in inside if not _is_stopped(run)] or inside or [path]
-    return found
-
-
-def _is_stopped(folder: Path) -> bool:
-    try:
-        return Record.read(folder).status == "stopped"
-    except StorageError:
-        return False  # the reader of the run reports the fault
 
 
 class FolderInUse(RptError):

@@ -67,6 +67,18 @@ def test_the_tables_name_each_virtual_token_with_its_nearest_tokens(trained, cap
     assert "similarity of the prompts" in out
 
 
+def test_of_a_study_the_runs_without_a_prompt_and_the_failed_runs_are_left_out(trained, tmp_path, capsys):
+    bare, failed, folder = trained("encoder=none"), trained("seed=1"), trained()
+    record = json.loads((failed / "run.json").read_text())
+    (failed / "run.json").write_text(json.dumps({**record, "status": "failed"}))
+    capsys.readouterr()
+    assert main([str(tmp_path / "runs"), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert [run["run"] for run in json.loads(captured.out)["runs"]] == [folder.name]
+    assert f"runs: 1 run left out (without a prompt): {bare.name}\n" in captured.err
+    assert f"runs: 1 run left out (failed): {failed.name}\n" in captured.err
+
+
 def test_a_run_without_a_prompt_or_with_damaged_files_is_refused(trained, capsys):
     bare = trained("encoder=none")
     assert main([str(bare)]) == 2

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from rpt.report.__main__ import main
 from rpt.report.page import folder as module
+from rpt.report.page import write
 from rpt.report.page.folder import publish, refuse_other_folder
 from rpt.report.read.run import StudyError
 
@@ -39,6 +41,15 @@ def out(tmp_path):
     (tmp_path / "paper").mkdir()
     (tmp_path / "paper" / ".report.notes").write_text("theirs")
     return tmp_path / "paper" / "report"
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_runs_are_read(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(write, "collect", None)  # reading the runs would raise a TypeError
+    assert main([str(tmp_path), "--out", str(tmp_path / "file" / "report")]) == 2
+    reason = "report: cannot be written (Not a directory)"
+    advice = "Free some space or name another folder with --out, then run the same command again."
+    assert capsys.readouterr().err.endswith(f"{reason}. {advice}\n")
 
 
 def test_a_report_replaces_an_earlier_report_and_leaves_no_temporary_files(out):

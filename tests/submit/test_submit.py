@@ -7,7 +7,9 @@ import zipfile
 import pytest
 
 import rpt
-from rpt.submit import check
+from rpt.predict import predictor
+from rpt.predict.answers import answer_lines
+from rpt.submit import build, check
 from rpt.submit.__main__ import main
 from rpt.submit.leaderboard import FILES
 from tests.support.samples import unlabelled_rows
@@ -83,6 +85,40 @@ def test_the_run_of_rte_answers_the_diagnostic_sets_and_missing_files_are_named(
         assert sorted(archive.namelist()) == ["AX-b.jsonl", "AX-g.jsonl", "CB.jsonl", "WSC.jsonl"]
         assert {entry["label"] for entry in entries(archive, "WSC")} <= {"True", "False"}
         assert len(entries(archive, "AX-b")) == 1104
+        together = {name: archive.read(name) for name in archive.namelist()}
+    alone = {}
+    for number, folder in enumerate(folders):  # the runs of one command share their backbone
+        path = tmp_path / f"{number}.zip"
+        assert main([folder, "--root", str(tmp_path / "release"), "--output", str(path)]) == 0
+        with zipfile.ZipFile(path) as archive:
+            alone |= {name: archive.read(name) for name in archive.namelist()}
+    assert together == alone
+
+
+def test_each_backbone_is_loaded_once_and_only_after_the_output_and_all_rows_are_checked(
+    trained, tmp_path, monkeypatch, capsys
+):
+    folders = [str(trained(task)) for task in ("cb", "rte", "wsc")]
+    loads = []
+    load = predictor.build_backbone
+    monkeypatch.setattr(predictor, "build_backbone", lambda *given: loads.append(given) or load(*given))
+    write_release(tmp_path / "release", CB="CB", AX_g="RTE", WSC="WSC")
+    monkeypatch.setattr(build, "answer_lines", lambda asked, rows: answer_lines(asked, rows[:2]))  # quick
+    command = [*folders, "--root", str(tmp_path / "release"), "--output"]
+    assert main([*command, str(tmp_path / "missing" / "out.zip")]) == 2
+    assert "out.zip: cannot be written (No such file or directory). Free some space or name" in capsys.readouterr().err
+    path = tmp_path / "release" / "WSC" / "test.jsonl"  # the last of the files
+    whole = path.read_text()
+    for rows, reason in ((whole + whole.splitlines()[0], "has 147 lines"), (whole.replace("text", "texts"), "text")):
+        path.write_text(rows)
+        assert main([*command, str(tmp_path / "out.zip")]) == 2
+        assert reason in capsys.readouterr().err
+    assert loads == []
+    path.write_text(whole)
+    assert main([*command, str(tmp_path / "out.zip")]) == 2  # because only two rows of each file are answered
+    assert "CB.jsonl: has 2 lines" in capsys.readouterr().err
+    assert len(loads) == 1
+    assert sorted(zipfile.ZipFile(tmp_path / "out.zip").namelist()) == ["AX-g.jsonl", "CB.jsonl", "WSC.jsonl"]
 
 
 def test_a_short_test_split_two_runs_of_a_task_and_no_test_split_are_refused(trained, tmp_path, capsys):
@@ -93,7 +129,9 @@ def test_a_short_test_split_two_runs_of_a_task_and_no_test_split_are_refused(tra
     path = tmp_path / "release" / "CB" / "test.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
     assert main([str(folder), "--root", str(tmp_path / "release"), "--output", str(out)]) == 2
-    assert "CB.jsonl: has 9 lines, and the test split has 250 rows" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"the test splits in {tmp_path}/release differ from the official release:\nCB.jsonl: has 9 lines, and" in err
+    assert "and the test split has 250 rows" in err
     (tmp_path / "again").mkdir()
     folder.rename(tmp_path / "again" / folder.name)
     other = trained("cb")

@@ -85,7 +85,8 @@ class Figure:
     def write(self, folder: Path) -> None:
         """Write `NAME.pdf`, `NAME.svg` and `NAME.png` into an existing folder."""
         for ending, content in self.files.items():
-            write_atomic(folder / f"{self.name}.{ending}", content)
+            path = folder / f"{self.name}.{ending}"
+            write_atomic(path, content, advice="Free some space or name another folder.")
 
 
 @contextmanager

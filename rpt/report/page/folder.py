@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rpt.report.read.run import StudyError
 from rpt.system.lock import Lock
-from rpt.system.writing import DRAFT, draft_of, storage, write_atomic, write_json
+from rpt.system.writing import DRAFT, OTHER_OUT, draft_of, storage, write_atomic, write_json
 
 MANIFEST = "manifest.json"
 
@@ -57,7 +57,7 @@ def publish(out: Path, files: Mapping[str, bytes]) -> None:
         StudyError: The folder holds something other than a report, or another process writes this report.
         StorageError: The folder cannot be written.
     """
-    with storage(out):
+    with storage(out, OTHER_OUT):
         out.parent.mkdir(parents=True, exist_ok=True)
         out = out.absolute()  # the lock and the draft are named after the folder, and `.` has no name
         with _locked(out):
@@ -68,10 +68,10 @@ def publish(out: Path, files: Mapping[str, bytes]) -> None:
                 draft.chmod(0o755)
                 listed = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
                 # The manifest comes before the files, so that _remove_drafts can remove an unfinished draft.
-                write_json(draft / MANIFEST, {"made_by": "rpt.report", "files": listed})
+                write_json(draft / MANIFEST, {"made_by": "rpt.report", "files": listed}, advice=OTHER_OUT)
                 for name, content in files.items():
                     (draft / name).parent.mkdir(exist_ok=True)
-                    write_atomic(draft / name, content)
+                    write_atomic(draft / name, content, advice=OTHER_OUT)
                 _put(draft, out)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)

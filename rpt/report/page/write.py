@@ -16,6 +16,7 @@ from rpt.report.say.answer import Paragraph, answer
 from rpt.report.say.headline import headline
 from rpt.report.tables.study import tables
 from rpt.report.tables.writers import WRITERS
+from rpt.system.writing import OTHER_OUT, check_folder
 
 
 def write_report(directory: Path, out: Path, group: str | None, command: str) -> tuple[Study, list[Paragraph]]:
@@ -36,6 +37,7 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
         StorageError: The report cannot be written.
     """
     refuse_other_folder(out)
+    check_folder(out, OTHER_OUT)
     study = collect(directory, group)
     diagnoses = diagnose(study)
     numbers = measure(study, diagnoses)
