@@ -111,6 +111,13 @@ class TaskData(lightning.LightningDataModule):
         """Tokenised validation rows, whose score is reported."""
         return self.encoded["reported"]
 
+    @property
+    def max_new_tokens(self) -> int | None:
+        """Largest number of tokens that a scorer may generate: the longest answer of all rows. None if none is made."""
+        if self.config.scorer.name in ("head", "rank"):
+            return None
+        return max((split.longest_output for split in self.encoded.values()), default=0)
+
     @cached_property
     def eval_passes(self) -> EvalPasses:
         """Rules by which an evaluation is cut into forward passes."""

@@ -9,6 +9,7 @@ from rpt.tracking.record_base import (
     Counts,
     Flag,
     Natural,
+    NaturalOrNull,
     NumberOrNull,
     RecordSection,
     Scores,
@@ -183,11 +184,14 @@ class EvaluationFacts(RecordSection):
         token_budget: Largest number of tokens of a forward pass, padding included.
         one_row_per_forward: Whether each forward pass holds a single row.
         fixed_shapes: Whether forward passes have fixed shapes, so that a row's results do not depend on other rows.
+        max_new_tokens: Largest number of tokens of a generated answer; None for a run that generates no text, and in
+            records of earlier versions.
     """
 
     token_budget: Value = absent()
     one_row_per_forward: Flag = absent()
     fixed_shapes: Flag = absent()
+    max_new_tokens: NaturalOrNull = None
 
 
 class GitState(RecordSection):

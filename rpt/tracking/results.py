@@ -89,6 +89,7 @@ def first_sections(
             token_budget=data.eval_passes.token_budget,
             one_row_per_forward=data.eval_passes.has_one_row,
             fixed_shapes=data.eval_passes.has_fixed_shapes,
+            max_new_tokens=data.max_new_tokens,
         ),
         "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
         "environment": environment(device, forwards="shared" if is_shared else "own", devices=tuner.ranks.size),
