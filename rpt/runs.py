@@ -26,6 +26,7 @@ from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.final_status import ended_properly
 from rpt.tracking.identity import shared
 from rpt.tracking.lightning_logger import CallbackLogger
+from rpt.tracking.limited_evaluation import limited_sections
 from rpt.tracking.open_runs import build_recorders, open_all
 from rpt.tracking.record import Record
 from rpt.tracking.results import first_sections, write_results
@@ -200,8 +201,9 @@ def _lead(
     if states[0] is not None:
         say(f"continuing after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
     sections = first_sections(config, source, data, tuner, device, weights, pack.members)
-    for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
+    for index, (recorder, run, state) in enumerate(zip(recorders, tuner.runs, states, strict=True)):
         own_sections = run_sections(recorder.config, run, tuner.backbone, state["steps_done"] if state else 0)
+        own_sections |= limited_sections(sections["data"], tuner, data, index)
         recorder.start({**sections, **own_sections}, state["recorder"] if state else None)
         for warning in pack.warnings:
             recorder.warn(warning)
@@ -218,7 +220,7 @@ def _lead(
     halving = HalvingControl([recorder.competitor for recorder in recorders])
     callbacks = [halving, control, tracking, *displays, *user.all]
     fit(tuner, data, config.trainer.epochs, device, callbacks, interruptions, **flags)
-    progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
+    progress.stage(f"scoring {recorders[0].record.data.rows.reported:,} reported rows")
     predictions = evaluate(tuner, data, device, [*displays, *user.all], **flags)
     after = tuner.backbone.fingerprint()
     records = [

@@ -17,7 +17,7 @@ from rpt.data.batches import num_batches
 from rpt.data.encode import Encoded
 from rpt.data.evaluation import EvalPasses, choose_passes
 from rpt.data.inputs import build_source, find_folder
-from rpt.data.loaders import EvalLoader, TrainLoader
+from rpt.data.loaders import EvalLoader, TrainLoader, limited_passes, plan_pairs
 from rpt.data.prepare import Splits, build_all_encoded, build_splits, build_task
 from rpt.data.rows import Rows
 from rpt.data.sources import Source
@@ -152,6 +152,29 @@ class TaskData(lightning.LightningDataModule):
     def test_dataloader(self) -> EvalLoader:
         """Return a loader of the forward passes over the validation rows, for every run that gets a score."""
         return self.evaluation(self.reported, self._has_score, self._flags.limit_test_batches)
+
+    def scored_rows(self, run: int = 0) -> list[int]:
+        """List the numbers of the validation rows that a run is scored on, ascending.
+
+        Args:
+            run: Index of the run in the pack.
+        """
+        return self._evaluated(self.reported, run, self._flags.limit_test_batches)
+
+    def selecting_rows(self, run: int = 0) -> list[int]:
+        """List the numbers of the rows of the selection split that select a run's checkpoint, ascending.
+
+        Args:
+            run: Index of the run in the pack.
+        """
+        return self._evaluated(self.held_out, run, self._flags.limit_val_batches)
+
+    def _evaluated(self, split: Encoded, run: int, limit: int | float | None) -> list[int]:
+        if limit is None:
+            return list(range(len(split)))
+        pairs, lengths = [(0, row) for row in range(len(split))], [self.prompt_lengths[run]]
+        plan = plan_pairs(split, pairs, lengths, self.eval_passes, with_choices=self.with_choices)
+        return sorted({row for forward, _ in limited_passes(plan, limit) for row in forward.rows})
 
     @property
     def _flags(self) -> LightningFlags:

@@ -63,12 +63,14 @@ class RowCounts(RecordSection):
     Attributes:
         train: Number of rows that the run was trained on.
         held_out: Number of rows held out of the training rows.
-        reported: Number of rows whose score is reported.
+        reported: Number of validation rows that were scored, whose score is reported.
+        validation: Number of rows of the validation set if only a part of them was scored; otherwise None.
     """
 
     train: Natural = absent()
     held_out: Natural = absent()
     reported: Natural = absent()
+    validation: NaturalOrNull = None
 
 
 class DataFacts(RecordSection):
