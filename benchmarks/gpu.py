@@ -159,7 +159,7 @@ def pack(task: str, size: int, encoder: str) -> tuple[PromptTuner, PackData]:
     rows = list(random_rows(task))
     encoded = Encoded([row[0] for row in rows], [[row[1]] for row in rows], [row[2] for row in rows], [], 0)
     splits = {"train": encoded, "held_out": encoded, "reported": encoded}
-    scorer = build.build_scorer(configs[0], backbone, splits)
+    scorer = build.build_scorer(configs[0], backbone, max_new_tokens=None)
     runs = [build.build_run(config, backbone, scorer, device, total_steps=10_000) for config in configs]
     data = PackData(configs, NO_ROWS)
     data.encoded, data.runs = splits, runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,7 +21,6 @@ from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
 from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
 from rpt.data.datamodule import PackData, TaskData
-from rpt.data.encode import Encoded
 from rpt.data.inputs import build_source, find_folder
 from rpt.data.sources import Source
 from rpt.errors import ConfigError
@@ -100,7 +99,7 @@ def assemble(
         source: Rows of the task; None reads the rows that the first configuration names.
         ranks: Processes that divide the rows of each step among them.
     """
-    data = PackData(configs, build_source(configs[0]) if source is None else source, ranks.rank, ranks.size)
+    data = PackData(configs, source or build_source(configs[0]), ranks.rank, ranks.size)
     tuner = build_tuner(configs, data, ranks)
     data.runs = tuner.runs  # their state decides which rows a batch holds
     return tuner, data
@@ -117,9 +116,7 @@ def build_single(config: Config, data: TaskData) -> PromptTuner:
     return build_tuner([config], data, raises=True)
 
 
-def build_tuner(
-    configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE, *, raises: bool = False
-) -> PromptTuner:
+def build_tuner(configs: Sequence[Config], data: TaskData, ranks: Ranks = ALONE, raises: bool = False) -> PromptTuner:
     """Load the backbone, tokenise the rows unless they are already tokenised, and build the Lightning module.
 
     Args:
@@ -136,7 +133,7 @@ def build_tuner(
         data.tokenise(backbone.tokenizer)
     check_positions(configs, backbone, data.encoded)
     check_sample(configs, backbone)
-    scorer = build_scorer(config, backbone, data.encoded)
+    scorer = build_scorer(config, backbone, data.max_new_tokens)
     data.with_choices = bool(scorer.with_choices)
     runs = [build_run(config, backbone, scorer, device, data.total_steps, raises=raises) for config in configs]
     tuner = build_module(config, backbone, scorer, data.task, runs, ranks)
@@ -246,8 +243,13 @@ def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tenso
     return table
 
 
-def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str, Encoded]) -> Scorer:
+def build_scorer(config: Config, backbone: FrozenBackbone, max_new_tokens: int | None) -> Scorer:
     """Build the scorer, which computes losses and answers from rows with their prompts inserted.
+
+    Args:
+        config: Configuration of the run.
+        backbone: Backbone of the run.
+        max_new_tokens: Largest number of tokens of a generated answer; None for a scorer that generates no text.
 
     Raises:
         ConfigError: A decoder would generate with a prompt behind the text or before a later layer, or a user's scorer
@@ -255,7 +257,7 @@ def build_scorer(config: Config, backbone: FrozenBackbone, encoded: Mapping[str,
     """
     if config.scorer.name == "generate" and config.backbone.family == "causal":
         check_generation(config)
-    known: dict[str, Any] = {"max_new_tokens": max((split.longest_output for split in encoded.values()), default=0)}
+    known: dict[str, Any] = {"max_new_tokens": max_new_tokens or 0}
     if config.backbone.family == "encoder":
         form = pair_format(config)
         num_labels = None if form.per_choice else len(choices_of(config) or ())

@@ -53,7 +53,7 @@ def opening(record: Record, folder: Path) -> str:
     held = f"{rows.held_out:,} held out of it, " if protocol.select_on == "held_out" else ""
     lines = {
         "task": f"{task.name} (version {task.version}), {rows_from}",
-        "rows": f"{rows.train:,} train, {held}{rows.reported:,} validation",
+        "rows": f"{rows.train:,} train, {held}{rows.reported:,}{_of(rows.validation)} validation",
         "protocol": f"{protocol.name}: {SELECTION[protocol.select_on]}",
         (
             "tunes" if parameters.body else "frozen"
@@ -64,9 +64,14 @@ def opening(record: Record, folder: Path) -> str:
         lines["prompt"] = _prompt(record.prompt)
     lines["folder"] = str(folder)
     if data.cut:
-        counts = rows.model_dump()
+        counts = {**rows.model_dump(), "reported": rows.validation or rows.reported}
         lines["cut"] = ", ".join(f"{count} of {counts[split]} {split}" for split, count in data.cut.items()) + " texts"
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
+
+
+def _of(whole: int | None) -> str:
+    """Format the number of all rows as ` of 1,234`; empty if all rows are scored."""
+    return "" if whole is None else f" of {whole:,}"
 
 
 def _devices(bits: Mapping[str, Any]) -> str:

@@ -24,9 +24,10 @@ from rpt.system.out_of_memory import enough_memory
 from rpt.tracking.callback import Tracking
 from rpt.tracking.environment import forget_peak_memory
 from rpt.tracking.final_status import ended_properly
-from rpt.tracking.identity import shared
 from rpt.tracking.lightning_logger import CallbackLogger
+from rpt.tracking.limited_evaluation import limited_sections
 from rpt.tracking.open_runs import build_recorders, open_all
+from rpt.tracking.pack_checks import check_pack, refuse_twins
 from rpt.tracking.record import Record
 from rpt.tracking.results import first_sections, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
@@ -65,9 +66,14 @@ class Outcome:
 
     @property
     def score(self) -> float:
-        """Score of the task on the reported rows, 0 to 1, of a finished run. Other runs have no score (KeyError)."""
-        score = self.record.scores["score"]
-        assert score is not None
+        """Score of the task on the reported rows, 0 to 1.
+
+        Raises:
+            RptError: The run was not trained to its end; the error is the one that `check` raises.
+        """
+        score = self.check().record.scores.get("score")
+        if score is None:
+            raise RunFailed(f"{self.folder}: the record has no score. Train the run again with rerun=true.")
         return score
 
     def check(self) -> Outcome:
@@ -89,14 +95,40 @@ class Outcome:
         return self
 
 
-def train(
-    configs: Sequence[Config], watch: ProgressCallback | None = None, competitors: Competitors | None = None
-) -> list[Outcome]:
-    """Train a pack: one run, or several runs with the same task, data, backbone and batch size, over one backbone.
+def train(configs: Config | Sequence[Config]) -> list[Outcome]:
+    """Train one run, or a pack: several runs with the same task, data, backbone and batch size, over one backbone.
 
     A finished run is not trained again. An interrupted run is resumed from its checkpoint. A run that diverges or
     raises an exception is marked as failed (`Outcome.check` raises its error). A run with a damaged folder or
     checkpoint is not trained. An error in code that the runs share marks the running runs as interrupted and is raised.
+
+    Args:
+        configs: Configuration of the run, or configuration of each run of the pack.
+
+    Returns:
+        Outcome of each run, in the order of `configs`; a list with one outcome for a single configuration.
+
+    Raises:
+        ConfigError: There is no configuration, two configurations describe the same run, or the configurations differ
+            in a value that the runs of a pack must share.
+        RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out. No file is left
+            half-written.
+
+    Examples:
+        >>> import rpt
+        >>> small = ["data.max_rows=40", "trainer.epochs=1", "trainer.device=cpu", "trainer.progress=false"]
+        >>> [outcome] = rpt.train(rpt.compose(["task=cb", *small]))
+        task      cb ...
+        >>> outcome.record.status, 0 <= outcome.score <= 1
+        ('finished', True)
+    """
+    return train_configs([configs] if isinstance(configs, Config) else configs)
+
+
+def train_configs(
+    configs: Sequence[Config], watch: ProgressCallback | None = None, competitors: Competitors | None = None
+) -> list[Outcome]:
+    """Train a pack as `train` does, with a callback for progress and with successive halving, for the packed launcher.
 
     Args:
         configs: Configuration of each run of the pack.
@@ -108,25 +140,17 @@ def train(
         Outcome of each run, in the order of `configs`.
 
     Raises:
-        ConfigError: The configurations differ in a value that the runs of a pack must share.
-        RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out. No file is left
-            half-written.
-
-    Examples:
-        >>> import rpt
-        >>> small = ["data.max_rows=40", "trainer.epochs=1", "trainer.device=cpu", "trainer.progress=false"]
-        >>> [outcome] = rpt.train([rpt.compose(["task=cb", *small])])
-        task      cb ...
-        >>> outcome.record.status, 0 <= outcome.score <= 1
-        ('finished', True)
+        ConfigError: `configs` is empty, names a run twice, or differs in a value that the runs of a pack must share.
+        RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out.
     """
-    _check_pack(configs)
+    check_pack(configs)
     interruptions = Interruptions()
     with interruptions.terminable(), enough_memory(len(configs)), ExitStack() as stack:
         progress = stack.enter_context(shown(configs[0], watch))
         progress.stage("reading the rows and the backbone's files")
         backbone, source = find_backbone(configs[0]), build_source(configs[0])
         recorders = build_recorders(configs, source.checksum, backbone.files_sha256, competitors)
+        refuse_twins(recorders)
         records, errors = open_all(recorders, stack, is_halved=competitors is not None)
         pending = [recorder for recorder in recorders if recorder not in records | errors]
         unusable = {recorder.identity_hash for recorder in errors}
@@ -138,23 +162,6 @@ def train(
             trained = _train(pack, source, backbone.weights_sha256, interruptions, progress)
             records |= zip(pack.recorders, trained, strict=True)
     return [Outcome(r.folder.path, records.get(r, NOT_BEGUN), errors.get(r)) for r in recorders]
-
-
-def _check_pack(configs: Sequence[Config]) -> None:
-    """Raise a ConfigError if runs cannot be trained together: they must share backbone, rows and training loop."""
-    if len(configs) > 1 and configs[0].trainer.tune == "all":
-        raise ConfigError.of("trainer.tune", "all", "a run that trains its backbone has no pack. Train it alone.")
-    if len(configs) > 1 and configs[0].trainer.devices != 1:
-        advice = "is for a run alone. Packs are spread over GPUs by hydra.launcher.executor=submitit."
-        raise ConfigError.of("trainer.devices", configs[0].trainer.devices, advice)
-    if len(configs) > 1 and (names := [name for config in configs for name in config.callbacks]):
-        advice = "act on a whole training, so a run with callbacks cannot be in a pack. Train it alone."
-        raise ConfigError.of("callbacks", ", ".join(names), advice)
-    first = shared(configs[0])
-    for config in configs[1:]:
-        for key, value in shared(config).items():
-            if value != first[key]:
-                raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train both alone.")
 
 
 def _train(pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress) -> list[Record]:
@@ -184,8 +191,9 @@ def _lead(
     if states[0] is not None:
         say(f"continuing after step {tuner.steps_done} (epoch {tuner.epochs_done})\n")
     sections = first_sections(config, source, data, tuner, device, weights, pack.members)
-    for recorder, run, state in zip(recorders, tuner.runs, states, strict=True):
+    for index, (recorder, run, state) in enumerate(zip(recorders, tuner.runs, states, strict=True)):
         own_sections = run_sections(recorder.config, run, tuner.backbone, state["steps_done"] if state else 0)
+        own_sections |= limited_sections(sections["data"], tuner, data, index)
         recorder.start({**sections, **own_sections}, state["recorder"] if state else None)
         for warning in pack.warnings:
             recorder.warn(warning)
@@ -202,7 +210,7 @@ def _lead(
     halving = HalvingControl([recorder.competitor for recorder in recorders])
     callbacks = [halving, control, tracking, *displays, *user.all]
     fit(tuner, data, config.trainer.epochs, device, callbacks, interruptions, **flags)
-    progress.stage(f"scoring {len(data.reported.examples):,} reported rows")
+    progress.stage(f"scoring {recorders[0].record.data.rows.reported:,} reported rows")
     predictions = evaluate(tuner, data, device, [*displays, *user.all], **flags)
     after = tuner.backbone.fingerprint()
     records = [

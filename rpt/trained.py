@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rpt.build import build_tuner
+from rpt.answerable import answerable, is_folded, rows_of
 from rpt.config.schema import Component, Config
 from rpt.data.datamodule import TaskData
 from rpt.errors import ConfigError
-from rpt.replay import refuse_without_matrix, repeatable
+from rpt.replay import refuse_without_matrix
 from rpt.system.reading import Unreadable, reason_of, refuse_link_out, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
-from rpt.training.build_checks import is_prefix
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
 
@@ -33,18 +32,17 @@ class TrainedRun:
 
     Attributes:
         folder: Folder of the run.
-        config: Configuration of the run.
+        config: Configuration with which the run answers rows. It has no component that affects the training alone, and
+            in place of an encoder that the exported prompt replaces, it has an encoder that gives this prompt.
+            `record.config` is the configuration of the training.
         record: Record of the run.
+        config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
     """
 
     folder: RunFolder
     config: Config
     record: Record
-
-    @property
-    def _not_folded(self) -> str | None:
-        """Reason why the run has no exported prompt although it has a prompt; None for other runs."""
-        return None if self.record.prompt is None else self.record.prompt.not_folded
+    config_dirs: Sequence[str] = ()
 
     @cached_property
     def prompt(self) -> Tensor:
@@ -62,8 +60,13 @@ class TrainedRun:
 
     @cached_property
     def data(self) -> TaskData:
-        """Rows of the run's task, with the run's splits."""
-        return TaskData(self.config)
+        """Rows of the run's task, with the run's splits. They are read when this attribute is first used.
+
+        Raises:
+            ConfigError: The rows have changed since the run was trained.
+            DataError: The rows cannot be read.
+        """
+        return TaskData(self.config, rows_of(self.record, self.config, self.config_dirs))
 
     @cached_property
     def module(self) -> PromptTuner:
@@ -74,9 +77,26 @@ class TrainedRun:
             RunFailed: The run's encoder raises an exception.
             WeightsError: The backbone cannot be loaded.
         """
-        tuner = build_tuner([self.exported_config], self.data, raises=True)
-        self.load_trained(tuner.runs[0])
-        return tuner
+        [group] = self._new_predictor().groups
+        return group.tuner
+
+    @cached_property
+    def max_new_tokens(self) -> int | None:
+        """Largest number of tokens of a generated answer; None for a run that generates no text.
+
+        A record of an earlier version lacks the number. The rows of the run are then read, because their longest
+        answer determines it.
+
+        Raises:
+            ConfigError: The rows are needed and have changed since the run was trained.
+            DataError: The rows are needed and cannot be read.
+        """
+        if self.config.scorer.name in ("head", "rank"):
+            return None
+        if (recorded := self.record.evaluation.max_new_tokens) is not None:
+            return recorded
+        self.data.setup()
+        return self.data.max_new_tokens
 
     @property
     def exported_config(self) -> Config:
@@ -88,19 +108,12 @@ class TrainedRun:
             ConfigError: The file of the prompt is missing or damaged, or a link out of the run's folder.
         """
         config = self.config
-        if not config.has_prompt or self._not_folded is not None:
+        if not config.has_prompt or not is_folded(self.record):
             return config
         _tensors(self.folder.prompt)
         exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
-        plain = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
-        prefix = {"_target_": "rpt.prompt.prefix.Prefix", "_partial_": True}
-        prefix |= {"mlp_width": None, "dropout": 0.0, "start": "init"}
-        parts = {
-            "init": Component.model_validate(exported),
-            "encoder": Component.model_validate(prefix if is_prefix(config) else plain),
-            "prompt": config.prompt.model_copy(update={"unit": "raw"}),  # the unit of the file
-        }
-        return config.model_copy(update=parts)
+        unit = config.prompt.model_copy(update={"unit": "raw"})  # the unit of the file
+        return config.model_copy(update={"init": Component.model_validate(exported), "prompt": unit})
 
     def load_trained(self, run: Run) -> None:
         """Load the trained head, and table and encoder if they are kept, into a run built from `exported_config`.
@@ -110,7 +123,7 @@ class TrainedRun:
         """
         if run.trainable.head is not None:
             _load(run.trainable.head, self.folder.head)
-        if run.trainable.prompt is not None and self._not_folded is not None:
+        if run.trainable.prompt is not None and not is_folded(self.record):
             _load(run.trainable.prompt, self.folder.encoder)
 
     def predict(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -134,22 +147,30 @@ class TrainedRun:
 
     @cached_property
     def _predictor(self) -> Predictor:
+        return self._new_predictor()
+
+    def _new_predictor(self) -> Predictor:
         from rpt.predict.predictor import Predictor  # imported late, because it imports this module
 
         return Predictor([self])
 
 
 def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedRun:
-    """Load a finished run from its folder. Its backbone is loaded when `module` is first used.
+    """Load a finished run from its folder. Its backbone is loaded when the run first answers rows.
+
+    The record, the run's `.safetensors` files and the backbone are needed. The training rows may be missing. The
+    optimizer and the version of the training code may have changed.
 
     Args:
         folder: Folder of a run, as `rpt.train` and `python run.py` write it.
-        config_dirs: Folders of your own option files, for a run with components of your own. rpt does not import
-            code that only a record names.
+        config_dirs: Folders of your own option files, for a run with a task or backbone of your own, or with an encoder
+            of your own that cannot be folded into a matrix. rpt does not import code that only a record names.
 
     Raises:
-        ConfigError: The folder holds no finished run, a file of the run's results is missing or damaged, or the
-            run's rows, backbone or code have changed since it was trained.
+        ConfigError: The folder holds no finished run, a file of the run is missing or damaged, or the backbone or the
+            source of reader or scorer has changed since the run was trained. The same holds for the source of an
+            encoder that cannot be folded into a matrix.
+        WeightsError: The backbone's files are missing.
 
     Examples:
         >>> import rpt
@@ -160,13 +181,17 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
         >>> run.prompt.shape, run.record.scores["score"] == outcome.score  # [length, hidden]
         (torch.Size([10, 384]), True)
     """
-    results, config = repeatable(Path(folder), [str(path) for path in config_dirs])
+    path, trusted = Path(folder), [str(config_dir) for config_dir in config_dirs]
+    record, config = answerable(path, trusted)
     if config.trainer.tune == "all":
         advice = (
             "the fine-tuned weights are in its last.ckpt alone; only runs that train a prompt or a head are exported."
         )
         raise ConfigError.of("trainer.tune", "all", advice)
-    return TrainedRun(RunFolder(Path(folder)), config, results.record)
+    run = TrainedRun(RunFolder(path), config, record, tuple(trusted))
+    if config.has_prompt:
+        _tensors(run.folder.prompt if is_folded(record) else run.folder.encoder)
+    return run
 
 
 def _load(module: nn.Module, path: Path) -> None:

@@ -1,5 +1,6 @@
 """The Python API: the names that `import rpt` offers, and equal scores from every way to train or load a run."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 import rpt
-from rpt.errors import ConfigError
+from rpt.errors import ConfigError, StorageError
+from rpt.runs import Outcome, RunFailed, RunStopped
 
 ROOT = Path(__file__).parents[1]
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -116,3 +118,37 @@ def test_a_fine_tuned_backbone_is_not_in_the_exported_files(compose):
     [outcome] = rpt.train([compose("encoder=none", "trainer.tune=all", "trainer.epochs=1")])
     with pytest.raises(ConfigError, match=r"^trainer\.tune = all: the fine-tuned weights are in its last\.ckpt alone"):
         rpt.load(outcome.folder)
+
+
+def test_one_configuration_is_trained_without_a_list(compose):
+    [outcome] = rpt.train(compose("trainer.epochs=1"))
+    assert outcome.score == outcome.record.scores["score"]
+
+
+def test_no_configuration_and_the_same_configuration_twice_are_refused(compose, tmp_path):
+    with pytest.raises(ConfigError, match=r"^configs = \[\]: holds no configuration"):
+        rpt.train([])
+    config = compose()
+    with pytest.raises(ConfigError, match="is the run of two configurations"):
+        rpt.train([config, compose("trainer.progress=false")])
+    assert not list(tmp_path.glob("*/run.json"))
+
+
+def test_the_score_of_a_run_that_was_not_trained_to_its_end_is_an_error_with_the_reason(tmp_path):
+    stopped = rpt.Record(status="stopped")
+    failed = rpt.Record(status="failed", error="the loss became nan")
+    for record, error, reason in (
+        (stopped, RunStopped, "stopped by successive halving"),
+        (failed, RunFailed, "the loss became nan"),
+    ):
+        with pytest.raises(error, match=reason):
+            Outcome(tmp_path, record).score  # noqa: B018
+    damaged = StorageError("its run.json is damaged")
+    with pytest.raises(StorageError, match="is damaged"):
+        Outcome(tmp_path, rpt.Record(status="interrupted"), damaged).score  # noqa: B018
+    with pytest.raises(RunFailed, match="has no score"):
+        Outcome(tmp_path, rpt.Record(status="finished")).score  # noqa: B018
+
+
+def test_the_arguments_of_the_launcher_are_no_arguments_of_the_api():
+    assert list(inspect.signature(rpt.train).parameters) == ["configs"]

@@ -6,7 +6,7 @@ Three checks always run: the schema (`rpt.config.schema`), the signatures of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from rpt.config.partial import UNSET, valid_part
 from rpt.config.problems import hinted, problems_of
-from rpt.config.rules import RULES, Candidate
+from rpt.config.rules import RULES, Candidate, Rule
 from rpt.config.schema import Config, LoggerConfig, NotValid
 from rpt.config.signatures import check_component, coerce
 from rpt.config.trainer_flags import refused_flags, resolved_trainer
@@ -26,11 +26,12 @@ COMPONENTS = ("encoder", "init", "optim")
 """Config groups whose keys are the keyword arguments of a constructor."""
 
 
-def check(values: Values) -> Config:
+def check(values: Values, rules: Sequence[Rule] = RULES) -> Config:
     """Check a composed configuration and convert it to a `Config`.
 
     Args:
         values: Plain, resolved dictionary, as `rpt.config.compose.compose` returns it.
+        rules: Rules about relations between groups and about the machine. The default is all rules.
 
     Raises:
         ConfigError: The configuration is wrong; the error holds all problems, sorted by key.
@@ -50,7 +51,7 @@ def check(values: Values) -> Config:
             problems += check_component(f"{group}.{name}", section)
     parts = valid_part(Config, _without_options(values, problems)) if config is None or problems else config
     candidate = Candidate(parts)
-    for rule in RULES:
+    for rule in rules:
         with suppress(NotValid):  # the rule needs a value that is refused already
             problems += rule(candidate)
     if problems or config is None:

@@ -17,7 +17,7 @@ from rpt.data.batches import num_batches
 from rpt.data.encode import Encoded
 from rpt.data.evaluation import EvalPasses, choose_passes
 from rpt.data.inputs import build_source, find_folder
-from rpt.data.loaders import EvalLoader, TrainLoader
+from rpt.data.loaders import EvalLoader, TrainLoader, limited_passes, plan_pairs
 from rpt.data.prepare import Splits, build_all_encoded, build_splits, build_task
 from rpt.data.rows import Rows
 from rpt.data.sources import Source
@@ -77,12 +77,17 @@ class TaskData(lightning.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read, divide and tokenise the rows, unless this was done before. All stages need the same three splits.
 
+        In a Trainer, the scorer of its module decides whether an evaluation needs the token ids of all choices.
+
         Raises:
             DataError: The rows cannot be read, do not fit the task, or are over the limits of the configuration.
             WeightsError: The backbone's tokenizer cannot be used.
         """
         if not self.encoded:
             self.tokenise(load_tokenizer(find_folder(self.config), self.config.backbone.family))
+        scorer = getattr(self.trainer and self.trainer.lightning_module, "scorer", None)
+        if scorer is not None:
+            self.with_choices = bool(scorer.with_choices)
 
     @cached_property
     def splits(self) -> Splits:
@@ -109,6 +114,13 @@ class TaskData(lightning.LightningDataModule):
     def reported(self) -> Encoded:
         """Tokenised validation rows, whose score is reported."""
         return self.encoded["reported"]
+
+    @property
+    def max_new_tokens(self) -> int | None:
+        """Largest number of tokens that a scorer may generate: the longest answer of all rows. None if none is made."""
+        if self.config.scorer.name in ("head", "rank"):
+            return None
+        return max((split.longest_output for split in self.encoded.values()), default=0)
 
     @cached_property
     def eval_passes(self) -> EvalPasses:
@@ -144,6 +156,29 @@ class TaskData(lightning.LightningDataModule):
     def test_dataloader(self) -> EvalLoader:
         """Return a loader of the forward passes over the validation rows, for every run that gets a score."""
         return self.evaluation(self.reported, self._has_score, self._flags.limit_test_batches)
+
+    def scored_rows(self, run: int = 0) -> list[int]:
+        """List the numbers of the validation rows that a run is scored on, ascending.
+
+        Args:
+            run: Index of the run in the pack.
+        """
+        return self._evaluated(self.reported, run, self._flags.limit_test_batches)
+
+    def selecting_rows(self, run: int = 0) -> list[int]:
+        """List the numbers of the rows of the selection split that select a run's checkpoint, ascending.
+
+        Args:
+            run: Index of the run in the pack.
+        """
+        return self._evaluated(self.held_out, run, self._flags.limit_val_batches)
+
+    def _evaluated(self, split: Encoded, run: int, limit: int | float | None) -> list[int]:
+        if limit is None:
+            return list(range(len(split)))
+        pairs, lengths = [(0, row) for row in range(len(split))], [self.prompt_lengths[run]]
+        plan = plan_pairs(split, pairs, lengths, self.eval_passes, with_choices=self.with_choices)
+        return sorted({row for forward, _ in limited_passes(plan, limit) for row in forward.rows})
 
     @property
     def _flags(self) -> LightningFlags:

@@ -13,6 +13,9 @@ from rpt.data.encode import Encoded, pad
 from rpt.data.evaluation import EvalPasses, ForwardPass, plan_passes
 from rpt.data.rows import Rows
 
+LIMIT_SEED = 0
+"""Seed with which the forward passes of a limited evaluation are drawn. It is the same for all runs."""
+
 
 def make_rows(
     split: Encoded,
@@ -103,6 +106,28 @@ def plan_pairs(
     return [(forward, sum(lengths[position] * counts[position] for position in forward.rows)) for forward in plan]
 
 
+def limited_passes(
+    plan: Sequence[tuple[ForwardPass, int]], limit: int | float | None
+) -> Sequence[tuple[ForwardPass, int]]:
+    """Keep a part of the forward passes of an evaluation.
+
+    The plan is sorted by length, so its first forward passes hold the shortest texts. The kept forward passes are drawn
+    with a fixed seed.
+
+    Args:
+        plan: Forward passes, as `plan_pairs` returns them.
+        limit: Largest number of forward passes (int), or share of the forward passes (float); None for all.
+
+    Returns:
+        Kept forward passes, in the order of `plan`.
+    """
+    count = limited(len(plan), limit)
+    if count == len(plan):
+        return plan
+    order = torch.randperm(len(plan), generator=torch.Generator().manual_seed(LIMIT_SEED)).tolist()
+    return [plan[position] for position in sorted(order[:count])]
+
+
 def rows_of_pass(
     split: Encoded, pairs: Sequence[tuple[int, int]], forward: ForwardPass, pad_id: int, *, with_choices: bool
 ) -> Rows:
@@ -184,6 +209,7 @@ class EvalLoader:
         rank: Number of this process among the processes that share the evaluation, from 0.
         num_ranks: Number of processes that share the evaluation.
         limit: Largest number of forward passes of a run (int), or share of its forward passes (float); None for all.
+            The forward passes of a limited evaluation are drawn with a fixed seed.
     """
 
     def __init__(
@@ -225,7 +251,7 @@ class EvalLoader:
         """Yield this process's forward passes over the split, for a given prompt length."""
         pairs = [(0, row) for row in range(len(self._split))]
         plan = plan_pairs(self._split, pairs, [prompt_length], self._passes, with_choices=self._with_choices)
-        plan = plan[: limited(len(plan), self._limit)]
+        plan = list(limited_passes(plan, self._limit))
         for position in deal([cost for _, cost in plan], num_ranks)[rank]:
             forward, _ = plan[position]
             yield rows_of_pass(self._split, pairs, forward, self._pad_id, with_choices=self._with_choices)

@@ -37,7 +37,8 @@ BACKBONE_KEYS = ("package", "path", "hub_id", "revision", "sha256", "family", "d
 class Group:
     """Runs that share forward passes.
 
-    They have the same task, protocol, backbone, scorer and `trainer.eval_token_budget`.
+    They have the same task, protocol, backbone, scorer and `trainer.eval_token_budget`. Generated answers have the same
+    largest number of tokens.
 
     Attributes:
         names: Names of the runs.
@@ -115,7 +116,7 @@ class Predictor:
             self.backbone = backbone
         by_format: dict[str, list[TrainedRun]] = {}
         for run in runs:
-            by_format.setdefault(_format(run.config), []).append(run)
+            by_format.setdefault(_format(run), []).append(run)
         self.groups = [self._group(members) for members in by_format.values()]
 
     @cached_property
@@ -134,7 +135,7 @@ class Predictor:
     def _group(self, members: Sequence[TrainedRun]) -> Group:
         config, backbone = members[0].config, self.backbone
         task = build_task(config)
-        scorer = build_scorer(config, backbone, self._splits(members[0]))
+        scorer = build_scorer(config, backbone, members[0].max_new_tokens)
         runs = [
             build_run(run.exported_config, backbone, scorer, backbone.device, run.config.warmup_steps + 1, raises=True)
             for run in members
@@ -149,13 +150,6 @@ class Predictor:
         num_reported = max(run.record.data.rows.reported for run in members)
         passes, mixed_passes = choose_passes(config), choose_mixed_passes(config)
         return Group(names, config, task, tuner, passes, mixed_passes, num_reported, lengths)
-
-    def _splits(self, run: TrainedRun) -> dict[str, Encoded]:
-        """Tokenise the run's own rows if the scorer generates text, because they limit its length; empty otherwise."""
-        if run.config.scorer.name in ("head", "rank"):
-            return {}
-        run.data.tokenise(self.backbone.tokenizer)
-        return dict(run.data.encoded)
 
 
 def by_backbone(runs: Sequence[TrainedRun]) -> list[list[TrainedRun]]:
@@ -183,9 +177,10 @@ def _check_runs(runs: Sequence[TrainedRun]) -> None:
         raise ConfigError.of("RUN", twice, "is named twice. Name each run once.")
 
 
-def _format(config: Config) -> str:
-    sections = [getattr(config, section).model_dump_json() for section in SHARED_BY_A_GROUP]
-    return "\n".join([*sections, str(config.trainer.eval_token_budget)])
+def _format(run: TrainedRun) -> str:
+    """Return a text that is equal for runs that can share forward passes."""
+    sections = [getattr(run.config, section).model_dump_json() for section in SHARED_BY_A_GROUP]
+    return "\n".join([*sections, str(run.config.trainer.eval_token_budget), str(run.max_new_tokens)])
 
 
 def load_predictor(folders: Sequence[Path], config_dirs: Sequence[str | Path] = ()) -> Predictor:

@@ -6,8 +6,10 @@ The memory of a forward pass does not depend on the number of runs: `trainer.tok
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,8 +19,9 @@ from rpt.config.construct import construct_with_known
 from rpt.config.schema import Component, Config
 from rpt.config.signatures import coerce
 from rpt.prompt.init import InitSource
-from rpt.prompt.needs import table_rows
+from rpt.prompt.needs import enters_every_layer, table_rows
 from rpt.prompt.soft_prompt import SoftPrompt
+from rpt.system.modules import load_object
 from rpt.system.reading import Unreadable
 
 COPIES = 5
@@ -33,6 +36,25 @@ UNKNOWN_WIDTH = 4096
 UNKNOWN_VOCABULARY = 32_000
 """Number of rows of the vocabulary that is assumed while the memory of an encoder is estimated."""
 
+UNKNOWN_LAYERS = 48
+"""Number of layers that is assumed for a backbone whose config has no number of layers."""
+
+UNKNOWN_MATRICES = 8
+"""Number of matrices [width, width] that are assumed for an encoder that cannot be built without a backbone."""
+
+LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
+HEADS = ("num_attention_heads", "num_heads", "n_head", "n_heads")
+"""Names of the numbers of layers and of attention heads in the configs of different models."""
+
+NAMES_IN_GGUF = {
+    "hidden_size": "embedding_length",
+    "num_hidden_layers": "block_count",
+    "num_attention_heads": "attention.head_count",
+    "num_key_value_heads": "attention.head_count_kv",
+    "head_dim": "attention.key_length",
+}
+"""Name of a size in the head of a GGUF file, after the architecture, by its name in config.json."""
+
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 CONTAINER_FILES = (
@@ -46,15 +68,33 @@ cache in the statistics.
 """
 
 
+class _Sizes(NamedTuple):
+    """Sizes of a backbone on which the number of trained parameters depends.
+
+    Attributes:
+        embedding: Width of the input embeddings. It differs from `states` in the small ELECTRA models.
+        states: Width of the hidden states.
+        layers: Number of layers; for T5, the number of the encoder's layers.
+        key_value_layers: Number of layers in which a prefix has keys and values; for T5, the decoder's layers.
+        key_values: Number of keys and values of one token in all these layers.
+    """
+
+    embedding: int
+    states: int
+    layers: int
+    key_value_layers: int
+    key_values: int
+
+
 def bytes_of_run(config: Config) -> int:
     """Compute the bytes of a run's trainable state: prompt table, encoder and head, each number `COPIES` times."""
     section = config.backbone
-    width, state_width = _widths(section.package, section.path, section.hub_id, section.revision)
-    numbers = state_width * len(config.task.labels or ()) if section.family == "encoder" else 0
+    sizes = _sizes(section.package, section.path, section.hub_id, section.revision)
+    numbers = sizes.states * len(config.task.labels or ()) if section.family == "encoder" else 0
     if config.has_prompt:
         length = config.prompt.length
         options = json.dumps(config.encoder.options, sort_keys=True)
-        numbers += _prompt_numbers(str(config.encoder.target), options, length, width)
+        numbers += _prompt_numbers(str(config.encoder.target), options, length, sizes)
     return numbers * (8 if section.dtype == "float64" else 4) * COPIES
 
 
@@ -75,40 +115,55 @@ def budget_bytes(config: Config, of_worker: int | None = None) -> int | None:
 
 
 @cache
-def _prompt_numbers(target: str, options: str, length: int, width: int) -> int:
+def _prompt_numbers(target: str, options: str, length: int, sizes: _Sizes) -> int:
     """Count the trainable numbers of a prompt by building it on torch's meta device, which takes no memory."""
     component = coerce(Component.model_validate({"_target_": target, **json.loads(options)}), "encoder")
+    width, layers = sizes.embedding, sizes.layers
     try:
+        if enters_every_layer(load_object(target)):
+            width, layers = sizes.key_values, sizes.key_value_layers
         with torch.device("meta"):
-            known = {"vocabulary": InitSource(torch.empty(UNKNOWN_VOCABULARY, width), None, ())}
+            vocabulary = InitSource(torch.empty(UNKNOWN_VOCABULARY, width), None, ())
+            known = {"vocabulary": vocabulary, "backbone_layers": layers}
             encoder = construct_with_known("encoder", component, known, length=length, hidden=width)
             prompt = SoftPrompt(torch.empty(table_rows(encoder, length), width), encoder)
     except Exception:  # training reports the error; an encoder may read its vocabulary, which has no values here
-        return length * width
+        return length * width + UNKNOWN_MATRICES * sizes.embedding**2
     return sum(parameter.numel() for parameter in prompt.parameters())
 
 
 @cache
-def _widths(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> tuple[int, int]:
-    """Read the widths of the backbone's input embeddings and of its hidden states from its config or GGUF file.
-
-    The two widths differ in the small ELECTRA models. A missing width is `UNKNOWN_WIDTH`.
-    """
+def _sizes(package: str | None, path: str | None, hub_id: str | None, revision: str | None) -> _Sizes:
+    """Read the sizes of a backbone from its config or GGUF file. A missing size is replaced by a large size."""
     try:
-        embedding = None
         folder = locate(package, path, hub_id, revision)
         packed = gguf_file(folder)
-        if packed is not None:
-            head = read_head(packed)
-            widths = [head.get(f"{head.get('general.architecture')}.embedding_length")]
-        else:
-            config = model_config(folder)
-            widths = [config.get(key) for key in ("hidden_size", "d_model", "n_embd", "dim")]
-            embedding = config.get("embedding_size")
+        config = model_config(folder) if packed is None else _config_of_gguf(read_head(packed))
     except (NoSuchBackbone, Unreadable, OSError, ValueError):  # training reports the error
-        return UNKNOWN_WIDTH, UNKNOWN_WIDTH
-    states = next((number for number in widths if isinstance(number, int)), UNKNOWN_WIDTH)
-    return (embedding if isinstance(embedding, int) else states), states
+        config = {}
+
+    def first(keys: Sequence[str], otherwise: int) -> int:
+        return next((value for key in keys if type(value := config.get(key)) is int and value > 0), otherwise)
+
+    states = first(("hidden_size", "d_model", "n_embd", "dim"), UNKNOWN_WIDTH)
+    layers = first(LAYERS, UNKNOWN_LAYERS)
+    key_value_layers = first(("num_decoder_layers",), layers)
+    heads = first(HEADS, 1)
+    key_value_heads = first(("num_key_value_heads",), heads)
+    size_of_head = first(("head_dim", "d_kv"), -(-states // heads))
+    return _Sizes(
+        embedding=first(("embedding_size",), states),
+        states=states,
+        layers=layers,
+        key_value_layers=key_value_layers,
+        key_values=key_value_layers * 2 * key_value_heads * size_of_head,
+    )
+
+
+def _config_of_gguf(head: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sizes in the head of a GGUF file under the names of config.json."""
+    architecture = head.get("general.architecture")
+    return {key: head.get(f"{architecture}.{name}") for key, name in NAMES_IN_GGUF.items()}
 
 
 def _free_of_machine() -> int | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rpt.config.hydra_errors import USER_ERRORS, explain
 from rpt.config.schema import Config
 from rpt.errors import ConfigError, DataError, RptError, RunFailed, WeightsError
-from rpt.runs import Outcome, RunStopped, train
+from rpt.runs import Outcome, RunStopped, train_configs
 from rpt.sweep.point import Point, Result
 from rpt.system.out_of_memory import is_out_of_memory
 from rpt.tracking.folder import FolderInUse, LeaseLost
@@ -20,7 +20,7 @@ from rpt.training.live_progress import ProgressCallback
 Pair = tuple[Point, Config]
 
 TOGETHER = "successive halving ranks the points of a pack together. Correct the value, or leave the point out."
-"""Reason why a pack with successive halving is not trained if `rpt.runs.train` refuses one of its points."""
+"""Reason why a pack with successive halving is not trained if `rpt.runs.train_configs` refuses one of its points."""
 
 
 def train_pack(points: Sequence[Point], watch: ProgressCallback | None = None) -> list[Result]:
@@ -54,7 +54,7 @@ def _train(pairs: Sequence[Pair], watch: ProgressCallback | None) -> list[Result
     is_halved = any(competitor is not None for competitor in competitors)
     configs = [config for _, config in pairs]
     try:
-        outcomes: list[Outcome] | None = train(configs, watch, competitors if is_halved else None)
+        outcomes: list[Outcome] | None = train_configs(configs, watch, competitors if is_halved else None)
     except FolderInUse as error:
         return _all(pairs, _held(error))
     except ConfigError as error:  # an error of one point that is found when its data are read, before training

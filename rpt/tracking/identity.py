@@ -67,11 +67,13 @@ class Identity:
         hash: Identity hash: sha256 of setting, code and record schema.
         setting_hash: sha256 of the setting without the task's version. It is equal for runs that differ only in code.
         code: Versions and hashes of the run's code, as `rpt.tracking.identity.code` returns them.
+        backbone_sha256: sha256 of the backbone's files.
     """
 
     hash: str
     setting_hash: str
     code: dict[str, Any]
+    backbone_sha256: str
 
 
 def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identity:
@@ -88,7 +90,7 @@ def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identi
     values = identity(config, data_checksum, backbone_sha256)
     plain = {key: value for key, value in values.items() if key not in ("schema", "code")}
     plain["task"] = {key: value for key, value in plain["task"].items() if key != "version"}
-    return Identity(digest(values), digest(plain), values["code"])
+    return Identity(digest(values), digest(plain), values["code"], backbone_sha256)
 
 
 def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
@@ -147,6 +149,56 @@ def setting(config: Config, data_checksum: str, backbone_sha256: str) -> dict[st
     if config.trainer.tune == "prompt":
         del parts["trainer"]["tune_lr"]
     return {**parts, "data_checksum": data_checksum, "backbone_sha256": backbone_sha256}
+
+
+def answer_code(config: Config, *, is_folded: bool) -> dict[str, Any]:
+    """Identify the code that computes an answer of a finished run: a hash of the source of reader and scorer.
+
+    Args:
+        config: Configuration of the run.
+        is_folded: Whether the run's prompt is kept as one matrix. If not, the encoder's source is hashed, too.
+
+    Raises:
+        ConfigError: A component's source cannot be read.
+    """
+    names = ("task.reader", "scorer") if is_folded else ("task.reader", "scorer", "encoder")
+    return {name: value for name, value in code(config).items() if name in names}
+
+
+def answer_hash(config: Config, backbone_sha256: str, *, is_folded: bool, max_new_tokens: int | None) -> str:
+    """Compute a hash of everything on which an answer of a finished run depends, apart from the trained numbers.
+
+    Rows, optimizer, trainer and the version of the training code are left out, so that a trained prompt can be used
+    where they are missing or have changed.
+
+    Args:
+        config: Configuration of the run.
+        backbone_sha256: sha256 of the backbone's files.
+        is_folded: Whether the run's prompt is kept as one matrix, so that its encoder has no effect on an answer.
+        max_new_tokens: Largest number of tokens of a generated answer; None for a run that generates no text.
+
+    Raises:
+        ConfigError: A component's source cannot be read.
+    """
+    parts = _part(config)
+    _drop_unset(config, parts)
+    values = {name: parts[name] for name in ("task", "protocol", "backbone", "scorer")}
+    values["backbone"].pop("dropout", None)
+    if is_folded:
+        values["backbone"].pop("prompt_scale", None)
+        values["prompt"] = {"length": config.prompt.length} if config.has_prompt else None
+    else:
+        values |= {"prompt": parts["prompt"], "encoder": parts["encoder"]}
+    return digest(
+        {
+            "schema": SCHEMA,
+            "code": answer_code(config, is_folded=is_folded),
+            "eval_token_budget": config.trainer.eval_token_budget,
+            "backbone_sha256": backbone_sha256,
+            "max_new_tokens": max_new_tokens,
+            **values,
+        }
+    )
 
 
 def _drop_unset(config: Config, parts: dict[str, Any]) -> None:

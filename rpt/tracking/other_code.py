@@ -53,7 +53,7 @@ def code_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     differences = [
         f"the source of {key} has changed" for key in now if key != "training" and before.get(key) != now[key]
     ]
-    if before.get("training") != now["training"]:
+    if "training" in now and before.get("training") != now["training"]:
         differences.append(f"rpt's training version was {before.get('training')} and is {now['training']}")
     return differences
 

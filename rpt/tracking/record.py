@@ -74,6 +74,7 @@ class Record(RecordSection):
         name: Name of the run's folder.
         identity_hash: Identity hash of the run (`rpt.tracking.identity`).
         setting_hash: Hash of the run's setting, without its code; None in records of earlier versions.
+        answer_hash: Hash of everything on which an answer depends; None in records of earlier versions.
         code: Version of the training code, and hash of the source of each component; absent in schema 2.
         chosen: Option of each configuration group.
         config: Whole configuration of the run.
@@ -112,6 +113,7 @@ class Record(RecordSection):
     name: Text = absent()
     identity_hash: Text = absent()
     setting_hash: TextOrNull = None
+    answer_hash: TextOrNull = None
     code: Values = empty()
     chosen: Anything = empty()
     config: Anything = empty()

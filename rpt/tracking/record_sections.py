@@ -9,6 +9,7 @@ from rpt.tracking.record_base import (
     Counts,
     Flag,
     Natural,
+    NaturalOrNull,
     NumberOrNull,
     RecordSection,
     Scores,
@@ -62,12 +63,14 @@ class RowCounts(RecordSection):
     Attributes:
         train: Number of rows that the run was trained on.
         held_out: Number of rows held out of the training rows.
-        reported: Number of rows whose score is reported.
+        reported: Number of validation rows that were scored, whose score is reported.
+        validation: Number of rows of the validation set if only a part of them was scored; otherwise None.
     """
 
     train: Natural = absent()
     held_out: Natural = absent()
     reported: Natural = absent()
+    validation: NaturalOrNull = None
 
 
 class DataFacts(RecordSection):
@@ -183,11 +186,14 @@ class EvaluationFacts(RecordSection):
         token_budget: Largest number of tokens of a forward pass, padding included.
         one_row_per_forward: Whether each forward pass holds a single row.
         fixed_shapes: Whether forward passes have fixed shapes, so that a row's results do not depend on other rows.
+        max_new_tokens: Largest number of tokens of a generated answer; None for a run that generates no text, and in
+            records of earlier versions.
     """
 
     token_budget: Value = absent()
     one_row_per_forward: Flag = absent()
     fixed_shapes: Flag = absent()
+    max_new_tokens: NaturalOrNull = None
 
 
 class GitState(RecordSection):

@@ -15,7 +15,7 @@ from rpt.tracking import checkpoint
 from rpt.tracking.checkpoint_shape import misfit, misfit_of_callbacks, rename_old_status
 from rpt.tracking.curve import Curve, Row
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.identity import SCHEMA, Identity
+from rpt.tracking.identity import SCHEMA, Identity, answer_hash
 from rpt.tracking.loggers import Loggers
 from rpt.tracking.record import Record
 from rpt.tracking.status import RecordStatus
@@ -108,12 +108,20 @@ class Recorder:
         self._loggers = Loggers(self.config.logger, self.folder, self.record, self.warn)
 
     def _first_record(self, sections: Mapping[str, Any]) -> Record:
+        prompt, evaluation = sections.get("prompt"), sections.get("evaluation")
+        answers = answer_hash(
+            self.config,
+            self._identity.backbone_sha256,
+            is_folded=prompt is None or prompt.not_folded is None,
+            max_new_tokens=None if evaluation is None else evaluation.max_new_tokens,
+        )
         first = {
             "schema": SCHEMA,
             "status": "running",
             "name": self.folder.path.name,
             "identity_hash": self.identity_hash,
             "setting_hash": self._identity.setting_hash,
+            "answer_hash": answers,
             "code": self._identity.code,
             "chosen": self.config.chosen,
             "config": self.config.model_dump(by_alias=True, exclude={"chosen"}, mode="json"),

@@ -27,6 +27,7 @@ from rpt.system.writing import write_atomic, write_json, write_json_lines
 from rpt.tasks.metrics import RULES, evaluate
 from rpt.tracking.adapter import base_model, why_not, write_adapter
 from rpt.tracking.environment import environment, peak_memory_bytes
+from rpt.tracking.limited_evaluation import limit_warnings
 from rpt.tracking.memory_warnings import memory_warnings
 from rpt.tracking.record import Record
 from rpt.tracking.record_sections import (
@@ -89,6 +90,7 @@ def first_sections(
             token_budget=data.eval_passes.token_budget,
             one_row_per_forward=data.eval_passes.has_one_row,
             fixed_shapes=data.eval_passes.has_fixed_shapes,
+            max_new_tokens=data.max_new_tokens,
         ),
         "majority": evaluate(tuner.metric_names, data.reported.examples, tuner.task.majority(data.reported.examples)),
         "environment": environment(device, forwards="shared" if is_shared else "own", devices=tuner.ranks.size),
@@ -185,7 +187,8 @@ def _write_scores(
     scores = {name: metrics[name] for name in ("score", *tuner.metric_names)}
     prompt = _prompt_facts(recorder, run, tuner)
     doubts = _doubts(recorder.config, predictions, scores, recorder.record.majority, data)
-    for warning in (*memory_warnings(run, tuner), *doubts, *scale_warnings(prompt)):
+    limits = limit_warnings(data, tuner.runs.index(run))
+    for warning in (*memory_warnings(run, tuner), *doubts, *limits, *scale_warnings(prompt)):
         recorder.warn(warning)
     _write_files(recorder, run, tuner, predictions)
     recorder.finish(

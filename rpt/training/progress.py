@@ -22,7 +22,7 @@ from rpt.training.progress_log import ProgressLog
 
 
 class Progress:
-    """Progress display of one call of `rpt.runs.train`.
+    """Progress display of one call of `rpt.runs.train_configs`.
 
     Args:
         watch: Callback for progress, called after each step and during evaluations; None for a bar or lines on stderr.

@@ -109,11 +109,11 @@ def test_a_damaged_checkpoint_is_accepted_or_refused(optimizer, configure, tiny_
     one_step()
     tuner.runs[0].observe(0, 1, {"score": 0.5, "loss": 1.0})
     folder = RunFolder(tmp_path / "run")
-    state = whole_state(Recorder(config, Identity(HASH, "", {}), folder, ("accuracy",)), tuner)
+    state = whole_state(Recorder(config, Identity(HASH, "", {}, ""), folder, ("accuracy",)), tuner)
     endings, broken = Counter(), {}
 
     def resume():
-        resumable, errors = packs([Recorder(config, Identity(HASH, "", {}), folder, ("accuracy",))], 2)
+        resumable, errors = packs([Recorder(config, Identity(HASH, "", {}, ""), folder, ("accuracy",))], 2)
         for error in errors.values():
             raise error
         [pack] = resumable

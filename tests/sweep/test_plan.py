@@ -142,6 +142,33 @@ def test_the_memory_of_a_run_is_five_times_that_of_its_trained_parameters(encode
     assert bytes_of_run(config) == (trained - biases) * 4 * COPIES
 
 
+@pytest.mark.parametrize("options", ["", "encoder.mlp_width=6", "encoder.mlp_width=6 encoder.start=source"])
+@pytest.mark.parametrize("backbone", ["minilm", "tiny_t5", "tiny_llama"])
+def test_the_memory_of_a_prefix_is_that_of_its_keys_and_values(backbone, options, request, tiny_cb, assemble):
+    tiny = [] if backbone == "minilm" else request.getfixturevalue(backbone)
+    own = ["encoder=prefix", "prompt.length=7", *options.split()]
+    config = check(compose([*tiny, *tiny_cb, "trainer.device=cpu", *own]))
+    trainable = assemble(config)[0].runs[0].trainable
+    trained = sum(parameter.numel() for parameter in trainable.prompt.parameters())
+    head = 0 if trainable.head is None else 3 * 384
+    if not options:
+        hidden = {"minilm": 6 * 2 * 384, "tiny_t5": 2 * 2 * 32, "tiny_llama": 2 * 2 * 16}[backbone]
+        assert trained == 7 * hidden
+    assert bytes_of_run(config) == (trained + head) * 4 * COPIES
+
+
+def test_the_memory_of_an_encoder_that_cannot_be_counted_is_estimated_as_large(configure, tmp_path, monkeypatch):
+    source = "import torch\n\nclass Mine(torch.nn.Module):\n"
+    source += "    def __init__(self, *, length: int, hidden: int, vocabulary):\n"
+    source += "        super().__init__()\n        float(vocabulary.embedding.sum())\n"
+    (tmp_path / "uncountable_encoder.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = configure("encoder=plain", "prompt.length=7")
+    own = config.encoder.model_copy(update={"target": "uncountable_encoder.Mine"})
+    expected = 7 * 32 + 8 * 32 * 32 + 3 * 32
+    assert bytes_of_run(config.model_copy(update={"encoder": own})) == expected * 4 * COPIES
+
+
 def test_the_memory_budget_is_half_of_the_free_memory_or_of_the_limit_of_a_container(configure, tmp_path, monkeypatch):
     config = configure("trainer.device=cpu")
     (tmp_path / "meminfo").write_text("MemTotal: 900 kB\nMemAvailable: 400 kB\n")

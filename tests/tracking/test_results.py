@@ -14,9 +14,9 @@ from rpt.runs import train
 from rpt.training.trainable import Trainable
 
 REQUIRED = {
-    "": """adapter backbone best chosen code config data environment evaluation finished halving identity_hash loss
-        majority name off_label_share pack parameters peak_memory_bytes prompt protocol resumed_step schema scores
-        seconds setting_hash started status steps task tokens tokens_per_second warnings""",
+    "": """adapter answer_hash backbone best chosen code config data environment evaluation finished halving
+        identity_hash loss majority name off_label_share pack parameters peak_memory_bytes prompt protocol resumed_step
+        schema scores seconds setting_hash started status steps task tokens tokens_per_second warnings""",
     "code": "training task.reader scorer optim encoder init",
     "task": "name version metrics",
     "protocol": "name select_on held_out_share task_prefix habits",
@@ -27,7 +27,7 @@ REQUIRED = {
     "prompt": """unit scale vocabulary_rms start_norm_ratio start_update_ratio first_step end_norm_ratio
     end_update_ratio not_folded every_layer""",
     "parameters": "paper held kept head body",
-    "evaluation": "token_budget one_row_per_forward fixed_shapes",
+    "evaluation": "token_budget one_row_per_forward fixed_shapes max_new_tokens",
     "environment": "python packages git platform bits",
     "environment.bits": "device devices threads torch transformers forwards",
     "pack": "size members exact",
@@ -76,7 +76,7 @@ def test_the_record_has_status_data_backbone_and_costs(trained, assemble):
     record = outcome.record
     assert record.status == "finished"
     assert record.config["backbone"] == config.backbone.model_dump()
-    assert record.data.rows.model_dump() == {"train": 32, "held_out": 8, "reported": 20}
+    assert record.values()["data"]["rows"] == {"train": 32, "held_out": 8, "reported": 20}
     assert record.data.source == "jsonl"
     backbone = record.backbone
     assert backbone.fingerprint_before == backbone.fingerprint_after == backbone.fingerprint_checkpoint

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rpt.runs import RunStopped, train
+from rpt.runs import RunStopped, train, train_configs
 from rpt.training.halving import Competitor, Standing, Stop, decide, most_rungs, num_left, rung_epochs
 from tests.support.packs import curve, files
 
@@ -97,7 +97,7 @@ def halved(configure, tiny_cb, tmp_path):
 @pytest.mark.slow
 def test_runs_that_go_on_have_the_bits_of_a_pack_without_halving(halved):
     configs, competitors = halved("halved", "packing.exact=true")
-    outcomes = train(configs, None, competitors)
+    outcomes = train_configs(configs, None, competitors)
     full = train(halved("full", "packing.exact=true")[0])
     statuses = [outcome.record.status for outcome in outcomes]
     assert sorted(statuses) == ["finished", "stopped", "stopped", "stopped"]
@@ -118,7 +118,7 @@ def test_runs_that_go_on_have_the_bits_of_a_pack_without_halving(halved):
 @pytest.mark.slow
 def test_the_decisions_follow_from_the_curves_of_the_full_sweep(halved):
     configs, competitors = halved("halved", "packing.exact=true")
-    outcomes = train(configs, None, competitors)
+    outcomes = train_configs(configs, None, competitors)
     columns = [curve(outcome) for outcome in train(halved("full", "packing.exact=true")[0])]
     expected = {}
     for epoch in (1, 2):
@@ -139,7 +139,7 @@ def test_the_decisions_follow_from_the_curves_of_the_full_sweep(halved):
 
 def test_a_stopped_run_has_no_score_and_no_prompt(halved):
     configs, competitors = halved("halved")
-    outcomes = train(configs, None, competitors)
+    outcomes = train_configs(configs, None, competitors)
     stopped = next(outcome for outcome in outcomes if outcome.record.status == "stopped")
     assert stopped.record.scores == {}
     assert not stopped.record.has_ended
@@ -153,9 +153,9 @@ def test_a_stopped_run_has_no_score_and_no_prompt(halved):
 @pytest.mark.slow
 def test_without_halving_a_stopped_run_is_trained_anew_and_has_the_bits_of_a_new_run(halved):
     configs, competitors = halved("halved")
-    outcomes = train(configs, None, competitors)
+    outcomes = train_configs(configs, None, competitors)
     index, stopped = next((i, outcome) for i, outcome in enumerate(outcomes) if outcome.record.status == "stopped")
-    [again] = train([configs[index]], None, [competitors[index]])
+    [again] = train_configs([configs[index]], None, [competitors[index]])
     assert again.record == stopped.record
     [whole] = train([configs[index]])
     [new] = train([halved("new")[0][index]])
@@ -167,7 +167,7 @@ def test_without_halving_a_stopped_run_is_trained_anew_and_has_the_bits_of_a_new
 def test_a_run_that_early_stopping_has_finished_is_not_stopped(halved):
     configs, competitors = halved("halved", "trainer.epochs=6", "trainer.patience=1", "head_lr=0.01")
     late = [Competitor("residual", each.point, (5,), 0.3) for each in competitors]
-    outcomes = train(configs, None, late)
+    outcomes = train_configs(configs, None, late)
     for outcome in outcomes:
         evaluations = len(curve(outcome)["held_out/score"])
         if evaluations < 5:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rpt.runs import train
+from rpt.runs import train, train_configs
 from rpt.sweep.executors.workers import train_in_worker
 from rpt.sweep.point import Point
 from rpt.training import progress, progress_log
@@ -115,7 +115,7 @@ def test_progress_can_be_switched_off(configure, tiny_cb, capsys):
 
 def test_a_progress_callback_replaces_the_printed_lines(configure, tiny_cb, capsys):
     reports = []
-    train([configure(*tiny_cb)], reports.append)
+    train_configs([configure(*tiny_cb)], reports.append)
     assert capsys.readouterr().err == ""
     assert sum(report.rows for report in reports) == 64
     evaluations = [report for report in reports if report.rows == 0]

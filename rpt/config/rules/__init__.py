@@ -10,9 +10,11 @@ from rpt.config.rules import backbone, data, options, task
 from rpt.config.rules.candidate import Candidate
 from rpt.errors import Problem
 
-__all__ = ["RULES", "Candidate"]
+__all__ = ["ANSWER_RULES", "RULES", "Candidate", "Rule"]
 
-RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
+Rule = Callable[[Candidate], Iterator[Problem]]
+
+RULES: tuple[Rule, ...] = (
     options.one_option_a_group,
     options.paths_are_whole,
     options.names_are_short,
@@ -40,3 +42,18 @@ RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     options.folders_are_writable,
     options.loggers_can_start,
 )
+
+OF_THE_TRAINING = (
+    data.data_is_there,
+    options.folder_name_is_short,
+    options.devices_have_rows,
+    options.dropout_has_one_stream,
+    options.callbacks_have_one_device,
+    options.files_exist,
+    options.folders_are_writable,
+    options.loggers_can_start,
+)
+"""Rules about the rows, files and devices of a training, and about the folders to which it writes."""
+
+ANSWER_RULES = tuple(rule for rule in RULES if rule not in OF_THE_TRAINING)
+"""Rules for a finished run that answers rows: it reads no training rows and writes no files."""
