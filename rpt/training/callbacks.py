@@ -95,7 +95,7 @@ class UserCallbacks:
 class LoopControl(Callback):
     """Lightning callback that connects Lightning's loop with the runs. It must come before the user's callbacks.
 
-    It ends the loop when no run is active. If a user's callback ends the training, active runs count as finished.
+    It restores the states of the user's callbacks. If one of them ends the training, active runs count as finished.
 
     Args:
         user: Callbacks of the user.
@@ -113,27 +113,12 @@ class LoopControl(Callback):
             self._states = None
         self._user.state()  # raises ConfigError now if a state cannot be saved
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *args: Any) -> None:
-        """Set Lightning's `global_step` to the number of steps done, and end the loop if no run is active."""
-        assert isinstance(pl_module, PromptTuner)
-        trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed = pl_module.steps_done
-        self._end_if_idle(trainer, pl_module)
-
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """End the loop if no run is active after an evaluation."""
-        self._end_if_idle(trainer, pl_module)
-
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Mark the active runs as finished if a user's callback has ended the training."""
         assert isinstance(pl_module, PromptTuner)
         for run in pl_module.runs:
             if trainer.should_stop and run.is_active:
                 run.has_finished = True
-
-    def _end_if_idle(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        assert isinstance(pl_module, PromptTuner)
-        if not any(run.is_active for run in pl_module.runs):
-            trainer.should_stop = True
 
 
 class HalvingControl(Callback):

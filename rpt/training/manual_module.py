@@ -33,7 +33,11 @@ class ManualModule(lightning.LightningModule):
     @property
     def is_ending_epoch(self) -> bool:
         """Whether an evaluation that runs now ends an epoch: in `Trainer.fit`, and in `ending_epoch`."""
-        return self._is_resumed_evaluation or (self.is_in_loop and self.trainer.state.fn == TrainerFn.FITTING)
+        return self._is_resumed_evaluation or self._is_fitting
+
+    @property
+    def _is_fitting(self) -> bool:
+        return self.is_in_loop and self.trainer.state.fn == TrainerFn.FITTING
 
     @contextmanager
     def ending_epoch(self) -> Iterator[None]:
@@ -53,6 +57,19 @@ class ManualModule(lightning.LightningModule):
             self.manual_backward(loss)
         else:
             loss.backward()
+
+    def tell_trainer(self, steps: int, is_active: bool) -> None:
+        """Set Lightning's `global_step`, which its `max_steps` limits, and end `Trainer.fit` if no run is active.
+
+        Lightning itself counts only the steps of optimizers that it has wrapped.
+
+        Args:
+            steps: Number of training steps done.
+            is_active: Whether a run is still trained.
+        """
+        if self._is_fitting:
+            self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress.total.completed = steps
+            self.trainer.should_stop = self.trainer.should_stop or not is_active
 
     def log_means(self, prefix: str, values: Sequence[dict[str, float]], suffix: str = "") -> None:
         """Log means over runs under the names of the columns of `metrics.csv`. Nothing is logged outside a loop.

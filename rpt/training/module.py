@@ -202,7 +202,7 @@ class PromptTuner(ManualModule):
         share_failures(self.runs, self.ranks)
         self.steps_done += 1
         self.log_means("train", [values for values in self.last_step if values])
-        self._check_runs()
+        self._end_part()
 
     @contextmanager
     def _backbone_dropout(self, rows: Rows) -> Iterator[None]:
@@ -224,7 +224,7 @@ class PromptTuner(ManualModule):
         """Begin an evaluation: clear the answers and compute each run's prompt once, without dropout."""
         self._scored = [[] for _ in self.runs]
         self.folded = fold_prompts(self.runs)
-        self._check_runs()
+        self._end_part()
 
     def on_test_epoch_start(self) -> None:
         """Begin the evaluation of the reported rows, with each run's selected checkpoint."""
@@ -276,7 +276,7 @@ class PromptTuner(ManualModule):
                 if self.is_ending_epoch:
                     run.observe(self.epochs_done, self.steps_done, metrics)
         self.log_metrics("held_out", self.last_evaluation)
-        self._check_runs()
+        self._end_part()
 
     def on_test_epoch_end(self) -> None:
         """Keep the answers to the reported rows as `predictions`."""
@@ -284,7 +284,8 @@ class PromptTuner(ManualModule):
         metrics = [None if answers is None else answers.metrics(self.metric_names) for answers in self.predictions]
         self.log_metrics("reported", metrics)
 
-    def _check_runs(self) -> None:
+    def _end_part(self) -> None:
+        self.tell_trainer(self.steps_done, any(run.is_active for run in self.runs))
         for run in self.runs:
             run.check()
 

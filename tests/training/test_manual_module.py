@@ -38,6 +38,18 @@ def test_a_step_without_a_trainer_equals_a_step_in_the_loop(built):
     torch.testing.assert_close(state_of(alone), state_of(in_loop), rtol=0, atol=0)
 
 
+def test_a_trainer_ends_after_its_max_steps_and_with_the_patience_of_the_run(built):
+    module, data = built()
+    trainer = lightning.Trainer(max_steps=3, limit_val_batches=0, **QUIET)
+    trainer.fit(module, data)
+    assert (trainer.global_step, module.steps_done) == (3, 3)
+    module, data = built("trainer.patience=1", "trainer.epochs=30", "lr=1e-9", "head_lr=1e-9")
+    trainer = lightning.Trainer(max_epochs=30, **QUIET)
+    trainer.fit(module, data)
+    assert module.epochs_done == 2  # the second score is not higher than the first
+    assert trainer.global_step == module.steps_done == 2 * data.steps_per_epoch
+
+
 def test_a_step_after_the_trainer_has_ended_needs_no_loop(built):
     module, data = built()
     trainer = lightning.Trainer(max_epochs=1, **QUIET)
