@@ -36,7 +36,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         arguments: Command line without the program's name.
 
     Returns:
-        Flags, then overrides, with `logger=NAME` as a list and `~` expanded in paths. With a flag that prints the configuration, `-m` becomes
+        Flags, then overrides, with `~` expanded in paths. With a flag that prints the configuration, `-m` becomes
         `hydra.mode=MULTIRUN`, because Hydra does not accept both flags.
     """
     flags, overrides = _split(arguments)
@@ -46,7 +46,7 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         overrides.append("hydra.mode=MULTIRUN")
     elif is_multirun:
         hydra_flags.insert(0, "-m")
-    return [*hydra_flags, *map(_as_list, overrides)]
+    return [*hydra_flags, *overrides]
 
 
 def refusal(arguments: Sequence[str]) -> str | None:
@@ -194,10 +194,3 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             flags.append(expand_text(text) if _is_flag(text, CONFIG_DIR) else text)
     return flags, overrides
-
-
-def _as_list(argument: str) -> str:
-    """Write `logger=wandb` as `logger=[wandb]`, because the group takes a list of options."""
-    key, _, value = argument.partition("=")
-    is_one_word = value.replace("_", "").isalnum()
-    return f"logger=[{value}]" if key == "logger" and is_one_word else argument

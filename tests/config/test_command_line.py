@@ -29,7 +29,7 @@ def home(monkeypatch):
         ("-m --info", "--info=all hydra.mode=MULTIRUN"),
         ("--info searchpath lr=1", "--info=searchpath lr=1"),
         ("--info lr=1", "--info=all lr=1"),
-        ("logger=wandb --help", "--help logger=[wandb]"),
+        ("logger=wandb --help", "--help logger=wandb"),
         ("'logger=[none,wandb]'", "'logger=[none,wandb]'"),
         ("--config-dir=~/lab lr=1", "--config-dir=/home/me/lab lr=1"),
         ("-cd ~/lab lr=1", "-cd /home/me/lab lr=1"),
