@@ -10,19 +10,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from rpt.config.check import check
-from rpt.config.foreign_code import refuse_foreign_components
+from rpt.config.foreign_code import FOREIGN, refuse_foreign_components
 from rpt.config.older import values_of_record
 from rpt.config.paths import user_path
-from rpt.config.schema import Config
+from rpt.config.schema import Component, Config
 from rpt.console import say
 from rpt.errors import ConfigError, RptError
 from rpt.system.command import add_config_dirs, explained
 from rpt.tracking.comparison import Comparison, Results, compare, read_results, report
-from rpt.tracking.identity import SCHEMA, folder_name, identify
+from rpt.tracking.identity import NOTHING_RECORDED, SCHEMA, folder_name, identify
 from rpt.tracking.kinds import shown
 from rpt.tracking.other_code import code_differences, commit_of
 from rpt.tracking.record import Record, RecordError
@@ -81,12 +84,14 @@ def replay(folder: Path, config_dirs: Sequence[str] = ()) -> Comparison:
     return compare(then, read_results(again.folder, again.record))
 
 
-def repeatable(folder: Path, config_dirs: Sequence[str] = ()) -> tuple[Results, Config]:
+def repeatable(folder: Path, config_dirs: Sequence[str] = (), *, has_callbacks: bool = True) -> tuple[Results, Config]:
     """Check that the run of a folder can be repeated and compared, before anything is trained or written.
 
     Args:
         folder: Folder of a finished run.
         config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
+        has_callbacks: Whether the repetition has the run's callbacks. False drops them for answers to rows, in which
+            callbacks play no part: their code is neither needed nor compared.
 
     Returns:
         Results of the run, and configuration of its repetition.
@@ -96,10 +101,15 @@ def repeatable(folder: Path, config_dirs: Sequence[str] = ()) -> tuple[Results, 
         RptError: The run's data or backbone cannot be read.
     """
     record = recorded(folder)
-    refuse_foreign_components(record.name, record.chosen, record.config, config_dirs)
+    values = record.config if has_callbacks else {**record.config, "callbacks": {}}
+    refuse_foreign_components(record.name, record.chosen, values, config_dirs)
     then = read_results(folder, record)
-    config = _config(folder, record)
-    _refuse_another_run(folder, config, record)
+    config = _config(folder, values, record.chosen)
+    if has_callbacks:
+        _refuse_another_run(folder, config, record)
+    else:
+        hashes = {key: value for key, value in record.code.items() if key.startswith("callbacks.")}
+        _refuse_another_run(folder, _with_callbacks(folder, config, record), record, hashes)
     return then, config
 
 
@@ -145,10 +155,15 @@ def refuse_without_matrix(record: Record) -> None:
     raise ConfigError.of("RUN", record.name, advice)
 
 
-def _config(folder: Path, record: Record) -> Config:
+def _config(folder: Path, recorded_values: Mapping[str, Any], chosen: Mapping[str, Any]) -> Config:
     """Build the configuration of the repetition: the run's configuration with an output folder inside the run's folder.
 
     The repetition stores no cached texts on disk, because a record must not choose a folder to which rpt writes.
+
+    Args:
+        folder: Folder of the run.
+        recorded_values: Configuration in the record.
+        chosen: Chosen option of each group in the record.
 
     Raises:
         ConfigError: The configuration is wrong, or `replay` in the folder is a symbolic link.
@@ -157,14 +172,36 @@ def _config(folder: Path, record: Record) -> Config:
     if inside.is_symlink():
         raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
     aside = {"output_dir": str(inside), "logger": {}, "rerun": False}
-    values = values_of_record(record.config, record.chosen) | aside
+    values = values_of_record(recorded_values, chosen) | aside
     if isinstance(backbone := values.get("backbone"), dict):
         values["backbone"] = {**backbone, "text_cache_dir": None}
     return check(values)
 
 
-def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
+def _with_callbacks(folder: Path, config: Config, record: Record) -> Config:
+    """Add the callbacks of a record to a configuration for its identity alone. No code of a callback is imported.
+
+    Raises:
+        ConfigError: The callbacks in the record are damaged.
+    """
+    sections = record.config.get("callbacks") or {}
+    try:
+        callbacks = {name: Component.model_validate(section) for name, section in sections.items()}
+    except (ValidationError, AttributeError) as error:
+        raise _refusal(folder, f"holds callbacks that are no components. {FOREIGN}") from error
+    return config.model_copy(update={"callbacks": callbacks})
+
+
+def _refuse_another_run(
+    folder: Path, config: Config, record: Record, recorded: Mapping[str, Any] = NOTHING_RECORDED
+) -> None:
     """Check that rows, weights, code and configuration are the same as when the run was trained.
+
+    Args:
+        folder: Folder of the run.
+        config: Configuration of the run.
+        record: Record of the run.
+        recorded: Hashes from the record for components whose source is not compared.
 
     Raises:
         ConfigError: Some of them have changed; the message names the changes.
@@ -172,7 +209,7 @@ def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
     from rpt.data.inputs import build_source, find_backbone
 
     source, backbone = build_source(config), find_backbone(config)
-    now = identify(config, source.checksum, backbone.files_sha256)
+    now = identify(config, source.checksum, backbone.files_sha256, recorded)
     if now.hash == record.identity_hash and folder_name(config, now.hash) == record.name:
         return
     changes = code_differences(record.code, now.code)

@@ -33,7 +33,7 @@ class TrainedRun:
 
     Attributes:
         folder: Folder of the run.
-        config: Configuration of the run.
+        config: Configuration of the run, without its callbacks, which play no part in answers.
         record: Record of the run.
     """
 
@@ -159,7 +159,7 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
         >>> run.prompt.shape, run.record.scores["score"] == outcome.score  # [length, hidden]
         (torch.Size([10, 384]), True)
     """
-    results, config = repeatable(Path(folder), [str(path) for path in config_dirs])
+    results, config = repeatable(Path(folder), [str(path) for path in config_dirs], has_callbacks=False)
     if config.trainer.tune == "all":
         advice = (
             "the fine-tuned weights are in its last.ckpt alone; only runs that train a prompt or a head are exported."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rpt.config.command_line import unusable
-from rpt.config.paths import SEARCH_PATH, config_dir, expand_home, expand_override, search_path, user_path
+from rpt.config.paths import SEARCH_PATH, config_dir, expand_home, expand_override, search_path
 from rpt.config.user_folders import check_sources
 from rpt.errors import CompositionError, ConfigError
 
@@ -33,12 +33,33 @@ def compose(overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> dict[s
     if config_dirs and (paths := [text for text in given if text.startswith(f"{SEARCH_PATH}=")]):
         advice = "does not go with config_dirs. Add the folders of config_dirs to this list."
         raise ConfigError.of(SEARCH_PATH, paths[0].partition("=")[2], advice)
-    given += search_path([str(user_path(folder)) for folder in config_dirs])
+    given += search_path(config_dirs)
     if message := unusable(given) or unnamed_option(given, given):
         raise CompositionError.of("overrides", given, message)
     with refusals_explained(given):
         composed = _composed(given)
         return checked_values(composed, composed.hydra.runtime)
+
+
+def targets(group: str, option: str, config_dirs: Sequence[str] = ()) -> list[str]:
+    """List the `_target_` of each component that an option of the group `callbacks` or `logger` defines.
+
+    Args:
+        group: Name of a group that takes a list of options.
+        option: Name of an option of the group.
+        config_dirs: Folders of the user's option files, in addition to rpt's `conf/`.
+
+    Raises:
+        CompositionError: The option file does not exist or cannot be read.
+    """
+    from omegaconf import OmegaConf
+
+    from rpt.config.hydra_errors import refusals_explained
+
+    given = [f"{group}=[{option}]", *search_path(config_dirs)]
+    with refusals_explained(given):
+        components = _composed(given)[group].values()
+        return [str(part["_target_"]) for part in components if OmegaConf.is_dict(part) and "_target_" in part]
 
 
 def checked_values(composed: Any, runtime: Any) -> dict[str, Any]:

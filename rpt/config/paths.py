@@ -79,12 +79,12 @@ def search_path(config_dirs: Sequence[str]) -> list[str]:
     """Build the override that adds config folders to Hydra's search path, as `--config-dir` does.
 
     Args:
-        config_dirs: Config folders to add.
+        config_dirs: Config folders to add. `~` is the home folder.
 
     Returns:
         List of one override; empty without config folders.
     """
-    entries = ",".join(f'"file://{path}"' for path in config_dirs)
+    entries = ",".join(f'"file://{user_path(folder)}"' for folder in config_dirs)
     return [f"{SEARCH_PATH}=[{entries}]"] if entries else []
 
 

@@ -6,8 +6,10 @@ import hashlib
 import json
 import re
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -55,6 +57,9 @@ OF_THE_TRAINING = (
 """Keys of the configuration that have no effect on a run without trainable parameters (zero-shot)."""
 
 
+NOTHING_RECORDED: Mapping[str, Any] = MappingProxyType({})
+"""Hashes from a record for `identify` and `code`, if the sources of all components are read."""
+
 OF_ONE_RUN = ("data.order_seed", "trainer.patience")
 """Keys that may differ between the runs of a pack, although their sections are shared."""
 
@@ -74,24 +79,29 @@ class Identity:
     code: dict[str, Any]
 
 
-def identify(config: Config, data_checksum: str, backbone_sha256: str) -> Identity:
+def identify(
+    config: Config, data_checksum: str, backbone_sha256: str, recorded: Mapping[str, Any] = NOTHING_RECORDED
+) -> Identity:
     """Compute the identity of a run.
 
     Args:
         config: Checked configuration of the run.
         data_checksum: sha256 of the rows.
         backbone_sha256: sha256 of the backbone's files.
+        recorded: Hashes from a record, by the keys of `code`, for components whose source is not read.
 
     Raises:
         ConfigError: A component's source or the file of `init.path` cannot be read.
     """
-    values = identity(config, data_checksum, backbone_sha256)
+    values = identity(config, data_checksum, backbone_sha256, recorded)
     plain = {key: value for key, value in values.items() if key not in ("schema", "code")}
     plain["task"] = {key: value for key, value in plain["task"].items() if key != "version"}
     return Identity(digest(values), digest(plain), values["code"])
 
 
-def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[str, Any]:
+def identity(
+    config: Config, data_checksum: str, backbone_sha256: str, recorded: Mapping[str, Any] = NOTHING_RECORDED
+) -> dict[str, Any]:
     """Collect everything that can change the score of a run: setting, code and record schema.
 
     Paths, loggers, devices and progress bars are left out: `rpt.config.schema` marks their fields by `ASIDE`. Files are
@@ -99,14 +109,24 @@ def identity(config: Config, data_checksum: str, backbone_sha256: str) -> dict[s
     `init.path` by its sha256, each component by the hash of its source. Keys that affect only a prompt are left out for
     a run without a prompt.
 
+    Args:
+        config: Checked configuration of the run.
+        data_checksum: sha256 of the rows.
+        backbone_sha256: sha256 of the backbone's files.
+        recorded: Hashes from a record, by the keys of `code`, for components whose source is not read.
+
     Raises:
         ConfigError: A component's source or the file of `init.path` cannot be read.
     """
-    return {"schema": SCHEMA, "code": code(config), **setting(config, data_checksum, backbone_sha256)}
+    return {"schema": SCHEMA, "code": code(config, recorded), **setting(config, data_checksum, backbone_sha256)}
 
 
-def code(config: Config) -> dict[str, Any]:
+def code(config: Config, recorded: Mapping[str, Any] = NOTHING_RECORDED) -> dict[str, Any]:
     """Identify the code of a run: the version of the training code, and a hash of each component's source.
+
+    Args:
+        config: Checked configuration of the run.
+        recorded: Hashes from a record, by the keys of the result, for components whose source is not read.
 
     Raises:
         ConfigError: A component's source cannot be read.
@@ -122,7 +142,7 @@ def code(config: Config) -> dict[str, Any]:
     hashes: dict[str, Any] = {"training": TRAINING_VERSION}
     for key, target in targets.items():
         try:
-            hashes[key] = source_hash(target)
+            hashes[key] = recorded[key] if key in recorded else source_hash(target)
         except NoSource as error:
             raise ConfigError.of(key, target, f"{error}. Name a class or function that exists.") from error
     return hashes

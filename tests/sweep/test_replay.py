@@ -256,13 +256,80 @@ def test_code_that_a_record_names_is_refused_and_not_executed(key, value, packed
     assert "rpt does not import code that only a record names" in message
 
 
-@pytest.mark.parametrize("shape", ["callback", "scorer", "scorer's option file"])
-def test_callbacks_and_scorers_that_a_record_names_are_refused_and_not_imported(shape, packed, trap):
-    component = {"_target_": trap}
-    own_scorer = {"name": "own", "length_normalised": False, "component": component}
-    sections = {"callback": {"callbacks": {"mine": component}}, "scorer": {"scorer": own_scorer}}
-    edit(packed[0], lambda record: record["config"].update(sections.get(shape, {"scorer": component})))
-    assert "names callbacks or a scorer. Run its command again." in refusal(packed[0])
+@pytest.fixture
+def own_folder(tmp_path):
+    """Config folder of a user with an option of the group `callbacks` and an option of the group `scorer`."""
+    for name, text in {
+        "callbacks/mine": "mine: {_target_: lightning.pytorch.callbacks.Timer}\n",
+        "scorer/mine": "_target_: rpt.scoring.head.HeadScorer\n",
+    }.items():
+        (tmp_path / "own" / name).parent.mkdir(parents=True)
+        (tmp_path / "own" / f"{name}.yaml").write_text(text)
+    return str(tmp_path / "own")
+
+
+CALLBACKS = {
+    "another name": lambda trap: {"mine": {"_target_": trap}},
+    "the name of a shipped callback": lambda trap: {"early_stopping": {"_target_": trap, "monitor": "held_out/score"}},
+    "one of two": lambda trap: {"lr_monitor": {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor"},
+                                "mine": {"_target_": trap}},
+    "a list": lambda trap: [trap],
+    "a text": lambda trap: trap,
+    "a component that is a text": lambda trap: {"mine": trap},
+    "a target that is a list": lambda trap: {"mine": {"_target_": [trap]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", CALLBACKS)
+def test_callbacks_that_only_a_record_names_are_refused_and_not_imported(shape, packed, trap, own_folder):
+    edit(packed[0], lambda record: record["config"].update(callbacks=CALLBACKS[shape](trap)))
+    for folders in ([], [own_folder]):
+        assert refusal(packed[0], folders).startswith("callbacks")
+    with pytest.raises(ConfigError, match=f"replay = {packed[0]}: "):
+        rpt.load(packed[0])
+
+
+SCORERS = {
+    "of the record": lambda component: {"name": "own", "length_normalised": False, "component": component},
+    "of an option file": lambda component: component,
+    "in both places": lambda component: {"component": {"_target_": "rpt.scoring.head.HeadScorer"}, **component},
+}
+
+
+@pytest.mark.parametrize("option", ["auto", "mine"])
+@pytest.mark.parametrize("shape", SCORERS)
+def test_a_scorer_that_only_a_record_names_is_refused_and_not_imported(shape, option, packed, trap, own_folder):
+    edit(packed[0], lambda record: record["config"].update(scorer=SCORERS[shape]({"_target_": trap})))
+    edit(packed[0], lambda record: record["chosen"].update(scorer=option))
+    message = refusal(packed[0], [own_folder])
+    expected = {"auto": "null", "mine": "rpt.scoring.head.HeadScorer"}[option]
+    assert message.startswith(f"scorer._target_ = {trap}: is {expected} in the option file of scorer={option}.")
+    with pytest.raises(ConfigError, match=r"^scorer\._target_ = "):
+        rpt.load(packed[0], [own_folder])
+
+
+def test_a_run_with_shipped_callbacks_is_replayed_and_answers_rows(tiny_bert, tiny_cb, tmp_path):
+    small = [*tiny_bert, *tiny_cb, "trainer.epochs=3", f"output_dir={tmp_path / 'runs'}"]
+    own = ["callbacks=[early_stopping,lr_monitor]", "callbacks.early_stopping.patience=1"]
+    [outcome] = train([check(compose([*small, *own]))])
+    assert replay(outcome.folder).is_identical
+    run = rpt.load(outcome.folder)
+    assert run.config.callbacks == {}
+    assert run.record.identity_hash == outcome.record.identity_hash
+    assert run.predict([{"premise": "A dog runs.", "hypothesis": "An animal runs."}])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("callbacks", {}), ("callbacks", {"early_stopping": {"_target_": "os.system"}})]
+)
+def test_callbacks_of_a_record_that_are_not_those_of_the_training_are_refused(
+    name, value, tiny_bert, tiny_cb, tmp_path
+):
+    small = [*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}", "callbacks=early_stopping"]
+    [outcome] = train([check(compose(small))])
+    edit(outcome.folder, lambda record: record["config"].update({name: value}))
+    with pytest.raises(ConfigError, match="cannot be repeated as it was"):
+        rpt.load(outcome.folder)
 
 
 @pytest.mark.parametrize(
