@@ -235,8 +235,7 @@ def test_a_run_trains_with_the_users_encoder_optimizer_scorer_logger_and_callbac
         ConfigError, match=r"callbacks\.shouting\._target_ = lab_package\.parts\.Shouting: is in no option"
     ):
         replay(path.parent, [str(lab / "conf")])
-    run = rpt.load(path.parent, [lab / "conf"])
-    assert run.predict([{"premise": "A dog runs.", "hypothesis": "An animal runs."}])
+    assert rpt.load(path.parent, [lab / "conf"]).predict([{"premise": "A dog.", "hypothesis": "An animal."}])
     (lab / "conf" / "scorer" / "smoothed.yaml").write_text("_target_: rpt.scoring.head.HeadScorer\n")
     with pytest.raises(
         ConfigError, match=r"^scorer\._target_ = lab_package\.parts\.Smoothed: is rpt\.scoring\.head\.HeadSc"
