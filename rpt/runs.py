@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from rpt.tracking.identity import shared
 from rpt.tracking.lightning_logger import CallbackLogger
 from rpt.tracking.open_runs import build_recorders, open_all
 from rpt.tracking.record import Record
+from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import first_sections, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
 from rpt.tracking.trained_facts import run_sections
@@ -123,7 +124,8 @@ def train(
         Outcome of each run, in the order of `configs`.
 
     Raises:
-        ConfigError: The configurations differ in a value that the runs of a pack must share.
+        ConfigError: The configurations differ in a value that the runs of a pack must share, or a component such as a
+            callback or a logger cannot be built.
         RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out. No file is left
             half-written.
 
@@ -144,13 +146,7 @@ def train(
         backbone, source = find_backbone(configs[0]), build_source(configs[0])
         recorders = build_recorders(configs, source.checksum, backbone.files_sha256, competitors)
         records, errors = open_all(recorders, stack, is_halved=competitors is not None)
-        pending = [recorder for recorder in recorders if recorder not in records | errors]
-        unusable = {recorder.identity_hash for recorder in errors}
-        pending_packs, damaged = packs(pending, configs[0].trainer.epochs, unusable, is_halved=competitors is not None)
-        errors |= damaged
-        if len(errors) == len(recorders):
-            raise errors[recorders[0]]
-        for pack in pending_packs:
+        for pack in _pending_packs(recorders, records, errors, is_halved=competitors is not None):
             trained = _train(pack, source, backbone.weights_sha256, interruptions, progress)
             records |= zip(pack.recorders, trained, strict=True)
     return [Outcome(r.folder.path, records.get(r, NOT_BEGUN), errors.get(r)) for r in recorders]
@@ -171,6 +167,36 @@ def _check_pack(configs: Sequence[Config]) -> None:
         for key, value in shared(config).items():
             if value != first[key]:
                 raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train both alone.")
+
+
+def _pending_packs(
+    recorders: Sequence[Recorder],
+    records: Mapping[Recorder, Record],
+    errors: dict[Recorder, RptError],
+    *,
+    is_halved: bool,
+) -> list[Pack]:
+    """Group the runs that are to be trained into packs, and build the loggers of all these runs.
+
+    Args:
+        recorders: Recorders of all runs.
+        records: Record of each run that has ended.
+        errors: Error of each run whose folder cannot be used. Errors of checkpoints are added.
+        is_halved: Whether successive halving is on.
+
+    Raises:
+        RptError: No run can be trained, because each has an error; the error of the first run is raised.
+        ConfigError: A logger of Lightning cannot be built. No run has been trained.
+    """
+    pending = [recorder for recorder in recorders if recorder not in {**records, **errors}]
+    unusable = {recorder.identity_hash for recorder in errors}
+    pending_packs, damaged = packs(pending, recorders[0].config.trainer.epochs, unusable, is_halved=is_halved)
+    errors |= damaged
+    if len(errors) == len(recorders):
+        raise errors[recorders[0]]
+    for recorder in (recorder for pack in pending_packs for recorder in pack.recorders):
+        recorder.build_loggers()
+    return pending_packs
 
 
 def _train(pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress) -> list[Record]:

@@ -52,15 +52,6 @@ def test_a_refused_command_prints_only_a_message_and_writes_no_file(arguments, c
     assert list(start_folder.iterdir()) == []
 
 
-def test_a_logger_that_cannot_be_built_ends_the_command_before_training(command, start_folder):
-    done = command("task=cb", "data.max_rows=40", "+logger.own._target_=torch.nn.Identity", "trainer.progress=false")
-    advice = "builds a Identity, which is no lightning.pytorch.loggers.Logger."
-    assert done.stdout.splitlines()[-1] == f"logger.own._target_ = torch.nn.Identity: {advice}"
-    assert "loading the backbone" not in done.stdout
-    assert done.returncode == 2
-    assert list((start_folder / "runs").iterdir()) == []
-
-
 def test_a_traceback_is_shown_on_request(command, start_folder):
     done = command("lr=-1", HYDRA_FULL_ERROR="1")
     assert done.returncode == 2

@@ -38,5 +38,6 @@ RULES: tuple[Callable[[Candidate], Iterator[Problem]], ...] = (
     options.callbacks_have_one_device,
     options.files_exist,
     options.folders_are_writable,
+    options.components_have_targets,
     options.loggers_can_start,
 )
