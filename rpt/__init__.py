@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from rpt.system.openmp import wait_briefly
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rpt.config.schema import Config
     from rpt.data.datamodule import TaskData
     from rpt.runs import train
@@ -36,8 +38,10 @@ _MODULES = {
 wait_briefly()
 
 
-def compose(overrides: Sequence[str] = ()) -> Config:
-    """Compose a configuration from `conf/` and overrides, and check it. Nothing is trained.
+def compose(overrides: Sequence[str] = (), config_dirs: Sequence[str | Path] = ()) -> Config:
+    """Compose a configuration from `conf/` and overrides, and check it, as `python run.py OVERRIDES` does.
+
+    Nothing is trained.
 
     Examples:
         >>> import rpt
@@ -48,15 +52,17 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     Args:
         overrides: Overrides in Hydra's syntax. `encoder=plain` chooses a file of the group `conf/encoder/`, and
             `lr=0.3` sets a value.
+        config_dirs: Folders of your own option files, in addition to rpt's `conf/`, as `--config-dir` names them.
 
     Raises:
-        ConfigError: The configuration is wrong; the error holds all problems, sorted by key.
-        HydraException: An override is malformed, or names an unknown key, group or option.
+        ConfigError: The configuration is wrong; the error holds all problems, sorted by key. For an override that is
+            malformed or names an unknown key, group or option, and for a folder or option file that cannot be used,
+            the error holds the first fault alone.
     """
     from rpt.config.check import check
     from rpt.config.compose import compose as compose_values
 
-    return check(compose_values(list(overrides)))
+    return check(compose_values(overrides, [str(folder) for folder in config_dirs]))
 
 
 def __getattr__(name: str) -> Any:

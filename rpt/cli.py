@@ -104,14 +104,12 @@ def _job(composed: DictConfig) -> float | None:
     from hydra.types import RunMode
 
     import rpt.config.check
-    from rpt.config.compose import plain
-    from rpt.config.user_folders import check_sources
+    from rpt.config.compose import checked_values
     from rpt.training.libraries import load_libraries
 
     hydra_config = HydraConfig.get()
     try:
-        check_sources(hydra_config.runtime.config_sources)
-        config = rpt.config.check.check(plain(composed, hydra_config.runtime.choices))
+        config = rpt.config.check.check(checked_values(composed, hydra_config.runtime))
         load_libraries(announce=config.trainer.progress)
         from rpt.runs import train
         from rpt.tracking.objective import objective

@@ -49,6 +49,13 @@ class ConfigError(RptError, ValueError):
         return "\n".join(map(str, self.problems))
 
 
+class CompositionError(ConfigError):
+    """Overrides and option files cannot be composed to a configuration. The message explains the first fault."""
+
+    def __str__(self) -> str:
+        return "\n".join(problem.advice for problem in self.problems)
+
+
 class DataError(RptError):
     """Rows are missing, cannot be read, or do not have the fields and values that the task requires."""
 

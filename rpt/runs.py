@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from rpt.tracking.limited_evaluation import limited_sections
 from rpt.tracking.open_runs import build_recorders, open_all
 from rpt.tracking.pack_checks import check_pack, refuse_twins
 from rpt.tracking.record import Record
+from rpt.tracking.recorder import Recorder
 from rpt.tracking.results import first_sections, write_results
 from rpt.tracking.resume import Pack, Saved, packs, restore
 from rpt.tracking.trained_facts import run_sections
@@ -140,7 +141,8 @@ def train_configs(
         Outcome of each run, in the order of `configs`.
 
     Raises:
-        ConfigError: `configs` is empty, names a run twice, or differs in a value that the runs of a pack must share.
+        ConfigError: `configs` is empty, names a run twice, or differs in a value that the runs of a pack must share. Or
+            a component, such as a callback or a logger, cannot be built.
         RptError: Rows, weights, folders or checkpoints are missing or damaged, or memory has run out.
     """
     check_pack(configs)
@@ -152,16 +154,40 @@ def train_configs(
         recorders = build_recorders(configs, source.checksum, backbone.files_sha256, competitors)
         refuse_twins(recorders)
         records, errors = open_all(recorders, stack, is_halved=competitors is not None)
-        pending = [recorder for recorder in recorders if recorder not in records | errors]
-        unusable = {recorder.identity_hash for recorder in errors}
-        pending_packs, damaged = packs(pending, configs[0].trainer.epochs, unusable, is_halved=competitors is not None)
-        errors |= damaged
-        if len(errors) == len(recorders):
-            raise errors[recorders[0]]
-        for pack in pending_packs:
+        for pack in _pending_packs(recorders, records, errors, is_halved=competitors is not None):
             trained = _train(pack, source, backbone.weights_sha256, interruptions, progress)
             records |= zip(pack.recorders, trained, strict=True)
     return [Outcome(r.folder.path, records.get(r, NOT_BEGUN), errors.get(r)) for r in recorders]
+
+
+def _pending_packs(
+    recorders: Sequence[Recorder],
+    records: Mapping[Recorder, Record],
+    errors: dict[Recorder, RptError],
+    *,
+    is_halved: bool,
+) -> list[Pack]:
+    """Group the runs that are to be trained into packs, and build the loggers of all these runs.
+
+    Args:
+        recorders: Recorders of all runs.
+        records: Record of each run that has ended.
+        errors: Error of each run whose folder cannot be used. Errors of checkpoints are added.
+        is_halved: Whether successive halving is on.
+
+    Raises:
+        RptError: No run can be trained, because each has an error; the error of the first run is raised.
+        ConfigError: A logger of Lightning cannot be built. No run has been trained.
+    """
+    pending = [recorder for recorder in recorders if recorder not in {**records, **errors}]
+    unusable = {recorder.identity_hash for recorder in errors}
+    pending_packs, damaged = packs(pending, recorders[0].config.trainer.epochs, unusable, is_halved=is_halved)
+    errors |= damaged
+    if len(errors) == len(recorders):
+        raise errors[recorders[0]]
+    for recorder in (recorder for pack in pending_packs for recorder in pack.recorders):
+        recorder.build_loggers()
+    return pending_packs
 
 
 def _train(pack: Pack, source: Source, weights: str, interruptions: Interruptions, progress: Progress) -> list[Record]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from rpt.config.paths import MOST_BYTES, USER_PATHS, is_too_long, shortened, user_path
+from rpt.config.paths import MOST_BYTES, SEARCH_PATH, expand_override, expand_text, is_too_long, shortened, user_path
 from rpt.config.user_folders import folders_of
 
 CONFIG_DIR = ("-cd", "--config-dir")
@@ -36,8 +36,8 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         arguments: Command line without the program's name.
 
     Returns:
-        Flags, then overrides, with `logger=NAME` as a list and `~` expanded in the paths of config folders. With a flag
-        that prints the configuration, `-m` becomes `hydra.mode=MULTIRUN`, because Hydra does not accept both flags.
+        Flags, then overrides, with `~` expanded in paths. With a flag that prints the configuration, `-m` becomes
+        `hydra.mode=MULTIRUN`, because Hydra does not accept both flags.
     """
     flags, overrides = _split(arguments)
     hydra_flags = [text for text in flags if text not in MULTIRUN]
@@ -46,15 +46,14 @@ def prepared(arguments: Sequence[str]) -> list[str]:
         overrides.append("hydra.mode=MULTIRUN")
     elif is_multirun:
         hydra_flags.insert(0, "-m")
-    return [*hydra_flags, *map(_as_list, overrides)]
+    return [*hydra_flags, *overrides]
 
 
 def refusal(arguments: Sequence[str]) -> str | None:
     """Return the message for the first fault of the arguments; None if there is no fault.
 
     A fault is a pair of flags that exclude each other, `--resolve` without `--cfg`, `--experimental-rerun`,
-    `replay=FOLDER` (a command of older versions), a missing config folder, a name that is too long, or a value that is
-    nested too deeply.
+    `replay=FOLDER` (a command of older versions), or a fault that `unusable` describes.
 
     Args:
         arguments: Arguments as `prepared` returns them.
@@ -70,10 +69,24 @@ def refusal(arguments: Sequence[str]) -> str | None:
         key, equals, value = text.lstrip("+~").partition("=")
         if key == "replay" and equals:
             return f"replay: is no key of a configuration. Run: python -m rpt.replay {value or 'RUN_FOLDER'}"
+    return unusable(arguments)
+
+
+def unusable(arguments: Sequence[str]) -> str | None:
+    """Return the message for the first argument that Hydra would ignore or not survive; None if there is none.
+
+    Such an argument names a missing config folder, sets the search path a second time, has a name that is too long, or
+    has a value that is nested too deeply.
+
+    Args:
+        arguments: Arguments as `prepared` returns them, or overrides alone.
+    """
     for folder in config_dirs(arguments):
         if is_too_long(str(folder)) or not folder.is_dir():
             advice = "there is no such config folder. Name a folder that holds encoder/, task/ or studies."
             return f"{shortened(str(folder))}: {advice}"
+    if sum(text.startswith(f"{SEARCH_PATH}=") for text in arguments) > 1:
+        return f"{SEARCH_PATH}: is set twice, and Hydra reads the first value alone. Name all folders in one list."
     return next(filter(None, map(_oversized, arguments)), None)
 
 
@@ -118,9 +131,8 @@ def config_dirs(arguments: Sequence[str]) -> list[Path]:
             folders.append(text)
         elif _is_flag(text, CONFIG_DIR) and "=" in text:
             folders.append(text.partition("=")[2])
-        elif text.startswith("hydra.searchpath="):
-            entries = text.partition("=")[2].strip("[]").split(",")
-            folders += [entry.strip(" '\"").removeprefix("file://") for entry in entries if "pkg://" not in entry]
+        elif text.startswith(f"{SEARCH_PATH}="):
+            folders += [entry.removeprefix("file://") for entry in _entries(text) if "pkg://" not in entry]
     return [Path(text) for text in folders if text]
 
 
@@ -130,10 +142,16 @@ def config_packages(arguments: Sequence[str]) -> list[Path]:
     Args:
         arguments: Command line without the program's name.
     """
-    values = [text.partition("=")[2].strip("[]") for text in arguments if text.startswith("hydra.searchpath=")]
-    entries = [entry.strip(" '\"") for value in values for entry in value.split(",")]
+    entries = [entry for text in arguments if text.startswith(f"{SEARCH_PATH}=") for entry in _entries(text)]
     packages = [entry.removeprefix("pkg://") for entry in entries if entry.startswith("pkg://")]
     return [folder for package in packages for folder in folders_of("pkg", package)]
+
+
+def _entries(override: str) -> list[str]:
+    """List the entries in an override of the search path. A comma in quotes belongs to an entry."""
+    value = override.partition("=")[2].removeprefix("[").removesuffix("]")
+    entries = re.findall(r"\"[^\"]*\"|'[^']*'|[^,]+", value)
+    return [entry.strip(" '\"") for entry in entries]
 
 
 def _is_flag(text: str, flags: Sequence[str]) -> bool:
@@ -166,8 +184,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     while remaining:
         text = remaining.pop(0)
         if not text.startswith("-"):
-            is_path = text.partition("=")[0] in (*USER_PATHS, "hydra.searchpath")
-            overrides.append(_expanded(text) if is_path else text)
+            overrides.append(expand_override(text))
         elif text in COMMANDS["--info"]:
             flags.append(f"--info={remaining.pop(0) if remaining and remaining[0] in INFO else 'all'}")
         elif text in CONFIG_DIR and remaining:
@@ -175,17 +192,5 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         elif text in TAKES_VALUE and remaining:
             flags += [text, remaining.pop(0)]
         else:
-            flags.append(_expanded(text) if _is_flag(text, CONFIG_DIR) else text)
+            flags.append(expand_text(text) if _is_flag(text, CONFIG_DIR) else text)
     return flags, overrides
-
-
-def _expanded(text: str) -> str:
-    """Expand `~` to the home folder in a text that holds paths. A shell does not expand it behind `=`."""
-    return re.sub(r"(?:(?<![\w./])|(?<=file://))~(?=/)", lambda _: str(user_path("~")), text)
-
-
-def _as_list(argument: str) -> str:
-    """Write `logger=wandb` as `logger=[wandb]`, because the group takes a list of options."""
-    key, _, value = argument.partition("=")
-    is_one_word = value.replace("_", "").isalnum()
-    return f"logger=[{value}]" if key == "logger" and is_one_word else argument

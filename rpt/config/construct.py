@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rpt.config.imported_signatures import described
@@ -28,13 +29,8 @@ def construct(key: str, component: Component, *arguments: Any, **keywords: Any) 
         ConfigError: The constructor raises an error. An `RptError` and an out-of-memory error are raised unchanged.
     """
     assert component.target is not None
-    try:
+    with _errors_explained(key, component):
         return load_object(component.target)(*arguments, **keywords, **component.options)
-    except Exception as error:
-        if isinstance(error, RptError) or is_out_of_memory(error):
-            raise
-        advice = f"raises an error when it is built ({described(error)}). Mend it, or its options {key}.*."
-        raise ConfigError.of(f"{key}._target_", component.target, advice) from error
 
 
 def construct_with_known(
@@ -48,8 +44,25 @@ def construct_with_known(
         known: Keyword arguments that depend on the run, by name.
         arguments: Positional arguments that depend on the run.
         keywords: Keyword arguments that the constructor must take.
+
+    Raises:
+        ConfigError: The component cannot be imported, or its constructor raises an error. An `RptError` and an
+            out-of-memory error are raised unchanged.
     """
     assert component.target is not None
-    parameters = inspect.signature(load_object(component.target)).parameters
+    with _errors_explained(key, component):
+        parameters = inspect.signature(load_object(component.target)).parameters
     taken = {name: value for name, value in known.items() if name in parameters and name not in component.options}
     return construct(key, component, *arguments, **taken, **keywords)
+
+
+@contextmanager
+def _errors_explained(key: str, component: Component) -> Iterator[None]:
+    """Turn an error of the block, which imports or calls a component's constructor, into a ConfigError."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, RptError) or is_out_of_memory(error):
+            raise
+        advice = f"raises an error when it is built ({described(error)}). Mend it, or its options {key}.*."
+        raise ConfigError.of(f"{key}._target_", component.target, advice) from error

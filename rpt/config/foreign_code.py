@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rpt.config.compose import compose
-from rpt.config.hydra_errors import USER_ERRORS, explain
-from rpt.config.paths import search_path
+from rpt.config.compose import compose, targets
+from rpt.config.option_files import options_of
+from rpt.config.paths import config_dir, user_path
 from rpt.errors import ConfigError, Problem
 
 FOREIGN = "The record is damaged, or rpt did not write it."
@@ -24,6 +24,7 @@ FROM_OPTIONS = {
     "backbone": ("package", "hub_id"),
     "encoder": ("_target_",),
     "init": ("_target_",),
+    "scorer": ("_target_",),
     "optim": ("_target_",),
 }
 """Keys that name code, a package or a hub repository, by config group.
@@ -34,6 +35,12 @@ The value in a record must equal the value in the option file. A record may leav
 NAME_FOLDER = "--config-dir DIR, or config_dirs=[DIR] of rpt.load"
 """Option or argument that names a folder with the user's own option files, for messages."""
 
+ADVICE = (
+    "rpt does not import code that only a record names: write an option file with this value, and name its folder: "
+    f"{NAME_FOLDER}."
+)
+"""End of messages about a component that differs from the option files."""
+
 OPTION = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*", re.ASCII)
 """Pattern of an option's name, such as `residual` or, for an option in a subfolder, `paper/t5_base/plain`."""
 
@@ -43,6 +50,9 @@ def refuse_foreign_components(
 ) -> None:
     """Refuse a record whose components differ from the option files that it names.
 
+    A record does not name the options of `callbacks`, because the group takes a list. The target of a callback must
+    therefore be the target in any option file of the group.
+
     Args:
         name: Name of the run.
         chosen: Option of each configuration group, from the run's record.
@@ -50,8 +60,8 @@ def refuse_foreign_components(
         config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
 
     Raises:
-        ConfigError: An option has no option file, a component in the record differs from its option file, or the record
-            names callbacks or a scorer of the user.
+        ConfigError: An option has no option file, a component in the record differs from its option file, or no option
+            file has the target of a callback.
     """
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
     odd = [
@@ -62,23 +72,18 @@ def refuse_foreign_components(
     if odd:
         raise ConfigError(odd)
     try:
-        overrides = [f"{group}={option}" for group, option in options.items()]
-        trusted = compose([*overrides, *search_path(config_dirs)])
-    except USER_ERRORS as error:
+        trusted = compose([f"{group}={option}" for group, option in options.items()], config_dirs)
+    except ConfigError as error:
         advice = f"If it is an option of your own, name the folder that holds it: {NAME_FOLDER}."
-        raise ConfigError.of("replay", name, f"{explain(error)} {advice}") from error
-    if problems := list(_problems(config, trusted, options)):
+        raise ConfigError.of("replay", name, f"{error} {advice}") from error
+    problems = [*_problems(config, trusted, options), *_problems_of_callbacks(config.get("callbacks"), config_dirs)]
+    if problems:
         raise ConfigError(problems)
 
 
 def _problems(config: Mapping[str, Any], trusted: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
-    scorer = config.get("scorer")
-    has_own_scorer = isinstance(scorer, dict) and ("_target_" in scorer or scorer.get("component"))
-    if config.get("callbacks") or has_own_scorer:
-        advice = "A record cannot choose code, and this record names callbacks or a scorer. Run its command again."
-        yield Problem("callbacks, scorer", "_target_", advice)
     for group, keys in FROM_OPTIONS.items():
-        section = config.get(group)
+        section = _component(config.get(group))
         if not isinstance(section, dict):
             yield Problem(group, section, f"must be a group of keys. {FOREIGN}")
             continue
@@ -86,9 +91,27 @@ def _problems(config: Mapping[str, Any], trusted: Mapping[str, Any], options: Ma
             value, expected = section.get(key), trusted[group].get(key)
             is_absent = value is None and key in ("package", "hub_id")
             if value != expected and not is_absent:
-                advice = (
-                    f"is {'null' if expected is None else expected} in the option file of {group}={options[group]}. "
-                    "rpt does not import code that only a record names: write an option file with this value, and name "
-                    f"its folder: {NAME_FOLDER}."
-                )
+                shown = "null" if expected is None else expected
+                advice = f"is {shown} in the option file of {group}={options[group]}. {ADVICE}"
                 yield Problem(f"{group}.{key}", value, advice)
+
+
+def _component(section: Any) -> Any:
+    """Return the part of a recorded section that holds `_target_`; the record of a user's scorer has `component`."""
+    is_nested = isinstance(section, dict) and "_target_" not in section and section.get("component") is not None
+    return section["component"] if is_nested else section
+
+
+def _problems_of_callbacks(callbacks: Any, config_dirs: Sequence[str]) -> Iterator[Problem]:
+    if not callbacks:
+        return
+    if not isinstance(callbacks, dict):
+        yield Problem("callbacks", callbacks, f"must be a group of keys. {FOREIGN}")
+        return
+    folders = [config_dir(), *map(user_path, config_dirs)]
+    names = [option for option in options_of("callbacks", folders) if OPTION.fullmatch(option)]
+    trusted = {target for option in names for target in targets("callbacks", option, config_dirs)}
+    for name, section in callbacks.items():
+        target = section.get("_target_") if isinstance(section, dict) else None
+        if not isinstance(target, str) or target not in trusted:
+            yield Problem(f"callbacks.{name}._target_", target, f"is in no option file of callbacks. {ADVICE}")

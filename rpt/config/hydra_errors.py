@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from hydra.types import RunMode
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from rpt.config.broken_files import BROKEN_FILE, explain_file
-from rpt.config.command_line import config_dirs, prints_configuration, study_name
+from rpt.config.command_line import prints_configuration, study_name
 from rpt.config.near_miss import near_miss
+from rpt.config.option_files import groups, option_folders, options_of, yaml_names
 from rpt.config.paths import MOST_BYTES, config_dir, is_too_long, shortened, sweeps_dir
 from rpt.config.user_folders import folders_of
-from rpt.errors import RptError
+from rpt.errors import CompositionError, ConfigError, RptError
 
 PLUGINS = {
     "hydra/sweeper/optuna": "pip install 'optuna>=5' colorlog && pip install --no-deps hydra-optuna-sweeper==1.3.0",
@@ -37,18 +39,43 @@ USER_ERRORS = (RptError, HydraException, OmegaConfBaseException, *BROKEN_FILE)
 """Types of errors that the user can mend. They are printed without a traceback."""
 
 
-def explain(error: BaseException) -> str:
-    """Explain a refused configuration: the key, the allowed values and what to do."""
+@contextmanager
+def refusals_explained(arguments: Sequence[str] | None = None) -> Iterator[None]:
+    """Turn an error of Hydra, omegaconf or PyYAML in the block into an error with the message of `explain`.
+
+    Args:
+        arguments: Overrides that the block composes; None for the command line of this process.
+
+    Raises:
+        CompositionError: The block has raised such an error. A `ConfigError` is raised unchanged.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except USER_ERRORS as error:
+        raise CompositionError.of("overrides", arguments, explain(error, arguments)) from error
+
+
+def explain(error: BaseException, arguments: Sequence[str] | None = None) -> str:
+    """Explain a refused configuration: the key, the allowed values and what to do.
+
+    Args:
+        error: Error that refuses the configuration.
+        arguments: Overrides of the configuration, for a caller of `rpt.compose`; None for the command line of this
+            process.
+    """
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _missing(str(error.missing_cfg_file), str(error), error.options or [])
+        return _missing(str(error.missing_cfg_file), str(error), error.options or [], option_folders(arguments))
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
     if isinstance(error, ConfigCompositionException) and isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_key(cause) or str(error)
     if isinstance(error, ConfigCompositionException):
         message = str(error) or _root_cause(error)
-        return _unknown_group(message) or _set_twice(message) or _needs_multirun(message) or message
+        explained = _unknown_group(message, arguments) or _set_twice(message) or _needs_multirun(message, arguments)
+        return explained or message
     if isinstance(error, OmegaConfBaseException):
         return _unresolved(error)
     if isinstance(error, BROKEN_FILE):
@@ -56,18 +83,17 @@ def explain(error: BaseException) -> str:
     return str(error)
 
 
-def groups() -> list[str]:
-    """List the names of the config groups, including groups in the user's config folders."""
-    folders = [config_dir(), *(folder for folder in config_dirs(sys.argv[1:]) if _is_folder(folder))]
-    return sorted({entry.name for folder in folders for entry in folder.iterdir() if entry.is_dir()} - {"hydra"})
-
-
-def unnamed_option(overrides: list[str]) -> str | None:
+def unnamed_option(overrides: Sequence[str], arguments: Sequence[str] | None = None) -> str | None:
     """Return the message for the first override such as `encoder=null` or `=3`; None if there is no such override.
 
     A value of a config group must be the name of an option. Hydra's own error does not name the group.
+
+    Args:
+        overrides: Overrides of a configuration.
+        arguments: Arguments that name the user's config folders; None for the command line of this process.
     """
-    group_names = groups()
+    folders = option_folders(arguments)
+    group_names = groups(folders)
     for override in overrides:
         key, equals, _ = override.partition("=")
         if equals and not key:
@@ -76,9 +102,9 @@ def unnamed_option(overrides: list[str]) -> str | None:
             return message
         group = _group(key)
         if equals and (group in group_names or group.startswith("hydra/")) and not _names_options(override):
-            advice = (
-                near_miss("", _options(group), "Options") if group in group_names else "See --help for the options."
-            )
+            is_known = group in group_names
+            options = options_of(group, folders) if is_known else []
+            advice = near_miss("", options, "Options") if is_known else "See --help for the options."
             return f"{override}: a group takes the name of an option. {advice}"
     return None
 
@@ -104,10 +130,6 @@ def _group(key: str) -> str:
     return key.lstrip("+~/").partition("@")[0]
 
 
-def _is_folder(path: Path) -> bool:
-    return not is_too_long(str(path)) and path.is_dir()
-
-
 @cache  # the points of a sweep repeat the same overrides
 def _names_options(override: str) -> bool:
     try:
@@ -121,43 +143,29 @@ def _names_options(override: str) -> bool:
     return parsed.is_sweep_override() or isinstance(value, str) or is_list_of_names
 
 
-def _options(group: str, folders: Sequence[Path] = ()) -> list[str]:
-    """List the options of a group. A nested option has a name such as `paper/t5_base/plain`.
-
-    Args:
-        group: Name of the group.
-        folders: Config folders to search; empty for rpt's folder and the folders on the command line.
-    """
-    searched = folders or [config_dir(), *config_dirs(sys.argv[1:])]
-    return sorted({option for folder in searched for option in _names(folder / group)})
-
-
-def _names(folder: Path) -> list[str]:
-    return [file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml")]
-
-
-def _missing(missing: str, message: str, options: Sequence[str]) -> str:
+def _missing(missing: str, message: str, options: Sequence[str], known_folders: Sequence[Path]) -> str:
     """Explain that Hydra has not found a configuration file.
 
     Args:
         missing: Name of the missing file, with its group.
         message: Hydra's message, which lists the config folders and names the file that refers to the missing file.
         options: Options directly in the group, as Hydra lists them.
+        known_folders: Config folders of rpt and of the user, for a message that lists none.
     """
-    folders = _searched(message)
+    folders = _searched(message) or known_folders
     *parents, option = missing.removesuffix(".yaml").split("/")
     if "Cannot find primary config" in message or not parents:
         name = "/".join([*parents, option])
         referring = re.match(r"In '(.+?)': Could not load", message)
         source = f"{referring[1]}.yaml: its defaults name {name}" if referring else f"--config-name {name}"
-        return f"{source}: no such file. {near_miss(name, _studies(folders), 'There are')}"
+        return f"{source}: no such file. {near_miss(name, _studies(folders, groups(known_folders)), 'There are')}"
     if parents[0] == "hydra":  # options of Hydra's plugins are not files in rpt's folders
         group = "/".join(parents)
         install = PLUGINS.get(missing.removesuffix(".yaml"))
         advice = f"Run: {install}" if install else near_miss(option, options, "Options")
         return f"{group} = {option}: no such option. {advice}"
     group, option = parents[0], "/".join([*parents[1:], option])
-    return f"{group} = {option}: no such option. {near_miss(option, _options(group, folders), 'Options')}"
+    return f"{group} = {option}: no such option. {near_miss(option, options_of(group, folders), 'Options')}"
 
 
 def _searched(message: str) -> list[Path]:
@@ -169,10 +177,10 @@ def _searched(message: str) -> list[Path]:
     return folders
 
 
-def _studies(folders: Sequence[Path]) -> list[str]:
+def _studies(folders: Sequence[Path], group_names: Sequence[str]) -> list[str]:
     """List the studies that `-cn` may name: YAML files of rpt and of the user that are in no config group."""
-    group_names, left_out = groups(), ("frame", "wandb")  # Hydra's settings; sweeps in W&B's format
-    names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in _names(folder)}
+    left_out = ("frame", "wandb")  # Hydra's settings; sweeps in W&B's format
+    names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in yaml_names(folder)}
     nested = {name for name in names if "/" in name and name.partition("/")[0] in group_names}
     return sorted(name for name in names - nested if name.partition("/")[0] not in left_out)
 
@@ -194,7 +202,7 @@ def _unknown_key(cause: OmegaConfBaseException) -> str | None:
     return f"{cause.full_key}: no such key. {near_miss(name, options, f'{section} has' if section else 'The keys are')}"
 
 
-def _unknown_group(message: str) -> str | None:
+def _unknown_group(message: str, arguments: Sequence[str] | None) -> str | None:
     """Explain Hydra's message for an unknown group such as `encoderr=plain`; None for another message."""
     marker = "Could not override '"
     if marker not in message:
@@ -202,20 +210,22 @@ def _unknown_group(message: str) -> str | None:
     name = message.split(marker, 1)[1].split("'", 1)[0]
     if name.startswith("hydra/"):
         return f"{name}: no such group for the chosen options of Hydra. hydra/sweeper/sampler needs {SAMPLED}."
-    return f"{name}: no such group or key. {near_miss(name, groups(), 'Groups')}"
+    return f"{name}: no such group or key. {near_miss(name, groups(option_folders(arguments)), 'Groups')}"
 
 
-def _needs_multirun(message: str) -> str | None:
+def _needs_multirun(message: str, arguments: Sequence[str] | None) -> str | None:
     """Explain Hydra's message for `lr=1,2` without `-m`; None for another message."""
     match = re.search(r"Ambiguous value for argument '(.+)'", message) or re.match(r"Sweep parameters '(.+)'", message)
     if match is None:
         return None
+    quoted = " Quote a text that has a comma: 'group=\"a,b\"'." if "Ambiguous" in message else ""
+    if arguments is not None:
+        return f"{match[1]}: several values. A configuration belongs to a single run: give one value.{quoted}"
     if hidden := _error_of_study():
         return explain(hidden)
-    is_shown = prints_configuration(sys.argv[1:])
-    advice = "A printed configuration belongs to a single run: give one value." if is_shown else "Add -m for a sweep."
-    quoted = " Quote a text that has a comma: 'group=\"a,b\"'." if "Ambiguous" in message and not is_shown else ""
-    return f"{match[1]}: several values. {advice}{quoted}"
+    if prints_configuration(sys.argv[1:]):
+        return f"{match[1]}: several values. A printed configuration belongs to a single run: give one value."
+    return f"{match[1]}: several values. Add -m for a sweep.{quoted}"
 
 
 def _error_of_study() -> Exception | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 USER_PATHS = ("data.root", "data.hub_id", "backbone.path", "backbone.text_cache_dir", "init.path", "output_dir")
 """Keys whose values may be paths with `~`. Not every shell expands `~` behind `=`."""
+
+SEARCH_PATH = "hydra.searchpath"
+"""Key of the list of config folders and packages that Hydra reads in addition to rpt's `conf/`."""
 
 MOST_BYTES = 255
 """Largest length of the name of a file or folder, in bytes."""
@@ -55,17 +59,33 @@ def expand_home(values: dict[str, Any]) -> None:
             section[name] = str(user_path(section[name]))
 
 
+def expand_override(override: str) -> str:
+    """Expand `~` in an override that sets a path or the search path. Other overrides are returned unchanged.
+
+    Examples:
+        >>> expand_override("~lr"), expand_override("question=~/b")
+        ('~lr', 'question=~/b')
+    """
+    is_path = override.partition("=")[0] in (*USER_PATHS, SEARCH_PATH)
+    return expand_text(override) if is_path else override
+
+
+def expand_text(text: str) -> str:
+    """Expand `~` to the home folder in a text that holds paths. A shell does not expand it behind `=`."""
+    return re.sub(r"(?:(?<![\w./])|(?<=file://))~(?=/)", lambda _: str(user_path("~")), text)
+
+
 def search_path(config_dirs: Sequence[str]) -> list[str]:
     """Build the override that adds config folders to Hydra's search path, as `--config-dir` does.
 
     Args:
-        config_dirs: Config folders to add.
+        config_dirs: Config folders to add. `~` is the home folder.
 
     Returns:
         List of one override; empty without config folders.
     """
-    entries = ",".join(f'"file://{path}"' for path in config_dirs)
-    return [f"hydra.searchpath=[{entries}]"] if entries else []
+    entries = ",".join(f'"file://{user_path(folder)}"' for folder in config_dirs)
+    return [f"{SEARCH_PATH}=[{entries}]"] if entries else []
 
 
 def _shipped(name: str) -> Path:

@@ -11,15 +11,14 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, flag_override
 
-from rpt.config.hydra_errors import USER_ERRORS, explain, unnamed_option
-from rpt.config.paths import user_path
+from rpt.config.hydra_errors import USER_ERRORS, explain, refusals_explained, unnamed_option
+from rpt.config.paths import SEARCH_PATH, user_path
 from rpt.config.user_folders import check_sources
 from rpt.console import say
-from rpt.errors import ConfigError
+from rpt.errors import CompositionError, ConfigError
 from rpt.sweep.outcome import Accepted, current
 from rpt.system.command import ExitCode
 from rpt.system.writing import storage
@@ -114,7 +113,7 @@ def may_begin(config: DictConfig) -> bool:
     for message, refused in _by_message(refusals).items():
         heading = _heading(refused, len(points))
         sys.stderr.write(f"refused: {heading}\n{indented(message)}\n")
-    are_all_composed = all(isinstance(error, ConfigError) for _, error in refusals)
+    are_all_composed = not any(isinstance(error, CompositionError) for _, error in refusals)
     if len(refusals) == len(points) or not are_all_composed:
         sys.stderr.write(f"refused: {len(refusals)} of {len(points)} points; nothing was trained or written\n")
         return False
@@ -184,11 +183,12 @@ def _examine(config: DictConfig, point: list[str]) -> Accepted | Exception:
     from rpt.config.compose import plain
 
     if message := unnamed_option(point):
-        return HydraException(message)
+        return CompositionError.of("overrides", point, message)
+    searched = [text for text in config.hydra.overrides.hydra if text.startswith(f"{SEARCH_PATH}=")]
     try:
-        searched = [text for text in config.hydra.overrides.hydra if text.startswith("hydra.searchpath=")]
-        composed = compose(config.hydra.job.config_name, [*searched, *point], return_hydra_config=True)
-        values = plain(composed, composed.hydra.runtime.choices)
+        with refusals_explained():
+            composed = compose(config.hydra.job.config_name, [*searched, *point], return_hydra_config=True)
+            values = plain(composed, composed.hydra.runtime.choices)
         return Accepted(values, check(values))
     except USER_ERRORS as error:
         return error

@@ -8,7 +8,8 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 
 from rpt.config.construct import construct_with_known
-from rpt.config.schema import LoggerConfig
+from rpt.config.schema import Component
+from rpt.errors import ConfigError
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
 from rpt.tracking.run_logger import Values
@@ -21,24 +22,39 @@ LOGGED_BY_RUNS = ("train/", "held_out/", "reported/", "epoch")
 """
 
 
+def build_logger(key: str, component: Component, folder: RunFolder) -> Logger:
+    """Build a logger of Lightning for a run.
+
+    The logger writes to the run's folder, if its constructor takes `save_dir` and the configuration does not set
+    `save_dir`.
+
+    Args:
+        key: Key of the logger in the configuration, for error messages.
+        component: Checked section of the configuration.
+        folder: Folder of the run.
+
+    Raises:
+        ConfigError: The constructor raises an error, or it builds something else than a logger of Lightning.
+    """
+    logger = construct_with_known(key, component, {"save_dir": str(folder.path)})
+    if not isinstance(logger, Logger):
+        advice = f"builds a {type(logger).__qualname__}, which is no lightning.pytorch.loggers.Logger."
+        raise ConfigError.of(f"{key}._target_", component.target, advice)
+    return logger
+
+
 class LightningLogger:
     """Logger of one run that passes the curve, the settings and the summary to a logger of Lightning.
 
-    Lightning's logger writes to the run's folder, if its constructor takes `save_dir` and the configuration does not
-    set `save_dir`.
-
     Args:
-        section: Configuration of the logger.
+        logger: Logger of Lightning.
         folder: Folder of the run.
         record: Record of the run at its start.
     """
 
-    def __init__(self, section: LoggerConfig, folder: RunFolder, record: Record) -> None:
-        assert section.component is not None
+    def __init__(self, logger: Logger, folder: RunFolder, record: Record) -> None:
         self._folder = folder
-        self._logger = construct_with_known("logger", section.component, {"save_dir": str(folder.path)})
-        if not isinstance(self._logger, Logger):
-            raise TypeError(f"{section.component.target} builds no lightning.pytorch.loggers.Logger")
+        self._logger = logger
         self._logger.log_hyperparams(settings(record))
 
     def log(self, values: Values) -> None:

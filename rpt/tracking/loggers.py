@@ -7,7 +7,7 @@ from functools import partial
 
 from rpt.config.schema import LoggerConfig
 from rpt.tracking.folder import RunFolder
-from rpt.tracking.lightning_logger import LightningLogger
+from rpt.tracking.lightning_logger import LightningLogger, build_logger
 from rpt.tracking.record import Record
 from rpt.tracking.run_logger import CannotSend, RunLogger, Values
 from rpt.tracking.tensorboard_logger import TensorBoardLogger
@@ -16,39 +16,51 @@ from rpt.tracking.wandb_logger import WandbLogger
 KINDS: dict[str, Callable[[LoggerConfig, RunFolder, Record], RunLogger]] = {
     "wandb": WandbLogger,
     "tensorboard": TensorBoardLogger,
-    "lightning": LightningLogger,
 }
-"""Class of each kind of logger."""
+"""Class of each kind of logger, except Lightning's loggers, which the user's configuration names."""
 
 
 class Loggers:
-    """All loggers of a run. A logger that fails is dropped with a warning, and the run continues.
+    """All loggers of a run. A logger that fails from `start` on is dropped with a warning, and the run continues.
 
     Args:
         sections: Configuration of each logger, by name.
         folder: Folder of the run.
-        record: Record of the run at its start.
         warn: Function that adds a warning to the run's record.
+
+    Raises:
+        ConfigError: A logger of Lightning cannot be built.
     """
 
-    def __init__(
-        self,
-        sections: dict[str, LoggerConfig],
-        folder: RunFolder,
-        record: Record,
-        warn: Callable[[str], None],
-    ) -> None:
+    def __init__(self, sections: dict[str, LoggerConfig], folder: RunFolder, warn: Callable[[str], None]) -> None:
+        self._sections = sections
+        self._folder = folder
         self._warn = warn
         self._open: dict[str, RunLogger] = {}
-        for name, section in sections.items():
-            self._guard(name, partial(self._start, name, section, folder, record))
+        self._built = {
+            name: build_logger(f"logger.{name}", section.component, folder)
+            for name, section in sections.items()
+            if section.kind == "lightning" and section.component is not None
+        }
 
-    def _start(self, name: str, section: LoggerConfig, folder: RunFolder, record: Record) -> None:
+    def start(self, record: Record) -> None:
+        """Begin the run in each logger.
+
+        Args:
+            record: Record of the run at its start.
+        """
+        for name, section in self._sections.items():
+            self._guard(name, partial(self._start, name, section, record))
+
+    def _start(self, name: str, section: LoggerConfig, record: Record) -> None:
+        if name in self._built:
+            self._open[name] = LightningLogger(self._built[name], self._folder, record)
+            return
         start = KINDS[section.kind]
         try:
-            self._open[name] = start(section, folder, record)
+            self._open[name] = start(section, self._folder, record)
         except CannotSend as error:
-            self._open[name] = start(section.model_copy(update={"mode": "offline"}), folder, record)
+            self._open[name] = start(section.model_copy(update={"mode": "offline"}), self._folder, record)
             self._warn(f"logger {name} keeps its files here: {error}")
 
     def log(self, values: Values) -> None:

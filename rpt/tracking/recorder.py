@@ -60,6 +60,7 @@ class Recorder:
         self._started = _now()
         self._record: Record | None = None
         self._loggers: Loggers | None = None
+        self._files_of_loggers: frozenset[str] = frozenset()
         self._seconds_before = 0.0
         self._start_time = time.perf_counter()
 
@@ -79,6 +80,16 @@ class Recorder:
         """Seconds of training and evaluation, including the time before the run was resumed."""
         return self._seconds_before + time.perf_counter() - self._start_time
 
+    def build_loggers(self) -> None:
+        """Build the loggers of the open run, before its backbone is loaded. `start` begins the run in them.
+
+        Raises:
+            ConfigError: A logger of Lightning cannot be built.
+        """
+        before = self.folder.names()
+        self._loggers = Loggers(self.config.logger, self.folder, self.warn)
+        self._files_of_loggers = self.folder.names() - before
+
     def start(self, sections: Mapping[str, Any], resumed: dict[str, Any] | None) -> None:
         """Begin the run's files, or continue them from a checkpoint.
 
@@ -89,11 +100,14 @@ class Recorder:
         Raises:
             LeaseLost: Another process has taken over the run.
             CheckpointError: `metrics.csv` does not fit the checkpoint.
+            ConfigError: `build_loggers` was not called before, and a logger of Lightning cannot be built.
         """
         self.folder.check_lease()
+        if self._loggers is None:
+            self.build_loggers()
         self._record = self._first_record(sections)
         if self.begins_anew:  # not earlier, because the run could still have been refused
-            self.folder.supersede()
+            self.folder.supersede(self._files_of_loggers)
         self.curve.start(resumed["curve_size"] if resumed else 0)
         if resumed:
             self._seconds_before = resumed["seconds"]
@@ -105,7 +119,8 @@ class Recorder:
         self._start_time = time.perf_counter()
         self.folder.sweep_up()
         self.folder.write_record(self.record)
-        self._loggers = Loggers(self.config.logger, self.folder, self.record, self.warn)
+        assert self._loggers is not None
+        self._loggers.start(self.record)
 
     def _first_record(self, sections: Mapping[str, Any]) -> Record:
         prompt, evaluation = sections.get("prompt"), sections.get("evaluation")

@@ -29,7 +29,7 @@ def home(monkeypatch):
         ("-m --info", "--info=all hydra.mode=MULTIRUN"),
         ("--info searchpath lr=1", "--info=searchpath lr=1"),
         ("--info lr=1", "--info=all lr=1"),
-        ("logger=wandb --help", "--help logger=[wandb]"),
+        ("logger=wandb --help", "--help logger=wandb"),
         ("'logger=[none,wandb]'", "'logger=[none,wandb]'"),
         ("--config-dir=~/lab lr=1", "--config-dir=/home/me/lab lr=1"),
         ("-cd ~/lab lr=1", "-cd /home/me/lab lr=1"),
@@ -55,6 +55,7 @@ def test_arguments_are_rewritten_for_hydra(given, expected):
         ("-m ++replay=", "replay: is no key of a configuration. Run: python -m rpt.replay RUN_FOLDER"),
         ("--config-dir /nowhere", "/nowhere: there is no such config folder."),
         ("hydra.searchpath=[file:///nowhere]", "/nowhere: there is no such config folder."),
+        ("hydra.searchpath=[/tmp] hydra.searchpath=[/]", "hydra.searchpath: is set twice, and Hydra reads the first"),
     ],
 )  # fmt: skip
 def test_flags_that_exclude_each_other_are_refused(given, start):
@@ -69,6 +70,7 @@ def test_flags_that_can_be_combined_are_not_refused(given):
 def test_config_folders_are_found_in_every_form():
     given = ["-cd", "a", "--config-dir=b", "hydra.searchpath=[file://c, 'd', pkg://e.f]"]
     assert config_dirs(given) == [Path("a"), Path("b"), Path("c"), Path("d")]
+    assert config_dirs(["hydra.searchpath=['file://a,b',\"c,d\"]"]) == [Path("a,b"), Path("c,d")]
 
 
 @pytest.mark.parametrize(("given", "expected"), [("-cn x", True), ("--config-name=x", True), ("-cd x -m", False)])

@@ -4,7 +4,8 @@ import pytest
 from hydra.errors import HydraException
 
 from rpt.config import compose as composition
-from rpt.config.hydra_errors import groups
+from rpt.config.option_files import groups
+from rpt.config.paths import config_dir
 from tests.support.composer import Composer
 
 composed_by_hydra = composition.compose
@@ -18,7 +19,8 @@ def calls():
 
 @pytest.fixture
 def compose(calls):
-    return Composer(lambda overrides: calls.append(overrides) or composition._composed(overrides), groups())
+    group_names = groups([config_dir()])
+    return Composer(lambda overrides: calls.append(overrides) or composition._composed(overrides), group_names)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_a_composition_equals_that_of_hydra(overrides, compose, calls):
     [
         ["++lr=0.5", "~weight_decay"],
         ["report={method: a}"],
-        ["encoder.bottleneck_dim=5", "encoder={bottleneck_dim: 7}"],
+        ["prompt.length=5", "prompt={length: 7}"],
         ["question='${hydra.job.config_name}'", "lr=2"],
         ["question='${oc.select:hydra.job.config_name,none}'"],
     ],
@@ -61,7 +63,7 @@ def test_hydra_composes_the_whole_where_options_and_values_depend_on_each_other(
 )
 def test_a_wrong_override_has_the_error_of_hydra(override, compose):
     errors = []
-    for function in (composed_by_hydra, compose):
+    for function in (composition._composed, compose):
         with pytest.raises(HydraException) as caught:
             function([override])
         errors.append(str(caught.value))

@@ -28,7 +28,7 @@ REFUSED = {
     "lr=${nothing}": "lr: Interpolation key 'nothing' not found. Name a key by its whole dotted path, such as "
     "${seed}, in single quotes.\n",
     "encoder=null": f"encoder=null: a group takes the name of an option. Options: {', '.join(ENCODERS)}.\n",
-    "logger=null": "logger=[null]: a group takes the name of an option. Options: none, tensorboard, wandb.\n",
+    "logger=null": "logger=null: a group takes the name of an option. Options: none, tensorboard, wandb.\n",
     "=3": "=3: is not KEY=VALUE. See --help for the groups, --cfg job for every key.\n",
     "-m hydra/launcher=pcked lr=1,2": "hydra/launcher = pcked: no such option. Did you mean packed? Options: basic, ",
     "-m hydra/sweeper=optun lr=1,2": "hydra/sweeper = optun: no such option. Did you mean optuna? Options: basic, ",

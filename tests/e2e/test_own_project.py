@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.config_search_path import ConfigSearchPath
 
+import rpt
 from rpt.config.paths import config_dir, sweeps_dir
 from rpt.config.user_folders import check_sources, folders_of
 from rpt.errors import ConfigError
@@ -212,7 +213,7 @@ def test_a_sweep_over_the_users_and_shipped_encoders_trains(lab, command, tiny_b
 
 
 def test_a_run_trains_with_the_users_encoder_optimizer_scorer_logger_and_callback(
-    lab, command, tiny_bert, tiny_cb, tmp_path
+    lab, command, tiny_bert, tiny_cb, tmp_path, monkeypatch
 ):
     parts = ["encoder=scaled", "optim=momentum", "scorer=smoothed", "logger=lines", "callbacks=[shouting,lr_monitor]"]
     small = [*tiny_bert, *tiny_cb, "trainer.epochs=2", "+trainer.lightning.log_every_n_steps=1"]
@@ -227,8 +228,19 @@ def test_a_run_trains_with_the_users_encoder_optimizer_scorer_logger_and_callbac
     assert "8 loud" in lines
     assert sum("lr-Momentum" in line for line in lines) == 8
     assert sum("train/loss" in line for line in lines) == 8
-    with pytest.raises(ConfigError, match="this record names callbacks or a scorer"):
+    monkeypatch.syspath_prepend(str(lab))
+    assert replay(path.parent, [str(lab / "conf")]).is_identical
+    (lab / "conf" / "callbacks" / "shouting.yaml").unlink()
+    with pytest.raises(
+        ConfigError, match=r"callbacks\.shouting\._target_ = lab_package\.parts\.Shouting: is in no option"
+    ):
         replay(path.parent, [str(lab / "conf")])
+    assert rpt.load(path.parent, [lab / "conf"]).predict([{"premise": "A dog.", "hypothesis": "An animal."}])
+    (lab / "conf" / "scorer" / "smoothed.yaml").write_text("_target_: rpt.scoring.head.HeadScorer\n")
+    with pytest.raises(
+        ConfigError, match=r"^scorer\._target_ = lab_package\.parts\.Smoothed: is rpt\.scoring\.head\.HeadSc"
+    ):
+        rpt.load(path.parent, [lab / "conf"])
 
 
 @pytest.mark.slow

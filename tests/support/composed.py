@@ -8,7 +8,7 @@ from typing import Any
 
 from rpt.config import compose as composition
 from rpt.config.check import check
-from rpt.config.hydra_errors import groups
+from rpt.config.option_files import groups
 from rpt.config.paths import config_dir
 from rpt.config.schema import Config
 from tests.support.composer import Composer
@@ -45,4 +45,4 @@ def checked(overrides: list[str]) -> Config:
 @cache
 def _composer(folder: str, home: str) -> Composer:
     """Return the composer for a folder of options and the user's home folder, on which paths depend."""
-    return Composer(composition._composed, groups())
+    return Composer(composition._composed, groups([config_dir()]))

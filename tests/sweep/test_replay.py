@@ -1,16 +1,12 @@
-"""A replay trains a run again and evaluates the differences. It executes no code that the run's folder names."""
+"""A replay trains a run again and evaluates the differences."""
 
-import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-import rpt
 from rpt.config.check import check
-from rpt.config.paths import search_path
 from rpt.errors import ConfigError
 from rpt.replay import replay
 from rpt.runs import train
@@ -19,6 +15,7 @@ from rpt.tracking.comparison import Comparison, compare, read_results, reasons_t
 from rpt.tracking.record import Record
 from tests.support.composed import compose
 from tests.support.preloaded import run_preloaded
+from tests.support.replays import edit, refusal
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +32,6 @@ def originals(tiny_bert, tiny_cb, tmp_path_factory):
 def packed(originals, tmp_path):
     """Copies of the two folders in `originals`, which a test may change."""
     return [shutil.copytree(folder, tmp_path / folder.name) for folder in originals]
-
-
-def edit(folder, change):
-    record = json.loads((folder / "run.json").read_text())
-    change(record)
-    (folder / "run.json").write_text(json.dumps(record))
-
-
-def refusal(folder, config_dirs=()):
-    """Return the message with which a replay is refused before any training."""
-    with pytest.raises(ConfigError) as error:
-        replay(folder, config_dirs)
-    assert not (folder / "replay").is_dir()
-    return str(error.value)
 
 
 def test_the_replay_of_a_run_of_an_exact_pack_is_identical(packed):
@@ -215,82 +198,3 @@ def test_a_link_in_place_of_the_replay_folder_is_refused(packed, tmp_path):
     with pytest.raises(ConfigError, match="holds a link named replay, which is not followed"):
         replay(packed[0])
     assert list((tmp_path / "elsewhere").iterdir()) == []
-
-
-# Tests of records that name code
-
-
-@pytest.fixture
-def trap(tmp_path, monkeypatch):
-    """Name of a class in a package that writes a file if it is imported or if its annotations are evaluated."""
-    folder = tmp_path / "modules" / "trap"
-    folder.mkdir(parents=True)
-    marker = tmp_path / "executed"
-    statement = f"open({str(marker)!r}, 'w')"
-    (folder / "__init__.py").write_text(f"{statement}\n")
-    (folder / "parts.py").write_text(f"class Part:\n    def __init__(self, *, width: {statement} = 1): ...\n")
-    (folder / "model").mkdir()
-    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
-    yield "trap.parts.Part"
-    assert not marker.exists(), "the code that a record names was executed"
-    assert not [name for name in sys.modules if name.partition(".")[0] == "trap"]
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("encoder._target_", "trap.parts.Part"),
-        ("init._target_", "trap.parts.Part"),
-        ("optim._target_", "os.system"),
-        ("task.reader", "trap.parts.Part"),
-        ("backbone.package", "trap.model"),
-        ("backbone.hub_id", "stranger/model"),
-        ("data.hub_id", "stranger/rows"),
-    ],
-)
-def test_code_that_a_record_names_is_refused_and_not_executed(key, value, packed, trap):
-    group, _, name = key.partition(".")
-    edit(packed[0], lambda record: record["config"][group].update({name: value}))
-    message = refusal(packed[0])
-    assert message.startswith(f"{key} = {value}: is ")
-    assert "rpt does not import code that only a record names" in message
-
-
-@pytest.mark.parametrize("shape", ["callback", "scorer", "scorer's option file"])
-def test_callbacks_and_scorers_that_a_record_names_are_refused_and_not_imported(shape, packed, trap):
-    component = {"_target_": trap}
-    own_scorer = {"name": "own", "length_normalised": False, "component": component}
-    sections = {"callback": {"callbacks": {"mine": component}}, "scorer": {"scorer": own_scorer}}
-    edit(packed[0], lambda record: record["config"].update(sections.get(shape, {"scorer": component})))
-    assert "names callbacks or a scorer. Run its command again." in refusal(packed[0])
-
-
-@pytest.mark.parametrize(
-    "option", ["../../tmp/encoder", "/tmp/encoder", "a,b", "a b", "", "plain}", "${oc.env:HOME}", 3]
-)
-def test_an_option_that_is_not_a_plain_name_is_refused(option, packed):
-    edit(packed[0], lambda record: record["chosen"].update(encoder=option))
-    assert refusal(packed[0]).startswith("chosen.encoder = ")
-
-
-def test_an_option_without_a_file_is_refused_with_advice(packed):
-    edit(packed[0], lambda record: record["chosen"].update(encoder="mine"))
-    message = refusal(packed[0])
-    assert "encoder = mine: no such option" in message
-    assert "name the folder that holds it: --config-dir DIR" in message
-
-
-def test_an_encoder_of_the_user_is_replayed_if_its_config_folder_is_given(tiny_bert, tiny_cb, tmp_path, monkeypatch):
-    (tmp_path / "conf" / "encoder").mkdir(parents=True)
-    (tmp_path / "conf" / "encoder" / "mine.yaml").write_text("_target_: encoder_of_hers.Mine\n_partial_: true\n")
-    source = "import torch\n\nclass Mine(torch.nn.Module):\n    def __init__(self, *, length: int, hidden: int):\n"
-    source += "        super().__init__()\n\n    def forward(self, prompt):\n        return 2 * prompt\n"
-    (tmp_path / "encoder_of_hers.py").write_text(source)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    own = [str(tmp_path / "conf")]
-    small = [*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}", "encoder=mine"]
-    [outcome] = train([check(compose([*small, *search_path(own)]))])
-    assert "--config-dir DIR" in refusal(outcome.folder)
-    assert replay(outcome.folder, own).is_identical
-    assert rpt.load(outcome.folder).record == outcome.record  # the exported prompt needs no code of the encoder
-    assert rpt.load(outcome.folder, own).record == outcome.record

@@ -23,7 +23,6 @@ class Partial(Logger):
         super().__init__()
         self.path = Path(save_dir, "logged.txt")
         self.raises_in = raises_in
-        self.raise_in("constructor")
 
     def raise_in(self, method):
         if self.raises_in == method:
@@ -113,7 +112,7 @@ def test_a_logger_that_raises_is_dropped_with_a_warning_and_does_not_change_the_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("num_runs", [1, 2])
-@pytest.mark.parametrize("method", ["constructor", "log_hyperparams", "log_metrics", "finalize"])
+@pytest.mark.parametrize("method", ["log_hyperparams", "log_metrics", "finalize"])
 def test_a_lightning_logger_that_raises_is_dropped_only_from_its_own_run(
     method, num_runs, configure, tiny_cb, plain_curve
 ):

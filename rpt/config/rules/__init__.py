@@ -40,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     options.callbacks_have_one_device,
     options.files_exist,
     options.folders_are_writable,
+    options.components_have_targets,
     options.loggers_can_start,
 )
 

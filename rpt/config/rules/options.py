@@ -12,13 +12,16 @@ from typing import Any
 from rpt.config.paths import MOST_BYTES, MOST_BYTES_OF_A_PATH, config_dir, is_too_long, shortened
 from rpt.config.problems import hinted
 from rpt.config.rules.candidate import Candidate
-from rpt.config.schema import Config, NotValid
+from rpt.config.schema import Component, Config, NotValid
 from rpt.config.wandb_login import login_problem
 from rpt.errors import Problem
 from rpt.prompt.files import ENCODER_FILE, prompt_file
 
 PATHS = ("data.root", "task.folder", "output_dir", "backbone.path", "backbone.text_cache_dir", "init.path")
 """Keys whose values are paths or parts of a path."""
+
+PACKAGES = {"CometLogger": "comet_ml", "LitLogger": "litlogger", "MLFlowLogger": "mlflow", "WandbLogger": "wandb"}
+"""Package that each of Lightning's loggers needs, by the name of its class."""
 
 MOST_OF_NAMES = 180
 """Largest number of characters that the names of task, backbone and encoder may have in a run folder's name. The other
@@ -174,12 +177,37 @@ def _why_not_writable(path: str) -> str | None:
     return None if is_writable else f"nothing can be written in {nearest}"
 
 
+def components_have_targets(candidate: Candidate) -> Iterator[Problem]:
+    """Check that each component that is built names its class or function.
+
+    Only an encoder may have no `_target_`, which means that there is no prompt.
+    """
+    config = candidate.config
+    components: dict[str, Component | None] = {"init": config.init, "optim": config.optim}
+    components |= {f"callbacks.{name}": section for name, section in config.callbacks.items()}
+    loggers = {f"logger.{name}": section for name, section in config.logger.items() if section.kind == "lightning"}
+    components |= {key: section.component for key, section in loggers.items()}
+    if config.scorer.component is not None:
+        components["scorer"] = config.scorer.component
+    for key, component in components.items():
+        if component is None or component.target is None:
+            yield Problem(f"{key}._target_", None, "must name a class or function, such as my_package.module.Name.")
+
+
 def loggers_can_start(candidate: Candidate) -> Iterator[Problem]:
     """Check that the package of a chosen logger is installed, and that W&B has a login in online mode."""
     for name, logger in candidate.config.logger.items():
-        kind = logger.kind
-        if kind in ("wandb", "tensorboard") and importlib.util.find_spec(kind) is None:
-            yield Problem(f"logger.{name}", kind, f"is not installed. Run: pip install {kind}")
+        kind, target = logger.kind, None if logger.component is None else logger.component.target
+        package = kind if kind != "lightning" else _package_of(target or "")
+        if package is not None and importlib.util.find_spec(package) is None:
+            key, value = (f"logger.{name}", kind) if target is None else (f"logger.{name}._target_", target)
+            yield Problem(key, value, f"{package} is not installed. Run: pip install {package}")
         elif kind == "wandb" and logger.mode == "online" and (problem := login_problem()) is not None:
             advice = f"Run `wandb login`, or set logger.{name}.mode=offline and upload later with `wandb sync`."
             yield Problem(f"logger.{name}.mode", logger.mode, f"{problem}. {advice}")
+
+
+def _package_of(target: str) -> str | None:
+    """Return the package that a logger of Lightning needs; None for another logger."""
+    module, _, name = target.rpartition(".")
+    return PACKAGES.get(name) if f"{module}.".startswith("lightning.pytorch.loggers.") else None
