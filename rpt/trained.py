@@ -60,13 +60,15 @@ class TrainedRun:
 
     @cached_property
     def data(self) -> TaskData:
-        """Rows of the run's task, with the run's splits. They are read when this attribute is first used.
+        """Tokenised rows of the run's task, with the run's splits. They are read when this attribute is first used.
 
         Raises:
             ConfigError: The rows have changed since the run was trained.
             DataError: The rows cannot be read.
         """
-        return TaskData(self.config, rows_of(self.record, self.config, self.config_dirs))
+        data = TaskData(self.config, rows_of(self.record, self.config, self.config_dirs))
+        data.setup()
+        return data
 
     @cached_property
     def module(self) -> PromptTuner:
@@ -95,7 +97,6 @@ class TrainedRun:
             return None
         if (recorded := self.record.evaluation.max_new_tokens) is not None:
             return recorded
-        self.data.setup()
         return self.data.max_new_tokens
 
     @property
