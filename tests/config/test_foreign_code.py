@@ -94,9 +94,7 @@ def test_callbacks_that_only_a_record_names_are_refused_and_not_imported(shape, 
     edit(folder, lambda record: record["config"].update(callbacks=CALLBACKS[shape](trap)))
     for folders in ([], [own_folder]):
         assert refusal(folder, folders).startswith("callbacks")
-    with pytest.raises(ConfigError) as caught:
-        rpt.load(folder)
-    assert "callbacks" not in str(caught.value)  # they play no part in answers
+    assert rpt.load(folder).config.callbacks == {}  # they play no part in answers
 
 
 SCORERS = {
@@ -129,17 +127,12 @@ def test_a_run_with_shipped_callbacks_is_replayed_and_answers_rows(tiny_bert, ti
     assert run.predict([{"premise": "A dog runs.", "hypothesis": "An animal runs."}])
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("callbacks", {}), ("callbacks", {"early_stopping": {"_target_": "os.system"}})]
-)
-def test_callbacks_of_a_record_that_are_not_those_of_the_training_are_refused(
-    name, value, tiny_bert, tiny_cb, tmp_path
-):
+def test_a_record_whose_callbacks_were_taken_out_is_not_replayed(tiny_bert, tiny_cb, tmp_path):
     small = [*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}", "callbacks=early_stopping"]
     [outcome] = train([check(compose(small))])
-    edit(outcome.folder, lambda record: record["config"].update({name: value}))
+    edit(outcome.folder, lambda record: record["config"].update(callbacks={}))
     with pytest.raises(ConfigError, match="cannot be repeated as it was"):
-        rpt.load(outcome.folder)
+        replay(outcome.folder)
 
 
 @pytest.mark.parametrize(
