@@ -162,7 +162,8 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
     results, config = repeatable(Path(folder), [str(path) for path in config_dirs])
     if config.trainer.tune == "all":
         advice = (
-            "the fine-tuned weights are in its last.ckpt alone; only runs that train a prompt or a head are exported."
+            "the weights of a fine-tuned backbone are only in last.ckpt, which rpt.load does not read. Name a run that "
+            "trains a prompt or a head."
         )
         raise ConfigError.of("trainer.tune", "all", advice)
     return TrainedRun(RunFolder(Path(folder)), config, results.record)

@@ -55,7 +55,7 @@ def refuse_foreign_components(
     """
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
     odd = [
-        Problem(f"chosen.{group}", option, f"is no name of an option. {FOREIGN}")
+        Problem(f"chosen.{group}", option, f"is not the name of an option. {FOREIGN}")
         for group, option in options.items()
         if not isinstance(option, str) or not OPTION.fullmatch(option)
     ]
@@ -75,7 +75,7 @@ def _problems(config: Mapping[str, Any], trusted: Mapping[str, Any], options: Ma
     scorer = config.get("scorer")
     has_own_scorer = isinstance(scorer, dict) and ("_target_" in scorer or scorer.get("component"))
     if config.get("callbacks") or has_own_scorer:
-        advice = "A record cannot choose code, and this record names callbacks or a scorer. Run its command again."
+        advice = "rpt runs no code of a record, and this record names callbacks or a scorer. Run its command again."
         yield Problem("callbacks, scorer", "_target_", advice)
     for group, keys in FROM_OPTIONS.items():
         section = config.get(group)

@@ -41,7 +41,7 @@ def _is_stopped(folder: Path) -> bool:
     try:
         return Record.read(folder).status == "stopped"
     except StorageError:
-        return False  # the reader of the run reports the fault
+        return False  # the function that reads the run reports the error
 
 
 class FolderInUse(RptError):
