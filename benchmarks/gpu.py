@@ -60,10 +60,10 @@ TIMEOUT = 180
 def main() -> None:
     """Measure packs and processes, print the results, and write them to `benchmarks/results/`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", choices=LENGTHS, default=list(LENGTHS))
-    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--tasks", nargs="+", choices=LENGTHS, default=list(LENGTHS), help="tasks of the rows")
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="numbers of runs in a pack")
     parser.add_argument("--beside", nargs="*", type=int, default=PROCESSES, help="numbers of processes at once")
-    parser.add_argument("--encoder", default="residual")
+    parser.add_argument("--encoder", default="residual", help="encoder of the prompts (default: %(default)s)")
     options = parser.parse_args()
     table = {task: measure(task, options.sizes, options.beside, options.encoder) for task in options.tasks}
     write_result("gpu", {"batch": BATCH, "prompt": PROMPT, "encoder": options.encoder, "table": table}, "cuda")

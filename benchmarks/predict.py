@@ -61,8 +61,8 @@ def main() -> None:
     parser.add_argument("--task", choices=FOLDERS, default="wic", help="task of the rows (default: %(default)s)")
     parser.add_argument("--backbone", choices=("minilm", "small"), default="minilm", help="model that reads the rows")
     parser.add_argument("--rows", type=int, default=10_000, help="rows whose answers are compared")
-    parser.add_argument("--timed", type=int, default=500, help="rows of a timed turn")
-    parser.add_argument("--times", type=int, default=5, help="turns of each way")
+    parser.add_argument("--timed", type=int, default=500, help="rows of each timed measurement")
+    parser.add_argument("--times", type=int, default=5, help="timed measurements of each way")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folders = train(options.task, options.backbone, Path(folder))
@@ -143,7 +143,7 @@ def costs(predictor: Predictor, rows: Sequence[Row], times: int) -> dict[str, di
     for turn in range(times + 1):
         for name, size in ways.items():
             measured = cost(partial(answer, size), len(rows))
-            if turn:  # the first turn warms caches up
+            if turn:  # the first turn fills the caches
                 rounds[name].append(measured)
     found = {}
     for name in ways:
@@ -191,7 +191,7 @@ def peak_memory(folder: Path, rows: Sequence[Row]) -> float:
     process = start(folder, folder / "runs", rows)
     peak = 0
     while process.poll() is None:
-        # The usage that wait4 reports would be at least that of this process, from which the command was forked.
+        # wait4 would report at least the memory of this process, from which the command was forked.
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
         peak = max(peak, int(found[1]) if found else 0)
         time.sleep(0.1)

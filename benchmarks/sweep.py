@@ -76,12 +76,12 @@ class Way:
 def main() -> None:
     """Measure the ways, print the table, and write it to `benchmarks/results/sweep.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rates", type=int, default=len(RATES), help="how many of the four learning rates")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rates", type=int, default=len(RATES), help="number of learning rates (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default: %(default)s)")
     parser.add_argument(
         "--ways", nargs="+", type=way_and_seeds, default=[(name, None) for name in WAYS], metavar="WAY[=SEEDS]"
     )
-    parser.add_argument("--go-on", action="store_true", help="keep the turns that an interrupted start has measured")
+    parser.add_argument("--go-on", action="store_true", help="keep what an interrupted benchmark has measured")
     options = parser.parse_args()
     grid = Grid(RATES[: options.rates], range(options.seeds))
     table: dict[str, dict[str, Any]] = read_result("sweep").get("table", {}) if options.go_on else {}

@@ -46,7 +46,7 @@ def main() -> None:
     texts = [torch.tensor(ids[:-1]) for [ids] in rows.train.inputs][:NUM_TEXTS]
     cache = backbone.texts
     cache.max_bytes = 0
-    read_all(cache, texts[:1])  # warm up
+    read_all(cache, texts[:1])  # warm-up
     results: dict[str, object] = {"dtype": str(backbone.dtype), "texts": len(texts), "tokens": sum(map(len, texts))}
     with tempfile.TemporaryDirectory() as folder:
         for way in ("computed", "computed and written", "read"):

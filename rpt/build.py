@@ -274,7 +274,10 @@ def build_scorer(config: Config, backbone: FrozenBackbone, max_new_tokens: int |
 def _own_scorer(component: Component, known: dict[str, Any]) -> Scorer:
     scorer = construct_with_known("scorer", component, known)
     if not isinstance(scorer, Scorer):
-        advice = f"builds a {type(scorer).__qualname__}, which lacks a member of rpt.scoring.scorer.Scorer."
+        advice = (
+            f"builds a {type(scorer).__qualname__}, which lacks a member of the protocol rpt.scoring.scorer.Scorer. "
+        )
+        advice += "Define every member of the protocol."
         raise ConfigError.of("scorer._target_", component.target, advice)
     return scorer
 

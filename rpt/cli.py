@@ -87,7 +87,7 @@ def _end(error: BaseException, outcome: SweepOutcome) -> NoReturn:
     if outcome.failed:
         _end_sweep()
     if isinstance(error, ReaderError):
-        sys.stderr.write(f"{error}\n")  # names the row; the traceback of the bug follows
+        sys.stderr.write(f"{error}\n")  # the message names the row; the traceback of the bug follows
     _refuse(error)
 
 
@@ -133,7 +133,7 @@ def _fail_point(overrides: list[str], error: Exception) -> None:
     point = outcome.name(overrides)
     outcome.failed[point] = error
     if isinstance(outcome.examined.get(tuple(overrides)), Exception):
-        return  # the start of the sweep has refused and printed this point
+        return  # the check at the start of the sweep has printed why this point is refused
     is_ours = isinstance(error, USER_ERRORS) and not WANTS_TRACEBACK
     reason = explain(error) if is_ours else "".join(traceback.format_exception(error))
     sys.stderr.write(f"failed: {point}\n{reason.rstrip()}\n")

@@ -13,8 +13,8 @@ from rpt.tracking.record import Record
 from rpt.tracking.record_sections import PromptFacts
 
 SELECTION = {
-    "held_out": "the held-out rows choose the checkpoint, validation is scored once",
-    "validation": "validation chooses the checkpoint and is reported: a maximum over epochs",
+    "held_out": "the checkpoint is selected on the held-out rows, the validation rows are scored once",
+    "validation": "the checkpoint is selected on the validation rows, so their score is a maximum over epochs",
 }
 """Description of how a protocol selects the checkpoint, by its `select_on`."""
 
@@ -50,10 +50,10 @@ def opening(record: Record, folder: Path) -> str:
         rows_from += " (data=jsonl data.root=DIR for the real ones)"
     else:
         rows_from += f", sha256 {data.checksum[:10]}"
-    held = f"{rows.held_out:,} held out of it, " if protocol.select_on == "held_out" else ""
+    held = f"{rows.held_out:,} held out, " if protocol.select_on == "held_out" else ""
     lines = {
         "task": f"{task.name} (version {task.version}), {rows_from}",
-        "rows": f"{rows.train:,} train, {held}{rows.reported:,}{_of(rows.validation)} validation",
+        "rows": f"{rows.train:,} for training, {held}{rows.reported:,}{_of(rows.validation)} for validation",
         "protocol": f"{protocol.name}: {SELECTION[protocol.select_on]}",
         (
             "tunes" if parameters.body else "frozen"
@@ -65,7 +65,8 @@ def opening(record: Record, folder: Path) -> str:
     lines["folder"] = str(folder)
     if data.cut:
         counts = {**rows.model_dump(), "reported": rows.validation or rows.reported}
-        lines["cut"] = ", ".join(f"{count} of {counts[split]} {split}" for split, count in data.cut.items()) + " texts"
+        lines["cut"] = ", ".join(f"{count} of {counts[split]} {split}" for split, count in data.cut.items())
+        lines["cut"] += " rows are longer than backbone.text_limit"
     return "\n".join(f"{name:9} {text}" for name, text in lines.items())
 
 
@@ -86,21 +87,21 @@ def _trains(record: Record) -> str:
         return "nothing: zero-shot, no prompt"
     parts = []
     if held:
-        parts.append(f"prompt and encoder {held:,} ({parameters.paper:,} as the paper counts)")
+        parts.append(f"prompt and encoder {held:,} ({parameters.paper:,} without biases, as in the paper)")
     parts += [f"{name} {count:,}" for name, count in (("head", head), ("the whole backbone", body)) if count]
     is_folded = record.prompt is None or record.prompt.not_folded is None
-    form = "when folded" if is_folded else "with the encoder"
-    kept = f"; {parameters.kept:,} kept {form}" if held else "; no prompt"
-    return f"{held + head + body:,} numbers: {', '.join(parts)}{kept}"
+    form = "exported prompt" if is_folded else "saved prompt and encoder"
+    kept = f"; {form} {parameters.kept:,}" if held else "; no prompt"
+    return f"{held + head + body:,} parameters: {', '.join(parts)}{kept}"
 
 
 def _prompt(facts: PromptFacts) -> str:
     """Describe the unit of a prompt, and its norm before the first step."""
     parts = [f"unit {facts.unit}"]
     if facts.start_norm_ratio is not None:
-        parts.append(f"starts at {facts.start_norm_ratio:.2g} times the vocabulary's rms")
+        parts.append(f"initial root mean square {facts.start_norm_ratio:.2g} times the vocabulary's")
     if facts.start_update_ratio is not None:
-        parts.append(f"update {facts.start_update_ratio:.2g} times the table")
+        parts.append(f"initial update of the encoder {facts.start_update_ratio:.2g} times the table's norm")
     return ", ".join(parts)
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rpt.config.paths import user_path
+from rpt.console import several
 from rpt.sweep.ledger import FOLDER, LedgerError, Sweep, sweeps
 from rpt.system.command import ExitCode, explained
 from rpt.tracking.run_state import RunState
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m rpt.ledger", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="the sweeps' output_dir, such as runs")
-    parser.add_argument("--json", action="store_true", help="for other programs")
+    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
     given = parser.parse_args(arguments)
     known_sweeps, errors = sweeps(given.dir)
     if not known_sweeps and not errors:
@@ -45,7 +46,7 @@ def table(sweep: Sweep, states: Mapping[str, RunState]) -> str:
     """
     counts = Counter(state.status for state in states.values())
     summary = ", ".join(f"{counts[status]} {status}" for status in RUN_STATUSES if counts[status])
-    lines = [f"{sweep.path}  started {sweep.started}  {len(sweep.entries)} runs: {summary}"]
+    lines = [f"{sweep.path}  started {sweep.started}  {several(len(sweep.entries), 'run')}: {summary}"]
     width = max((len(entry.name) for entry in sweep.entries), default=0)
     for entry in sweep.entries:
         state = states[entry.identity]

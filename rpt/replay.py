@@ -98,7 +98,7 @@ def recorded(folder: Path) -> Record:
         raise _refusal(folder, f"holds no record of a run: {error}") from error
     schema = getattr(record, "schema_version", None)
     if schema != SCHEMA and "config" in record.model_fields_set:
-        advice = f"Replay it with the rpt that made it{commit_of(record)}, or train it again with rerun=true."
+        advice = f"Use the version of rpt that trained it{commit_of(record)}, or train it again with rerun=true."
         raise _refusal(folder, f"was trained by another version of rpt (schema {shown(schema)}). {advice}")
     missing, _ = record.problems(dict.fromkeys(NEEDED))
     if missing:
@@ -109,7 +109,7 @@ def recorded(folder: Path) -> Record:
     if record.status != "finished":
         raise _refusal(folder, "is not finished. Finish it first: run the same command again.")
     if record.name != folder.resolve().name:
-        raise _refusal(folder, f"is the folder of the run {record.name}. Give it that name again.")
+        raise _refusal(folder, f"holds the run {record.name}, so the folder was renamed. Give it that name again.")
     return record
 
 
@@ -138,7 +138,7 @@ def _config(folder: Path, record: Record) -> Config:
     """
     inside = folder / "replay"
     if inside.is_symlink():
-        raise _refusal(folder, "holds a link named replay, which is not followed. Move it away.")
+        raise _refusal(folder, "holds a symbolic link named replay, which rpt does not follow. Move the link away.")
     aside = {"output_dir": str(inside), "logger": {}, "rerun": False}
     values = values_of_record(record.config, record.chosen) | aside
     if isinstance(backbone := values.get("backbone"), dict):
@@ -164,7 +164,7 @@ def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
     if getattr(record.backbone, "weights_sha256", None) != backbone.weights_sha256:
         changes.append("the weights of the backbone are different")
     change = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer, is different"
-    advice = f"Restore what it was trained with{commit_of(record)}, or train it again with rerun=true."
+    advice = f"Restore the state in which it was trained{commit_of(record)}, or train it again with rerun=true."
     raise _refusal(folder, f"cannot be repeated as it was: {change}. {advice}")
 
 

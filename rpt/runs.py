@@ -253,7 +253,9 @@ def _follow(ranks: Ranks, config: Config, checksum: str) -> None:
     """Do the work of a rank other than the first: train the same run on this rank's rows; write and print nothing."""
     source = build_source(config)
     if source.checksum != checksum:
-        raise ConfigError.of("data.root", config.data.root, "its rows changed while the training began. Start again.")
+        raise ConfigError.of(
+            "data.root", config.data.root, "the rows changed while rpt started. Run the command again."
+        )
     tuner, data, device = _build([config], source, [None], ranks)
     flags = {**config.trainer.lightning.for_trainer(), "enable_model_summary": False}
     fit(tuner, data, config.trainer.epochs, device, [LoopControl(UserCallbacks({}))], Interruptions(), **flags)

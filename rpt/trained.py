@@ -186,7 +186,8 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
     record, config = answerable(path, trusted)
     if config.trainer.tune == "all":
         advice = (
-            "the fine-tuned weights are in its last.ckpt alone; only runs that train a prompt or a head are exported."
+            "the weights of a fine-tuned backbone are only in last.ckpt, which rpt.load does not read. Name a run that "
+            "trains a prompt or a head."
         )
         raise ConfigError.of("trainer.tune", "all", advice)
     run = TrainedRun(RunFolder(path), config, record, tuple(trusted))

@@ -10,7 +10,7 @@ PY=${PY:-python3}
 TORCH_CPU_INDEX=${TORCH_CPU_INDEX-https://download.pytorch.org/whl/cpu} # empty: use no index of CPU builds
 
 say() { printf 'setup: %s\n' "$*" >&2; }
-# Print errors only, and compile no byte code, which takes as long as the rest. Python compiles modules at their import.
+# Print errors only, and compile no bytecode: this would double the time, and Python compiles a module at its import.
 install() { "$VENV/bin/python" -m pip --disable-pip-version-check install -qq --no-compile "$@"; }
 
 rm -f "$VENV/.ready"

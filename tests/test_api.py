@@ -116,7 +116,7 @@ def test_a_folder_that_holds_no_trained_run_is_refused(compose, tmp_path):
 
 def test_a_fine_tuned_backbone_is_not_in_the_exported_files(compose):
     [outcome] = rpt.train([compose("encoder=none", "trainer.tune=all", "trainer.epochs=1")])
-    with pytest.raises(ConfigError, match=r"^trainer\.tune = all: the fine-tuned weights are in its last\.ckpt alone"):
+    with pytest.raises(ConfigError, match=r"^trainer\.tune = all: the weights of a fine-tuned backbone are only"):
         rpt.load(outcome.folder)
 
 

@@ -1,4 +1,4 @@
-"""Tests of the text that a run or a sweep prints at its end."""
+"""Text that a run or a sweep prints at its end."""
 
 import shlex
 import subprocess

@@ -1,4 +1,4 @@
-"""The tree keeps its shape: short files, short functions, imports that flow one way, a quick start."""
+"""Structure of the code: short files and functions, allowed imports, and commands without slow imports."""
 
 import ast
 import subprocess
@@ -32,7 +32,7 @@ ALLOWED = {
     "tensorboard": ("rpt/tracking/tensorboard_logger.py",),
     "torch.utils.tensorboard": ("rpt/tracking/tensorboard_logger.py",),
 }
-# Modules of rpt, and what else of rpt they may import.
+# Modules of rpt that `LEAVES` may import.
 LEAVES_MAY_IMPORT = (*LEAVES, "rpt.errors", "rpt.config.options", "rpt.system")
 
 
@@ -53,7 +53,7 @@ def within(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 def imports(source: str, module: str, is_package: bool = False) -> Iterator[str]:
-    """Return the dotted names that a source imports at any place.
+    """Return the dotted names that a source imports anywhere, also inside functions.
 
     `from a import b` gives `a.b`, which may be a module or only a name inside `a`.
     """
@@ -74,7 +74,7 @@ def imports_of(file: Path) -> set[str]:
     return set(imports(source, dotted(file), file.name == "__init__.py"))
 
 
-def test_every_file_has_one_subject():
+def test_no_file_is_too_long():
     files = [*python_files("rpt", "tests", "benchmarks", "hydra_plugins"), Path("run.py")]
     lines = {str(file): len((ROOT / file).read_text(encoding="utf-8").splitlines()) for file in files}
     assert len(lines) > 10
@@ -93,7 +93,7 @@ def test_every_function_fits_on_a_screen():
 
 
 @pytest.mark.parametrize("library", ALLOWED)
-def test_only_the_frame_imports_its_library(library):
+def test_a_library_is_imported_only_by_the_allowed_files(library):
     files = python_files("rpt", "hydra_plugins")
     users = {str(file) for file in files if any(within(name, (library,)) for name in imports_of(file))}
     assert sorted(file for file in users if not any(fnmatch(file, allowed) for allowed in ALLOWED[library])) == []
@@ -125,7 +125,7 @@ def test_imports_are_seen_in_every_form():
     assert not within("hydra_plugins.rpt_packed", ("hydra",))
 
 
-def test_help_and_refusals_wait_for_no_heavy_library():
+def test_help_and_refusals_import_no_heavy_library():
     heavy = ("torch", "transformers", "lightning", "datasets", "wandb")
     code = f"import sys, rpt.config.check, rpt.cli; print(*(name for name in {heavy} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -74,7 +74,7 @@ class Measurement:
     def run(self, rounds: int) -> dict[str, Any]:
         """Measure all implementations in turns, and return the results as values of JSON."""
         for name, steps in self.ways.items():
-            if name != PUBLISHED:  # a step of its own would take longer than all others
+            if name != PUBLISHED:  # its warm-up step would take longer than all other steps
                 steps()
         taken: dict[str, list[Taken]] = {name: [] for name in self.ways}
         ceilings = []

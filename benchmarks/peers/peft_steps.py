@@ -98,7 +98,7 @@ class PeftSteps:
                 output_dir=tempfile.gettempdir(),
                 per_device_train_batch_size=BATCH,
                 max_steps=len(self.rows) // BATCH,
-                save_strategy="no",  # a save would be after the last step, outside the measured time
+                save_strategy="no",  # the Trainer would save after the last step, outside the measured time
                 disable_tqdm=True,
                 use_cpu=True,
                 bf16=self.settings.autocast,
@@ -157,5 +157,5 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    # transformers 5.23 calls a name of its own that it deprecates.
+    # transformers 5.23 itself uses a name that it has deprecated.
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")

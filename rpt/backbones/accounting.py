@@ -90,15 +90,15 @@ def assign(model: Skeleton, stored: Shapes) -> dict[str, str]:
     groups = {name: model.tied.get(name, name) for name in model.shapes}
     stored_groups = {groups[name] for name in keys}
     if missing := [name for name in model.shapes if groups[name] not in stored_groups]:
-        raise WeightsError(f"the weight files lack what config.json asks for: {_listed(missing)}")
+        raise WeightsError(f"the weight files lack tensors of the model in config.json: {_listed(missing)}")
     for name, key in keys.items():
         if stored[key] != model.shapes[name]:
             raise WeightsError(
-                f"{key} has shape {list(stored[key])} in the weight files, and config.json asks for "
+                f"{key} has shape {list(stored[key])} in the weight files, but the model in config.json has "
                 f"{list(model.shapes[name])}"
             )
     if unused := [key for key in stored if key not in {*keys.values()} and not _is_known(key, model)]:
-        raise WeightsError(f"the weight files hold tensors that config.json has no use for: {_listed(unused)}")
+        raise WeightsError(f"the weight files hold tensors that the model in config.json lacks: {_listed(unused)}")
     return keys
 
 

@@ -130,7 +130,7 @@ class CausalBackbone(LanguageModel):
         seen, positions = _behind(context, seen, positions, mask)
         lengths, cache = mask.sum(dim=1), context.as_cache()
         last, follows = lengths - 1, context.mask.sum(dim=1) + lengths
-        attended = torch.cat([context.mask, mask], dim=1).bool()[:, None]  # [rows, 1, given and source]
+        attended = torch.cat([context.mask, mask], dim=1).bool()[:, None]  # [rows, 1, context and source]
         written = mask.new_zeros(rows, 0)
         has_ended = torch.zeros(rows, dtype=torch.bool, device=mask.device)
         while written.shape[1] < max_new_tokens and not bool(has_ended.all()):
@@ -259,7 +259,7 @@ def layout(
     step = (id_mask.cumsum(1) - 1)[is_token]  # index of each token in its text
     owner = torch.arange(len(ids), device=ids.device)[:, None].expand_as(ids)[is_token]
     per_line = torch.bincount(line, minlength=num_rows)
-    slot = torch.arange(len(line), device=ids.device) - (per_line.cumsum(0) - per_line)[line]  # behind the source
+    slot = torch.arange(len(line), device=ids.device) - (per_line.cumsum(0) - per_line)[line]  # index behind the source
     length = mask.sum(dim=1)  # [rows]
 
     slots = int(per_line.max())
@@ -271,7 +271,7 @@ def layout(
 
     # A slot attends to itself and to earlier slots of the source and of its own text, never to padding.
     source = mask.new_full((num_rows, width), -2).masked_fill(mask == 0, -1)
-    part = torch.cat([source, text_of], dim=1)  # -1: padding, -2: source, else the text
+    part = torch.cat([source, text_of], dim=1)  # -1: padding, -2: source, 0 and more: the text
     same = (part[:, :, None] == part[:, None, :]) | (part[:, None, :] == -2)
     seen = same.tril() & (part != -1)[:, None, :]
     before = torch.where(step == 0, length[line] - 1, width + slot - 1)

@@ -47,14 +47,16 @@ def dequantized(gguf: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(**draft_of(folder)))
     except OSError as error:
-        raise StorageError(f"{folder.parent}: cannot be written ({error.strerror}). Set RPT_CACHE=DIR.") from error
+        raise StorageError(
+            f"{folder.parent}: cannot be written ({error.strerror}). Set RPT_CACHE to a writable folder."
+        ) from error
     try:
         _write(gguf, draft)
         draft.chmod(0o755)
         draft.rename(folder)
     except (OSError, SafetensorError) as error:  # safetensors reports a full disk as SafetensorError
-        if not (folder / "config.json").is_file():  # else another process has written the folder
-            raise StorageError(f"{folder}: cannot be written ({error}). Set RPT_CACHE=DIR.") from error
+        if not (folder / "config.json").is_file():  # otherwise another process has written the folder meanwhile
+            raise StorageError(f"{folder}: cannot be written ({error}). Set RPT_CACHE to a writable folder.") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
@@ -76,7 +78,7 @@ def _write(gguf: Path, folder: Path) -> None:
         warnings.simplefilter("ignore")  # NumPy warns about the file's read-only memory
         loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **where)
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **where)
-    # transformers refuses to save a model whose config says that it is quantized, so the config is made anew.
+    # transformers refuses to save a model whose config says that it is quantized. The config is therefore built anew.
     left_out = ("quantization_config", "model_type", "architectures", "dtype")
     values = {key: value for key, value in loaded.config.to_dict().items() if key not in left_out}
     plain: Any = type(loaded)(type(loaded.config)(**values))

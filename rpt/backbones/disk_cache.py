@@ -142,10 +142,12 @@ class DiskCache:
             files = f"{count} damaged or unreadable file{'s' if count > 1 else ''}"
             problems.append(f"the text cache {self.folder} had {files}, whose texts were computed again")
         if self.failure is not None:
-            problems.append(f"the text cache {self.folder} could not be written ({self.failure}), which is slower")
+            problems.append(
+                f"the text cache {self.folder} could not be written ({self.failure}), so texts are computed again"
+            )
         if self.is_full:
-            advice = "Raise backbone.text_cache_disk, or delete folders of other backbones"
-            problems.append(f"the text cache {self._root} has reached its limit, which is slower. {advice}")
+            advice = "Raise backbone.text_cache_disk, or delete folders of other backbones in it"
+            problems.append(f"the text cache {self._root} has reached its limit and stores no further texts. {advice}")
         return problems
 
     def _has_room(self, size: int) -> bool:

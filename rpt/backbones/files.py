@@ -68,7 +68,7 @@ def locate(package: str | None, path: str | None, hub_id: str | None, revision: 
         except HubError as error:
             raise NoSuchBackbone(str(error)) from error
     elif path is None:
-        raise NoSuchBackbone("neither backbone.path nor backbone.hub_id says where it is. Set one of them.")
+        raise NoSuchBackbone("neither backbone.path nor backbone.hub_id names a model. Set one of them.")
     else:
         folder = _named_folder(package, path)
     _refuse_half_a_model(folder)
@@ -88,7 +88,7 @@ def cached(hub_id: str, revision: str | None) -> Path | None:
     try:
         if folder is not None:
             _refuse_half_a_model(folder)
-    except NoSuchBackbone:  # another program may have fetched the config alone
+    except NoSuchBackbone:  # another program may have fetched only the config
         return None
     return folder
 
@@ -104,7 +104,7 @@ def gguf_file(folder: Path) -> Path | None:
     files = sorted(folder.glob("*.gguf"))
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
-        raise NoSuchBackbone(f"{folder} holds {names}. Move the one that is meant to a folder of its own.")
+        raise NoSuchBackbone(f"{folder} holds several GGUF files: {names}. Move the right one to its own folder.")
     return files[0] if files else None
 
 
@@ -255,7 +255,7 @@ def _refuse_half_a_model(folder: Path) -> None:
 def _refuse_prompt(folder: Path) -> None:
     """Refuse a folder that holds a PEFT adapter or a trained prompt instead of a model."""
     adapter, has_config = folder / "adapter_config.json", (folder / "config.json").is_file()
-    start = "For a backbone name the model; to start from the prompt, set init=file init.path="
+    start = "Set backbone.path to the folder of a model. To start from the prompt, set init=file init.path="
     if adapter.is_file():  # transformers would apply an adapter to a model in the same folder
         beside = " beside a model. Move one of them to a folder of its own." if has_config else ", not a model."
         raise NoSuchBackbone(f"{folder} holds a PEFT adapter{beside} {start}{folder / 'adapter_model.safetensors'}.")

@@ -76,7 +76,7 @@ class GroupedAttention(Function):
         to_weights = torch.bmm(grad, value.transpose(1, 2)).to(unrounded.dtype)
         to_scores = softmax_backward(to_weights, unrounded, -1, unrounded.dtype).to(query.dtype)
         to_query = torch.bmm(to_scores, key).mul_(ctx.scaling).view(ctx.shape)
-        to_key = torch.bmm(to_scores.transpose(1, 2), query)  # the saved query holds the scaling
+        to_key = torch.bmm(to_scores.transpose(1, 2), query)  # the saved query is already multiplied by the scaling
         shape = (rows, -1, key.shape[1], dim)
         return to_query, to_key.view(shape), to_value.view(shape), None, None
 
@@ -102,7 +102,7 @@ class FusedLlamaAttention(LlamaAttention):
             or hidden_states.device.type != "cpu"
             or (self.training and self.attention_dropout)
             or kwargs.get("output_attentions")
-            or math.frexp(self.scaling)[0] != 0.5  # no power of two
+            or math.frexp(self.scaling)[0] != 0.5  # the scaling is no power of two
         ):
             return super().forward(hidden_states, position_embeddings, attention_mask, past_key_values, **kwargs)
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)

@@ -44,17 +44,17 @@ def read_head(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
-                raise NotGguf(f"{path}: is no GGUF file")
+                raise NotGguf(f"{path}: is not a GGUF file")
             version, _, entries = _unpack(file, "<IQQ")
             if version not in (2, 3):
-                raise NotGguf(f"{path}: has version {version} of the format, 2 and 3 are read")
+                raise NotGguf(f"{path}: has version {version} of the GGUF format, but rpt reads only versions 2 and 3")
             head = _entries(file, entries)
     except (struct.error, UnicodeDecodeError) as error:
-        raise NotGguf(f"{path}: is damaged: its head cannot be read ({reason_of(error)})") from error
+        raise NotGguf(f"{path}: is damaged: its header cannot be read ({reason_of(error)})") from error
     except OSError as error:
         raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
     if not isinstance(head.get("general.architecture"), str):
-        raise NotGguf(f"{path}: has no text general.architecture in its head")
+        raise NotGguf(f"{path}: has no text general.architecture in its header")
     return head
 
 
@@ -72,7 +72,7 @@ def require_count(path: Path, head: dict[str, Any], name: str) -> int:
     key = f"{head['general.architecture']}.{name}"
     value = head.get(key)
     if type(value) is not int or value < 1:
-        raise NotGguf(f"{path}: has {key} = {value!r} in its head, where a whole number of at least 1 is expected")
+        raise NotGguf(f"{path}: has {key} = {value!r} in its header, where a whole number of at least 1 is expected")
     return value
 
 
@@ -90,7 +90,7 @@ def check_head(path: Path) -> None:
     if weights > 8 * size:  # no block of the format takes less than a bit for a weight
         raise NotGguf(
             f"{path}: has {size} bytes, too few for the {counts['block_count']} layers of "
-            f"{counts['embedding_length']} x {counts['feed_forward_length']} weights that its head counts"
+            f"{counts['embedding_length']} x {counts['feed_forward_length']} weights in its header"
         )
 
 
@@ -114,7 +114,7 @@ def _value(file: BinaryIO, kind: int, depth: int = 0) -> Any:
         _skip_array(file, depth)
         return None
     if kind not in SCALARS:
-        raise struct.error(f"{kind} is no type of the format")
+        raise struct.error(f"{kind} is not a type of the format")
     return _unpack(file, "<" + SCALARS[kind])[0]
 
 

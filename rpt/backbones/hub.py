@@ -32,7 +32,9 @@ def cached_snapshot(hub_id: str, revision: str | None) -> Path | None:
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as error:
-        raise HubError(f"{hub_id} is no name of a model on the hub. Set backbone.hub_id=OWNER/NAME.") from error
+        raise HubError(
+            f"{hub_id} is not a valid name of a model on the hub. Set backbone.hub_id=OWNER/NAME."
+        ) from error
 
 
 def fetch(hub_id: str, revision: str | None) -> Path:
@@ -55,14 +57,16 @@ def fetch(hub_id: str, revision: str | None) -> Path:
         advice = f"accept its licence at https://huggingface.co/{hub_id} and log in: hf auth login"
         raise HubError(f"the hub gives {hub_id} only to those who accepted its licence: {advice}") from error
     except RevisionNotFoundError as error:
-        raise HubError(f"the hub's {hub_id} has no revision {revision}. Set backbone.revision=null.") from error
+        raise HubError(
+            f"the model {hub_id} on the hub has no revision {revision}. Set backbone.revision=null."
+        ) from error
     except RepositoryNotFoundError as error:
         raise HubError(
             f"the hub has no public model {hub_id}. Correct backbone.hub_id, or log in: hf auth login"
         ) from error
     except Exception as error:  # httpx, the hub's client and the system raise network failures without a common class
         why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else type(error).__name__
-        reason = f"is not in the cache at {constants.HF_HUB_CACHE} and the hub cannot be reached ({why})"
+        reason = f"is not in the cache at {constants.HF_HUB_CACHE} and could not be fetched from the hub ({why})"
         raise HubError(f"{hub_id} {reason}: {own}") from error
 
 

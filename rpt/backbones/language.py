@@ -20,7 +20,7 @@ class LanguageModel(FrozenBackbone):
 
     def __init__(self, model: Any, tokenizer: Any, checkpoint_fingerprint: str) -> None:
         super().__init__(model, tokenizer, checkpoint_fingerprint)
-        # Replaced, because `generate` would use sampling, penalties and forced tokens of the model's own config.
+        # With the model's own generation config, `generate` would use its sampling, penalties and forced tokens.
         model.generation_config = GenerationConfig()
 
     @property

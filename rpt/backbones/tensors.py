@@ -59,7 +59,7 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
     expected = 8 + length + max(ends, default=0)
     if size != expected:
         what = "is cut off" if size < expected else "has bytes behind its end"
-        raise Unreadable(f"{path}: {what}: its header describes {expected} bytes, it has {size}")
+        raise Unreadable(f"{path}: {what}: its header describes {expected} bytes, but it has {size}")
     return tensors
 
 

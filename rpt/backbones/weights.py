@@ -50,7 +50,7 @@ def read_weights(files: Iterable[Path]) -> dict[str, Tensor]:
                 raise
             raise WeightsError(f"{path}: cannot be read ({reason_of(error)}). {COPY_ADVICE}") from error
         if not isinstance(read, dict) or not all(isinstance(value, Tensor) for value in read.values()):
-            raise WeightsError(f"{path}: does not hold tensors by name alone. Save the model again: save_pretrained.")
+            raise WeightsError(f"{path}: must hold only tensors by name. Save the model again: save_pretrained.")
         tensors |= read
     return tensors
 

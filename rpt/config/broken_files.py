@@ -22,7 +22,7 @@ def explain_file(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         name = _file_being_read(error.__traceback__)
         return f"{name}: is not UTF-8 text ({error.reason}, byte {error.start}). Save the file as UTF-8."
-    advice = "Mend the file; a text that holds a sign such as : or { needs quotes."
+    advice = "Correct the file. Text that contains a character such as : or { needs quotes."
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark) is not None:
         return f"{mark.name}:{mark.line + 1}: is not YAML ({error.problem}, column {mark.column + 1}). {advice}"
     return f"{' '.join(str(error).split())}. {advice}"
@@ -56,7 +56,7 @@ def odd_files_refused() -> Iterator[None]:
         reader = _yaml_reader(error.__traceback__)
         if reader is None:
             raise
-        advice = "Mend the file: a configuration has a few levels."
+        advice = "Correct the file: a configuration needs only a few levels."
         raise RptError(f"{reader.name}:{reader.line + 1}: is nested too deeply. {advice}") from None
 
 

@@ -64,7 +64,9 @@ def refusal(arguments: Sequence[str]) -> str | None:
     if "--resolve" in arguments and "--cfg" not in commands and not {"-h", "--help"} & set(arguments):
         return "--resolve: needs --cfg, such as --cfg job --resolve."
     if any(_is_flag(text, ("--experimental-rerun",)) for text in arguments):
-        return "--experimental-rerun: rpt has no pickled jobs. Train a run again: python -m rpt.replay RUN_FOLDER"
+        return (
+            "--experimental-rerun: rpt writes no pickled jobs. Train a run again with python -m rpt.replay RUN_FOLDER"
+        )
     for text in arguments:
         key, equals, value = text.lstrip("+~").partition("=")
         if key == "replay" and equals:

@@ -64,5 +64,5 @@ def _errors_explained(key: str, component: Component) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, RptError) or is_out_of_memory(error):
             raise
-        advice = f"raises an error when it is built ({described(error)}). Mend it, or its options {key}.*."
+        advice = f"raises an error when it is built ({described(error)}). Correct the code, or the options {key}.*."
         raise ConfigError.of(f"{key}._target_", component.target, advice) from error

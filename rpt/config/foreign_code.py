@@ -65,7 +65,7 @@ def refuse_foreign_components(
     """
     options = {group: chosen.get(group) for group in FROM_OPTIONS}
     odd = [
-        Problem(f"chosen.{group}", option, f"is no name of an option. {FOREIGN}")
+        Problem(f"chosen.{group}", option, f"is not the name of an option. {FOREIGN}")
         for group, option in options.items()
         if not isinstance(option, str) or not OPTION.fullmatch(option)
     ]

@@ -40,7 +40,9 @@ def count_devices(config: Config, device: torch.device) -> int:
     if devices == "auto":
         return num_gpus if device.type == "cuda" else 1
     if device.type == "cuda" and devices > num_gpus:
-        advice = f"this machine has {num_gpus} GPUs. Set it to {num_gpus} or less, or to auto."
+        advice = (
+            f"must be at most {num_gpus}, the number of GPUs visible here. Set it to {num_gpus} or less, or to auto."
+        )
         raise ConfigError.of("trainer.devices", devices, advice)
     return devices
 

@@ -135,7 +135,7 @@ def _names_options(override: str) -> bool:
     try:
         parsed = OverridesParser.create().parse_override(override)
     except HydraException:
-        return True  # Hydra reports what is wrong
+        return True  # Hydra reports the error
     value = parsed.value()
     is_list_of_names = (
         isinstance(value, list) and not override.startswith("~") and all(isinstance(item, str) for item in value)
@@ -179,7 +179,7 @@ def _searched(message: str) -> list[Path]:
 
 def _studies(folders: Sequence[Path], group_names: Sequence[str]) -> list[str]:
     """List the studies that `-cn` may name: YAML files of rpt and of the user that are in no config group."""
-    left_out = ("frame", "wandb")  # Hydra's settings; sweeps in W&B's format
+    left_out = ("frame", "wandb")  # frame: settings of Hydra; wandb: sweeps in W&B's format
     names = {name for folder in [config_dir(), sweeps_dir(), *folders] for name in yaml_names(folder)}
     nested = {name for name in names if "/" in name and name.partition("/")[0] in group_names}
     return sorted(name for name in names - nested if name.partition("/")[0] not in left_out)

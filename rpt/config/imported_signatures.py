@@ -49,7 +49,7 @@ def imported_signature(
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
-        raise CannotImport(f"has no signature that could be read ({error})") from error
+        raise CannotImport(f"has no signature that Python can read ({error})") from error
     kinds = inspect.Parameter
     positional = [
         parameter for parameter in parameters if parameter.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
@@ -87,7 +87,7 @@ def _imported(target: str) -> Any:
     except (Exception, SystemExit) as error:
         raise CannotImport(f"cannot be imported ({described(error)})") from error
     if not callable(function):
-        raise CannotImport("is no class or function")
+        raise CannotImport("is not a class or function")
     return function
 
 

@@ -11,7 +11,7 @@ TEXT_UPDATES = ("token_update", "position_update")
 """Methods by which an encoder changes the embeddings of the text (`rpt.prompt.needs`)."""
 
 TEXT_IS_CACHED = (
-    "reads the text once and keeps it, and this encoder changes the embeddings of the text. "
+    "caches the keys and values of the text, but this encoder changes the embeddings of the text. "
     "Set backbone.prompt_at=front, or choose another encoder."
 )
 """Refusal of `backbone.prompt_at=end` for an encoder that changes the embeddings of the text."""
@@ -50,13 +50,13 @@ def members(target: str) -> set[str]:
     try:
         tree = None if path is None else ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
-        return set()  # the check of the component's options reports it
+        return set()  # the check of the component's options reports the error
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)} if tree is not None else {}
     return set(_members(name, classes))
 
 
 def _members(name: str, classes: dict[str, ast.ClassDef]) -> Iterator[str]:
-    found = classes.pop(name, None)  # popped, so that classes that name each other as bases end the search
+    found = classes.pop(name, None)  # removed, so that the search ends although classes name each other as bases
     if found is None:
         return
     for part in found.body:

@@ -22,8 +22,8 @@ PREFIX_AT_LAYER = (
 """Refusal of a `backbone.prompt_layer` above 0 for a prefix."""
 
 PREFIX_AND_TEXT = (
-    "gives keys and values of every layer, and reads or changes the embeddings of the text. rpt has no such prompts: "
-    "leave out enters_every_layer, or the methods and attributes that need the text."
+    "gives keys and values of every layer, and reads or changes the embeddings of the text. rpt does not "
+    "support both: remove enters_every_layer, or the methods and attributes that need the text."
 )
 """Refusal of an encoder whose prompts are prefixes and that reads or changes the embeddings of the text."""
 

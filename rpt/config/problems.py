@@ -28,7 +28,7 @@ HINTS = {
     "data.root": "Set data.root=DIR, the folder that holds the tasks' folders, such as CB of the official release.",
     "init.path": "Set init.path=FILE, a .safetensors or .npy file of shape [prompt.length, hidden].",
     "init.text": "Set 'init.text=\"some words\"'.",
-    "backbone.path": "Set backbone.path=DIR, a folder in the hub's layout.",
+    "backbone.path": "Set backbone.path=DIR, a folder with config.json, tokenizer and weights of a model.",
     "backbone.sha256": "Set the 64 digits of the weight file's sha256, or null to accept any weights.",
 }
 """Advice for keys whose bound alone does not help the user, by key. `{shipped}` stands for the shipped value."""

@@ -103,7 +103,7 @@ class TaskConfig(Section):
     reader: str  # dotted path of the class that turns rows into examples
     fields: Annotated[tuple[str, ...], Field(strict=False)]
     derived: Annotated[tuple[str, ...], Field(strict=False)] = ()  # texts that the reader adds for the templates
-    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # fields: rows that share a text stay in one split
+    same_side: Annotated[tuple[str, ...], Field(strict=False)] = ()  # fields whose equal texts keep rows in one split
     labels: Labels | None = None  # null: each row has its own choices, or its answer is free text
     metrics: Metrics
     formats: Formats

@@ -26,7 +26,8 @@ from rpt.config.schema import Component
 from rpt.errors import Problem
 from rpt.system.modules import find_module, source_file
 
-OWN_PACKAGE = "A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
+NAME_ANOTHER = "Name a class or function that exists"
+OWN_PACKAGE = "A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH"
 
 
 POSITIONAL = {"init": 3, "optim": 1}
@@ -62,11 +63,7 @@ def check_component(group: str, values: Any) -> Iterator[Problem]:
         return
     try:
         model = signature(str(target), group.partition(".")[0])
-    except UnknownTarget as error:
-        advice = f" {OWN_PACKAGE}" if str(error).startswith("there is no module") else ""
-        yield Problem(f"{group}._target_", target, f"{error}. Name a class or function that exists.{advice}")
-        return
-    except CannotImport as error:
+    except (UnknownTarget, CannotImport) as error:
         yield Problem(f"{group}._target_", target, f"{error}.")
         return
     options = {key: value for key, value in values.items() if not key.startswith("_")}
@@ -127,12 +124,12 @@ def _source(module: str) -> ast.Module:
     path = source_file(module)
     if path is None:
         if find_module(module) is None:
-            raise UnknownTarget(f"there is no module {module!r}")
-        raise UnknownTarget(f"the module {module!r} has no source text that could be read")
+            raise UnknownTarget(f"there is no module {module!r}. {NAME_ANOTHER}. {OWN_PACKAGE}")
+        raise UnknownTarget(f"the module {module!r} has no source file. Name a class or function of a Python file")
     try:
         return ast.parse(path.read_bytes(), str(path))
     except (SyntaxError, ValueError, OSError) as error:
-        raise UnknownTarget(f"{path}: cannot be read as Python ({error})") from error
+        raise UnknownTarget(f"{path}: cannot be read as Python ({error}). Correct the file") from error
 
 
 def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef | None:
@@ -153,7 +150,7 @@ def _find(tree: ast.Module, name: str, target: str) -> ast.FunctionDef | None:
                 return inits[0] if inits and not node.decorator_list else None
             return ast.parse("def __init__(self): ...").body[0]  # type: ignore[return-value]
     if name not in _other_names(tree):
-        raise UnknownTarget(f"{target.rpartition('.')[0]} holds no {name!r}")
+        raise UnknownTarget(f"{target.rpartition('.')[0]} holds no {name!r}. {NAME_ANOTHER}")
     return None
 
 
@@ -185,8 +182,8 @@ def _default(argument: ast.arg, default: ast.expr) -> Any:
         return ast.literal_eval(default)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         text = ast.unparse(default)
-        reason = f"its default {text} is no plain value, and options need plain values"
-        raise UnknownTarget(f"{argument.arg}: {reason}") from error
+        advice = "Write the default as a literal, such as 2 or None"
+        raise UnknownTarget(f"the default of its argument {argument.arg} is {text}. {advice}") from error
 
 
 def _annotation(argument: ast.arg) -> Any:
@@ -198,13 +195,15 @@ def _annotation(argument: ast.arg) -> Any:
     if argument.annotation is None:
         return Any
     text = ast.unparse(argument.annotation)
-    allowed = "builtins, typing, rpt.config.options and pydantic's number types"
+    advice = "Use types of builtins, typing, rpt.config.options or pydantic's number types"
     try:
         annotation = type_of(argument.annotation)
     except NameError as error:
-        raise UnknownTarget(f"{argument.arg}: {text} uses {error.name!r}; options use {allowed}") from error
+        reason = f"whose name {error.name!r} rpt does not know here"
+        raise UnknownTarget(f"the type of its argument {argument.arg} is {text}, {reason}. {advice}") from error
     except (TypeError, ValueError, AttributeError, SyntaxError, RecursionError) as error:
-        raise UnknownTarget(f"{argument.arg}: {text} is no type of an option; options use {allowed}") from error
+        reason = "which rpt cannot check"
+        raise UnknownTarget(f"the type of its argument {argument.arg} is {text}, {reason}. {advice}") from error
     if typing.get_origin(annotation) is tuple:  # YAML has lists, but no tuples
         return typing.Annotated[annotation, Field(strict=False)]
     return annotation

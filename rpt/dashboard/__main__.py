@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rpt.dashboard", description=__doc__)
     parser.add_argument("--entity", help="the W&B user or team that owns the project; needed to publish")
     parser.add_argument("--project", default="rpt", help="where logger=wandb sent the runs (default: %(default)s)")
-    parser.add_argument("--group", help="the sweep whose runs are shown; otherwise all of the project")
+    parser.add_argument("--group", help="the sweep whose runs are shown; default: all runs of the project")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the panels that would be published, and send nothing"
     )

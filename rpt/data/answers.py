@@ -28,7 +28,7 @@ def check_answers(splits: Mapping[str, Sequence[Example]], scorer: str, metrics:
     if bare is None:
         return
     if scorer != "generate":
-        advice = f"row idx {bare.idx} has no choices, its answer is free text. Set scorer=generate."
+        advice = f"row idx {bare.idx} has no choices, because its answer is free text. Set scorer=generate."
         raise ConfigError.of("scorer.name", scorer, advice)
     for name in metrics:
         if name in OF_LABELS:

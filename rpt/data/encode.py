@@ -174,9 +174,9 @@ def encode_texts(
 def _cut_source(source: SourceText, span: tuple[int, int] | None, limit: int, example: Example, cut: str | None) -> Ids:
     kept = drop_from_end(source.offsets, span, len(source.ids) - limit)
     if kept is None:
+        why = f"cutting the field {cut} does not suffice" if cut else "the task's format names no field to cut"
         raise DataError(
-            f"row idx {example.idx}: has {len(source.ids)} tokens, {limit} are allowed, and cutting "
-            f"{cut or 'none of its fields'} does not suffice. {ADVICE}"
+            f"row idx {example.idx}: has {len(source.ids)} tokens, but {limit} are allowed, and {why}. {ADVICE}"
         )
     return [source.ids[position] for position in kept]
 
@@ -185,7 +185,7 @@ def _own_tokens(ids: Ids | None, text: str, example: Example) -> Ids:
     if ids is None:
         raise DataError(
             f"row idx {example.idx}: the tokenizer joins the end of the source with the answer {text!r}, which then "
-            "has no tokens of its own. Let the task's source template end in a word or a sign, not in white space."
+            "has no tokens of its own. Let the task's source template end with a word or a punctuation mark."
         )
     return ids
 

@@ -35,7 +35,7 @@ def groups_of(examples: Sequence[Example], same_side: Sequence[str]) -> Groups:
     Raises:
         DataError: An example lacks a field of `same_side`.
     """
-    first_of: dict[Hashable, int] = {}  # the first example that has a key
+    first_of: dict[Hashable, int] = {}  # number of the first example with each key
     parent = list(range(len(examples)))
 
     def root(index: int) -> int:

@@ -48,7 +48,7 @@ def hub_rows(hub_id: str, folder: str) -> dict[str, Iterator[tuple[str, dict[str
         stored_names = getattr((split.features or {}).get("label"), "names", names)
         if stored_names != names:
             raise DataError(
-                f"{hub_id}/{config}: numbers its labels as {stored_names}, where the view has {names}. {INSTEAD}."
+                f"{hub_id}/{config}: numbers its labels as {stored_names}, but rpt expects {names}. {INSTEAD}."
             )
     return {
         split: canonical(folder, _placed(view, f"{hub_id}/{config}", files[split], VIEW_SPLITS[split]))
@@ -64,7 +64,7 @@ def _open(hub_id: str, files: dict[str, list[Path]]) -> Any:
     by_name = {VIEW_SPLITS[split]: [str(path) for path in paths] for split, paths in files.items()}
     try:
         return load_dataset("parquet", data_files=by_name, streaming=True)
-    except (OSError, ValueError) as error:  # pyarrow's errors are among these
+    except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
         raise DataError(f"{hub_id}: cannot be read ({_line(error)}). Fetch it again. {INSTEAD}.") from error
 
 
@@ -94,7 +94,7 @@ def _find(hub_id: str, config: str) -> dict[str, list[Path]]:
             files = _snapshot(hub_id, config, revision, fetch=fetch)
             if files is not None:
                 return files
-    raise DataError(f"data.hub_id={hub_id}: holds no whole {config} view in Parquet files. {INSTEAD}.")
+    raise DataError(f"data.hub_id={hub_id}: lacks Parquet files of {config}. {INSTEAD}.")
 
 
 def _snapshot(hub_id: str, config: str, revision: str, *, fetch: bool) -> dict[str, list[Path]] | None:
@@ -113,7 +113,7 @@ def _snapshot(hub_id: str, config: str, revision: str, *, fetch: bool) -> dict[s
         )
     except HFValidationError as error:
         raise DataError(
-            f"data.hub_id={hub_id}: is no folder and no data set's id. Set data.hub_id=aps/super_glue."
+            f"data.hub_id={hub_id}: is neither a folder nor a data set. Set data.hub_id=aps/super_glue."
         ) from error
     except RevisionNotFoundError:
         return None
@@ -127,9 +127,13 @@ def _snapshot(hub_id: str, config: str, revision: str, *, fetch: bool) -> dict[s
 def _unreachable(hub_id: str, config: str, error: Exception) -> DataError:
     from huggingface_hub import constants
 
-    reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"the hub does not give it ({_line(error)})"
+    reason = (
+        "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"it cannot be fetched from the hub ({_line(error)})"
+    )
     advice = f"{INSTEAD}, or run once where the hub can be reached."
-    return DataError(f"data.hub_id={hub_id}: {config} is not, or not whole, in the local cache, and {reason}. {advice}")
+    return DataError(
+        f"data.hub_id={hub_id}: {config} is missing or incomplete in the local cache, and {reason}. {advice}"
+    )
 
 
 def _split_files(folder: Path) -> dict[str, list[Path]] | None:

@@ -75,7 +75,7 @@ def label_names(folder: str) -> list[str] | None:
 def _checked(folder: str, place: str, row: Row) -> Placed:
     for field in FIELDS[folder]:
         if row.get(field) is None:
-            older = " An older copy of the view has no entity_spans." if field == "entity_spans" else ""
+            older = " An older copy of the data set has no entity_spans." if field == "entity_spans" else ""
             field_names = ", ".join(FIELDS[folder])
             advice = "Use data.hub_id=aps/super_glue, or data=jsonl."
             raise DataError(f"{place}: has no {field}; the hub's {folder} rows have {field_names}.{older} {advice}")
@@ -95,7 +95,7 @@ def _label(folder: str, place: str, row: Row) -> dict[str, Any]:
     if number == -1:
         return {}
     if not isinstance(number, int) or not 0 <= number < len(labels):
-        raise DataError(f"{place}: label = {number!r} is none of the view's numbers -1 to {len(labels) - 1}.")
+        raise DataError(f"{place}: label = {number!r} is none of the label numbers -1 to {len(labels) - 1}.")
     return {"label": labels[number]}
 
 
@@ -112,12 +112,12 @@ def _lines(rows: Iterable[Placed], level: str, text: str) -> Iterator[tuple[int,
         gathered = list(of_line)
         if number in seen:
             raise DataError(
-                f"{gathered[0][0]}: idx {level} {number} comes again after others. Load the view unshuffled."
+                f"{gathered[0][0]}: idx {level} {number} comes again after other rows. Keep the rows in order."
             )
         seen.add(number)
         for place, row in gathered:
             if row[text] != gathered[0][1][text]:
-                raise DataError(f"{place}: another {text} than at {gathered[0][0]}, under the same idx {number}.")
+                raise DataError(f"{place}: has another {text} than {gathered[0][0]}, although both have idx {number}.")
         yield number, gathered
 
 
@@ -170,6 +170,6 @@ def _mentions(place: str, row: Row) -> list[dict[str, Any]]:
         last = start + len(text) - 1
         if row["passage"][start : last + 1] != text or span["end"] not in (last, last + 1):
             where = f"characters {start} to {span['end']} of the passage"
-            raise DataError(f"{place}: entity_spans says {text!r} for {where}, which hold something else.")
+            raise DataError(f"{place}: entity_spans says {text!r} for {where}, which hold another text.")
         mentions.append({"start": start, "end": last, "text": text})
     return mentions

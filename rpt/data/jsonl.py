@@ -58,7 +58,7 @@ def parse_line(line: str, place: str) -> dict[str, Any]:
     Raises:
         DataError: The line is not one JSON object.
     """
-    again = "Download the file again, or mend the line."
+    again = "Download the file again, or correct the line."
     try:
         row = json.loads(line)
         if "\\ud" in line.lower():  # half of a surrogate pair is valid JSON but cannot be encoded as UTF-8
@@ -66,7 +66,7 @@ def parse_line(line: str, place: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise DataError(f"{place}: is not JSON ({error.msg}, column {error.colno}). {again}") from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{place}: cannot be taken ({error}). {again}") from error
+        raise DataError(f"{place}: cannot be read ({error}). {again}") from error
     if not isinstance(row, dict):
         raise DataError(f"{place}: holds a JSON {kind_of(row)}, where one object per line is expected. {again}")
     return row

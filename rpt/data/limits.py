@@ -19,8 +19,8 @@ def check_cut(name: str, split: Encoded, limit: int, most: float) -> None:
         DataError: The share of cut rows is above `most`.
     """
     if split.cut_share > most:
-        count = f"{split.num_cut} of {len(split)} {name} texts are over backbone.text_limit={limit}"
-        advice = "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant."
+        count = f"{split.num_cut} of {len(split)} {name} rows are longer than backbone.text_limit={limit}"
+        advice = "Set backbone.text_limit higher, or data.max_cut_share higher if so many texts may be cut."
         raise DataError(f"{count}, more than data.max_cut_share={most}. {advice}")
 
 
@@ -43,6 +43,6 @@ def check_tied(name: str, split: Encoded, most: float) -> None:
     raise DataError(
         f"{len(split.tied)} of {len(split)} {name} rows have choices that the tokenizer cannot tell apart, such as "
         f"{tie[0]!r} and {tie[1]!r} of row idx {split.examples[row].idx}, more than data.max_tied_share={most}. "
-        "Change the choices in the task's text format, take a backbone that knows their words, or set "
+        "Change the choices in the task's text format, choose a backbone whose tokenizer knows their words, or set "
         "data.max_tied_share higher."
     )

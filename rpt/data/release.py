@@ -60,7 +60,7 @@ def origin(task: str, source: str, release: str | None, folder: str | None) -> s
     if release is not None:
         return f"{release} {folder} from {source}"
     if folder in FOLDERS:
-        return f"{folder} from {source}, in SuperGLUE's layout but not known as its whole release"
+        return f"{folder} from {source}, in SuperGLUE's layout, but not its complete official release"
     return f"{folder} from {source}"
 
 

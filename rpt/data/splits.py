@@ -10,6 +10,8 @@ from rpt.data.groups import Groups, groups_of
 from rpt.errors import DataError
 from rpt.tasks.example import Example, Idx
 
+MORE_ROWS = "Add rows, or set data.max_rows higher."
+
 
 def hold_out(
     examples: Sequence[Example], share: float, seed: int, *, stratified: bool, same_side: Sequence[str] = ()
@@ -41,7 +43,7 @@ def hold_out(
         held = _hold_out_rows(examples, share, rng)
     elif len(groups) < 2:
         what = "text" if len({_line(example) for example in examples}) > 1 else "line"
-        raise DataError(f"train has one {what}: none can be held out. Two are needed.")
+        raise DataError(f"train has only one {what}, so none can be held out. {MORE_ROWS}")
     elif stratified:
         held = _hold_out_groups([example.target for example in examples], groups, share, rng)
     else:
@@ -60,7 +62,7 @@ def _hold_out_rows(examples: Sequence[Example], share: float, rng: random.Random
     for target, rows in sorted(rows_of.items(), key=lambda item: str(item[0])):
         if len(rows) < 2:
             label = "" if target is None else _of_label(examples, target)
-            raise DataError(f"train has one row{label}: none can be held out. Two are needed.")
+            raise DataError(f"train has only one row{label}, so none can be held out. {MORE_ROWS}")
         held.update(rng.sample(rows, _num_held(len(rows), share)))
     return held
 
@@ -195,9 +197,10 @@ def _require(parts: Mapping[str, Sequence[Example]], k: int, stratified: bool) -
     label = _of_label(examples, target) if target is not None else ""
     advice = f"Set data.k_per_class={largest} or lower" if largest else "Leave data.k_per_class out"
     if name != "train":
-        advice += " (of the train rows, half may choose the checkpoint)"
+        advice += " (the held-out part, which selects the checkpoint, is half of train)"
     raise DataError(
-        f"data.k_per_class = {k}: {name} has {count} rows{label}; at most {largest} can be drawn. {advice}."
+        f"data.k_per_class = {k}: {name} has {count} row{'' if count == 1 else 's'}{label}; at most {largest} can be "
+        f"drawn. {advice}."
     )
 
 

@@ -31,7 +31,7 @@ DELIMITERS = {"causal": " ", "seq2seq": ""}
 """Text between a source and a choice, by the backbone's family: a decoder-only model reads both in one text."""
 
 TASK = """\
-# Rows that the run {run} has reported, for the LM Evaluation Harness. README.md has the command.
+# Validation rows of the run {run}, for the LM Evaluation Harness. README.md has the command.
 # A choice ends in the tokenizer's end marker, because the run scores the end marker too.
 task: {task}
 dataset_path: json
@@ -132,8 +132,8 @@ def _rows(run: TrainedRun, tokenizer: Any, split: Encoded) -> list[dict[str, Any
     if differ:
         idx = split.examples[differ[0]].idx
         advice = (
-            f"would give {len(differ):,} of {len(rows):,} rows other tokens than the run has read, the first with idx "
-            f"{idx}: a text is cut, or spells out a special token. Train with a higher backbone.text_limit, or use "
+            f"would give {len(differ):,} of {len(rows):,} rows other tokens than the run has read, the first at idx "
+            f"{idx}: a text was cut, or contains a special token. Train with a higher backbone.text_limit, or use "
             "another format."
         )
         raise ConfigError.of("format", "lm-eval", advice)

@@ -25,11 +25,11 @@ SHOWN = 3
 
 COLUMNS = """columns of the table of a run:
   token           number of the virtual token
-  norm            length of the virtual token
-  of vocab        this length, divided by the mean length of the vocabulary's embeddings
-  drift           distance from the virtual token before training, divided by the length before training
-  update          size of the encoder's update, divided by the size of the table; empty without a skip connection
-  nearest tokens  tokens of the vocabulary with the highest cosine
+  norm            Euclidean norm of the virtual token
+  of vocab        norm divided by the mean norm of the vocabulary's embeddings
+  drift           distance from the virtual token before training, divided by the norm before training
+  update          norm of the encoder's update, divided by the norm of the table's row; empty without a skip connection
+  nearest tokens  tokens of the vocabulary whose embeddings have the highest cosine with the virtual token
 
 columns of the table of similarities:
   same position   mean cosine of the virtual tokens at equal positions

@@ -170,7 +170,9 @@ def _check_runs(runs: Sequence[TrainedRun]) -> None:
             value, other = getattr(run.config.backbone, key), getattr(first.config.backbone, key)
             if value != other:
                 name = first.folder.path.name
-                advice = f"is {other} for {name}. Runs share one backbone: predict with one backbone at a time."
+                advice = (
+                    f"is {other} for {name}. All runs must have the same backbone. Run the command once per backbone."
+                )
                 raise ConfigError.of(f"backbone.{key}", value, advice)
     names = [run.record.name for run in runs]
     if twice := next((name for name in names if names.count(name) > 1), None):

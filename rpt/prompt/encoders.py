@@ -187,7 +187,7 @@ class LSTM(nn.Module):
             raise ConfigError.of(
                 "encoder.dropout",
                 dropout,
-                "has no effect with one layer, it acts between layers. "
+                "has no effect with one layer, because it acts between layers. "
                 "Set encoder.dropout=0.0 or encoder.num_layers=2.",
             )
         self.lstm = nn.LSTM(hidden, hidden_dim, num_layers, dropout=dropout, bidirectional=True)

@@ -133,7 +133,9 @@ def groups_of(encoder: nn.Module) -> list[ParameterGroup]:
     for group in named:
         for parameter in group.parameters:
             if left.pop(id(parameter), None) is None:
-                advice = f"parameter_groups() names a tensor of {group.name!r} that it names twice or does not hold."
+                advice = (
+                    f"its parameter_groups() names a tensor of {group.name!r} twice, or a tensor of another module."
+                )
                 raise ConfigError.of("encoder._target_", type(encoder).__qualname__, advice)
     return [ParameterGroup("rest", list(left.values())), *named]
 

@@ -59,7 +59,7 @@ class Prefix(nn.Module):
             width, rest = divmod(hidden, 2 * backbone_layers)
             if rest:
                 advice = (
-                    f"needs layers of equal width, and {backbone_layers} layers share {hidden} numbers. Set it to null."
+                    f"needs layers of equal size, but {backbone_layers} layers share {hidden} numbers. Set it to null."
                 )
                 raise ConfigError.of("encoder.mlp_width", mlp_width, advice)
             self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.Tanh(), nn.Linear(mlp_width, hidden))

@@ -62,7 +62,7 @@ class SMoP(nn.Module):
             logits = logits + self.noise * torch.randn_like(logits) * logits.detach()
         gates: Tensor = self.dropout(logits).softmax(dim=1)
         chosen = nn.functional.one_hot(gates.argmax(dim=1), gates.shape[1])
-        # A product with a row of zeros and one gate: unlike a lookup, its gradient adds up in a fixed order.
+        # A row of `gates * chosen` has one gate and zeros. The gradient of a lookup would not add up in a fixed order.
         flat = (gates * chosen) @ prompt.reshape(gates.shape[1], -1)  # [texts, length * hidden]
         return flat.reshape(len(text), self.length, -1)
 

@@ -48,6 +48,6 @@ def prompt_scale(
     if not math.isfinite(vocabulary_rms) or vocabulary_rms == 0:
         state = "all zero" if vocabulary_rms == 0 else "not all finite"
         numbers = f"states before layer {layer}" if layer else "input embeddings"
-        advice = f"needs a vocabulary with a scale, and the backbone's {numbers} are {state}. "
+        advice = f"needs a root mean square of the vocabulary, but the backbone's {numbers} are {state}. "
         raise ConfigError.of("prompt.unit", unit, f"{advice}Set prompt.unit=raw, or choose another backbone.")
     return vocabulary_rms / T5_RMS

@@ -20,8 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m rpt.report", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="a sweep's output_dir, such as runs/learning_rate")
-    parser.add_argument("--group", metavar="G", help="the study, where DIR holds several; none: runs of no group")
-    parser.add_argument("--out", type=user_path, metavar="OUT", help="the report's folder; DIR/report unless given")
+    parser.add_argument(
+        "--group", metavar="G", help="study to report, if DIR holds several; none selects runs without a group"
+    )
+    parser.add_argument("--out", type=user_path, metavar="OUT", help="folder of the report; default: DIR/report")
     given = parser.parse_args(arguments)
     out = given.out or given.dir / "report"
     options = [*(["--group", given.group] if given.group else []), *(["--out", str(given.out)] if given.out else [])]

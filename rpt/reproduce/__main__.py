@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the comparisons. The exit code is 2 if there is nothing to compare or a record cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m rpt.reproduce", description=__doc__)
     parser.add_argument("dir", type=user_path, metavar="DIR", help="an output_dir, such as runs/paper/learning_rate")
-    parser.add_argument("--json", action="store_true", help="for other programs")
+    parser.add_argument("--json", action="store_true", help="print JSON, for other programs")
     options = parser.parse_args(arguments)
     points, left_out, damaged = read(options.dir)
     lines = compare(points)
@@ -59,10 +59,10 @@ def table(lines: Sequence[Line], notes: Iterable[str], left_out: LeftOut) -> str
     text += ["", HOW, *notes]
     unfinished, stopped = left_out
     if unfinished:
-        text.append(f"not counted: {several(unfinished, 'run')} that {'has' if unfinished == 1 else 'have'} not ended")
+        text.append(f"not compared: {several(unfinished, 'run')} whose training has not ended")
     if stopped:
         text.append(
-            f"not counted: {several(stopped, 'run')} that successive halving stopped. A comparison needs the full "
+            f"not compared: {several(stopped, 'run')} that successive halving stopped. A comparison needs the full "
             "training: train without hydra.launcher.halving."
         )
     return "\n".join(text).lstrip("\n") + "\n"

@@ -47,7 +47,7 @@ def expected_of(experiment: str) -> tuple[Expected, ...]:
         UnreadableRun: The name cannot be the name of an option, or the experiment cannot be composed.
     """
     if not OPTION.fullmatch(experiment):
-        raise UnreadableRun(f"experiment = {experiment!r}: is no name of an option. {FOREIGN}")
+        raise UnreadableRun(f"experiment = {experiment!r}: is not the name of an option. {FOREIGN}")
     if not (experiment.startswith(PUBLISHED) or (config_dir() / "experiment" / f"{experiment}.yaml").is_file()):
         return ()
     try:

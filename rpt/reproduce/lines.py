@@ -140,7 +140,7 @@ def _line(point: Point, row: Expected, differing: Sequence[str]) -> Line:
     expected, scores = row.points[task], point.scores(row.metric)
     reasons = [*differing, *_obstacles(point, row)]
     if not scores:
-        reasons.append(f"this protocol has no {row.metric}")
+        reasons.append(f"the runs have no {row.metric} under this protocol")
         return Line(
             point.experiment, task, row, expected, None, None, point.seeds, point.diverged, None, tuple(reasons)
         )
@@ -160,11 +160,11 @@ def _obstacles(point: Point, row: Expected) -> Iterator[str]:
         yield f"the published code has no format of the tasks for {point.config.backbone.name}"
     yield from _obstacles_of_weights(point, row)
     if row.copied:
-        yield f"the number is copied from {row.copied}, not from runs of the paper"
+        yield f"the paper copied this number from {row.copied} and did not measure it"
     if row.caveat:
         yield row.caveat
     if point.seeds < FEWEST_SEEDS:
-        yield f"{several(point.seeds, 'seed')}, {FEWEST_SEEDS} are needed"
+        yield f"{several(point.seeds, 'seed')}, but {FEWEST_SEEDS} are needed"
 
 
 def _obstacles_of_rows(point: Point) -> Iterator[str]:
@@ -177,9 +177,9 @@ def _obstacles_of_rows(point: Point) -> Iterator[str]:
     elif is_published(config) and config.task.name in OFFICIAL:
         train, validation = OFFICIAL[config.task.name]
         if data.rows.reported != validation:
-            yield f"{data.rows.reported:,} examples were scored, of the official release {validation:,} are"
+            yield f"{data.rows.reported:,} examples were scored, but the official release has {validation:,}"
         if config.data.k_per_class is None and data.rows.train != train:
-            yield f"{data.rows.train:,} examples trained, of the official release {train:,} do"
+            yield f"{data.rows.train:,} examples were used for training, but the official release has {train:,}"
 
 
 def _obstacles_of_code(point: Point) -> Iterator[str]:
@@ -237,7 +237,7 @@ def _average(experiment: str, row: Expected, parts: Sequence[Point], by_task: Ma
     if missing:
         reasons.append(f"no run of {', '.join(missing)} in this setting")
     if len(parts) > len(by_task):
-        reasons.append("some task was run on several sources or weights")
+        reasons.append("the runs of a task differ in their data or weights")
     scores = [point.scores(row.metric) for point in by_task.values()]
     if not all(scores):
         reasons.append(f"some task's runs have no {row.metric}")

@@ -39,7 +39,7 @@ def config_of(record: Record) -> Config:
     try:
         return Config.model_validate(values_of_record(record.config, record.chosen))
     except (ValidationError, KeyError, TypeError) as error:
-        advice = "Another version of rpt made it: compare it with that version."
+        advice = "Another version of rpt trained the run: use that version."
         raise UnreadableRun(f"its configuration cannot be read. {advice}") from error
 
 
@@ -65,7 +65,7 @@ def published(config: Config, override: str | None) -> Config:
     names = {group: str(config.chosen.get(group)) for group in ("experiment", "task")}
     for group, name in names.items():
         if not OPTION.fullmatch(name):
-            raise UnreadableRun(f"{group} = {name!r}: is no name of an option. {FOREIGN}")
+            raise UnreadableRun(f"{group} = {name!r}: is not the name of an option. {FOREIGN}")
     overrides = [f"{group}={name}" for group, name in names.items()]
     if override is None:
         return _composed(*overrides)
@@ -79,7 +79,7 @@ def _composed(*overrides: str) -> Config:
     try:
         return Config.model_validate(compose(list(overrides)))
     except ValidationError as error:
-        raise UnreadableRun(f"the setting of {' '.join(overrides)} is no configuration: {error}") from error
+        raise UnreadableRun(f"the setting of {' '.join(overrides)} is not valid: {error}") from error
     except USER_ERRORS as error:
         raise UnreadableRun(f"the setting of {' '.join(overrides)} cannot be composed: {explain(error)}") from error
 
@@ -110,7 +110,7 @@ def differences(config: Config, override: str | None) -> list[str]:
         if run_value != row_value and row_value != "auto":
             phrases.append(f"{key} is {_text(run_value)}, not {_text(row_value)}")
     more = len(phrases) - MOST_LISTED
-    return [*phrases[:MOST_LISTED], f"{more} more differ"] if more > 0 else phrases
+    return [*phrases[:MOST_LISTED], f"{more} more values differ"] if more > 0 else phrases
 
 
 def _without(leaves: dict[str, Leaf], group: str) -> dict[str, Leaf]:

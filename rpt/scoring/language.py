@@ -69,7 +69,7 @@ class GenerateScorer(LanguageScorer):
     ) -> Scored:
         """Generate a text for each row, and compute the loss of the right text as in training."""
         losses = self.losses(backbone, inserted, rows, heads)
-        assert not isinstance(inserted.context, Written)  # `rpt.build` refuses it
+        assert not isinstance(inserted.context, Written)  # `rpt.build` refuses this scorer with such a context
         texts = backbone.generate(inserted.embeds, inserted.mask, self.max_new_tokens, inserted.context)
         return Scored(losses, losses.new_zeros(len(losses), 0), texts)
 

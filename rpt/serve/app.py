@@ -58,7 +58,10 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": Fault, "description": "The body did not arrive in time."},
     413: {"model": Fault, "description": "The body is too large."},
     415: {"model": Fault, "description": "The content type is not JSON."},
-    422: {"model": Fault, "description": "The request has another shape, too many rows, or rows that do not fit."},
+    422: {
+        "model": Fault,
+        "description": "The request has wrong keys, too many rows, or a row that does not fit the task.",
+    },
     503: {"model": Fault, "description": "Too many answers are waiting for the model."},
 }
 

@@ -78,12 +78,12 @@ def parse(body: bytes) -> Any:
         raise Refusal(400, "the body nests lists and objects too deeply.") from error
     except ValueError as error:
         reason = "half of a surrogate pair" if isinstance(error, UnicodeEncodeError) else str(error)
-        raise Refusal(400, f"the body cannot be taken ({reason}).") from error
+        raise Refusal(400, f"the body cannot be read ({reason}).") from error
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise Refusal(400, f"the body is not JSON: it holds {name}, which is no number of JSON.")
+    raise Refusal(400, f"the body is not JSON: it holds {name}, which JSON does not allow.")
 
 
 def is_deeper(value: Any, depth: int) -> bool:

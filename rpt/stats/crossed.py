@@ -106,7 +106,7 @@ def variances(units: Float[np.ndarray, "... seeds units"]) -> Variances:
     of_seeds = (by_seed**2).sum(-1) / degrees[0]
     least = np.asarray(of_rest / num_units)
     examples = np.asarray(np.maximum(0.0, of_units - of_rest) / num_seeds)
-    is_nothing = of_seeds / num_seeds + examples / num_units < ROUNDING**2  # both parts are 0 by chance
+    is_nothing = of_seeds / num_seeds + examples / num_units < ROUNDING**2  # both estimates are 0 by chance
     return Variances(np.where(is_nothing, least, of_seeds), examples, least)
 
 

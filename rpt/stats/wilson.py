@@ -19,5 +19,5 @@ def wilson(share: Array | float, count: Array | float, quantile: float) -> tuple
     extra = quantile**2 / np.asarray(count)
     centre = (share + extra / 2) / (1 + extra)
     half = np.sqrt(extra * share * (1 - share) + extra**2 / 4) / (1 + extra)
-    low, high = np.minimum(share, centre - half), np.maximum(share, centre + half)  # else rounding may exclude `share`
+    low, high = np.minimum(share, centre - half), np.maximum(share, centre + half)  # rounding could exclude `share`
     return np.asarray(np.maximum(0.0, low)), np.asarray(np.minimum(1.0, high))

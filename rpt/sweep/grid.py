@@ -92,8 +92,8 @@ def check_direction(config: DictConfig) -> None:
         if value is not None and set_values != [str(needed)]:
             required = str(needed).lower() if isinstance(needed, bool) else needed
             advice = (
-                f"must be {required}: the objective of a run is its score on the rows that select its checkpoint, one "
-                f"number, and the highest is the best. Set hydra.sweeper.{key}={required}."
+                f"must be {required}, because a search maximises a single number: the run's score on the rows that "
+                f"select its checkpoint. Set hydra.sweeper.{key}={required}."
             )
             raise ConfigError.of(f"hydra.sweeper.{key}", ",".join(set_values), advice)
 

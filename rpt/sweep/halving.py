@@ -82,9 +82,7 @@ def _refuse_unknown_keys(runs: Sequence[Prepared], halving: HalvingSettings) -> 
 def _refuse_unfit(config: Config, rungs: int, keep: float) -> None:
     """Refuse a run that is trained alone, or that has too few epochs for the rungs."""
     if config.is_alone:
-        advice = (
-            "is trained alone, because it has callbacks, and halving ranks the runs of a pack. Set callbacks=[], or "
-        )
+        advice = "keep a run out of every pack, and halving ranks the runs of a pack. Set callbacks=none, or "
         raise ConfigError.of("callbacks", ", ".join(config.callbacks), f"{advice}leave {KEY} out.")
     most = most_rungs(config.trainer.epochs, keep)
     if rungs > most:

@@ -88,4 +88,4 @@ def _say_twins(twins: Sequence[tuple[Point, int]], by_number: Mapping[int, Point
         names = [by_number[first].name, *others]
         rest = len(names) - MOST_NAMED
         more = f"; {rest} more" if rest > 0 else ""
-        say(f"the same run {len(names)} times, trained once: {'; '.join(names[:MOST_NAMED])}{more}")
+        say(f"{len(names)} points describe the same run, which is trained once: {'; '.join(names[:MOST_NAMED])}{more}")

@@ -15,7 +15,7 @@ from rpt.sweep.display import Screen
 from rpt.sweep.point import Point, Result
 from rpt.training.live_progress import PackProgress
 
-TWIN = "the same run as another"
+TWIN = "identical to another point"
 """Name in the summary for points that describe the same run as an earlier point. Only the earlier point is trained."""
 
 MOST_BEST = 5

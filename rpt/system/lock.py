@@ -70,7 +70,7 @@ class Lock:
             return
         if not keep_file:
             with suppress(OSError):
-                self._path.unlink()  # before the lock is released, so that no process takes it on this file
+                self._path.unlink()  # removed while locked, so that no other process locks this file
         os.close(self._handle)
         self._handle = None
 

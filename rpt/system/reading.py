@@ -45,7 +45,7 @@ def read_json(path: Path) -> Any:
         raise Unreadable(f"{path}: {reason}") from error
     except RecursionError as error:
         raise Unreadable(f"{path}: is nested too deeply") from error
-    except (OSError, ValueError) as error:  # a ValueError is a number of too many digits
+    except (OSError, ValueError) as error:  # a number of too many digits raises a ValueError
         raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
     if _is_deep(value):
         raise Unreadable(f"{path}: is nested too deeply")
@@ -87,7 +87,7 @@ def refuse_pointer(path: Path) -> None:
     try:
         with path.open("rb") as file:
             start = file.read(len(LFS_POINTER))
-    except (OSError, ValueError) as error:  # a ValueError is a path with a null character
+    except (OSError, ValueError) as error:  # a path with a null character raises a ValueError
         raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
     if start == LFS_POINTER:
         raise Unreadable(f"{path}: is a pointer of git-lfs, not the file itself. Run git lfs pull in its folder")
@@ -101,10 +101,10 @@ def refuse_link_out(path: Path, folder: Path) -> None:
     """
     try:
         is_inside = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError) as error:  # a RuntimeError is a loop of links
+    except (OSError, RuntimeError) as error:  # a loop of links raises a RuntimeError
         raise Unreadable(f"{path}: cannot be read ({reason_of(error)})") from error
     if not is_inside:
-        raise Unreadable(f"{path}: is a link out of the folder {folder}")
+        raise Unreadable(f"{path}: is a link that leaves the folder {folder}")
 
 
 def reason_of(error: BaseException) -> str:

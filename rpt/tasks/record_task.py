@@ -131,7 +131,7 @@ def _mention(entity: Row, text: str) -> str:
     if not 0 <= start < len(text):
         raise entity.fault("start", f"is outside of the passage, 0 to {len(text) - 1}.")
     if not start <= end < len(text):
-        raise entity.fault("end", f"is not in the passage behind its start: {start} to {len(text) - 1}.")
+        raise entity.fault("end", f"must be between its start and the end of the passage: {start} to {len(text) - 1}.")
     mention = text[start : end + 1]
     if not mention.strip():
         raise DataError(f"{entity.place}: {entity.path}start = {start} to end = {end} holds no text.")

@@ -55,13 +55,17 @@ class Task:
     def __post_init__(self) -> None:
         if self.framing not in self.framings:
             known = ", ".join(self.framings)
-            raise ConfigError.of("framing", self.framing, f"task={self.name} knows {known}. Set framing=choice.")
+            raise ConfigError.of(
+                "framing", self.framing, f"task={self.name} supports only {known}. Set the format's framing to choice."
+            )
         for key, value in (("labels", self.labels), ("choices", self.choices)):
             if self.has_own_choices and value is not None:
-                advice = f"each row of task={self.name} brings its own. Set task.{key}=null."
+                advice = f"each row of task={self.name} has its own. Set task.{key}=null."
                 raise ConfigError.of(f"task.{key}", list(value), advice)
             if not self.has_own_choices and value is None:
-                advice = f"task={self.name} needs them, in label order; free text has reader rpt.tasks.written.Written."
+                advice = (
+                    f"task={self.name} needs one for each label; free text needs task.reader=rpt.tasks.written.Written."
+                )
                 raise ConfigError.of(f"task.{key}", None, advice)
 
     def examples(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Example]:

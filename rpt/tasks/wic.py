@@ -28,7 +28,7 @@ class Wic(Task):
                 raise row.fault(f"start{number}", f"is outside of sentence{number}, 0 to {len(sentence) - 1}.")
             if not start < end <= len(sentence):
                 allowed = f"{start + 1} to {len(sentence)}, one past the word's last letter"
-                raise row.fault(f"end{number}", f"is not behind start{number} in sentence{number}: {allowed}.")
+                raise row.fault(f"end{number}", f"must be after start{number} in sentence{number}: {allowed}.")
             made |= {f"start{number}": str(start), f"end{number}": str(end)}
             made[f"marked{number}"] = f"{sentence[:start]}*{sentence[start:end]}*{sentence[end:]}"
         return made

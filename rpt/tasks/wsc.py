@@ -135,7 +135,9 @@ def _located(target: Row, number: str, text: str) -> Range:
     words = [match.span() for match in re.finditer(r"\S+", text)]
     index, span = target.number(f"span{number}_index"), " ".join(target.text(f"span{number}_text").split())
     if not 0 <= index < len(words):
-        raise target.fault(f"span{number}_index", f"is none of the text's {len(words)} words, 0 to {len(words) - 1}.")
+        raise target.fault(
+            f"span{number}_index", f"must be the number of one of the text's {len(words)} words, 0 to {len(words) - 1}."
+        )
     start = words[index][0]
     for spelled in (span, span.rstrip(".,;:!?")):  # a few spans end in a full stop that the text lacks
         if spelled and _starts_with(text[start:], spelled):

@@ -38,11 +38,12 @@ def why_not(
     if section.prompt_layer:
         return (
             f"PEFT puts a prompt among the input embeddings, and this prompt enters before layer "
-            f"{section.prompt_layer}; backbone.prompt_layer=0 exports"
+            f"{section.prompt_layer}; train with backbone.prompt_layer=0 for an adapter"
         )
     if section.prompt_at != "front":
         front = "[CLS]" if section.prompt_at == "after_cls" else "the text"
-        return f"PEFT puts a prompt in front of {front}, and this prompt is behind it; backbone.prompt_at=front exports"
+        advice = "train with backbone.prompt_at=front for an adapter"
+        return f"PEFT puts a prompt in front of {front}, and this prompt is behind it; {advice}"
     return None
 
 

@@ -126,7 +126,7 @@ def code(config: Config) -> dict[str, Any]:
         try:
             hashes[key] = source_hash(target)
         except NoSource as error:
-            raise ConfigError.of(key, target, f"{error}. Name a class or function that exists.") from error
+            raise ConfigError.of(key, target, f"{error}. Name a class or function of a Python file.") from error
     return hashes
 
 

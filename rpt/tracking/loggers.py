@@ -61,7 +61,7 @@ class Loggers:
             self._open[name] = start(section, self._folder, record)
         except CannotSend as error:
             self._open[name] = start(section.model_copy(update={"mode": "offline"}), self._folder, record)
-            self._warn(f"logger {name} keeps its files here: {error}")
+            self._warn(f"logger {name} writes its files to the run's folder only: {error}")
 
     def log(self, values: Values) -> None:
         """Pass a row of the curve to each logger."""

@@ -23,18 +23,20 @@ def check_pack(configs: Sequence[Config]) -> None:
     if not configs:
         raise ConfigError.of("configs", "[]", "holds no configuration. Give the configuration of at least one run.")
     if len(configs) > 1 and configs[0].trainer.tune == "all":
-        raise ConfigError.of("trainer.tune", "all", "a run that trains its backbone has no pack. Train it alone.")
+        raise ConfigError.of("trainer.tune", "all", "runs that train their backbone cannot share it. Train each alone.")
     if len(configs) > 1 and configs[0].trainer.devices != 1:
-        advice = "is for a run alone. Packs are spread over GPUs by hydra.launcher.executor=submitit."
+        advice = "works only for a single run. To train packs on several GPUs, set hydra.launcher.executor=submitit."
         raise ConfigError.of("trainer.devices", configs[0].trainer.devices, advice)
     if len(configs) > 1 and (names := [name for config in configs for name in config.callbacks]):
-        advice = "act on a whole training, so a run with callbacks cannot be in a pack. Train it alone."
+        advice = (
+            "act on the training of all runs of a pack, so a run with callbacks cannot be in a pack. Train it alone."
+        )
         raise ConfigError.of("callbacks", ", ".join(names), advice)
     first = shared(configs[0])
     for config in configs[1:]:
         for key, value in shared(config).items():
             if value != first[key]:
-                raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train both alone.")
+                raise ConfigError.of(key, value, f"is {first[key]} for another run of the pack. Train the two apart.")
 
 
 def refuse_twins(recorders: Sequence[Recorder]) -> None:

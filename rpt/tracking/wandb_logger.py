@@ -187,7 +187,7 @@ def token_table(diagnostics: Mapping[str, Any]) -> tuple[list[str], Rows]:
 
 def _later(folder: Path) -> str:
     """Return the advice how to upload files that were not sent."""
-    return f"`wandb sync {folder}` uploads it later."
+    return f"`wandb sync {folder}` uploads the run later."
 
 
 def _cell(value: Any) -> Any:

@@ -22,14 +22,14 @@ from rpt.training.module import PromptTuner
 REFUSED: dict[type, str] = {
     library.Checkpoint: "a run writes its own checkpoints, and keeps the best by its held-out score. Leave it out",
     library.ProgressBar: "a run shows its own progress. Set trainer.progress=true",
-    library.Timer: "a score must not depend on the clock. Set trainer.epochs",
-    library.GradientAccumulationScheduler: "a run accumulates over its batch. Set trainer.batch_size",
-    library.StochasticWeightAveraging: "it changes the module's weights, and each run keeps its own. Leave it out",
-    library.WeightAveraging: "it changes the module's weights, and each run keeps its own. Leave it out",
-    library.BatchSizeFinder: "a score depends on the batch size. Set trainer.batch_size",
-    library.LearningRateFinder: "a score depends on the learning rate. Sweep lr",
-    library.BaseFinetuning: "the backbone stays frozen. Set trainer.tune=all and encoder=none to train it",
-    library.ModelPruning: "it changes the module's weights, and each run keeps its own. Leave it out",
+    library.Timer: "a score must not depend on the speed of the machine. Set trainer.epochs",
+    library.GradientAccumulationScheduler: "rpt itself accumulates the gradients of a batch. Set trainer.batch_size",
+    library.StochasticWeightAveraging: "it changes trained weights outside of rpt's checkpoints. Leave it out",
+    library.WeightAveraging: "it changes trained weights outside of rpt's checkpoints. Leave it out",
+    library.BatchSizeFinder: "the score depends on the batch size, so you must choose it. Set trainer.batch_size",
+    library.LearningRateFinder: "the score depends on the learning rate, so you must choose it. Set lr, or sweep it",
+    library.BaseFinetuning: "the backbone stays frozen. To fine-tune it, set trainer.tune=all and encoder=none",
+    library.ModelPruning: "it changes trained weights outside of rpt's checkpoints. Leave it out",
 }
 """Lightning's callbacks that rpt refuses, each with the reason and the advice for the error message."""
 

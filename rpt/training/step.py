@@ -131,7 +131,7 @@ class GradientPass:
                 has_freed = is_out_of_memory(error) and self.free_memory()
                 if not has_freed and (not is_out_of_memory(error) or self.token_budget <= 1):
                     raise
-            for run in self.runs:  # remove the gradients of forward passes that did fit
+            for run in self.runs:  # remove the gradients of earlier forward passes of this step
                 run.optimizer.zero_grad(set_to_none=True)
             if not has_freed:
                 self.token_budget //= 2
@@ -157,7 +157,7 @@ class GradientPass:
         for rows in (rows.to(device) for rows in cut):
             share = self.row_losses(rows, prompts) / rows.terms_of_run
             self.backward(share.sum())
-            # Masked and summed, because index_add has no fixed order on a GPU.
+            # A mask and a sum, because index_add has no fixed order of summation on a GPU.
             belongs = rows.run.to(exact)[:, None] == torch.arange(len(self.runs), device=exact)  # [batch, runs]
             sums += torch.where(belongs, share.detach().to(exact).double()[:, None], 0.0).sum(dim=0)
         losses: list[float] = sums.tolist()

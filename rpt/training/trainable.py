@@ -28,7 +28,7 @@ class Trainable(nn.Module):
         self.prompt = prompt
         self.head = head
         self.body = body
-        # A prompt of length 0, so that a run without a prompt needs no special case.
+        # A prompt of length 0, so that a run without a prompt is no special case.
         self.no_prompt: Tensor
         self.register_buffer("no_prompt", torch.zeros(0, hidden), persistent=False)
 

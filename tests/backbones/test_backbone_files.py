@@ -54,7 +54,7 @@ def test_a_loaded_backbone_has_the_outputs_of_the_saved_model(name, tmp_path):
     assert ("embed_out.weight" in stored) == (name == "gpt_neox")
 
 
-def test_the_prompt_has_the_width_of_a_narrow_embedding_and_the_head_that_of_the_states(tmp_path):
+def test_the_prompt_has_the_width_of_a_narrow_embedding_and_the_head_the_width_of_the_states(tmp_path):
     save_as_published("electra small", make_model("electra small"), tmp_path)
     backbone = load(tmp_path)
     assert (backbone.hidden_size, backbone.state_size) == (16, 32)
@@ -142,7 +142,7 @@ def test_an_embedding_of_the_encoder_that_differs_from_the_shared_embedding_is_r
 def test_a_tensor_that_the_model_does_not_use_is_refused(name, key, tmp_path):
     save_as_published(name, make_model(name), tmp_path)
     edit_weights(tmp_path, lambda tensors: tensors | {key: torch.zeros(2)})
-    with pytest.raises(WeightsError, match=r"no use for: .*Copy the whole model again|the weight files hold 3 layers"):
+    with pytest.raises(WeightsError, match=r"json lacks: .*Copy the whole model again|the weight files hold 3 layers"):
         load(tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_a_config_of_fewer_or_more_layers_is_refused(name, layers, tmp_path):
     save_as_published(name, make_model(name), tmp_path)
     key = {"distilbert": "n_layers", "t5": "num_layers", "gpt2": "n_layer"}.get(name, "num_hidden_layers")
     edit_config(tmp_path, lambda config: {**config, key: layers})
-    with pytest.raises(WeightsError, match=rf"config\.json: says {key} = {layers}, the weight files hold 2 "):
+    with pytest.raises(WeightsError, match=rf"config\.json: says {key} = {layers}, but the weight files hold 2 "):
         load(tmp_path)
 
 

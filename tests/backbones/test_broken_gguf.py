@@ -1,4 +1,4 @@
-"""A GGUF file whose head is damaged, foreign or describes too large a model is refused with a one-line message."""
+"""A GGUF file whose head is damaged, or describes another or too large a model, is refused with a one-line message."""
 
 import struct
 
@@ -35,16 +35,16 @@ NESTED = entry("a", 9, struct.pack("<IQ", 9, 1) * 5000)
 REFUSED = {
     "nested": (head_of(NESTED), "arrays are nested too deeply"),
     "long array": (head_of(entry("a", 9, struct.pack("<IQ", 4, 2**62))), f"an array of {2**62} values is longer"),
-    "many entries": (b"GGUF" + struct.pack("<IQQ", 3, 1, 2**63) + LLAMA, "is damaged: its head cannot be read"),
-    "unknown type": (head_of(entry("a", 77, b"")), "77 is no type of the format"),
+    "many entries": (b"GGUF" + struct.pack("<IQQ", 3, 1, 2**63) + LLAMA, "is damaged: its header cannot be read"),
+    "unknown type": (head_of(entry("a", 77, b"")), "77 is not a type of the format"),
     "cut in a text": (head_of(LLAMA)[:-2], "the file ends within a text"),
-    "no UTF-8": (head_of(LLAMA).replace(b"llama", b"ll\xffma"), "is damaged: its head cannot be read"),
+    "no UTF-8": (head_of(LLAMA).replace(b"llama", b"ll\xffma"), "is damaged: its header cannot be read"),
     "architecture is a number": (head_of(entry("general.architecture", 4, b"\1\0\0\0")), "has no text general.arch"),
     "no architecture": (head_of(), "has no text general.architecture"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of git-lfs"),
-    "no sizes": (head_of(LLAMA), "has llama.context_length = None in its head"),
+    "no sizes": (head_of(LLAMA), "has llama.context_length = None in its header"),
     "size is a text": (head_of(LLAMA, entry("llama.context_length", 8, text("9"))), "llama.context_length = '9'"),
-    "no layers": (sized(block_count=0), "llama.block_count = 0 in its head"),
+    "no layers": (sized(block_count=0), "llama.block_count = 0 in its header"),
     "many layers": (sized(block_count=2**40), f"too few for the {2**40} layers of 2 x 2 weights"),
     "wide": (sized(embedding_length=2**40), f"too few for the 2 layers of {2**40} x 2 weights"),
 }
@@ -71,7 +71,7 @@ def test_a_head_that_describes_no_model_is_refused_in_one_line(name, tmp_path, m
 
 def test_a_context_length_of_a_wrong_type_is_refused(tmp_path):
     (tmp_path / "a.gguf").write_bytes(head_of(LLAMA, entry("llama.context_length", 8, text("9"))))
-    with pytest.raises(files.NoSuchBackbone, match=r"a\.gguf: has llama\.context_length = '9' in its head"):
+    with pytest.raises(files.NoSuchBackbone, match=r"a\.gguf: has llama\.context_length = '9' in its header"):
         files.num_positions(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Cached tensors on disk: the same bits, and no use of a file that is damaged or belongs to other facts."""
+"""A cache of tensors on disk returns the same bits, and uses no file that is damaged or belongs to other facts."""
 
 import errno
 import multiprocessing
@@ -39,7 +39,7 @@ def size_of(root):
 
 
 def fill(root, start, seed, max_bytes):
-    """Read or write 60 texts in a random order, as a process of its own does."""
+    """Read or write 60 texts in a random order. The tests call this function in new processes."""
     cache, order = DiskCache(root, FACTS, max_bytes), list(range(60))
     random.Random(seed).shuffle(order)
     start.wait()
@@ -85,7 +85,7 @@ def test_tensors_of_other_facts_have_another_folder_and_are_never_used(other, tm
     assert elsewhere.read((0,)) is None
     elsewhere.write((0,), states(9))
     [other_file] = elsewhere.folder.glob("*.safetensors")
-    shutil.copy(file, other_file)  # a file under a foreign name
+    shutil.copy(file, other_file)  # a file of other facts under the right name
     assert elsewhere.read((0,)) is None
     assert "1 damaged or unreadable file" in elsewhere.warnings()[0]
 

@@ -137,11 +137,14 @@ def test_the_head_has_the_values_that_the_configuration_check_needs(quantised, m
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda content: b"", "is no GGUF file"),
-        (lambda content: b"PK\x03\x04" + content[4:], "is no GGUF file"),
-        (lambda content: content[:4] + b"\x01\0\0\0" + content[8:], "version 1 of the format, 2 and 3 are read"),
-        (lambda content: content[:40], "is damaged: its head cannot be read"),
-        (lambda content: content[:24] + b"\xff" * 8 + content[32:], "is damaged: its head cannot be read"),
+        (lambda content: b"", "is not a GGUF file"),
+        (lambda content: b"PK\x03\x04" + content[4:], "is not a GGUF file"),
+        (
+            lambda content: content[:4] + b"\x01\0\0\0" + content[8:],
+            "version 1 of the GGUF format, but rpt reads only versions 2 and 3",
+        ),
+        (lambda content: content[:40], "is damaged: its header cannot be read"),
+        (lambda content: content[:24] + b"\xff" * 8 + content[32:], "is damaged: its header cannot be read"),
     ],
 )
 def test_a_file_whose_head_cannot_be_read_is_refused(quantised, tmp_path, damage, message):
@@ -156,7 +159,7 @@ def test_a_file_whose_head_cannot_be_read_is_refused(quantised, tmp_path, damage
 def test_a_folder_with_two_gguf_files_is_refused(quantised, tmp_path):
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / name).symlink_to(quantised)
-    with pytest.raises(files.NoSuchBackbone, match=r"holds a\.gguf, b\.gguf\. Move the one"):
+    with pytest.raises(files.NoSuchBackbone, match=r"holds several GGUF files: a\.gguf, b\.gguf\. Move"):
         files.weight_files(tmp_path)
 
 
@@ -226,11 +229,11 @@ def test_a_truncated_file_is_refused_and_leaves_no_files(quantised, cache, tmp_p
 
 def test_a_cache_that_cannot_be_written_is_refused(quantised, cache):
     cache.write_text("a file, where the folder should be")
-    with pytest.raises(StorageError, match=r"cache: cannot be written .*Set RPT_CACHE=DIR"):
+    with pytest.raises(StorageError, match=r"cache: cannot be written .*Set RPT_CACHE to a writable folder"):
         dequantized(quantised)
 
 
-def test_the_folder_of_the_cache_follows_from_environment_variables(monkeypatch, cache):
+def test_environment_variables_determine_the_folder_of_the_cache(monkeypatch, cache):
     assert cache_folder() == cache
     monkeypatch.delenv("RPT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")

@@ -150,9 +150,9 @@ def test_an_incomplete_model_in_the_cache_is_completed(hub, ask):
     ("hub_id", "revision", "message"),
     [
         ("our/none", None, "the hub has no public model our/none. Correct backbone.hub_id, or log in: hf auth login"),
-        (SERVED, "v9", "the hub's our/model has no revision v9. Set backbone.revision=null."),
+        (SERVED, "v9", "the model our/model on the hub has no revision v9. Set backbone.revision=null."),
         ("our/gated", None, "the hub gives our/gated only to those who accepted its licence: accept its licence at "),
-        ("no name", None, "no name is no name of a model on the hub. Set backbone.hub_id=OWNER/NAME."),
+        ("no name", None, "no name is not a valid name of a model on the hub. Set backbone.hub_id=OWNER/NAME."),
     ],
 )
 def test_a_model_that_the_hub_does_not_provide_is_refused_with_a_one_line_message(hub, ask, hub_id, revision, message):
@@ -166,17 +166,17 @@ def test_a_hub_that_cannot_be_reached_gives_a_one_line_message_with_advice(ask, 
     with socket.socket() as closed:  # a bound port without a listening server refuses connections
         closed.bind(("127.0.0.1", 0))
         answer = ask(locate("Qwen/Qwen3-0.6B"), closed.getsockname()[1], offline=offline)
-    reason = f"is not in the cache at {tmp_path / 'home' / 'hub'} and the hub cannot be reached ({why})"
+    reason = f"is not in the cache at {tmp_path / 'home' / 'hub'} and could not be fetched from the hub ({why})"
     advice = "fetch it on a machine that reaches the hub, copy it here, and run backbone=local backbone.path=DIR"
     assert answer == f"refused: Qwen/Qwen3-0.6B {reason}: {advice} backbone.name=qwen3_0.6b"
 
 
-@pytest.mark.slow  # waits until the client gives up
+@pytest.mark.slow  # the client waits until its time limit
 def test_a_hub_that_never_answers_gives_an_error(ask):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        assert "the hub cannot be reached (ReadTimeout)" in ask(locate(SERVED), silent.getsockname()[1])
+        assert "could not be fetched from the hub (ReadTimeout)" in ask(locate(SERVED), silent.getsockname()[1])
 
 
 def test_pytorch_files_are_needed_only_if_there_are_no_safetensors_files():

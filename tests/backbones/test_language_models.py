@@ -72,7 +72,7 @@ def test_zero_shot_answers_do_not_depend_on_seed_epochs_or_batch_size(family, co
 def test_full_fine_tuning_changes_the_weights_and_lowers_the_loss(family, configure):
     outcome = train([configure(family, *TUNE, "trainer.epochs=5")])[0]
     record, losses = outcome.record, train_losses(outcome)
-    steps = len(losses) // 5  # number of steps of an epoch
+    steps = len(losses) // 5  # number of steps in an epoch
     assert sum(losses[-steps:]) < 0.8 * sum(losses[:steps])
     assert record.status == "finished"
     assert record.config["trainer"]["tune"] == "all"
@@ -109,7 +109,7 @@ def test_a_pack_of_fully_tuned_runs_is_refused(configure):
     pair = [configure("tiny_t5", *TUNE, f"seed={seed}") for seed in (0, 1)]
     with pytest.raises(ConfigError) as caught:
         train(pair)
-    assert str(caught.value) == "trainer.tune = all: a run that trains its backbone has no pack. Train it alone."
+    assert str(caught.value) == "trainer.tune = all: runs that train their backbone cannot share it. Train each alone."
 
 
 # Tests of resumed runs

@@ -21,7 +21,7 @@ from tests.support.models import MAKERS, VOCAB, tokenizer
 
 NAMES = [name for name in MAKERS if not name.endswith(", tied")]
 UNFUSED = ("deberta-v2", "sdpa")
-"""Pair of model type and attention that transformers does not have."""
+"""Pairs of model type and attention that transformers does not have."""
 WAYS = [(name, attention) for name in NAMES for attention in ("eager", "sdpa") if (name, attention) != UNFUSED]
 CLASSES = {"encoder": EncoderBackbone, "seq2seq": Seq2SeqBackbone, "causal": CausalBackbone}
 CLOSE = 1e-6
@@ -44,7 +44,7 @@ def family_of(model):
 
 
 def make(name, attention="eager", dtype=torch.float64):
-    """Make a random backbone with three layers, so that a layer has layers on both sides."""
+    """Make a random backbone with three layers, so that there are layers below and above the middle layer."""
     auto, config = MAKERS[name]
     config = config()
     config.num_hidden_layers = 3

@@ -1,4 +1,4 @@
-"""`make bench` measures every way on the same rows, and its numbers agree with each other."""
+"""`make bench` measures every implementation on the same rows, and its numbers agree with each other."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def test_every_way_trains_on_the_same_rows(result):
     ways = measurement["ways"]
     assert set(ways) == WAYS
     tokens = {name: way["tokens_per_second"] * way["seconds_per_example"] for name, way in ways.items()}
-    # In one step, each way reads each of the eight rows equally often: ten virtual tokens and the row's own tokens.
+    # In one step, each implementation reads each of the eight rows equally often, with ten virtual tokens.
     assert tokens == pytest.approx(dict.fromkeys(ways, measurement["tokens_per_row"] + 10))
 
 
@@ -59,7 +59,7 @@ def test_operations_are_those_of_the_model(result):
     tokens = 8 * (measurement["tokens_per_row"] + 10)
     weights = 6 * (4 * 384**2 + 2 * 384 * 1536)  # MiniLM's six layers
     forward_and_backward = 2 * 2 * weights * tokens
-    # Padding and attention come on top.
+    # Operations for padding and attention are added to this number.
     assert 1 < measurement["floor"]["operations_per_step"] / forward_and_backward < 1.5
 
 

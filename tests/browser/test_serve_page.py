@@ -1,4 +1,4 @@
-"""The server's page in a real browser: comparing runs by mouse and keyboard, faults, phone and dark mode."""
+"""The server's page in Chromium: comparison of runs by mouse and keyboard, errors, phone width and dark mode."""
 
 import json
 import threading
@@ -42,7 +42,7 @@ def address(runs):
 
 @pytest.fixture
 def open_page(browser, address):
-    """Opens the server's page; the page has `noise`, console messages and errors, and `requests`, addresses."""
+    """Open the server's page. `noise` lists console messages and errors, and `requests` the requested addresses."""
     contexts = []
 
     def open_page(width=1280, **options):
@@ -72,7 +72,7 @@ def choose(page, task):
     page.get_by_label("Task").select_option(task)
 
 
-def test_several_runs_are_compared_and_the_page_asks_this_server_alone(open_page, address, runs):
+def test_several_runs_are_compared_and_the_page_sends_requests_to_this_server_only(open_page, address, runs):
     page = open_page()
     choose(page, "cb")
     page.get_by_role("button", name="Fill in an example").click()
@@ -93,7 +93,7 @@ def test_several_runs_are_compared_and_the_page_asks_this_server_alone(open_page
     assert page.requests == [address, f"{address}runs", f"{address}predict"]
 
 
-def test_a_keyboard_is_enough(open_page):
+def test_runs_are_compared_by_keyboard_only(open_page):
     page = open_page()
     choose(page, "cb")
     page.get_by_label("premise", exact=True).focus()
@@ -113,7 +113,7 @@ def test_a_keyboard_is_enough(open_page):
     assert {"task", "all", "none", "field-premise", "field-hypothesis", "example", "as-json", "send"} <= set(reached)
 
 
-def test_a_fault_is_told_and_the_old_answers_disappear(open_page):
+def test_an_error_is_shown_and_the_old_answers_disappear(open_page):
     page = open_page()
     choose(page, "cb")
     page.get_by_role("button", name="Fill in an example").click()
@@ -132,7 +132,7 @@ def test_a_fault_is_told_and_the_old_answers_disappear(open_page):
     assert not page.get_by_role("alert").is_visible()
 
 
-def test_a_server_that_does_not_answer_is_told(open_page):
+def test_the_page_says_that_the_server_does_not_answer(open_page):
     page = open_page()
     choose(page, "cb")
     page.get_by_role("button", name="Fill in an example").click()

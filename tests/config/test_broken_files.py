@@ -11,7 +11,7 @@ from rpt.config.hydra_errors import USER_ERRORS, explain
 from tests.support.composed import compose
 
 ROOT = Path(__file__).parents[2]
-ADVICE = "Mend the file; a text that holds a sign such as : or { needs quotes."
+ADVICE = "Correct the file. Text that contains a character such as : or { needs quotes."
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_error_of_a_file_that_is_nested_too_deeply_has_its_line(content, tmp
     line = content.count("\n") + 1
     assert (
         explain(caught.value)
-        == f"{file}:{line}: is nested too deeply. Mend the file: a configuration has a few levels."
+        == f"{file}:{line}: is nested too deeply. Correct the file: a configuration needs only a few levels."
     )
 
 
@@ -67,7 +67,9 @@ def test_the_command_refuses_a_file_that_is_nested_too_deeply(tmp_path):
     command = [sys.executable, ROOT / "run.py", "--config-dir", str(tmp_path), "task=own"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == f"{file}:1: is nested too deeply. Mend the file: a configuration has a few levels.\n"
+    assert (
+        ended.stderr == f"{file}:1: is nested too deeply. Correct the file: a configuration needs only a few levels.\n"
+    )
 
 
 def test_a_name_that_is_too_long_for_the_file_system_is_refused():

@@ -83,7 +83,7 @@ RELATIONS = {
     "init=file": f"init.path = ???: needs a value. {PATH}",
     "init=file init.path=/nowhere.npy": f"init.path = /nowhere.npy: there is no such file. {PATH}",
     "init=text init.text=": "init.text = '': must hold at least one word. Set 'init.text=\"some words\"'.",
-    "init=uniform init.low=0.5": "init.low = 0.5: must be below init.high, which is 0.5. Set init.low=-0.5.",
+    "init=uniform init.low=0.5": "init.low = 0.5: must be below init.high, which is 0.5. Lower it, or raise init.high.",
     'output_dir="~nobody_here/runs"': "output_dir = ~nobody_here/runs: this machine has no user nobody_here. Write the "
     "path without ~.",
     f"output_dir={'x' * 300}": f"output_dir = {TOO_LONG} output_dir to a shorter path.",
@@ -111,15 +111,15 @@ RELATIONS = {
     "scorer=rank or scorer=generate.",
     "backbone=smollm2 backbone.prompt_at=after_cls": "backbone.prompt_at = after_cls: a backbone of family causal has "
     "no [CLS]. Set backbone.prompt_at=front.",
-    "backbone.prompt_at=end": "backbone.prompt_at = end: needs a decoder, whose text does not attend to the prompt. "
-    "This backbone has family encoder. Set backbone.prompt_at=front.",
+    "backbone.prompt_at=end": "backbone.prompt_at = end: needs a decoder, where text does not attend to a prompt "
+    "behind it. This backbone has family encoder. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end scorer=generate": "backbone.prompt_at = end: does not go with "
     "scorer=generate, only with scorer=rank. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.prompt_at=end backbone.dropout=true": "backbone.prompt_at = end: does not go with "
     "backbone.dropout=true, because the text's states are computed only once. Set backbone.prompt_at=front.",
     "backbone=smollm2 backbone.family=seq2seq": "backbone.family = seq2seq: the model's own config says causal. Set "
     "backbone.family=causal.",
-    "trainer.tune=all": "trainer.tune = all: trains no prompt. Set encoder=none, or trainer.tune=prompt.",
+    "trainer.tune=all": "trainer.tune = all: takes no prompt. Set encoder=none, or trainer.tune=prompt.",
     "encoder=none trainer.tune=all backbone.dtype=bfloat16": "backbone.dtype = bfloat16: cannot store the small "
     "updates of trainer.tune=all. Set backbone.dtype=float32.",
     "callbacks=[early_stopping,lr_monitor] trainer.devices=2": "callbacks = early_stopping, lr_monitor: cannot act "
@@ -129,7 +129,8 @@ RELATIONS = {
     "task=copa init=labels": "init = labels: this task has no label texts, because each row has its own choices. "
     "Set init=vocab.",
     "data=hub data.hub_id=null": "data.hub_id = null: needs a value. Set data.hub_id=aps/super_glue.",
-    "backbone=local": "backbone.path = ???: needs a value. Set backbone.path=DIR, a folder in the hub's layout.",
+    "backbone=local": "backbone.path = ???: needs a value. Set backbone.path=DIR, a folder with config.json, "
+    "tokenizer and weights of a model.",
     'task.formats.encoder.first="{premis}"': "task.formats.encoder.first = {premis}: {premis} names no field of the "
     "task. Did you mean premise? Fields: choice, hypothesis, premise.",
     'task.formats.encoder.first="{"': "task.formats.encoder.first = {: cannot be filled in (Single '{' encountered in "

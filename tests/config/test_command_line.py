@@ -50,7 +50,7 @@ def test_arguments_are_rewritten_for_hydra(given, expected):
         ("--cfg job --info", "--cfg --info: these flags exclude each other."),
         ("--run --cfg job", "--run --cfg: these flags exclude each other."),
         ("--resolve lr=1", "--resolve: needs --cfg"),
-        ("--experimental-rerun job.pickle", "--experimental-rerun: rpt has no pickled jobs. Train a run again"),
+        ("--experimental-rerun job.pickle", "--experimental-rerun: rpt writes no pickled jobs. Train a run again"),
         ("replay=runs/x", "replay: is no key of a configuration. Run: python -m rpt.replay runs/x"),
         ("-m ++replay=", "replay: is no key of a configuration. Run: python -m rpt.replay RUN_FOLDER"),
         ("--config-dir /nowhere", "/nowhere: there is no such config folder."),

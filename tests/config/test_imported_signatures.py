@@ -68,7 +68,7 @@ def test_valid_options_of_other_packages_are_accepted(module):
             "optim",
             "constructors_of_mine.number",
             {},
-            "optim._target_ = constructors_of_mine.number: is no class or function.",
+            "optim._target_ = constructors_of_mine.number: is not a class or function.",
         ),
         (
             "init",
@@ -109,5 +109,5 @@ def test_a_constructor_that_raises_is_refused_with_file_and_line(module, monkeyp
         built("encoder", f"{module}.Inherits", width=-1)
     assert str(refused.value) == (
         "encoder._target_ = constructors_of_mine.Inherits: raises an error when it is built (ValueError: width is "
-        f"below zero, in {sys.modules[module].__file__}, line 8). Mend it, or its options encoder.*."
+        f"below zero, in {sys.modules[module].__file__}, line 8). Correct the code, or the options encoder.*."
     )

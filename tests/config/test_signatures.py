@@ -83,41 +83,45 @@ def test_an_argument_that_rpt_passes_is_no_option(module):
     ]
 
 
+NO_MODULE = (
+    "Name a class or function that exists. A package of your own must be installed (pip install -e DIR), or its "
+    "folder be in PYTHONPATH."
+)
+ALLOWED_TYPES = "Use types of builtins, typing, rpt.config.options or pydantic's number types."
+
+
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("components_of_mine.Yours", "components_of_mine holds no 'Yours'"),
-        ("no_such_module.Encoder", "there is no module 'no_such_module'"),
-        ("no_such.module.Encoder", "there is no module 'no_such.module'"),
-        ("Encoder", "there is no module ''"),
-        ("os.system", "the module 'os' has no source text that could be read"),
-        ("math.sqrt", "the module 'math' has no source text that could be read"),
+        ("components_of_mine.Yours", "components_of_mine holds no 'Yours'. Name a class or function that exists."),
+        ("no_such_module.Encoder", f"there is no module 'no_such_module'. {NO_MODULE}"),
+        ("no_such.module.Encoder", f"there is no module 'no_such.module'. {NO_MODULE}"),
+        ("Encoder", f"there is no module ''. {NO_MODULE}"),
+        ("os.system", "the module 'os' has no source file. Name a class or function of a Python file."),
+        ("math.sqrt", "the module 'math' has no source file. Name a class or function of a Python file."),
         (
             "components_of_mine.strange",
-            "width: torch.Tensor uses 'torch'; options use builtins, typing, "
-            "rpt.config.options and pydantic's number types",
+            "the type of its argument width is torch.Tensor, whose name 'torch' rpt does not know here. "
+            f"{ALLOWED_TYPES}",
         ),
         (
             "components_of_mine.spying",
-            "width: __import__('components_of_mine') is no type of an option; options use builtins, typing, "
-            "rpt.config.options and pydantic's number types",
+            "the type of its argument width is __import__('components_of_mine'), which rpt cannot check. "
+            f"{ALLOWED_TYPES}",
         ),
         (
             "components_of_mine.calling",
-            "width: Field(gt=__import__('components_of_mine')) is no type of an option; options use builtins, typing, "
-            "rpt.config.options and pydantic's number types",
+            "the type of its argument width is Field(gt=__import__('components_of_mine')), which rpt cannot check. "
+            f"{ALLOWED_TYPES}",
         ),
         (
             "components_of_mine.computed",
-            "width: its default len('abc') is no plain value, and options need plain values",
+            "the default of its argument width is len('abc'). Write the default as a literal, such as 2 or None.",
         ),
     ],
 )
 def test_a_target_that_cannot_be_read_is_refused(target, reason, module):
-    advice = "Name a class or function that exists."
-    if reason.startswith("there is no module"):
-        advice += " A package of your own must be installed (pip install -e DIR), or its folder be in PYTHONPATH."
-    assert problems(target) == [f"encoder._target_ = {target}: {reason}. {advice}"]
+    assert problems(target) == [f"encoder._target_ = {target}: {reason}"]
 
 
 def test_a_target_in_a_package_does_not_run_the_package(tmp_path, monkeypatch):
@@ -160,5 +164,5 @@ def test_the_options_of_every_shipped_component_are_valid(group, count):
 
 
 def test_the_error_of_an_unknown_target_has_its_module_and_name():
-    with pytest.raises(UnknownTarget, match=r"^rpt\.training\.optimizers holds no 'sgd'$"):
+    with pytest.raises(UnknownTarget, match=r"^rpt\.training\.optimizers holds no 'sgd'\."):
         signature("rpt.training.optimizers.sgd")

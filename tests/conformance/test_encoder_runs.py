@@ -101,7 +101,7 @@ def test_an_evaluation_repeats_and_does_not_depend_on_the_order_of_the_rows(inde
     assert torch.equal(tuner.score(rows.pick(order), prompts).scores, first[order])
 
 
-def test_the_factorised_prompts_differ_from_the_plain_one(packed):
+def test_factorised_prompts_differ_from_the_plain_prompt(packed):
     """The runs have different seeds and thus different initial tables, so that the encoders' prompts must differ."""
     _, tuner, _, _ = packed
     prompts = [torch.cat([value.flatten() for value in kept(run).values()]) for run in tuner.runs]

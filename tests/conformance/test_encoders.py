@@ -27,7 +27,7 @@ VOCABULARY = torch.randn(50, HIDDEN, generator=torch.Generator().manual_seed(8))
 IDS = torch.randint(len(VOCABULARY), (40, 9), generator=torch.Generator().manual_seed(9))
 LENGTHS = torch.randint(1, 10, (40, 1), generator=torch.Generator().manual_seed(10))
 TEXTS = Texts(IDS, (torch.arange(9) < LENGTHS).long(), VOCABULARY.__getitem__)
-"""Texts for the encoders that read the text or change it; more than an encoder reads at a time."""
+"""Texts for the encoders that read or change the text. There are more texts than an encoder reads at a time."""
 
 
 def load(path: Path, **changes: object) -> DictConfig:
@@ -89,7 +89,7 @@ each_variant = pytest.mark.parametrize("config", variants())
 
 def test_all_encoder_options_are_discovered():
     assert len(OPTIONS) >= 4
-    assert {path.stem for path in FILES} - {path.stem for path in OPTIONS} == {"none"}  # no prompt, so no encoder
+    assert {path.stem for path in FILES} - {path.stem for path in OPTIONS} == {"none"}  # `none` has no encoder
 
 
 @each_option
@@ -131,7 +131,7 @@ def test_the_gradient_reaches_every_trained_number(config):
     if not soft_prompt.is_foldable:  # a factor of zeros, as updates of the text have at the start, stops the gradient
         for parameter in soft_prompt.parameters():
             parameter.data.add_(0.1 * torch.randn_like(parameter))
-    # A random direction: the sum of a normalised row is constant and has no gradient.
+    # The gradient is taken in a random direction, because the sum of a normalised row is constant and has no gradient.
     sum((part * torch.randn_like(part)).sum() for part in outputs(soft_prompt)).backward()
     for name, parameter in soft_prompt.named_parameters():
         assert parameter.grad is not None, name
@@ -204,7 +204,7 @@ def test_further_training_does_not_change_a_folded_prompt(config):
 
 
 @each_variant
-def test_what_a_text_gets_does_not_depend_on_the_other_texts(config):
+def test_the_prompt_and_update_of_a_text_do_not_depend_on_the_other_texts(config):
     """SMoP's published code mixes the prompts of a batch's rows."""
     soft_prompt = build(config).eval()
     whole = soft_prompt.encode(TEXTS)

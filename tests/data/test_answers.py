@@ -173,7 +173,7 @@ def test_an_answer_that_changes_the_tokens_of_its_source_is_refused(decoders_by_
         encode_texts(decoders_by_kind["pieces"], [row], "{text} Answer: ", None, 50)
     assert str(caught.value) == (
         "row idx (3, 1): the tokenizer joins the end of the source with the answer 'no', which then has no tokens of "
-        "its own. Let the task's source template end in a word or a sign, not in white space."
+        "its own. Let the task's source template end with a word or a punctuation mark."
     )
 
 
@@ -270,8 +270,8 @@ def test_too_many_rows_whose_choices_have_equal_tokens_are_refused(configure, tm
         train([configure(*copa(tmp_path / "rows", tied=3))])
     assert str(caught.value) == (
         "3 of 40 train rows have choices that the tokenizer cannot tell apart, such as '\U0001f600' and '\U0001f601' "
-        "of row idx 0, more than data.max_tied_share=0.05. Change the choices in the task's text format, take a "
-        "backbone that knows their words, or set data.max_tied_share higher."
+        "of row idx 0, more than data.max_tied_share=0.05. Change the choices in the task's text format, choose a "
+        "backbone whose tokenizer knows their words, or set data.max_tied_share higher."
     )
 
 

@@ -153,15 +153,17 @@ def test_a_truncated_source_of_t5_ends_with_one_end_token(backbones):
 
 
 @pytest.mark.parametrize("family", LANGUAGE)
-@pytest.mark.parametrize(("cut", "named"), [(None, "none of its fields"), ("kept", "kept")])
+@pytest.mark.parametrize(
+    ("cut", "named"),
+    [(None, "the task's format names no field to cut"), ("kept", "cutting the field kept does not suffice")],
+)
 def test_a_source_that_cannot_be_truncated_to_the_limit_is_refused(family, cut, named, backbones):
     row = example(idx=(5, 1), kept="a", passage="rain " * 60, question="b")
     [[whole]] = written(backbones[family], [row], 10_000).inputs
     with pytest.raises(DataError) as caught:
         written(backbones[family], [row], 20, cut=cut)
     assert str(caught.value) == (
-        f"row idx (5, 1): has {len(whole)} tokens, 20 are allowed, and cutting {named} does not suffice. "
-        "Set backbone.text_limit higher."
+        f"row idx (5, 1): has {len(whole)} tokens, but 20 are allowed, and {named}. Set backbone.text_limit higher."
     )
 
 

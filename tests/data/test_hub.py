@@ -26,7 +26,7 @@ LAYOUTS = ("{split}-00000-of-00001.parquet", "{split}/0000.parquet", "super_glue
 SPAN = {"text": Value("string"), "start": Value("int32"), "end": Value("int32")}
 INSTEAD = "Use data=jsonl with the official release instead"
 NOT_HERE = (
-    "data.hub_id=aps/super_glue: cb is not, or not whole, in the local cache, and {reason}. "
+    "data.hub_id=aps/super_glue: cb is missing or incomplete in the local cache, and {reason}. "
     f"{INSTEAD}, or run once where the hub can be reached."
 )
 
@@ -230,13 +230,13 @@ def test_there_is_one_request_to_a_hub_that_cannot_be_reached(tmp_path):
     # No program listens at port 9 of this machine.
     hub = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     run = subprocess.run([sys.executable, "-c", code], env={**os.environ, **hub}, capture_output=True, text=True)
-    reason = "the hub does not give it (ConnectError: [Errno 111] Connection refused)"
+    reason = "it cannot be fetched from the hub (ConnectError: [Errno 111] Connection refused)"
     assert run.stderr.splitlines()[-1] == "rpt.errors.DataError: " + NOT_HERE.format(reason=reason)
     assert "Retrying" not in run.stderr
 
 
 def test_a_hub_id_that_is_neither_a_folder_nor_an_id_is_refused():
-    assert refusal("a/b/c") == "data.hub_id=a/b/c: is no folder and no data set's id. Set data.hub_id=aps/super_glue."
+    assert refusal("a/b/c") == "data.hub_id=a/b/c: is neither a folder nor a data set. Set data.hub_id=aps/super_glue."
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_labels_numbered_in_another_order_are_refused(tmp_path):
     features = Features({**features_of("CB", rows["train"]), "label": swapped})
     write_view(tmp_path, "CB", rows, features=features)
     assert refusal(tmp_path) == (
-        f"{tmp_path}/cb: numbers its labels as ['contradiction', 'entailment', 'neutral'], where the view has "
+        f"{tmp_path}/cb: numbers its labels as ['contradiction', 'entailment', 'neutral'], but rpt expects "
         f"['entailment', 'contradiction', 'neutral']. {INSTEAD}."
     )
 

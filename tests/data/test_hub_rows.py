@@ -26,7 +26,7 @@ OTHER = {**MULTIRC, "idx": {"paragraph": 1, "question": 1, "answer": 1}}
             "ReCoRD",
             [{**RECORD, "entity_spans": None}],
             "f:1: has no entity_spans; the hub's ReCoRD rows have passage, query, entity_spans, answers, idx. An older "
-            "copy of the view has no entity_spans. Use data.hub_id=aps/super_glue, or data=jsonl.",
+            "copy of the data set has no entity_spans. Use data.hub_id=aps/super_glue, or data=jsonl.",
         ),
         (
             "MultiRC",
@@ -34,26 +34,26 @@ OTHER = {**MULTIRC, "idx": {"paragraph": 1, "question": 1, "answer": 1}}
             "f:1: has no paragraph; the hub's MultiRC rows have paragraph, question, answer, idx, label. "
             "Use data.hub_id=aps/super_glue, or data=jsonl.",
         ),
-        ("MultiRC", [{**MULTIRC, "label": 2}], "f:1: label = 2 is none of the view's numbers -1 to 1."),
+        ("MultiRC", [{**MULTIRC, "label": 2}], "f:1: label = 2 is none of the label numbers -1 to 1."),
         (
             "MultiRC",
             [MULTIRC, OTHER, MULTIRC],
-            "f:3: idx paragraph 0 comes again after others. Load the view unshuffled.",
+            "f:3: idx paragraph 0 comes again after other rows. Keep the rows in order.",
         ),
         (
             "MultiRC",
             [MULTIRC, {**MULTIRC, "paragraph": "Bob met Ann."}],
-            "f:2: another paragraph than at f:1, under the same idx 0.",
+            "f:2: has another paragraph than f:1, although both have idx 0.",
         ),
         (
             "ReCoRD",
             [{**RECORD, "entity_spans": [{"text": "Bob", "start": 0, "end": 3}]}],
-            "f:1: entity_spans says 'Bob' for characters 0 to 3 of the passage, which hold something else.",
+            "f:1: entity_spans says 'Bob' for characters 0 to 3 of the passage, which hold another text.",
         ),
         (
             "ReCoRD",
             [{**RECORD, "entity_spans": [{"text": "Ann", "start": 0, "end": 4}]}],
-            "f:1: entity_spans says 'Ann' for characters 0 to 4 of the passage, which hold something else.",
+            "f:1: entity_spans says 'Ann' for characters 0 to 4 of the passage, which hold another text.",
         ),
         ("ReCoRD", [{**RECORD, "answers": ["Eve"]}], "f:1: the answer 'Eve' is none of the passage's entity_spans."),
     ],

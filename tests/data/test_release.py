@@ -58,7 +58,7 @@ def test_a_folder_without_a_known_checksum_is_recognised_by_its_number_of_rows()
         ({"source": "jsonl", "release": None, "folder": "MRPC"}, "MRPC from jsonl"),
         (
             {"source": "jsonl", "release": None, "folder": "CB"},
-            "CB from jsonl, in SuperGLUE's layout but not known as its whole release",
+            "CB from jsonl, in SuperGLUE's layout, but not its complete official release",
         ),
         ({"source": "jsonl"}, "mrpc from jsonl"),  # a record of an older rpt
     ],

@@ -13,7 +13,7 @@ from rpt.errors import DataError
 from tests.support.composed import compose
 
 ROW = {"premise": "It rained.", "hypothesis": "It was wet.", "idx": 0, "label": "neutral"}
-AGAIN = "Download the file again, or mend the line."
+AGAIN = "Download the file again, or correct the line."
 
 
 def write_release(root, train=(ROW,), val=(ROW,)):
@@ -42,7 +42,7 @@ def test_rows_are_read_with_their_file_and_line(tmp_path):
         ("1.5", f"holds a JSON number, where one object per line is expected. {AGAIN}"),
         (
             '{"premise": "\\ud800"}',
-            "cannot be taken ('utf-8' codec can't encode character '\\ud800' in position 13: surrogates not "
+            "cannot be read ('utf-8' codec can't encode character '\\ud800' in position 13: surrogates not "
             f"allowed). {AGAIN}",
         ),
     ],
@@ -58,7 +58,7 @@ def test_a_line_that_is_no_json_object_is_refused(line, reason, tmp_path):
 def test_a_number_with_too_many_digits_is_refused(tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text('{"idx": ' + "9" * 5000 + "}\n")
-    with pytest.raises(DataError, match=r"train\.jsonl:1: cannot be taken \(Exceeds the limit"):
+    with pytest.raises(DataError, match=r"train\.jsonl:1: cannot be read \(Exceeds the limit"):
         list(read_rows(path))
 
 
@@ -78,7 +78,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 @pytest.fixture
 def gzipped_release(tmp_path):
-    """Root of a release that has its train file only in compressed form."""
+    """Root of a release whose train file exists only in compressed form."""
     root = write_release(tmp_path, train=[{**ROW, "idx": number} for number in range(3)])
     plain = tmp_path / "CB" / "train.jsonl"
     plain.with_name("train.jsonl.gz").write_bytes(gzip.compress(plain.read_bytes()))

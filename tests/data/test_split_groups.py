@@ -53,7 +53,7 @@ def test_no_text_is_in_both_parts_and_no_part_is_empty(made, share, seed, strati
     if len(texts_of(examples)) in (
         1,
         len(examples),
-    ):  # a single text cannot be held out, and unique texts have no groups
+    ):  # a single text cannot be held out, and unique texts form no groups
         return
     train, held = hold_out(examples, share, seed, stratified=stratified, same_side=("premise",))
     assert train
@@ -120,4 +120,6 @@ def test_a_same_side_field_that_a_row_lacks_is_refused():
 def test_rows_of_one_text_cannot_be_held_out():
     with pytest.raises(DataError) as caught:
         hold_out(rows_with_texts([(0, 0), (0, 1), (0, 1)]), 0.2, 0, stratified=True, same_side=("premise",))
-    assert str(caught.value) == "train has one text: none can be held out. Two are needed."
+    assert (
+        str(caught.value) == "train has only one text, so none can be held out. Add rows, or set data.max_rows higher."
+    )

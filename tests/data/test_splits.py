@@ -57,7 +57,7 @@ def per_class(examples):
 def test_held_out_rows_are_disjoint_stratified_and_repeat(targets, share, seed):
     counts, examples = Counter(targets), rows_of(targets)
     if min(counts.values()) < 2:
-        with pytest.raises(DataError, match=r"^train has one row of label '[abc]': none can be held out\. Two are"):
+        with pytest.raises(DataError, match=r"^train has only one row of label '[abc]', so none can be held out\."):
             hold_out(examples, share, seed, stratified=True)
         return
     train, held = hold_out(examples, share, seed, stratified=True)
@@ -96,12 +96,14 @@ def test_targets_that_are_no_classes_are_not_counted(counts, seed):
 def test_a_split_of_one_line_is_refused():
     with pytest.raises(DataError) as caught:
         hold_out(answers_of([[[0, 1], [1]]]), 0.2, 0, stratified=True)
-    assert str(caught.value) == "train has one line: none can be held out. Two are needed."
+    assert (
+        str(caught.value) == "train has only one line, so none can be held out. Add rows, or set data.max_rows higher."
+    )
 
 
 def test_the_error_names_a_class_without_a_label_text_by_its_number():
     rows = [example(0, 0, choices=("It rained.", "It snowed.")), example(1, 1, choices=("He fell.", "He ran."))]
-    with pytest.raises(DataError, match=r"^train has one row of label 0: none can be held out\."):
+    with pytest.raises(DataError, match=r"^train has only one row of label 0, so none can be held out\."):
         hold_out(rows, 0.2, 0, stratified=True)
 
 
@@ -194,15 +196,15 @@ def test_different_seeds_draw_different_rows():
             [0, 0, 0, 1, 1, 1],
             [0, 0, 0, 1],
             True,
-            "the held-out part of train has 1 rows of label 'b'; at most 1 can be drawn. "
-            "Set data.k_per_class=1 or lower (of the train rows, half may choose the checkpoint).",
+            "the held-out part of train has 1 row of label 'b'; at most 1 can be drawn. "
+            "Set data.k_per_class=1 or lower (the held-out part, which selects the checkpoint, is half of train).",
         ),
         (
             [0, 0, 0, 1, 1, 1],
             [0, 0, 0],
             True,
             "the held-out part of train has 0 rows of label 'b'; at most 0 can be drawn. "
-            "Leave data.k_per_class out (of the train rows, half may choose the checkpoint).",
+            "Leave data.k_per_class out (the held-out part, which selects the checkpoint, is half of train).",
         ),
         ([0, 1], [0, 1, 2, 2], False, "train has 2 rows; at most 2 can be drawn. Set data.k_per_class=2 or lower."),
         ([], [], True, "train has 0 rows; at most 0 can be drawn. Leave data.k_per_class out."),

@@ -16,7 +16,7 @@ from rpt.tracking.folder import RunFolder
 from tests.support.options import ENCODERS
 
 GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it continues."
-INSTALL = "Install the package again: make setup"
+INSTALL = "Install the model again"
 
 # Arguments of a command, and the start of the message that it prints.
 REFUSED = {
@@ -152,8 +152,8 @@ def long_texts(tmp_path):
         (
             prompt_of_another_width,
             ConfigError,
-            "init.path = {tmp_path}/prompt.npy: has shape [10, 33], needed is [10, 32] (prompt.length, backbone ",
-            "width). Choose a prompt that was trained for this backbone.",
+            "init.path = {tmp_path}/prompt.npy: has shape [10, 33], but the shape must be [10, 32] (",
+            "Choose a prompt that was trained for this backbone.",
         ),
         (
             text_as_prompt_file,
@@ -164,8 +164,8 @@ def long_texts(tmp_path):
         (
             long_texts,
             DataError,
-            "32 of 32 train texts are over backbone.text_limit=24, more than data.max_cut_share=0.05.",
-            "Set backbone.text_limit higher, or data.max_cut_share higher if cutting is meant.",
+            "32 of 32 train rows are longer than backbone.text_limit=24, more than data.max_cut_share=0.05.",
+            "Set backbone.text_limit higher, or data.max_cut_share higher if so many texts may be cut.",
         ),
     ],
     ids=["weights", "width", "file", "texts"],

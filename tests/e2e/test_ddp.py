@@ -185,7 +185,7 @@ def test_a_multirun_trains_each_point_once(tiny_bert, tiny_cb, tmp_path):
 
 
 def test_packs_are_refused(tiny_bert, tiny_cb, two, tmp_path):
-    advice = r"^trainer\.devices = 2: is for a run alone\. Packs are spread over GPUs by hydra\.launcher\.executor"
+    advice = r"^trainer\.devices = 2: works only for a single run\. To train packs on several GPUs, set hydra\.launcher"
     with pytest.raises(ConfigError, match=advice):
         train([two("runs"), two("runs", "seed=1")])
     process = command(["-m", "hydra/launcher=packed", *tiny_bert, *tiny_cb, *TWO, "lr=0.01,0.03"], tmp_path)

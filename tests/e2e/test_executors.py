@@ -122,7 +122,7 @@ def test_another_worker_resumes_the_pack_of_a_killed_worker(kind, options, comma
         assert files_of(result) == files_of(undisturbed[number])
     errors = capfd.readouterr().err
     assert "a worker was lost" in errors
-    assert "its 2 points submitted again, tries left: 1" in errors
+    assert "its 2 points will be trained again, tries left: 1" in errors
 
 
 @pytest.mark.slow  # about 20 s: workers import torch
@@ -270,7 +270,7 @@ def test_a_ray_worker_may_write_a_checkpoint_when_the_command_is_interrupted(tmp
         ({"address": "auto"}, "no Ray cluster at auto ([Errno 111] Connection refused). Set hydra."),
         ({"address": "127.0.0.1:9"}, "no Ray cluster at 127.0.0.1:9 ([Errno 111] Connection refused). Set hydra."),
         ({"address": "head"}, "no Ray cluster at head (an address is HOST:PORT, or auto). Set hydra."),
-        ({"num_cpus": 10_000}, "no node of the Ray cluster has 10000 CPU and 0 GPU for a pack (there are: "),
+        ({"num_cpus": 10_000}, "no node of the Ray cluster has 10000 CPU and 0 GPU for a pack (the nodes have: "),
     ],
 )
 def test_a_ray_cluster_that_cannot_train_a_pack_is_refused(options, message, packs, run, monkeypatch):

@@ -120,7 +120,7 @@ def test_a_run_with_an_older_checkpoint_resumes_from_it_in_a_pack_of_its_own(pac
 def test_a_run_that_was_finished_alone_does_not_stop_the_others_from_resuming(pack, interrupted):
     whole, _ = train(pack("whole")), interrupted()
     with pytest.raises(CheckpointError, match="was trained in a pack with other runs"):
-        train(pack("runs")[:2])  # the third run could be resumed together with these two
+        train(pack("runs")[:2])  # the interrupted third run could still be resumed with them
     train([pack("runs", "rerun=true")[2]])
     resumed = train(pack("runs"))
     assert [outcome.record.resumed_step for outcome in resumed] == [8, 8, 0]

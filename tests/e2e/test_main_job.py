@@ -1,4 +1,4 @@
-"""The first command of the README, with the real packaged backbone; and the official data."""
+"""The first command of the README with the packaged MiniLM, and the official release with its published counts."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_main_job_scores_above_the_majority_baseline_and_prints_what_it_does(tmp_path):
+def test_the_main_job_scores_above_the_majority_baseline_and_prints_its_settings(tmp_path):
     done = run("task=cb", "encoder=residual", f"output_dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     [folder] = tmp_path.iterdir()

@@ -10,7 +10,7 @@ import pytest
 RUN = Path(__file__).parents[2] / "run.py"
 
 
-def test_a_sweeps_configuration_can_be_printed(command, start_folder):
+def test_the_configuration_of_a_sweep_can_be_printed(command, start_folder):
     done = command("-m", "--cfg", "hydra", "hydra/launcher=packed")
     assert done.returncode == 0
     assert "mode: MULTIRUN" in done.stdout

@@ -91,7 +91,10 @@ def test_a_value_that_only_the_data_refuses_stops_no_other_point_of_the_pack(swe
 @pytest.mark.slow
 def test_points_that_are_the_same_run_are_reported_and_trained_once(sweep, tmp_path, capsys):
     results, new = sweep(["encoder=plain lr=0.3", "encoder=plain"])
-    assert capsys.readouterr().out == "the same run 2 times, trained once: encoder=plain lr=0.3; encoder=plain\n"
+    assert (
+        capsys.readouterr().out
+        == "2 points describe the same run, which is trained once: encoder=plain lr=0.3; encoder=plain\n"
+    )
     assert (results[0].folder, results[0].score) == (results[1].folder, results[1].score)
     assert list(new.values()) == [True, False]
     sweep([f"encoder=none lr={rate}" for rate in (0.1, 0.2, 0.3, 0.4)])

@@ -1,4 +1,4 @@
-"""A packed sweep reports its progress while it trains: for each run, from this process and from workers."""
+"""A packed sweep reports the progress of each run in training, in its own process and in workers."""
 
 from itertools import pairwise
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m rpt.report` on a trained sweep, and folders that it refuses."""
+"""`python -m rpt.report` writes the report of a trained sweep, and refuses other folders."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ def test_a_sweep_is_trained_and_reported(command, start_folder, tiny_bert, tiny_
 @pytest.mark.slow  # starts a new process
 def test_a_missing_folder_is_refused_in_a_line_and_nothing_is_written(start_folder):
     done = report("nowhere", cwd=start_folder)
-    line = "nowhere: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.\n"
+    line = "nowhere: is not a folder. Name the output_dir of a sweep, such as runs/learning_rate.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
     assert list(start_folder.iterdir()) == []
 
@@ -64,7 +64,7 @@ def test_a_folder_with_other_files_is_not_replaced(start_folder):
     done = report("runs", "--out", "mine", cwd=start_folder)
     assert done.returncode == 2
     assert done.stderr == (
-        "mine: is no report of rpt, it holds thesis.tex, and a report replaces its folder. "
+        "mine: is not a report of rpt, because it holds thesis.tex. A report replaces its folder. "
         "Name another folder with --out.\n"
     )
     assert (start_folder / "mine" / "thesis.tex").read_text() == "years"

@@ -134,7 +134,7 @@ OF_AXES = [
     *(("few_cb", "k_per_class", str(rows), rows) for rows in (5, 8)),
     *(("init_cb", "init", f"`{init}`", init) for init in ("labels", "vocab", "normal", "uniform")),
 ]
-"""Table of runs, its column, first cell of the page's row, and value of the column, for the studies of other axes."""
+"""Studies of other axes: table of runs, column of the axis, first cell of the page's row, and value of the axis."""
 
 
 @pytest.mark.parametrize(("table", "column", "start", "value"), OF_AXES)

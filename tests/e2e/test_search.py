@@ -108,8 +108,8 @@ def test_a_search_that_minimises_is_refused_with_the_reason(direction, tmp_path,
         search(lambda config: 1.0, tmp_path / "runs", "lr=choice(1,2)", f"hydra.sweeper.direction={direction}")
     assert ended.value.code == 2
     assert capsys.readouterr().err == (
-        f"hydra.sweeper.direction = {direction.strip('[]')}: must be maximize: the objective of a run is its score on "
-        "the rows that select its checkpoint, one number, and the highest is the best. Set "
+        f"hydra.sweeper.direction = {direction.strip('[]')}: must be maximize, because a search maximises a "
+        "single number: the run's score on the rows that select its checkpoint. Set "
         "hydra.sweeper.direction=maximize.\n"
     )
     assert not (tmp_path / "runs").exists()

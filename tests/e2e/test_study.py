@@ -21,7 +21,7 @@ def test_a_study_trains_into_its_own_folder_and_is_not_trained_again(tiny_bert, 
     }
     again = command("-cn", "learning_rate", *small)
     assert again.returncode == 0
-    assert "10 points: 9 finished (9 by an earlier command), 1 the same run as another" in again.stdout
+    assert "10 points: 9 finished (9 by an earlier command), 1 identical to another point" in again.stdout
 
 
 @pytest.mark.slow  # about 30 s: a run and its comparison

@@ -147,13 +147,19 @@ def test_every_format_contains_the_exported_prompt_and_the_head(tiny_bert, tmp_p
     assert PeftConfig.from_pretrained(tmp_path / "peft").num_virtual_tokens == 4
 
 
-def test_the_card_gives_task_rows_protocol_score_license_and_how_to_load(tiny_bert, tmp_path):
+def test_the_card_has_task_rows_protocol_score_license_and_lines_that_load_the_prompt(tiny_bert, tmp_path):
     folder = trained(tmp_path, *tiny_bert, "backbone.prompt_at=front")
     card = (exported(folder, "peft", tmp_path / "out") / "README.md").read_text()
     record = rpt.load(folder).record
     right = [json.loads(line)["right"] for line in (folder / "predictions.jsonl").read_text().splitlines()]
     assert f"| accuracy | {sum(right) / len(right):.3f} (95 % interval over rows: " in card
-    for part in ("rte (version 3)", "SAMPLE rows", "official: the held-out rows", record.name, "license: other"):
+    for part in (
+        "rte (version 3)",
+        "SAMPLE rows",
+        "official: the checkpoint is selected on the held-out rows",
+        record.name,
+        "license: other",
+    ):
         assert part in card
     assert "PeftModel.from_pretrained(AutoModel.from_pretrained(" in card
     assert "`head.safetensors` holds" in card
@@ -174,7 +180,7 @@ def test_a_prompt_before_a_later_layer_is_exported_without_peft_and_the_card_nam
     assert main([str(folder), "--format", "peft", "--output", str(tmp_path / "out")]) == 2
     message = capsys.readouterr().err
     assert "PEFT puts a prompt among the input embeddings, and this prompt enters before layer 1" in message
-    assert "backbone.prompt_layer=0 exports" in message
+    assert "train with backbone.prompt_layer=0 for an adapter" in message
     assert not (folder / "adapter").exists()
     card = (exported(folder, "safetensors", tmp_path / "out") / "README.md").read_text()
     assert "among the hidden states before layer 1 (counted from 0)" in card
@@ -190,7 +196,7 @@ def test_a_run_without_a_prompt_an_existing_folder_and_a_link_are_refused(tiny_b
     (folder / "prompt.safetensors").rename(tmp_path / "elsewhere.safetensors")
     (folder / "prompt.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
     assert main([str(folder), "--format", "npy", "--output", str(tmp_path / "out")]) == 2
-    assert "is a link out of the folder" in capsys.readouterr().err
+    assert "is a link that leaves the folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

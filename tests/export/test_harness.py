@@ -109,9 +109,7 @@ def test_a_row_that_spells_out_the_end_marker_is_refused(tiny_llama, tmp_path, c
         (tmp_path / "RTE" / f"{split}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     folder = trained(tmp_path, *tiny_llama, "task=rte", "data=jsonl", f"data.root={tmp_path}")
     assert main([str(folder), "--format", "lm-eval", "--output", str(tmp_path / "out")]) == 2
-    assert (
-        "would give 12 of 12 rows other tokens than the run has read, the first with idx 0" in capsys.readouterr().err
-    )
+    assert "would give 12 of 12 rows other tokens than the run has read, the first at idx 0" in capsys.readouterr().err
 
 
 def compare_with_harness(folder, tmp_path):

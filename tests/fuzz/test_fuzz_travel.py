@@ -29,10 +29,10 @@ from tests.support.composed import checked
 from tests.support.samples import sample_rows
 
 CASES = {"predict": 250, "rows": 350, "export": 400, "inspect": 300, "submit": 300, "check": 300, "init": 300}
-"""Damaged inputs of each command, 2,200 in all."""
+"""Number of damaged inputs of each command: 2,200 in all."""
 
 SECONDS = 90
-"""Most seconds of a case. A case takes under a second on an idle machine."""
+"""Time limit of a case in seconds. A case takes less than a second on an idle machine."""
 
 FEW = ["task=rte", "data.max_rows=8", "trainer.epochs=1", "prompt.length=3", "encoder=plain", "trainer.progress=false"]
 OF_A_RUN = ("run.json", "run.json", "run.json", "prompt.safetensors", "head.safetensors", "predictions.jsonl")
@@ -52,7 +52,7 @@ def run(tiny_bert, tmp_path_factory):
 
 @pytest.fixture
 def judge(capsys, tmp_path):
-    """Call commands, and collect how the cases ended."""
+    """Call commands, and collect the outcome of each case."""
     broken, endings = {}, Counter()
 
     def call(name, main, arguments):
@@ -106,7 +106,7 @@ def test_damaged_runs_are_refused_or_give_the_answers_of_the_run(run, judge, tmp
     assert expected is not None
     for name, folder, files in copies(run, tmp_path, "predict", OF_A_RUN):
         found = call(name, predict, [folder, "--input", rows])
-        if found is not None and not any("safetensors" in file for file in files):  # a changed number is another prompt
+        if found is not None and not any("safetensors" in file for file in files):  # a changed number changes answers
             assert found == expected, name
     assert endings[2] > CASES["predict"] // 4
 

@@ -1,4 +1,4 @@
-"""The command that inspects prompts computes its numbers from the exported matrices, as tables and as JSON."""
+"""The command that inspects prompts computes its tables and its JSON from the exported matrices."""
 
 import json
 

@@ -11,7 +11,7 @@ from rpt.prompt.factorised import RankOne
 LENGTH, HIDDEN = 7, 16
 
 
-def test_rank_one_that_is_not_around_one_equals_the_gate_of_peft_for_a_single_task():
+def test_rank_one_without_around_one_equals_the_gate_of_peft_for_a_single_task():
     torch.manual_seed(0)
     config = MultitaskPromptTuningConfig(
         task_type=TaskType.SEQ_2_SEQ_LM,

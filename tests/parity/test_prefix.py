@@ -50,7 +50,7 @@ def in_peft(backbone, weights, **sizes):
     family = family_of(backbone.model.config.model_type)
     config = PrefixTuningConfig(task_type=TASK_TYPES[family], num_virtual_tokens=LENGTH, **sizes)
     peft_model = get_peft_model(backbone.model, config).eval()
-    peft_model.prompt_encoder["default"].embedding.weight.data = weights.clone()  # PEFT's own are float32
+    peft_model.prompt_encoder["default"].embedding.weight.data = weights.clone()  # PEFT's own weights are float32
     return peft_model
 
 
@@ -82,7 +82,7 @@ def of_rpt(backbone, context, family):
 
 
 @pytest.mark.parametrize("kind", [*DECODERS, *ENCODERS])
-def test_a_model_gives_what_it_gives_in_peft(kind):
+def test_a_model_gives_the_same_output_as_in_peft(kind):
     backbone, prefix, context = load(kind)
     family = family_of(kind)
     found, without = of_rpt(backbone, context, family), of_rpt(backbone, None, family)
@@ -91,7 +91,7 @@ def test_a_model_gives_what_it_gives_in_peft(kind):
 
 
 @pytest.mark.parametrize("kind", ["t5", "t5 1.1", "mt5"])
-def test_a_t5_gives_what_it_gives_in_peft_if_each_layer_has_its_own_place(kind):
+def test_a_t5_gives_the_same_output_as_in_peft_if_each_layer_has_its_own_place(kind):
     """PEFT's own layout gives layer i the keys and values of place 2i, so that half of its numbers have no effect."""
     backbone, prefix, context = load(kind)
     wide = with_cross_attention(prefix, 2)

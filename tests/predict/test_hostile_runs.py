@@ -1,4 +1,4 @@
-"""Run folders of strangers: no file is unpickled, no link leads out of the folder, and no code of a folder is run."""
+"""Untrusted run folders: no file is unpickled, no link out of the folder is followed, and no code in it is run."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ ROW = {"premise": "A dog runs.", "hypothesis": "An animal runs."}
 
 
 class Evil:
-    """An object whose unpickling creates a folder."""
+    """Object that creates a folder when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -45,9 +45,9 @@ def rows(tmp_path):
 
 
 def pickled(kind, path):
-    """The bytes of a pickle that creates the folder `path` where it is loaded."""
+    """Return the bytes of a pickle that creates the folder `path` when it is loaded."""
     pickle.loads(pickle.dumps(Evil(path)))
-    path.rmdir()  # it has worked here
+    path.rmdir()  # the pickle creates the folder, so that a test could fail
     if kind == "pickle":
         return pickle.dumps(Evil(path))
     torch.save(Evil(path), path.with_name("saved"))
@@ -83,7 +83,7 @@ def test_a_link_out_of_the_folder_of_a_run_is_refused(name, run, rows, tmp_path,
     (run / name).rename(tmp_path / "elsewhere")
     (run / name).symlink_to(tmp_path / "elsewhere")
     assert predict([str(run), "--input", str(rows)]) == 2
-    assert "is a link out of the folder" in capsys.readouterr().err
+    assert "is a link that leaves the folder" in capsys.readouterr().err
     (run / name).unlink()
     (run / name).symlink_to(run / name)
     assert predict([str(run), "--input", str(rows)]) == 2
@@ -104,7 +104,7 @@ def test_the_code_beside_a_models_weights_is_not_run(tiny_bert, tmp_path):
         (model / name).write_text(json.dumps({**values, "auto_map": keys}))
     overrides = [value for value in tiny_bert if not value.startswith("backbone.path=")]
     config = checked([*overrides, *FEW, f"backbone.path={model}", f"output_dir={tmp_path / 'runs'}"])
-    with contextlib.suppress(RptError):  # a refusal is right, too
+    with contextlib.suppress(RptError):  # the model may also be refused
         rpt.train([config])
     assert not (tmp_path / "ran").exists()
 

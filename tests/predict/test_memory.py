@@ -47,7 +47,7 @@ def test_the_peak_of_memory_does_not_grow_with_the_number_of_labelled_rows(tiny_
             tracemalloc.stop()
             assert output.read_text().count("\n") == count
 
-    peak(100)  # loads what is loaded once
+    peak(100)  # imports and loads everything that is loaded only once
     few, many = peak(FEW), peak(MANY)
     assert many - few < LARGEST_GROWTH
     assert f"({MANY // 2:,} labelled rows)" in capsys.readouterr().err

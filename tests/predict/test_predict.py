@@ -1,4 +1,4 @@
-"""Predictions of a finished run equal those in its folder, for every backbone, mixed runs and inputs with faults."""
+"""Predictions of a finished run equal those in its folder, for every backbone, for mixed runs and for broken input."""
 
 import io
 import json
@@ -169,7 +169,7 @@ def test_each_row_of_mixed_runs_gets_the_answer_of_the_run_it_names(dtype, train
 
 
 def test_the_rows_of_one_of_several_runs_get_the_scores_in_its_folder_bit_for_bit(trained, monkeypatch):
-    """Rows of several runs are cut into smaller forward passes, which may change last bits."""
+    """By default, rows of several runs have smaller forward passes, which may change last bits."""
     folders = [trained("tiny_bert", "task=cb", f"seed={seed}") for seed in (0, 1)]
     predictor = Predictor([rpt.load(folder) for folder in folders])
     [group] = predictor.groups
@@ -196,7 +196,7 @@ def test_an_unknown_run_and_a_run_of_another_backbone_are_refused(trained):
     with pytest.raises(DataError, match=f"^row 1: run 'other' is unknown; the runs are {folder.name}"):
         rpt.load(folder).predict([{"run": "other"}])
     other = trained("tiny_llama", "task=rte")
-    with pytest.raises(ConfigError, match="Runs share one backbone"):
+    with pytest.raises(ConfigError, match="All runs must have the same backbone"):
         Predictor([rpt.load(folder), rpt.load(other)])
     with pytest.raises(ConfigError, match="is named twice"):
         Predictor([rpt.load(folder), rpt.load(folder)])

@@ -33,7 +33,7 @@ class SmallTokenizer:
 @pytest.fixture
 def embedding():
     table = torch.randn(VOCAB, HIDDEN, generator=torch.Generator().manual_seed(1)).to(torch.bfloat16)
-    table[0] = 0  # padding
+    table[0] = 0  # embedding of padding
     return table
 
 

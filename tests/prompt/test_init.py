@@ -139,10 +139,10 @@ def test_the_first_rows_are_means_of_the_label_tokens_in_label_order(source):
 @pytest.mark.parametrize(
     ("choices", "length", "message"),
     [
-        ((), 5, "init = labels: this task has no label texts of its own, each row brings its "
+        ((), 5, "init = labels: this task has no label texts, because each row has its own "
          "choices. Set init=vocab."),
-        (("yes", "no", "so"), 2, "prompt.length = 2: init=labels needs one virtual token per "
-         "label, here 3. Set prompt.length=3 or more, or init=vocab."),
+        (("yes", "no", "so"), 2, "prompt.length = 2: init=labels needs a virtual token for each "
+         "of the 3 labels. Set prompt.length=3 or more, or init=vocab."),
         (("yes", " "), 5, "init = labels: a label text has no tokens: ('yes', ' '). "
          "Set init=vocab."),
     ],
@@ -214,7 +214,7 @@ def test_a_prompt_of_another_shape_is_refused(source, tmp_path, shape):
     other = "Choose a prompt that was trained for this backbone."
     cure = "Set prompt.length=3." if shape == (3, 4) else other
     assert refusal(source, tmp_path / "p.npy") == (
-        f"has shape {list(shape)}, needed is [2, 4] (prompt.length, backbone width). {cure}"
+        f"has shape {list(shape)}, but the shape must be [2, 4] (prompt.length, numbers of a token). {cure}"
     )
 
 
@@ -230,11 +230,13 @@ def test_a_prompt_of_another_shape_is_refused(source, tmp_path, shape):
 )
 def test_values_that_are_not_finite_float32_numbers_are_refused(source, tmp_path, values):
     np.save(tmp_path / "p.npy", values)
-    assert refusal(source, tmp_path / "p.npy") == ("holds values that are no finite floats. Choose a trained prompt.")
+    assert refusal(source, tmp_path / "p.npy") == ("holds values that are not finite floats. Choose a trained prompt.")
 
 
 def test_a_missing_file_or_another_kind_of_file_is_refused(source, tmp_path):
-    assert refusal(source, tmp_path / "p.npy") == ("no such file. Give a path relative to where the run was started.")
+    assert refusal(source, tmp_path / "p.npy") == (
+        "no such file. Give a path from the folder in which the run is started."
+    )
     assert refusal(source, tmp_path / "p.pt") == "must end in .safetensors or .npy."
 
 
@@ -260,7 +262,7 @@ def test_a_truncated_array_and_an_array_with_pickled_objects_are_refused(source,
 def test_a_file_of_several_unknown_tensors_is_refused(source, tmp_path):
     save_file({"b": torch.zeros(2), "a": torch.zeros(2)}, tmp_path / "p.safetensors")
     assert refusal(source, tmp_path / "p.safetensors") == (
-        "holds ['a', 'b']: it must hold one tensor, or prompt or prompt_embeddings."
+        "holds ['a', 'b'], but must hold one tensor, or a tensor prompt or prompt_embeddings."
     )
 
 

@@ -139,7 +139,7 @@ def test_a_named_group_has_its_rate_and_decay_and_an_encoder_without_a_table_tho
 
 
 def test_a_parameter_in_two_groups_and_a_parameter_of_another_module_are_refused():
-    message = r"^encoder\._target_ = TwoParameters: parameter_groups\(\) names a tensor of 'mine'"
+    message = r"^encoder\._target_ = TwoParameters: its parameter_groups\(\) names a tensor of 'mine'"
     with pytest.raises(ConfigError, match=message):
         groups_of(TwoParameters({}, {}, own=False))
     stray = TwoParameters(own=False)

@@ -89,7 +89,7 @@ def test_dropout_without_effect_is_refused():
     with pytest.raises(ConfigError) as error:
         LSTM(length=2, hidden=4, hidden_dim=3, num_layers=1, dropout=0.05)
     assert str(error.value) == (
-        "encoder.dropout = 0.05: has no effect with one layer, it acts between layers. "
+        "encoder.dropout = 0.05: has no effect with one layer, because it acts between layers. "
         "Set encoder.dropout=0.0 or encoder.num_layers=2."
     )
 

@@ -1,4 +1,4 @@
-"""Equations, starts and counts of the encoders that read the text or change it."""
+"""Equations, initial values and parameter counts of the encoders that read or change the text."""
 
 import pytest
 import torch
@@ -149,6 +149,6 @@ def test_updates_are_added_to_the_texts_of_their_own_run_in_the_prompts_unit():
         (lambda: dept(4, 12, 8, 7), r"^encoder\.rank = 8: must be at most 7, the number of positions\."),
     ],
 )  # fmt: skip
-def test_a_size_without_a_meaning_is_refused(build, message):
+def test_an_impossible_size_is_refused(build, message):
     with pytest.raises(ConfigError, match=message):
         build()

@@ -1,4 +1,4 @@
-"""Runs whose prompt depends on the text or changes it: what they keep, how they are used again, what they refuse."""
+"""Runs whose encoder reads or changes the text: their files, their later use, and their refusals."""
 
 import json
 
@@ -122,10 +122,10 @@ def test_a_replay_compares_the_kept_encoders(trained):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "encoder.safetensors"])
-def test_an_init_from_such_a_run_is_refused_before_anything_is_loaded(name, trained, compose):
+def test_an_init_from_a_run_without_a_prompt_file_is_refused_before_anything_is_loaded(name, trained, compose):
     folder = trained("tiny_bert", "encoder=smop")
     path = str(folder / name)
-    with pytest.raises(ConfigError, match="is a run whose encoder cannot be folded into a prompt"):
+    with pytest.raises(ConfigError, match="is a run whose encoder cannot be replaced by an exported prompt"):
         compose("tiny_bert", "init=file", f"init.path={path}")
 
 
@@ -211,7 +211,7 @@ class Routed(nn.Module):
 
 @pytest.fixture
 def own(compose, tmp_path, monkeypatch):
-    """Make a configuration with an encoder of the user's own."""
+    """Make a configuration with an encoder of a user."""
     (tmp_path / "conf" / "encoder").mkdir(parents=True)
     (tmp_path / "text_encoders_of_my_own.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -226,13 +226,13 @@ def own(compose, tmp_path, monkeypatch):
 
 def test_an_encoder_that_changes_the_text_and_cached_texts_exclude_each_other(own, monkeypatch):
     with pytest.raises(
-        ConfigError, match=r"backbone\.prompt_at = end: reads the text once .* Set backbone\.prompt_at=front"
+        ConfigError, match=r"backbone\.prompt_at = end: caches the keys and values .* Set backbone\.prompt_at=front"
     ):
         own("tiny_llama", "Shift", "backbone.prompt_at=end")
-    # A base class in another module is not seen before the encoder is built.
+    # The check before loading does not read a base class in another module.
     monkeypatch.setattr("rpt.config.rules.backbone.members", lambda target: set())
     config = own("tiny_llama", "Shift", "backbone.prompt_at=end")
-    with pytest.raises(ConfigError, match=r"backbone\.prompt_at = end: reads the text once"):
+    with pytest.raises(ConfigError, match=r"backbone\.prompt_at = end: caches the keys and values"):
         rpt.train([config])
 
 

@@ -34,7 +34,7 @@ def clipping(tmp_path_factory):
     return collect(root)
 
 
-def test_a_key_that_a_study_varies_besides_the_learning_rate_is_its_question(clipping):
+def test_a_key_that_a_study_varies_besides_the_learning_rate_is_the_subject_of_its_answer(clipping):
     assert [axis.key for axis in clipping.axes] == ["lr", "clip_norm"]
     assert [axis.key for axis in asked_axes(clipping)] == ["clip_norm"]
 
@@ -61,14 +61,14 @@ def test_values_of_the_key_are_compared_for_each_encoder_averaged_over_the_other
 def test_the_answer_starts_with_the_number_of_supported_differences(clipping):
     parts = answer(clipping, measure(clipping))
     assert any(
-        sentence == "Along clip_norm, of 2 differences the data support plain with 0.5 above plain with null."
+        sentence == "Along clip_norm, the data support 1 of 2 differences: plain with 0.5 above plain with null."
         for sentence in parts[0].sentences
     )
     (part,) = [part for part in parts if part.heading == "cb, along clip_norm"]
     assert part.sentences[0].startswith(
-        "plain with clip_norm 0.5 scores higher than with null, averaged over 2 settings of the rest: +"
+        "plain with clip_norm 0.5 scores higher than with null, averaged over 2 settings of the other axes: +"
     )
-    assert part.sentences[1].startswith("Whether residual with clip_norm 0.5 scores higher than with null")
+    assert part.sentences[1].startswith("The data cannot tell whether residual with clip_norm 0.5 scores higher")
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_with_two_seeds_the_answer_is_a_difference_without_a_verdict(tmp_path):
     study = collect(tmp_path)
     text = " ".join(map(str, answer(study, measure(study))))
     assert re.search(
-        r"plain with clip_norm 0\.5 scores \+\d+\.\d points against plain with null, all else equal\.", text
+        r"plain with clip_norm 0\.5 scores \+\d+\.\d points compared with plain with null, all else equal\.", text
     )
 
 
@@ -117,7 +117,7 @@ def test_many_differences_without_a_verdict_have_one_sentence(tmp_path):
     assert verdicts.count("open") == 3
     text = " ".join(map(str, answer(study, numbers)))
     assert text.count(", all else equal: ") == 3
-    assert text.count("Of 3 differences along initialisation, the data cannot tell. The largest is residual with") == 1
+    assert text.count("In 3 comparisons along initialisation, the data cannot tell which value scores higher.") == 1
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_values_of_any_key_are_compared(tmp_path, key, values):
     is_second = value_text(pair.first_value) == value_text(values[1])
     assert (pair.axis, pair.family, pair.verdict) == (key, "answer", "higher" if is_second else "lower")
     text = " ".join(map(str, answer(study, numbers)))
-    assert f"Along {study.axes[0].label}, of 1 difference the data support residual with" in text
+    assert f"Along {study.axes[0].label}, the data support 1 of 1 difference: residual with" in text
     name = f"differences-by-{key.replace('.', '-')}"
     assert name in {figure.name for figure in draw(study, numbers, [])}
 

@@ -45,7 +45,7 @@ def test_below_three_seeds_there_are_no_intervals_and_the_reason_is_given_once(t
     assert not {"p", "p_holm", "verdict"} & {column.name for table in all_tables for column in table.columns}
     assert not any("95 %" in table.caption for table in all_tables)
     text = " ".join(map(str, answer(study, numbers)))
-    assert text.count("Fewer than 3 seeds tell nothing of other seeds") == 1
+    assert text.count("With fewer than 3 seeds, the report cannot say") == 1
     assert "[" not in text
     assert CANNOT_TELL not in text
     assert "residual scores +" in text
@@ -54,7 +54,7 @@ def test_below_three_seeds_there_are_no_intervals_and_the_reason_is_given_once(t
     words = answer(study, numbers)
     first = headline(study, numbers, words)
     page = render(study, all_tables, words, figures, diagnoses, headline=first, out=tmp_path / "report", command="x")
-    assert page.count("Fewer than 3 seeds tell nothing of other seeds") == 1
+    assert page.count("With fewer than 3 seeds, the report cannot say") == 1
     assert 'class="interval">[' not in page
 
 
@@ -86,15 +86,15 @@ def test_a_study_with_large_differences_is_answered(tmp_path):
     ("low", "high", "p", "verdict", "words"),
     [
         (0.01, 0.05, 0.01, "higher", "residual scores higher than plain, averaged over 5 points of the sweep: "
-         "+3.0 points [1.0, 5.0], p 0.010 after Holm."),
+         "+3.0 points [1.0, 5.0], p 0.010 after Holm's correction."),
         (-0.05, -0.01, 0.0001, "lower", "residual scores lower than plain, averaged over 5 points of the sweep: "
-         "-3.0 points [-5.0, -1.0], p below 0.001 after Holm."),
-        (-0.01, 0.05, 0.2, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
-         "the data cannot tell: +2.0 points [-1.0, 5.0], p 0.200 after Holm. By these runs about 12 seeds would show "
-         "a difference of one point on 56 examples."),
-        (0.01, 0.05, 0.06, "open", "Whether residual scores higher than plain, averaged over 5 points of the sweep, "
-         "the data cannot tell: +3.0 points [1.0, 5.0], p 0.060 after Holm. By these runs about 12 seeds would show "
-         "a difference of one point on 56 examples."),
+         "-3.0 points [-5.0, -1.0], p below 0.001 after Holm's correction."),
+        (-0.01, 0.05, 0.2, "open", "The data cannot tell whether residual scores higher than plain, averaged over 5 "
+         "points of the sweep: +2.0 points [-1.0, 5.0], p 0.200 after Holm's correction. Estimated from these runs, "
+         "about 12 seeds would show a difference of one point on 56 examples."),
+        (0.01, 0.05, 0.06, "open", "The data cannot tell whether residual scores higher than plain, averaged over 5 "
+         "points of the sweep: +3.0 points [1.0, 5.0], p 0.060 after Holm's correction. Estimated from these runs, "
+         "about 12 seeds would show a difference of one point on 56 examples."),
     ],
 )  # fmt: skip
 def test_a_difference_is_claimed_only_if_interval_and_p_value_support_it(low, high, p, verdict, words):
@@ -117,21 +117,25 @@ def test_the_sentence_on_baselines_has_all_three_verdicts():
         pair(-0.01, 0.02, 0.4, second="head alone", where="tuned", first="mlp"),
     ]
     assert against_baseline("head alone", pairs) == (
-        "Points more than head alone, each tuned on the held-out rows, p after Holm: residual +2.0 [1.0, 3.0] "
-        "(p 0.010), plain -2.0 [-3.0, -1.0] (p 0.010), mlp +0.5 [-1.0, 2.0] (p 0.400); residual beats head alone; "
-        "plain does not beat head alone, it scores lower; whether mlp beats it, the data cannot tell."
+        "Difference in points from head alone, each tuned on the held-out rows, p after Holm's correction: residual "
+        "+2.0 [1.0, 3.0] (p 0.010), plain -2.0 [-3.0, -1.0] (p 0.010), mlp +0.5 [-1.0, 2.0] (p 0.400); residual scores "
+        "higher than head alone; plain scores lower than head alone; the data cannot tell whether mlp scores higher "
+        "than head alone."
     )
 
 
 @pytest.mark.parametrize(
     ("needed", "words"),
     [
-        (math.inf, " By these runs no number of seeds would show a difference of one point on 56 examples."),
+        (
+            math.inf,
+            " Estimated from these runs, no number of seeds would show a difference of one point on 56 examples.",
+        ),
         (None, ""),
     ],
 )
 def test_a_number_of_seeds_is_given_only_if_more_seeds_would_suffice(needed, words):
-    assert difference(pair(-0.01, 0.05, 0.2, needed=needed)).endswith(f"p 0.200 after Holm.{words}")
+    assert difference(pair(-0.01, 0.05, 0.2, needed=needed)).endswith(f"p 0.200 after Holm's correction.{words}")
 
 
 def test_an_encoder_below_the_majority_baseline_is_named(tmp_path):
@@ -162,7 +166,9 @@ def test_three_encoders_are_ranked_with_what_the_data_support(three):
     positions = [line.index(scores[method]) for method in ("residual", "mlp", "plain")]
     assert line.startswith("Ranked by the score, each tuned on the held-out rows: residual ")
     assert positions == sorted(positions)
-    assert line.endswith("; of 2 differences from residual the data support residual above plain, residual above mlp.")
+    assert line.endswith(
+        "; the data support 2 of 2 differences from residual (residual above plain, residual above mlp)."
+    )
 
 
 @pytest.mark.slow
@@ -181,8 +187,8 @@ def test_several_tasks_are_ranked_on_each_and_on_average(tmp_path):
     first = 50 * (score_of["cb", "residual"] + score_of["rte", "residual"])
     assert mean.startswith(f"Ranked by the mean over 2 tasks: residual {first:.1f} [")
     assert supported == (
-        "Of 2 differences from residual the data support residual above plain on cb, "
-        "adjusted by Holm over the whole answer."
+        "The data support 1 of 2 differences from residual (residual above plain on cb) after Holm's correction over "
+        "the whole answer."
     )
     assert counted == f"Against plain, of 2 tasks: residual scores higher in 1, {CANNOT_TELL} in 1."
 
@@ -200,7 +206,7 @@ def test_a_study_of_inits_reports_the_spread_over_inits_and_over_seeds(tmp_path)
     assert measured.within.value == pytest.approx(measured.curve.scores.var(axis=1, ddof=1).mean() ** 0.5)
     text = " ".join(map(str, answer(study, numbers)))
     assert (
-        f"Spread over initialisation, the best less the worst, in points: residual {100 * measured.apart.value:.1f} ["
+        f"Spread over initialisation, the best minus the worst, in points: residual {100 * measured.apart.value:.1f} ["
         in text
     )
     assert (

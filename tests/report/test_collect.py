@@ -267,7 +267,7 @@ def test_several_commits_and_warnings_are_noted(tmp_path):
     assert collect(tmp_path).notes == (
         "The runs come from 2 commits of rpt: 0f460bdd63, aaaaaaaaaa.",
         "Some runs were made with uncommitted changes of the code.",
-        "1 of 2 runs carry warnings; the table of runs names them.",
+        "1 of 2 runs have warnings; the table of all runs lists them.",
     )
 
 
@@ -275,7 +275,9 @@ def test_predictions_that_do_not_give_the_score_of_the_record_are_refused(tmp_pa
     folder = write_run(tmp_path)
     lines = (folder / "predictions.jsonl").read_text().splitlines()
     (folder / "predictions.jsonl").write_text("\n".join(lines[:-9]))
-    with pytest.raises(StudyError, match=r"predictions.jsonl: gives the score 0\.\d+, run.json says 0\.\d+. Train the"):
+    with pytest.raises(
+        StudyError, match=r"predictions.jsonl: gives the score 0\.\d+, but run.json says 0\.\d+. Train the"
+    ):
         collect(tmp_path)
     (folder / "predictions.jsonl").unlink()
     with pytest.raises(StudyError, match=r"predictions.jsonl: cannot be read"):
@@ -285,7 +287,7 @@ def test_predictions_that_do_not_give_the_score_of_the_record_are_refused(tmp_pa
 def test_a_folder_without_a_study_is_refused(tmp_path):
     with pytest.raises(RptError, match=r"holds no finished run that trains a prompt. Name the output_dir of a sweep"):
         collect(tmp_path)
-    with pytest.raises(RptError, match="is no folder"):
+    with pytest.raises(RptError, match="is not a folder"):
         collect(tmp_path / "nowhere")
     folder = write_run(tmp_path)
     edit(folder, schema=1)

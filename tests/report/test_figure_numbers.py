@@ -68,7 +68,7 @@ def test_runs_without_a_common_epoch_have_no_mean(tmp_path):
     diagnoses = diagnose(study)
     assert [len(numbers) for numbers in mean_of(diagnoses[0], "score")] == [0, 0]
     (figure,) = convergence(study, diagnoses)
-    assert "none, as its runs have no epoch in common" in figure.alt
+    assert "none, because its runs have no epoch in common" in figure.alt
     prompt_figures(study, diagnoses)
 
 
@@ -96,7 +96,7 @@ def test_a_task_without_a_sweep_has_differences_next_to_a_task_with_a_sweep(tmp_
     (figure,) = differences(study, numbers)
     (expected,) = [pair.comparison.difference.value for pair in numbers.tuned if pair.task == "rte"]
     assert f"residual - plain {100 * expected:.1f}" in figure.alt.rpartition("rte")[2]
-    assert "averaged over the sweep (on rte each at the point that the held-out rows choose)" in figure.caption
+    assert "averaged over the sweep (on rte each at the point with its highest held-out score)" in figure.caption
 
 
 @pytest.mark.slow

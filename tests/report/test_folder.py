@@ -65,7 +65,9 @@ def test_a_report_replaces_an_earlier_report_and_leaves_no_temporary_files(out):
 def test_a_folder_with_a_file_that_no_manifest_lists_is_refused_and_not_changed(name, out):
     (out / name).parent.mkdir(parents=True)
     (out / name).write_text("theirs")
-    message = rf"report: is no report of rpt, it holds {name}, and a report replaces its folder\. Name another folder"
+    message = (
+        rf"report: is not a report of rpt, because it holds {name}\. A report replaces its folder\. Name another folder"
+    )
     for act in (refuse_other_folder, lambda folder: publish(folder, FIRST)):
         with pytest.raises(StudyError, match=message):
             act(out)
@@ -75,7 +77,7 @@ def test_a_folder_with_a_file_that_no_manifest_lists_is_refused_and_not_changed(
 def test_a_report_with_an_added_or_changed_file_is_not_replaced(out):
     publish(out, FIRST)
     (out / "figures" / "mine.svg").write_text("theirs")
-    with pytest.raises(StudyError, match=r"it holds figures/mine\.svg, and a report replaces its folder"):
+    with pytest.raises(StudyError, match=r"it holds figures/mine\.svg\. A report replaces its folder"):
         publish(out, SECOND)
     (out / "figures" / "mine.svg").unlink()
     (out / "index.html").write_text("with my notes")
@@ -90,7 +92,7 @@ def test_a_report_with_an_added_or_changed_file_is_not_replaced(out):
 def test_a_report_with_a_damaged_or_foreign_manifest_is_not_replaced(manifest, out):
     publish(out, FIRST)
     (out / module.MANIFEST).write_bytes(manifest)
-    with pytest.raises(StudyError, match=r"is no report of rpt, it holds figures/forest\.svg"):
+    with pytest.raises(StudyError, match=r"is not a report of rpt, because it holds figures/forest\.svg"):
         publish(out, SECOND)
     assert report_files(out) == FIRST
 
@@ -104,7 +106,7 @@ def test_links_are_not_replaced(out, tmp_path):
         publish(out, SECOND)
     link = out.with_name("link")
     link.symlink_to(tmp_path / "theirs")
-    with pytest.raises(StudyError, match="link: is no folder"):
+    with pytest.raises(StudyError, match="link: is not a folder"):
         publish(link, SECOND)
 
 

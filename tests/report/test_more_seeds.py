@@ -16,7 +16,7 @@ from rpt.stats.estimate import Comparison, Estimate
 from rpt.stats.power import seeds_needed
 from tests.support.report_fixture import write_run
 
-LABEL = "residual less plain, averaged over the sweep"
+LABEL = "residual minus plain, averaged over the sweep"
 
 
 def pair(needed, observed, value=0.023, seeds=3):
@@ -26,7 +26,7 @@ def pair(needed, observed, value=0.023, seeds=3):
 
 def test_both_numbers_are_given_with_their_assumptions():
     assert list(more_seeds(pair(40, 9, value=-0.023), LABEL)) == [
-        "The number above is residual less plain, averaged over the sweep, from 3 seeds and 56 examples.",
+        "The number above is residual minus plain, averaged over the sweep, from 3 seeds and 56 examples.",
         "About 40 seeds would show a difference of one point.",
         "About 9 seeds would show a true difference as large as the observed 2.3 points.",
         "The estimate is for a power of 0.8, at the 5 % level before Holm's correction. "
@@ -45,7 +45,7 @@ def test_if_no_number_of_seeds_suffices_the_page_asks_for_more_examples():
 @pytest.mark.parametrize(
     ("needed", "seeds", "last"),
     [
-        (None, 2, "With 3 or more seeds the report estimates how many would show a difference."),
+        (None, 2, "With 3 or more seeds the report estimates how many seeds would show a difference."),
         (None, 3, UNKNOWN),
     ],
 )

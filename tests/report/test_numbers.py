@@ -103,7 +103,7 @@ def test_sentences_claim_only_differences_of_the_family_of_the_answer(study, num
     of_answer = [pair for pair in not_significant if pair.family == "answer"]
     text = " ".join(map(str, answer(study, replace(numbers, sweep=[*of_answer, *exploratory]))))
     assert len(exploratory) == 3
-    assert "of 3 differences from residual the data support none" in text
+    assert "the data support none of 3 differences from residual" in text
 
 
 def test_the_caption_of_every_table_names_sample_rows(found):

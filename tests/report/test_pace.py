@@ -41,8 +41,8 @@ def test_a_study_of_convergence_is_answered_by_epochs(tmp_path):
     parts = answer(study, measure(study, diagnoses))
     assert parts[0].sentences[0] == "To reach the same held-out score, residual needs fewer epochs than plain."
     assert parts[1].sentences[-1] == (
-        "Epochs until both have the same held-out score, residual less the other, p after Holm: "
-        "plain -5.0 [-5.6, -4.4] (p below 0.001); residual needs fewer epochs than plain."
+        "Difference in epochs until both reach the same held-out score, residual minus the other, p after Holm's "
+        "correction: plain -5.0 [-5.6, -4.4] (p below 0.001); residual needs fewer epochs than plain."
     )
     by_table = {table.name: table for table in tables(study, measure(study, diagnoses), diagnoses)}
     (row,) = by_name(by_table["paces"])
@@ -63,7 +63,7 @@ def test_the_answer_on_convergence_comes_last_in_a_study_of_another_question(tmp
 
 
 def test_an_encoder_with_low_scores_is_not_reported_as_faster(tmp_path):
-    """Plain has its own best score after 3 epochs, residual after 8. Residual has that score of plain after 1 epoch."""
+    """Plain reaches its best score after 3 epochs, residual after 8. Residual reaches plain's best after 1 epoch."""
     low = [0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
     high = [0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9]
     study, diagnoses = pace_study(tmp_path, {"plain": low, "residual": high})
@@ -83,7 +83,7 @@ def test_the_interval_of_equal_epochs_covers_half_an_epoch_on_both_sides(tmp_pat
 def test_with_one_seed_there_is_a_difference_in_epochs_without_a_verdict(tmp_path):
     found = paces(*pace_study(tmp_path, {"plain": SLOW, "residual": FAST}, seeds=1))
     assert how_soon("residual", found) == (
-        "Epochs until both have the same held-out score, residual less the other: plain -5.0."
+        "Difference in epochs until both reach the same held-out score, residual minus the other: plain -5.0."
     )
 
 
@@ -111,4 +111,6 @@ def test_the_sentence_on_epochs_counts_verdicts_over_several_tasks(tmp_path):
         pace_study(tmp_path, {"plain": SLOW, "residual": FAST if task == "cb" else SLOW}, task=task)
     study = collect(tmp_path)
     short = answer(study, measure(study, diagnose(study)))[0].sentences
-    assert short[0] == (f"How soon, against plain, of 2 tasks: residual needs fewer epochs in 1, {CANNOT_TELL} in 1.")
+    assert short[0] == (
+        f"In training speed against plain, of 2 tasks: residual needs fewer epochs in 1, {CANNOT_TELL} in 1."
+    )

@@ -153,7 +153,7 @@ def test_the_headline_is_the_first_difference_of_the_answer(tmp_path):
     assert found.sentence == "Averaged over the sweep, residual scores higher than plain."
     assert found.value == f"{100 * difference.value:+.1f}"
     assert found.interval == f"[{100 * difference.low:.1f}, {100 * difference.high:.1f}]"
-    assert found.label == "points, residual less plain, averaged over the sweep"
+    assert found.label == "points, residual minus plain, averaged over the sweep"
 
 
 def test_the_headline_of_a_study_of_one_encoder_is_its_score(tmp_path):
@@ -222,10 +222,10 @@ def test_facts_come_from_the_records(study):
     assert found["tasks"] == "cb (version 2)"
     assert found["prompt"] == "prompt.unit=vocab, backbone.prompt_at=after_cls"
     assert found["varied"] == "encoder plain, residual; learning rate 0.003, 0.03"
-    assert found["runs"].startswith("8 of prompts, beside 2 runs without a prompt; ")
+    assert found["runs"].startswith("8 with a prompt and 2 without a prompt. ")
     assert found["seeds"] == "0, 1"
-    assert found["made"] == "2026-11-23"
-    assert found["by"] == "rpt 0.1.0, commit 0f460bdd63, on cpu"
+    assert found["trained"] == "2026-11-23"
+    assert found["code"] == "rpt 0.1.0, commit 0f460bdd63, on cpu"
     assert "359 train, 89 held out, 64 reported" in found["data"]
 
 

@@ -46,8 +46,8 @@ def test_comparisons_answer_and_headline_use_the_named_encoders(tmp_path):
     of_answer = {(pair.first, pair.second) for pair in numbers.tuned if pair.family == "answer"}
     assert of_answer == {("plain", "mlp"), ("plain", "residual")}
     words = answer(study, numbers)
-    assert "of 2 differences from plain the data support" in " ".join(map(str, words))
-    assert headline(study, numbers, words).label == "points, plain less residual, each tuned on the held-out rows"
+    assert "of 2 differences from plain" in " ".join(map(str, words))
+    assert headline(study, numbers, words).label == "points, plain minus residual, each tuned on the held-out rows"
     assert study.notes == ()
 
 
@@ -81,7 +81,7 @@ def test_a_panel_without_the_leader_shows_the_first_encoder_of_its_task(tmp_path
         (figure,) = differences(study, measure(study))
     assert "cb, difference (points): residual - plain " in figure.alt
     assert "rte, difference (points): plain - mlp " in figure.alt
-    assert figure.title == "Score of one encoder less that of the others"
+    assert figure.title == "Score of one encoder minus the score of the others"
 
 
 def test_an_encoder_of_the_user_has_the_same_style_in_every_study():

@@ -1,4 +1,4 @@
-"""Runs are compared with the paper's numbers: a verdict for an equal setting, and else the reason for none."""
+"""Runs are compared with the paper's numbers: a verdict for an equal setting, otherwise the reason for no verdict."""
 
 import json
 import math
@@ -126,8 +126,8 @@ def test_the_interval_has_its_nominal_coverage():
         (("task.version=1",), {}, "task.version is 1, not 3"),
         (("data.max_rows=9",), {}, "data.max_rows is 9, not null"),
         (("backbone.hub_id=me/t5",), {}, "weights of me/t5, not the weights of google-t5/t5-base from the hub"),
-        ((), {"data__rows__reported": 20}, "20 examples were scored, of the official release 277 are"),
-        ((), {"data__rows__train": 100}, "100 examples trained, of the official release 2,490 do"),
+        ((), {"data__rows__reported": 20}, "20 examples were scored, but the official release has 277"),
+        ((), {"data__rows__train": 100}, "100 examples were used for training, but the official release has 2,490"),
     ],
 )
 def test_a_setting_that_differs_from_the_papers_gets_no_verdict(overrides, more, reason, tmp_path):
@@ -142,9 +142,9 @@ def test_a_setting_that_differs_from_the_papers_gets_no_verdict(overrides, more,
 def test_two_seeds_get_no_verdict_and_one_seed_no_interval(tmp_path):
     write(tmp_path, *RTE, scores=(0.70, 0.71))
     write(tmp_path, RESIDUAL, "task=cb", "data=hub", scores=(0.8,))
-    assert only_line(tmp_path, task="rte", source="Table 1").verdict == "no verdict: 2 seeds, 3 are needed"
+    assert only_line(tmp_path, task="rte", source="Table 1").verdict == "no verdict: 2 seeds, but 3 are needed"
     alone = only_line(tmp_path, task="cb", source="Table 1")
-    assert alone.verdict == "no verdict: 1 seed, 3 are needed"
+    assert alone.verdict == "no verdict: 1 seed, but 3 are needed"
     assert not alone.difference.has_interval
 
 
@@ -160,7 +160,7 @@ def test_an_unfinished_run_is_reported_and_not_counted(tmp_path, capsys):
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))
     write(tmp_path, *RTE, "lr=0.2", scores=(0.1,), status="running")
     assert main([str(tmp_path)]) == 0
-    assert "not counted: 1 run that has not ended\n" in capsys.readouterr().out
+    assert "not compared: 1 run whose training has not ended\n" in capsys.readouterr().out
 
 
 def test_a_point_of_an_axis_is_compared_with_the_number_of_this_point(tmp_path):
@@ -200,7 +200,7 @@ def test_copied_numbers_and_numbers_with_a_caveat_get_no_verdict(tmp_path):
     assert [line.reasons for line in lines.values()] == [
         ("the published code has no format of the tasks for bert_base",),
         ("the settings of its LSTM are not known",),
-        ("the number is copied from Asai et al. 2022, not from runs of the paper",),
+        ("the paper copied this number from Asai et al. 2022 and did not measure it",),
         ("the table follows Asai et al. 2022",),
     ]
 
@@ -209,7 +209,7 @@ def test_a_metric_that_the_protocol_lacks_is_named(tmp_path):
     write(tmp_path, "experiment=paper/t5_base/plain_n100", "task=multirc", "data=hub", scores=(0.587,) * 3)
     line = only_line(tmp_path, task="multirc")
     assert line.mean is None
-    assert "this protocol has no f1a" in line.reasons
+    assert "the runs have no f1a under this protocol" in line.reasons
 
 
 @pytest.mark.slow  # it composes the configurations of eight tasks
@@ -223,7 +223,7 @@ def test_the_average_needs_all_eight_tasks(tmp_path):
     write(tmp_path, RESIDUAL, "task=wsc", "data=hub", scores=[scores["wsc"] + shift for shift in (-0.01, 0, 0.01)])
     line = only_line(tmp_path, task="average")
     assert line.mean == pytest.approx(100 * np.mean(list(scores.values())))
-    half_width = 4.302653 * math.sqrt(2 / 3)  # of a single task, whose standard deviation is one point
+    half_width = 4.302653 * math.sqrt(2 / 3)  # half-width for a single task with a standard deviation of one point
     assert line.difference.high - line.difference.value == pytest.approx(half_width / math.sqrt(8) + 0.05, abs=1e-4)
     assert (line.expected, line.verdict) == (65.2, "below")
 
@@ -289,7 +289,7 @@ def test_a_folder_without_readable_runs_is_refused_with_advice(tmp_path, capsys)
 def test_a_record_of_another_version_is_refused(tmp_path, capsys):
     write(tmp_path, *RTE, scores=(0.7,), config__lr="fast")
     (path,) = tmp_path.glob("*/run.json")
-    message = f"{path}: its configuration cannot be read. Another version of rpt made it: compare it with that version."
+    message = f"{path}: its configuration cannot be read. Another version of rpt trained the run: use that version."
     assert main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"{message}\n"
     write(tmp_path, *RTE, scores=(0.70, 0.71, 0.69))

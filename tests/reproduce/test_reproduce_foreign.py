@@ -53,7 +53,7 @@ def test_runs_of_other_code_get_no_verdict(change, reason, installed_code, tmp_p
 
 
 INVALID_NAMES = ["../../../tmp/evil", "/tmp/evil", "a,b", "${oc.env:HOME}", ""]
-MESSAGE = "is no name of an option. The record is damaged, or rpt did not write it."
+MESSAGE = "is not the name of an option. The record is damaged, or rpt did not write it."
 
 
 @pytest.mark.parametrize("name", INVALID_NAMES)

@@ -9,5 +9,5 @@ def test_runs_that_successive_halving_stopped_are_not_reported_as_unfinished(tmp
     write(tmp_path, *RTE, "lr=0.2", scores=(0.1, 0.2), status="stopped")
     assert main([str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "not counted: 2 runs that successive halving stopped. A comparison needs the full training: " in text
+    assert "not compared: 2 runs that successive halving stopped. A comparison needs the full training: " in text
     assert "not ended" not in text

@@ -16,7 +16,7 @@ from rpt.scoring.scorer import by_row
 from rpt.training.placement import place_prompts
 from tests.support.composed import compose
 
-# Backbone, task and scorer of each case. Rows of COPA and ReCoRD have their own choices; in ReCoRD their number varies.
+# Backbone, task and scorer of each case. Rows of COPA and ReCoRD have choices of their own.
 SCORED = {
     "class head": ("tiny_bert", ["task=cb"]),
     "head per choice": ("tiny_bert", ["task=record", "data.max_rows=3"]),

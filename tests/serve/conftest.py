@@ -18,7 +18,7 @@ NUM_PROMPTS = 8
 
 @pytest.fixture(scope="session")
 def folder(tiny_bert: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with eight runs of CB, whose prompts have different lengths, and with a run of WSC and of MultiRC."""
+    """Folder with eight runs of CB that have prompts of different lengths, one run of WSC and one run of MultiRC."""
     seeds = [[f"seed={seed}", f"prompt.length={3 + seed % 2}"] for seed in range(NUM_PROMPTS)]
     nested = [["task=wsc"], ["task=multirc", "data.max_rows=4"]]
     return train_runs(tmp_path_factory.mktemp("served"), tiny_bert, [*seeds, *nested])
@@ -33,7 +33,7 @@ def runs(folder: Path) -> list[TrainedRun]:
 
 @pytest.fixture(scope="session")
 def predictor(runs: list[TrainedRun]) -> Predictor:
-    """All runs over their backbone."""
+    """Predictor of all runs over their common backbone."""
     return Predictor(runs)
 
 

@@ -1,4 +1,4 @@
-"""Answers of the application: equal to `rpt.predict`, whoever else asks at the same time."""
+"""The application gives the answers of `rpt.predict`, whatever other requests arrive at the same time."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ def without_row(answer):
 
 
 def assert_equal(answer, expected):
-    """Every key is equal; scores may differ by rounding."""
+    """Check that all values are equal, and that scores differ only by rounding."""
     numbers = ("scores", "log_probabilities")
     assert {key: value for key, value in answer.items() if key not in (*numbers, "row", "idx")} == {
         key: value for key, value in expected.items() if key not in (*numbers, "idx")
@@ -100,7 +100,7 @@ def test_two_hundred_requests_at_fifty_at_a_time_over_eight_prompts_get_their_ow
         app.state.batcher.close()
 
 
-def test_a_broken_row_of_another_client_harms_nobody(predictor, runs, names, rows):
+def test_a_broken_row_of_another_client_does_not_change_an_answer(predictor, runs, names, rows):
     # Both requests are in one batch: the first of them waits for the second.
     batcher = Batcher(predictor, Limits(), gather_seconds=0.5)
     try:
@@ -178,7 +178,7 @@ def test_a_bug_gives_json_and_no_traceback(predictor, names, rows, monkeypatch):
     assert response.json() == {"error": "the server has a bug; its stderr holds the traceback."}
 
 
-def test_the_list_of_runs_has_what_a_client_needs_to_ask(client, runs):
+def test_the_list_of_runs_has_what_a_client_needs_for_a_request(client, runs):
     body = client.get("/runs").json()
     assert body["backbone"] == "tiny"
     by_name = {run["name"]: run for run in body["runs"]}

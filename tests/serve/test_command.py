@@ -1,4 +1,4 @@
-"""`python -m rpt.serve` as a process of its own: it answers, stops on a signal, and explains why it cannot start."""
+"""`python -m rpt.serve` in a new process: answers, the stop on a signal, and messages if it cannot start."""
 
 import builtins
 import contextlib
@@ -23,7 +23,7 @@ from tests.support.composed import checked
 
 @pytest.fixture
 def start(tmp_path):
-    """Start a server with arguments on a free port; returns the process and its address."""
+    """Start a server with arguments on a free port, and return its process and its address."""
     processes = []
 
     def start(*arguments):
@@ -82,7 +82,7 @@ def test_a_server_answers_many_clients_and_stops_on_a_signal(stop, start, folder
 
 
 @pytest.mark.slow
-def test_a_raw_connection_with_nonsense_harms_nobody(start, folder, names, rows):
+def test_a_connection_that_sends_no_http_does_not_affect_other_clients(start, folder, names, rows):
     _, address = start(folder)
     host, port = address.removeprefix("http://").split(":")
     for content in (
@@ -134,7 +134,7 @@ def test_runs_of_different_backbones_are_refused(folder, tiny_llama, tmp_path, c
     [outcome] = rpt.train([checked([*tiny_llama, *small, f"output_dir={tmp_path}"])])
     capsys.readouterr()
     assert main([str(folder), str(outcome.check().folder), "--port", "0"]) == 2
-    assert "Runs share one backbone" in capsys.readouterr().err
+    assert "All runs must have the same backbone" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_refused(folder, capsys):
@@ -149,7 +149,7 @@ def test_a_port_that_is_taken_is_refused(folder, capsys):
 
 def test_an_unknown_host_is_refused(folder, capsys):
     assert main([str(folder), "--host", "no such host"]) == 2
-    assert "--host = no such host: is no address of this machine" in capsys.readouterr().err
+    assert "--host = no such host: is not an address of this machine" in capsys.readouterr().err
 
 
 WRONG_OPTIONS = [("--port", "70000"), ("--port", "x"), ("--gather-ms", "-1"), ("--gather-ms", "nan"), ("--queue", "0")]

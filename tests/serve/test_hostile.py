@@ -1,4 +1,4 @@
-"""Requests that mean harm or are wrong: a status of 4xx with a clear message, and the server goes on."""
+"""A wrong or malicious request gets a status of 4xx with a message, and the server continues."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ def nested(depth):
 
 
 def body(**changes):
-    """A request whose row has changed fields."""
+    """Make a request whose row has changed fields."""
     return json.dumps({"rows": [{**ROW, **changes}]})
 
 
@@ -34,10 +34,10 @@ BODIES = {
     "not_utf8": (b'{"rows": ["\xff"]}', 400, "is not UTF-8"),
     "utf16": ('{"rows": []}'.encode("utf-16"), 400, "the body is not"),
     "byte_order_mark": (b"\xef\xbb\xbf{}", 400, "the body is not JSON"),
-    "nan": (b'{"rows": [NaN]}', 400, "NaN, which is no number of JSON"),
+    "nan": (b'{"rows": [NaN]}', 400, "NaN, which JSON does not allow"),
     "infinity": (b'{"rows": [-Infinity]}', 400, "-Infinity"),
     "surrogate": (b'{"rows": [{"premise": "\\ud800"}]}', 400, "half of a surrogate pair"),
-    "long_number": (b'{"rows": [' + b"1" * 10_000 + b"]}", 400, "cannot be taken"),
+    "long_number": (b'{"rows": [' + b"1" * 10_000 + b"]}", 400, "cannot be read"),
     "deep": (nested(100_000).encode(), 400, "too deeply"),
     "rather_deep": (body(premise=json.loads(nested(500))).encode(), 400, "allowed are 16 levels"),
     "deep_objects": (b'{"a":' * 5000 + b"1" + b"}" * 5000, 400, "too deeply"),

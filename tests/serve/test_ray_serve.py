@@ -31,7 +31,7 @@ def cluster(monkeypatch):
     import ray
     from ray import serve
 
-    folder = tempfile.mkdtemp(prefix="ray")  # names of sockets are limited to 107 bytes, and tmp_path is longer
+    folder = tempfile.mkdtemp(prefix="ray")  # paths of sockets have at most 107 bytes, and tmp_path is longer
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Submissions have the files that the leaderboard expects, and the check finds each kind of tampering."""
+"""Submissions have the files that the leaderboard expects, and the check finds each kind of wrong file."""
 
 import io
 import json

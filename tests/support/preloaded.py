@@ -1,8 +1,8 @@
 """Run a command of rpt in a process that does not import PyTorch, Lightning and transformers again.
 
 The imports take ten seconds of CPU time, most of the cost of a command on a tiny model. A server imports them once and
-forks a process for each command (`tests.support.preloaded_server`). Modules of rpt are not imported beforehand, so that
-a command imports them, prints its messages and ends as in a process of its own.
+forks a process for each command (`tests.support.preloaded_server`). The server imports no modules of
+rpt. A command therefore imports them, prints its messages and ends as in a process of its own.
 """
 
 import atexit

@@ -94,7 +94,7 @@ def run(request: dict) -> None:
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # the folder of this file
+    del sys.path[0]  # the first entry is the folder of this file
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()  # a collection in a forked process would copy the memory of all imported objects

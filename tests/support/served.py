@@ -13,7 +13,7 @@ In bfloat16, a forward pass of an evaluation has a fixed shape.
 
 
 def train_runs(folder: Path, backbone: Sequence[str], changes: Iterable[Sequence[str]]) -> Path:
-    """Train a run of CB for each list of further overrides; returns the folder of the runs."""
+    """Train a run of CB for each list of further overrides, and return the folder of the runs."""
     for more in changes:
         trained_folder(folder, "task=cb", *backbone, *SMALL, "backbone.dtype=bfloat16", *more)
     return folder

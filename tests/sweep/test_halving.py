@@ -1,4 +1,4 @@
-"""The points of a sweep get their places in successive halving, or the sweep is refused before training."""
+"""Points of a sweep are assigned to competitions of successive halving, or the sweep is refused before training."""
 
 import pickle
 from dataclasses import replace
@@ -128,7 +128,7 @@ def test_a_later_batch_of_a_search_may_have_no_rivals(runs):
 
 def test_runs_with_callbacks_are_refused(runs):
     made = runs("lr=1", "lr=2 callbacks=lr_monitor")
-    with pytest.raises(ConfigError, match=r"^callbacks = .*: is trained alone, because it has callbacks"):
+    with pytest.raises(ConfigError, match=r"^callbacks = .*: keep a run out of every pack"):
         halved(made)
 
 

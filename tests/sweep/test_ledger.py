@@ -72,7 +72,7 @@ def test_a_ledger_can_be_moved_with_its_runs(runs, tmp_path):
         ({"status": "interrupted", "error": "disk full"}, [], RunState("interrupted", error="disk full")),
     ],
 )  # fmt: skip
-def test_the_state_of_a_run_is_read_from_its_folder(record, files, state, tmp_path):
+def test_the_status_of_a_run_is_read_from_its_folder(record, files, state, tmp_path):
     if record is not None:
         (tmp_path / "run.json").write_text(json.dumps(record))
     for name in files:
@@ -110,7 +110,7 @@ def test_a_ledger_that_cannot_be_read_is_refused_with_advice(content, message, r
     assert len(errors) == 1
     assert command.main([str(tmp_path / "runs")]) == 2
     output = capsys.readouterr()
-    assert "1 runs: 1 missing" in output.out
+    assert "1 run: 1 missing" in output.out
     assert output.err.startswith(f"{path}: ")
 
 

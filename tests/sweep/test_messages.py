@@ -228,7 +228,7 @@ def test_points_that_are_the_same_run_are_counted_as_such(clock, capsys):
     assert lines.best() == ["0.500 reported  lr=0"]
     assert lines.how_far().startswith("3 of 10 points finished")
     lines.close()
-    assert "10 points: 1 finished, 2 the same run as another" in capsys.readouterr().out
+    assert "10 points: 1 finished, 2 identical to another point" in capsys.readouterr().out
 
 
 def test_a_reason_of_several_points_is_printed_once(clock, capsys):

@@ -144,7 +144,7 @@ def test_a_folder_without_a_finished_run_is_refused(packed, tmp_path):
 
 def test_a_renamed_folder_is_refused(packed, tmp_path):
     other = packed[0].rename(tmp_path / "mine")
-    assert f"{other}: is the folder of the run {packed[0].name}. Give it that name again." in refusal(other)
+    assert f"{other}: holds the run {packed[0].name}, so the folder was renamed. Give it" in refusal(other)
 
 
 DAMAGES = {
@@ -182,19 +182,19 @@ def test_a_record_with_a_value_of_a_wrong_type_is_refused(key, value, packed):
 
 def test_a_run_of_another_version_is_refused(packed):
     edit(packed[0], lambda record: record.update(schema=2))
-    assert "was trained by another version of rpt (schema 2). Replay it with the rpt that made it" in refusal(packed[0])
+    assert "was trained by another version of rpt (schema 2). Use the version of rpt that" in refusal(packed[0])
 
 
 def test_a_run_of_another_training_version_is_refused(packed, monkeypatch):
     monkeypatch.setattr(identity, "TRAINING_VERSION", identity.TRAINING_VERSION + 1)
     message = refusal(packed[0])
     assert "cannot be repeated as it was: rpt's training version was" in message
-    assert "Restore what it was trained with" in message
+    assert "Restore the state in which it was trained" in message
 
 
 def test_a_link_in_place_of_the_replay_folder_is_refused(packed, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (packed[0] / "replay").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ConfigError, match="holds a link named replay, which is not followed"):
+    with pytest.raises(ConfigError, match="holds a symbolic link named replay, which rpt does not follow"):
         replay(packed[0])
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -48,8 +48,8 @@ def test_a_pack_is_interrupted_when_its_tries_are_used(run_pack, capsys):
     ]
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("; ")[-1] for line in lines] == [
-        "its 2 points submitted again, tries left: 1",
-        "its 2 points submitted again, tries left: 0",
+        "its 2 points will be trained again, tries left: 1",
+        "its 2 points will be trained again, tries left: 0",
     ]
 
 

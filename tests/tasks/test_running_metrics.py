@@ -1,4 +1,4 @@
-"""Metrics of answers that arrive one after the other equal those of all answers together, bit for bit."""
+"""Metrics of answers that arrive one after the other equal the metrics of all answers together, bit for bit."""
 
 from hypothesis import given
 

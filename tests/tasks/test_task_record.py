@@ -113,11 +113,11 @@ def test_the_published_framing_writes_all_answers_and_compares_the_output_with_e
         ),
         (
             article(query(3, "Bob"), entities=[{"start": 5, "end": 4}]),
-            "passage.entities[0].end = 4 is not in the passage behind its start: 5 to 84.",
+            "passage.entities[0].end = 4 must be between its start and the end of the passage: 5 to 84.",
         ),
         (
             article(query(3, "Bob"), entities=[span("Bob"), {"start": 3, "end": 85}]),
-            "passage.entities[1].end = 85 is not in the passage behind its start: 3 to 84.",
+            "passage.entities[1].end = 85 must be between its start and the end of the passage: 3 to 84.",
         ),
         (
             article(query(3, "Bob"), entities=[{"start": 3, "end": 3}]),

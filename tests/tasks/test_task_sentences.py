@@ -88,11 +88,11 @@ def test_wics_word_is_marked_at_the_positions_of_the_row():
         ({"start2": 19}, "start2 = 19 is outside of sentence2, 0 to 18."),
         (
             {"end1": 0},
-            "end1 = 0 is not behind start1 in sentence1: 1 to 17, one past the word's last letter.",
+            "end1 = 0 must be after start1 in sentence1: 1 to 17, one past the word's last letter.",
         ),
         (
             {"end2": 20},
-            "end2 = 20 is not behind start2 in sentence2: 15 to 19, one past the word's last letter.",
+            "end2 = 20 must be after start2 in sentence2: 15 to 19, one past the word's last letter.",
         ),
         ({"start1": "0"}, "start1 = '0' is not a whole number."),
     ],

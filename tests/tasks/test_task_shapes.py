@@ -226,7 +226,7 @@ def test_the_error_of_a_reader_without_labels_names_the_reader_for_free_text(val
     task.pop("framing")
     task["formats"] = {"causal": {"source": "The capital of {country} is"}}
     with pytest.raises(
-        ConfigError, match=r"^task\.labels = null: .* free text has reader rpt\.tasks\.written\.Written\.$"
+        ConfigError, match=r"^task\.labels = null: .* needs task\.reader=rpt\.tasks\.written\.Written\.$"
     ):
         build_task(check(values(task, capitals(), *tiny_llama)))
 

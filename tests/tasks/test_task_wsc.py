@@ -66,8 +66,8 @@ def test_a_span_that_occurs_nowhere_or_twice_is_marked_at_its_index():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"span1_index": 11}, "target.span1_index = 11 is none of the text's 11 words, 0 to 10."),
-        ({"span2_index": -1}, "target.span2_index = -1 is none of the text's 11 words, 0 to 10."),
+        ({"span1_index": 11}, "target.span1_index = 11 must be the number of one of the text's 11 words, 0 to 10."),
+        ({"span2_index": -1}, "target.span2_index = -1 must be the number of one of the text's 11 words, 0 to 10."),
         ({"span2_index": "8"}, "target.span2_index = '8' is not a whole number."),
         ({"span1_text": ""}, "target.span1_text = '' is not a text."),
     ],

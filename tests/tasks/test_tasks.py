@@ -133,14 +133,16 @@ def test_a_row_with_two_equal_choices_is_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"framing": "joined"}, "framing = joined: task=cb knows choice. Set framing=choice."),
+        ({"framing": "joined"}, "framing = joined: task=cb supports only choice. Set the format's framing to choice."),
         (
             {"labels": None},
-            "task.labels = null: task=cb needs them, in label order; free text has reader rpt.tasks.written.Written.",
+            "task.labels = null: task=cb needs one for each label; free text needs "
+            "task.reader=rpt.tasks.written.Written.",
         ),
         (
             {"choices": None},
-            "task.choices = null: task=cb needs them, in label order; free text has reader rpt.tasks.written.Written.",
+            "task.choices = null: task=cb needs one for each label; free text needs "
+            "task.reader=rpt.tasks.written.Written.",
         ),
     ],
 )

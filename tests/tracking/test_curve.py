@@ -1,4 +1,4 @@
-"""A run's curve is exact and is truncated when the run is resumed. Changes of its file by others do no harm."""
+"""A run's curve is exact and is truncated when the run is resumed. Its file may be changed by other programs."""
 
 import errno
 import os

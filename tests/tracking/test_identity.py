@@ -59,11 +59,11 @@ def test_a_setting_that_can_change_the_score_is_part_of_the_identity(override):
     assert hash_of(override) != SAME
 
 
-def test_the_default_of_dropout_is_not_in_the_identity_so_that_older_runs_keep_theirs():
+def test_the_default_of_dropout_is_not_in_the_identity_so_that_older_runs_keep_their_identity():
     assert "dropout" not in identity(check(compose([])), "data", "weights")["backbone"]
 
 
-def test_layer_0_of_the_prompt_is_not_in_the_identity_so_that_older_runs_keep_theirs():
+def test_layer_0_of_the_prompt_is_not_in_the_identity_so_that_older_runs_keep_their_identity():
     for overrides in ([], ["backbone.prompt_layer=0"], ["encoder=none", "backbone.prompt_layer=3"]):
         assert "prompt_layer" not in identity(check(compose(overrides)), "data", "weights")["backbone"]
     assert identity(check(compose(["backbone.prompt_layer=3"])), "data", "weights")["backbone"]["prompt_layer"] == 3

@@ -58,7 +58,7 @@ class HalveRate(Callback):
 
 
 class Watching(Callback):
-    """Callback that keeps the values that Lightning offers to callbacks."""
+    """Callback that stores the logged values that Lightning passes to callbacks."""
 
     logged: dict[str, dict[str, float]] = {}  # noqa: RUF012  (a test reads it)
 
@@ -149,7 +149,7 @@ def test_a_callback_whose_state_cannot_be_saved_is_refused(configure, tiny_cb):
     ("target", "reason"),
     [
         ("lightning.pytorch.callbacks.ModelCheckpoint", "a run writes its own checkpoints"),
-        ("lightning.pytorch.callbacks.Timer", "a score must not depend on the clock"),
+        ("lightning.pytorch.callbacks.Timer", "a score must not depend on the speed of the machine"),
         ("torch.nn.Identity", r"builds a Identity, which is no lightning\.pytorch\.callbacks\.Callback"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_callback_that_breaks_a_guarantee_is_refused(target, reason, configure
 def test_runs_with_callbacks_are_trained_in_packs_of_their_own(pack):
     configs = pack("runs", "tiny_bert", own("Watching"))[:2]
     assert all(config.is_alone for config in configs)
-    with pytest.raises(ConfigError, match="callbacks = mine, mine: act on a whole training"):
+    with pytest.raises(ConfigError, match="callbacks = mine, mine: act on the training of all runs of a pack"):
         train(configs)
     assert pack_key(configs[0]) == pack_key(configs[1])
 

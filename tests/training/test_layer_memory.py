@@ -1,4 +1,4 @@
-"""States of texts before a later layer: what is kept in memory, and what is refused or told when it does not fit."""
+"""States of texts before a later layer: their cache in memory, and messages if they do not fit."""
 
 import json
 
@@ -57,7 +57,7 @@ def test_kept_states_are_dropped_before_forward_passes_are_cut(family, place, sc
     assert not any(warning.startswith("out of memory") for warning in dropped.record.warnings)
 
 
-def test_texts_that_exceed_the_kept_states_are_told_with_their_bytes(pack, assemble, capsys):
+def test_a_message_has_the_bytes_of_texts_that_do_not_fit_into_memory(pack, assemble, capsys):
     tuner, data = assemble(*pack("alone", "tiny_bert", LAYER, runs={"plain": ["encoder=plain"]}))
     texts = {tuple(ids) for split in data.encoded.values() for row in split.inputs for ids in row}
     size = sum(map(len, texts)) * tuner.split.width * tuner.backbone.embedding.element_size()

@@ -196,7 +196,7 @@ def test_out_of_memory_in_the_encoder_or_optimizer_of_a_run_interrupts_the_pack(
     configs, act, calls = pack("full", "tiny_bert"), getattr(Run, part), count(1)
 
     def out_of_memory(run):
-        if next(calls) == 2:  # the second run in the first step
+        if next(calls) == 2:  # in the first step, the second run
             raise error
         return act(run)
 

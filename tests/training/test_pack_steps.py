@@ -12,7 +12,7 @@ from tests.support.packs import configs_of, packed_and_alone, train_pack
 # Tolerances of the loss and of the gradient, relative to the loss and to the norm of the gradient.
 #
 # A matrix product of another shape may add its terms in another order. In float64, the tolerances show that a packed
-# step computes the same function. Float32 has the tolerances that the README promises. bfloat16 has 8 significant bits.
+# step computes the same function. Float32 has the tolerances of docs/packing.md. bfloat16 has 8 significant bits.
 #
 # The difference of gradients has no such bound in a model with ReLUs, because rounding may switch a ReLU whose input is
 # near zero. Distance of the gradient from its value in float64, for two drawn steps of the T5 with ReLUs:

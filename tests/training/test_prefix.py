@@ -171,7 +171,7 @@ def test_a_prefix_starts_from_the_table(width, exact):
     ("width", "paper", "held"), [(None, 20 * 49_152, 20 * 49_152), (512, 25_710_592, 25_710_592 + 512 + 49_152)]
 )
 def test_bert_large_trains_as_many_numbers_as_in_p_tuning_v2(width, paper, held):
-    """20 tokens, 24 layers of width 1024: 983,040 numbers without an MLP. With it: 20 d + 512 d + 512 * 48 d."""
+    """20 tokens, 24 layers of width 1024: 983,040 numbers without an MLP. With an MLP: 20 d + 512 d + 512 * 48 d."""
     encoder = Prefix(length=20, hidden=49_152, backbone_layers=24, mlp_width=width, dropout=0.0, start="source")
     count = count_params(SoftPrompt(torch.zeros(20, 49_152), encoder))
     assert (count.paper, count.held) == (paper, held)

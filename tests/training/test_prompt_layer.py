@@ -60,7 +60,7 @@ def test_a_prompt_before_a_layer_is_trained_evaluated_twice_and_loaded(family, t
     assert "-n10-layer1-lr0.3-s5-" in outcome.folder.name
     assert outcome.record.identity_hash != front.record.identity_hash
     assert outcome.record.config["backbone"]["prompt_layer"] == 1
-    assert "enters before layer 1; backbone.prompt_layer=0 exports" in outcome.record.adapter
+    assert "enters before layer 1; train with backbone.prompt_layer=0 for" in outcome.record.adapter
     losses = curve(outcome)["train/loss"]
     assert sum(losses[-4:]) < sum(losses[:4])  # an epoch has 4 steps
     assert losses != curve(front)["train/loss"]

@@ -120,7 +120,7 @@ def test_the_schedules_equal_those_of_transformers(name, warmup_steps):
         f"{name}_with_warmup" if name == "constant" else name, optimizer(), warmup_steps, 20
     )
     assert actual.state_dict().keys() == expected.state_dict().keys()
-    for _ in range(22):  # two steps more than the schedule has
+    for _ in range(22):  # two steps beyond the end of the schedule
         assert actual.get_last_lr() == expected.get_last_lr()
         actual.optimizer.step(), expected.optimizer.step()
         actual.step(), expected.step()

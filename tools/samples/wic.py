@@ -48,7 +48,7 @@ def _words(context: Context) -> set[str]:
 def _is_even(quartet: Quartet) -> bool:
     """Return whether the pairs with one sense and the pairs with two senses share the same words, equally often."""
     (a1, a2), (b1, b2) = [[_words(context) for context in pair] for pair in quartet]
-    # A word that one first and one second sentence have, and no other sentence, is shared by one pair only.
+    # A word in exactly one first sentence and exactly one second sentence is shared by a single pair.
     if (a1 ^ a2) & (b1 ^ b2):
         return False
     return sorted([len(a1 & b1), len(a2 & b2)]) == sorted([len(a1 & b2), len(a2 & b1)])

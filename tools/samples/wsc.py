@@ -87,7 +87,7 @@ def _split_rows(seed: int, split: str, size: int) -> list[Row]:
     decks = [_casts(schema, lexicon) for schema in lexicon.schemas]
     shuffled = [rng.sample(deck, len(deck)) for deck in decks]
     tellings: list[tuple[Schema, Cast]] = []
-    # A round uses every schema once. There are as many rounds as fillers of the schema with the fewest.
+    # A round uses every schema once. The schema with the fewest fillers sets the number of rounds.
     for casts in zip(*shuffled, strict=False):
         one_round = list(zip(lexicon.schemas, casts, strict=True))
         tellings += rng.sample(one_round, len(one_round))

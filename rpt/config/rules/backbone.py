@@ -53,7 +53,7 @@ def prompt_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
     try:
         positions = None if candidate.folder is None else num_positions(candidate.folder)
     except NoSuchBackbone:
-        return  # `backbone_can_serve` reports it
+        return  # `backbone_can_serve` reports the missing backbone
     if positions is None or length + limit <= positions:
         return
     shortest = 1 if config.has_prompt else 0
@@ -90,7 +90,9 @@ def prompt_place_fits_family(candidate: Candidate) -> Iterator[Problem]:
         reason = f"a backbone of family {family} has no [CLS]"
     if prompt_at == "end":
         if family in ("encoder", "seq2seq"):
-            reason = f"needs a decoder, whose text does not attend to the prompt. This backbone has family {family}"
+            reason = (
+                f"needs a decoder, where text does not attend to a prompt behind it. This backbone has family {family}"
+            )
         elif candidate.scorer == "generate":
             ranked = "only with scorer=rank" if config.scorer.name == "generate" else "which this task needs"
             reason = f"{GENERATES_BEHIND_TEXT}, {ranked}"
@@ -118,7 +120,7 @@ def prompt_layer_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
     try:
         count = None if candidate.folder is None else num_layers(candidate.folder)
     except NoSuchBackbone:
-        return  # `backbone_can_serve` reports it
+        return  # `backbone_can_serve` reports the missing backbone
     if count is not None and layer >= count:
         yield Problem("backbone.prompt_layer", layer, no_such_layer(count))
     elif members(str(config.encoder.target)).intersection((*TEXT_UPDATES, "reads_text")):
@@ -151,7 +153,7 @@ def prefix_fits_backbone(candidate: Candidate) -> Iterator[Problem]:
     try:
         kind = None if candidate.folder is None else model_type(candidate.folder)
     except NoSuchBackbone:
-        return  # `backbone_can_serve` reports it
+        return  # `backbone_can_serve` reports the missing backbone
     section = config.backbone
     if kind in WITHOUT_CACHE:
         yield Problem("backbone.name", section.name, takes_no_prefix(kind))
@@ -169,7 +171,7 @@ def tuning_has_no_prompt(candidate: Candidate) -> Iterator[Problem]:
     if config.trainer.tune != "all":
         return
     if config.has_prompt:
-        yield Problem("trainer.tune", "all", "trains no prompt. Set encoder=none, or trainer.tune=prompt.")
+        yield Problem("trainer.tune", "all", "takes no prompt. Set encoder=none, or trainer.tune=prompt.")
     dtype = config.backbone.dtype
     if dtype == "bfloat16":
         yield Problem(

@@ -42,7 +42,7 @@ class Candidate:
         try:
             return None if self.folder is None else family_of(self.folder)
         except NoSuchBackbone:
-            return None  # `backbone_can_serve` reports it
+            return None  # `backbone_can_serve` reports the missing backbone
 
     @property
     def scorer(self) -> str:

@@ -41,7 +41,7 @@ def _release_is_there(root: str | None, folder: str) -> Iterator[Problem]:
         yield Problem("data.root", None, hinted("data.root", "needs a value."))
         return
     if is_too_long(f"{root}/{folder}"):
-        return  # `names_are_short` refuses it
+        return  # `names_are_short` refuses the path
     if not Path(root).is_dir():
         yield Problem("data.root", root, hinted("data.root", "there is no such folder."))
         return

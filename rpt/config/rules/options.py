@@ -35,7 +35,7 @@ def one_option_a_group(candidate: Candidate) -> Iterator[Problem]:
     """
     config = candidate.config
     for group in _groups_of_one():
-        if group in config.model_fields_set and group not in config.chosen:  # Hydra leaves out groups with lists
+        if group in config.model_fields_set and group not in config.chosen:  # `chosen` lacks a group set to a list
             yield Problem(group, "[...]", f"takes one option. To compare several, sweep: -m {group}=A,B")
 
 
@@ -58,7 +58,7 @@ def bounds_are_ordered(candidate: Candidate) -> Iterator[Problem]:
     options = candidate.config.init.options
     low, high = options.get("low"), options.get("high")
     if isinstance(low, int | float) and isinstance(high, int | float) and low >= high:
-        yield Problem("init.low", low, f"must be below init.high, which is {high}. Set init.low={-abs(high) or -0.5}.")
+        yield Problem("init.low", low, f"must be below init.high, which is {high}. Lower it, or raise init.high.")
 
 
 def text_says_something(candidate: Candidate) -> Iterator[Problem]:
@@ -149,7 +149,7 @@ def files_exist(candidate: Candidate) -> Iterator[Problem]:
         return
     file = prompt_file(path)
     if file.name == ENCODER_FILE or (file / ENCODER_FILE).is_file():
-        advice = "is a run whose encoder cannot be folded into a prompt. Name a run with prompt.safetensors."
+        advice = "is a run whose encoder cannot be replaced by an exported prompt. Name a run with prompt.safetensors."
         yield Problem("init.path", path, advice)
     elif not file.is_file():
         yield Problem("init.path", path, hinted("init.path", "there is no such file."))
@@ -170,7 +170,7 @@ def folders_are_writable(candidate: Candidate) -> Iterator[Problem]:
 def _why_not_writable(path: str) -> str | None:
     """Return the reason why the nearest existing folder of a path cannot be written; None if it can be written."""
     if is_too_long(path):
-        return None  # `names_are_short` reports it
+        return None  # `names_are_short` reports the path
     parents = [Path(path).absolute(), *Path(path).absolute().parents]
     nearest = next(parent for parent in parents if parent.exists())
     is_writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

@@ -39,8 +39,9 @@ def convergence(study: Study, diagnoses: Sequence[Diagnosis]) -> list[Figure]:
     select = study.runs[0].record.protocol.select_on
     rows = "validation rows" if select == "validation" else "rows held out of train"
     caption = (
-        f"Score on the {rows}, which choose the checkpoint, each encoder at the point that they choose. Thick "
-        "lines are means over seeds, at the epochs at which all seeds were evaluated. Thin lines are single runs."
+        f"Score on the {rows}, which select the checkpoint, for each encoder at its point with the highest score on "
+        "these rows. Thick lines are means over seeds, at the epochs at which all seeds were evaluated. Thin lines are "
+        "single runs."
         f"{not_shown(known)}"
     )
     alt = "Held-out score over epochs. " + " ".join(_say(task, [*_of_task(diagnoses, task)]) for task in tasks)
@@ -118,7 +119,7 @@ def _say(task: str, diagnoses: Sequence[Diagnosis]) -> str:
     for diagnosis in diagnoses:
         epochs, mean = mean_of(diagnosis, "score")
         if not len(epochs):
-            phrases.append(f"{diagnosis.point.method} none, as its runs have no epoch in common")
+            phrases.append(f"{diagnosis.point.method} none, because its runs have no epoch in common")
             continue
         start, end, best = points(mean[0]), points(mean[-1]), int(mean.argmax())
         phrases.append(

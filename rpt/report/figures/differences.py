@@ -48,7 +48,7 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
         ]
         for name, of_panel in panels.items()
     }
-    tuned = "each at the point that the held-out rows choose"
+    tuned = "each at the point with its highest held-out score"
     over = "averaged over the sweep" if swept else tuned
     if swept and single:
         over += f" (on {listed([*dict.fromkeys(pair.task for pair in single)])} {tuned})"
@@ -56,7 +56,7 @@ def differences(study: Study, numbers: Numbers) -> list[Figure]:
     if has_intervals(study):
         caption += f" {UNADJUSTED}"
     names = list(dict.fromkeys(leaders.values()))
-    title = f"Score of {names[0] if len(names) == 1 else 'one encoder'} less that of the others"
+    title = f"Score of {names[0] if len(names) == 1 else 'one encoder'} minus the score of the others"
     return draw_forest(study, Forest("differences", title, caption, COLUMNS, line=0.0), groups)
 
 
@@ -79,7 +79,7 @@ def differences_by_value(study: Study, numbers: Numbers) -> list[Figure]:
         caption = f"Difference in score between two values of {labels[axis.key]}, paired by seed and example."
         if has_intervals(study):
             caption += f" {UNADJUSTED}"
-        title = f"Score along {labels[axis.key]}, one value less another"
+        title = f"Score along {labels[axis.key]}, one value minus another"
         name = f"differences-by-{axis.key.replace('.', '-')}"
         figures += draw_forest(study, Forest(name, title, caption, COLUMNS, line=0.0), groups)
     return figures

@@ -57,7 +57,7 @@ RC: dict[Any, Any] = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "pdf.fonttype": 42,  # TrueType, because journals refuse Type 3 fonts
-    "svg.hashsalt": "rpt",  # else the ids in the file are random
+    "svg.hashsalt": "rpt",  # otherwise the ids in the file would be random
     "savefig.facecolor": "white",
 }
 

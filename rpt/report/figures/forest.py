@@ -113,7 +113,7 @@ def _pages(groups: Groups) -> Iterator[Groups]:
 
 
 def _dress(ax: Axes, forest: Forest, labels: Sequence[str]) -> None:
-    ax.use_sticky_edges = False  # else the axis ends where the longest bar begins
+    ax.use_sticky_edges = False  # otherwise the axis would end where the longest bar begins
     if forest.line is not None:
         ax.axvline(forest.line, color="#444444", linewidth=0.8, zorder=1)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=5))

@@ -33,7 +33,7 @@ def improvement(study: Study, numbers: Numbers) -> list[Figure]:
     caption = (
         f"Probability that a run of {study.leader} scores higher than a run of another method at the same "
         f"{where}. {marks} At the line of 0.5, neither is ahead. "
-        "Exploratory: no claim of the answer rests on it."
+        "Exploratory: no claim of the answer depends on it."
     )
     title = f"Probability that {study.leader} scores higher"
     forest = Forest("improvement", title, caption, ["probability"], line=NEITHER, ends=ENDS, decimals=2)

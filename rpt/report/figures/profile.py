@@ -35,8 +35,8 @@ THRESHOLDS = np.linspace(0, 1, 501)
 
 CAPTION = (
     "Share of an encoder's runs, over all points of the sweep and all seeds, that score above a threshold{bands}. A "
-    "curve further to the right is better. A run that diverged counts with the majority's score. The grey line is "
-    "the majority answer; other vertical lines are the means of baselines without a prompt."
+    "curve further to the right is better. A run that diverged counts with the majority answer's score. The grey line "
+    "is the majority answer; other vertical lines are the means of baselines without a prompt."
 )
 
 

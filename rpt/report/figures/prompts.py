@@ -20,7 +20,7 @@ from rpt.report.say.words import listed
 PANELS = {
     "gate": (
         r"gate $|\varphi(P)| / |P|$",
-        "Gate: size of a residual encoder's update against the prompt's, over epochs",
+        "Gate: size of a residual encoder's update relative to the prompt, over epochs",
         "Mean over virtual tokens",
     ),
     "drift": (
@@ -61,7 +61,7 @@ def _over_time(study: Study, diagnoses: Sequence[Diagnosis], name: str) -> Figur
             if len(mean):
                 sentences.append(f"{task}, {diagnosis.point.method}: from {mean[0]:.2f} to {mean[-1]:.2f}.")
     legend.put_below(drawing, [legend.of_method(method, look) for method, look in methods.items()])
-    caption = f"{numbers}, each encoder at its tuned point. Thick lines: means over seeds; thin: runs."
+    caption = f"{numbers}, each encoder at its tuned point. Thick lines: means over seeds. Thin lines: runs."
     return finish(drawing, f"prompt-{name}", title, caption + not_shown(every), f"{title}. {' '.join(sentences)}")
 
 
@@ -84,9 +84,9 @@ def _norms(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
             Line2D([], [], color=VOCAB_COLOUR, linewidth=5, alpha=0.5, label="vocabulary, mean and sd"),
         ],
     )
-    title = "Norms of the virtual tokens against the vocabulary's"
+    title = "Norms of the virtual tokens and of the vocabulary"
     caption = (
-        "Dots are the virtual tokens of the folded prompts of all seeds, each encoder at its tuned point. The grey "
+        "Dots are the virtual tokens of the exported prompts of all seeds, each encoder at its tuned point. The grey "
         "band is the mean norm of the input embeddings of the encoder's backbone, one standard deviation to each side."
     )
     return finish(drawing, "prompt-norms", title, caption + not_shown(every), f"{title}. {' '.join(sentences)}")
@@ -148,7 +148,7 @@ def _cosines(study: Study, diagnoses: Sequence[Diagnosis]) -> Figure | None:
     title = "Cosine between the prompts of two seeds"
     caption = (
         "Each marker is a pair of seeds of one encoder at its tuned point: the mean over virtual tokens of the cosine "
-        "between tokens at equal places. 1: the same directions; 0: nothing in common."
+        "between tokens at the same position. 1 means equal directions, 0 orthogonal directions."
     )
     return finish(drawing, "prompt-cosines", title, caption + not_shown(every), f"{title}. {' '.join(sentences)}")
 

@@ -37,7 +37,7 @@ SIDE = 0.16
 
 CAPTION = (
     "{means} are means over seeds{spread}, small dots single runs. Crosses on the dashed majority line are runs that "
-    "diverged; they count with the majority's score."
+    "diverged; they count with the majority answer's score."
 )
 
 

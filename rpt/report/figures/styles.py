@@ -91,7 +91,7 @@ def has_band(study: Study, method: str, num_curves: int) -> bool:
     return num_curves <= MOST_BANDS or method == study.leader
 
 
-BANDS_OF_MANY = f" (in a panel of more than {MOST_BANDS} curves, of the leading method alone)"
+BANDS_OF_MANY = f" (in a panel of more than {MOST_BANDS} curves, only for the leading method)"
 """Part of a caption that says which curves have bands."""
 
 

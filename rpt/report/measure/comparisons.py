@@ -161,7 +161,7 @@ def _of_points(
     seeds = [seed for seed in point.seeds if seed in other_point.seeds]
     first = point.units(curve.count, seeds) if seeds else None
     second = other_point.units(curve.count, seeds) if seeds else None
-    if other_point.method == "zero-shot":  # has no randomness, so its only run is used for every seed
+    if other_point.method == "zero-shot":  # it has no randomness, so that its only run is used for every seed
         first = point.units(curve.count)
         second = np.repeat(other_point.units(curve.count)[:1], len(first), axis=0)
     if first is not None and second is not None:

@@ -95,7 +95,7 @@ def _match(curve: StudyCurve, setting: Mapping[str, Value], pairs: Sequence[Poin
     if not pairs:
         return
     other = pairs[0][1].method
-    is_random = other != "zero-shot"  # has no randomness, so its only run is used for every seed
+    is_random = other != "zero-shot"  # zero-shot has no randomness: its only run is used for every seed
     every = [point for pair in pairs for point in (pair if is_random else pair[:1])]
     seeds = sorted(set.intersection(*(set(point.seeds) for point in every)))
     if seeds:

@@ -34,13 +34,15 @@ def refuse_other_folder(out: Path) -> None:
     if not out.exists() and not out.is_symlink():
         return
     if not out.is_dir() or out.is_symlink():
-        raise StudyError(f"{out}: is no folder. Name another place with --out.")
+        raise StudyError(f"{out}: is not a folder. Name another folder with --out.")
     listed = _listed(out)
     for path in _files(out):
         name = path.relative_to(out).as_posix()
         if name not in listed and name != MANIFEST:
             advice = "Name another folder with --out."
-            raise StudyError(f"{out}: is no report of rpt, it holds {name}, and a report replaces its folder. {advice}")
+            raise StudyError(
+                f"{out}: is not a report of rpt, because it holds {name}. A report replaces its folder. {advice}"
+            )
         if not _is_listed(path, out, listed):
             advice = "Move the file away, or name another folder with --out."
             raise StudyError(f"{path}: was changed since the report was written, and would be replaced. {advice}")

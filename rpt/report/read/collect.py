@@ -117,7 +117,7 @@ def _read(
         is damaged or lacks a value that a report needs, by folder.
     """
     if not directory.is_dir():
-        raise StudyError(f"{directory}: is no folder. Name the output_dir of a sweep, such as runs/learning_rate.")
+        raise StudyError(f"{directory}: is not a folder. Name the output_dir of a sweep, such as runs/learning_rate.")
     ended: list[FolderRecord] = []
     stopped: list[FolderRecord] = []
     unfinished: dict[Path, tuple[str, str]] = {}
@@ -194,9 +194,9 @@ def _units(folder: Path, record: Record) -> Float[np.ndarray, " units"]:
     except (OSError, ValueError, RecursionError) as error:
         raise StudyError(f"{path}: cannot be read ({reason_of(error)}). {advice}") from error
     score = record.score_or_majority()
-    assert score is not None  # `check_record` has refused it
+    assert score is not None  # `check_record` refuses a record without a score
     if not np.isclose(units.mean(), score, atol=1e-6):
-        raise StudyError(f"{path}: gives the score {units.mean():.6f}, run.json says {score:.6f}. {advice}")
+        raise StudyError(f"{path}: gives the score {units.mean():.6f}, but run.json says {score:.6f}. {advice}")
     return units
 
 

@@ -40,7 +40,7 @@ def notes_on(runs: Sequence[StudyRun]) -> Iterator[str]:
         yield "Some runs were made with uncommitted changes of the code."
     doubtful = sum(bool(run.record.warnings) for run in runs)
     if doubtful:
-        yield f"{doubtful} of {len(runs)} runs carry warnings; the table of runs names them."
+        yield f"{doubtful} of {len(runs)} runs have warnings; the table of all runs lists them."
 
 
 def notes_on_halving(stopped: Sequence[Record], compared: Sequence[Record]) -> Iterator[str]:

@@ -42,8 +42,8 @@ from rpt.report.say.words import SAMPLE, at_text
 from rpt.stats.estimate import LEAST_SEEDS
 
 FEW_SEEDS = (
-    f"Fewer than {LEAST_SEEDS} seeds tell nothing of other seeds: there are points only, without interval and verdict. "
-    f"Train more, such as with 'seed=range({LEAST_SEEDS})'."
+    f"With fewer than {LEAST_SEEDS} seeds, the report cannot say what other seeds would score. It therefore states no "
+    f"intervals and no verdicts. Train more seeds, such as 'seed=range({LEAST_SEEDS})'."
 )
 """Sentence that the answer contains once if the points of an encoder have too few seeds in common."""
 
@@ -83,7 +83,7 @@ def answer(study: Study, numbers: Numbers) -> list[Paragraph]:
     if study.other_axes:
         paragraphs += _along_axes(study, numbers)
     if study.is_sample:
-        paragraphs.append(Paragraph("", [SAMPLE, "The rows are made by this project."]))
+        paragraphs.append(Paragraph("", [SAMPLE, "The rows were made by this project."]))
     return paragraphs
 
 
@@ -95,7 +95,7 @@ def overall(leader: str, pairs: Sequence[Pair]) -> str:
 
 def overall_pace(leader: str, paces: Sequence[Pace]) -> str:
     """Write for each other encoder whether the leading encoder needs fewer epochs, or in how many comparisons."""
-    return _overall(leader, paces, EPOCHS, "To reach the same held-out score", "How soon, against")
+    return _overall(leader, paces, EPOCHS, "To reach the same held-out score", "In training speed against")
 
 
 def _few_seeds(numbers: Numbers) -> Iterator[str]:

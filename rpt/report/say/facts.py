@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from rpt.config.paths import sweeps_dir
-from rpt.console import several
 from rpt.data.release import origin
 from rpt.report.read.axes import layer_of, unit_of
 from rpt.report.read.run import StudyRun
@@ -29,8 +28,8 @@ def facts(study: Study) -> list[tuple[str, str]]:
         ("varied", "; ".join(_varied(study))),
         ("runs", _counts(study)),
         ("seeds", ", ".join(map(str, study.seeds))),
-        ("made", _dates(records)),
-        ("by", _code(records)),
+        ("trained", _dates(records)),
+        ("code", _code(records)),
     ]
 
 
@@ -43,9 +42,9 @@ def commands(study: Study, report: str) -> list[tuple[str, str]]:
     """
     named = [("this report", report)]
     if (sweeps_dir() / f"{study.name}.yaml").is_file():
-        named.append(("the study as it is shipped", f"python run.py -cn {study.name}"))
+        named.append(("the study as shipped with rpt", f"python run.py -cn {study.name}"))
     run = shlex.quote(str(study.runs[0].folder))
-    return [*named, ("a run once more, to compare", f"python -m rpt.replay {run}")]
+    return [*named, ("train a run again, to compare it", f"python -m rpt.replay {run}")]
 
 
 def _task(record: Record) -> str:
@@ -90,10 +89,10 @@ def _varied(study: Study) -> Iterator[str]:
 def _counts(study: Study) -> str:
     failed = sum(run.is_failed for run in study.runs)
     diverged = sum(run.diverged for run in study.runs)
-    beside = f", beside {several(len(study.baselines), 'run')} without a prompt" if study.baselines else ""
+    without = f" and {len(study.baselines)} without a prompt" if study.baselines else ""
     return (
-        f"{len(study.runs)} of prompts{beside}; {failed} failed, which is to score at or below the majority answer "
-        f"or to diverge ({diverged})"
+        f"{len(study.runs)} with a prompt{without}. {failed} runs with a prompt failed: {diverged} diverged, and "
+        f"{failed - diverged} scored at or below the majority answer"
     )
 
 

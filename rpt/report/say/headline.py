@@ -89,10 +89,10 @@ def _label(study: Study, pair: Pair) -> str:
     if pair.where == "value":
         label = next(axis.label for axis in study.axes if axis.key == pair.axis)
         setting = at_text(study.axes, kept_apart(pair.setting))
-        values = f"{label} {value_text(pair.first_value)} less {value_text(pair.second_value)}"
+        values = f"{label} {value_text(pair.first_value)} minus {value_text(pair.second_value)}"
         return f"{task}{pair.first} with {values}{f' ({setting})' if setting else ''}"
     over = "averaged over the sweep" if pair.where == "sweep" else "each tuned on the held-out rows"
-    return f"{task}{pair.first} less {pair.second}, {over}"
+    return f"{task}{pair.first} minus {pair.second}, {over}"
 
 
 def _place(study: Study, row: Robustness) -> str:

@@ -26,7 +26,7 @@ def more_seeds(pair: Pair, label: str) -> Iterator[str]:
     num_seeds, examples = pair.comparison.difference.seeds, several(pair.num_units, "example")
     yield f"The number above is {label}, from {several(num_seeds, 'seed')} and {examples}."
     if num_seeds < LEAST_SEEDS:
-        yield f"With {LEAST_SEEDS} or more seeds the report estimates how many would show a difference."
+        yield f"With {LEAST_SEEDS} or more seeds the report estimates how many seeds would show a difference."
     elif pair.seeds_needed is None:
         yield UNKNOWN
     else:

@@ -62,7 +62,7 @@ def over_tasks(rows: Sequence[Robustness], pairs: Sequence[Pair], where: str) ->
     if not _has_intervals(pairs):
         return
     words = _supported(pairs, names_tasks=True)
-    yield f"{words[0].upper()}{words[1:]}, adjusted by Holm over the whole answer."
+    yield f"{words[0].upper()}{words[1:]} after Holm's correction over the whole answer."
 
 
 def _has_intervals(pairs: Sequence[Pair]) -> bool:
@@ -80,7 +80,7 @@ def _highest(scores: dict[str, Estimate]) -> str:
 
 
 def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
-    """Return a phrase such as `of 3 differences from residual the data support residual above plain`.
+    """Return a phrase such as `the data support 1 of 3 differences from residual (residual above plain)`.
 
     A difference is supported if its verdict is not `open`, by interval and adjusted p-value.
     """
@@ -91,4 +91,7 @@ def _supported(pairs: Sequence[Pair], *, names_tasks: bool = False) -> str:
             tasks_of.setdefault(f"{above} above {below}", []).append(pair.task)
     differences = [f"{words} on {listed(tasks)}" if names_tasks else words for words, tasks in tasks_of.items()]
     count = several(len(pairs), "difference")
-    return f"of {count} from {pairs[0].first} the data support {', '.join(differences) or 'none'}"
+    if not differences:
+        return f"the data support none of {count} from {pairs[0].first}"
+    supported = sum(map(len, tasks_of.values()))
+    return f"the data support {supported} of {count} from {pairs[0].first} ({', '.join(differences)})"

@@ -38,21 +38,22 @@ def difference(pair: Pair, label: str = "") -> str:
     first, second = pair.first, pair.second
     if pair.where == "value":
         first, second = f"{first} with {label} {value_text(pair.first_value)}", f"with {value_text(pair.second_value)}"
-    alike = "all else equal" if pair.num_points == 1 else f"averaged over {pair.num_points} settings of the rest"
+    alike = "all else equal" if pair.num_points == 1 else f"averaged over {pair.num_points} settings of the other axes"
     where = {
         "sweep": f"averaged over {several(pair.num_points, 'point')} of the sweep",
-        "tuned": "at the setting that the held-out rows choose",
+        "tuned": "each at the setting with its highest held-out score",
         "point": "at an equal setting",
         "value": alike,
     }[pair.where]
     if not estimate.has_interval:
         if pair.where == "value":
             second = f"{pair.second} {second}"
-        return f"{first} scores {_signed(estimate.value)} against {second}, {where}."
+        return f"{first} scores {_signed(estimate.value)} compared with {second}, {where}."
     numbers = _numbers(pair)
     if pair.verdict != "open":
         return f"{first} scores {pair.verdict} than {second}, {where}: {numbers}."
-    return f"Whether {first} scores higher than {second}, {where}, {CANNOT_TELL}: {numbers}.{_seeds_needed(pair)}"
+    opening = f"{CANNOT_TELL.capitalize()} whether {first} scores higher than {second}"
+    return f"{opening}, {where}: {numbers}.{_seeds_needed(pair)}"
 
 
 def differences(pairs: Sequence[Pair], label: str) -> Iterator[str]:
@@ -73,8 +74,9 @@ def differences(pairs: Sequence[Pair], label: str) -> Iterator[str]:
         first, second = value_text(largest.first_value), value_text(largest.second_value)
         numbers = _numbers(largest)
         yield (
-            f"Of {len(untold)} differences along {label}, {CANNOT_TELL}. The largest is {largest.first} with {first} "
-            f"against {second}: {numbers}. The table of comparisons along each axis has all."
+            f"In {len(untold)} comparisons along {label}, {CANNOT_TELL} which value scores higher. The largest of them "
+            f"is {largest.first} with {first} compared with {second}: {numbers}. The table of comparisons along each "
+            "axis lists all."
         )
 
 
@@ -90,13 +92,14 @@ def along(label: str, pairs: Sequence[Pair]) -> str:
         f"{_values(pair)}{f' on {pair.task}' if tasks > 1 else ''}" for pair in pairs if pair.verdict != "open"
     ]
     count = several(len(pairs), "difference")
-    return f"Along {label}, of {count} the data support {listed(supported) or 'none'}."
+    found = f"{len(supported)} of {count}: {listed(supported)}" if supported else f"none of {count}"
+    return f"Along {label}, the data support {found}."
 
 
 def _numbers(pair: Pair) -> str:
     """Return difference, interval and p-value of a comparison."""
     estimate = pair.comparison.difference
-    return f"{_signed(estimate.value)} {brackets(estimate, POINTS, 1)}, {_p(pair)} after Holm"
+    return f"{_signed(estimate.value)} {brackets(estimate, POINTS, 1)}, {_p(pair)} after Holm's correction"
 
 
 def _values(pair: Pair) -> str:
@@ -113,7 +116,7 @@ def worst_cases(axis: Axis, rows: Sequence[Robustness]) -> str:
 def tuned_at(axis: Axis, rows: Sequence[Robustness]) -> str:
     """Write each encoder's score at the value of the axis that the held-out rows choose."""
     parts = [f"{row.method} {interval(row.tuned, POINTS, 1)} at {value_text(row.tuned_at)}" for row in rows]
-    return f"Score at the {axis.label} that the held-out rows choose: {', '.join(parts)}."
+    return f"Score at the {axis.label} with the highest held-out score: {', '.join(parts)}."
 
 
 def spreads(axis: Axis | None, rows: Sequence[Robustness]) -> Iterator[str]:
@@ -121,7 +124,7 @@ def spreads(axis: Axis | None, rows: Sequence[Robustness]) -> Iterator[str]:
     within = {row.method: row.within for row in rows if row.within is not None}
     if axis is not None and within:
         apart = {row.method: row.apart for row in rows if row.apart is not None}
-        yield f"Spread over {axis.label}, the best less the worst, in points: {_each(apart)}."
+        yield f"Spread over {axis.label}, the best minus the worst, in points: {_each(apart)}."
         yield f"Standard deviation over seeds of one {axis.label}, in points: {_each(within)}."
         return
     spread = {row.method: row.spread for row in rows if row.spread.is_known}
@@ -148,11 +151,11 @@ def above_majority(rows: Sequence[Robustness], pairs: Sequence[Pair]) -> str:
     line = f"the majority answer's {POINTS * rows[0].curve.points[0].majority:.1f}"
     if not all(pair.comparison.difference.has_interval for pair in pairs):
         gaps = [f"{pair.first} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
-        return f"Points more than {line}, tuned on the held-out rows: {', '.join(gaps)}."
+        return f"Difference in points from {line}, tuned on the held-out rows: {', '.join(gaps)}."
     sides = (("higher", "above"), ("lower", "below"))
     parts = [f"{listed(names[verdict])} scored {side} {line}" for verdict, side in sides if names[verdict]]
     if names["open"]:
-        parts.append(f"whether {listed(names['open'])} did better than {line}, {CANNOT_TELL}")
+        parts.append(f"{CANNOT_TELL} whether {listed(names['open'], 'or')} scored above {line}")
     return f"Tuned on the held-out rows, {'; '.join(parts)}."
 
 
@@ -161,20 +164,21 @@ def against_baseline(name: str, pairs: Sequence[Pair]) -> str:
     gaps = [f"{pair.first} {interval(pair.comparison.difference, POINTS, 1, '+')}" for pair in pairs]
     numbers, adjusted = _with_p(gaps, pairs)
     if not adjusted:
-        return f"Points more than {name}, each tuned on the held-out rows: {numbers}."
+        return f"Difference in points from {name}, each tuned on the held-out rows: {numbers}."
     names = {verdict: [pair.first for pair in pairs if pair.verdict == verdict] for verdict in VERDICTS}
-    words = {"higher": f"beats {name}", "lower": f"does not beat {name}, it scores lower"}
+    words = {"higher": f"scores higher than {name}", "lower": f"scores lower than {name}"}
     parts = [f"{encoder} {words[verdict]}" for verdict in VERDICTS[:2] for encoder in names[verdict]]
     if names["open"]:
-        parts.append(f"whether {listed(names['open'], 'or')} beats it, {CANNOT_TELL}")
-    return f"Points more than {name}, each tuned on the held-out rows{adjusted}: {numbers}; {'; '.join(parts)}."
+        parts.append(f"{CANNOT_TELL} whether {listed(names['open'], 'or')} scores higher than {name}")
+    opening = f"Difference in points from {name}, each tuned on the held-out rows{adjusted}"
+    return f"{opening}: {numbers}; {'; '.join(parts)}."
 
 
 def how_soon(leader: str, paces: Sequence[Pace]) -> str:
     """Write whether the leading encoder needs fewer epochs than each other encoder."""
     gaps = [f"{pace.second} {interval(pace.comparison.difference, 1.0, 1, '+')}" for pace in paces]
     numbers, adjusted = _with_p(gaps, paces)
-    what = f"Epochs until both have the same held-out score, {leader} less the other{adjusted}"
+    what = f"Difference in epochs until both reach the same held-out score, {leader} minus the other{adjusted}"
     return f"{what}: {numbers}; {verdicts(leader, paces, EPOCHS)}." if adjusted else f"{what}: {numbers}."
 
 
@@ -193,7 +197,7 @@ def verdicts(leader: str, comparisons: Sequence[Pair | Pace], words: Mapping[str
     parts = [f"{leader} {words[verdict]} than {listed(names[verdict])}" for verdict in words if names[verdict]]
     if names["open"]:
         phrase = next(iter(words.values()))
-        parts.append(f"whether {leader} {phrase} than {listed(names['open'], 'or')}, {CANNOT_TELL}")
+        parts.append(f"{CANNOT_TELL} whether {leader} {phrase} than {listed(names['open'], 'or')}")
     return "; ".join(parts)
 
 
@@ -226,7 +230,7 @@ def _with_p(gaps: Sequence[str], comparisons: Sequence[Pair | Pace]) -> tuple[st
         return ", ".join(gaps), ""
     return ", ".join(
         f"{gap} ({_p(comparison)})" for gap, comparison in zip(gaps, comparisons, strict=True)
-    ), ", p after Holm"
+    ), ", p after Holm's correction"
 
 
 def _seeds_needed(pair: Pair) -> str:
@@ -234,7 +238,8 @@ def _seeds_needed(pair: Pair) -> str:
         return ""
     number = f"about {pair.seeds_needed}" if math.isfinite(pair.seeds_needed) else "no number of"
     return (
-        f" By these runs {number} seeds would show a difference of one point on {several(pair.num_units, 'example')}."
+        f" Estimated from these runs, {number} seeds would show a difference of one point on "
+        f"{several(pair.num_units, 'example')}."
     )
 
 

@@ -11,8 +11,8 @@ from rpt.report.tables.table import Cell, Column
 from rpt.stats.estimate import LEAST_SEEDS
 
 HOLM = (
-    "p is adjusted by Holm within its family, over all tasks. The comparisons on which the answer is based are one "
-    "family. All others are exploratory and form the second family: a verdict there is a hint that new runs must show."
+    "p (Holm): p after Holm's correction within its family, over all tasks. The comparisons on which the answer is "
+    "based are one family. All others are exploratory and form the second family: new runs must confirm them."
 )
 """Sentences in the caption of every table of comparisons."""
 

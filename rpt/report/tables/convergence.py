@@ -47,8 +47,8 @@ def convergence_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
     ]
     over_seeds = f"{OVER_SEEDS} " if has_intervals(study) else ""
     text = (
-        "Epochs until the held-out score was within one point of the run's own best, at the point that the held-out "
-        f"rows choose; mean over seeds. {over_seeds}There is one evaluation in each epoch."
+        "Epochs until the held-out score was within one point of the run's own best, at the point with the "
+        f"highest held-out score; mean over seeds. {over_seeds}There is one evaluation in each epoch."
     )
     return Table("convergence", "Convergence", caption(study, text), columns, rows)
 

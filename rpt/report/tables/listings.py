@@ -50,7 +50,7 @@ def diagnostics_table(study: Study, diagnoses: Sequence[Diagnosis]) -> Table:
         Column("seed_cosine", "cosine between seeds", 2, note="Mean over virtual tokens and pairs of seeds."),
         RUNS,
     ]
-    text = "Measures of the exported prompts at the point that the held-out rows choose; means over seeds."
+    text = "Measures of the exported prompts at the point with the highest held-out score; means over seeds."
     return Table("diagnostics", "Prompt diagnostics", caption(study, text), columns, rows)
 
 
@@ -73,7 +73,7 @@ def run_table(study: Study) -> Table:
         Column("seconds", "seconds", 0),
         Column("warnings", "warnings"),
     ]
-    text = "Every run of the study. The score is of the reported rows, in points, and empty if the run diverged."
+    text = "Every run of the study. The score on the reported rows is in points, and empty if the run diverged."
     return Table("runs", "All runs", caption(study, text), columns, rows)
 
 
@@ -87,7 +87,7 @@ def _of_run(study: Study, run: StudyRun) -> list[Cell]:
         run.task,
         run.method,
         *cells_on(study.axes, run.values),
-        None if "prompt.unit" in run.values else unit_of(record),  # as an axis, the unit has a column already
+        None if "prompt.unit" in run.values else unit_of(record),  # if the unit is an axis, it already has a column
         run.seed,
         "diverged" if run.diverged else "at or below majority" if run.is_failed else "finished",
         None if run.diverged else run.score,

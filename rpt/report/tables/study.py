@@ -27,7 +27,7 @@ OF_PAIRS = (
     "difference of one point with a power of 0.8, on as many examples; inf if no number of seeds suffices. p of each "
     "seed: p-value over the examples of this seed's two runs, which shows whether these runs differ, not the encoders."
 )
-OF_TUNED = "The score is a little too high, because the held-out rows of the same runs have chosen the setting."
+OF_TUNED = "The score is a little too high, because the held-out scores of the same runs selected the setting."
 
 
 def tables(study: Study, numbers: Numbers, diagnoses: Sequence[Diagnosis]) -> list[Table]:
@@ -94,7 +94,9 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         Column("best_at", f"best {label}"),
         Column("average", "average", scale=POINTS, note="Score averaged over the points of the sweep."),
         Column("worst", "worst", scale=POINTS, note="Score of the worst point."),
-        Column("tuned", "tuned", scale=POINTS, note=f"Score at the {label} that the held-out rows choose. {OF_TUNED}"),
+        Column(
+            "tuned", "tuned", scale=POINTS, note=f"Score at the {label} with the highest held-out score. {OF_TUNED}"
+        ),
         Column("tuned_at", f"tuned {label}"),
         Column("spread_seeds", "sd over seeds", scale=POINTS, note=f"Standard deviation at the tuned {label}."),
         Column("spread_points", f"spread over {label}", scale=POINTS, note="Score of the best point minus the worst."),
@@ -114,7 +116,7 @@ def robustness_table(study: Study, rows: Sequence[Robustness]) -> Table:
         [row.task, row.method, *cells_on(others, row.curve.setting), *_of_robustness(row)] for row in rows
     ]
     of_extremes = (
-        f"The intervals of best, worst and spread over {label} allow for extremes of noisy means.",
+        f"The intervals of best, worst and spread over {label} account for the bias of extremes.",
         f"{OF_SPREADS} The intervals of shares are Wilson's, as if all runs were independent.",
     )
     text = (
@@ -140,7 +142,7 @@ def comparison_table(study: Study, pairs: Sequence[Pair]) -> Table:
     ]
     others = [Column(axis.key, axis.label) for axis in study.other_axes]
     columns = [TASK, *others, Column("ours", "encoder"), Column("theirs", "against"), Column("compared", "compared")]
-    text = f"Differences in points, first less second, paired by seed and example. {_intervals(study, OF_PAIRS, HOLM)}"
+    text = f"Differences in points, first minus second, paired by seed and example. {_intervals(study, OF_PAIRS, HOLM)}"
     return Table("comparisons", "Comparisons", caption(study, text), [*columns, *_PAIR_COLUMNS], rows)
 
 
@@ -191,7 +193,9 @@ _PAIR_COLUMNS = (
     Column("p_holm", "p (Holm)", 3),
     Column("family", "family", note="Answer: the answer above is based on it. Exploratory: all other comparisons."),
     Column("verdict", "verdict", note="The first scores higher or lower; open: the data cannot tell."),
-    Column("seeds_needed", "seeds needed", note="To show one point on as many examples; inf: no number suffices."),
+    Column(
+        "seeds_needed", "seeds needed", note="Seeds that show one point on as many examples; inf: no number suffices."
+    ),
     Column("p_per_seed", "p of each seed"),
     SEEDS,
 )
@@ -245,7 +249,7 @@ def _of_pair(pair: Pair) -> list[Cell]:
 def _compared(pair: Pair, label: str) -> str:
     if pair.where == "tuned":
         values = [value_text(value) for value in (pair.first_value, pair.second_value) if value is not None]
-        return f"each at its tuned {label}: {' and '.join(values)}" if values else "at the one setting"
+        return f"each at its tuned {label}: {' and '.join(values)}" if values else "at the only setting"
     return f"averaged over {several(pair.num_points, 'point')} of the {label}"
 
 

@@ -108,7 +108,7 @@ class RayWorkers:
         except BaseException:
             self._ray.shutdown()
             raise
-        # A new worker process for each pack frees all memory. `run_packs` retries, not Ray, to name the pack's log.
+        # Each pack has a new worker process, which frees all memory. `run_packs` retries, because it can name the log.
         resources = {"num_cpus": needed["CPU"], "num_gpus": needed["GPU"]}
         self._train = self._ray.remote(max_calls=1, max_retries=0, **resources)(_train)
 
@@ -170,7 +170,9 @@ class RayWorkers:
             sizes = "; ".join(f"{node.get('CPU', 0):g} CPU, {node.get('GPU', 0):g} GPU" for node in nodes)
             amounts = f"{needed['CPU']:g} CPU and {needed['GPU']:g} GPU"
             advice = "Lower hydra.launcher.ray.num_cpus or num_gpus."
-            raise ClusterError(f"no node of the Ray cluster has {amounts} for a pack (there are: {sizes}). {advice}")
+            raise ClusterError(
+                f"no node of the Ray cluster has {amounts} for a pack (the nodes have: {sizes}). {advice}"
+            )
 
 
 def _join(options: RayOptions) -> Any:

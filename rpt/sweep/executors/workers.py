@@ -126,7 +126,7 @@ def _count_loss(
     loss = f"a worker was lost ({lost.reason}; its log: {lost.log})"
     if tries_left >= 0 and not must_not_repeat(pack):
         points = several(len(pack), "point")
-        sys.stderr.write(f"{loss}; its {points} submitted again, tries left: {tries_left}\n")
+        sys.stderr.write(f"{loss}; its {points} will be trained again, tries left: {tries_left}\n")
         return True
     rerun = " without rerun=true" if must_not_repeat(pack) else ""
     error = f"{loss}. Run the same command again{rerun}: it continues from the last checkpoint."
