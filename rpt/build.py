@@ -6,31 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from rpt.backbones.files import family_of, model_type
 from rpt.backbones.frozen import FrozenBackbone, choose_attention
 from rpt.backbones.load import load_backbone
-from rpt.backbones.split import split_before
-from rpt.config.construct import construct, construct_with_known
+from rpt.config.construct import construct_with_known
 from rpt.config.hardware import device_of, dtype_of
-from rpt.config.members import NEEDS_EMBEDDINGS, TEXT_IS_CACHED, no_such_layer
-from rpt.config.prefix import PREFIX_AND_TEXT
-from rpt.config.protocol import choices_of, metrics_of, own_choices, pair_format
+from rpt.config.members import no_such_layer
+from rpt.config.protocol import choices_of, metrics_of, pair_format
 from rpt.config.schema import Component, Config
 from rpt.data.batches import TRAINING_TOKENS
 from rpt.data.datamodule import PackData, TaskData
 from rpt.data.inputs import build_source, find_folder
 from rpt.data.sources import Source
 from rpt.errors import ConfigError
-from rpt.prompt.init import InitSource
-from rpt.prompt.layer_source import LayerSource
-from rpt.prompt.needs import changes_text, table_rows, why_not_folded
-from rpt.prompt.prefix_source import PrefixSource
-from rpt.prompt.soft_prompt import SoftPrompt
-from rpt.prompt.unit import prompt_scale
-from rpt.prompt.vocabulary import rms_of_vocabulary
 from rpt.scoring.head import HeadScorer
 from rpt.scoring.language import GenerateScorer, RankScorer
 from rpt.scoring.scorer import Scorer
@@ -39,13 +28,12 @@ from rpt.tracking.cache_facts import cache_options
 from rpt.training.build_checks import (
     check_generation,
     check_positions,
-    check_prefix,
     check_same_sections,
     check_sample,
     check_warmup,
-    is_prefix,
     tell_of_large_texts,
 )
+from rpt.training.build_prompt import build_prompt
 from rpt.training.module import PromptTuner
 from rpt.training.optimizers import schedule
 from rpt.training.randomness import RandomStream
@@ -154,7 +142,7 @@ def build_run(
     """Build one run: prompt, head, optimizer and schedule. The run's seed determines all random numbers."""
     random = RandomStream(config.seed, device)
     with random.active():
-        prompt = _build_prompt(config, backbone) if config.has_prompt else None
+        prompt = build_prompt(config, backbone) if config.has_prompt else None
         head = scorer.new_head()
     body = backbone.requires_grad_(True) if config.trainer.tune == "all" else None
     trainable = Trainable(prompt, head, body, backbone.hidden_size if prompt is None else prompt.hidden)
@@ -184,63 +172,6 @@ def build_run(
     )
     run.has_finished = not any(parameter.requires_grad for parameter in trainable.parameters())  # zero-shot
     return run
-
-
-def _build_prompt(config: Config, backbone: FrozenBackbone) -> SoftPrompt:
-    if is_prefix(config):
-        check_prefix(config, backbone)
-    source = _init_source(config, backbone)
-    layers = backbone.key_value_shape[0] if is_prefix(config) else backbone.num_layers
-    known = {"vocabulary": source, "backbone_layers": layers}
-    sizes = {"length": config.prompt.length, "hidden": source.hidden}
-    encoder = construct_with_known("encoder", config.encoder, known, **sizes)
-    if is_prefix(config) and why_not_folded(encoder) is not None:
-        raise ConfigError.of("encoder._target_", config.encoder.target, PREFIX_AND_TEXT)
-    if config.backbone.prompt_at == "end" and changes_text(encoder):
-        raise ConfigError.of("backbone.prompt_at", "end", TEXT_IS_CACHED)
-    if (layer := config.backbone.prompt_layer) and why_not_folded(encoder) is not None:
-        raise ConfigError.of("backbone.prompt_layer", layer, NEEDS_EMBEDDINGS)
-    prompt = SoftPrompt(
-        _initial_table(config, source, table_rows(encoder, config.prompt.length)), encoder, source.scale
-    )
-    if config.prompt.freeze is not None:
-        prompt.freeze(config.prompt.freeze)
-    return prompt
-
-
-def _init_source(config: Config, backbone: FrozenBackbone) -> InitSource:
-    """Return the inputs of the initialisation, in the unit of the prompt.
-
-    `backbone.prompt_scale` is the scale of a prompt among the input embeddings. It has no effect on a prefix or on a
-    prompt before a later layer.
-    """
-    layer, unit, choices = config.backbone.prompt_layer, config.prompt.unit, own_choices(config)
-    if is_prefix(config):
-        scale = prompt_scale(unit, rms_of_vocabulary(backbone, 0, True)) if unit == "vocab" else 1.0
-        return PrefixSource(backbone.embedding, backbone.tokenizer, choices, scale, backbone=backbone)
-    if layer == 0:
-        scale = prompt_scale(unit, backbone.vocabulary_rms, config.backbone.prompt_scale)
-        return InitSource(backbone.embedding, backbone.tokenizer, choices, scale)
-    scale = prompt_scale(unit, rms_of_vocabulary(backbone, layer, False), layer=layer) if unit == "vocab" else 1.0
-    split = split_before(backbone, layer)
-    return LayerSource(backbone.embedding, backbone.tokenizer, choices, scale, split=split)
-
-
-def _initial_table(config: Config, source: InitSource, rows: int) -> Float[Tensor, "rows hidden"]:
-    """Draw the initial table from the run's seed.
-
-    Raises:
-        ConfigError: The initialisation cannot fill a table with this number of rows or columns.
-    """
-    rng = torch.Generator().manual_seed(config.seed)
-    try:
-        table: Tensor = construct("init", config.init, source, rows, rng)
-    except ConfigError as error:
-        if rows == config.prompt.length:
-            raise
-        advice = f"cannot fill the {rows} rows of this encoder's table ({error}). Set init=vocab."
-        raise ConfigError.of("init", config.chosen.get("init"), advice) from error
-    return table
 
 
 def build_scorer(config: Config, backbone: FrozenBackbone, max_new_tokens: int | None) -> Scorer:

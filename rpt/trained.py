@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rpt.answerable import answerable, is_folded, rows_of
 from rpt.config.schema import Component, Config
 from rpt.data.datamodule import TaskData
 from rpt.errors import ConfigError
+from rpt.predict.answerable import answerable, is_folded, rows_of
 from rpt.replay import refuse_without_matrix
 from rpt.system.reading import Unreadable, reason_of, refuse_link_out, refuse_pointer
 from rpt.tracking.folder import RunFolder

@@ -73,7 +73,7 @@ def habits_of(config: Config) -> list[str]:
     return [NO_RECIPE] if config.protocol.name == "paper" else []
 
 
-def own_choices(config: Config) -> tuple[str, ...]:
+def fixed_choices(config: Config) -> tuple[str, ...]:
     """Return the task's label texts in label order; empty if rows have their own choices or free text."""
     choices = choices_of(config) or ()
     return () if any("{" in choice for choice in choices) else choices

@@ -14,7 +14,7 @@ import torch
 
 from rpt.backbones.files import num_positions
 from rpt.config.hardware import device_of, dtype_of
-from rpt.config.protocol import own_choices
+from rpt.config.protocol import fixed_choices
 from rpt.config.schema import Config
 from rpt.data.batches import cuts
 from rpt.data.inputs import find_folder
@@ -94,7 +94,7 @@ def choose_passes(config: Config) -> EvalPasses:
         return EvalPasses(budget)
     if device.type != "cpu" or dtype_of(config, device) != torch.bfloat16:
         return EvalPasses(EVALUATION_TOKENS[device.type])
-    if config.backbone.prompt_at == "end" and own_choices(config):
+    if config.backbone.prompt_at == "end" and fixed_choices(config):
         return EvalPasses(CACHED_TOKENS, has_fixed_shapes=True, width_step=CACHED_WIDTH_STEP, has_cached_texts=True)
     if config.scorer.name != "head":
         return EvalPasses(1)
