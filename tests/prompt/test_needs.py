@@ -10,7 +10,7 @@ from rpt.errors import ConfigError
 from rpt.prompt.needs import ParameterGroup, groups_of
 from rpt.prompt.soft_prompt import SoftPrompt
 from rpt.runs import train
-from rpt.sweep.memory import COPIES, bytes_of_run
+from rpt.sweep.memory import COPIES, UNKNOWN_MATRICES, bytes_of_run
 from rpt.training.trainable import Trainable, parameter_groups
 from tests.support.composed import compose
 
@@ -88,8 +88,8 @@ def test_an_encoder_gets_the_vocabulary_in_the_unit_of_the_prompt(configure, ass
     torch.testing.assert_close(prompt.encoder.words * prompt.scale, tuner.backbone.embedding[:6])
     assert prompt.encoder.seen.shape == (10, 32)
     assert list(dict(prompt.named_parameters())) == ["encoder.mix"]
-    # The estimate does not build the encoder, and assumes the memory of a table.
-    assert bytes_of_run(config) == (10 * 32 + 3 * 32) * 4 * COPIES
+    # The estimate cannot build the encoder, because it reads values of the vocabulary. A large encoder is assumed.
+    assert bytes_of_run(config) == (10 * 32 + UNKNOWN_MATRICES * 32**2 + 3 * 32) * 4 * COPIES
     assert train([config])[0].record.parameters.held == 10 * 6
 
 

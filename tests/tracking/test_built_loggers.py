@@ -54,7 +54,7 @@ def test_a_logger_that_cannot_be_built_is_refused_before_the_backbone_is_loaded(
     source = "import no_such_package\n\nclass Hers:\n    def __init__(self, *, save_dir): ...\n"
     (tmp_path / "module_of_hers.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(build, "build_pack", lambda *arguments: pytest.fail("the backbone was loaded"))
+    monkeypatch.setattr(build, "assemble", lambda *arguments: pytest.fail("the backbone was loaded"))
     value, message = MISBUILT[reason]
     good = "+logger.good._target_=lightning.pytorch.loggers.CSVLogger"
     configs = [configure(*tiny_cb, good), configure(*tiny_cb, f"+logger.mine={value}", "seed=1")]

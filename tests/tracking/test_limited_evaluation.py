@@ -56,7 +56,7 @@ def test_the_record_counts_the_scored_rows_and_scores_the_majority_answer_on_the
     assert warning in record.warnings
     printed = capsys.readouterr().out
     assert f"warning: {warning}\n" in printed
-    assert f"{len(lines)} of 24 validation\n" in printed
+    assert f"{len(lines)} of 24 for validation\n" in printed
 
 
 def test_the_scored_rows_are_not_the_shortest_texts(limited):
