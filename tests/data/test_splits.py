@@ -126,7 +126,9 @@ def test_the_held_out_rows_are_those_of_version_0_1():
 def test_exactly_k_rows_of_every_class_are_drawn(targets, k, seed):
     counts, examples = Counter(targets), rows_of(targets)
     if min(counts.values()) < k:
-        with pytest.raises(DataError, match=rf"^data\.k_per_class = {k}: train has \d+ rows? of label '[abc]'; at most"):
+        with pytest.raises(
+            DataError, match=rf"^data\.k_per_class = {k}: train has \d+ rows? of label '[abc]'; at most"
+        ):
             draw(examples, k, seed, stratified=True)
         return
     drawn = draw(examples, k, seed, stratified=True)
