@@ -19,7 +19,7 @@ from torch import Tensor
 
 from rpt.config.options import Finite, PositiveInt, Scale
 from rpt.errors import ConfigError
-from rpt.prompt.stored import INPUT_METHODS, bad_file, read_prompt
+from rpt.prompt.stored import bad_file, read_prompt
 
 RESERVED = re.compile(r"\[unused\d+\]|<unused_?\d+>|<extra_id_\d+>|<0x[0-9A-Fa-f]{2}>")
 """Vocabulary entries that stand for no text: unused entries, T5's sentinels (`<extra_id_0>`), single bytes."""
@@ -49,11 +49,6 @@ class InitSource:
     scale: float = 1.0
 
     @property
-    def peft_methods(self) -> tuple[str, ...]:
-        """PEFT's methods whose adapters hold such a prompt."""
-        return INPUT_METHODS
-
-    @property
     def hidden(self) -> int:
         """The backbone's embedding width."""
         return self.embedding.shape[1]
@@ -61,6 +56,14 @@ class InitSource:
     def rows(self, ids: Int64[Tensor, " tokens"]) -> Float32[Tensor, "tokens hidden"]:
         """Return the embeddings of tokens in the prompt's unit, as a float32 copy on the CPU."""
         return self.embedding.detach()[ids.to(self.embedding.device)].float().cpu() / self.scale
+
+    def stored(self, path: str) -> Tensor:
+        """Read the array of a trained prompt, without a check of its shape.
+
+        Raises:
+            ConfigError: The file is missing, unreadable, or of another kind.
+        """
+        return read_prompt(path)
 
     def token_ids(self, text: str) -> Int64[Tensor, " tokens"]:
         """Tokenise a text without special tokens."""
@@ -216,7 +219,7 @@ def from_file(source: InitSource, length: int, rng: torch.Generator, *, path: st
         >>> from_file(source, 4, rng, path="prompt.npy").shape
         torch.Size([4, 8])
     """
-    prompt = read_prompt(path, source.peft_methods, source.hidden)
+    prompt = source.stored(path)
     if not prompt.is_floating_point() or not (prompt := prompt.float()).isfinite().all():
         raise bad_file(path, "holds values that are not finite floats. Choose a trained prompt.")
     shape, needed = list(prompt.shape), [length, source.hidden]

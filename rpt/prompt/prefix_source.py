@@ -17,7 +17,7 @@ from torch import Tensor
 from rpt.backbones.frozen import FrozenBackbone
 from rpt.prompt.init import InitSource
 from rpt.prompt.layer_source import Sample, draw_sample
-from rpt.prompt.stored import PREFIX_METHODS
+from rpt.prompt.stored import PREFIX_METHODS, read_prompt
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,13 @@ class PrefixSource(InitSource):
     backbone: FrozenBackbone = field(kw_only=True)
 
     @property
-    def peft_methods(self) -> tuple[str, ...]:
-        """PEFT's method whose adapters hold a prefix."""
-        return PREFIX_METHODS
-
-    @property
     def hidden(self) -> int:
         """Number of keys and values of one token in all layers."""
         return prod(self.backbone.key_value_shape)
+
+    def stored(self, path: str) -> Tensor:
+        """Read the array of a trained prefix, without a check of its shape. See `InitSource.stored`."""
+        return read_prompt(path, PREFIX_METHODS, self.backbone.key_value_shape[0])
 
     def rows(self, ids: Int64[Tensor, " tokens"]) -> Float32[Tensor, "tokens hidden"]:
         """Return the keys and values of tokens that are read as one text, in the prompt's unit, float32 on the CPU."""

@@ -27,14 +27,14 @@ PREFIX_METHODS = ("PREFIX_TUNING",)
 """PEFT's method whose adapters hold keys and values of every layer. PEFT saves the output of a prefix encoder's MLP."""
 
 
-def read_prompt(path: str, methods: tuple[str, ...] = INPUT_METHODS, hidden: int | None = None) -> Tensor:
+def read_prompt(path: str, methods: tuple[str, ...] = INPUT_METHODS, layers: int | None = None) -> Tensor:
     """Read the array of a trained prompt, without a check of its shape.
 
     Args:
         path: Path of a `.safetensors` or `.npy` file, or of a folder that holds a prompt.
         methods: Methods of PEFT whose adapters are read.
-        hidden: Number of keys and values of one token in all layers of the backbone, for a prefix. None reads all
-            layers that an adapter has.
+        layers: For a prefix, number of layers of the backbone in which it has keys and values. None reads all layers
+            that an adapter has.
 
     Returns:
         Array of the file. A PEFT adapter may hold a prompt for the encoder and another for the decoder. Then the
@@ -57,7 +57,7 @@ def read_prompt(path: str, methods: tuple[str, ...] = INPUT_METHODS, hidden: int
         raise bad_file(path, "no such file. Give a path from the folder in which the run is started.")
     try:
         refuse_pointer(file)
-        return _read_numpy(file) if file.suffix == ".npy" else _read_safetensors(file, methods, hidden)
+        return _read_numpy(file) if file.suffix == ".npy" else _read_safetensors(file, methods, layers)
     except ConfigError:
         raise
     except Unreadable as error:
@@ -77,7 +77,7 @@ def _read_numpy(file: Path) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
 
 
-def _read_safetensors(file: Path, methods: tuple[str, ...], hidden: int | None) -> Tensor:
+def _read_safetensors(file: Path, methods: tuple[str, ...], layers: int | None) -> Tensor:
     with safe_open(file, framework="pt") as tensors:
         names = list(tensors.keys())
         named = names if len(names) == 1 else [key for key in PROMPT_KEYS if key in names]
@@ -94,18 +94,21 @@ def _read_safetensors(file: Path, methods: tuple[str, ...], hidden: int | None) 
         hint = ", or set encoder=prefix" if settings.get("peft_type") in PREFIX_METHODS else ""
         raise bad_file(str(file), f"{advice}{hint}.")
     if settings["peft_type"] in PREFIX_METHODS:
-        return _of_prefix(file, settings, prompt, hidden)
+        return _of_prefix(file, settings, prompt, layers)
     return _of_encoder(file, settings, prompt)
 
 
-def _of_prefix(file: Path, settings: dict[str, Any], prefix: Tensor, hidden: int | None) -> Tensor:
-    """Return the keys and values of an adapter in layer order; for a decoder, `hidden` numbers of a virtual token."""
+def _of_prefix(file: Path, settings: dict[str, Any], prefix: Tensor, layers: int | None) -> Tensor:
+    """Return the keys and values of an adapter in layer order; for a decoder, of its first layers only."""
+    if prefix.ndim != 2:
+        raise bad_file(str(file), f"has shape {list(prefix.shape)}, but a prefix has one row for each virtual token.")
     try:
-        columns = columns_of_self_attention(prefix.shape[-1], settings)
+        columns = columns_of_self_attention(prefix.shape[1], settings)
     except ValueError as error:
         raise bad_file(str(file), f"does not fit its adapter_config.json: {error}.") from error
-    is_of_decoder = settings.get("num_transformer_submodules") == 2
-    return prefix[:, columns[:hidden]] if is_of_decoder else prefix
+    if settings.get("num_transformer_submodules") != 2 or layers is None:
+        return prefix[:, columns]
+    return prefix[:, columns[: layers * (len(columns) // settings["num_layers"])]]
 
 
 def _of_encoder(file: Path, settings: dict[str, Any], prompt: Tensor) -> Tensor:

@@ -126,7 +126,7 @@ def test_a_prefix_that_peft_has_trained_is_read_from_its_folder(kind, projected,
     settings = PrefixTuningConfig(task_type=TASK_TYPES[family], num_virtual_tokens=LENGTH, **more)
     peft_model = get_peft_model(backbone.model, settings).eval()
     peft_model.save_pretrained(tmp_path)
-    prefix = read_prompt(str(tmp_path), PREFIX_METHODS, math.prod(shape)).double()
+    prefix = read_prompt(str(tmp_path), PREFIX_METHODS, shape[0]).double()
     found = of_rpt(backbone, attend([prefix], torch.zeros(2, dtype=torch.long), shape, torch.float64), family)
     torch.testing.assert_close(of_peft(peft_model, family), found, rtol=0, atol=1e-6)
 
@@ -135,7 +135,9 @@ def test_a_prefix_of_peft_whose_settings_do_not_fit_is_refused(tmp_path):
     backbone, prefix, _ = load("t5")
     shape = backbone.key_value_shape
     write_adapter(tmp_path, prefix, ("m", None), "SEQ_2_SEQ_LM", backbone.model.config, shape)
-    assert torch.equal(read_prompt(str(tmp_path), PREFIX_METHODS, math.prod(shape)), prefix)
+    assert torch.equal(read_prompt(str(tmp_path), PREFIX_METHODS, shape[0]), prefix)
+    # Blocks of another width are not cut to the wanted width: the shape shows that the adapter is of another backbone.
+    assert read_prompt(str(tmp_path), PREFIX_METHODS, 1).shape == (LENGTH, prefix.shape[1] // shape[0])
     settings = json.loads((tmp_path / "adapter_config.json").read_text())
     for layers in (0, 7, "4", None):
         (tmp_path / "adapter_config.json").write_text(json.dumps({**settings, "num_layers": layers}))
