@@ -79,7 +79,7 @@ def _without_options(values: Values, problems: Iterable[Problem]) -> Values:
         if isinstance(options := values.get(group), dict):
             accepted[group] = {name: value for name, value in options.items() if (group, name) not in refused}
             if (group, "_target_") in refused:
-                accepted[group] = {"_target_": options["_target_"]}
+                accepted[group] = {"_target_": options.get("_target_")}
     return {**values, **accepted}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rpt.config.compose import compose, targets
@@ -83,23 +84,24 @@ def refuse_foreign_components(
 
 def _problems(config: Mapping[str, Any], trusted: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
     for group, keys in FROM_OPTIONS.items():
-        section = _component(config.get(group))
-        if not isinstance(section, dict):
-            yield Problem(group, section, f"must be a group of keys. {FOREIGN}")
-            continue
-        for key in keys:
-            value, expected = section.get(key), trusted[group].get(key)
-            is_absent = value is None and key in ("package", "hub_id")
-            if value != expected and not is_absent:
-                shown = "null" if expected is None else expected
-                advice = f"is {shown} in the option file of {group}={options[group]}. {ADVICE}"
-                yield Problem(f"{group}.{key}", value, advice)
+        for section in _parts(group, config.get(group)):
+            if not isinstance(section, dict):
+                yield Problem(group, section, f"must be a group of keys. {FOREIGN}")
+                continue
+            for key in keys:
+                value, expected = section.get(key), trusted[group].get(key)
+                is_absent = value is None and key in ("package", "hub_id")
+                if value != expected and not is_absent:
+                    shown = "null" if expected is None else expected
+                    advice = f"is {shown} in the option file of {group}={options[group]}. {ADVICE}"
+                    yield Problem(f"{group}.{key}", value, advice)
 
 
-def _component(section: Any) -> Any:
-    """Return the part of a recorded section that holds `_target_`; the record of a user's scorer has `component`."""
-    is_nested = isinstance(section, dict) and "_target_" not in section and section.get("component") is not None
-    return section["component"] if is_nested else section
+def _parts(group: str, section: Any) -> list[Any]:
+    """Return the parts of a recorded section that may name code. The record of a user's scorer has `component`."""
+    if group != "scorer" or not isinstance(section, dict) or section.get("component") is None:
+        return [section]
+    return [section["component"]] if section.get("_target_") is None else [section, section["component"]]
 
 
 def _problems_of_callbacks(callbacks: Any, config_dirs: Sequence[str]) -> Iterator[Problem]:
@@ -110,7 +112,10 @@ def _problems_of_callbacks(callbacks: Any, config_dirs: Sequence[str]) -> Iterat
         return
     folders = [config_dir(), *map(user_path, config_dirs)]
     names = [option for option in options_of("callbacks", folders) if OPTION.fullmatch(option)]
-    trusted = {target for option in names for target in targets("callbacks", option, config_dirs)}
+    trusted: set[str] = set()
+    for option in names:
+        with suppress(ConfigError):  # an option file that cannot be read makes no target trusted
+            trusted.update(targets("callbacks", option, config_dirs))
     for name, section in callbacks.items():
         target = section.get("_target_") if isinstance(section, dict) else None
         if not isinstance(target, str) or target not in trusted:

@@ -100,6 +100,7 @@ def test_callbacks_that_only_a_record_names_are_refused_and_not_imported(shape, 
 SCORERS = {
     "of the record": lambda component: {"name": "own", "length_normalised": False, "component": component},
     "of an option file": lambda component: component,
+    "beside an empty target": lambda component: {"_target_": None, "component": component},
     "in both places": lambda component: {"component": {"_target_": "rpt.scoring.head.HeadScorer"}, **component},
 }
 
@@ -114,6 +115,27 @@ def test_a_scorer_that_only_a_record_names_is_refused_and_not_imported(shape, op
     assert message.startswith(f"scorer._target_ = {trap}: is {expected} in the option file of scorer={option}.")
     with pytest.raises(ConfigError, match=r"^scorer\._target_ = "):
         rpt.load(folder, [own_folder])
+
+
+SECTIONS = {
+    "backbone.hub_id": {"component": {}, "hub_id": "stranger/model", "package": None},
+    "data.hub_id": {"component": {}, "hub_id": "stranger/rows"},
+    "task.reader": {"component": {"reader": "rpt.tasks.task.Task"}, "reader": "trap.parts.Part"},
+}
+
+
+@pytest.mark.parametrize("key", SECTIONS)
+def test_a_component_inside_another_section_hides_no_code(key, folder, trap):
+    group, _, name = key.partition(".")
+    edit(folder, lambda record: record["config"][group].update(SECTIONS[key]))
+    assert f"{key} = {SECTIONS[key][name]}: is " in refusal(folder)
+
+
+def test_an_option_file_that_cannot_be_read_hides_no_other(tiny_bert, tiny_cb, tmp_path, own_folder):
+    (tmp_path / "own" / "callbacks" / "broken.yaml").write_text("[")
+    small = [*tiny_bert, *tiny_cb, "trainer.epochs=1", f"output_dir={tmp_path / 'runs'}", "callbacks=early_stopping"]
+    [outcome] = train([check(compose(small))])
+    assert replay(outcome.folder, [own_folder]).is_identical
 
 
 def test_a_run_with_shipped_callbacks_is_replayed_and_answers_rows(tiny_bert, tiny_cb, tmp_path):
