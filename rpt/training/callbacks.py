@@ -141,6 +141,7 @@ class HalvingControl(Callback):
         for index, stop in stops.items():
             if runs[index].is_active:
                 runs[index].stop = stop
+        pl_module.tell_trainer(pl_module.steps_done, any(run.is_active for run in runs))
 
 
 def _build(key: str, section: Component) -> Callback:

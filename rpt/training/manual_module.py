@@ -37,7 +37,8 @@ class ManualModule(lightning.LightningModule):
 
     @property
     def _is_fitting(self) -> bool:
-        return self.is_in_loop and self.trainer.state.fn == TrainerFn.FITTING
+        is_sanity_check = self.is_in_loop and self.trainer.sanity_checking
+        return self.is_in_loop and self.trainer.state.fn == TrainerFn.FITTING and not is_sanity_check
 
     @contextmanager
     def ending_epoch(self) -> Iterator[None]:

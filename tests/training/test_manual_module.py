@@ -5,6 +5,8 @@ import pytest
 import torch
 
 import rpt
+from rpt.training import callbacks
+from rpt.training.halving import Stop
 
 QUIET = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
 QUIET |= {"enable_model_summary": False}
@@ -48,6 +50,25 @@ def test_a_trainer_ends_after_its_max_steps_and_with_the_patience_of_the_run(bui
     trainer.fit(module, data)
     assert module.epochs_done == module.runs[0].best.epoch + 1 < 30
     assert trainer.global_step == module.steps_done == module.epochs_done * data.steps_per_epoch
+
+
+def test_halving_that_stops_the_last_active_run_ends_the_trainer(built, monkeypatch):
+    module, data = built()
+    stop = Stop(1, 2, 1, 0.5, 4, 4, 0.0)
+    monkeypatch.setattr(callbacks, "decide", lambda competitors, standings, epoch: {0: stop})
+    halving = callbacks.HalvingControl([None])
+    trainer = lightning.Trainer(max_epochs=3, callbacks=[halving], num_sanity_val_steps=0, **QUIET)
+    trainer.fit(module, data)
+    assert module.runs[0].stop == stop
+    assert (module.epochs_done, module.steps_done) == (1, data.steps_per_epoch)
+
+
+def test_the_sanity_check_of_a_trainer_does_not_end_it(built):
+    module, data = built()
+    module.runs[0].has_finished = True
+    trainer = lightning.Trainer(max_epochs=1, num_sanity_val_steps=2, **QUIET)
+    trainer.fit(module, data)
+    assert "held_out/score" in trainer.callback_metrics
 
 
 def test_a_step_after_the_trainer_has_ended_needs_no_loop(built):
