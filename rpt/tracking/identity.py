@@ -206,6 +206,8 @@ def _drop_unset(config: Config, parts: dict[str, Any]) -> None:
     if not (config.is_trained and config.backbone.dropout):
         del parts["backbone"]["dropout"]
     flags = {name: value for name, value in parts["trainer"].pop("lightning").items() if value not in (None, False)}
+    if {"limit_val_batches", "limit_test_batches"} & flags.keys():
+        flags["limited_rows"] = "drawn"  # earlier versions evaluated the shortest rows
     if flags:
         parts["trainer"]["lightning"] = flags
     _drop_unset_of_prompt(config, parts)
