@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -170,24 +169,15 @@ class RunFolder:
         """Replace the run's record."""
         write_json(self.record, record.values())
 
-    def names(self) -> frozenset[str]:
-        """Return the names of all files and folders in the run's folder."""
-        with storage(self.path):
-            return frozenset(entry.name for entry in self.path.iterdir())
-
-    def supersede(self, kept: Collection[str] = ()) -> None:
-        """Move all files of an earlier training to `superseded/N`, so that `rerun=true` loses nothing.
-
-        Args:
-            kept: Names of files that belong to the new training.
-        """
+    def supersede(self) -> None:
+        """Move all files of an earlier training to `superseded/N`, so that `rerun=true` loses nothing."""
         with storage(self.path):
             superseded = self.path / "superseded"
             superseded.mkdir(exist_ok=True)
             target = superseded / str(1 + sum(1 for _ in superseded.iterdir()))
             target.mkdir()
             for entry in self.path.iterdir():
-                if entry.name not in (superseded.name, *kept) and not _is_of_the_holder(entry):
+                if entry.name != superseded.name and not _is_of_the_holder(entry):
                     shutil.move(entry, target / entry.name)
 
     def sweep_up(self) -> None:

@@ -60,7 +60,6 @@ class Recorder:
         self._started = _now()
         self._record: Record | None = None
         self._loggers: Loggers | None = None
-        self._files_of_loggers: frozenset[str] = frozenset()
         self._seconds_before = 0.0
         self._start_time = time.perf_counter()
 
@@ -83,12 +82,12 @@ class Recorder:
     def build_loggers(self) -> None:
         """Build the loggers of the open run, before its backbone is loaded. `start` begins the run in them.
 
+        With `rerun=true`, `start` builds them again, because it moves the files of the earlier training away.
+
         Raises:
             ConfigError: A logger of Lightning cannot be built.
         """
-        before = self.folder.names()
         self._loggers = Loggers(self.config.logger, self.folder, self.warn)
-        self._files_of_loggers = self.folder.names() - before
 
     def start(self, sections: Mapping[str, Any], resumed: dict[str, Any] | None) -> None:
         """Begin the run's files, or continue them from a checkpoint.
@@ -103,11 +102,11 @@ class Recorder:
             ConfigError: `build_loggers` was not called before, and a logger of Lightning cannot be built.
         """
         self.folder.check_lease()
-        if self._loggers is None:
-            self.build_loggers()
         self._record = self._first_record(sections)
         if self.begins_anew:  # not earlier, because the run could still have been refused
-            self.folder.supersede(self._files_of_loggers)
+            self.folder.supersede()
+        if self._loggers is None or self.begins_anew:
+            self.build_loggers()
         self.curve.start(resumed["curve_size"] if resumed else 0)
         if resumed:
             self._seconds_before = resumed["seconds"]
