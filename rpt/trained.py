@@ -164,8 +164,8 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
 
     Args:
         folder: Folder of a run, as `rpt.train` and `python run.py` write it.
-        config_dirs: Folders of your own option files, for a run with a task or backbone of your own, or with an encoder
-            of your own that cannot be folded into a matrix. rpt does not import code that only a record names.
+        config_dirs: Folders of your own option files, for a run with a task, backbone or scorer of your own, or with an
+            encoder of your own that cannot be folded into a matrix. rpt does not import code that only a record names.
 
     Raises:
         ConfigError: The folder holds no finished run, a file of the run is missing or damaged, or the backbone or the

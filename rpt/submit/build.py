@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,6 +111,7 @@ def build_submission(splits: Sequence[ReleaseSplit]) -> tuple[bytes, dict[str, i
     answered: dict[str, tuple[list[Entry], int]] = {}
     runs = {split.run.record.name: split.run for split in splits}
     for members in by_backbone([*runs.values()]):
+        gc.collect()  # frees the previous backbone, which a reference cycle of its module holds
         answered |= _answered(members, splits)
     content = _packed({split.file.name: answered[split.file.name][0] for split in splits})
     return content, {split.file.name: count for split in splits if (count := answered[split.file.name][1])}

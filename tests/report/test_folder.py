@@ -47,7 +47,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_runs_are_read(tmp
     (tmp_path / "file").touch()
     monkeypatch.setattr(write, "collect", None)  # reading the runs would raise a TypeError
     assert main([str(tmp_path), "--out", str(tmp_path / "file" / "report")]) == 2
-    reason = "report: cannot be written (Not a directory)"
+    reason = "file: cannot be written (Not a directory)"
     advice = "Free some space or name another folder with --out, then run the same command again."
     assert capsys.readouterr().err.endswith(f"{reason}. {advice}\n")
 

@@ -37,7 +37,7 @@ def write_report(directory: Path, out: Path, group: str | None, command: str) ->
         StorageError: The report cannot be written.
     """
     refuse_other_folder(out)
-    check_folder(out, OTHER_OUT)
+    check_folder(out.absolute().parent, OTHER_OUT)  # the draft of the report lies beside `out`
     study = collect(directory, group)
     diagnoses = diagnose(study)
     numbers = measure(study, diagnoses)
