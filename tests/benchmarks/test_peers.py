@@ -51,7 +51,8 @@ def test_ratios_agree_with_the_times(result):
         assert way["share_of_ceiling"] == pytest.approx(speed / floor["operations_per_second_of_a_large_product"])
     assert floor["seconds_of_step"] == pytest.approx(8 * base)
     assert floor["share_of_products"] == pytest.approx(floor["seconds_of_products"] / floor["seconds_of_step"])
-    assert floor["share_of_products_with_weights"] < floor["share_of_products"]
+    # Equal if a fused kernel computes the attention, as on a CPU that does not multiply bfloat16.
+    assert floor["share_of_products_with_weights"] <= floor["share_of_products"]
 
 
 def test_operations_are_those_of_the_model(result):
