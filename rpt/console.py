@@ -33,7 +33,7 @@ def several(count: int, word: str, words: str = "") -> str:
         word: Noun in the singular.
         words: Noun in the plural; empty appends an s to `word`.
     """
-    return f"{count} {word if count == 1 else words or word + 's'}"
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
 def opening(record: Record, folder: Path) -> str:

@@ -169,7 +169,7 @@ def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
 
 
 def _refusal(folder: Path, advice: str) -> ConfigError:
-    return ConfigError.of("replay", str(folder), advice)
+    return ConfigError.of("RUN", str(folder), advice)
 
 
 if __name__ == "__main__":

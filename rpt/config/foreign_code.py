@@ -76,7 +76,7 @@ def refuse_foreign_components(
         trusted = compose([f"{group}={option}" for group, option in options.items()], config_dirs)
     except ConfigError as error:
         advice = f"If it is an option of your own, name the folder that holds it: {NAME_FOLDER}."
-        raise ConfigError.of("replay", name, f"{error} {advice}") from error
+        raise ConfigError.of("RUN", name, f"{error} {advice}") from error
     problems = [*_problems(config, trusted, options), *_problems_of_callbacks(config.get("callbacks"), config_dirs)]
     if problems:
         raise ConfigError(problems)

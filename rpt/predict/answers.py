@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rpt.console import several
 from rpt.data.encode import Encoded
 from rpt.errors import ConfigError, DataError, ReaderError
 from rpt.predict.ensemble import Combine, log_probabilities
@@ -237,7 +238,7 @@ def _of_group(
     if combine is not None:
         shared = [position for position, (item, _, _) in enumerate(slots) if not item.is_alone]
         combined, firsts = combine(predictions.at(shared), [slots[position][1] for position in shared])
-        ensemble = f"ensemble of {len(group.names)} runs"
+        ensemble = f"ensemble of {several(len(group.names), 'run')}"
         yield from _answer_lines(group, [(slots[shared[first]][0], ensemble) for first in firsts], combined)
 
 

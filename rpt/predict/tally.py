@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rpt.console import several
 from rpt.predict.answers import AnswerLine
 from rpt.predict.predictor import Predictor
 from rpt.tasks.running_metrics import RunningMetrics
@@ -38,5 +39,5 @@ class Tally:
             scores = metrics.values()
             ordered = {"score": scores.pop("score"), **scores}
             values = ", ".join(f"{name} {value:.4f}" for name, value in ordered.items())
-            formatted.append(f"{run}: {values} ({metrics.num_answers:,} labelled rows)")
+            formatted.append(f"{run}: {values} ({several(metrics.num_answers, 'labelled row')})")
         return formatted

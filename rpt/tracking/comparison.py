@@ -198,7 +198,7 @@ def _damage(path: Path) -> Iterator[None]:
         yield
     except Exception as error:
         advice = f"is missing or damaged ({type(error).__name__}: {reason_of(error)}). Train the run again: rerun=true."
-        raise ConfigError.of("replay", str(path), advice) from error
+        raise ConfigError.of("RUN", str(path), advice) from error
 
 
 def report(comparison: Comparison) -> str:

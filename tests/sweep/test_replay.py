@@ -58,7 +58,7 @@ def test_the_command_repeats_a_run_and_refuses_a_damaged_one(packed):
     (packed[1] / "metrics.csv").unlink()
     code, _, errors = command(packed[1])
     assert (code, errors.count("\n")) == (2, 1)
-    assert errors.startswith(f"replay = {packed[1]}/metrics.csv: is missing or damaged")
+    assert errors.startswith(f"RUN = {packed[1]}/metrics.csv: is missing or damaged")
 
 
 def results(folder):
@@ -137,7 +137,7 @@ def test_a_difference_without_a_reason_is_not_expected(found):
 
 
 def test_a_folder_without_a_finished_run_is_refused(packed, tmp_path):
-    assert refusal(tmp_path).startswith(f"replay = {tmp_path}: holds no record of a run")
+    assert refusal(tmp_path).startswith(f"RUN = {tmp_path}: holds no record of a run")
     edit(packed[0], lambda record: record.update(status="interrupted"))
     assert "is not finished. Finish it first" in refusal(packed[0])
 
