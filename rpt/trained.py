@@ -156,7 +156,7 @@ class TrainedRun:
         return Predictor([self])
 
 
-def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedRun:
+def load(folder: Path | str, config_dirs: Sequence[str | Path] = (), backbone: Path | str | None = None) -> TrainedRun:
     """Load a finished run from its folder. Its backbone is loaded when the run first answers rows.
 
     The record, the run's `.safetensors` files and the backbone are needed. The training rows may be missing. The
@@ -166,6 +166,8 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
         folder: Folder of a run, as `rpt.train` and `python run.py` write it.
         config_dirs: Folders of your own option files, for a run with a task, backbone or scorer of your own, or with an
             encoder of your own that cannot be folded into a matrix. rpt does not import code that only a record names.
+        backbone: Folder of the backbone, if it lies elsewhere than at the training, as on another machine. Its files
+            must be the same.
 
     Raises:
         ConfigError: The folder holds no finished run, a file of the run is missing or damaged, or the backbone or the
@@ -183,7 +185,7 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = ()) -> TrainedR
         (torch.Size([10, 384]), True)
     """
     path, trusted = Path(folder), [str(config_dir) for config_dir in config_dirs]
-    record, config = answerable(path, trusted)
+    record, config = answerable(path, trusted, None if backbone is None else Path(backbone))
     if config.trainer.tune == "all":
         advice = (
             "the weights of a fine-tuned backbone are only in last.ckpt, which rpt.load does not read. Name a run that "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpt.config.paths import user_path
 from rpt.errors import DataError
-from rpt.system.command import ExitCode, add_config_dirs, explained
+from rpt.system.command import ExitCode, add_backbone, add_config_dirs, explained
 from rpt.system.reading import Unreadable, reason_of, refuse_pointer
 from rpt.system.writing import as_json, writing_atomically
 from rpt.training.libraries import load_libraries
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         source, name = _input(given.input, stack)
         write = _writer(given.output, stack)
-        predictor = load_predictor(given.run, given.config_dir)
+        predictor = load_predictor(given.run, given.config_dir, given.backbone)
         tally = Tally(predictor)
         lines = answer_lines(predictor, read_input(source, name), report, COMBINATIONS.get(given.ensemble))
         for line in _with_progress(lines):
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         help="combine the answers of all runs: highest mean log-probability, or most frequent answer",
     )
     add_config_dirs(parser)
+    add_backbone(parser)
     return parser
 
 

@@ -56,12 +56,14 @@ NEEDED = {
 """Values that a record must have for an answer, by dotted key, and the kind of a value; None for any kind."""
 
 
-def answerable(folder: Path, config_dirs: Sequence[str] = ()) -> tuple[Record, Config]:
+def answerable(folder: Path, config_dirs: Sequence[str] = (), backbone: Path | None = None) -> tuple[Record, Config]:
     """Check that the run of a folder can answer rows here. Neither rows nor weights are loaded.
 
     Args:
         folder: Folder of a finished run.
         config_dirs: Folders of option files that the user trusts, in addition to rpt's `conf/`.
+        backbone: Folder of the backbone, if its files lie elsewhere than at the training. None reads the place from the
+            record.
 
     Returns:
         Record of the run, and configuration with which it answers rows. An encoder that a matrix can replace is
@@ -77,6 +79,9 @@ def answerable(folder: Path, config_dirs: Sequence[str] = ()) -> tuple[Record, C
         problem = f"run.json lacks {', '.join(missing)}" if missing else "; ".join(odd)
         raise _refusal(folder, f"holds no record of a run ({problem}). Name a run folder.")
     chosen, values = _without_training(record)
+    if backbone is not None:
+        place = {"path": str(backbone.expanduser().absolute()), "package": None, "hub_id": None, "revision": None}
+        values["backbone"] = _changed(values.get("backbone"), **place)
     rows_apart = {"chosen": {**chosen, "data": "jsonl"}, "config": {**values, "data": {"hub_id": None}}}
     refuse_foreign_components(record.name, **rows_apart, config_dirs=config_dirs)
     config = check(values_of_record(values, record.chosen), ANSWER_RULES)

@@ -185,14 +185,17 @@ def _format(run: TrainedRun) -> str:
     return "\n".join([*sections, str(run.config.trainer.eval_token_budget), str(run.max_new_tokens)])
 
 
-def load_predictor(folders: Sequence[Path], config_dirs: Sequence[str | Path] = ()) -> Predictor:
+def load_predictor(
+    folders: Sequence[Path], config_dirs: Sequence[str | Path] = (), backbone: Path | None = None
+) -> Predictor:
     """Load finished runs over one backbone.
 
     Args:
         folders: Folders of runs, and folders that hold folders of runs.
         config_dirs: Folders of the user's own option files.
+        backbone: Folder of the backbone, if it lies elsewhere than at the training.
 
     Raises:
         RptError: A folder holds no finished run, or the runs have different backbones.
     """
-    return Predictor([load(folder, config_dirs) for folder in find_runs(folders)])
+    return Predictor([load(folder, config_dirs, backbone) for folder in find_runs(folders)])

@@ -11,7 +11,7 @@ from typing import Any
 
 from rpt.config.paths import user_path
 from rpt.errors import ConfigError
-from rpt.system.command import ExitCode, add_config_dirs, explained
+from rpt.system.command import ExitCode, add_backbone, add_config_dirs, explained
 from rpt.training.libraries import load_libraries
 
 LARGEST_PORT = 65_535
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from rpt.serve.app import create_app
         from rpt.serve.limits import Limits
 
-        predictor = load_predictor(given.run, given.config_dir)
+        predictor = load_predictor(given.run, given.config_dir, given.backbone)
         limits = Limits(waiting=given.queue)
         app = create_app(predictor, limits, given.gather_ms / 1000)
         _serve(app, listener, len(predictor.runs))
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="answers that may wait for the model; requests beyond it get status 503 (default: %(default)s)",
     )
     add_config_dirs(parser)
+    add_backbone(parser)
     return parser
 
 

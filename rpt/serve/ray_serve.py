@@ -18,7 +18,7 @@ from rpt.errors import ConfigError
 from rpt.predict.predictor import load_predictor
 from rpt.training.libraries import load_libraries
 
-DEFAULTS = {"runs": "", "config_dirs": "", "replicas": "1", "cpus": "1", "gpus": "0"}
+DEFAULTS = {"runs": "", "config_dirs": "", "backbone": "", "replicas": "1", "cpus": "1", "gpus": "0"}
 """Arguments of `build` and their defaults."""
 
 MOST_AT_ONCE = 256
@@ -31,18 +31,20 @@ class Worker:
     Args:
         folders: Folders of runs, and folders that hold folders of runs.
         config_dirs: Folders of the user's own option files.
+        backbone: Folder of the backbone, if it lies elsewhere than at the training.
     """
 
-    def __init__(self, folders: Sequence[Path], config_dirs: Sequence[str]) -> None:
+    def __init__(self, folders: Sequence[Path], config_dirs: Sequence[str], backbone: Path | None = None) -> None:
         self._folders = folders
         self._config_dirs = config_dirs
+        self._backbone = backbone
 
     def __serve_build_asgi_app__(self) -> Any:
         """Load the runs and create the application."""
         load_libraries(announce=False)
         from rpt.serve.app import create_app
 
-        return create_app(load_predictor(self._folders, self._config_dirs))
+        return create_app(load_predictor(self._folders, self._config_dirs, self._backbone))
 
 
 def build(arguments: Mapping[str, str]) -> Any:
@@ -50,7 +52,8 @@ def build(arguments: Mapping[str, str]) -> Any:
 
     Args:
         arguments: Texts by name. `runs` and `config_dirs` are paths, separated by the system's path separator (`:`).
-            `replicas` is the number of workers. `cpus` and `gpus` are the resources of a worker.
+            `backbone` is the folder of the backbone, if it lies elsewhere than at the training. `replicas` is the
+            number of workers. `cpus` and `gpus` are the resources of a worker.
 
     Returns:
         Application of Ray Serve.
@@ -76,7 +79,8 @@ def build(arguments: Mapping[str, str]) -> Any:
         max_ongoing_requests=MOST_AT_ONCE,
         ray_actor_options=resources,
     )
-    return deployment.bind(folders, config_dirs)
+    backbone = Path(values["backbone"]).absolute() if values["backbone"] else None
+    return deployment.bind(folders, config_dirs, backbone)
 
 
 def _number(values: Mapping[str, str], name: str) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec
 
 from rpt.errors import RptError
@@ -90,6 +91,16 @@ def explained(kept: str) -> Callable[[Callable[Arguments, int]], Callable[Argume
         return explaining
 
     return decorate
+
+
+def add_backbone(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--backbone`, for a command that loads the backbone of finished runs."""
+    parser.add_argument(
+        "--backbone",
+        type=Path,
+        metavar="DIR",
+        help="folder of the backbone, if it lies elsewhere than at the training; its files must be the same",
+    )
 
 
 def add_config_dirs(parser: argparse.ArgumentParser) -> None:

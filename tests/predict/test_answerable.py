@@ -8,6 +8,7 @@ import pytest
 
 import rpt
 from rpt.errors import ConfigError, DataError
+from rpt.predict.__main__ import main
 from rpt.replay import replay
 from rpt.system.writing import read_json_lines
 from rpt.tracking import identity
@@ -81,6 +82,22 @@ def test_a_run_answers_rows_after_its_data_folder_is_deleted(backbone, overrides
         run.data  # noqa: B018
     with pytest.raises(ConfigError, match=r"data\.root"):
         replay(folder)
+
+
+def test_a_run_answers_rows_with_its_backbone_in_another_folder(train, tiny_bert, tmp_path, capsys):
+    folder = train(tiny_bert)
+    elsewhere = shutil.move(tmp_path / "backbone", tmp_path / "elsewhere")
+    lines = json.loads(json.dumps(rpt.load(folder, backbone=elsewhere).predict(ROWS)))
+    keys = own_answers(folder)[0]
+    assert [{key: line[key] for key in keys} for line in lines] == own_answers(folder)
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    files = ["--input", str(tmp_path / "rows.jsonl"), "--output", str(tmp_path / "out.jsonl")]
+    assert main([str(folder), *files, "--backbone", str(elsewhere)]) == 0
+    assert len(read_json_lines(tmp_path / "out.jsonl")) == len(ROWS)
+    config = json.loads((elsewhere / "config.json").read_text())
+    (elsewhere / "config.json").write_text(json.dumps({**config, "layer_norm_eps": 0.1}))
+    with pytest.raises(ConfigError, match="cannot answer rows as it did"):
+        rpt.load(folder, backbone=elsewhere)
 
 
 def test_a_run_answers_rows_under_another_training_version_and_optimizer(train, tiny_bert, monkeypatch):
