@@ -37,8 +37,7 @@ class ManualModule(lightning.LightningModule):
 
     @property
     def _is_fitting(self) -> bool:
-        is_sanity_check = self.is_in_loop and self.trainer.sanity_checking
-        return self.is_in_loop and self.trainer.state.fn == TrainerFn.FITTING and not is_sanity_check
+        return self.is_in_loop and self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking
 
     @contextmanager
     def ending_epoch(self) -> Iterator[None]:
