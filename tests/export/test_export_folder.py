@@ -1,4 +1,4 @@
-"""Of a folder of runs, the run with the best selection score is exported, if the scores can be compared."""
+"""The export of a folder takes the run with the best selection score, and refuses scores that cannot be compared."""
 
 import json
 

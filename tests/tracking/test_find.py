@@ -1,4 +1,4 @@
-"""Of a folder of runs, a command gets the runs that it can use, and stderr says which were left out and why."""
+"""A command gets the runs of a folder that it can use, and stderr names each other run with the reason."""
 
 import json
 
