@@ -10,7 +10,7 @@ from typing import Any
 
 from rpt.data.release import origin
 from rpt.tracking.record import Record
-from rpt.tracking.record_sections import PromptFacts
+from rpt.tracking.record_sections import PromptFacts, is_folded
 
 SELECTION = {
     "held_out": "the checkpoint is selected on the held-out rows, the validation rows are scored once",
@@ -89,8 +89,7 @@ def _trains(record: Record) -> str:
     if held:
         parts.append(f"prompt and encoder {held:,} ({parameters.paper:,} without biases, as in the paper)")
     parts += [f"{name} {count:,}" for name, count in (("head", head), ("the whole backbone", body)) if count]
-    is_folded = record.prompt is None or record.prompt.not_folded is None
-    form = "exported prompt" if is_folded else "saved prompt and encoder"
+    form = "exported prompt" if is_folded(record.prompt) else "saved prompt and encoder"
     kept = f"; {form} {parameters.kept:,}" if held else "; no prompt"
     return f"{held + head + body:,} parameters: {', '.join(parts)}{kept}"
 

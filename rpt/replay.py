@@ -23,7 +23,7 @@ from rpt.system.command import ExitCode, add_config_dirs, explained
 from rpt.tracking.comparison import Comparison, Results, compare, read_results, report
 from rpt.tracking.identity import SCHEMA, folder_name, identify
 from rpt.tracking.kinds import shown
-from rpt.tracking.other_code import code_differences, commit_of
+from rpt.tracking.other_code import changes_since, commit_of
 from rpt.tracking.record import Record, RecordError
 from rpt.training.libraries import load_libraries
 
@@ -158,14 +158,8 @@ def _refuse_another_run(folder: Path, config: Config, record: Record) -> None:
     now = identify(config, source.checksum, backbone.files_sha256)
     if now.hash == record.identity_hash and folder_name(config, now.hash) == record.name:
         return
-    changes = code_differences(record.code, now.code)
-    if getattr(record.data, "checksum", None) != source.checksum:
-        changes.append("the rows are different")
-    if getattr(record.backbone, "weights_sha256", None) != backbone.weights_sha256:
-        changes.append("the weights of the backbone are different")
-    change = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer, is different"
-    advice = f"Restore the state in which it was trained{commit_of(record)}, or train it again with rerun=true."
-    raise _refusal(folder, f"cannot be repeated as it was: {change}. {advice}")
+    changes = changes_since(record, now.code, backbone.weights_sha256, source.checksum)
+    raise _refusal(folder, f"cannot be repeated as it was: {changes}")
 
 
 def _refusal(folder: Path, advice: str) -> ConfigError:

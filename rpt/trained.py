@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from rpt.config.schema import Component, Config
 from rpt.data.datamodule import TaskData
 from rpt.errors import ConfigError
-from rpt.predict.answerable import answerable, is_folded, rows_of
+from rpt.predict.answerable import answerable, rows_of
 from rpt.replay import refuse_without_matrix
 from rpt.system.reading import Unreadable, reason_of, refuse_link_out, refuse_pointer
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.record import Record
+from rpt.tracking.record_sections import is_folded
 from rpt.training.module import PromptTuner
 from rpt.training.run import Run
 
@@ -109,7 +110,7 @@ class TrainedRun:
             ConfigError: The file of the prompt is missing or damaged, or a link out of the run's folder.
         """
         config = self.config
-        if not config.has_prompt or not is_folded(self.record):
+        if not config.has_prompt or not is_folded(self.record.prompt):
             return config
         _tensors(self.folder.prompt)
         exported = {"_target_": "rpt.prompt.init.from_file", "_partial_": True, "path": str(self.folder.prompt)}
@@ -124,7 +125,7 @@ class TrainedRun:
         """
         if run.trainable.head is not None:
             _load(run.trainable.head, self.folder.head)
-        if run.trainable.prompt is not None and not is_folded(self.record):
+        if run.trainable.prompt is not None and not is_folded(self.record.prompt):
             _load(run.trainable.prompt, self.folder.encoder)
 
     def predict(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -194,7 +195,7 @@ def load(folder: Path | str, config_dirs: Sequence[str | Path] = (), backbone: P
         raise ConfigError.of("trainer.tune", "all", advice)
     run = TrainedRun(RunFolder(path), config, record, tuple(trusted))
     if config.has_prompt:
-        _tensors(run.folder.prompt if is_folded(record) else run.folder.encoder)
+        _tensors(run.folder.prompt if is_folded(record.prompt) else run.folder.encoder)
     return run
 
 

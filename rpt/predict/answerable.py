@@ -25,8 +25,9 @@ from rpt.errors import ConfigError
 from rpt.replay import recorded, repeatable
 from rpt.tracking.identity import answer_code, answer_hash
 from rpt.tracking.kinds import WHOLE, Kind
-from rpt.tracking.other_code import code_differences, commit_of
+from rpt.tracking.other_code import changes_since
 from rpt.tracking.record import Record
+from rpt.tracking.record_sections import is_folded
 
 PLAIN = {"_target_": "rpt.prompt.encoders.Plain", "_partial_": True}
 """Encoder that gives the exported prompt of a run."""
@@ -113,11 +114,6 @@ def rows_of(record: Record, config: Config, config_dirs: Sequence[str] = ()) -> 
     return source
 
 
-def is_folded(record: Record) -> bool:
-    """Whether the run of a record keeps its prompt as one matrix, or has no prompt."""
-    return record.prompt is None or record.prompt.not_folded is None
-
-
 def _without_training(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     """Replace the components of a record that have no effect on an answer.
 
@@ -128,7 +124,7 @@ def _without_training(record: Record) -> tuple[dict[str, Any], dict[str, Any]]:
     chosen.pop("callbacks", None)
     for group, (option, component) in WITHOUT_EFFECT.items():
         chosen[group], values[group] = option, component
-    if is_folded(record) and _value(values, "encoder", "_target_") is not None:
+    if is_folded(record.prompt) and _value(values, "encoder", "_target_") is not None:
         is_prefix = record.prompt is not None and record.prompt.every_layer
         chosen["encoder"], values["encoder"] = ("prefix", PREFIX) if is_prefix else ("plain", PLAIN)
         values["prompt"] = _changed(values.get("prompt"), freeze=None)
@@ -155,17 +151,13 @@ def _refuse_other_answers(folder: Path, config: Config, record: Record) -> None:
         ConfigError: Something has changed; the message names the changes.
         WeightsError: The backbone's files are missing.
     """
-    backbone, has_matrix = find_backbone(config), is_folded(record)
+    backbone, has_matrix = find_backbone(config), is_folded(record.prompt)
     longest = record.evaluation.max_new_tokens
     now = answer_hash(config, backbone.files_sha256, is_folded=has_matrix, max_new_tokens=longest)
     if now == record.answer_hash:
         return
-    changes = code_differences(record.code, answer_code(config, is_folded=has_matrix))
-    if record.backbone.weights_sha256 != backbone.weights_sha256:
-        changes.append("the weights of the backbone are different")
-    change = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer, is different"
-    advice = f"Restore what it was trained with{commit_of(record)}, or train it again with rerun=true."
-    raise _refusal(folder, f"cannot answer rows as it did: {change}. {advice}")
+    changes = changes_since(record, answer_code(config, is_folded=has_matrix), backbone.weights_sha256)
+    raise _refusal(folder, f"cannot answer rows as it did: {changes}")
 
 
 def _refusal(folder: Path, advice: str) -> ConfigError:

@@ -19,6 +19,7 @@ from rpt.system.writing import read_json_lines
 from rpt.tracking.folder import RunFolder
 from rpt.tracking.kinds import NUMBER, TEXT_OR_NULL, WHOLE, Kind
 from rpt.tracking.record import Record
+from rpt.tracking.record_sections import is_folded
 
 CURVES = ("train/loss", "held_out/loss")
 """Columns of the curve that are compared."""
@@ -185,7 +186,7 @@ def read_results(folder: Path, record: Record) -> Results:
         answers = [str(line["predicted"]) for line in read_json_lines(files.predictions)]
         if len(answers) != rows:
             raise ValueError(f"{len(answers)} lines, and run.json says {rows}")
-    keeps_encoder = record.prompt is not None and record.prompt.not_folded is not None
+    keeps_encoder = not is_folded(record.prompt)
     with _damage(files.encoder if keeps_encoder else files.prompt):
         prompt = None if not has_prompt else _encoder(files.encoder) if keeps_encoder else _prompt(files.prompt)
     return Results(curve, answers, prompt, record)

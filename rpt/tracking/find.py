@@ -10,6 +10,7 @@ from rpt.console import several
 from rpt.errors import ConfigError
 from rpt.tracking.folder import RECORD
 from rpt.tracking.record import Record, RecordError
+from rpt.tracking.record_sections import is_folded
 from rpt.tracking.status import RecordStatus
 
 UNUSABLE: Mapping[RecordStatus, str] = {
@@ -87,5 +88,4 @@ def _without_prompt(record: Record) -> str | None:
     """Return the reason why a finished run has no exported prompt; None for a run with an exported prompt."""
     if not record.parameters.held:
         return "without a prompt"
-    is_folded = record.prompt is None or record.prompt.not_folded is None
-    return None if is_folded else "with an encoder that cannot be folded into a prompt"
+    return None if is_folded(record.prompt) else "with an encoder that cannot be folded into a prompt"

@@ -58,6 +58,25 @@ def code_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     return differences
 
 
+def changes_since(record: Record, code: Mapping[str, Any], weights: str, rows: str | None = None) -> str:
+    """Say what has changed since a run was trained, and what to do.
+
+    Args:
+        record: Record of the run.
+        code: Versions and hashes of the present code that are compared with the record.
+        weights: sha256 of the backbone's present weights.
+        rows: Checksum of the present rows; None if the rows have no effect.
+    """
+    changes = code_differences(record.code, code)
+    if rows is not None and getattr(record.data, "checksum", None) != rows:
+        changes.append("the rows are different")
+    if getattr(record.backbone, "weights_sha256", None) != weights:
+        changes.append("the weights of the backbone are different")
+    change = "; ".join(changes) or "its configuration, or the backbone's config or tokenizer, is different"
+    advice = f"Restore the state in which it was trained{commit_of(record)}, or train it again with rerun=true."
+    return f"{change}. {advice}"
+
+
 def commit_of(record: Record) -> str:
     """Format the commit of a record's code as ` (commit HASH)`; empty if the record has no commit."""
     commit = getattr(record.environment.git, "commit", None)

@@ -179,6 +179,11 @@ class PromptFacts(RecordSection):
     every_layer: Flag = False
 
 
+def is_folded(prompt: PromptFacts | None) -> bool:
+    """Whether a run keeps its prompt as one matrix; True without a prompt (None)."""
+    return prompt is None or prompt.not_folded is None
+
+
 class EvaluationFacts(RecordSection):
     """Size and shape of the forward passes of an evaluation.
 

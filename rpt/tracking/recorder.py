@@ -18,6 +18,7 @@ from rpt.tracking.folder import RunFolder
 from rpt.tracking.identity import SCHEMA, Identity, answer_hash
 from rpt.tracking.loggers import Loggers
 from rpt.tracking.record import Record
+from rpt.tracking.record_sections import is_folded
 from rpt.tracking.status import RecordStatus
 from rpt.training.halving import Competitor
 
@@ -126,7 +127,7 @@ class Recorder:
         answers = answer_hash(
             self.config,
             self._identity.backbone_sha256,
-            is_folded=prompt is None or prompt.not_folded is None,
+            is_folded=is_folded(prompt),
             max_new_tokens=None if evaluation is None else evaluation.max_new_tokens,
         )
         first = {
